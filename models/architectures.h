@@ -1,0 +1,22 @@
+// The explicit table from a config.json's `model_type` to the code that serves it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "models/task.h"
+
+namespace heed {
+
+// Loads the model directory `path` (config.json, model.safetensors, tokenizer files); the model's name is the directory's.
+// Slow; on the caller's thread. Errors name the file, and the tensor or field in it, and say what is wrong:
+//   NOT_FOUND a file is missing; INVALID_ARGUMENT a file is damaged or contradicts another; UNIMPLEMENTED an architecture
+//   or option that is not served.
+absl::StatusOr<std::shared_ptr<const Model>> LoadModel(const std::string& path);
+
+// The model_types that LoadModel serves, sorted.
+std::vector<std::string> ServedArchitectures();
+
+}  // namespace heed

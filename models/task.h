@@ -1,0 +1,66 @@
+// The one abstraction of the server: a Task is advanced by Steps of a Model.
+//
+// A Task is one schedulable unit (a sentence); a Model advances any number of its tasks together. The scheduler knows
+// nothing else about either. Batching, streaming, deadlines and cancellation are all built from it, between steps.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "engine/context.h"
+
+namespace heed {
+
+// Owned by one request; advanced by one thread at a time, not necessarily the same one at each step.
+class Task {
+ public:
+  virtual ~Task() = default;
+
+  // Rows of work (packed tokens) that the next step adds to a batch: the scheduler's budget. At least 1 until finished.
+  virtual int64_t next_rows() const = 0;
+  // Upper bound of the memory that this task will ever hold, in bytes: reserved when it is admitted.
+  virtual int64_t peak_bytes() const = 0;
+  // True if something became final since it was last taken: text of a stream, or the result.
+  virtual bool has_output() const = 0;
+  // Result or error is set; there is nothing more to do. A task may be finished before its first step.
+  bool finished() const { return finished_; }
+  // Why it failed; OK while it has not.
+  const absl::Status& error() const { return error_; }
+
+ protected:
+  void Finish(absl::Status error = absl::OkStatus()) {
+    error_ = std::move(error);
+    finished_ = true;
+  }
+
+ private:
+  bool finished_ = false;
+  absl::Status error_;
+};
+
+// What a loaded model tells about itself. Constant.
+struct ModelSpec {
+  std::string name;             // the directory's
+  std::string kind;             // "translator"
+  std::string architecture;     // model_type of config.json: "marian"
+  std::string source_language;  // empty where the files do not tell
+  std::string target_language;
+  int64_t weights = 0;         // number of weights
+  int64_t resident_bytes = 0;  // memory that the weights take as packed for the kernels
+};
+
+// Immutable after load; used by many threads at once.
+class Model {
+ public:
+  virtual ~Model() = default;
+
+  virtual const ModelSpec& spec() const = 0;
+  // Advances each of `tasks`, all started by this model and none finished, by one step. A task that fails gets its error
+  // and harms no other; a task's results never depend, to the bit, on the tasks beside it.
+  virtual void Step(absl::Span<Task* const> tasks, Context& context) const = 0;
+};
+
+}  // namespace heed
