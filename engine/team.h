@@ -32,17 +32,19 @@ class Team {
   void Work();
   void TakeParts();
 
-  // The call under way: written by Run before `generation_` is raised, read by the threads after they see it raised.
+  // The call under way. Written by Run while the call is closed and nobody is inside, so that a thread which enters and
+  // then sees the call open reads them whole; a thread that comes too late leaves again, and Run never waits for it.
   const absl::FunctionRef<void(int64_t)>* body_ = nullptr;
   int64_t parts_ = 0;
   std::atomic<int64_t> next_part_{0};
-  std::atomic<int> busy_{0};  // threads, the caller aside, that have not finished with this call
+  std::atomic<bool> open_{false};
+  std::atomic<int> inside_{0};  // threads, the caller aside, that may be reading the above
 
-  std::atomic<uint32_t> generation_{0};
+  std::atomic<uint32_t> generation_{0};  // raised by each call and by the destructor
   std::atomic<bool> stop_{false};
-  Mutex mutex_;
+  std::atomic<int> parked_{0};
+  Mutex mutex_;  // held to park and to wake up; guards no data but the sleep itself
   CondVar wake_;
-  int parked_ GUARDED_BY(mutex_) = 0;
 
   std::vector<std::thread> threads_;  // constant after construction
 };

@@ -1,0 +1,86 @@
+#include "engine/team.h"
+
+#include <algorithm>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace heed {
+namespace {
+
+// About 50 microseconds: longer than the gaps between a step's kernels, shorter than anyone would notice on an idle server.
+constexpr int kSpins = 2000;
+
+void Pause() {
+#if defined(__x86_64__)
+  _mm_pause();
+#endif
+}
+
+}  // namespace
+
+Team::Team(int size) {
+  for (int i = 1; i < size; ++i) threads_.emplace_back([this] { Work(); });
+}
+
+Team::~Team() {
+  stop_ = true;
+  {
+    MutexLock lock(mutex_);
+    ++generation_;
+  }
+  wake_.NotifyAll();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void Team::TakeParts() {
+  const int64_t parts = parts_;
+  const absl::FunctionRef<void(int64_t)>& body = *body_;
+  for (int64_t part; (part = next_part_.fetch_add(1, std::memory_order_relaxed)) < parts;) body(part);
+}
+
+void Team::Run(int64_t parts, absl::FunctionRef<void(int64_t)> body) {
+  if (parts <= 1 || threads_.empty()) {
+    for (int64_t part = 0; part < parts; ++part) body(part);
+    return;
+  }
+  body_ = &body;
+  parts_ = parts;
+  next_part_.store(0, std::memory_order_relaxed);
+  open_ = true;
+  ++generation_;
+  if (parked_ > 0) {
+    MutexLock lock(mutex_);  // a thread between its last look at generation_ and its sleep holds it
+    wake_.NotifyAll();
+  }
+  TakeParts();
+  open_ = false;
+  for (int spins = 0; inside_ != 0; ++spins) {
+    if (spins < kSpins) {
+      Pause();
+    } else {
+      std::this_thread::yield();  // more threads than cores: let the one inside run
+    }
+  }
+}
+
+void Team::Work() {
+  uint32_t seen = 0;
+  for (;;) {
+    for (int spins = 0; generation_ == seen && spins < kSpins; ++spins) Pause();
+    if (generation_ == seen) {
+      MutexLock lock(mutex_);
+      ++parked_;
+      while (generation_ == seen) wake_.Wait(mutex_);
+      --parked_;
+    }
+    if (stop_) return;
+    seen = generation_;
+    ++inside_;
+    if (open_) TakeParts();
+    --inside_;
+  }
+}
+
+}  // namespace heed
