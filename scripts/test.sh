@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Sets up, builds and runs every test; ends with ctest's summary. Arguments go to ctest: scripts/test.sh -R layering
+#
+#   PRESET=asan      the whole suite under the address and undefined-behaviour sanitizers, in build-asan/
+#   PRESET=tsan      the same under the thread sanitizer, in build-tsan/
+#   TEST_JOBS=N      tests at a time (default 2)
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+preset=${PRESET:-release}
+scripts/setup.sh
+if [[ "$preset" == release ]]; then
+  scripts/build.sh
+else
+  cmake --preset "$preset" --log-level=NOTICE
+  cmake --build --preset "$preset" --parallel "${JOBS:-$(nproc)}"
+fi
+ctest --preset "$preset" --parallel "${TEST_JOBS:-2}" "$@"
