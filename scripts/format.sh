@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Formats the tree's C++ and proto files as .clang-format says; --check changes nothing and fails where it would.
+# Files on the command line: only those. Needs clang-format.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+mode=(-i)
+files=()
+for argument in "$@"; do
+  case "$argument" in
+    --check) mode=(--dry-run --Werror) ;;
+    -*) echo "format: unknown argument '$argument'; usage: scripts/format.sh [--check] [FILE]..." >&2; exit 2 ;;
+    *) files+=("$argument") ;;
+  esac
+done
+command -v clang-format > /dev/null || { echo "format: no clang-format: apt-get install clang-format" >&2; exit 1; }
+if ((${#files[@]} == 0)); then
+  mapfile -t files < <(git ls-files '*.cc' '*.h')
+fi
+clang-format "${mode[@]}" "${files[@]}"
