@@ -1,0 +1,191 @@
+#include "engine/safetensors.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "engine/float16.h"
+#include "engine/status_macros.h"
+#include "nlohmann/json.hpp"
+
+namespace heed {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian");
+
+constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // as the format's own library
+
+struct DTypeRow {
+  absl::string_view name;
+  DType dtype;
+  size_t bytes;
+};
+constexpr DTypeRow kDTypes[] = {
+    {"F64", DType::kF64, 8}, {"F32", DType::kF32, 4}, {"F16", DType::kF16, 2}, {"BF16", DType::kBF16, 2},
+    {"I64", DType::kI64, 8}, {"I32", DType::kI32, 4}, {"I16", DType::kI16, 2}, {"I8", DType::kI8, 1},
+    {"U8", DType::kU8, 1},   {"BOOL", DType::kBool, 1},
+};
+
+template <typename T>
+T LoadUnaligned(const std::byte* p) {
+  T value;
+  std::memcpy(&value, p, sizeof(T));
+  return value;
+}
+
+// A non-negative integer, or nothing: JSON numbers may also be negative, fractional or beyond 64 bits.
+bool ReadUnsigned(const nlohmann::json& json, uint64_t& value) {
+  if (!json.is_number_unsigned()) return false;
+  value = json.get<uint64_t>();
+  return true;
+}
+
+}  // namespace
+
+absl::string_view DTypeName(DType dtype) {
+  for (const DTypeRow& row : kDTypes) {
+    if (row.dtype == dtype) return row.name;
+  }
+  return "?";
+}
+
+std::string ShapeName(const std::vector<int64_t>& shape) { return absl::StrCat("[", absl::StrJoin(shape, ", "), "]"); }
+
+int64_t StoredTensor::size() const {
+  int64_t size = 1;
+  for (int64_t dimension : shape) size *= dimension;
+  return size;
+}
+
+float StoredTensor::ValueAt(int64_t i) const {
+  switch (dtype) {
+    case DType::kF32:
+      return LoadUnaligned<float>(data + i * 4);
+    case DType::kF16:
+      return F32FromF16(LoadUnaligned<uint16_t>(data + i * 2));
+    case DType::kBF16:
+      return F32FromBF16(LoadUnaligned<uint16_t>(data + i * 2));
+    case DType::kF64:
+      return static_cast<float>(LoadUnaligned<double>(data + i * 8));
+    default:
+      return 0;
+  }
+}
+
+void SafetensorsFile::Unmap::operator()(const std::byte* p) const { munmap(const_cast<std::byte*>(p), size); }
+
+absl::StatusOr<SafetensorsFile> SafetensorsFile::Open(const std::string& path) {
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) {
+    const absl::StatusCode code = errno == ENOENT ? absl::StatusCode::kNotFound : absl::StatusCode::kInvalidArgument;
+    return absl::Status(code, absl::StrCat(path, ": ", std::strerror(errno)));
+  }
+  struct stat status;
+  const bool is_file = fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
+  const size_t size = is_file ? static_cast<size_t>(status.st_size) : 0;
+  if (size < 8) {
+    close(descriptor);
+    return absl::InvalidArgumentError(
+        is_file ? absl::StrCat(path, ": ", size, " bytes, too short for a safetensors file (at least 8)")
+                : absl::StrCat(path, ": not a regular file"));
+  }
+  void* mapped = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+  close(descriptor);
+  if (mapped == MAP_FAILED) return absl::InvalidArgumentError(absl::StrCat(path, ": mmap: ", std::strerror(errno)));
+
+  SafetensorsFile file;
+  file.path_ = path;
+  const std::byte* bytes = static_cast<const std::byte*>(mapped);
+  file.mapping_ = {bytes, Unmap{size}};
+  HEED_RETURN_IF_ERROR(file.Parse(bytes, size));
+  return file;
+}
+
+absl::Status SafetensorsFile::Parse(const std::byte* file, size_t size) {
+  const auto damaged = [this](const auto&... what) { return absl::InvalidArgumentError(absl::StrCat(path_, ": ", what...)); };
+  const uint64_t header_bytes = LoadUnaligned<uint64_t>(file);
+  if (header_bytes > kMaxHeaderBytes || header_bytes > size - 8) {
+    return damaged("the header's length is given as ", header_bytes, " bytes, but the file has ", size - 8,
+                   " after it: truncated, or not a safetensors file");
+  }
+  const char* text = reinterpret_cast<const char*>(file + 8);
+  const nlohmann::json header = nlohmann::json::parse(text, text + header_bytes, nullptr, /*allow_exceptions=*/false);
+  if (!header.is_object()) return damaged("the header is not a JSON object");
+  const std::byte* data = file + 8 + header_bytes;
+  const uint64_t data_bytes = size - 8 - header_bytes;
+
+  std::vector<std::pair<uint64_t, std::pair<uint64_t, std::string>>> ranges;  // begin, end, name
+  for (const auto& [name, entry] : header.items()) {
+    if (name == "__metadata__") continue;
+    const auto wrong = [&, &tensor_name = name](const auto&... what) {
+      return damaged("tensor '", tensor_name, "': ", what...);
+    };
+    if (!entry.is_object() || !entry.contains("dtype") || !entry.contains("shape") || !entry.contains("data_offsets")) {
+      return wrong("needs dtype, shape and data_offsets");
+    }
+    if (!entry["dtype"].is_string()) return wrong("dtype is not a string");
+    const std::string dtype_name = entry["dtype"].get<std::string>();
+    const auto dtype = std::find_if(std::begin(kDTypes), std::end(kDTypes),
+                                    [&](const DTypeRow& row) { return row.name == dtype_name; });
+    if (dtype == std::end(kDTypes)) return wrong("dtype '", dtype_name, "' is not known");
+
+    StoredTensor tensor;
+    tensor.dtype = dtype->dtype;
+    if (!entry["shape"].is_array()) return wrong("shape is not a list");
+    uint64_t values = 1;
+    for (const nlohmann::json& dimension : entry["shape"]) {
+      uint64_t length;
+      if (!ReadUnsigned(dimension, length)) return wrong("shape ", entry["shape"].dump(), " is not a list of sizes");
+      if (__builtin_mul_overflow(values, length, &values) || values > size) {
+        return wrong("shape ", entry["shape"].dump(), " needs more bytes than the file has (", size, ")");
+      }
+      tensor.shape.push_back(static_cast<int64_t>(length));
+    }
+    const nlohmann::json& offsets = entry["data_offsets"];
+    uint64_t begin, end;
+    if (!offsets.is_array() || offsets.size() != 2 || !ReadUnsigned(offsets[0], begin) || !ReadUnsigned(offsets[1], end)) {
+      return wrong("data_offsets ", offsets.dump(), " is not [begin, end]");
+    }
+    if (begin > end || end > data_bytes) {
+      return wrong("data_offsets [", begin, ", ", end, "] are not within the file's ", data_bytes,
+                   " bytes of data: truncated or damaged");
+    }
+    if (end - begin != values * dtype->bytes) {
+      return wrong("data_offsets span ", end - begin, " bytes, but shape ", ShapeName(tensor.shape), " of ", dtype_name,
+                   " needs ", values * dtype->bytes);
+    }
+    tensor.data = data + begin;
+    tensor.bytes = end - begin;
+    ranges.push_back({begin, {end, name}});
+    tensors_.emplace(name, std::move(tensor));
+  }
+  std::sort(ranges.begin(), ranges.end());
+  uint64_t covered = 0;
+  const std::string* previous = nullptr;
+  for (const auto& [begin, rest] : ranges) {
+    if (begin < covered) return damaged("tensors '", *previous, "' and '", rest.second, "' overlap at byte ", begin);
+    if (begin > covered) return damaged("bytes ", covered, " to ", begin, " belong to no tensor");
+    covered = rest.first;
+    previous = &rest.second;
+  }
+  if (covered != data_bytes) {
+    return damaged("the tensors end at byte ", covered, ", but there are ", data_bytes, " bytes of data");
+  }
+  return absl::OkStatus();
+}
+
+const StoredTensor* SafetensorsFile::Find(absl::string_view name) const {
+  const auto found = tensors_.find(name);
+  return found == tensors_.end() ? nullptr : &found->second;
+}
+
+}  // namespace heed

@@ -1,0 +1,34 @@
+// Finds a network's tensors in a checkpoint by name, with the shapes that the configuration asks for.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "engine/safetensors.h"
+
+namespace heed {
+
+// A prefix of names in a file: a layer takes the scope of its own tensors. Cheap to copy; the file must outlive it.
+class WeightScope {
+ public:
+  explicit WeightScope(const SafetensorsFile& file) : file_(&file) {}
+
+  // The scope of the names that begin with this one's prefix, `name` and a dot.
+  WeightScope Scope(absl::string_view name) const;
+
+  bool Has(absl::string_view name) const;
+  // The tensor `name`, which must be there, of a floating-point type and of this shape. The error names the file, the
+  // tensor and both shapes.
+  absl::StatusOr<const StoredTensor*> Get(absl::string_view name, const std::vector<int64_t>& shape) const;
+
+ private:
+  const SafetensorsFile* file_;
+  std::string prefix_;
+};
+
+// The values of a tensor as floats.
+std::vector<float> ReadFloats(const StoredTensor& tensor);
+
+}  // namespace heed
