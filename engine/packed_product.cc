@@ -77,8 +77,8 @@ HWY_INLINE void Block(const T* HWY_RESTRICT panel, int64_t inputs, const float* 
   }
 }
 
-// How many panels M rows take at once: enough independent sums to hide the latency of a multiply-add (8 on machines of two
-// per cycle and four cycles), no more than there are registers (16, or 32 where a panel is one vector).
+// How many panels M rows take at once: enough independent sums to hide the latency of a multiply-add (8 on machines of
+// two per cycle and four cycles), no more than there are registers (16, or 32 where a panel is one vector).
 template <int M>
 constexpr int PanelsAtOnce() {
   constexpr int kSums = kVectors == 1 ? 24 : 12;
@@ -87,19 +87,19 @@ constexpr int PanelsAtOnce() {
 }
 
 template <int M, typename T>
-void Rows(const PackedPanels& weights, ConstMatrixView x, int64_t first, int64_t last, const float* bias, bool accumulate,
-          MatrixView y) {
+void Rows(const PackedPanels& weights, ConstMatrixView x, int64_t first, int64_t last, const float* bias,
+          bool accumulate, MatrixView y) {
   constexpr int kAtOnce = PanelsAtOnce<M>();
   int64_t p = first;
   for (; p + kAtOnce <= last; p += kAtOnce) {
     Block<M, kAtOnce>(static_cast<const T*>(weights.panel(p)), weights.in(), x.data, x.stride,
-                      bias == nullptr ? nullptr : bias + p * kPanelCols, accumulate,
+                      bias == nullptr ? nullptr : bias + (p - first) * kPanelCols, accumulate,
                       y.data + (p - first) * kPanelCols, y.stride);
   }
   for (; p < last; ++p) {
     Block<M, 1>(static_cast<const T*>(weights.panel(p)), weights.in(), x.data, x.stride,
-                bias == nullptr ? nullptr : bias + p * kPanelCols, accumulate, y.data + (p - first) * kPanelCols,
-                y.stride);
+                bias == nullptr ? nullptr : bias + (p - first) * kPanelCols, accumulate,
+                y.data + (p - first) * kPanelCols, y.stride);
   }
 }
 
@@ -131,14 +131,14 @@ void AllRows(const PackedPanels& weights, ConstMatrixView x, int64_t first, int6
     for (int64_t b = 0; b < blocks; ++b) {
       const int64_t begin = x.rows * b / blocks;
       const int64_t count = x.rows * (b + 1) / blocks - begin;
-      AllRows<T>(weights, x.Rows(begin, count), p, p + 1, bias, accumulate,
-                 y.Rows(begin, count).Cols((p - first) * kPanelCols, kPanelCols));
+      AllRows<T>(weights, x.Rows(begin, count), p, p + 1, bias == nullptr ? nullptr : bias + (p - first) * kPanelCols,
+                 accumulate, y.Rows(begin, count).Cols((p - first) * kPanelCols, kPanelCols));
     }
   }
 }
 
-void PackedProductOnTarget(const PackedPanels& weights, ConstMatrixView x, int64_t first, int64_t last, const float* bias,
-                           bool accumulate, MatrixView y) {
+void PackedProductOnTarget(const PackedPanels& weights, ConstMatrixView x, int64_t first, int64_t last,
+                           const float* bias, bool accumulate, MatrixView y) {
   if (weights.storage() == Storage::kF32) {
     AllRows<float>(weights, x, first, last, bias, accumulate, y);
   } else {
@@ -157,7 +157,7 @@ HWY_EXPORT(PackedProductOnTarget);
 
 PackedPanels::PackedPanels(int64_t out, int64_t in, Storage storage, absl::FunctionRef<float(int64_t, int64_t)> weight)
     : out_(out), in_(in), storage_(storage) {
-  data_.reset(::operator new(static_cast<size_t>(bytes()), std::align_val_t{64}));
+  data_.reset(::operator new (static_cast<size_t>(bytes()), std::align_val_t{64}));
   float* f32 = static_cast<float*>(data_.get());
   uint16_t* f16 = static_cast<uint16_t*>(data_.get());
   for (int64_t p = 0; p < panels(); ++p) {

@@ -1,10 +1,10 @@
 // Matrix product with weights packed once, for any number of rows, fastest for few: y = x W^T.
 //
-// W [out, in] is stored in panels of 16 outputs: for each input, the 16 weights that it meets, contiguous. A product streams
-// each panel once while a block of rows of x stays in registers. Each y[m][n] is one chain of fused multiply-adds over the
-// inputs in order, so a row's bits depend on nothing but that row and the instruction set: not on the rows beside it, nor on
-// how the panels are shared out among threads. (oneDNN packs its weights again at each call, which for few rows costs more
-// than the product itself.)
+// W [out, in] is stored in panels of 16 outputs: for each input, the 16 weights that it meets, contiguous. A product
+// streams each panel once while a block of rows of x stays in registers. Each y[m][n] is one chain of fused
+// multiply-adds over the inputs in order, so a row's bits depend on nothing but that row and the instruction set: not
+// on the rows beside it, nor on how the panels are shared out among threads. (oneDNN packs its weights again at each
+// call, which for few rows costs more than the product itself.)
 #pragma once
 
 #include <cstdint>
@@ -42,16 +42,16 @@ class PackedPanels {
 
  private:
   struct AlignedFree {
-    void operator()(void* p) const { ::operator delete(p, std::align_val_t{64}); }
+    void operator()(void* p) const { ::operator delete (p, std::align_val_t{64}); }
   };
   int64_t out_ = 0, in_ = 0;
   Storage storage_ = Storage::kF32;
   std::unique_ptr<void, AlignedFree> data_;
 };
 
-// y[m][n - 16 first] = sum_k x[m][k] W[n][k] for the outputs n of panels [first, last): y has at least 16 (last - first)
-// columns' room. With `accumulate`, adds to what y holds instead. `bias` [16 panels()] may be null.
-// x: [rows, in]. On the calling thread.
+// y[m][n - 16 first] = sum_k x[m][k] W[n][k] for the outputs n of panels [first, last): y has at least 16 (last -
+// first) columns' room. With `accumulate`, adds to what y holds instead. `bias`, for those outputs, may be null. x:
+// [rows, in]. On the calling thread.
 void PackedProduct(const PackedPanels& weights, ConstMatrixView x, int64_t first, int64_t last, const float* bias,
                    bool accumulate, MatrixView y);
 

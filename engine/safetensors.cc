@@ -30,8 +30,8 @@ struct DTypeRow {
   size_t bytes;
 };
 constexpr DTypeRow kDTypes[] = {
-    {"F64", DType::kF64, 8}, {"F32", DType::kF32, 4}, {"F16", DType::kF16, 2}, {"BF16", DType::kBF16, 2},
-    {"I64", DType::kI64, 8}, {"I32", DType::kI32, 4}, {"I16", DType::kI16, 2}, {"I8", DType::kI8, 1},
+    {"F64", DType::kF64, 8}, {"F32", DType::kF32, 4},   {"F16", DType::kF16, 2}, {"BF16", DType::kBF16, 2},
+    {"I64", DType::kI64, 8}, {"I32", DType::kI32, 4},   {"I16", DType::kI16, 2}, {"I8", DType::kI8, 1},
     {"U8", DType::kU8, 1},   {"BOOL", DType::kBool, 1},
 };
 
@@ -111,7 +111,9 @@ absl::StatusOr<SafetensorsFile> SafetensorsFile::Open(const std::string& path) {
 }
 
 absl::Status SafetensorsFile::Parse(const std::byte* file, size_t size) {
-  const auto damaged = [this](const auto&... what) { return absl::InvalidArgumentError(absl::StrCat(path_, ": ", what...)); };
+  const auto damaged = [this](const auto&... what) {
+    return absl::InvalidArgumentError(absl::StrCat(path_, ": ", what...));
+  };
   const uint64_t header_bytes = LoadUnaligned<uint64_t>(file);
   if (header_bytes > kMaxHeaderBytes || header_bytes > size - 8) {
     return damaged("the header's length is given as ", header_bytes, " bytes, but the file has ", size - 8,
@@ -152,7 +154,8 @@ absl::Status SafetensorsFile::Parse(const std::byte* file, size_t size) {
     }
     const nlohmann::json& offsets = entry["data_offsets"];
     uint64_t begin, end;
-    if (!offsets.is_array() || offsets.size() != 2 || !ReadUnsigned(offsets[0], begin) || !ReadUnsigned(offsets[1], end)) {
+    if (!offsets.is_array() || offsets.size() != 2 || !ReadUnsigned(offsets[0], begin) ||
+        !ReadUnsigned(offsets[1], end)) {
       return wrong("data_offsets ", offsets.dump(), " is not [begin, end]");
     }
     if (begin > end || end > data_bytes) {

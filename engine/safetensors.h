@@ -1,6 +1,7 @@
 // Reads the safetensors format: tensors of a checkpoint by name, straight from the mapped file.
 //
-// Layout: 8 bytes little-endian header length N, N bytes of JSON {"name": {"dtype", "shape", "data_offsets": [begin, end)},
+// Layout: 8 bytes little-endian header length N, N bytes of JSON {"name": {"dtype", "shape", "data_offsets": [begin,
+// end)},
 // "__metadata__": {...}}, then the tensors' bytes; offsets count from the end of the header.
 #pragma once
 
@@ -38,9 +39,9 @@ struct StoredTensor {
 // Immutable, thread-safe. The file must not be changed in place while it is open (replace it by a rename instead).
 class SafetensorsFile {
  public:
-  // Maps the file and checks all of it that can lie: the header's length and JSON, dtypes, shapes, offsets within the file,
-  // byte ranges that match shape and dtype, that no two tensors overlap and no bytes are left over.
-  // Errors name the file and the tensor: NOT_FOUND, INVALID_ARGUMENT.
+  // Maps the file and checks all of it that can lie: the header's length and JSON, dtypes, shapes, offsets within the
+  // file, byte ranges that match shape and dtype, that no two tensors overlap and no bytes are left over. Errors name
+  // the file and the tensor: NOT_FOUND, INVALID_ARGUMENT.
   static absl::StatusOr<SafetensorsFile> Open(const std::string& path);
 
   SafetensorsFile(SafetensorsFile&&) = default;
@@ -53,7 +54,7 @@ class SafetensorsFile {
 
  private:
   struct Unmap {
-    size_t size = 0;
+    size_t size;
     void operator()(const std::byte* p) const;
   };
 
@@ -61,7 +62,7 @@ class SafetensorsFile {
   absl::Status Parse(const std::byte* file, size_t size);
 
   std::string path_;
-  std::unique_ptr<const std::byte, Unmap> mapping_;
+  std::unique_ptr<const std::byte, Unmap> mapping_{nullptr, Unmap{0}};
   std::map<std::string, StoredTensor, std::less<>> tensors_;
 };
 

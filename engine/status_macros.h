@@ -6,8 +6,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#define HEED_RETURN_IF_ERROR(expression)                         \
-  do {                                                           \
+#define HEED_RETURN_IF_ERROR(expression)                                                \
+  do {                                                                                  \
     if (absl::Status heed_status = (expression); !heed_status.ok()) return heed_status; \
   } while (false)
 

@@ -9,7 +9,8 @@
 namespace heed {
 namespace {
 
-// About 50 microseconds: longer than the gaps between a step's kernels, shorter than anyone would notice on an idle server.
+// About 50 microseconds: longer than the gaps between a step's kernels, shorter than anyone would notice on an idle
+// server.
 constexpr int kSpins = 2000;
 
 void Pause() {

@@ -24,8 +24,8 @@ class Team {
 
   int size() const { return static_cast<int>(threads_.size()) + 1; }
 
-  // Calls body(part) once for each part in [0, parts), on any of the team's threads, and returns when all have returned.
-  // One caller at a time; `body` must not call Run. Results must not depend on which thread runs a part.
+  // Calls body(part) once for each part in [0, parts), on any of the team's threads, and returns when all have
+  // returned. One caller at a time; `body` must not call Run. Results must not depend on which thread runs a part.
   void Run(int64_t parts, absl::FunctionRef<void(int64_t part)> body);
 
  private:

@@ -29,11 +29,7 @@ struct BasicMatrixView {
   T* row(int64_t i) const { return data + i * stride; }
   BasicMatrixView Rows(int64_t first, int64_t count) const { return {data + first * stride, count, cols, stride}; }
   BasicMatrixView Cols(int64_t first, int64_t count) const { return {data + first, rows, count, stride}; }
-  operator BasicMatrixView<const T>() const
-    requires(!std::is_const_v<T>)
-  {
-    return {data, rows, cols, stride};
-  }
+  operator BasicMatrixView<const T>() const requires(!std::is_const_v<T>) { return {data, rows, cols, stride}; }
 };
 using MatrixView = BasicMatrixView<float>;
 using ConstMatrixView = BasicMatrixView<const float>;
@@ -54,7 +50,7 @@ class Matrix {
 
  private:
   struct AlignedFree {
-    void operator()(float* p) const { ::operator delete(p, std::align_val_t{64}); }
+    void operator()(float* p) const { ::operator delete (p, std::align_val_t{64}); }
   };
   std::unique_ptr<float, AlignedFree> data_;
   MatrixView view_;

@@ -58,8 +58,8 @@ class Model {
   virtual ~Model() = default;
 
   virtual const ModelSpec& spec() const = 0;
-  // Advances each of `tasks`, all started by this model and none finished, by one step. A task that fails gets its error
-  // and harms no other; a task's results never depend, to the bit, on the tasks beside it.
+  // Advances each of `tasks`, all started by this model and none finished, by one step. A task that fails gets its
+  // error and harms no other; a task's results never depend, to the bit, on the tasks beside it.
   virtual void Step(absl::Span<Task* const> tasks, Context& context) const = 0;
 };
 

@@ -35,8 +35,9 @@ struct TranslateOptions {
   EarlyStopping early_stopping = EarlyStopping::kHeuristic;
   int no_repeat_ngram = 0;  // 0: off
   int min_tokens = 0;
-  int max_tokens = 0;  // per sentence, end-of-sentence included; 0: 3 x source tokens + 50, within the model's positions
-  int n_best = 1;      // 1 to beam_size
+  int max_tokens =
+      0;           // per sentence, end-of-sentence included; 0: 3 x source tokens + 50, within the model's positions
+  int n_best = 1;  // 1 to beam_size
   std::string target_prefix;
   bool sample = false;  // draw as `sampling` says; beam_size is 1
   Sampling sampling;
@@ -58,7 +59,7 @@ struct Hypothesis {
 };
 
 struct SentenceResult {
-  std::vector<Hypothesis> hypotheses;  // best first, n_best of them
+  std::vector<Hypothesis> hypotheses;      // best first, n_best of them
   std::vector<std::string> source_tokens;  // end-of-sentence included; none for a blank text
 };
 

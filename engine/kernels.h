@@ -1,0 +1,71 @@
+// Row-wise kernels: layer norm, activations, attention of one query, and the reduction of logits to the best tokens.
+//
+// Each works on one row with a fixed order of summation, so that a row's bits depend on that row and the instruction
+// set alone. All on the calling thread; pointers need no alignment.
+#pragma once
+
+#include <cstdint>
+
+#include "absl/strings/string_view.h"
+
+namespace heed {
+
+enum class Activation { kNone, kRelu, kGelu, kSwish };
+
+// x[i] = activation(x[i]). GELU is the exact one, x Phi(x); swish is x sigmoid(x).
+void Activate(Activation activation, float* x, int64_t count);
+
+// x = (x - mean) / sqrt(variance + epsilon) * scale + shift, in place (Ba et al. 2016).
+void LayerNorm(float* x, int64_t count, const float* scale, const float* shift, float epsilon);
+
+// to[i] = from[i] * factor + add[i]
+void ScaleAndAdd(const float* from, float factor, const float* add, float* to, int64_t count);
+
+// Scaled dot-product attention of one query over `keys` positions, each head over its own slice (Vaswani et al. 2017,
+// eq. 1):
+//   weights_h = softmax_t(q_h . k_t,h / sqrt(head_dim)),  context_h = sum_t weights_h[t] v_t,h
+struct AttentionQuery {
+  const float* query = nullptr;  // [heads * head_dim]
+  int64_t heads = 0;
+  int64_t head_dim = 0;
+  int64_t keys = 0;                          // at least 1
+  const float* const* key_rows = nullptr;    // [keys] pointers to [heads * head_dim]
+  const float* const* value_rows = nullptr;  // likewise
+  float* scratch = nullptr;                  // [AttentionScratch(keys)]
+  float* context = nullptr;                  // out: [heads * head_dim]
+  float* mean_weights = nullptr;             // out, if not null: [keys], the mean of the heads' weights
+};
+inline int64_t AttentionScratch(int64_t keys) { return keys + 64; }
+void Attend(const AttentionQuery& attention);
+
+// A token and its logit. Better: the larger logit, of equals the smaller id.
+struct Candidate {
+  float logit = 0;
+  int32_t id = 0;
+};
+inline bool Better(const Candidate& a, const Candidate& b) {
+  return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
+}
+
+// The best candidates seen so far, best first, in `best` [capacity].
+struct BestCandidates {
+  Candidate* best = nullptr;
+  int capacity = 0;
+  int count = 0;
+
+  void Offer(Candidate candidate);
+};
+
+// max and sum of exp(logit - max) of some logits.
+struct ExpSum {
+  float max = 0;
+  float sum = 0;
+};
+// Reduces logits[0, count), of tokens first_id and up. -infinity stands for a token that cannot be.
+// If all are, the sum is 0 and the max -infinity.
+ExpSum ReduceLogits(const float* logits, int64_t count, int32_t first_id, BestCandidates& best);
+
+// The instruction set that Highway chose on this machine: "AVX2", "AVX3", ...
+absl::string_view InstructionSet();
+
+}  // namespace heed
