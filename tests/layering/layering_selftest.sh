@@ -24,7 +24,7 @@ LawfulTree() {
     '#if DNNL_VERSION_MAJOR < 3'
   Write engine/linear.h '#include <vector>'
   Write engine/linear.cc '#include "engine/linear.h"' '#include "engine/onednn.h"' '#include <omp.h>' \
-    'dnnl::memory::desc plain;  // dnnl::matmul::desc is elsewhere'
+    'dnnl::memory::desc plain;  // dnnl::matmul::desc is elsewhere' 'dnnl::matmul::primitive_desc held;'
   Write engine/kernel.cc '#define HWY_TARGET_INCLUDE "engine/kernel.cc"' '#include "hwy/foreach_target.h"'
   Write engine/kernel-inl.h '#include "hwy/highway.h"'
   Write models/text.h '#include <sentencepiece_processor.h>'
@@ -92,6 +92,10 @@ Violation 'models/text.* alone' server/other.cc '#include "sentencepiece_trainer
 Violation 'differs between oneDNN' engine/other.cc '#include "engine/onednn.h"' '  dnnl::matmul::desc d(a, b, c);'
 Violation 'differs between oneDNN' engine/other.cc '#include "engine/onednn.h"' \
   '  auto p = dnnl::inner_product_forward::primitive_desc(d, engine);'
+Violation 'differs between oneDNN' engine/other.cc '#include "engine/onednn.h"' \
+  '  dnnl::matmul::primitive_desc descriptor(d, attributes, engine);'
+Violation 'differs between oneDNN' engine/other.cc '#include "engine/onednn.h"' \
+  '  operations.append_eltwise(1.0f, algorithm, 0, 0);'
 Violation 'differs between oneDNN' engine/other.cc '#include "engine/onednn.h"' '#if DNNL_VERSION_MAJOR >= 3'
 Violation 'differs between oneDNN' engine/other.cc '#include "engine/onednn.h"' '  attr.set_output_scales(2, scales);'
 
