@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# Shows Heed at work on this machine: sets up, builds the two programs, starts a server on free loopback ports,
+# translates scripts/demo.txt, measures throughput, draws an attention, reads some metrics and stops the server.
+#
+#   MODELS=DIR        directory of model directories (default: weights)
+#   MODEL=NAME        the translator to use, where DIR holds more than one
+#   BENCH_SECONDS=N   length of the throughput run (default 5)
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export LC_ALL=C.UTF-8
+
+models=${MODELS:-weights}
+model_flag=(${MODEL:+"--model=$MODEL"})
+bench_seconds=${BENCH_SECONDS:-5}
+
+scripts/setup.sh --build
+scripts/build.sh -DHEED_TESTS=OFF -DHEED_BENCH=OFF --target=heed-server --target=heed
+
+work=$(mktemp -d)
+log=$work/server.log
+server_pid=
+Stop() {
+  local code=$?
+  trap - EXIT INT TERM
+  if [[ -n "$server_pid" ]] && kill -0 "$server_pid" 2> /dev/null; then
+    kill -KILL "$server_pid"
+    wait "$server_pid" 2> /dev/null || true
+  fi
+  if ((code != 0)) && [[ -s "$log" ]]; then
+    echo "demo: failed; the server's log ends with:" >&2
+    tail -n 20 "$log" >&2
+  fi
+  rm -rf "$work"
+  exit "$code"
+}
+trap Stop EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+Fail() {
+  echo "demo: $*" >&2
+  exit 1
+}
+Title() {
+  printf '\n\033[1m%s\033[0m\n' "$*"
+}
+[[ -t 1 ]] || Title() { printf '\n%s\n' "$*"; }
+
+# What the server logged after `$1=` in its line "listening".
+Logged() {
+  sed -n "/listening/s/.*[[:space:]]$1=\"\{0,1\}\([^[:space:]\"]*\).*/\1/p" "$log" | head -n 1
+}
+Milliseconds() {  # of two EPOCHREALTIMEs
+  awk -v from="$1" -v to="$2" 'BEGIN { printf "%.1f", (to - from) * 1000 }'
+}
+
+Title "Starting build/bin/heed-server --models=$models"
+start=$EPOCHREALTIME
+build/bin/heed-server --models="$models" --listen=127.0.0.1:0 --metrics_listen=127.0.0.1:0 > "$log" 2>&1 &
+server_pid=$!
+address=
+for ((i = 0; i < 600; i++)); do
+  address=$(Logged address)
+  [[ -z "$address" ]] || break
+  kill -0 "$server_pid" 2> /dev/null || Fail "the server ended before it listened"
+  sleep 0.05
+done
+[[ -n "$address" ]] || Fail "the server did not say within 30 s where it listens"
+state=$(build/bin/heed health --server="$address" --wait --deadline=60) || Fail "the server is not serving: $state"
+echo "SERVING on $address after $(Milliseconds "$start" "$EPOCHREALTIME") ms"
+build/bin/heed models --server="$address"
+
+# One line out, one line back: the time between is what a caller sees.
+Title "Translating scripts/demo.txt, one request at a time"
+coproc TRANSLATE { exec build/bin/heed translate --server="$address" "${model_flag[@]}" --in_flight=1 2>&1; }
+translate_pid=$TRANSLATE_PID
+exec {to}>&"${TRANSLATE[1]}" {from}<&"${TRANSLATE[0]}"
+eval "exec ${TRANSLATE[1]}>&- ${TRANSLATE[0]}<&-"
+echo "Hello." >&"$to"  # connects
+read -r -t 60 -u "$from" _ || Fail "no translation within 60 s"
+while IFS= read -r source <&3; do
+  sent=$EPOCHREALTIME
+  echo "$source" >&"$to"
+  IFS= read -r -t 60 -u "$from" translation || Fail "no translation of '$source' within 60 s"
+  # printf pads by bytes where the C library knows no UTF-8; the source is ASCII.
+  printf '%-62s %7s ms  %s\n' "$source" "$(Milliseconds "$sent" "$EPOCHREALTIME")" "$translation"
+done 3< scripts/demo.txt
+exec {to}>&-
+wait "$translate_pid" || Fail "heed translate failed"
+
+Title "Attention: which source token (column) each target token (row) looks at"
+sed -n 8p scripts/demo.txt | build/bin/heed translate --server="$address" "${model_flag[@]}" --attention
+
+Title "Throughput, 64 requests in flight for $bench_seconds s"
+build/bin/heed bench translate --server="$address" "${model_flag[@]}" --concurrency=64 --duration="$bench_seconds"
+
+Title "Some metrics"
+metrics_address=$(Logged metrics_address)
+# Without curl: bash speaks enough HTTP itself.
+exec {http}<> "/dev/tcp/${metrics_address%:*}/${metrics_address##*:}"
+printf 'GET /metrics HTTP/1.0\r\n\r\n' >&"$http"
+grep -E '^(heed_requests_total|heed_(source|target)_tokens_total|heed_model_load_seconds|process_resident_memory_bytes)' \
+  <&"$http" || Fail "no metrics at $metrics_address"
+exec {http}>&-
+
+Title "Stopping"
+start=$EPOCHREALTIME
+kill -TERM "$server_pid"
+code=0
+wait "$server_pid" || code=$?
+server_pid=
+((code == 0)) || Fail "the server ended with exit code $code"
+echo "the server finished what it had accepted and ended with exit code 0 after $(Milliseconds "$start" "$EPOCHREALTIME") ms"
