@@ -39,7 +39,7 @@ awk '
     Fence("^(grpc|grpcpp|google/protobuf)/|\\.pb\\.h$", "^(server|client|tests)/",
           "gRPC and protobuf are for server/ and client/")
     Fence("^prometheus/", "^(server/metrics\\.(h|cc)|tests/.*)$", "prometheus-cpp is for server/metrics.* alone")
-    Fence("^sentencepiece", "^(models/text\\.(h|cc)|tests/.*)$", "SentencePiece is for models/text.* alone")
+    Fence("^sentencepiece", "^(models/subwords\\.(h|cc)|tests/.*)$", "SentencePiece is for models/subwords.* alone")
 
     # The same for the libraries of a CMakeLists.txt.
     LinkFence("DNNL", "^engine/", "oneDNN is linked by engine/ alone")
