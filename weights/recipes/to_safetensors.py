@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Writes model.safetensors beside the pytorch_model.bin of a Hugging Face Marian directory.
+
+    to_safetensors.py DIR [DIR ...]
+
+Names, shapes and dtypes stay as they are (OPUS-MT's f16 stays f16). Copies of a tied embedding are left out: readers find
+it under its first name. pytorch_model.bin is a pickle, which can hold code: only one that holds nothing but tensors is
+read (torch.load with weights_only), any other is refused. Needs PyTorch (1.13 or newer) alone.
+"""
+
+import argparse
+import json
+import os
+import pickle
+import sys
+
+import torch
+
+import safetensors_file
+
+SOURCE = "pytorch_model.bin"
+TARGET = "model.safetensors"
+
+
+class Refused(Exception):
+    """The directory cannot be converted; the message names the file and says why."""
+
+
+def read_config(directory):
+    path = os.path.join(directory, "config.json")
+    try:
+        with open(path, encoding="utf-8") as file:
+            config = json.load(file)
+    except FileNotFoundError:
+        raise Refused(f"{path}: not found; is {directory} a Hugging Face model directory?") from None
+    except ValueError as error:
+        raise Refused(f"{path}: not JSON: {error}") from None
+    if not isinstance(config, dict) or config.get("model_type") != "marian":
+        found = config.get("model_type") if isinstance(config, dict) else None
+        raise Refused(f"{path}: model_type is {json.dumps(found)}, not \"marian\"")
+    return config
+
+
+def read_pickle(directory):
+    """{name: tensor} of pytorch_model.bin."""
+    path = os.path.join(directory, SOURCE)
+    if not os.path.exists(path):
+        if os.path.exists(f"{path}.index.json"):
+            raise Refused(f"{path}: not found; the model is in several parts ({SOURCE}.index.json), which Marian models"
+                          " never are")
+        raise Refused(f"{path}: not found")
+    try:
+        tensors = torch.load(path, map_location="cpu", weights_only=True)
+    except TypeError:
+        raise Refused(f"PyTorch {torch.__version__} cannot read a pickle safely; 1.13 or newer can") from None
+    except pickle.UnpicklingError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise Refused(
+            f"{path}: refused, because it is not a pickle of tensors alone; another content could run code on this"
+            f" machine ({reason})"
+        ) from None
+    except (RuntimeError, EOFError, ValueError, KeyError, AttributeError, IndexError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise Refused(f"{path}: not a readable PyTorch file: {reason}") from None
+    if not isinstance(tensors, dict):
+        raise Refused(f"{path}: holds a {type(tensors).__name__}, not a dictionary of tensors")
+    for name, tensor in tensors.items():
+        if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
+            raise Refused(f"{path}: entry {name!r} is a {type(tensor).__name__}, not a tensor")
+        if tensor.layout != torch.strided or tensor.dtype not in safetensors_file.DTYPE_NAMES:
+            raise Refused(f"{path}: tensor '{name}' ({tensor.dtype}, {tensor.layout}) has no place in {TARGET}")
+    if not tensors:
+        raise Refused(f"{path}: holds no tensor")
+    return tensors
+
+
+def same(a, b):
+    return a.shape == b.shape and a.dtype == b.dtype and (a.data_ptr() == b.data_ptr() or torch.equal(a, b))
+
+
+def without_copies(tensors, config):
+    """(tensors without those that repeat the embedding they are tied to, names left out)"""
+    embedding = "model.shared.weight"
+    copies = ["model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight"]
+    if embedding not in tensors or not config.get("share_encoder_decoder_embeddings", True):
+        embedding, copies = "model.decoder.embed_tokens.weight", []
+    if config.get("tie_word_embeddings", True):
+        copies.append("lm_head.weight")
+    if embedding not in tensors:
+        return tensors, []
+    left_out = [name for name in copies if name in tensors and same(tensors[name], tensors[embedding])]
+    return {name: tensor for name, tensor in tensors.items() if name not in left_out}, left_out
+
+
+def convert(directory, force):
+    target = os.path.join(directory, TARGET)
+    if not os.path.isdir(directory):
+        raise Refused(f"{directory}: not a directory")
+    if os.path.exists(target) and not force:
+        raise Refused(f"{target}: exists already; --force replaces it")
+    config = read_config(directory)
+    print(f"{directory}: reading {SOURCE}", flush=True)
+    tensors, left_out = without_copies(read_pickle(directory), config)
+    safetensors_file.write(target, tensors)
+    for name in left_out:
+        print(f"  left out {name}: the same as the embedding it is tied to")
+    dtypes = sorted({safetensors_file.DTYPE_NAMES[tensor.dtype] for tensor in tensors.values()})
+    print(f"  {target}: {len(tensors)} tensors, {'/'.join(dtypes)}, {os.path.getsize(target) / 1e6:.1f} MB")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("directories", nargs="+", metavar="DIR", help="Marian directory that holds pytorch_model.bin")
+    parser.add_argument("--force", action="store_true", help="replace a model.safetensors that is there already")
+    arguments = parser.parse_args()
+    failed = False
+    for directory in arguments.directories:
+        try:
+            convert(directory, arguments.force)
+        except (Refused, OSError) as error:
+            print(f"to_safetensors.py: {error}", file=sys.stderr)
+            failed = True
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
