@@ -1,0 +1,50 @@
+// What all commands do alike: flags, the server, messages.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/console.h"
+#include "client/flags.h"
+#include "client/translation_client.h"
+#include "grpcpp/support/status.h"
+
+namespace heed::client {
+
+// A command's page of help, without its flags.
+struct CommandHelp {
+  std::string synopsis;     // "heed models [flags]"
+  std::string description;  // one or more paragraphs
+  std::string after_flags;  // exit codes, examples
+};
+
+// Parses. An exit code: the command is over, since help was asked for (0) or the arguments are wrong (2, with a message
+// on console.err). `most` is how many arguments that are no flags it takes; they go to `others`.
+std::optional<int> ParseCommand(const CommandHelp& help, FlagTable& flags, const std::vector<std::string>& arguments,
+                                size_t most, std::vector<std::string>& others, Console& console);
+
+// "heed: message" on console.err; returns `code`.
+int Fail(Console& console, int code, const std::string& message);
+
+// The flags of every command.
+struct ServerFlags {
+  std::string address = "127.0.0.1:50051";
+  double deadline_seconds = 0;
+
+  // `deadline_help` says what the deadline is of.
+  void AddTo(FlagTable& flags, const std::string& deadline_help);
+  std::chrono::milliseconds deadline() const;
+};
+
+// What to tell a person about a call that failed as a whole: for UNAVAILABLE where the server was expected and how to
+// start one. Returns the exit code.
+int FailCall(Console& console, const std::string& address, const grpc::Status& status);
+
+// Asks the server for its models and chooses one (see ChooseModel). An exit code after a message on console.err, or
+// none and `model` is set.
+std::optional<int> ResolveModel(const TranslationClient& client, const std::string& address, const std::string& wanted,
+                                std::string& model, Console& console);
+
+}  // namespace heed::client

@@ -1,0 +1,20 @@
+// The commands of `heed`. Each gets its arguments without its own name and returns an ExitCode. They write results to
+// console.out, everything else to console.err, and run on the caller's thread until done or console.stop.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "client/console.h"
+
+namespace heed::client {
+
+int TranslateCommand(const std::vector<std::string>& arguments, Console& console);
+int ModelsCommand(const std::vector<std::string>& arguments, Console& console);
+int HealthCommand(const std::vector<std::string>& arguments, Console& console);
+int BenchTranslateCommand(const std::vector<std::string>& arguments, Console& console);
+
+// The whole of `heed`: finds the command that the first arguments name; --help, --version.
+int RunHeed(const std::vector<std::string>& arguments, Console& console);
+
+}  // namespace heed::client

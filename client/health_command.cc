@@ -1,0 +1,105 @@
+#include <chrono>
+#include <stop_token>
+
+#include "absl/strings/str_cat.h"
+#include "client/channel.h"
+#include "client/command_line.h"
+#include "client/commands.h"
+#include "client/exit_code.h"
+#include "grpc/health/v1/health.grpc.pb.h"
+#include "grpcpp/client_context.h"
+
+namespace heed::client {
+namespace {
+
+using grpc::health::v1::Health;
+using grpc::health::v1::HealthCheckRequest;
+using grpc::health::v1::HealthCheckResponse;
+
+CommandHelp Help() {
+  return {"heed health [flags]",
+          "Prints the state of the server, or of one model: SERVING, NOT_SERVING, UNKNOWN or SERVICE_UNKNOWN\n"
+          "(no such model). Speaks grpc.health.v1, so it works with every gRPC server that has it.",
+          "Exit codes:\n"
+          "  0    SERVING\n"
+          "  1    any other state\n"
+          "  2    wrong flags\n"
+          "  3    no server, or --watch lost it\n"
+          "  130  interrupted\n"
+          "\n"
+          "Examples:\n"
+          "  heed health && echo up\n"
+          "  heed health --model=translator-en-de\n"
+          "  heed health --wait --deadline=30    # for scripts: returns once the server serves\n"
+          "  heed health --watch                 # prints every change\n"};
+}
+
+std::string StateText(const HealthCheckResponse& response) {
+  return HealthCheckResponse::ServingStatus_IsValid(response.status())
+             ? HealthCheckResponse::ServingStatus_Name(response.status())
+             : absl::StrCat("state ", static_cast<int>(response.status()));
+}
+
+int Check(Health::Stub& stub, const HealthCheckRequest& request, grpc::ClientContext& context,
+          const std::string& address, Console& console) {
+  HealthCheckResponse response;
+  const grpc::Status status = stub.Check(&context, request, &response);
+  if (status.error_code() == grpc::StatusCode::NOT_FOUND) {
+    console.out << "SERVICE_UNKNOWN" << std::endl;
+    return kExitFailed;
+  }
+  if (!status.ok()) return FailCall(console, address, status);
+  console.out << StateText(response) << std::endl;
+  return response.status() == HealthCheckResponse::SERVING ? kExitOk : kExitFailed;
+}
+
+// Prints every state until the call ends, or the first SERVING if that is waited for.
+int Watch(Health::Stub& stub, const HealthCheckRequest& request, grpc::ClientContext& context, bool until_serving,
+          const std::string& address, Console& console) {
+  const auto reader = stub.Watch(&context, request);
+  HealthCheckResponse response;
+  bool answered = false;
+  while (reader->Read(&response)) {
+    answered = true;
+    console.out << StateText(response) << std::endl;
+    if (until_serving && response.status() == HealthCheckResponse::SERVING) {
+      context.TryCancel();
+      reader->Finish();
+      return kExitOk;
+    }
+  }
+  const grpc::Status status = reader->Finish();
+  // Waited in vain for a server that is there.
+  if (answered && status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) return kExitFailed;
+  if (status.ok()) return Fail(console, kExitUnavailable, "the server ended the watch");
+  return FailCall(console, address, status);
+}
+
+}  // namespace
+
+int HealthCommand(const std::vector<std::string>& arguments, Console& console) {
+  ServerFlags server{.deadline_seconds = 10};
+  std::string model;
+  bool watch = false;
+  bool wait = false;
+  FlagTable flags;
+  server.AddTo(flags, "Most seconds to wait; 0: no limit. --watch has none.");
+  flags.AddString("model", &model, "NAME", "The state of this model (default: of the whole server).");
+  flags.AddBool("watch", &watch, "Print the state and every change of it until interrupted.");
+  flags.AddBool("wait", &wait, "Wait until a server is there and SERVING, at most the deadline.");
+  std::vector<std::string> others;
+  if (const auto code = ParseCommand(Help(), flags, arguments, 0, others, console)) return *code;
+  if (watch && wait) return Fail(console, kExitUsage, "--watch and --wait exclude each other");
+
+  const std::unique_ptr<Health::Stub> stub = Health::NewStub(MakeChannel(server.address));
+  HealthCheckRequest request;
+  request.set_service(model);
+  grpc::ClientContext context;
+  context.set_wait_for_ready(wait);
+  if (!watch && server.deadline_seconds > 0) context.set_deadline(std::chrono::system_clock::now() + server.deadline());
+  const std::stop_callback cancel(console.stop, [&context] { context.TryCancel(); });
+  if (watch || wait) return Watch(*stub, request, context, wait, server.address, console);
+  return Check(*stub, request, context, server.address, console);
+}
+
+}  // namespace heed::client

@@ -1,0 +1,75 @@
+#include "client/heat_map.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "client/text_width.h"
+
+namespace heed::client {
+namespace {
+
+constexpr const char* kLegend = "· <0.05  ░ 0.05  ▒ 0.2  ▓ 0.4  █ 0.7";
+
+const char* Shade(float weight) {
+  if (weight >= 0.7f) return "█";
+  if (weight >= 0.4f) return "▓";
+  if (weight >= 0.2f) return "▒";
+  if (weight >= 0.05f) return "░";
+  return "·";
+}
+
+std::vector<std::string> Labels(const google::protobuf::RepeatedPtrField<std::string>& tokens) {
+  std::vector<std::string> labels;
+  for (const std::string& token : tokens) labels.push_back(absl::StrReplaceAll(token, {{"\u2581", "_"}}));
+  return labels;
+}
+
+int Widest(const std::vector<std::string>& labels) {
+  int widest = 0;
+  for (const std::string& label : labels) widest = std::max(widest, DisplayWidth(label));
+  return widest;
+}
+
+}  // namespace
+
+std::string HeatMap(const v1::Sentence& sentence, const v1::Hypothesis& hypothesis, int columns) {
+  const v1::Attention& attention = hypothesis.attention();
+  const int source_size = sentence.source_tokens_size();
+  const int target_size = hypothesis.tokens_size();
+  if (source_size == 0 || target_size == 0 || attention.rows() != target_size || attention.columns() != source_size ||
+      attention.weights_size() != target_size * source_size) {
+    return "";
+  }
+  const std::vector<std::string> source = Labels(sentence.source_tokens());
+  const std::vector<std::string> target = Labels(hypothesis.tokens());
+  const int left = Widest(target) + 1;
+  // The last name of the staircase begins at its column, so it needs room to the right.
+  const int room = std::max(1, columns - left - Widest(source) + 1);
+  const int step = std::clamp(room / source_size, 1, 3);
+  const int per_panel = std::max(1, room / step);
+
+  std::string out;
+  for (int first = 0; first < source_size; first += per_panel) {
+    const int end = std::min(source_size, first + per_panel);
+    for (int name = first; name < end; ++name) {
+      out += std::string(static_cast<size_t>(left), ' ');
+      for (int column = first; column < name; ++column) out += PadRight("│", step);
+      absl::StrAppend(&out, source[static_cast<size_t>(name)], "\n");
+    }
+    for (int row = 0; row < target_size; ++row) {
+      absl::StrAppend(&out, PadLeft(target[static_cast<size_t>(row)], left - 1), " ");
+      for (int column = first; column < end; ++column) {
+        const char* const shade = Shade(attention.weights(row * source_size + column));
+        // The widest column repeats its shade, so that a cell is about as wide as it is high.
+        out += column + 1 == end && step < 3 ? shade : PadRight(step == 3 ? absl::StrCat(shade, shade) : shade, step);
+      }
+      while (out.back() == ' ') out.pop_back();
+      out += '\n';
+    }
+  }
+  return absl::StrCat(out, PadLeft("", left), kLegend, "\n");
+}
+
+}  // namespace heed::client

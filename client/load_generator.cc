@@ -1,0 +1,229 @@
+#include "client/load_generator.h"
+
+#include <algorithm>
+#include <cmath>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+
+#include "grpcpp/alarm.h"
+#include "grpcpp/client_context.h"
+#include "grpcpp/completion_queue.h"
+#include "grpcpp/support/async_unary_call.h"
+#include "heed/v1/translation.grpc.pb.h"
+
+namespace heed::client {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+using SystemClock = std::chrono::system_clock;
+
+constexpr std::chrono::milliseconds kPauseAfterError{10};
+constexpr std::chrono::seconds kDrainLimit{30};
+
+// One request on its way; its address is its tag.
+struct Call {
+  std::chrono::nanoseconds scheduled{0};
+  grpc::ClientContext context;
+  v1::TranslateResponse response;
+  grpc::Status status;
+  std::unique_ptr<grpc::ClientAsyncResponseReader<v1::TranslateResponse>> reader;
+};
+
+// Sends the texts of a run in turn, over its channels in turn. Not thread-safe.
+class Sender {
+ public:
+  explicit Sender(const LoadOptions& options) : options_(options) {
+    for (const auto& channel : options.channels) stubs_.push_back(v1::Translation::NewStub(channel));
+  }
+
+  void Send(Call& call, std::chrono::nanoseconds scheduled, grpc::CompletionQueue& queue) {
+    v1::TranslateRequest request = options_.prototype;
+    request.add_texts(options_.texts[sent_ % options_.texts.size()]);
+    call.scheduled = scheduled;
+    if (options_.deadline.count() > 0) call.context.set_deadline(SystemClock::now() + options_.deadline);
+    call.reader = stubs_[sent_ % stubs_.size()]->AsyncTranslate(&call.context, request, &queue);
+    call.reader->Finish(&call.response, &call.status, &call);
+    ++sent_;
+  }
+
+ private:
+  const LoadOptions& options_;
+  std::vector<std::unique_ptr<v1::Translation::Stub>> stubs_;
+  size_t sent_ = 0;
+};
+
+}  // namespace
+
+double Percentile(const std::vector<double>& sorted, double percent) {
+  if (sorted.empty()) return 0;
+  const double rank = std::ceil(percent / 100 * static_cast<double>(sorted.size()));
+  return sorted[static_cast<size_t>(std::clamp(rank, 1.0, static_cast<double>(sorted.size()))) - 1];
+}
+
+PoissonArrivals::PoissonArrivals(double per_second, uint64_t seed) : random_(seed), gap_seconds_(per_second) { Draw(); }
+
+bool PoissonArrivals::TakeDue(std::chrono::nanoseconds now) {
+  if (next_ > now) return false;
+  Draw();
+  return true;
+}
+
+void PoissonArrivals::Draw() {
+  next_ += std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(gap_seconds_(random_)));
+}
+
+LoadRecorder::LoadRecorder(std::chrono::nanoseconds warmup, std::chrono::nanoseconds duration, bool by_schedule)
+    : begin_(warmup), end_(warmup + duration), by_schedule_(by_schedule) {
+  report_.seconds = std::chrono::duration<double>(duration).count();
+}
+
+void LoadRecorder::Record(std::chrono::nanoseconds scheduled, std::chrono::nanoseconds finished,
+                          const grpc::Status& status, const v1::TranslateResponse& response) {
+  if (!status.ok()) {
+    if (!Within(by_schedule_ ? scheduled : finished)) return;
+    if (report_.errors++ == 0) report_.first_error = status;
+    return;
+  }
+  if (Within(finished)) {
+    ++report_.requests;
+    for (const v1::TranslatedText& translation : response.translations()) {
+      report_.source_tokens += translation.source_tokens();
+      report_.target_tokens += translation.target_tokens();
+    }
+  }
+  if (Within(by_schedule_ ? scheduled : finished)) {
+    report_.latencies_ms.push_back(std::chrono::duration<double, std::milli>(finished - scheduled).count());
+  }
+}
+
+LoadReport LoadRecorder::TakeReport() {
+  std::sort(report_.latencies_ms.begin(), report_.latencies_ms.end());
+  return std::move(report_);
+}
+
+LoadReport RunClosedLoop(const LoadOptions& options, int in_flight) {
+  grpc::CompletionQueue queue;
+  Sender sender(options);
+  LoadRecorder recorder(options.warmup, options.duration, /*by_schedule=*/false);
+  const SteadyClock::time_point start = SteadyClock::now();
+  const auto since_start = [&] { return SteadyClock::now() - start; };
+
+  // Each of them sends one request after the other.
+  struct Lane {
+    std::unique_ptr<Call> call;  // none: it pauses
+    std::unique_ptr<grpc::Alarm> pause;
+  };
+  std::vector<Lane> lanes(static_cast<size_t>(in_flight));
+  std::unordered_map<void*, Lane*> by_tag;
+  const auto send = [&](Lane& lane) {
+    lane.call = std::make_unique<Call>();
+    by_tag[lane.call.get()] = &lane;
+    sender.Send(*lane.call, since_start(), queue);
+  };
+  for (Lane& lane : lanes) send(lane);
+
+  const SystemClock::time_point end =
+      SystemClock::now() + std::chrono::duration_cast<SystemClock::duration>(options.warmup + options.duration);
+  bool unavailable = false;
+  while (!unavailable && !options.stop.stop_requested()) {
+    void* tag = nullptr;
+    bool ok = false;
+    // An interrupt is seen with the next answer, or soon after.
+    const auto wake_up = std::min(end, SystemClock::now() + std::chrono::milliseconds(100));
+    const auto next = queue.AsyncNext(&tag, &ok, wake_up);
+    const std::chrono::nanoseconds now = since_start();
+    if (next == grpc::CompletionQueue::GOT_EVENT) {
+      const auto found = by_tag.find(tag);
+      Lane& lane = *found->second;
+      by_tag.erase(found);
+      if (lane.call == nullptr) {
+        lane.pause.reset();
+        send(lane);
+      } else {
+        const std::unique_ptr<Call> call = std::move(lane.call);
+        recorder.Record(call->scheduled, now, call->status, call->response);
+        unavailable = call->status.error_code() == grpc::StatusCode::UNAVAILABLE;
+        if (call->status.ok()) {
+          send(lane);
+        } else {
+          lane.pause = std::make_unique<grpc::Alarm>();
+          by_tag[lane.pause.get()] = &lane;
+          lane.pause->Set(&queue, SystemClock::now() + kPauseAfterError, lane.pause.get());
+        }
+      }
+    }
+    if (now >= options.warmup + options.duration) break;
+  }
+  for (Lane& lane : lanes) {
+    if (lane.call) lane.call->context.TryCancel();
+    if (lane.pause) lane.pause->Cancel();
+  }
+  queue.Shutdown();
+  void* tag = nullptr;
+  bool ok = false;
+  while (queue.Next(&tag, &ok)) {
+  }
+  LoadReport report = recorder.TakeReport();
+  report.unavailable = unavailable;
+  return report;
+}
+
+LoadReport RunOpenLoop(const LoadOptions& options, double per_second, uint64_t seed) {
+  grpc::CompletionQueue queue;
+  Sender sender(options);
+  PoissonArrivals arrivals(per_second, seed);
+  LoadRecorder recorder(options.warmup, options.duration, /*by_schedule=*/true);  // the receiver's until it has ended
+  const SteadyClock::time_point start = SteadyClock::now();
+
+  std::mutex mutex;
+  std::condition_variable_any changed;
+  std::unordered_map<Call*, std::unique_ptr<Call>> calls;  // guarded by mutex
+  bool unavailable = false;                                // guarded by mutex
+
+  std::thread receiver([&] {
+    void* tag = nullptr;
+    bool ok = false;
+    while (queue.Next(&tag, &ok)) {
+      const std::chrono::nanoseconds now = SteadyClock::now() - start;
+      std::unique_ptr<Call> call;
+      {
+        const std::lock_guard lock(mutex);
+        const auto found = calls.find(static_cast<Call*>(tag));
+        call = std::move(found->second);
+        calls.erase(found);
+        unavailable = unavailable || call->status.error_code() == grpc::StatusCode::UNAVAILABLE;
+      }
+      recorder.Record(call->scheduled, now, call->status, call->response);
+      changed.notify_all();
+    }
+  });
+
+  const std::chrono::nanoseconds end = options.warmup + options.duration;
+  while (arrivals.next() < end && !options.stop.stop_requested()) {
+    const std::chrono::nanoseconds scheduled = arrivals.next();
+    std::unique_lock lock(mutex);
+    changed.wait_until(lock, options.stop, start + scheduled, [&] { return unavailable; });
+    if (unavailable) break;
+    if (!arrivals.TakeDue(SteadyClock::now() - start)) continue;
+    auto call = std::make_unique<Call>();
+    Call& sent = *call;
+    calls.emplace(&sent, std::move(call));
+    sender.Send(sent, scheduled, queue);
+  }
+  {
+    std::unique_lock lock(mutex);
+    changed.wait_for(lock, options.stop, kDrainLimit, [&] { return calls.empty() || unavailable; });
+    for (const auto& [call, owned] : calls) call->context.TryCancel();
+  }
+  queue.Shutdown();
+  receiver.join();
+  LoadReport report = recorder.TakeReport();
+  report.unavailable = unavailable;
+  return report;
+}
+
+}  // namespace heed::client

@@ -1,0 +1,85 @@
+#include <array>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "client/command_line.h"
+#include "client/commands.h"
+#include "client/exit_code.h"
+
+namespace heed::client {
+namespace {
+
+struct Command {
+  const char* name;  // one or two words
+  const char* summary;
+  int (*run)(const std::vector<std::string>& arguments, Console& console);
+};
+
+constexpr std::array<Command, 4> kCommands = {{
+    {"translate", "translate lines of text", TranslateCommand},
+    {"models", "list the server's models", ModelsCommand},
+    {"health", "is the server, or a model, serving?", HealthCommand},
+    {"bench translate", "measure a server under load", BenchTranslateCommand},
+}};
+
+std::string Usage() {
+  std::string out =
+      "Usage: heed COMMAND [flags]\n"
+      "\n"
+      "Talks to a Heed server (--server=HOST:PORT, default 127.0.0.1:50051).\n"
+      "\n"
+      "Commands:\n";
+  for (const Command& command : kCommands) absl::StrAppendFormat(&out, "  %-16s  %s\n", command.name, command.summary);
+  return out +
+         "\n"
+         "heed COMMAND --help    every flag of a command, its exit codes, examples\n"
+         "heed --version         the version of this program\n"
+         "\n"
+         "Exit codes:\n"
+         "  0    done\n"
+         "  1    a part of the work failed, or the server is not serving\n"
+         "  2    wrong arguments\n"
+         "  3    no server, or no model that serves\n"
+         "  130  interrupted\n";
+}
+
+// The number of arguments that name the command: 0 if they do not.
+size_t Matches(const Command& command, const std::vector<std::string>& arguments) {
+  const std::vector<std::string> words = absl::StrSplit(command.name, ' ');
+  if (arguments.size() < words.size()) return 0;
+  return std::equal(words.begin(), words.end(), arguments.begin()) ? words.size() : 0;
+}
+
+}  // namespace
+
+int RunHeed(const std::vector<std::string>& arguments, Console& console) {
+  for (const Command& command : kCommands) {
+    if (const size_t words = Matches(command, arguments)) {
+      return command.run({arguments.begin() + static_cast<std::ptrdiff_t>(words), arguments.end()}, console);
+    }
+  }
+  const std::string first = arguments.empty() ? "" : arguments[0];
+  const bool help = first == "--help" || first == "-h" || first == "help" ||
+                    (first == "bench" && arguments.size() > 1 && (arguments[1] == "--help" || arguments[1] == "-h"));
+  if (help) {
+    console.out << Usage() << std::flush;
+    return kExitOk;
+  }
+  if (first == "--version") {
+    console.out << "heed " << HEED_VERSION << std::endl;
+    return kExitOk;
+  }
+  if (first.empty()) {
+    console.err << Usage() << std::flush;
+    return kExitUsage;
+  }
+  std::vector<std::string> names;
+  for (const Command& command : kCommands) names.emplace_back(command.name);
+  return Fail(console, kExitUsage,
+              absl::StrCat("unknown command '", absl::StrJoin(arguments, " "),
+                           "'; there are: ", absl::StrJoin(names, ", "), "\nSee heed --help."));
+}
+
+}  // namespace heed::client
