@@ -6,6 +6,8 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "absl/base/thread_annotations.h"  // GUARDED_BY, PT_GUARDED_BY
+
 #if defined(__clang__)
 #define HEED_ATTRIBUTE(x) __attribute__((x))
 #else
@@ -13,8 +15,6 @@
 #endif
 #define CAPABILITY(x) HEED_ATTRIBUTE(capability(x))
 #define SCOPED_CAPABILITY HEED_ATTRIBUTE(scoped_lockable)
-#define GUARDED_BY(x) HEED_ATTRIBUTE(guarded_by(x))
-#define PT_GUARDED_BY(x) HEED_ATTRIBUTE(pt_guarded_by(x))
 #define REQUIRES(...) HEED_ATTRIBUTE(requires_capability(__VA_ARGS__))
 #define EXCLUDES(...) HEED_ATTRIBUTE(locks_excluded(__VA_ARGS__))
 #define ACQUIRE(...) HEED_ATTRIBUTE(acquire_capability(__VA_ARGS__))

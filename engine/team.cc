@@ -66,6 +66,15 @@ void Team::Run(int64_t parts, absl::FunctionRef<void(int64_t)> body) {
   }
 }
 
+void RunRows(Team& team, int64_t rows, int64_t work_per_row, absl::FunctionRef<void(int64_t, int64_t)> body) {
+  constexpr int64_t kWorkPerPart = 1 << 16;  // a few microseconds
+  const int64_t worthwhile = kWorkPerPart / std::max<int64_t>(1, work_per_row) + 1;
+  const int64_t fair = (rows + 4 * team.size() - 1) / (4 * team.size());
+  const int64_t per_part = std::max(worthwhile, fair);
+  team.Run((rows + per_part - 1) / per_part,
+           [&](int64_t part) { body(part * per_part, std::min(rows, (part + 1) * per_part)); });
+}
+
 void Team::Work() {
   uint32_t seen = 0;
   for (;;) {

@@ -49,4 +49,8 @@ class Team {
   std::vector<std::thread> threads_;  // constant after construction
 };
 
+// Shares out rows [0, rows) among a team in stretches worth a thread's while, when each costs about `work_per_row`
+// multiply-adds: body(first, last) for each stretch. What body computes for a row must not depend on its stretch.
+void RunRows(Team& team, int64_t rows, int64_t work_per_row, absl::FunctionRef<void(int64_t first, int64_t last)> body);
+
 }  // namespace heed

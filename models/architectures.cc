@@ -1,0 +1,51 @@
+#include "models/architectures.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "engine/status_macros.h"
+#include "models/json_fields.h"
+#include "models/marian.h"
+
+namespace heed {
+namespace {
+
+struct Architecture {
+  const char* model_type;
+  absl::StatusOr<std::shared_ptr<const Model>> (*load)(const std::string& path);
+};
+
+constexpr Architecture kArchitectures[] = {
+    {"marian",
+     [](const std::string& path) -> absl::StatusOr<std::shared_ptr<const Model>> { return LoadMarian(path); }},
+};
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const Model>> LoadModel(const std::string& path) {
+  // "models/name/" names the same directory as "models/name".
+  std::filesystem::path directory = std::filesystem::path(path).lexically_normal();
+  if (!directory.has_filename()) directory = directory.parent_path();
+  const std::string config_path = (directory / "config.json").string();
+  HEED_ASSIGN_OR_RETURN(JsonFields config, JsonFields::Read(config_path));
+  if (!config.Has("model_type"))
+    return absl::InvalidArgumentError(absl::StrCat(config_path, ": model_type is missing"));
+  const std::string model_type = config.String("model_type", "");
+  HEED_RETURN_IF_ERROR(config.status());
+  for (const Architecture& architecture : kArchitectures) {
+    if (model_type == architecture.model_type) return architecture.load(directory.string());
+  }
+  return absl::UnimplementedError(absl::StrCat(config_path, ": model_type is \"", model_type, "\", but served are ",
+                                               absl::StrJoin(ServedArchitectures(), ", ")));
+}
+
+std::vector<std::string> ServedArchitectures() {
+  std::vector<std::string> names;
+  for (const Architecture& architecture : kArchitectures) names.emplace_back(architecture.model_type);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace heed

@@ -1,0 +1,98 @@
+#include "models/json_fields.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "absl/strings/str_cat.h"
+
+namespace heed {
+namespace {
+
+constexpr size_t kMostShown = 80;  // characters of a wrong value in a message
+
+std::string Shown(const nlohmann::json& value) {
+  std::string text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  if (text.size() > kMostShown) text = text.substr(0, kMostShown) + "...";
+  return text;
+}
+
+}  // namespace
+
+absl::StatusOr<JsonFields> JsonFields::Read(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    const absl::StatusCode code = errno == ENOENT ? absl::StatusCode::kNotFound : absl::StatusCode::kInvalidArgument;
+    return absl::Status(code, absl::StrCat(path, ": ", std::strerror(errno)));
+  }
+  JsonFields fields;
+  fields.path_ = path;
+  fields.object_ = nlohmann::json::parse(file, nullptr, /*allow_exceptions=*/false);
+  if (fields.object_.is_discarded()) return absl::InvalidArgumentError(absl::StrCat(path, ": not valid JSON"));
+  if (!fields.object_.is_object()) return absl::InvalidArgumentError(absl::StrCat(path, ": not a JSON object"));
+  return fields;
+}
+
+const nlohmann::json& JsonFields::Value(absl::string_view name) const {
+  static const nlohmann::json null;
+  const auto found = object_.find(std::string(name));
+  return found == object_.end() ? null : *found;
+}
+
+bool JsonFields::Has(absl::string_view name) const { return !Value(name).is_null(); }
+
+void JsonFields::Wrong(absl::string_view name, absl::string_view what) {
+  if (!status_.ok()) return;
+  status_ = absl::InvalidArgumentError(absl::StrCat(path_, ": ", name, " is ", Shown(Value(name)), ", ", what));
+}
+
+int64_t JsonFields::Int(absl::string_view name, int64_t fallback, int64_t least, int64_t most) {
+  const nlohmann::json& value = Value(name);
+  if (value.is_null()) return fallback;
+  const bool fits = value.is_number_integer() && (!value.is_number_unsigned() || value.get<uint64_t>() <= INT64_MAX);
+  if (!fits || value.get<int64_t>() < least || value.get<int64_t>() > most) {
+    Wrong(name, absl::StrCat("which is not a whole number from ", least, " to ", most));
+    return fallback;
+  }
+  return value.get<int64_t>();
+}
+
+int64_t JsonFields::RequiredInt(absl::string_view name, int64_t least, int64_t most) {
+  if (!Has(name)) {
+    if (status_.ok()) status_ = absl::InvalidArgumentError(absl::StrCat(path_, ": ", name, " is missing"));
+    return least;
+  }
+  return Int(name, least, least, most);
+}
+
+double JsonFields::Number(absl::string_view name, double fallback) {
+  const nlohmann::json& value = Value(name);
+  if (value.is_null()) return fallback;
+  if (!value.is_number()) {
+    Wrong(name, "which is not a number");
+    return fallback;
+  }
+  return value.get<double>();
+}
+
+bool JsonFields::Bool(absl::string_view name, bool fallback) {
+  const nlohmann::json& value = Value(name);
+  if (value.is_null()) return fallback;
+  if (!value.is_boolean()) {
+    Wrong(name, "which is neither true nor false");
+    return fallback;
+  }
+  return value.get<bool>();
+}
+
+std::string JsonFields::String(absl::string_view name, const std::string& fallback) {
+  const nlohmann::json& value = Value(name);
+  if (value.is_null()) return fallback;
+  if (!value.is_string()) {
+    Wrong(name, "which is not a string");
+    return fallback;
+  }
+  return value.get<std::string>();
+}
+
+}  // namespace heed

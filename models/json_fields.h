@@ -1,0 +1,46 @@
+// Reads the fields of a model directory's JSON files, so that a wrong one is named with its file and value.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "nlohmann/json.hpp"
+
+namespace heed {
+
+// One JSON object of a file. Reading goes on after an error and returns the default; status() then holds the first one.
+class JsonFields {
+ public:
+  // The file must hold an object. NOT_FOUND if there is no such file, INVALID_ARGUMENT if it is no JSON object.
+  static absl::StatusOr<JsonFields> Read(const std::string& path);
+
+  bool Has(absl::string_view name) const;  // and is not null
+  // A whole number within [least, most].
+  int64_t Int(absl::string_view name, int64_t fallback, int64_t least = std::numeric_limits<int64_t>::min(),
+              int64_t most = std::numeric_limits<int64_t>::max());
+  // The same for a field that must be there.
+  int64_t RequiredInt(absl::string_view name, int64_t least, int64_t most);
+  double Number(absl::string_view name, double fallback);
+  bool Bool(absl::string_view name, bool fallback);
+  std::string String(absl::string_view name, const std::string& fallback);
+
+  // For fields of other kinds; null if it is not there.
+  const nlohmann::json& Value(absl::string_view name) const;
+  // Records that a field is wrong: "<file>: <name> is <value>, <what>".
+  void Wrong(absl::string_view name, absl::string_view what);
+
+  const std::string& path() const { return path_; }
+  const nlohmann::json& object() const { return object_; }
+  const absl::Status& status() const { return status_; }
+
+ private:
+  std::string path_;
+  nlohmann::json object_;
+  absl::Status status_;
+};
+
+}  // namespace heed

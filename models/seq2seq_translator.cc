@@ -1,0 +1,294 @@
+#include "models/seq2seq_translator.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "engine/status_macros.h"
+#include "models/sentences.h"
+
+namespace heed {
+namespace {
+
+// A translation this much longer than its source has gone astray; Marian's own decoder has the same factor.
+constexpr int64_t kTargetTokensPerSourceToken = 3;
+constexpr int64_t kMoreTargetTokens = 50;
+
+template <typename T>
+absl::Status OutOfRange(absl::string_view field, T value, absl::string_view range) {
+  return absl::InvalidArgumentError(absl::StrCat("options.", field, " is ", value, ", but must be ", range));
+}
+
+// An independent stream of random numbers for each sentence of a request (splitmix64).
+uint64_t SentenceSeed(uint64_t seed, int text, int sentence) {
+  uint64_t x = seed + 0x9E3779B97F4A7C15u * (static_cast<uint64_t>(text) << 32 | static_cast<uint32_t>(sentence)) +
+               0x9E3779B97F4A7C15u;
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
+  return x ^ (x >> 31);
+}
+
+}  // namespace
+
+class Seq2SeqTranslator::SentenceTask : public TranslationTask {
+ public:
+  // A blank sentence: finished, with an empty translation.
+  SentenceTask(const Seq2SeqTranslator& translator, std::string source)
+      : translator_(translator), source_(std::move(source)) {
+    result_.hypotheses.emplace_back();
+    text_is_new_ = true;
+    Finish();
+  }
+
+  SentenceTask(const Seq2SeqTranslator& translator, std::string source, std::vector<int32_t> source_ids,
+               const TranslateOptions& options, std::vector<int32_t> prefix, uint64_t seed)
+      : translator_(translator),
+        source_(std::move(source)),
+        source_ids_(std::move(source_ids)),
+        options_(options),
+        search_(std::in_place, translator.rules_, options_, std::move(prefix), translator.network_->vocabulary(), seed,
+                EndsInLoop(absl::MakeConstSpan(source_ids_).subspan(0, source_ids_.size() - 1))) {}
+
+  int64_t next_rows() const override {
+    return memory_ == nullptr ? static_cast<int64_t>(source_ids_.size()) : search_->rows();
+  }
+  int64_t peak_bytes() const override {
+    if (!search_.has_value()) return 0;
+    const int64_t source_tokens = static_cast<int64_t>(source_ids_.size());
+    const int64_t attention = options_.return_attention ? options_.max_tokens * options_.beam_size * source_tokens : 0;
+    const int64_t logits = options_.sample ? translator_.network_->vocabulary() : 0;
+    return translator_.network_->MemoryBytes(source_tokens, options_.beam_size, options_.max_tokens) +
+           (attention + logits) * static_cast<int64_t>(sizeof(float));
+  }
+  bool has_output() const override { return text_is_new_; }
+  const std::string& source() const override { return source_; }
+  const SentenceResult& result() const override { return result_; }
+  std::string TakeText() override {
+    text_is_new_ = false;
+    const absl::string_view text = finished() ? absl::string_view(result_.hypotheses[0].text) : stable_text_;
+    if (text.size() <= taken_) return "";
+    std::string taken(text.substr(taken_));
+    taken_ = text.size();
+    return taken;
+  }
+
+  // The memory to encode, if this is the task's first step.
+  SequenceMemory* Begin() {
+    if (memory_ != nullptr) return nullptr;
+    memory_ = translator_.network_->NewMemory(source_ids_, options_.beam_size);
+    if (options_.return_attention) {
+      attention_.resize(static_cast<size_t>(options_.max_tokens * options_.beam_size) * source_ids_.size());
+    }
+    return memory_.get();
+  }
+  void AppendRows(std::vector<StepRow>& rows, std::vector<VocabularyQuery>& queries) {
+    search_->AppendRows(memory_.get(), attention_.empty() ? nullptr : attention_.data(),
+                        static_cast<int64_t>(source_ids_.size()), rows, queries);
+  }
+  void Advance(absl::Span<const VocabularyAnswer> answers) {
+    // Weights that are not numbers make logits that are not: no token is best then.
+    if (std::any_of(answers.begin(), answers.end(),
+                    [](const VocabularyAnswer& a) { return std::isnan(a.log_normaliser); })) {
+      Finish(absl::InternalError(absl::StrCat("model '", translator_.spec_.name,
+                                              "' computed logits that are not numbers: its weights are damaged")));
+      text_is_new_ = true;
+      memory_.reset();
+      return;
+    }
+    search_->Advance(answers);
+    if (search_->done()) {
+      Conclude();
+    } else if (options_.stream) {
+      Stream();
+    }
+  }
+
+ private:
+  void Conclude() {
+    const TextCodec& codec = translator_.codec_;
+    for (const FoundHypothesis& found : search_->TakeResults()) {
+      Hypothesis hypothesis;
+      hypothesis.text = codec.Decode(found.tokens);
+      hypothesis.score = found.score;
+      hypothesis.finish_reason = found.reason;
+      for (size_t i = 0; i < found.tokens.size(); ++i) {
+        hypothesis.tokens.push_back(codec.TargetPiece(found.tokens[i]));
+        if (attention_.empty()) continue;
+        const size_t entry = i * static_cast<size_t>(options_.beam_size) + static_cast<size_t>(found.slots[i]);
+        const auto row = attention_.begin() + static_cast<int64_t>(entry * source_ids_.size());
+        hypothesis.attention.insert(hypothesis.attention.end(), row, row + static_cast<int64_t>(source_ids_.size()));
+      }
+      result_.hypotheses.push_back(std::move(hypothesis));
+    }
+    for (int32_t id : source_ids_) result_.source_tokens.push_back(codec.SourcePiece(id));
+    text_is_new_ = true;
+    memory_.reset();
+    attention_ = {};
+    Finish();
+  }
+
+  // Gives out what a loop could no longer take back: the tokens before any repetition that is under way.
+  void Stream() {
+    const absl::Span<const int32_t> tokens = search_->tokens();
+    const size_t stable = options_.stop_loops ? static_cast<size_t>(TokensBeforeRepetition(tokens)) : tokens.size();
+    std::string text = translator_.codec_.Decode(tokens.subspan(0, stable));
+    if (text.size() <= stable_text_.size()) return;
+    stable_text_ = std::move(text);
+    text_is_new_ = stable_text_.size() > taken_;
+  }
+
+  const Seq2SeqTranslator& translator_;
+  const std::string source_;
+  const std::vector<int32_t> source_ids_;
+  const TranslateOptions options_;
+  std::optional<Search> search_;
+  std::unique_ptr<SequenceMemory> memory_;
+  std::vector<float> attention_;  // [max_tokens, beam_size, source tokens]
+  SentenceResult result_;
+  std::string stable_text_;
+  size_t taken_ = 0;  // bytes of the text already given out
+  bool text_is_new_ = false;
+};
+
+Seq2SeqTranslator::Seq2SeqTranslator(ModelSpec spec, std::unique_ptr<const Seq2SeqNetwork> network, TextCodec codec,
+                                     SearchRules rules, TranslateOptions default_options)
+    : spec_(std::move(spec)),
+      network_(std::move(network)),
+      codec_(std::move(codec)),
+      rules_(std::move(rules)),
+      default_options_(std::move(default_options)) {
+  spec_.source_language = codec_.source_language();
+  spec_.target_language = codec_.target_language();
+  spec_.weights = network_->weights();
+  spec_.resident_bytes = network_->resident_bytes();
+}
+
+absl::Status Seq2SeqTranslator::CheckOptions(const TranslateOptions& options) const {
+  const auto from_to = [](auto least, auto most) { return absl::StrCat("from ", least, " to ", most); };
+  const int most_tokens = static_cast<int>(network_->max_target_tokens());
+  if (options.beam_size < 1 || options.beam_size > kMaxBeamSize) {
+    return OutOfRange("beam_size", options.beam_size, from_to(1, kMaxBeamSize));
+  }
+  if (!(options.length_penalty >= -10 && options.length_penalty <= 10)) {
+    return OutOfRange("length_penalty", options.length_penalty, from_to(-10, 10));
+  }
+  if (options.no_repeat_ngram < 0) return OutOfRange("no_repeat_ngram", options.no_repeat_ngram, "0 (off) or more");
+  if (options.max_tokens < 0 || options.max_tokens > most_tokens) {
+    return OutOfRange("max_tokens", options.max_tokens,
+                      absl::StrCat(from_to(1, most_tokens), ", the model's positions, or 0"));
+  }
+  if (options.min_tokens < 0 || options.min_tokens >= most_tokens) {
+    return OutOfRange("min_tokens", options.min_tokens, from_to(0, most_tokens - 1));
+  }
+  if (options.max_tokens > 0 && options.min_tokens >= options.max_tokens) {
+    return OutOfRange("min_tokens", options.min_tokens, absl::StrCat("less than max_tokens, ", options.max_tokens));
+  }
+  if (options.n_best < 1 || options.n_best > options.beam_size) {
+    return OutOfRange("n_best", options.n_best, absl::StrCat(from_to(1, options.beam_size), ", the beam_size"));
+  }
+  if (options.sample) {
+    if (options.beam_size != 1) return OutOfRange("beam_size", options.beam_size, "1 for sampling");
+    const Sampling& sampling = options.sampling;
+    if (!(sampling.temperature > 0 && sampling.temperature <= 1000)) {
+      return OutOfRange("sampling.temperature", sampling.temperature, "greater than 0 and at most 1000");
+    }
+    if (sampling.top_k < 0) return OutOfRange("sampling.top_k", sampling.top_k, "0 (off) or more");
+    if (!(sampling.top_p > 0 && sampling.top_p <= 1)) {
+      return OutOfRange("sampling.top_p", sampling.top_p, "greater than 0 and at most 1");
+    }
+  }
+  if (const int64_t at = FirstInvalidUtf8(options.target_prefix); at >= 0) {
+    return absl::InvalidArgumentError(absl::StrCat("options.target_prefix is not UTF-8 at byte ", at));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<StartedTranslation> Seq2SeqTranslator::Start(const std::vector<std::string>& texts,
+                                                            const TranslateOptions& options) const {
+  HEED_RETURN_IF_ERROR(CheckOptions(options));
+  StartedTranslation started;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const int text = static_cast<int>(i);
+    if (const int64_t at = FirstInvalidUtf8(texts[i]); at >= 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("texts[", i, "] is not UTF-8 at byte ", at, " of ", texts[i].size()));
+    }
+    // A language token counts for every sentence of the text.
+    const absl::string_view language = codec_.LanguagePrefix(texts[i]);
+    const absl::string_view body = absl::string_view(texts[i]).substr(language.size());
+    const SplitText split = options.split_sentences ? SplitSentences(body, codec_.source_language()) : WholeText(body);
+    int sentence = 0;
+    for (const SentenceSpan& span : split.sentences) {
+      if (span.text.empty()) {
+        started.tasks.push_back(std::make_unique<SentenceTask>(*this, ""));
+        started.places.push_back({text, sentence++, span.separator});
+        continue;
+      }
+      const absl::Status status =
+          StartSentence(absl::StrCat(language, span.text), span.separator, text, sentence, options, started);
+      if (!status.ok()) return absl::Status(status.code(), absl::StrCat("texts[", i, "] ", status.message()));
+    }
+    started.trailing.push_back(split.trailing);
+  }
+  return started;
+}
+
+absl::Status Seq2SeqTranslator::StartSentence(const std::string& source, const std::string& separator, int text,
+                                              int& sentence, const TranslateOptions& options,
+                                              StartedTranslation& started) const {
+  HEED_ASSIGN_OR_RETURN(std::vector<int32_t> ids, codec_.EncodeSource(source));
+  const int64_t source_tokens = static_cast<int64_t>(ids.size());
+  if (source_tokens > network_->max_source_tokens()) {
+    const absl::string_view language = codec_.LanguagePrefix(source);
+    const SentenceSpan whole = {separator, source.substr(language.size())};
+    for (const SentenceSpan& half : Halve(whole)) {
+      HEED_RETURN_IF_ERROR(
+          StartSentence(absl::StrCat(language, half.text), half.separator, text, sentence, options, started));
+    }
+    return absl::OkStatus();
+  }
+  TranslateOptions own = options;
+  std::vector<int32_t> prefix;
+  if (sentence == 0 && !options.target_prefix.empty()) prefix = codec_.EncodeTargetPrefix(options.target_prefix);
+  const int64_t prefix_tokens = static_cast<int64_t>(prefix.size());
+  const int64_t most = network_->max_target_tokens();
+  if (own.max_tokens == 0) {
+    const int64_t usual = kTargetTokensPerSourceToken * source_tokens + kMoreTargetTokens + own.min_tokens;
+    own.max_tokens = static_cast<int>(std::min(most, usual + prefix_tokens));
+  }
+  if (prefix_tokens >= own.max_tokens) {
+    return absl::InvalidArgumentError(absl::StrCat("cannot be translated: options.target_prefix has ", prefix_tokens,
+                                                   " tokens, but at most ", own.max_tokens, " may be produced"));
+  }
+  started.tasks.push_back(std::make_unique<SentenceTask>(*this, source, std::move(ids), own, std::move(prefix),
+                                                         SentenceSeed(own.sampling.seed, text, sentence)));
+  started.places.push_back({text, sentence++, separator});
+  return absl::OkStatus();
+}
+
+void Seq2SeqTranslator::Step(absl::Span<Task* const> tasks, Context& context) const {
+  std::vector<SequenceMemory*> fresh;
+  for (Task* task : tasks) {
+    if (SequenceMemory* memory = static_cast<SentenceTask*>(task)->Begin()) fresh.push_back(memory);
+  }
+  if (!fresh.empty()) network_->Encode(fresh, context);
+
+  std::vector<StepRow> rows;
+  std::vector<VocabularyQuery> queries;
+  std::vector<size_t> ends;  // of each task's rows
+  for (Task* task : tasks) {
+    static_cast<SentenceTask*>(task)->AppendRows(rows, queries);
+    ends.push_back(rows.size());
+  }
+  std::vector<VocabularyAnswer> answers(rows.size());
+  network_->Step(rows, queries, absl::MakeSpan(answers), context);
+  size_t begin = 0;
+  for (size_t i = 0; i < tasks.size(); begin = ends[i], ++i) {
+    static_cast<SentenceTask*>(tasks[i])->Advance(absl::MakeConstSpan(answers).subspan(begin, ends[i] - begin));
+  }
+}
+
+}  // namespace heed

@@ -1,0 +1,46 @@
+// A Translator over any encoder-decoder network: text to tokens, search, tokens to text.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/search.h"
+#include "models/seq2seq.h"
+#include "models/text.h"
+#include "models/translator.h"
+
+namespace heed {
+
+// Immutable, thread-safe.
+class Seq2SeqTranslator : public Translator {
+ public:
+  // `spec` needs its name, kind and architecture; the rest is filled in.
+  Seq2SeqTranslator(ModelSpec spec, std::unique_ptr<const Seq2SeqNetwork> network, TextCodec codec, SearchRules rules,
+                    TranslateOptions default_options);
+
+  const ModelSpec& spec() const override { return spec_; }
+  const TranslateOptions& default_options() const override { return default_options_; }
+  absl::StatusOr<StartedTranslation> Start(const std::vector<std::string>& texts,
+                                           const TranslateOptions& options) const override;
+  void Step(absl::Span<Task* const> tasks, Context& context) const override;
+
+  const Seq2SeqNetwork& network() const { return *network_; }
+  const TextCodec& codec() const { return codec_; }
+
+ private:
+  class SentenceTask;
+
+  absl::Status CheckOptions(const TranslateOptions& options) const;
+  // Appends the tasks of one sentence: one, or several if it is longer than the network's positions.
+  absl::Status StartSentence(const std::string& source, const std::string& separator, int text, int& sentence,
+                             const TranslateOptions& options, StartedTranslation& started) const;
+
+  ModelSpec spec_;
+  std::unique_ptr<const Seq2SeqNetwork> network_;
+  TextCodec codec_;
+  SearchRules rules_;
+  TranslateOptions default_options_;
+};
+
+}  // namespace heed

@@ -1,0 +1,42 @@
+#include "models/subwords.h"
+
+#include <sentencepiece_processor.h>
+
+#include <fstream>
+#include <sstream>
+
+namespace heed {
+
+Subwords::Subwords() : processor_(std::make_unique<sentencepiece::SentencePieceProcessor>()) {}
+Subwords::~Subwords() = default;
+
+std::unique_ptr<const Subwords> Subwords::Load(const std::string& path, std::string& error) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    error = "cannot be read";
+    return nullptr;
+  }
+  std::ostringstream bytes;
+  bytes << file.rdbuf();
+  std::unique_ptr<Subwords> subwords(new Subwords);
+  const sentencepiece::util::Status status = subwords->processor_->LoadFromSerializedProto(bytes.str());
+  if (!status.ok()) {
+    error = std::string("not a SentencePiece model: ") + status.message();
+    return nullptr;
+  }
+  if (subwords->size() == 0) {
+    error = "has no pieces";
+    return nullptr;
+  }
+  return subwords;
+}
+
+std::vector<std::string> Subwords::Encode(const std::string& text) const { return processor_->EncodeAsPieces(text); }
+
+std::string Subwords::Decode(const std::vector<std::string>& pieces) const { return processor_->DecodePieces(pieces); }
+
+int Subwords::size() const { return processor_->GetPieceSize(); }
+
+const std::string& Subwords::piece(int i) const { return processor_->IdToPiece(i); }
+
+}  // namespace heed

@@ -1,0 +1,66 @@
+// Between text and token ids, as Hugging Face's MarianTokenizer does it: SentencePiece makes the pieces, vocab.json
+// gives their ids (a SentencePiece model's own ids are not the network's).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "models/subwords.h"
+
+namespace heed {
+
+// Special ids of a network, and how many ids its two sides have.
+struct TokenIds {
+  int32_t source_vocabulary = 0;
+  int32_t target_vocabulary = 0;
+  int32_t eos = 0;
+  int32_t pad = 0;
+};
+
+// Immutable after load, thread-safe.
+class TextCodec {
+ public:
+  // Reads source.spm, target.spm, vocab.json, tokenizer_config.json and, if that says separate_vocabs,
+  // target_vocab.json.
+  static absl::StatusOr<TextCodec> Load(const std::string& directory, const TokenIds& ids);
+  TextCodec() = default;
+
+  // Ids of a sentence, eos last. A leading ">>lang<<" becomes its token if this vocabulary has language tokens; then
+  // one that it does not have is an INVALID_ARGUMENT that names those it has. Special tokens in the text ("</s>") are
+  // text.
+  absl::StatusOr<std::vector<int32_t>> EncodeSource(absl::string_view text) const;
+  // The ">>lang<<" with which text begins, with the white space behind it, or nothing.
+  absl::string_view LanguagePrefix(absl::string_view text) const;
+  // Ids of a beginning of a translation, without eos.
+  std::vector<int32_t> EncodeTargetPrefix(absl::string_view text) const;
+  // Text of target ids; special tokens are left out.
+  std::string Decode(absl::Span<const int32_t> ids) const;
+
+  // The piece of an id: "▁Hello"; "</s>".
+  const std::string& SourcePiece(int32_t id) const { return source_pieces_[static_cast<size_t>(id)]; }
+  const std::string& TargetPiece(int32_t id) const { return target_pieces_[static_cast<size_t>(id)]; }
+
+  const std::string& source_language() const { return source_language_; }  // empty if the files do not tell
+  const std::string& target_language() const { return target_language_; }
+
+ private:
+  using Vocabulary = absl::flat_hash_map<std::string, int32_t>;
+  static void AppendPieces(const Subwords& subwords, const Vocabulary& vocabulary, int32_t unknown,
+                           absl::string_view text, std::vector<int32_t>& ids);
+
+  std::unique_ptr<const Subwords> source_, target_;
+  Vocabulary source_ids_, target_ids_;
+  std::vector<std::string> source_pieces_, target_pieces_;
+  std::vector<std::string> language_tokens_;  // sorted
+  std::string source_language_, target_language_;
+  int32_t eos_ = 0, pad_ = 0, source_unknown_ = 0, target_unknown_ = 0;
+  bool clean_up_spaces_ = false;
+};
+
+}  // namespace heed
