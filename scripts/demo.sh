@@ -46,9 +46,9 @@ Title() {
 }
 [[ -t 1 ]] || Title() { printf '\n%s\n' "$*"; }
 
-# What the server logged after `$1=` in its line "listening".
+# The address in the server's log line "listening" or "metrics".
 Logged() {
-  sed -n "/listening/s/.*[[:space:]]$1=\"\{0,1\}\([^[:space:]\"]*\).*/\1/p" "$log" | head -n 1
+  sed -n "s/.* $1 address=\([^ ]*\).*/\1/p" "$log" | head -n 1
 }
 Milliseconds() {  # of two EPOCHREALTIMEs
   awk -v from="$1" -v to="$2" 'BEGIN { printf "%.1f", (to - from) * 1000 }'
@@ -60,7 +60,7 @@ build/bin/heed-server --models="$models" --listen=127.0.0.1:0 --metrics_listen=1
 server_pid=$!
 address=
 for ((i = 0; i < 600; i++)); do
-  address=$(Logged address)
+  address=$(Logged listening)
   [[ -z "$address" ]] || break
   kill -0 "$server_pid" 2> /dev/null || Fail "the server ended before it listened"
   sleep 0.05
@@ -95,7 +95,7 @@ Title "Throughput, 64 requests in flight for $bench_seconds s"
 build/bin/heed bench translate --server="$address" "${model_flag[@]}" --concurrency=64 --duration="$bench_seconds"
 
 Title "Some metrics"
-metrics_address=$(Logged metrics_address)
+metrics_address=$(Logged metrics)
 # Without curl: bash speaks enough HTTP itself.
 exec {http}<> "/dev/tcp/${metrics_address%:*}/${metrics_address##*:}"
 printf 'GET /metrics HTTP/1.0\r\n\r\n' >&"$http"
