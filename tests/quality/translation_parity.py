@@ -101,7 +101,15 @@ def connect(server):
 def compare_search(arguments):
     reference = Reference(arguments.model_dir, arguments.threads)
     client = connect(arguments.server)
+    import grpc
+
+    try:
+        served = [model.name for model in client.models()]
+    except grpc.RpcError as error:
+        sys.exit(f"translation_parity.py: {arguments.server}: {error.code().name}: {error.details()}")
     name = arguments.model or os.path.basename(os.path.normpath(arguments.model_dir))
+    if name not in served:
+        sys.exit(f"translation_parity.py: {arguments.server} has no model '{name}'; it has {', '.join(served) or 'none'}")
     lines = read_lines(arguments.input, arguments.lines)
     passed = True
     penalty = reference.model.generation_config.length_penalty
