@@ -109,7 +109,7 @@ def compare_search(arguments):
         sys.exit(f"translation_parity.py: {arguments.server}: {error.code().name}: {error.details()}")
     name = arguments.model or os.path.basename(os.path.normpath(arguments.model_dir))
     if name not in served:
-        sys.exit(f"translation_parity.py: {arguments.server} has no model '{name}'; it has {', '.join(served) or 'none'}")
+        sys.exit(f"translation_parity.py: {arguments.server} has no model '{name}' but {', '.join(served) or 'none'}")
     lines = read_lines(arguments.input, arguments.lines)
     passed = True
     penalty = reference.model.generation_config.length_penalty
@@ -191,7 +191,7 @@ def compare_logits(arguments):
                     input_ids=torch.tensor([pair["source"]]), decoder_input_ids=torch.tensor([pair["target"]])
                 ).logits[0]
             if found.shape != expected.shape:
-                sys.exit(f"translation_parity.py: line {number}: logits {list(found.shape)}, not {list(expected.shape)}")
+                sys.exit(f"translation_parity.py: line {number}: {[*found.shape]} logits, not {[*expected.shape]}")
             difference = (found - expected).abs().max().item()
             if difference != difference:
                 sys.exit(f"translation_parity.py: line {number}: a logit is not a number")
