@@ -92,7 +92,7 @@ void Search::AppendRows(SequenceMemory* memory, float* attention, int64_t source
 void Search::Ban(Beam& beam) const {
   beam.banned = rules_.banned;
   const std::vector<int32_t>& tokens = beam.tokens;
-  if (generated() < options_.min_tokens) beam.banned.push_back(rules_.eos);
+  if (length_ < options_.min_tokens) beam.banned.push_back(rules_.eos);
   for (const std::vector<int32_t>& phrase : rules_.banned_phrases) {
     const size_t before = phrase.size() - 1;
     if (tokens.size() >= before &&
