@@ -1,0 +1,222 @@
+#include "server/batch_former.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace heed {
+namespace {
+
+// What a job that has tasks running may fill of a budget; the rest is kept for jobs that have none.
+int64_t ShareOfRunningJob(int64_t limit) { return std::max<int64_t>(1, limit - limit / 4); }
+
+// Rows that a task adds to a batch; one that is finished before its first step still has its turn.
+int64_t Rows(const Task& task) { return task.finished() ? 1 : std::max<int64_t>(1, task.next_rows()); }
+int64_t Bytes(const Task& task) { return task.finished() ? 0 : std::max<int64_t>(0, task.peak_bytes()); }
+
+}  // namespace
+
+absl::Status BatchFormer::Add(std::shared_ptr<Job> job, TimePoint now) {
+  const int64_t tasks = static_cast<int64_t>(job->tasks.size());
+  if (tasks > limits_.max_queued_tasks) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("texts: ", tasks, " sentences in one request, at most ", limits_.max_queued_tasks));
+  }
+  if (queued_jobs_ >= limits_.max_queued_jobs) {
+    return absl::ResourceExhaustedError(absl::StrCat("the queue is full: ", queued_jobs_, " requests wait"));
+  }
+  if (queued_tasks_ + tasks > limits_.max_queued_tasks) {
+    return absl::ResourceExhaustedError(absl::StrCat("the queue is full: ", queued_tasks_, " sentences wait, ", tasks,
+                                                     " more would exceed ", limits_.max_queued_tasks));
+  }
+  Entry& entry = entries_.emplace_back();
+  entry.place = std::prev(entries_.end());
+  entry.job = std::move(job);
+  entry.times.submitted = now;
+  entry.unfinished = static_cast<int>(tasks);
+  by_job_[entry.job.get()] = &entry;
+  turns_.push_back(&entry);
+  ++queued_jobs_;
+  queued_tasks_ += tasks;
+  return absl::OkStatus();
+}
+
+void BatchFormer::Cancel(const Job* job, absl::Status status) {
+  auto it = by_job_.find(job);
+  if (it != by_job_.end() && it->second->end.ok()) it->second->end = std::move(status);
+}
+
+void BatchFormer::CancelAll(const absl::Status& status) {
+  for (Entry& entry : entries_) {
+    if (entry.end.ok()) entry.end = status;
+  }
+}
+
+void BatchFormer::SetBacklogged(const Job* job, bool backlogged, TimePoint now) {
+  auto it = by_job_.find(job);
+  if (it == by_job_.end() || it->second->backlogged == backlogged) return;
+  Entry& entry = *it->second;
+  auto count_all = [&](int sign) {
+    for (const Running& running : running_) {
+      if (running.entry == &entry) Count(running, sign);
+    }
+  };
+  count_all(-1);
+  entry.backlogged = backlogged;
+  entry.parked_since = now;
+  count_all(1);
+}
+
+std::vector<BatchFormer::Member> BatchFormer::Form(TimePoint now, std::vector<Ended>& ended) {
+  Expire(now, ended);
+  Admit();
+
+  std::vector<Member> batch;
+  int64_t rows = 0;
+  const size_t candidates = running_.size();
+  auto it = running_.begin();
+  for (size_t i = 0; i < candidates; ++i) {
+    auto running = it++;
+    Entry& entry = *running->entry;
+    if (running->in_batch || entry.backlogged || !entry.end.ok()) continue;
+    if (!batch.empty() && rows + running->rows > limits_.max_batch_rows) break;
+    rows += running->rows;
+    running->in_batch = true;
+    ++entry.in_batch;
+    if (!entry.times.started) entry.times.started = now;
+    batch.push_back({entry.job, running->index, running->task});
+    running_.splice(running_.end(), running_, running);
+  }
+  return batch;
+}
+
+void BatchFormer::Complete(absl::Span<const Member> batch, TimePoint now, std::vector<Ended>& ended) {
+  for (const Member& member : batch) {
+    auto running = by_task_.at(member.task);
+    Entry& entry = *running->entry;
+    --entry.in_batch;
+    if (member.has_output && !entry.times.first_output) entry.times.first_output = now;
+    Count(*running, -1);
+    if (!member.task->finished()) {
+      running->in_batch = false;
+      running->rows = Rows(*member.task);
+      Count(*running, 1);
+      continue;
+    }
+    running_.erase(running);
+    by_task_.erase(member.task);
+    --entry.running;
+    --entry.unfinished;
+    if (entry.end.ok()) entry.end = member.task->error();
+  }
+  for (const Member& member : batch) {
+    auto it = by_job_.find(member.job.get());
+    if (it == by_job_.end()) continue;  // retired with an earlier member
+    Entry& entry = *it->second;
+    if (entry.in_batch > 0 || (entry.end.ok() && entry.unfinished > 0)) continue;
+    entry.times.done = now;
+    Retire(entry, ended);
+  }
+}
+
+TimePoint BatchFormer::NextExpiry() const {
+  TimePoint earliest = kNoDeadline;
+  for (const Entry& entry : entries_) {
+    if (entry.in_batch > 0) continue;  // Complete comes first
+    earliest = std::min(earliest, entry.job->deadline);
+    if (entry.backlogged) earliest = std::min(earliest, entry.parked_since + limits_.max_parked);
+  }
+  return earliest;
+}
+
+void BatchFormer::Expire(TimePoint now, std::vector<Ended>& ended) {
+  for (auto it = entries_.begin(); it != entries_.end();) {
+    Entry& entry = *it++;
+    if (entry.end.ok() && entry.job->deadline <= now) {
+      entry.end = absl::DeadlineExceededError("the deadline passed before the request was done");
+    }
+    if (entry.end.ok() && entry.backlogged && entry.parked_since + limits_.max_parked <= now) {
+      entry.end = absl::AbortedError("the reader of the stream did not take its output in time");
+    }
+    if (entry.end.ok() || entry.in_batch > 0) continue;
+    entry.times.done = now;
+    Retire(entry, ended);
+  }
+}
+
+void BatchFormer::Admit() {
+  size_t passed_over = 0;  // jobs in a row that could admit nothing
+  while (passed_over < turns_.size()) {
+    Entry& entry = *turns_.front();
+    bool may_admit = entry.end.ok() && !entry.backlogged;
+    bool admitted = false;
+    if (may_admit && entry.turn_credit <= 0) {
+      entry.turn_credit += limits_.turn_rows;
+      admitted = entry.turn_credit <= 0;  // it only paid off debt; the rounds go on
+    }
+    while (may_admit && entry.waiting() && entry.turn_credit > 0) {
+      Task* task = entry.job->tasks[entry.next_task].get();
+      const int64_t rows = Rows(*task);
+      const int64_t bytes = Bytes(*task);
+      const Room room = RoomFor(entry, rows, bytes);
+      if (room == Room::kNone) return;  // its turn goes on at the next step
+      if (room == Room::kNotForThisJob) break;
+      if (entry.next_task == 0) --queued_jobs_;
+      --queued_tasks_;
+      running_.push_back({&entry, entry.next_task, task, rows, bytes});
+      by_task_[task] = std::prev(running_.end());
+      Count(running_.back(), 1);
+      ++entry.next_task;
+      ++entry.running;
+      entry.turn_credit -= rows;
+      admitted = true;
+    }
+    turns_.pop_front();
+    if (entry.waiting()) turns_.push_back(&entry);
+    passed_over = admitted ? 0 : passed_over + 1;
+  }
+}
+
+BatchFormer::Room BatchFormer::RoomFor(const Entry& entry, int64_t rows, int64_t bytes) const {
+  auto share = [&](int64_t limit) { return entry.running > 0 ? ShareOfRunningJob(limit) : limit; };
+  const bool step_fits = active_tasks_ == 0 || (active_tasks_ < share(limits_.max_running_tasks) &&
+                                                active_rows_ + rows <= share(limits_.max_batch_rows));
+  const bool memory_fits = running_bytes_ == 0 || running_bytes_ + bytes <= share(limits_.max_running_bytes);
+  if (step_fits && memory_fits) return Room::kEnough;
+  // A job with tasks running waits for those; it holds nobody back. Nor does one that waits for a parked job's memory.
+  const bool waits_for_parked = step_fits && parked_bytes_ > 0;
+  return entry.running > 0 || waits_for_parked ? Room::kNotForThisJob : Room::kNone;
+}
+
+void BatchFormer::Retire(Entry& entry, std::vector<Ended>& ended) {
+  for (auto it = running_.begin(); entry.running > 0 && it != running_.end();) {
+    auto running = it++;
+    if (running->entry != &entry) continue;
+    Count(*running, -1);
+    by_task_.erase(running->task);
+    running_.erase(running);
+    --entry.running;
+  }
+  if (entry.next_task == 0) --queued_jobs_;
+  if (entry.waiting()) {
+    queued_tasks_ -= entry.task_count() - entry.next_task;
+    turns_.erase(std::find(turns_.begin(), turns_.end(), &entry));
+  }
+  by_job_.erase(entry.job.get());
+  ended.push_back({std::move(entry.job), std::move(entry.end), entry.times});
+  entries_.erase(entry.place);
+}
+
+void BatchFormer::Count(const Running& running, int sign) {
+  running_bytes_ += sign * running.bytes;
+  if (running.entry->backlogged) {
+    parked_bytes_ += sign * running.bytes;
+  } else {
+    active_tasks_ += sign;
+    active_rows_ += sign * running.rows;
+  }
+}
+
+}  // namespace heed

@@ -1,0 +1,146 @@
+// Which tasks of one model stand in its next step: admission, fairness, budgets. A plain data structure that takes the
+// time as an argument: no threads, no locks, no clock. The scheduler drives it.
+//
+// A job waits in the queue, its tasks are admitted to the running set one by one, and each leaves when it is finished.
+//  - Admission takes turns: at its turn a job may admit tasks worth `turn_rows` rows, then the next job's turn comes.
+//  So a
+//    request of 10,000 sentences delays a request of one by a turn, not by 10,000 sentences.
+//  - A job that has tasks running admits more only into the first three quarters of each budget. The last quarter is
+//  for
+//    jobs that have none yet: they join at the next step, however much of the set older jobs have filled.
+//  - A task that does not fit holds back those behind it, so that it cannot starve; one that is larger than a whole
+//    budget is admitted when it would run alone.
+//  - When the running tasks' rows exceed one step's budget, those that were stepped longest ago go first.
+//  - A job whose reader lags is parked: its tasks are neither admitted nor stepped until it drains, and those running
+//    keep their memory but count neither as rows nor as running tasks. Nobody else waits for it.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <list>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "server/job.h"
+
+namespace heed {
+
+// Limits of one model's queue and batches. All at least 1.
+struct BatchLimits {
+  int64_t max_queued_jobs = 1024;                         // jobs with no task admitted yet; beyond it Add refuses
+  int64_t max_queued_tasks = 100'000;                     // tasks not yet admitted; beyond it Add refuses
+  int64_t max_running_tasks = 256;                        // tasks admitted and unfinished, those of parked jobs aside
+  int64_t max_batch_rows = 512;                           // rows of one step
+  int64_t max_running_bytes = 1 << 30;                    // sum of peak_bytes() of the running tasks
+  int64_t turn_rows = 64;                                 // rows that a job admits before the next job's turn
+  Clock::duration max_parked = std::chrono::seconds(30);  // a job parked for longer ends with ABORTED
+};
+
+// Not thread-safe.
+class BatchFormer {
+ public:
+  // A task in a batch: nothing else touches it until Complete.
+  struct Member {
+    std::shared_ptr<Job> job;
+    int index;  // of the task in its job
+    Task* task;
+    bool has_output = false;  // set by the caller after the step: the task gave something to its reader
+  };
+  // A job that has left: its tasks are in no batch any more.
+  struct Ended {
+    std::shared_ptr<Job> job;
+    absl::Status status;
+    JobTimes times;
+  };
+
+  explicit BatchFormer(const BatchLimits& limits) : limits_(limits) {}
+  BatchFormer(const BatchFormer&) = delete;
+  BatchFormer& operator=(const BatchFormer&) = delete;
+
+  // Appends a job. RESOURCE_EXHAUSTED: the queue is full. INVALID_ARGUMENT: its tasks would not fit into an empty
+  // queue.
+  absl::Status Add(std::shared_ptr<Job> job, TimePoint now);
+
+  // Ends the job with `status` (not OK) at the next Form, or after the batch that its tasks stand in. Nothing if it has
+  // left or is about to.
+  void Cancel(const Job* job, absl::Status status);
+  void CancelAll(const absl::Status& status);
+
+  // Parks the job, or lets it go on. Nothing if it has left.
+  void SetBacklogged(const Job* job, bool backlogged, TimePoint now);
+
+  // Appends to `ended` the jobs that were cancelled, are past their deadline or were parked for too long; admits;
+  // returns the batch to step now, whose rows are within the budget (or are one task's); empty if there is nothing to
+  // step. Tasks that were finished before their first step come along once: they take output, not a step. Every batch
+  // must be given to Complete; several may be under way at once.
+  std::vector<Member> Form(TimePoint now, std::vector<Ended>& ended);
+
+  // After the step, which ended at `now`: finished tasks leave. Appends to `ended` the jobs that are through, that
+  // failed with one of their tasks, or that were to end meanwhile.
+  void Complete(absl::Span<const Member> batch, TimePoint now, std::vector<Ended>& ended);
+
+  // When the passing of time alone will give Form something to do: the earliest deadline of the jobs that are in no
+  // batch. kNoDeadline if never.
+  TimePoint NextExpiry() const;
+
+  bool empty() const { return entries_.empty(); }
+  int64_t jobs() const { return static_cast<int64_t>(entries_.size()); }
+  int64_t queued_jobs() const { return queued_jobs_; }
+  int64_t queued_tasks() const { return queued_tasks_; }
+  int64_t running_tasks() const { return static_cast<int64_t>(running_.size()); }  // of parked jobs too
+  int64_t running_bytes() const { return running_bytes_; }
+
+ private:
+  struct Entry {
+    std::shared_ptr<Job> job;
+    JobTimes times;
+    int next_task = 0;        // the first that is not admitted
+    int running = 0;          // tasks admitted and unfinished
+    int in_batch = 0;         // of those, in a batch under way
+    int unfinished = 0;       // tasks of the job, those that are finished and not taken yet included
+    int64_t turn_credit = 0;  // rows it may still admit in this turn; negative: debt of a task larger than its turn
+    bool backlogged = false;
+    TimePoint parked_since{};
+    absl::Status end;  // not OK: the job is to end with this
+    std::list<Entry>::iterator place{};
+
+    int task_count() const { return static_cast<int>(job->tasks.size()); }
+    bool waiting() const { return next_task < task_count(); }
+  };
+  struct Running {
+    Entry* entry;
+    int index;
+    Task* task;
+    int64_t rows;  // of its next step
+    int64_t bytes;
+    bool in_batch = false;
+  };
+  enum class Room { kEnough, kNotForThisJob, kNone };
+
+  void Expire(TimePoint now, std::vector<Ended>& ended);
+  void Admit();
+  // Whether a task of `entry` may join the running set now. kNotForThisJob: others may be able to. kNone: wait for it.
+  Room RoomFor(const Entry& entry, int64_t rows, int64_t bytes) const;
+  void Retire(Entry& entry, std::vector<Ended>& ended);
+  // Adds (sign 1) or takes away (-1) a running task from the sums that the budgets are compared with.
+  void Count(const Running& running, int sign);
+
+  const BatchLimits limits_;
+  std::list<Entry> entries_;  // in order of arrival
+  std::unordered_map<const Job*, Entry*> by_job_;
+  std::deque<Entry*> turns_;    // jobs with tasks to admit; the front one's turn it is
+  std::list<Running> running_;  // the one stepped longest ago first
+  std::unordered_map<const Task*, std::list<Running>::iterator> by_task_;
+
+  int64_t queued_jobs_ = 0;
+  int64_t queued_tasks_ = 0;
+  int64_t running_bytes_ = 0;
+  int64_t parked_bytes_ = 0;  // of those, of parked jobs
+  int64_t active_tasks_ = 0;  // running, those of parked jobs aside
+  int64_t active_rows_ = 0;   // of their next steps
+};
+
+}  // namespace heed

@@ -1,0 +1,147 @@
+#include "server/flags.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+
+namespace heed {
+namespace {
+
+const ServerOptions kDefaults;
+
+FlagInfo Text(absl::string_view name, absl::string_view unit, std::string ServerOptions::*field,
+              absl::string_view help) {
+  return {name, unit, help, kDefaults.*field, [field](absl::string_view value, ServerOptions& options) {
+            options.*field = std::string(value);
+            return absl::OkStatus();
+          }};
+}
+
+FlagInfo OneOf(absl::string_view name, absl::string_view unit, std::string ServerOptions::*field,
+               std::vector<std::string> values, absl::string_view help) {
+  return {name, unit, help, kDefaults.*field, [field, values](absl::string_view value, ServerOptions& options) {
+            if (std::find(values.begin(), values.end(), value) == values.end()) {
+              return absl::InvalidArgumentError(absl::StrCat("must be one of ", absl::StrJoin(values, ", ")));
+            }
+            options.*field = std::string(value);
+            return absl::OkStatus();
+          }};
+}
+
+FlagInfo Integer(absl::string_view name, absl::string_view unit, int64_t ServerOptions::*field, int64_t least,
+                 int64_t most, absl::string_view help) {
+  return {name, unit, help, absl::StrCat(kDefaults.*field),
+          [field, least, most](absl::string_view value, ServerOptions& options) {
+            int64_t number = 0;
+            if (!absl::SimpleAtoi(value, &number) || number < least || number > most) {
+              return absl::InvalidArgumentError(absl::StrCat("must be a whole number from ", least, " to ", most));
+            }
+            options.*field = number;
+            return absl::OkStatus();
+          }};
+}
+
+FlagInfo Seconds(absl::string_view name, double ServerOptions::*field, absl::string_view help) {
+  return {name, "s", help, absl::StrCat(kDefaults.*field), [field](absl::string_view value, ServerOptions& options) {
+            double number = 0;
+            if (!absl::SimpleAtod(value, &number) || !(number >= 0 && number <= 1e6)) {
+              return absl::InvalidArgumentError("must be a number of seconds from 0 to 1000000");
+            }
+            options.*field = number;
+            return absl::OkStatus();
+          }};
+}
+
+const std::vector<FlagInfo>& Table() {
+  using O = ServerOptions;
+  constexpr int64_t kMost = int64_t{1} << 40;
+  static const auto& table = *new std::vector<FlagInfo>{
+      Text("models", "directory", &O::models, "each sub-directory that has a config.json is a model"),
+      Text("listen", "host:port", &O::listen, "where gRPC listens; port 0 picks one, the log says which"),
+      Text("metrics_listen", "host:port", &O::metrics_listen, "where GET /metrics answers; empty: nowhere"),
+      Integer("threads", "threads", &O::threads, 0, 1024,
+              "that step models, in all; 0: the cgroup's CPU quota, else the cores"),
+      Integer("executors", "executors", &O::executors, 1, 1024,
+              "steps that may run at the same time, each on threads/executors threads"),
+      Integer("max_queued_requests", "requests", &O::max_queued_requests, 1, kMost,
+              "that may wait for each model; beyond it RESOURCE_EXHAUSTED"),
+      Integer("max_queued_sentences", "sentences", &O::max_queued_sentences, 1, kMost,
+              "that may wait for each model; beyond it RESOURCE_EXHAUSTED; also the most of one request"),
+      Integer("max_batch_rows", "rows", &O::max_batch_rows, 1, kMost,
+              "(packed tokens) of a step: more for throughput, fewer for shorter steps"),
+      Integer("max_running_sentences", "sentences", &O::max_running_sentences, 1, kMost,
+              "of each model translated at the same time"),
+      Integer("max_cache_bytes", "bytes", &O::max_cache_bytes, 1, int64_t{1} << 50,
+              "of attention caches of each model; sentences wait for room"),
+      Integer("max_message_bytes", "bytes", &O::max_message_bytes, 1024, (int64_t{1} << 31) - 1,
+              "of a request; larger ones are RESOURCE_EXHAUSTED"),
+      Integer("max_stream_events", "events", &O::max_stream_events, 1, kMost,
+              "of a stream that may wait for its reader before its request is parked"),
+      Seconds("max_reader_lag_s", &O::max_reader_lag_s, "how long a request may be parked before it ends with ABORTED"),
+      Seconds("drain_timeout_s", &O::drain_timeout_s,
+              "how long SIGTERM lets accepted requests run before they end with UNAVAILABLE"),
+      OneOf("log_level", "level", &O::log_level, {"debug", "info", "warn", "error"},
+            "debug, info, warn or error; debug logs each request, never its text"),
+  };
+  return table;
+}
+
+}  // namespace
+
+absl::Span<const FlagInfo> FlagTable() { return Table(); }
+
+std::string HelpText() {
+  std::string text =
+      "heed-server serves the models below a directory over gRPC.\n\n"
+      "Usage: heed-server [--flag=value ...]\n\n";
+  for (const FlagInfo& flag : Table()) {
+    absl::StrAppendFormat(&text, "  %-34s %s (default: %s)\n", absl::StrCat("--", flag.name, "=<", flag.unit, ">"),
+                          flag.help, flag.default_value.empty() ? "empty" : flag.default_value);
+  }
+  absl::StrAppendFormat(&text, "  %-34s %s\n", "--help", "prints this and exits");
+  absl::StrAppendFormat(&text, "  %-34s %s\n", "--version", "prints the version and exits");
+  absl::StrAppend(&text,
+                  "\nSIGTERM or SIGINT finishes the accepted requests and exits with 0; a second one exits at once.\n");
+  return text;
+}
+
+absl::StatusOr<CommandLine> ParseCommandLine(absl::Span<const absl::string_view> arguments) {
+  CommandLine command_line;
+  std::set<absl::string_view> seen;
+  for (absl::string_view argument : arguments) {
+    if (argument == "--help") return CommandLine{Action::kHelp, {}};
+    if (argument == "--version") return CommandLine{Action::kVersion, {}};
+    if (!absl::StartsWith(argument, "--")) {
+      return absl::InvalidArgumentError(absl::StrCat("\"", argument, "\" is not a flag; flags are --name=value"));
+    }
+    const absl::string_view name = argument.substr(2, argument.find('=') - 2);
+    const auto& table = Table();
+    auto flag = std::find_if(table.begin(), table.end(), [&](const FlagInfo& info) { return info.name == name; });
+    if (flag == table.end()) return absl::InvalidArgumentError(absl::StrCat("--", name, ": there is no such flag"));
+    if (name.size() + 2 == argument.size()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--", name, ": needs a value, as in --", name, "=<", flag->unit, ">"));
+    }
+    if (!seen.insert(name).second) return absl::InvalidArgumentError(absl::StrCat("--", name, ": is given twice"));
+    const absl::string_view value = argument.substr(name.size() + 3);
+    const absl::Status status = flag->set(value, command_line.options);
+    if (!status.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat("--", name, "=", value, ": ", status.message()));
+    }
+  }
+  const ServerOptions& options = command_line.options;
+  if (options.threads > 0 && options.executors > options.threads) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--executors=", options.executors, ": must be at most --threads=", options.threads));
+  }
+  return command_line;
+}
+
+}  // namespace heed

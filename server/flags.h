@@ -1,0 +1,81 @@
+// What an operator can set: one struct, one table of flags that fills it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+
+namespace heed {
+
+struct ServerOptions {
+  // The directory whose sub-directories are models.
+  std::string models = "weights";
+  // Where gRPC listens, host:port. Anyone who reaches it may use it: open it to others only behind something that asks
+  // who they are. Port 0 picks a free one; the log says which.
+  std::string listen = "127.0.0.1:50051";
+  // Where GET /metrics answers. Empty: nowhere.
+  std::string metrics_listen = "127.0.0.1:8002";
+  // Threads that step models. 0: the cgroup's CPU quota, else the cores. More than the machine grants makes steps wait
+  // for each other.
+  int64_t threads = 0;
+  // How many steps may run at the same time, each on threads/executors threads. More lets small models run beside a
+  // large one and makes every step slower. At most `threads`.
+  int64_t executors = 1;
+  // Requests that may wait for each model before RESOURCE_EXHAUSTED. Bounds the wait under overload.
+  int64_t max_queued_requests = 1024;
+  // Sentences that may wait for each model before RESOURCE_EXHAUSTED, and the most that one request may hold. Bounds
+  // memory.
+  int64_t max_queued_sentences = 100'000;
+  // Rows (packed tokens; beams count each) of a step. More gives throughput, less gives shorter steps.
+  int64_t max_batch_rows = 512;
+  // Sentences of each model that are translated at the same time.
+  int64_t max_running_sentences = 256;
+  // Attention caches of each model's running sentences, by their upper bounds. Sentences wait for room; one that is
+  // larger runs alone.
+  int64_t max_cache_bytes = 1 << 30;
+  // Size of a request message; larger ones are RESOURCE_EXHAUSTED before they are read.
+  int64_t max_message_bytes = 16 << 20;
+  // Events of a stream that may wait for its reader before the request is parked.
+  int64_t max_stream_events = 64;
+  // How long a request may be parked before it ends with ABORTED: it holds cache memory meanwhile.
+  double max_reader_lag_s = 30;
+  // How long SIGTERM lets accepted requests run before they end with UNAVAILABLE. Kubernetes kills after 30 s.
+  double drain_timeout_s = 25;
+  // debug, info, warn or error. debug logs each request (never its text).
+  std::string log_level = "info";
+};
+
+// One flag: `--name=value`.
+struct FlagInfo {
+  absl::string_view name;
+  absl::string_view unit;  // "address", "directory", "rows", "bytes", "s", ...
+  absl::string_view help;
+  std::string default_value;
+  // INVALID_ARGUMENT says what the value must be.
+  std::function<absl::Status(absl::string_view value, ServerOptions& options)> set;
+};
+
+// Every flag that sets an option; --help and --version beside them.
+absl::Span<const FlagInfo> FlagTable();
+
+// The text of --help: every flag with its unit and default.
+std::string HelpText();
+
+enum class Action { kServe, kHelp, kVersion };
+struct CommandLine {
+  Action action = Action::kServe;
+  ServerOptions options;
+};
+
+// `arguments` without the program's name. INVALID_ARGUMENT names the flag: unknown, without a value, out of range,
+// given twice, or not a flag at all.
+absl::StatusOr<CommandLine> ParseCommandLine(absl::Span<const absl::string_view> arguments);
+
+}  // namespace heed

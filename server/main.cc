@@ -1,0 +1,66 @@
+// heed-server: parses flags, runs the server, waits for a signal.
+#include <signal.h>
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/architectures.h"
+#include "server/flags.h"
+#include "server/server.h"
+#include "server/version.h"
+#include "spdlog/sinks/stdout_sinks.h"
+#include "spdlog/spdlog.h"
+
+namespace {
+
+constexpr int kExitFailure = 1;  // it could not start
+constexpr int kExitUsage = 2;    // a flag is wrong
+
+int Serve(const heed::ServerOptions& options) {
+  // Every thread inherits this: signals are taken by sigwait alone.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+
+  auto server = heed::Server::Start(options, heed::LoadModel);
+  if (!server.ok()) {
+    spdlog::error("cannot start: {}", std::string(server.status().message()));
+    return kExitFailure;
+  }
+  int signal = 0;
+  sigwait(&signals, &signal);
+  spdlog::info("signal number={}", signal);
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);  // from here on one more ends the process at once
+  (*server)->Shutdown();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<absl::string_view> arguments(argv + 1, argv + argc);
+  const auto command_line = heed::ParseCommandLine(arguments);
+  if (!command_line.ok()) {
+    std::fprintf(stderr, "heed-server: %s\nheed-server --help lists the flags.\n",
+                 std::string(command_line.status().message()).c_str());
+    return kExitUsage;
+  }
+  switch (command_line->action) {
+    case heed::Action::kHelp:
+      std::fputs(heed::HelpText().c_str(), stdout);
+      return 0;
+    case heed::Action::kVersion:
+      std::printf("heed-server %s\n", heed::kVersion);
+      return 0;
+    case heed::Action::kServe:
+      break;
+  }
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("heed"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
+  spdlog::set_level(spdlog::level::from_str(command_line->options.log_level));
+  return Serve(command_line->options);
+}

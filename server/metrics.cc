@@ -1,0 +1,302 @@
+#include "server/metrics.h"
+
+#include <dirent.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "engine/tiled_product.h"
+#include "prometheus/collectable.h"
+#include "prometheus/counter.h"
+#include "prometheus/exposer.h"
+#include "prometheus/family.h"
+#include "prometheus/gauge.h"
+#include "prometheus/histogram.h"
+#include "prometheus/registry.h"
+#include "prometheus/text_serializer.h"
+#include "server/version.h"
+
+namespace heed {
+namespace {
+
+// 100 us to 100 s: from a step of a small model to a book.
+const std::vector<double> kSecondsBuckets = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                             0.25,   0.5,     1,      2.5,   5,      10,    25,   50,    100};
+const std::vector<double> kRowsBuckets = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096};
+
+const std::vector<MetricInfo>& Table() {
+  using enum MetricType;
+  static const auto& table = *new std::vector<MetricInfo>{
+      {Metric::kRequests,
+       "heed_requests_total",
+       kCounter,
+       {"method", "model", "code"},
+       "Requests answered, by gRPC status code.",
+       {}},
+      {Metric::kRequestSeconds,
+       "heed_request_seconds",
+       kHistogram,
+       {"method", "model"},
+       "Time from a request's arrival to its end.",
+       kSecondsBuckets},
+      {Metric::kRequestsInFlight,
+       "heed_requests_in_flight",
+       kGauge,
+       {"method"},
+       "Requests that arrived and have not ended.",
+       {}},
+      {Metric::kQueueSeconds,
+       "heed_queue_seconds",
+       kHistogram,
+       {"model"},
+       "Time from a request's submission to its first step.",
+       kSecondsBuckets},
+      {Metric::kFirstOutputSeconds,
+       "heed_first_output_seconds",
+       kHistogram,
+       {"model"},
+       "Time from a request's submission to its first output: a token of a stream, else a sentence.",
+       kSecondsBuckets},
+      {Metric::kStepSeconds,
+       "heed_step_seconds",
+       kHistogram,
+       {"model"},
+       "Duration of a step of the running batch.",
+       kSecondsBuckets},
+      {Metric::kBatchRows, "heed_batch_rows", kHistogram, {"model"}, "Rows (packed tokens) of a step.", kRowsBuckets},
+      {Metric::kQueuedRequests,
+       "heed_queued_requests",
+       kGauge,
+       {"model"},
+       "Requests that wait for their first sentence to be admitted.",
+       {}},
+      {Metric::kQueuedSentences, "heed_queued_sentences", kGauge, {"model"}, "Sentences that wait to be admitted.", {}},
+      {Metric::kRunningSentences, "heed_running_sentences", kGauge, {"model"}, "Sentences in the running set.", {}},
+      {Metric::kSourceTokens,
+       "heed_source_tokens_total",
+       kCounter,
+       {"model"},
+       "Tokens of the source sentences translated, end-of-sentence included.",
+       {}},
+      {Metric::kTargetTokens,
+       "heed_target_tokens_total",
+       kCounter,
+       {"model"},
+       "Tokens of the best translations, end-of-sentence included.",
+       {}},
+      {Metric::kRejections,
+       "heed_rejections_total",
+       kCounter,
+       {"reason"},
+       "Requests refused before they were queued: queue_full, too_large, draining, model_unavailable.",
+       {}},
+      {Metric::kCancellations,
+       "heed_cancellations_total",
+       kCounter,
+       {"model", "reason"},
+       "Requests accepted and ended early: client, deadline, reader_lagged, shutdown.",
+       {}},
+      {Metric::kModelReady,
+       "heed_model_ready",
+       kGauge,
+       {"model"},
+       "1 while the model serves, 0 while it loads or if it failed to load.",
+       {}},
+      {Metric::kModelLoadSeconds, "heed_model_load_seconds", kGauge, {"model"}, "How long the model took to load.", {}},
+      {Metric::kModelResidentBytes,
+       "heed_model_resident_bytes",
+       kGauge,
+       {"model"},
+       "Memory that the model's packed weights take.",
+       {}},
+      {Metric::kPrimitiveCacheEntries,
+       "heed_primitive_cache_entries",
+       kGauge,
+       {},
+       "oneDNN primitives kept for reuse; bounded.",
+       {}},
+      {Metric::kThreads,
+       "heed_threads",
+       kGauge,
+       {},
+       "The thread budget: executors times the threads of an executor's team.",
+       {}},
+      {Metric::kBuildInfo, "heed_build_info", kGauge, {"version"}, "Always 1; the label tells the version.", {}},
+      {Metric::kProcessCpuSeconds, "process_cpu_seconds_total", kCounter, {}, "User and system CPU time spent.", {}},
+      {Metric::kProcessResidentBytes, "process_resident_memory_bytes", kGauge, {}, "Resident memory.", {}},
+      {Metric::kProcessOpenFds, "process_open_fds", kGauge, {}, "Open file descriptors.", {}},
+      {Metric::kProcessMaxFds, "process_max_fds", kGauge, {}, "Limit of open file descriptors.", {}},
+      {Metric::kProcessThreads, "process_threads", kGauge, {}, "Threads of the process, gRPC's included.", {}},
+      {Metric::kProcessStartTime,
+       "process_start_time_seconds",
+       kGauge,
+       {},
+       "Start of the process, in seconds since the epoch.",
+       {}},
+  };
+  return table;
+}
+
+// What Metrics is never told: Collector::Collect reads it.
+bool ReadAtScrape(Metric metric) {
+  return metric == Metric::kPrimitiveCacheEntries || metric >= Metric::kProcessCpuSeconds;
+}
+
+const MetricInfo& Info(Metric metric) { return Table()[static_cast<size_t>(metric)]; }
+
+prometheus::Labels Named(const MetricInfo& info, Metrics::LabelValues values) {
+  prometheus::Labels labels;
+  auto value = values.begin();
+  for (const std::string& name : info.labels) labels[name] = *value++;
+  return labels;
+}
+
+// The numbers that /proc tells about this process, read at each scrape.
+struct ProcessNumbers {
+  double cpu_seconds = 0, resident_bytes = 0, open_fds = 0, max_fds = 0, threads = 0, start_time = 0;
+};
+
+ProcessNumbers ReadProcess() {
+  ProcessNumbers numbers;
+  std::ifstream stat("/proc/self/stat");
+  std::string line;
+  std::getline(stat, line);
+  // Fields are counted from after the command's name, which is in parentheses and may hold anything.
+  std::istringstream fields(line.substr(line.rfind(')') + 1));
+  std::vector<std::string> field(3);  // proc(5) counts from 1 and the first of these is its third
+  for (std::string value; fields >> value;) field.push_back(value);
+  const double ticks = static_cast<double>(sysconf(_SC_CLK_TCK));
+  if (field.size() > 24) {
+    numbers.cpu_seconds = (std::stod(field[14]) + std::stod(field[15])) / ticks;
+    numbers.threads = std::stod(field[20]);
+    numbers.resident_bytes = std::stod(field[24]) * static_cast<double>(sysconf(_SC_PAGESIZE));
+    std::ifstream system("/proc/stat");
+    for (std::string name; system >> name; system.ignore(1 << 16, '\n')) {
+      double boot_time = 0;
+      if (name != "btime" || !(system >> boot_time)) continue;
+      numbers.start_time = boot_time + std::stod(field[22]) / ticks;
+      break;
+    }
+  }
+  if (DIR* directory = opendir("/proc/self/fd")) {
+    while (const dirent* file = readdir(directory)) numbers.open_fds += file->d_name[0] != '.';
+    closedir(directory);
+    numbers.open_fds -= 1;  // the directory itself
+  }
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0) numbers.max_fds = static_cast<double>(limit.rlim_cur);
+  return numbers;
+}
+
+}  // namespace
+
+absl::Span<const MetricInfo> MetricTable() { return Table(); }
+
+// Collects what Metrics was told, and what is only known at the time of a scrape.
+class Metrics::Collector : public prometheus::Collectable {
+ public:
+  prometheus::Registry& registry() { return registry_; }
+
+  std::vector<prometheus::MetricFamily> Collect() const override {
+    std::vector<prometheus::MetricFamily> families = registry_.Collect();
+    auto add = [&](Metric metric, double value) {
+      const MetricInfo& info = Info(metric);
+      prometheus::MetricFamily& family = families.emplace_back();
+      family.name = info.name;
+      family.help = info.help;
+      family.metric.emplace_back();
+      if (info.type == MetricType::kCounter) {
+        family.type = prometheus::MetricType::Counter;
+        family.metric.back().counter.value = value;
+      } else {
+        family.type = prometheus::MetricType::Gauge;
+        family.metric.back().gauge.value = value;
+      }
+    };
+    add(Metric::kPrimitiveCacheEntries, static_cast<double>(PrimitiveCacheSize()));
+    const ProcessNumbers process = ReadProcess();
+    add(Metric::kProcessCpuSeconds, process.cpu_seconds);
+    add(Metric::kProcessResidentBytes, process.resident_bytes);
+    add(Metric::kProcessOpenFds, process.open_fds);
+    add(Metric::kProcessMaxFds, process.max_fds);
+    add(Metric::kProcessThreads, process.threads);
+    add(Metric::kProcessStartTime, process.start_time);
+    return families;
+  }
+
+ private:
+  mutable prometheus::Registry registry_;
+};
+
+// Constant after construction; the families lock for themselves.
+struct Metrics::Families {
+  std::map<Metric, prometheus::Family<prometheus::Counter>*> counters;
+  std::map<Metric, prometheus::Family<prometheus::Gauge>*> gauges;
+  std::map<Metric, prometheus::Family<prometheus::Histogram>*> histograms;
+};
+
+struct Metrics::Endpoint {
+  explicit Endpoint(const std::string& address) : exposer(address) {}
+  prometheus::Exposer exposer;
+};
+
+Metrics::Metrics() : collector_(std::make_shared<Collector>()), families_(std::make_unique<Families>()) {
+  for (const MetricInfo& info : Table()) {
+    if (ReadAtScrape(info.metric)) continue;
+    const std::string name(info.name), help(info.help);
+    switch (info.type) {
+      case MetricType::kCounter:
+        families_->counters[info.metric] =
+            &prometheus::BuildCounter().Name(name).Help(help).Register(collector_->registry());
+        break;
+      case MetricType::kGauge:
+        families_->gauges[info.metric] =
+            &prometheus::BuildGauge().Name(name).Help(help).Register(collector_->registry());
+        break;
+      case MetricType::kHistogram:
+        families_->histograms[info.metric] =
+            &prometheus::BuildHistogram().Name(name).Help(help).Register(collector_->registry());
+        break;
+    }
+  }
+  Set(Metric::kBuildInfo, {kVersion}, 1);
+}
+
+Metrics::~Metrics() = default;
+
+void Metrics::Add(Metric counter, LabelValues labels, double amount) {
+  families_->counters.at(counter)->Add(Named(Info(counter), labels)).Increment(amount);
+}
+
+void Metrics::Set(Metric gauge, LabelValues labels, double value) {
+  families_->gauges.at(gauge)->Add(Named(Info(gauge), labels)).Set(value);
+}
+
+void Metrics::Increment(Metric gauge, LabelValues labels, double amount) {
+  families_->gauges.at(gauge)->Add(Named(Info(gauge), labels)).Increment(amount);
+}
+
+void Metrics::Observe(Metric histogram, LabelValues labels, double value) {
+  const MetricInfo& info = Info(histogram);
+  families_->histograms.at(histogram)->Add(Named(info, labels), info.buckets).Observe(value);
+}
+
+absl::StatusOr<int> Metrics::Listen(const std::string& address) {
+  try {  // civetweb's way to report that it cannot listen
+    endpoint_ = std::make_unique<Endpoint>(address);
+  } catch (const std::exception& error) {
+    return absl::UnavailableError(absl::StrCat("cannot listen on ", address, " for metrics: ", error.what()));
+  }
+  endpoint_->exposer.RegisterCollectable(collector_);
+  return endpoint_->exposer.GetListeningPorts().front();
+}
+
+std::string Metrics::Text() const { return prometheus::TextSerializer().Serialize(collector_->Collect()); }
+
+}  // namespace heed

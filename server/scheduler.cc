@@ -1,0 +1,218 @@
+#include "server/scheduler.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace heed {
+namespace {
+
+double Seconds(TimePoint from, TimePoint to) { return std::chrono::duration<double>(to - from).count(); }
+
+std::string_view RejectionReason(const absl::Status& status) {
+  return status.code() == absl::StatusCode::kResourceExhausted ? "queue_full" : "too_large";
+}
+
+// Why an accepted job ended early, as heed_cancellations_total says it; empty for a job that did not.
+std::string_view CancellationReason(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kCancelled:
+      return "client";
+    case absl::StatusCode::kDeadlineExceeded:
+      return "deadline";
+    case absl::StatusCode::kAborted:
+      return "reader_lagged";
+    case absl::StatusCode::kUnavailable:
+      return "shutdown";
+    default:
+      return {};
+  }
+}
+
+}  // namespace
+
+Scheduler::Scheduler(const SchedulerOptions& options, Metrics& metrics) : options_(options), metrics_(metrics) {
+  for (int i = 0; i < options_.executors; ++i) {
+    // The first executors take what does not divide evenly.
+    const int team_size = options_.threads / options_.executors + (i < options_.threads % options_.executors ? 1 : 0);
+    executors_.emplace_back([this, team_size] { Execute(std::max(1, team_size)); });
+  }
+}
+
+Scheduler::~Scheduler() {
+  Drain(Clock::now());
+  {
+    MutexLock lock(mutex_);
+    stop_ = true;
+  }
+  work_.NotifyAll();
+  for (std::thread& executor : executors_) executor.join();
+}
+
+absl::Status Scheduler::Submit(std::shared_ptr<Job> job) {
+  absl::Status status;
+  {
+    MutexLock lock(mutex_);
+    if (draining_) {
+      metrics_.Add(Metric::kRejections, {"draining"});
+      return absl::UnavailableError("the server is shutting down");
+    }
+    auto [it, added] = lanes_.try_emplace(job->model.get(), job->model, options_.limits, served_rows_);
+    Lane& lane = it->second;
+    status = lane.former.Add(std::move(job), Clock::now());
+    if (status.ok()) {
+      ++unfinished_jobs_;
+      Publish(lane);
+    } else if (lane.former.empty()) {
+      lanes_.erase(it);
+    }
+  }
+  if (status.ok()) {
+    work_.NotifyOne();
+  } else {
+    metrics_.Add(Metric::kRejections, {RejectionReason(status)});
+  }
+  return status;
+}
+
+void Scheduler::Cancel(const Job& job) {
+  {
+    MutexLock lock(mutex_);
+    auto it = lanes_.find(job.model.get());
+    if (it == lanes_.end()) return;
+    it->second.former.Cancel(&job, absl::CancelledError("the client cancelled the request"));
+  }
+  work_.NotifyOne();
+}
+
+void Scheduler::SetBacklogged(const Job& job, bool backlogged) {
+  {
+    MutexLock lock(mutex_);
+    auto it = lanes_.find(job.model.get());
+    if (it == lanes_.end()) return;
+    it->second.former.SetBacklogged(&job, backlogged, Clock::now());
+  }
+  work_.NotifyOne();
+}
+
+int64_t Scheduler::Drain(TimePoint deadline) {
+  int64_t cut_off = 0;
+  {
+    MutexLock lock(mutex_);
+    draining_ = true;
+    while (unfinished_jobs_ > 0 && Clock::now() < deadline) idle_.WaitUntil(mutex_, deadline);
+    cut_off = unfinished_jobs_;
+    for (auto& [model, lane] : lanes_) lane.former.CancelAll(absl::UnavailableError("the server is shutting down"));
+  }
+  work_.NotifyAll();
+  MutexLock lock(mutex_);
+  while (unfinished_jobs_ > 0) idle_.Wait(mutex_);
+  return cut_off;
+}
+
+void Scheduler::Execute(int team_size) {
+  Context context(team_size);
+  Turn turn;
+  while (NextTurn(turn)) {
+    Report(turn);
+    Step(turn, context);
+  }
+}
+
+bool Scheduler::NextTurn(Turn& turn) {
+  MutexLock lock(mutex_);
+  if (!turn.batch.empty()) {
+    auto it = lanes_.find(turn.model.get());
+    it->second.former.Complete(turn.batch, turn.step_end, turn.ended);
+    Publish(it->second);
+    if (it->second.former.empty()) lanes_.erase(it);
+    turn.batch.clear();
+    turn.model.reset();
+    work_.NotifyOne();  // what this batch held back is another executor's to take
+  }
+  while (true) {
+    if (TakeTurn(turn, Clock::now()) || !turn.ended.empty()) return true;
+    if (stop_ && lanes_.empty()) return false;
+    TimePoint wake = kNoDeadline;
+    for (auto& [model, lane] : lanes_) wake = std::min(wake, lane.former.NextExpiry());
+    if (wake == kNoDeadline) {
+      work_.Wait(mutex_);
+    } else {
+      work_.WaitUntil(mutex_, wake);
+    }
+  }
+}
+
+bool Scheduler::TakeTurn(Turn& turn, TimePoint now) {
+  std::vector<Lane*> order;
+  for (auto& [model, lane] : lanes_) order.push_back(&lane);
+  std::stable_sort(order.begin(), order.end(), [](Lane* a, Lane* b) { return a->served_rows < b->served_rows; });
+  for (Lane* lane : order) {
+    turn.batch = lane->former.Form(now, turn.ended);
+    Publish(*lane);
+    if (turn.batch.empty()) continue;
+    turn.model = lane->model;
+    served_rows_ = lane->served_rows;
+    for (const BatchFormer::Member& member : turn.batch) {
+      if (!member.task->finished()) lane->served_rows += member.task->next_rows();
+    }
+    break;
+  }
+  std::erase_if(lanes_, [](const auto& item) { return item.second.former.empty(); });
+  return !turn.batch.empty();
+}
+
+void Scheduler::Step(Turn& turn, Context& context) {
+  if (turn.batch.empty()) return;
+  std::vector<Task*> tasks;
+  int64_t rows = 0;
+  for (const BatchFormer::Member& member : turn.batch) {
+    if (member.task->finished()) continue;
+    tasks.push_back(member.task);
+    rows += member.task->next_rows();
+  }
+  turn.step_end = Clock::now();
+  if (!tasks.empty()) {
+    const TimePoint start = turn.step_end;
+    turn.model->Step(tasks, context);
+    turn.step_end = Clock::now();
+    const std::string& name = turn.model->spec().name;
+    metrics_.Observe(Metric::kStepSeconds, {name}, Seconds(start, turn.step_end));
+    metrics_.Observe(Metric::kBatchRows, {name}, static_cast<double>(rows));
+  }
+  for (BatchFormer::Member& member : turn.batch) {
+    if (!member.task->error().ok()) continue;
+    member.has_output = member.task->has_output() || member.task->finished();
+    if (member.has_output) member.job->observer->OnTaskOutput(member.index, *member.task);
+  }
+}
+
+void Scheduler::Report(Turn& turn) {
+  if (turn.ended.empty()) return;
+  for (BatchFormer::Ended& ended : turn.ended) {
+    const std::string& name = ended.job->model->spec().name;
+    const JobTimes& times = ended.times;
+    if (times.started) metrics_.Observe(Metric::kQueueSeconds, {name}, Seconds(times.submitted, *times.started));
+    if (times.first_output) {
+      metrics_.Observe(Metric::kFirstOutputSeconds, {name}, Seconds(times.submitted, *times.first_output));
+    }
+    const std::string_view reason = CancellationReason(ended.status.code());
+    if (!reason.empty()) metrics_.Add(Metric::kCancellations, {name, reason});
+    ended.job->observer->OnJobDone(ended.status, times);
+  }
+  {
+    MutexLock lock(mutex_);
+    unfinished_jobs_ -= static_cast<int64_t>(turn.ended.size());
+    if (unfinished_jobs_ == 0) idle_.NotifyAll();
+  }
+  turn.ended.clear();
+}
+
+void Scheduler::Publish(const Lane& lane) {
+  const std::string& name = lane.model->spec().name;
+  metrics_.Set(Metric::kQueuedRequests, {name}, static_cast<double>(lane.former.queued_jobs()));
+  metrics_.Set(Metric::kQueuedSentences, {name}, static_cast<double>(lane.former.queued_tasks()));
+  metrics_.Set(Metric::kRunningSentences, {name}, static_cast<double>(lane.former.running_tasks()));
+}
+
+}  // namespace heed

@@ -1,0 +1,96 @@
+// Runs jobs: the executors' loop around the batch formers.
+//
+// An executor drops what is cancelled or expired, admits what fits, calls Model::Step, delivers what came out, retires
+// what is finished, and begins again. A job joins the running batch of its model at the next step and leaves it when
+// its last task is done. All models share the executors and take turns by rows: the model that has had the fewest steps
+// next, so none waits for longer than one step of another while it is behind.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "engine/mutex.h"
+#include "server/batch_former.h"
+#include "server/job.h"
+#include "server/metrics.h"
+
+namespace heed {
+
+struct SchedulerOptions {
+  int threads = 1;     // the thread budget, shared out to the executors' teams
+  int executors = 1;   // at most `threads`; more than one only lets steps of different batches overlap
+  BatchLimits limits;  // of each model
+};
+
+// Thread-safe. The members that gRPC's threads call hold a lock for microseconds and never wait for a step.
+class Scheduler {
+ public:
+  // Starts the executors. `metrics` outlives it.
+  Scheduler(const SchedulerOptions& options, Metrics& metrics);
+  // Ends the jobs that are left with UNAVAILABLE, after the step under way.
+  ~Scheduler();
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+
+  // Accepts the job, or refuses it and never calls its observer: RESOURCE_EXHAUSTED the model's queue is full, try
+  // again later; INVALID_ARGUMENT more tasks than any queue takes; UNAVAILABLE draining. Returns at once. The
+  // observer's calls may come before it returns.
+  absl::Status Submit(std::shared_ptr<Job> job);
+
+  // The client has gone: the job ends with CANCELLED, before its next step. Nothing if it has ended.
+  void Cancel(const Job& job);
+
+  // Parks the job until its reader has drained, or lets it go on. Nothing if it has ended. From an observer's call too.
+  void SetBacklogged(const Job& job, bool backlogged);
+
+  // From now on refuses new jobs. Waits until all that were accepted have ended; those that have not at `deadline` end
+  // with UNAVAILABLE after the step under way. Returns how many these were.
+  int64_t Drain(TimePoint deadline);
+
+ private:
+  // The batches of one model. Lives while it has jobs.
+  struct Lane {
+    Lane(std::shared_ptr<const Model> lane_model, const BatchLimits& limits, int64_t rows)
+        : model(std::move(lane_model)), former(limits), served_rows(rows) {}
+    std::shared_ptr<const Model> model;
+    BatchFormer former;
+    int64_t served_rows;  // in steps so far, or what the others had when it came
+  };
+  // What an executor carries from one turn to the next.
+  struct Turn {
+    std::shared_ptr<const Model> model;
+    std::vector<BatchFormer::Member> batch;
+    TimePoint step_end;
+    std::vector<BatchFormer::Ended> ended;
+  };
+
+  void Execute(int team_size);
+  // Gives the last turn's batch back and waits for the next: a batch, or jobs that ended. False: the executor is to
+  // stop.
+  bool NextTurn(Turn& turn) EXCLUDES(mutex_);
+  bool TakeTurn(Turn& turn, TimePoint now) REQUIRES(mutex_);
+  void Step(Turn& turn, Context& context);
+  // Tells the observers of the jobs that ended.
+  void Report(Turn& turn) EXCLUDES(mutex_);
+  void Publish(const Lane& lane) REQUIRES(mutex_);
+
+  const SchedulerOptions options_;
+  Metrics& metrics_;
+
+  Mutex mutex_;
+  CondVar work_;  // there may be something to do
+  CondVar idle_;  // unfinished_jobs_ is 0
+  std::map<const Model*, Lane> lanes_ GUARDED_BY(mutex_);
+  int64_t served_rows_ GUARDED_BY(mutex_) = 0;      // served_rows of the lane that had the last turn
+  int64_t unfinished_jobs_ GUARDED_BY(mutex_) = 0;  // accepted, OnJobDone not yet returned
+  bool draining_ GUARDED_BY(mutex_) = false;
+  bool stop_ GUARDED_BY(mutex_) = false;
+
+  std::vector<std::thread> executors_;  // constant after construction
+};
+
+}  // namespace heed

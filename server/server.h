@@ -1,0 +1,55 @@
+// The server as a whole: what it is made of, how it starts and how it ends.
+#pragma once
+
+#include <memory>
+#include <thread>
+
+#include "absl/status/statusor.h"
+#include "engine/mutex.h"
+#include "server/flags.h"
+#include "server/metrics.h"
+#include "server/registry.h"
+#include "server/scheduler.h"
+
+namespace heed {
+
+// Life: Start listens at once, while the models load one after the other on a thread of their own; health is
+// NOT_SERVING until each was tried. Shutdown ends it. Thread-safe.
+class Server {
+ public:
+  // `load` loads one model directory: models/architectures.h's LoadModel. NOT_FOUND or INVALID_ARGUMENT: the models'
+  // directory; UNAVAILABLE: an address cannot be listened on, because it is taken or not this machine's.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options, Registry::LoadFunction load);
+  // Shuts down without waiting for requests, if that was not done.
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  int port() const;
+  int metrics_port() const;  // 0: metrics are not served
+  const Metrics& metrics() const;
+
+  // Returns when each model was tried; not to be called at the time of Shutdown or after it.
+  void WaitUntilLoaded();
+
+  // Health becomes NOT_SERVING, new requests are refused with UNAVAILABLE, those that were accepted run on. Returns
+  // when they are done, or options.drain_timeout_s later: what is left then ends with UNAVAILABLE. Call once.
+  void Shutdown();
+
+ private:
+  struct Parts;
+  explicit Server(std::unique_ptr<Parts> parts);
+
+  void LoadModels();
+  void Stop(Clock::duration limit);
+
+  const std::unique_ptr<Parts> parts_;
+  std::thread loader_;  // constant after Start until Shutdown
+
+  Mutex mutex_;
+  CondVar loaded_changed_;
+  bool loaded_ GUARDED_BY(mutex_) = false;
+  bool shut_down_ GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace heed

@@ -1,0 +1,151 @@
+#include "server/services/health.h"
+
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace heed {
+
+using grpc::health::v1::HealthCheckRequest;
+using grpc::health::v1::HealthCheckResponse;
+
+// One Watch. Shared by the service and whoever is telling it of a change.
+class HealthService::Watcher : public grpc::ServerWriteReactor<HealthCheckResponse> {
+ public:
+  Watcher(HealthService& service, std::string name) : service_(service), name_(std::move(name)) {}
+
+  // Sends the present state unless it was the last one sent; ends the call when it is to end.
+  void Advance() EXCLUDES(service_.mutex_) {
+    std::optional<grpc::Status> end;
+    {
+      MutexLock lock(service_.mutex_);
+      if (writing_ || ended_) return;
+      const ServingStatus status = service_.StatusOf(name_);
+      if (gone_) {
+        end = grpc::Status(grpc::StatusCode::CANCELLED, "the client has gone");
+      } else if (sent_ != status) {
+        sent_ = status;
+        response_.set_status(status);
+        writing_ = true;
+      } else if (service_.end_watches_) {
+        end = grpc::Status(grpc::StatusCode::UNAVAILABLE, "the server is shutting down");
+      } else {
+        return;
+      }
+      ended_ = end.has_value();
+    }
+    // Only the thread that set writing_ or ended_ comes here.
+    if (end) {
+      Finish(*end);
+    } else {
+      StartWrite(&response_);
+    }
+  }
+
+  void OnWriteDone(bool ok) override {
+    {
+      MutexLock lock(service_.mutex_);
+      writing_ = false;
+      if (!ok) gone_ = true;
+    }
+    Advance();
+  }
+  void OnCancel() override {
+    {
+      MutexLock lock(service_.mutex_);
+      gone_ = true;
+    }
+    Advance();
+  }
+  void OnDone() override { service_.Forget(this); }
+
+ private:
+  HealthService& service_;
+  const std::string name_;
+  HealthCheckResponse response_;  // of the thread that writes
+  std::optional<ServingStatus> sent_ GUARDED_BY(service_.mutex_);
+  bool writing_ GUARDED_BY(service_.mutex_) = false;
+  bool gone_ GUARDED_BY(service_.mutex_) = false;
+  bool ended_ GUARDED_BY(service_.mutex_) = false;
+};
+
+HealthService::HealthService() : states_{{"", HealthCheckResponse::NOT_SERVING}} {}
+
+HealthService::~HealthService() = default;
+
+void HealthService::Set(const std::string& service, bool serving) {
+  {
+    MutexLock lock(mutex_);
+    if (shut_down_) return;
+    states_[service] = serving ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
+  }
+  TellWatchers();
+}
+
+void HealthService::Shutdown() {
+  {
+    MutexLock lock(mutex_);
+    shut_down_ = true;
+    for (auto& [service, status] : states_) status = HealthCheckResponse::NOT_SERVING;
+  }
+  TellWatchers();
+}
+
+void HealthService::EndWatches() {
+  {
+    MutexLock lock(mutex_);
+    end_watches_ = true;
+  }
+  TellWatchers();
+}
+
+grpc::ServerUnaryReactor* HealthService::Check(grpc::CallbackServerContext* context, const HealthCheckRequest* request,
+                                               HealthCheckResponse* response) {
+  {
+    MutexLock lock(mutex_);
+    response->set_status(StatusOf(request->service()));
+  }
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  if (response->status() == HealthCheckResponse::SERVICE_UNKNOWN) {
+    reactor->Finish(grpc::Status(grpc::StatusCode::NOT_FOUND, "there is no model \"" + request->service() + "\""));
+  } else {
+    reactor->Finish(grpc::Status::OK);
+  }
+  return reactor;
+}
+
+grpc::ServerWriteReactor<HealthCheckResponse>* HealthService::Watch(grpc::CallbackServerContext*,
+                                                                    const HealthCheckRequest* request) {
+  auto watcher = std::make_shared<Watcher>(*this, request->service());
+  {
+    MutexLock lock(mutex_);
+    watchers_[watcher.get()] = watcher;
+  }
+  watcher->Advance();
+  return watcher.get();
+}
+
+HealthService::ServingStatus HealthService::StatusOf(const std::string& service) const {
+  auto it = states_.find(service);
+  return it == states_.end() ? HealthCheckResponse::SERVICE_UNKNOWN : it->second;
+}
+
+void HealthService::TellWatchers() {
+  std::vector<std::shared_ptr<Watcher>> watchers;
+  {
+    MutexLock lock(mutex_);
+    for (auto& [key, watcher] : watchers_) watchers.push_back(watcher);
+  }
+  for (auto& watcher : watchers) watcher->Advance();
+}
+
+void HealthService::Forget(Watcher* watcher) {
+  std::shared_ptr<Watcher> last;  // destroyed without the lock
+  MutexLock lock(mutex_);
+  auto it = watchers_.find(watcher);
+  last = std::move(it->second);
+  watchers_.erase(it);
+}
+
+}  // namespace heed

@@ -1,0 +1,49 @@
+// grpc.health.v1.Health: the server as a whole (""), and each model by name.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "engine/mutex.h"
+#include "grpc/health/v1/health.grpc.pb.h"
+
+namespace heed {
+
+// Thread-safe. Outlives the calls it answers.
+class HealthService : public grpc::health::v1::Health::CallbackService {
+ public:
+  // The server as a whole is NOT_SERVING to begin with.
+  HealthService();
+  ~HealthService() override;
+
+  // Sets what `service` answers and tells its watchers. Nothing after Shutdown.
+  void Set(const std::string& service, bool serving);
+  // Everything is NOT_SERVING from now on. Watches go on.
+  void Shutdown();
+  // Ends every Watch, those to come included, with UNAVAILABLE, once it has sent the present state.
+  void EndWatches();
+
+  grpc::ServerUnaryReactor* Check(grpc::CallbackServerContext* context,
+                                  const grpc::health::v1::HealthCheckRequest* request,
+                                  grpc::health::v1::HealthCheckResponse* response) override;
+  grpc::ServerWriteReactor<grpc::health::v1::HealthCheckResponse>* Watch(
+      grpc::CallbackServerContext* context, const grpc::health::v1::HealthCheckRequest* request) override;
+
+ private:
+  using ServingStatus = grpc::health::v1::HealthCheckResponse::ServingStatus;
+  class Watcher;
+
+  // What `service` answers; SERVICE_UNKNOWN if nothing was set.
+  ServingStatus StatusOf(const std::string& service) const REQUIRES(mutex_);
+  void TellWatchers() EXCLUDES(mutex_);
+  void Forget(Watcher* watcher) EXCLUDES(mutex_);
+
+  mutable Mutex mutex_;
+  std::map<std::string, ServingStatus> states_ GUARDED_BY(mutex_);
+  std::map<Watcher*, std::shared_ptr<Watcher>> watchers_ GUARDED_BY(mutex_);  // until their calls are over
+  bool shut_down_ GUARDED_BY(mutex_) = false;
+  bool end_watches_ GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace heed

@@ -1,0 +1,22 @@
+// The one place where our errors become gRPC's.
+#pragma once
+
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "grpcpp/server_context.h"
+#include "grpcpp/support/status.h"
+
+namespace heed {
+
+// The same code (their numbers are the same in both) and message.
+grpc::Status ToGrpcStatus(const absl::Status& status);
+
+// "INVALID_ARGUMENT": the value of the `code` label and of logs.
+std::string_view CodeName(grpc::StatusCode code);
+
+// For a refusal that is worth another try: tells clients in how long, by the metadata that gRPC's own retries obey
+// (grpc-retry-pushback-ms). Before Finish.
+void AddRetryHint(const absl::Status& status, grpc::CallbackServerContext& context);
+
+}  // namespace heed

@@ -1,0 +1,279 @@
+#include "server/services/translation.h"
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/services/status.h"
+#include "server/services/translation_messages.h"
+#include "spdlog/spdlog.h"
+
+namespace heed {
+namespace {
+
+// The client's deadline on the scheduler's clock.
+TimePoint ToTimePoint(std::chrono::system_clock::time_point deadline) {
+  if (deadline == std::chrono::system_clock::time_point::max()) return kNoDeadline;
+  return Clock::now() + std::chrono::duration_cast<Clock::duration>(deadline - std::chrono::system_clock::now());
+}
+
+}  // namespace
+
+// What both methods share: one request, from its arrival to its end.
+class TranslationService::Call : public JobObserver {
+ public:
+  Call(TranslationService& service, grpc::CallbackServerContext& context, const v1::TranslateRequest& request,
+       std::string_view method)
+      : service_(service), context_(context), request_(request), method_(method), arrived_(Clock::now()) {
+    service_.metrics_.Increment(Metric::kRequestsInFlight, {method_}, 1);
+  }
+  ~Call() override {
+    const double seconds = std::chrono::duration<double>(Clock::now() - arrived_).count();
+    service_.metrics_.Increment(Metric::kRequestsInFlight, {method_}, -1);
+    service_.metrics_.Add(Metric::kRequests, {method_, model_name(), CodeName(code_)});
+    service_.metrics_.Observe(Metric::kRequestSeconds, {method_, model_name()}, seconds);
+    spdlog::debug("request method={} model={} code={} sentences={} seconds={:.6f}", method_, model_name(),
+                  CodeName(code_), places_.size(), seconds);
+  }
+
+ protected:
+  // Looks the model up, converts, starts and submits. OK: the job was accepted, or there is none because there are no
+  // texts; the observer's calls may already have come. Otherwise they never come.
+  absl::Status Begin(bool stream) {
+    absl::StatusOr<std::shared_ptr<const Model>> model = service_.registry_.Find(request_.model(), "translator");
+    if (!model.ok()) {
+      if (absl::IsUnavailable(model.status())) {
+        service_.metrics_.Add(Metric::kRejections, {"model_unavailable"});
+      }
+      return model.status();
+    }
+    model_ = *std::move(model);
+    const auto& translator = static_cast<const Translator&>(*model_);
+    absl::StatusOr<TranslateOptions> options =
+        ToTranslateOptions(request_.options(), translator.default_options(), stream);
+    if (!options.ok()) return options.status();
+    detail_ = ToSentenceDetail(request_.options());
+    absl::StatusOr<StartedTranslation> started =
+        translator.Start({request_.texts().begin(), request_.texts().end()}, *options);
+    if (!started.ok()) return started.status();
+
+    places_ = std::move(started->places);
+    trailing_ = std::move(started->trailing);
+    sentence_counts_.resize(trailing_.size());
+    for (const SentencePlace& place : places_) sentence_counts_[place.text] = place.sentence + 1;
+    gives_text_ = options->stream;
+    if (started->tasks.empty()) return absl::OkStatus();
+    auto job = std::make_shared<Job>();
+    job->model = model_;
+    for (auto& task : started->tasks) job->tasks.push_back(std::move(task));
+    job->deadline = ToTimePoint(context_.deadline());
+    job->observer = this;
+    job_ = job;
+    return service_.scheduler_.Submit(std::move(job));
+  }
+
+  // The client has gone.
+  void Cancel() {
+    if (job_ != nullptr) service_.scheduler_.Cancel(*job_);
+  }
+
+  // The status to finish the call with, noted for the record. Nothing of the call is touched after Finish.
+  grpc::Status End(const absl::Status& status) {
+    const grpc::Status result = ToGrpcStatus(status);
+    code_ = result.error_code();
+    AddRetryHint(status, context_);
+    return result;
+  }
+
+  void CountTokensOf(const TranslationTask& task) {
+    const TokenCounts counts = CountTokens(task.result());
+    service_.metrics_.Add(Metric::kSourceTokens, {model_name()}, static_cast<double>(counts.source));
+    service_.metrics_.Add(Metric::kTargetTokens, {model_name()}, static_cast<double>(counts.target));
+  }
+
+  const TranslationTask& task(size_t index) const { return static_cast<const TranslationTask&>(*job_->tasks[index]); }
+  bool has_job() const { return job_ != nullptr; }
+  // Empty while the model is not known, so that a wrong name makes no label.
+  std::string_view model_name() const { return model_ == nullptr ? std::string_view() : model_->spec().name; }
+
+  TranslationService& service_;
+  grpc::CallbackServerContext& context_;
+  const v1::TranslateRequest& request_;
+  const std::string_view method_;
+  const TimePoint arrived_;
+
+  // Constant once Begin has called Submit.
+  std::shared_ptr<const Model> model_;
+  std::shared_ptr<Job> job_;
+  std::vector<SentencePlace> places_;
+  std::vector<std::string> trailing_;
+  std::vector<int> sentence_counts_;  // of each text
+  bool gives_text_ = false;           // tasks give out text as it grows
+  SentenceDetail detail_;
+
+  grpc::StatusCode code_ = grpc::StatusCode::OK;  // of the thread that ends the call
+};
+
+class TranslationService::UnaryCall : public Call, public grpc::ServerUnaryReactor {
+ public:
+  UnaryCall(TranslationService& service, grpc::CallbackServerContext& context, const v1::TranslateRequest& request,
+            v1::TranslateResponse& response)
+      : Call(service, context, request, "Translate"), response_(response) {}
+
+  void Run() {
+    const absl::Status status = Begin(/*stream=*/false);
+    if (!status.ok()) {
+      Finish(End(status));
+    } else if (!has_job()) {
+      response_.set_model(std::string(model_name()));
+      Finish(End(status));
+    }
+  }
+
+  void OnTaskOutput(int, Task& task) override {
+    if (task.finished()) CountTokensOf(static_cast<const TranslationTask&>(task));
+  }
+
+  void OnJobDone(const absl::Status& status, const JobTimes&) override {
+    if (status.ok()) FillResponse();
+    Finish(End(status));
+  }
+
+  void OnCancel() override { Cancel(); }
+  void OnDone() override { delete this; }
+
+ private:
+  void FillResponse() {
+    response_.set_model(std::string(model_name()));
+    size_t begin = 0;
+    for (size_t text = 0; text < trailing_.size(); ++text) {
+      std::vector<const TranslationTask*> tasks;
+      size_t end = begin;
+      for (; end < places_.size() && places_[end].text == static_cast<int>(text); ++end) tasks.push_back(&task(end));
+      *response_.add_translations() =
+          ToProto(tasks, absl::MakeConstSpan(places_).subspan(begin, end - begin), trailing_[text], detail_);
+      begin = end;
+    }
+  }
+
+  v1::TranslateResponse& response_;
+};
+
+class TranslationService::StreamCall : public Call, public grpc::ServerWriteReactor<v1::TranslateStreamResponse> {
+ public:
+  StreamCall(TranslationService& service, grpc::CallbackServerContext& context, const v1::TranslateRequest& request)
+      : Call(service, context, request, "TranslateStream") {}
+
+  void Run() {
+    const absl::Status status = Begin(/*stream=*/true);
+    if (!status.ok() || !has_job()) Finish(End(status));
+  }
+
+  void OnTaskOutput(int index, Task& output) override {
+    auto& task = static_cast<TranslationTask&>(output);
+    std::vector<v1::TranslateStreamResponse> events;
+    std::string delta = gives_text_ ? task.TakeText() : std::string();
+    if (!delta.empty()) *NewEvent(index, events).mutable_delta() = std::move(delta);
+    if (task.finished()) {
+      CountTokensOf(task);
+      *NewEvent(index, events).mutable_sentence() = ToProto(task, places_[index], detail_);
+    }
+    const v1::TranslateStreamResponse* write = nullptr;
+    {
+      MutexLock lock(mutex_);
+      if (broken_) return;
+      for (v1::TranslateStreamResponse& event : events) unsent_.push_back(std::move(event));
+      if (!backlogged_ && static_cast<int64_t>(unsent_.size()) >= service_.max_stream_events_) SetBacklogged(true);
+      write = NextWrite();
+    }
+    if (write != nullptr) StartWrite(write);
+  }
+
+  void OnWriteDone(bool ok) override {
+    const v1::TranslateStreamResponse* write = nullptr;
+    std::optional<absl::Status> end;
+    {
+      MutexLock lock(mutex_);
+      writing_ = false;
+      unsent_.pop_front();
+      if (!ok) {
+        broken_ = true;
+        unsent_.clear();
+        Cancel();
+      }
+      if (backlogged_ && static_cast<int64_t>(unsent_.size()) <= service_.max_stream_events_ / 2) SetBacklogged(false);
+      write = NextWrite();
+      if (write == nullptr) end = job_status_;
+    }
+    if (write != nullptr) {
+      StartWrite(write);
+    } else if (end) {
+      Finish(End(*end));
+    }
+  }
+
+  void OnJobDone(const absl::Status& status, const JobTimes&) override {
+    {
+      MutexLock lock(mutex_);
+      job_status_ = status;
+      if (!status.ok()) unsent_.resize(writing_ ? 1 : 0);
+      // A reader that lags does not take the status either.
+      if (absl::IsAborted(status)) context_.TryCancel();
+      if (writing_) return;  // OnWriteDone finishes
+    }
+    Finish(End(status));
+  }
+
+  void OnCancel() override { Cancel(); }
+  void OnDone() override { delete this; }
+
+ private:
+  v1::TranslateStreamResponse& NewEvent(int index, std::vector<v1::TranslateStreamResponse>& events) const {
+    const SentencePlace& place = places_[index];
+    v1::TranslateStreamResponse& event = events.emplace_back();
+    event.set_text_index(place.text);
+    event.set_sentence_index(place.sentence);
+    event.set_sentence_count(sentence_counts_[place.text]);
+    return event;
+  }
+
+  // The event to write now, if none is being written. It stays in place until OnWriteDone.
+  const v1::TranslateStreamResponse* NextWrite() REQUIRES(mutex_) {
+    if (writing_ || unsent_.empty()) return nullptr;
+    writing_ = true;
+    return &unsent_.front();
+  }
+
+  // With the lock held, so that parking and going on reach the scheduler in the order in which they were decided.
+  void SetBacklogged(bool backlogged) REQUIRES(mutex_) {
+    backlogged_ = backlogged;
+    service_.scheduler_.SetBacklogged(*job_, backlogged);
+  }
+
+  Mutex mutex_;
+  std::deque<v1::TranslateStreamResponse> unsent_ GUARDED_BY(mutex_);  // the front one is being written if writing_
+  bool writing_ GUARDED_BY(mutex_) = false;
+  bool backlogged_ GUARDED_BY(mutex_) = false;
+  bool broken_ GUARDED_BY(mutex_) = false;                     // a write failed: nobody reads any more
+  std::optional<absl::Status> job_status_ GUARDED_BY(mutex_);  // set when the job has ended
+};
+
+grpc::ServerUnaryReactor* TranslationService::Translate(grpc::CallbackServerContext* context,
+                                                        const v1::TranslateRequest* request,
+                                                        v1::TranslateResponse* response) {
+  auto* call = new UnaryCall(*this, *context, *request, *response);  // deletes itself in OnDone
+  call->Run();
+  return call;
+}
+
+grpc::ServerWriteReactor<v1::TranslateStreamResponse>* TranslationService::TranslateStream(
+    grpc::CallbackServerContext* context, const v1::TranslateRequest* request) {
+  auto* call = new StreamCall(*this, *context, *request);  // deletes itself in OnDone
+  call->Run();
+  return call;
+}
+
+}  // namespace heed

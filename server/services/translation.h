@@ -1,0 +1,36 @@
+// heed.v1.Translation: converts, submits, answers. Nothing here waits.
+#pragma once
+
+#include <cstdint>
+
+#include "heed/v1/translation.grpc.pb.h"
+#include "server/metrics.h"
+#include "server/registry.h"
+#include "server/scheduler.h"
+
+namespace heed {
+
+// Thread-safe. All that it is given outlives it; it outlives the calls it answers.
+class TranslationService : public v1::Translation::CallbackService {
+ public:
+  // A stream with `max_stream_events` events that its reader has not taken is parked until half of them are gone.
+  TranslationService(const Registry& registry, Scheduler& scheduler, Metrics& metrics, int64_t max_stream_events)
+      : registry_(registry), scheduler_(scheduler), metrics_(metrics), max_stream_events_(max_stream_events) {}
+
+  grpc::ServerUnaryReactor* Translate(grpc::CallbackServerContext* context, const v1::TranslateRequest* request,
+                                      v1::TranslateResponse* response) override;
+  grpc::ServerWriteReactor<v1::TranslateStreamResponse>* TranslateStream(grpc::CallbackServerContext* context,
+                                                                         const v1::TranslateRequest* request) override;
+
+ private:
+  class Call;
+  class UnaryCall;
+  class StreamCall;
+
+  const Registry& registry_;
+  Scheduler& scheduler_;
+  Metrics& metrics_;
+  const int64_t max_stream_events_;
+};
+
+}  // namespace heed

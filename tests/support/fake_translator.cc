@@ -1,0 +1,178 @@
+#include "tests/support/fake_translator.h"
+
+#include <algorithm>
+#include <cctype>
+#include <sstream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace heed {
+namespace {
+
+bool IsSpace(char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; }
+
+class FakeTask : public TranslationTask {
+ public:
+  FakeTask(std::string source, const TranslateOptions& options) : source_(std::move(source)), options_(options) {
+    std::istringstream words(source_);
+    for (std::string word; words >> word;) words_.push_back(word);
+    if (words_.empty()) {
+      result_.hypotheses.resize(1);
+      Finish();
+      return;
+    }
+    result_.source_tokens = words_;
+    result_.source_tokens.push_back("</s>");
+  }
+
+  int64_t next_rows() const override {
+    return done_ == 0 ? static_cast<int64_t>(words_.size()) + 1 : static_cast<int64_t>(options_.beam_size);
+  }
+  int64_t peak_bytes() const override { return 1000 * static_cast<int64_t>(words_.size()); }
+  bool has_output() const override { return finished() || (options_.stream && taken_ < text_.size()); }
+  const std::string& source() const override { return source_; }
+  const SentenceResult& result() const override { return result_; }
+  std::string TakeText() override { return text_.substr(std::exchange(taken_, text_.size())); }
+
+  void Advance() {
+    std::string word = words_[done_++];
+    if (word == "fail") return Finish(absl::InternalError("the fake was told to fail"));
+    std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return std::toupper(c); });
+    absl::StrAppend(&text_, text_.empty() ? "" : " ", word);
+    tokens_.push_back(word);
+    const bool loop = word == "LOOP";
+    const bool length =
+        word == "LONG" || (options_.max_tokens > 0 && done_ >= static_cast<size_t>(options_.max_tokens));
+    if (done_ < words_.size() && !loop && !length) return;
+    tokens_.push_back("</s>");
+    for (int k = 0; k < options_.n_best; ++k) {
+      Hypothesis& hypothesis = result_.hypotheses.emplace_back();
+      hypothesis.text = k == 0 ? text_ : absl::StrCat(text_, "#", k);
+      hypothesis.score = -static_cast<float>(words_.size()) - static_cast<float>(k);
+      hypothesis.finish_reason = loop ? FinishReason::kLoop : length ? FinishReason::kLength : FinishReason::kEos;
+      hypothesis.tokens = tokens_;
+      if (options_.return_attention) {
+        const float weight = 1 / static_cast<float>(result_.source_tokens.size());
+        hypothesis.attention.assign(tokens_.size() * result_.source_tokens.size(), weight);
+      }
+    }
+    Finish();
+  }
+
+ private:
+  const std::string source_;
+  const TranslateOptions options_;
+  std::vector<std::string> words_;
+  size_t done_ = 0;  // words
+  std::string text_;
+  size_t taken_ = 0;  // bytes of text_
+  std::vector<std::string> tokens_;
+  SentenceResult result_;
+};
+
+}  // namespace
+
+FakeTranslator::FakeTranslator(std::string name) {
+  spec_.name = std::move(name);
+  spec_.kind = "translator";
+  spec_.architecture = "fake";
+  spec_.source_language = "en";
+  spec_.target_language = "EN";
+  spec_.weights = 26;
+  spec_.resident_bytes = 1 << 20;
+}
+
+absl::StatusOr<StartedTranslation> FakeTranslator::Start(const std::vector<std::string>& texts,
+                                                         const TranslateOptions& options) const {
+  {
+    MutexLock lock(mutex_);
+    last_options_ = options;
+  }
+  if (options.beam_size < 1 || options.beam_size > kMaxBeamSize) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("beam_size: ", options.beam_size, ", allowed are 1 to ", kMaxBeamSize));
+  }
+  if (options.n_best < 1 || options.n_best > options.beam_size) {
+    return absl::InvalidArgumentError(absl::StrCat("n_best: ", options.n_best, ", beam_size is ", options.beam_size));
+  }
+  if (options.sample && options.beam_size != 1) {
+    return absl::InvalidArgumentError(absl::StrCat("sampling: needs beam_size 1, it is ", options.beam_size));
+  }
+  StartedTranslation started;
+  for (size_t text = 0; text < texts.size(); ++text) {
+    const std::string& all = texts[text];
+    size_t begin = 0;
+    int sentence = 0;
+    std::string trailing;
+    do {
+      size_t word = begin;
+      while (word < all.size() && IsSpace(all[word])) ++word;
+      size_t end = word;
+      while (end < all.size() && !(end > word && IsSpace(all[end]) &&
+                                   std::string_view(".!?").find(all[end - 1]) != std::string_view::npos)) {
+        ++end;
+      }
+      if (end == all.size()) {
+        while (end > word && IsSpace(all[end - 1])) --end;
+        trailing = all.substr(end);
+      }
+      if (word == end && sentence > 0) break;  // white space after the last sentence
+      started.tasks.push_back(std::make_unique<FakeTask>(all.substr(word, end - word), options));
+      started.places.push_back({static_cast<int>(text), sentence++, all.substr(begin, word - begin)});
+      begin = end;
+    } while (begin + trailing.size() < all.size());
+    started.trailing.push_back(trailing);
+  }
+  return started;
+}
+
+void FakeTranslator::Step(absl::Span<Task* const> tasks, Context&) const {
+  {
+    MutexLock lock(mutex_);
+    batch_sizes_.push_back(static_cast<int>(tasks.size()));
+    ++waiting_;
+    changed_.NotifyAll();
+    while (held_ && allowed_ == 0) changed_.Wait(mutex_);
+    if (held_) --allowed_;
+    --waiting_;
+    changed_.NotifyAll();
+  }
+  for (Task* task : tasks) static_cast<FakeTask*>(task)->Advance();
+}
+
+void FakeTranslator::Hold() {
+  MutexLock lock(mutex_);
+  held_ = true;
+}
+
+void FakeTranslator::WaitUntilHeld() const {
+  MutexLock lock(mutex_);
+  while (waiting_ == 0 || allowed_ > 0) changed_.Wait(mutex_);
+}
+
+void FakeTranslator::Allow(int steps) {
+  MutexLock lock(mutex_);
+  allowed_ += steps;
+  changed_.NotifyAll();
+  while (allowed_ > 0) changed_.Wait(mutex_);
+}
+
+void FakeTranslator::Release() {
+  MutexLock lock(mutex_);
+  held_ = false;
+  allowed_ = 0;
+  changed_.NotifyAll();
+}
+
+std::vector<int> FakeTranslator::batch_sizes() const {
+  MutexLock lock(mutex_);
+  return batch_sizes_;
+}
+
+TranslateOptions FakeTranslator::last_options() const {
+  MutexLock lock(mutex_);
+  return last_options_;
+}
+
+}  // namespace heed

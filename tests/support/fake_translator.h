@@ -1,0 +1,56 @@
+// A Translator without a network: it translates by turning letters into capitals, one word at each step, so that a test
+// can tell what every sentence must become and when. Steps can be held, which lets a test act between two of them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/mutex.h"
+#include "models/translator.h"
+
+namespace heed {
+
+// A sentence ends behind '.', '!' or '?' where white space follows. The first step encodes and gives the first word; a
+// sentence of n words takes n steps. Scores are minus the number of words; hypothesis k > 0 ends in "#k". Three words
+// act: "fail" fails its task with INTERNAL, "loop" ends it with kLoop, "long" with kLength. Start refuses beam_size out
+// of 1..32, n_best > beam_size and sampling with a beam, as real translators do. Thread-safe.
+class FakeTranslator : public Translator {
+ public:
+  explicit FakeTranslator(std::string name = "fake");
+
+  const ModelSpec& spec() const override { return spec_; }
+  const TranslateOptions& default_options() const override { return default_options_; }
+  void set_default_options(const TranslateOptions& options) { default_options_ = options; }  // before it is used
+  absl::StatusOr<StartedTranslation> Start(const std::vector<std::string>& texts,
+                                           const TranslateOptions& options) const override;
+  void Step(absl::Span<Task* const> tasks, Context& context) const override;
+
+  // From now on steps wait, before they do anything.
+  void Hold();
+  // Waits until a step is waiting; then nothing of its batch changes until Allow or Release.
+  void WaitUntilHeld() const;
+  // Lets `steps` more steps pass, and returns when these have begun.
+  void Allow(int steps);
+  // Lets all steps pass.
+  void Release();
+
+  // Tasks in each step so far, in order.
+  std::vector<int> batch_sizes() const;
+  // The options that Start was last called with.
+  TranslateOptions last_options() const;
+
+ private:
+  ModelSpec spec_;
+  TranslateOptions default_options_;
+
+  mutable Mutex mutex_;
+  mutable CondVar changed_;
+  mutable bool held_ GUARDED_BY(mutex_) = false;
+  mutable int allowed_ GUARDED_BY(mutex_) = 0;  // steps that may pass while held
+  mutable int waiting_ GUARDED_BY(mutex_) = 0;  // steps that wait
+  mutable std::vector<int> batch_sizes_ GUARDED_BY(mutex_);
+  mutable TranslateOptions last_options_ GUARDED_BY(mutex_);
+};
+
+}  // namespace heed
