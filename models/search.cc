@@ -242,9 +242,8 @@ void Search::AdvanceBeams(absl::Span<const VocabularyAnswer> answers) {
 
 void Search::AddFinished(Beam beam, FinishReason reason) {
   FoundHypothesis found;
-  found.score = static_cast<float>(
-      static_cast<double>(beam.score) /
-      std::pow(static_cast<double>(std::max<int64_t>(1, generated())), static_cast<double>(options_.length_penalty)));
+  found.score = static_cast<double>(beam.score) / std::pow(static_cast<double>(std::max<int64_t>(1, generated())),
+                                                           static_cast<double>(options_.length_penalty));
   found.reason = reason;
   found.tokens = std::move(beam.tokens);
   found.slots = std::move(beam.slots);
@@ -268,7 +267,7 @@ bool Search::NoneCanImprove(float best_sum) const {
   const int64_t length = at_longest ? options_.max_tokens - static_cast<int64_t>(prefix_.size()) : generated();
   const double attainable = static_cast<double>(best_sum) /
                             std::pow(static_cast<double>(length), static_cast<double>(options_.length_penalty));
-  return static_cast<double>(worst_finished_) >= attainable;
+  return worst_finished_ >= attainable;
 }
 
 void Search::Finish(FinishReason reason) {

@@ -29,7 +29,7 @@ struct SearchRules {
 // A complete hypothesis.
 struct FoundHypothesis {
   std::vector<int32_t> tokens;  // the prefix and end-of-sentence included
-  float score = 0;
+  double score = 0;  // exactly comparable with the bound that ends a beam search
   FinishReason reason = FinishReason::kEos;
   std::vector<int32_t> slots;  // for each token, the slot of the step that produced it: where its attention lies
 };
@@ -96,7 +96,7 @@ class Search {
 
   std::vector<Beam> beams_;                // running
   std::vector<FoundHypothesis> finished_;  // in the order of transformers' BeamHypotheses
-  float worst_finished_ = 1e9f;
+  double worst_finished_ = 1e9;
   int64_t length_ = 0;  // tokens of each running hypothesis, the prefix included
   bool done_ = false;
 };

@@ -112,7 +112,7 @@ class Seq2SeqTranslator::SentenceTask : public TranslationTask {
     for (const FoundHypothesis& found : search_->TakeResults()) {
       Hypothesis hypothesis;
       hypothesis.text = codec.Decode(found.tokens);
-      hypothesis.score = found.score;
+      hypothesis.score = static_cast<float>(found.score);
       hypothesis.finish_reason = found.reason;
       for (size_t i = 0; i < found.tokens.size(); ++i) {
         hypothesis.tokens.push_back(codec.TargetPiece(found.tokens[i]));
