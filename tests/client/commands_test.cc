@@ -1,0 +1,450 @@
+// The commands as a script sees them: output, messages, exit codes.
+#include "client/commands.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "client/exit_code.h"
+#include "client/interruptible_input.h"
+#include "tests/client/fake_server.h"
+#include "tests/client/heed_run.h"
+
+namespace heed::client {
+namespace {
+
+using grpc::health::v1::HealthCheckResponse;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+std::vector<nlohmann::json> JsonLines(const std::string& text) {
+  std::vector<nlohmann::json> lines;
+  for (const auto line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
+    lines.push_back(nlohmann::json::parse(std::string(line)));
+  }
+  return lines;
+}
+
+std::string GoneAddress() { return FakeServer().address(); }
+
+TEST(Heed, HelpListsTheCommandsAndEveryCommandHasItsOwn) {
+  const HeedRun help = RunHeedWith({"--help"});
+  EXPECT_EQ(help.code, kExitOk);
+  for (const std::string command : {"translate", "models", "health", "bench translate"}) {
+    EXPECT_THAT(help.out, HasSubstr("\n  " + command));
+    std::vector<std::string> arguments = absl::StrSplit(command, ' ');
+    arguments.push_back("--help");
+    const HeedRun own = RunHeedWith(arguments);
+    EXPECT_EQ(own.code, kExitOk);
+    EXPECT_THAT(own.out, StartsWith("Usage: heed " + command));
+    EXPECT_THAT(own.out, HasSubstr("--server=HOST:PORT"));
+    EXPECT_THAT(own.out, HasSubstr("127.0.0.1:50051"));
+    EXPECT_THAT(own.out, HasSubstr("Exit codes:"));
+    EXPECT_THAT(own.out, HasSubstr("Examples:"));
+    EXPECT_EQ(own.err, "");
+  }
+}
+
+TEST(Heed, VersionIsPrinted) { EXPECT_THAT(RunHeedWith({"--version"}).out, StartsWith("heed 0.")); }
+
+TEST(Heed, WrongArgumentsAreUsageErrors) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+      {{}, "Usage: heed COMMAND"},
+      {{"transalte"}, "unknown command 'transalte'"},
+      {{"bench"}, "unknown command 'bench'"},
+      {{"translate", "--bean=4"}, "unknown flag --bean"},
+      {{"translate", "a", "b"}, "unexpected argument 'b'"},
+      {{"translate", "--beam=33"}, "--beam: '33'"},
+      {{"translate", "--n_best=2"}, "--tokens and --n_best need --json"},
+      {{"translate", "--stream", "--json"}, "exclude each other"},
+      {{"translate", "--seed=1"}, "need --sample"},
+      {{"translate", "--sample", "--beam=2"}, "--sample needs --beam=1"},
+      {{"translate", "--min_tokens=9", "--max_tokens=3"}, "--min_tokens is more than --max_tokens"},
+      {{"translate", "/no/such/file"}, "cannot read '/no/such/file': No such file"},
+      {{"models", "x"}, "unexpected argument 'x'"},
+      {{"health", "--watch", "--wait"}, "exclude each other"},
+      {{"bench", "translate", "--rate=3"}, "need --mode=open"},
+      {{"bench", "translate", "--mode=open"}, "--mode=open needs --rate"},
+      {{"bench", "translate", "--mode=open", "--rate=1", "--concurrency=2"}, "--concurrency needs --mode=closed"},
+      {{"bench", "translate", "--input=/no/such/file"}, "cannot read '/no/such/file'"},
+  };
+  for (const auto& [arguments, message] : cases) {
+    const HeedRun run = RunHeedWith(arguments);
+    EXPECT_EQ(run.code, kExitUsage) << message;
+    EXPECT_THAT(run.err, HasSubstr(message));
+    EXPECT_EQ(run.out, "");
+  }
+}
+
+TEST(Heed, MissingServerIsNamedWithTheWayToStartOne) {
+  const std::string address = GoneAddress();
+  const std::vector<std::vector<std::string>> commands = {
+      {"translate"}, {"models"}, {"health"}, {"bench", "translate"}};
+  for (std::vector<std::string> command : commands) {
+    command.push_back("--server=" + address);
+    const HeedRun run = RunHeedWith(command, "a line\n");
+    EXPECT_EQ(run.code, kExitUnavailable) << command[0];
+    EXPECT_THAT(run.err, HasSubstr(address));
+    EXPECT_THAT(run.err, HasSubstr("heed-server --listen=" + address));
+  }
+}
+
+TEST(Translate, PrintsOneLineForEachInOrder) {
+  FakeServer server;
+  std::string input;
+  std::string expected;
+  for (int i = 0; i < 500; ++i) {
+    absl::StrAppend(&input, "line ", i, "\n");
+    absl::StrAppend(&expected, "[line ", i, "]\n");
+  }
+  const HeedRun run = RunHeedWith({"translate", server.flag(), "--in_flight=32"}, input);
+  EXPECT_EQ(run.code, kExitOk) << run.err;
+  EXPECT_EQ(run.out, expected);
+  EXPECT_EQ(run.err, "");
+  EXPECT_EQ(server.last_request().model(), "en-de");
+  EXPECT_LE(server.most_running(), 32);
+}
+
+TEST(Translate, EmptyLinesCarriageReturnsAndAMissingLastNewlineKeepTheLineCount) {
+  FakeServer server;
+  const HeedRun run = RunHeedWith({"translate", server.flag()}, "a\r\n\nb");
+  EXPECT_EQ(run.out, "[a]\n\n[b]\n");
+  EXPECT_EQ(RunHeedWith({"translate", server.flag()}, "").out, "");
+}
+
+TEST(Translate, ReadsAFile) {
+  FakeServer server;
+  const std::string path = testing::TempDir() + "/heed_translate_input.txt";
+  std::ofstream(path) << "one\ntwo\n";
+  EXPECT_EQ(RunHeedWith({"translate", server.flag(), path}).out, "[one]\n[two]\n");
+  EXPECT_EQ(RunHeedWith({"translate", server.flag(), "-"}, "three\n").out, "[three]\n");
+  std::remove(path.c_str());
+}
+
+TEST(Translate, FailedLinesAreEmptyNamedAndMakeTheExitCodeOne) {
+  FakeServer server([](const std::string& text, int) {
+    return text == "bad" ? grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "texts[0]: too bad") : grpc::Status::OK;
+  });
+  const HeedRun run = RunHeedWith({"translate", server.flag()}, "a\nbad\nb\n\xff\xfe\nc\n");
+  EXPECT_EQ(run.code, kExitFailed);
+  EXPECT_EQ(run.out, "[a]\n\n[b]\n\n[c]\n");
+  EXPECT_EQ(run.err,
+            "heed: line 2: INVALID_ARGUMENT: texts[0]: too bad\n"
+            "heed: line 4: INVALID_ARGUMENT: not UTF-8 at byte 1\n");
+}
+
+TEST(Translate, OverloadLosesNoLine) {
+  FakeServer server([](const std::string& text, int attempt) {
+    return attempt <= static_cast<int>(text.size() % 3)
+               ? grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "queue full")
+               : grpc::Status::OK;
+  });
+  const HeedRun run = RunHeedWith({"translate", server.flag()}, "a\nbb\nccc\ndddd\n");
+  EXPECT_EQ(run.code, kExitOk);
+  EXPECT_EQ(run.out, "[a]\n[bb]\n[ccc]\n[dddd]\n");
+}
+
+TEST(Translate, NewlinesWithinATranslationBecomeBlanks) {
+  FakeServer server;
+  server.SetEdit([](v1::TranslatedText& text) { text.set_text("eins\nzwei\r\ndrei"); });
+  EXPECT_EQ(RunHeedWith({"translate", server.flag()}, "x\n").out, "eins zwei drei\n");
+}
+
+TEST(Translate, FlagsBecomeOptions) {
+  FakeServer server;
+  RunHeedWith({"translate", server.flag(), "--beam=4", "--length_penalty=0.8", "--early_stopping=never", "--json",
+               "--n_best=2", "--min_tokens=1", "--max_tokens=50", "--no_repeat_ngram=3", "--prefix=Ja,", "--no_split",
+               "--keep_loops", "--tokens", "--attention"},
+              "x\n");
+  const v1::TranslateOptions options = server.last_request().options();
+  EXPECT_EQ(options.beam_size(), 4);
+  EXPECT_FLOAT_EQ(options.length_penalty(), 0.8f);
+  EXPECT_EQ(options.early_stopping(), v1::EARLY_STOPPING_NEVER);
+  EXPECT_EQ(options.n_best(), 2);
+  EXPECT_EQ(options.min_tokens(), 1);
+  EXPECT_EQ(options.max_tokens(), 50);
+  EXPECT_EQ(options.no_repeat_ngram(), 3);
+  EXPECT_EQ(options.target_prefix(), "Ja,");
+  EXPECT_FALSE(options.split_sentences());
+  EXPECT_FALSE(options.stop_loops());
+  EXPECT_TRUE(options.return_tokens());
+  EXPECT_TRUE(options.return_attention());
+
+  RunHeedWith({"translate", server.flag(), "--sample", "--temperature=0.5", "--top_k=10", "--top_p=0.9", "--seed=7"},
+              "y\n");
+  const v1::Sampling sampling = server.last_request().options().sampling();
+  EXPECT_EQ(server.last_request().options().beam_size(), 1);
+  EXPECT_FLOAT_EQ(sampling.temperature(), 0.5f);
+  EXPECT_EQ(sampling.top_k(), 10);
+  EXPECT_FLOAT_EQ(sampling.top_p(), 0.9f);
+  EXPECT_EQ(sampling.seed(), 7u);
+}
+
+TEST(Translate, AbsentFlagsLeaveTheOptionsToTheModel) {
+  FakeServer server;
+  RunHeedWith({"translate", server.flag()}, "x\n");
+  EXPECT_EQ(server.last_request().options().ByteSizeLong(), 0u);
+}
+
+void AddAttention(v1::TranslatedText& text) {
+  v1::Sentence& sentence = *text.add_sentences();
+  sentence.set_source("x");
+  sentence.add_source_tokens("▁x");
+  v1::Hypothesis& hypothesis = *sentence.add_hypotheses();
+  hypothesis.set_text("y");
+  hypothesis.set_score(-0.1f);
+  hypothesis.set_finish_reason(v1::FINISH_REASON_LENGTH);
+  hypothesis.add_tokens("▁y");
+  hypothesis.mutable_attention()->set_rows(1);
+  hypothesis.mutable_attention()->set_columns(1);
+  hypothesis.mutable_attention()->add_weights(1);
+}
+
+TEST(Translate, AttentionIsDrawnBelowTheLine) {
+  FakeServer server;
+  server.SetEdit(AddAttention);
+  EXPECT_THAT(RunHeedWith({"translate", server.flag(), "--attention"}, "x\n").out, StartsWith("[x]\n   _x\n_y ██\n"));
+}
+
+TEST(Translate, JsonHasOneObjectForEachLine) {
+  FakeServer server([](const std::string& text, int) {
+    return text == "bad" ? grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "no") : grpc::Status::OK;
+  });
+  server.SetEdit(AddAttention);
+  const HeedRun run = RunHeedWith({"translate", server.flag(), "--json", "--attention"}, "x\nbad\n");
+  EXPECT_EQ(run.code, kExitFailed);
+  const auto lines = JsonLines(run.out);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(lines[0]["line"], 1);
+  EXPECT_EQ(lines[0]["text"], "[x]");
+  EXPECT_EQ(lines[0]["finish_reason"], "eos");
+  EXPECT_EQ(lines[0]["source_tokens"], 3);
+  EXPECT_EQ(lines[0]["target_tokens"], 4);
+  const nlohmann::json& hypothesis = lines[0]["sentences"][0]["hypotheses"][0];
+  EXPECT_EQ(hypothesis["text"], "y");
+  EXPECT_EQ(hypothesis["finish_reason"], "length");
+  EXPECT_EQ(hypothesis["tokens"], nlohmann::json::array({"▁y"}));
+  EXPECT_EQ(hypothesis["attention"], nlohmann::json::array({nlohmann::json::array({1.0})}));
+  EXPECT_THAT(run.out, HasSubstr("\"score\":-0.1,"));
+  EXPECT_EQ(lines[1], nlohmann::json::parse(R"({"line":2,"error":{"code":"INVALID_ARGUMENT","message":"no"}})"));
+}
+
+v1::TranslateStreamResponse Delta(int sentence, const std::string& text) {
+  v1::TranslateStreamResponse event;
+  event.set_sentence_index(sentence);
+  event.set_delta(text);
+  return event;
+}
+
+v1::TranslateStreamResponse Done(int sentence, const std::string& separator, const std::string& text) {
+  v1::TranslateStreamResponse event;
+  event.set_sentence_index(sentence);
+  event.mutable_sentence()->set_separator(separator);
+  event.mutable_sentence()->add_hypotheses()->set_text(text);
+  return event;
+}
+
+TEST(Translate, StreamPrintsSentencesInOrderWhateverTheOrderOfEvents) {
+  FakeServer server;
+  server.SetEvents({Delta(1, "Zwei"), Delta(0, "Ein"), Delta(0, "s."), Done(1, " ", "Zwei."), Done(2, "  ", "Drei."),
+                    Done(0, "", "Eins.")});
+  const HeedRun run = RunHeedWith({"translate", server.flag(), "--stream"}, "x\ny\n");
+  EXPECT_EQ(run.code, kExitOk);
+  EXPECT_EQ(run.out, "Eins. Zwei.  Drei.\nEins. Zwei.  Drei.\n");
+}
+
+TEST(Translate, StreamReportsFailedLines) {
+  FakeServer server([](const std::string& text, int) {
+    return text == "bad" ? grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "no") : grpc::Status::OK;
+  });
+  server.SetEvents({Done(0, "", "Eins.")});
+  const HeedRun run = RunHeedWith({"translate", server.flag(), "--stream"}, "bad\nx\n");
+  EXPECT_EQ(run.code, kExitFailed);
+  EXPECT_EQ(run.out, "\nEins.\n");
+  EXPECT_EQ(run.err, "heed: line 1: INVALID_ARGUMENT: no\n");
+}
+
+TEST(Translate, TheModelHasToBeClear) {
+  FakeServer server;
+  server.AddModel("en-fr", v1::MODEL_STATE_READY);
+  server.AddModel("en-xx", v1::MODEL_STATE_UNAVAILABLE).set_reason("model.safetensors: truncated");
+  HeedRun run = RunHeedWith({"translate", server.flag()}, "x\n");
+  EXPECT_EQ(run.code, kExitUsage);
+  EXPECT_THAT(run.err, HasSubstr("2 translators; name one with --model: en-de, en-fr"));
+  run = RunHeedWith({"translate", server.flag(), "--model=en-es"}, "x\n");
+  EXPECT_EQ(run.code, kExitUsage);
+  EXPECT_THAT(run.err, HasSubstr("no model named 'en-es'; the server's translators: en-de, en-fr"));
+  run = RunHeedWith({"translate", server.flag(), "--model=en-xx"}, "x\n");
+  EXPECT_EQ(run.code, kExitUnavailable);
+  EXPECT_THAT(run.err, HasSubstr("model 'en-xx' is unavailable: model.safetensors: truncated"));
+  run = RunHeedWith({"translate", server.flag(), "--model=en-fr"}, "x\n");
+  EXPECT_EQ(run.code, kExitOk);
+  EXPECT_EQ(server.last_request().model(), "en-fr");
+  server.ClearModels();
+  run = RunHeedWith({"translate", server.flag()}, "x\n");
+  EXPECT_EQ(run.code, kExitUnavailable);
+  EXPECT_THAT(run.err, HasSubstr("no translator that serves"));
+}
+
+TEST(Translate, InterruptCancelsWhatIsOnItsWayAndExitsWith130) {
+  std::stop_source stop;
+  FakeServer server([&](const std::string& text, int) {
+    if (text == "second") stop.request_stop();
+    return grpc::Status::OK;
+  });
+  const HeedRun run =
+      RunHeedWith({"translate", server.flag(), "--in_flight=1"}, "first\nsecond\nthird\n", stop.get_token());
+  EXPECT_EQ(run.code, kExitInterrupted);
+  EXPECT_THAT(run.out, StartsWith("[first]\n"));
+  EXPECT_THAT(run.out, Not(HasSubstr("third")));
+  EXPECT_THAT(run.err, HasSubstr("interrupted after"));
+}
+
+TEST(Translate, UnwritableOutputEndsTheRun) {
+  FakeServer server;
+  std::string input;
+  for (int i = 0; i < 10000; ++i) input += "x\n";
+  std::istringstream in(input);
+  std::ofstream out("/dev/full");
+  std::ostringstream err;
+  Console console{.in = in, .out = out, .err = err};
+  EXPECT_EQ(RunHeed({"translate", server.flag()}, console), kExitFailed);
+  EXPECT_THAT(err.str(), HasSubstr("cannot write the output"));
+  EXPECT_LT(server.attempts("x"), 10000);
+}
+
+TEST(InterruptibleInput, StopEndsAReadThatWaits) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  ASSERT_EQ(write(ends[1], "one\ntw", 6), 6);
+  std::stop_source stop;
+  InterruptibleInput input(ends[0], stop.get_token());
+  std::istream in(&input);
+  EXPECT_EQ(input.size(), -1);
+  std::string line;
+  ASSERT_TRUE(std::getline(in, line));
+  EXPECT_EQ(line, "one");
+  std::thread interrupt([&] { stop.request_stop(); });
+  std::getline(in, line);
+  EXPECT_TRUE(in.eof());
+  interrupt.join();
+  close(ends[0]);
+  close(ends[1]);
+}
+
+TEST(Models, TableAndJson) {
+  FakeServer server;
+  v1::ModelInfo& model = server.AddModel("big", v1::MODEL_STATE_READY);
+  model.set_architecture("marian");
+  model.set_source_language("en");
+  model.set_target_language("de");
+  model.set_weights(74410000);
+  model.set_resident_bytes(100 << 20);
+  model.set_load_seconds(0.25);
+  server.AddModel("broken", v1::MODEL_STATE_UNAVAILABLE).set_reason("config.json: no such file");
+  const HeedRun table = RunHeedWith({"models", server.flag()});
+  EXPECT_EQ(table.code, kExitOk);
+  const std::vector<std::string> lines = absl::StrSplit(table.out, '\n');
+  ASSERT_EQ(lines.size(), 5u);
+  EXPECT_THAT(lines[0], StartsWith("NAME    KIND        ARCHITECTURE  LANGUAGES  STATE"));
+  EXPECT_THAT(lines[2], StartsWith("big     translator  marian        en > de    ready         74.4 M  100.0 MiB"));
+  EXPECT_THAT(lines[3], HasSubstr("unavailable"));
+  EXPECT_THAT(lines[3], testing::EndsWith("  config.json: no such file"));
+
+  const HeedRun run = RunHeedWith({"models", server.flag(), "--json"});
+  const nlohmann::json json = nlohmann::json::parse(run.out);
+  ASSERT_EQ(json.size(), 3u);
+  EXPECT_EQ(json[1]["name"], "big");
+  EXPECT_EQ(json[1]["state"], "ready");
+  EXPECT_EQ(json[1]["weights"], 74410000);
+  EXPECT_EQ(json[2]["reason"], "config.json: no such file");
+}
+
+TEST(Health, ExitsWithZeroOnlyWhenServing) {
+  FakeServer server;
+  server.SetHealth("", {HealthCheckResponse::SERVING});
+  server.SetHealth("en-de", {HealthCheckResponse::NOT_SERVING});
+  HeedRun run = RunHeedWith({"health", server.flag()});
+  EXPECT_EQ(run.code, kExitOk);
+  EXPECT_EQ(run.out, "SERVING\n");
+  run = RunHeedWith({"health", server.flag(), "--model=en-de"});
+  EXPECT_EQ(run.code, kExitFailed);
+  EXPECT_EQ(run.out, "NOT_SERVING\n");
+  run = RunHeedWith({"health", server.flag(), "--model=other"});
+  EXPECT_EQ(run.code, kExitFailed);
+  EXPECT_EQ(run.out, "SERVICE_UNKNOWN\n");
+}
+
+TEST(Health, WatchPrintsEveryChangeUntilTheServerGoes) {
+  FakeServer server;
+  server.SetHealth("", {HealthCheckResponse::NOT_SERVING, HealthCheckResponse::SERVING});
+  const HeedRun run = RunHeedWith({"health", server.flag(), "--watch"});
+  EXPECT_EQ(run.code, kExitUnavailable);
+  EXPECT_EQ(run.out, "NOT_SERVING\nSERVING\n");
+}
+
+TEST(Health, WaitReturnsWithTheFirstServing) {
+  FakeServer server;
+  server.SetHealth("",
+                   {HealthCheckResponse::NOT_SERVING, HealthCheckResponse::SERVING, HealthCheckResponse::NOT_SERVING});
+  const HeedRun run = RunHeedWith({"health", server.flag(), "--wait"});
+  EXPECT_EQ(run.code, kExitOk);
+  EXPECT_EQ(run.out, "NOT_SERVING\nSERVING\n");
+}
+
+TEST(Health, WaitForAMissingServerEndsWithTheDeadline) {
+  const HeedRun run = RunHeedWith({"health", "--server=" + GoneAddress(), "--wait", "--deadline=0.05"});
+  EXPECT_EQ(run.code, kExitUnavailable);
+}
+
+TEST(Bench, ClosedLoopPrintsARowForEachConcurrency) {
+  FakeServer server;
+  const HeedRun run = RunHeedWith(
+      {"bench", "translate", server.flag(), "--concurrency=1,4", "--duration=0.1", "--warmup=0", "--connections=2"});
+  EXPECT_EQ(run.code, kExitOk) << run.err;
+  const std::vector<std::string> lines = absl::StrSplit(run.out, '\n', absl::SkipEmpty());
+  ASSERT_EQ(lines.size(), 4u);
+  EXPECT_EQ(lines[0], "en-de, the model's beam, closed loop, 40 texts, 0.1 s after 0 s of warm-up");
+  for (const char* column : {"in flight", "requests", "errors", "sentences/s", "p50 ms", "p99 ms", "max ms"}) {
+    EXPECT_THAT(lines[1], HasSubstr(column));
+  }
+  EXPECT_THAT(lines[2], StartsWith("        1  "));
+  EXPECT_THAT(lines[3], StartsWith("        4  "));
+}
+
+TEST(Bench, OpenLoopAsJson) {
+  FakeServer server;
+  const HeedRun run = RunHeedWith({"bench", "translate", server.flag(), "--mode=open", "--rate=200", "--duration=0.2",
+                                   "--warmup=0", "--json", "--beam=2"});
+  EXPECT_EQ(run.code, kExitOk) << run.err;
+  const auto lines = JsonLines(run.out);
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_EQ(lines[0]["mode"], "open");
+  EXPECT_EQ(lines[0]["rate"], 200);
+  EXPECT_GT(lines[0]["requests"], 0);
+  EXPECT_EQ(lines[0]["errors"], 0);
+  EXPECT_LE(lines[0]["p50_ms"], lines[0]["p99_ms"]);
+  EXPECT_EQ(server.last_request().options().beam_size(), 2);
+}
+
+TEST(Bench, ErrorsAreCountedAndMakeTheExitCodeOne) {
+  FakeServer server(
+      [](const std::string&, int) { return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "queue full"); });
+  const HeedRun run =
+      RunHeedWith({"bench", "translate", server.flag(), "--concurrency=2", "--duration=0.1", "--warmup=0", "--json"});
+  EXPECT_EQ(run.code, kExitFailed);
+  EXPECT_GT(JsonLines(run.out)[0]["errors"], 0);
+  EXPECT_THAT(run.err, HasSubstr("first error: RESOURCE_EXHAUSTED: queue full"));
+}
+
+}  // namespace
+}  // namespace heed::client

@@ -1,0 +1,183 @@
+// A Heed server without models, for the client's tests: heed.v1.Translation and Models and grpc.health.v1 on a loopback
+// port, with failures on request. What it "translates" is the text in brackets.
+#pragma once
+
+#include <algorithm>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "grpc/health/v1/health.grpc.pb.h"
+#include "grpcpp/server.h"
+#include "grpcpp/server_builder.h"
+#include "heed/v1/models.grpc.pb.h"
+#include "heed/v1/translation.grpc.pb.h"
+
+namespace heed::client {
+
+class FakeServer {
+ public:
+  // The status of the `attempt`-th try (from 1) of a text. Called on gRPC's threads, several at a time; may block.
+  using Behaviour = std::function<grpc::Status(const std::string& text, int attempt)>;
+
+  explicit FakeServer(Behaviour behaviour = [](const std::string&, int) { return grpc::Status::OK; })
+      : behaviour_(std::move(behaviour)) {
+    AddModel("en-de", v1::MODEL_STATE_READY);
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
+    builder.RegisterService(&translation_);
+    builder.RegisterService(&models_);
+    builder.RegisterService(&health_);
+    server_ = builder.BuildAndStart();
+  }
+  ~FakeServer() { server_->Shutdown(std::chrono::system_clock::now()); }
+
+  std::string address() const { return absl::StrCat("127.0.0.1:", port_); }
+  std::string flag() const { return "--server=" + address(); }
+
+  v1::ModelInfo& AddModel(const std::string& name, v1::ModelState state) {
+    v1::ModelInfo& model = *model_list_.add_models();
+    model.set_name(name);
+    model.set_kind("translator");
+    model.set_state(state);
+    return model;
+  }
+  void ClearModels() { model_list_.clear_models(); }
+
+  // Answers of the health service, in the order Watch gives them; Check gives the last.
+  void SetHealth(const std::string& service, std::vector<grpc::health::v1::HealthCheckResponse::ServingStatus> states) {
+    states_[service] = std::move(states);
+  }
+  // What TranslateStream sends.
+  void SetEvents(std::vector<v1::TranslateStreamResponse> events) { events_ = std::move(events); }
+  // Changes an answer before it is sent.
+  void SetEdit(std::function<void(v1::TranslatedText&)> edit) { edit_ = std::move(edit); }
+
+  int most_running() const {
+    const std::lock_guard lock(mutex_);
+    return most_running_;
+  }
+  int attempts(const std::string& text) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = attempts_.find(text);
+    return found == attempts_.end() ? 0 : found->second;
+  }
+  v1::TranslateRequest last_request() const {
+    const std::lock_guard lock(mutex_);
+    return last_request_;
+  }
+  // Blocks until so many calls have run at a time.
+  void WaitForRunning(int count) const {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return most_running_ >= count; });
+  }
+
+ private:
+  grpc::Status Arrive(const v1::TranslateRequest& request) {
+    int attempt = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      last_request_ = request;
+      attempt = ++attempts_[request.texts(0)];
+      most_running_ = std::max(most_running_, ++running_);
+    }
+    changed_.notify_all();
+    const grpc::Status status = behaviour_(request.texts(0), attempt);
+    const std::lock_guard lock(mutex_);
+    --running_;
+    return status;
+  }
+
+  class Translation : public v1::Translation::Service {
+   public:
+    explicit Translation(FakeServer& server) : server_(server) {}
+    grpc::Status Translate(grpc::ServerContext*, const v1::TranslateRequest* request,
+                           v1::TranslateResponse* response) override {
+      const grpc::Status status = server_.Arrive(*request);
+      if (!status.ok()) return status;
+      for (const std::string& text : request->texts()) {
+        v1::TranslatedText& answer = *response->add_translations();
+        answer.set_text(text.empty() ? "" : absl::StrCat("[", text, "]"));
+        answer.set_finish_reason(v1::FINISH_REASON_EOS);
+        answer.set_source_tokens(3);
+        answer.set_target_tokens(4);
+        if (server_.edit_) server_.edit_(answer);
+      }
+      return grpc::Status::OK;
+    }
+    grpc::Status TranslateStream(grpc::ServerContext*, const v1::TranslateRequest* request,
+                                 grpc::ServerWriter<v1::TranslateStreamResponse>* writer) override {
+      const grpc::Status status = server_.Arrive(*request);
+      if (!status.ok()) return status;
+      for (const v1::TranslateStreamResponse& event : server_.events_) writer->Write(event);
+      return grpc::Status::OK;
+    }
+
+   private:
+    FakeServer& server_;
+  };
+
+  class Models : public v1::Models::Service {
+   public:
+    explicit Models(FakeServer& server) : server_(server) {}
+    grpc::Status List(grpc::ServerContext*, const v1::ListModelsRequest*, v1::ListModelsResponse* response) override {
+      *response = server_.model_list_;
+      return grpc::Status::OK;
+    }
+
+   private:
+    FakeServer& server_;
+  };
+
+  class Health : public grpc::health::v1::Health::Service {
+   public:
+    explicit Health(FakeServer& server) : server_(server) {}
+    grpc::Status Check(grpc::ServerContext*, const grpc::health::v1::HealthCheckRequest* request,
+                       grpc::health::v1::HealthCheckResponse* response) override {
+      const auto found = server_.states_.find(request->service());
+      if (found == server_.states_.end()) return grpc::Status(grpc::StatusCode::NOT_FOUND, "no such service");
+      response->set_status(found->second.back());
+      return grpc::Status::OK;
+    }
+    grpc::Status Watch(grpc::ServerContext*, const grpc::health::v1::HealthCheckRequest* request,
+                       grpc::ServerWriter<grpc::health::v1::HealthCheckResponse>* writer) override {
+      for (const auto state : server_.states_[request->service()]) {
+        grpc::health::v1::HealthCheckResponse response;
+        response.set_status(state);
+        writer->Write(response);
+      }
+      return grpc::Status(grpc::StatusCode::UNAVAILABLE, "shutting down");
+    }
+
+   private:
+    FakeServer& server_;
+  };
+
+  // Set before the first call, apart from what mutex_ guards.
+  const Behaviour behaviour_;
+  v1::ListModelsResponse model_list_;
+  std::map<std::string, std::vector<grpc::health::v1::HealthCheckResponse::ServingStatus>> states_;
+  std::vector<v1::TranslateStreamResponse> events_;
+  std::function<void(v1::TranslatedText&)> edit_;
+
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
+  // Guarded by mutex_.
+  int running_ = 0;
+  int most_running_ = 0;
+  std::map<std::string, int> attempts_;
+  v1::TranslateRequest last_request_;
+
+  int port_ = 0;
+  Translation translation_{*this};
+  Models models_{*this};
+  Health health_{*this};
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace heed::client

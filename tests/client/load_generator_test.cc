@@ -1,0 +1,196 @@
+#include "client/load_generator.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "client/bench_sentences.h"
+#include "client/channel.h"
+#include "tests/client/fake_server.h"
+
+namespace heed::client {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+using std::chrono::seconds;
+using testing::ElementsAre;
+
+TEST(Percentile, IsTheNearestRank) {
+  std::vector<double> hundred;
+  for (int i = 1; i <= 100; ++i) hundred.push_back(i);
+  EXPECT_EQ(Percentile(hundred, 50), 50);
+  EXPECT_EQ(Percentile(hundred, 99), 99);
+  EXPECT_EQ(Percentile(hundred, 100), 100);
+  EXPECT_EQ(Percentile({1, 2, 3}, 50), 2);
+  EXPECT_EQ(Percentile({1, 2, 3, 4}, 50), 2);
+  EXPECT_EQ(Percentile({1, 2, 3}, 99), 3);
+  EXPECT_EQ(Percentile({7}, 1), 7);
+  EXPECT_EQ(Percentile({}, 50), 0);
+}
+
+TEST(PoissonArrivals, GapsHaveTheMeanAndSpreadOfAPoissonProcess) {
+  PoissonArrivals arrivals(200, 1);
+  std::vector<double> gaps;
+  double last = 0;
+  for (int i = 0; i < 20000; ++i) {
+    const double next = std::chrono::duration<double>(arrivals.next()).count();
+    gaps.push_back(next - last);
+    last = next;
+    ASSERT_TRUE(arrivals.TakeDue(arrivals.next()));
+  }
+  double mean = 0;
+  for (const double gap : gaps) mean += gap / static_cast<double>(gaps.size());
+  double variance = 0;
+  for (const double gap : gaps) variance += (gap - mean) * (gap - mean) / static_cast<double>(gaps.size());
+  // The mean of n exponential gaps has a relative standard deviation of 1/sqrt(n) = 0.7 %, their variance of about 2 %.
+  EXPECT_NEAR(mean, 1.0 / 200, 0.035 / 200);
+  EXPECT_NEAR(variance, mean * mean, 0.1 * mean * mean);
+}
+
+TEST(PoissonArrivals, ScheduleDoesNotWaitForALateReader) {
+  PoissonArrivals prompt(100, 7);
+  PoissonArrivals late(100, 7);
+  std::vector<nanoseconds> due;
+  while (prompt.next() <= seconds(1)) {
+    due.push_back(prompt.next());
+    ASSERT_TRUE(prompt.TakeDue(prompt.next()));
+  }
+  ASSERT_FALSE(late.TakeDue(due.front() - nanoseconds(1)));
+  for (const nanoseconds time : due) {
+    EXPECT_EQ(late.next(), time);
+    EXPECT_TRUE(late.TakeDue(seconds(1)));
+  }
+  EXPECT_FALSE(late.TakeDue(seconds(1)));
+}
+
+v1::TranslateResponse Answer(int source_tokens, int target_tokens) {
+  v1::TranslateResponse response;
+  v1::TranslatedText& text = *response.add_translations();
+  text.set_source_tokens(source_tokens);
+  text.set_target_tokens(target_tokens);
+  return response;
+}
+
+TEST(LoadRecorder, ClosedLoopCountsWhatFinishesInTheWindow) {
+  LoadRecorder recorder(seconds(1), seconds(2), false);
+  recorder.Record(milliseconds(500), milliseconds(999), grpc::Status::OK, Answer(1, 1));
+  recorder.Record(milliseconds(900), milliseconds(1000), grpc::Status::OK, Answer(3, 4));
+  recorder.Record(milliseconds(2500), milliseconds(2540), grpc::Status::OK, Answer(5, 6));
+  recorder.Record(milliseconds(2500), milliseconds(3000), grpc::Status::OK, Answer(7, 8));
+  const LoadReport report = recorder.TakeReport();
+  EXPECT_EQ(report.requests, 2);
+  EXPECT_EQ(report.source_tokens, 8);
+  EXPECT_EQ(report.target_tokens, 10);
+  EXPECT_EQ(report.seconds, 2);
+  EXPECT_THAT(report.latencies_ms, ElementsAre(40, 100));
+}
+
+TEST(LoadRecorder, OpenLoopMeasuresWhatWasDueInTheWindowHoweverLateItFinishes) {
+  LoadRecorder recorder(seconds(1), seconds(2), true);
+  recorder.Record(milliseconds(900), milliseconds(1000), grpc::Status::OK, Answer(3, 4));
+  recorder.Record(milliseconds(2500), milliseconds(9000), grpc::Status::OK, Answer(7, 8));
+  recorder.Record(milliseconds(2600), milliseconds(9000), grpc::Status(grpc::StatusCode::INTERNAL, "x"), {});
+  recorder.Record(milliseconds(3100), milliseconds(3200), grpc::Status(grpc::StatusCode::INTERNAL, "y"), {});
+  const LoadReport report = recorder.TakeReport();
+  EXPECT_EQ(report.requests, 1);
+  EXPECT_THAT(report.latencies_ms, ElementsAre(6500));
+  EXPECT_EQ(report.errors, 1);
+  EXPECT_EQ(report.first_error.error_message(), "x");
+}
+
+LoadOptions Load(const FakeServer& server) {
+  LoadOptions options;
+  options.channels = {MakeChannel(server.address(), true), MakeChannel(server.address(), true)};
+  options.texts = {"one", "two", "three"};
+  options.duration = milliseconds(200);
+  return options;
+}
+
+TEST(ClosedLoop, KeepsSoManyInFlightAndNoMore) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  int arrived = 0;
+  // The first three calls wait for each other, so the loop has to have three of them on their way.
+  FakeServer server([&](const std::string&, int) {
+    std::unique_lock lock(mutex);
+    ++arrived;
+    changed.notify_all();
+    changed.wait(lock, [&] { return arrived >= 3; });
+    return grpc::Status::OK;
+  });
+  const LoadReport report = RunClosedLoop(Load(server), 3);
+  EXPECT_GT(report.requests, 3);
+  EXPECT_EQ(report.errors, 0);
+  EXPECT_EQ(report.source_tokens, 3 * report.requests);
+  EXPECT_EQ(report.target_tokens, 4 * report.requests);
+  EXPECT_EQ(report.latencies_ms.size(), static_cast<size_t>(report.requests));
+  EXPECT_EQ(server.most_running(), 3);
+  for (const char* text : {"one", "two", "three"}) EXPECT_GT(server.attempts(text), 0) << text;
+}
+
+TEST(ClosedLoop, RefusalsAreErrors) {
+  FakeServer server(
+      [](const std::string&, int) { return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "queue full"); });
+  const LoadReport report = RunClosedLoop(Load(server), 2);
+  EXPECT_EQ(report.requests, 0);
+  EXPECT_GT(report.errors, 0);
+  EXPECT_FALSE(report.unavailable);
+}
+
+TEST(ClosedLoop, EndsWhenTheServerIsGone) {
+  LoadOptions options;
+  {
+    FakeServer server;
+    options = Load(server);
+  }
+  options.duration = seconds(1000);
+  const LoadReport report = RunClosedLoop(options, 2);
+  EXPECT_TRUE(report.unavailable);
+  EXPECT_EQ(report.first_error.error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST(ClosedLoop, EndsWhenStopped) {
+  FakeServer server;
+  LoadOptions options = Load(server);
+  options.duration = seconds(1000);
+  std::stop_source stop;
+  options.stop = stop.get_token();
+  stop.request_stop();
+  EXPECT_FALSE(RunClosedLoop(options, 2).unavailable);
+}
+
+TEST(OpenLoop, SendsWithoutWaitingForAnswers) {
+  // As many as will be due; the first ones are answered only when the last one is there.
+  PoissonArrivals arrivals(200, 1);
+  int due = 0;
+  while (arrivals.TakeDue(milliseconds(200) - nanoseconds(1))) ++due;
+  std::mutex mutex;
+  std::condition_variable changed;
+  int arrived = 0;
+  FakeServer server([&](const std::string&, int) {
+    std::unique_lock lock(mutex);
+    ++arrived;
+    changed.notify_all();
+    changed.wait(lock, [&] { return arrived >= due; });
+    return grpc::Status::OK;
+  });
+  const LoadReport report = RunOpenLoop(Load(server), 200, 1);
+  EXPECT_EQ(report.latencies_ms.size(), static_cast<size_t>(due));
+  EXPECT_EQ(server.most_running(), due);
+  EXPECT_EQ(report.errors, 0);
+}
+
+TEST(BenchSentences, AreFortyOfTwoToTwentyWords) {
+  const std::vector<std::string> sentences = BenchSentences();
+  EXPECT_EQ(sentences.size(), 40u);
+  for (const std::string& sentence : sentences) {
+    const auto words = std::count(sentence.begin(), sentence.end(), ' ') + 1;
+    EXPECT_GE(words, 2) << sentence;
+    EXPECT_LE(words, 20) << sentence;
+  }
+}
+
+}  // namespace
+}  // namespace heed::client
