@@ -64,11 +64,12 @@ Check() {
       -I* | -D* | -std=*) kept+=("$word") ;;  # other options are gcc's: warnings, -fopenmp, optimisation
     esac
   done
-  # gcc's own omp.h, for which Debian's clang has no counterpart unless libomp-dev is installed.
+  # gcc's own omp.h, for which Debian's clang has no counterpart unless libomp-dev is installed; of its __malloc__ clang
+  # knows only the form without arguments.
   local gcc_headers
   gcc_headers=$(g++ -print-file-name=include 2> /dev/null || true)
-  "$clang" "${kept[@]}" ${gcc_headers:+-idirafter "$gcc_headers"} -fsyntax-only -Wno-everything -Wthread-safety \
-    -Werror=thread-safety "$source"
+  "$clang" "${kept[@]}" ${gcc_headers:+-idirafter "$gcc_headers"} '-D__malloc__(...)=__malloc__' \
+    -fsyntax-only -Wno-everything -Wthread-safety -Werror=thread-safety "$source"
 }
 export -f Check CommandOf
 export clang commands tree
