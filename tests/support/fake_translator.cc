@@ -117,7 +117,10 @@ absl::StatusOr<StartedTranslation> FakeTranslator::Start(const std::vector<std::
         while (end > word && IsSpace(all[end - 1])) --end;
         trailing = all.substr(end);
       }
-      if (word == end && sentence > 0) break;  // white space after the last sentence
+      if (word == end && sentence > 0) {  // nothing but white space after the last sentence
+        trailing = all.substr(begin);
+        break;
+      }
       started.tasks.push_back(std::make_unique<FakeTask>(all.substr(word, end - word), options));
       started.places.push_back({static_cast<int>(text), sentence++, all.substr(begin, word - begin)});
       begin = end;
