@@ -72,16 +72,16 @@ build/bin/heed models --server="$address"
 
 # One line out, one line back: the time between is what a caller sees.
 Title "Translating scripts/demo.txt, one request at a time"
-coproc TRANSLATE { exec build/bin/heed translate --server="$address" "${model_flag[@]}" --in_flight=1 2>&1; }
+coproc TRANSLATE { exec build/bin/heed translate --server="$address" "${model_flag[@]}" --in_flight=1; }
 translate_pid=$TRANSLATE_PID
 exec {to}>&"${TRANSLATE[1]}" {from}<&"${TRANSLATE[0]}"
 eval "exec ${TRANSLATE[1]}>&- ${TRANSLATE[0]}<&-"
 echo "Hello." >&"$to"  # connects
-read -r -t 60 -u "$from" _ || Fail "no translation within 60 s"
+read -r -t 60 -u "$from" _ || Fail "no translation: see above"
 while IFS= read -r source <&3; do
   sent=$EPOCHREALTIME
   echo "$source" >&"$to"
-  IFS= read -r -t 60 -u "$from" translation || Fail "no translation of '$source' within 60 s"
+  IFS= read -r -t 60 -u "$from" translation || Fail "no translation of '$source'"
   # printf pads by bytes where the C library knows no UTF-8; the source is ASCII.
   printf '%-62s %7s ms  %s\n' "$source" "$(Milliseconds "$sent" "$EPOCHREALTIME")" "$translation"
 done 3< scripts/demo.txt
