@@ -1,0 +1,375 @@
+#include "server/batch_former.h"
+
+#include <memory>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace heed {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using Ended = BatchFormer::Ended;
+using Member = BatchFormer::Member;
+
+// A task that takes `steps` steps of `rows` rows.
+class CountedTask : public Task {
+ public:
+  explicit CountedTask(int steps, int64_t rows = 1, int64_t bytes = 1) : steps_(steps), rows_(rows), bytes_(bytes) {
+    if (steps == 0) Finish();
+  }
+  int64_t next_rows() const override { return rows_; }
+  int64_t peak_bytes() const override { return bytes_; }
+  bool has_output() const override { return finished(); }
+  void Advance() {
+    if (--steps_ == 0) Finish();
+  }
+  void Fail(absl::Status error) { Finish(std::move(error)); }
+
+ private:
+  int steps_;
+  const int64_t rows_, bytes_;
+};
+
+// The fake clock: the time is an argument, and this is it.
+TimePoint At(int milliseconds) { return TimePoint() + std::chrono::milliseconds(milliseconds); }
+
+std::shared_ptr<Job> MakeJob(int tasks, int steps = 1, int64_t rows = 1, int64_t bytes = 1) {
+  auto job = std::make_shared<Job>();
+  for (int i = 0; i < tasks; ++i) job->tasks.push_back(std::make_unique<CountedTask>(steps, rows, bytes));
+  return job;
+}
+
+class BatchFormerTest : public ::testing::Test {
+ protected:
+  BatchFormer& former() {
+    if (former_ == nullptr) former_ = std::make_unique<BatchFormer>(limits_);
+    return *former_;
+  }
+  std::shared_ptr<Job> Add(std::shared_ptr<Job> job) {
+    EXPECT_TRUE(former().Add(job, now_).ok());
+    return job;
+  }
+  std::vector<Member> Form() { return former().Form(now_, ended_); }
+  void Complete(const std::vector<Member>& batch) {
+    for (const Member& member : batch) {
+      if (!member.task->finished()) static_cast<CountedTask*>(member.task)->Advance();
+    }
+    former().Complete(batch, now_, ended_);
+  }
+  // Steps once; how many tasks of each of `jobs` stood in the batch.
+  std::vector<int> StepCounting(const std::vector<std::shared_ptr<Job>>& jobs) {
+    const std::vector<Member> batch = Form();
+    std::vector<int> counts(jobs.size());
+    for (const Member& member : batch) {
+      for (size_t i = 0; i < jobs.size(); ++i) counts[i] += member.job == jobs[i];
+    }
+    Complete(batch);
+    return counts;
+  }
+
+  BatchLimits limits_;
+  TimePoint now_ = At(0);
+  std::vector<Ended> ended_;
+
+ private:
+  std::unique_ptr<BatchFormer> former_;
+};
+
+TEST_F(BatchFormerTest, JobRunsUntilItsTasksAreFinished) {
+  auto job = Add(MakeJob(/*tasks=*/2, /*steps=*/2));
+  EXPECT_EQ(former().queued_jobs(), 1);
+  EXPECT_EQ(former().queued_tasks(), 2);
+  now_ = At(5);
+  std::vector<Member> batch = Form();
+  EXPECT_THAT(batch, SizeIs(2));
+  EXPECT_EQ(former().queued_jobs(), 0);
+  EXPECT_EQ(former().running_tasks(), 2);
+  Complete(batch);
+  EXPECT_THAT(ended_, IsEmpty());
+  now_ = At(9);
+  Complete(Form());
+  ASSERT_THAT(ended_, SizeIs(1));
+  EXPECT_EQ(ended_[0].job, job);
+  EXPECT_TRUE(ended_[0].status.ok());
+  EXPECT_EQ(ended_[0].times.submitted, At(0));
+  EXPECT_EQ(ended_[0].times.started, At(5));
+  EXPECT_EQ(ended_[0].times.done, At(9));
+  EXPECT_TRUE(former().empty());
+  EXPECT_EQ(former().running_bytes(), 0);
+}
+
+TEST_F(BatchFormerTest, FirstOutputIsTheEndOfTheStepThatGaveIt) {
+  Add(MakeJob(1, /*steps=*/2));
+  Complete(Form());
+  now_ = At(7);
+  std::vector<Member> batch = Form();
+  batch[0].has_output = true;
+  Complete(batch);
+  ASSERT_THAT(ended_, SizeIs(1));
+  EXPECT_EQ(ended_[0].times.first_output, At(7));
+}
+
+TEST_F(BatchFormerTest, NewcomerJoinsAtTheNextStepAlthoughALargeJobFillsTheSet) {
+  limits_.max_running_tasks = 8;
+  auto large = Add(MakeJob(10'000, /*steps=*/5));
+  EXPECT_THAT(StepCounting({large}), ElementsAre(6));  // three quarters
+  auto small = Add(MakeJob(1));
+  EXPECT_THAT(StepCounting({large, small}), ElementsAre(6, 1));
+  ASSERT_THAT(ended_, SizeIs(1));
+  EXPECT_EQ(ended_[0].job, small);
+}
+
+TEST_F(BatchFormerTest, JobsThatCompeteForRoomShareIt) {
+  limits_.max_running_tasks = 16;
+  limits_.turn_rows = 2;
+  auto a = Add(MakeJob(1000));
+  auto b = Add(MakeJob(1000));
+  auto c = Add(MakeJob(1000));
+  std::vector<int> total(3);
+  for (int step = 0; step < 30; ++step) {
+    const std::vector<int> counts = StepCounting({a, b, c});
+    for (int i = 0; i < 3; ++i) total[i] += counts[i];
+  }
+  for (int i = 0; i < 3; ++i) EXPECT_NEAR(total[i], (total[0] + total[1] + total[2]) / 3, 4) << i;
+}
+
+TEST_F(BatchFormerTest, TurnsAreMeasuredInRows) {
+  limits_.max_batch_rows = 64;
+  limits_.turn_rows = 8;
+  auto wide = Add(MakeJob(1000, 1, /*rows=*/8));
+  auto narrow = Add(MakeJob(10'000, 1, /*rows=*/1));
+  int wide_rows = 0, narrow_rows = 0;
+  for (int step = 0; step < 50; ++step) {
+    const std::vector<int> counts = StepCounting({wide, narrow});
+    wide_rows += 8 * counts[0];
+    narrow_rows += counts[1];
+  }
+  EXPECT_NEAR(wide_rows, narrow_rows, 0.2 * wide_rows);
+}
+
+TEST_F(BatchFormerTest, StepsStayWithinTheRowBudget) {
+  limits_.max_batch_rows = 100;
+  for (int i = 0; i < 20; ++i) Add(MakeJob(5, 2, /*rows=*/7));
+  while (!former().empty()) {
+    const std::vector<Member> batch = Form();
+    int64_t rows = 0;
+    for (const Member& member : batch) rows += member.task->next_rows();
+    EXPECT_LE(rows, 100);
+    ASSERT_THAT(batch, ::testing::Not(IsEmpty()));
+    Complete(batch);
+  }
+  EXPECT_THAT(ended_, SizeIs(20));
+}
+
+TEST_F(BatchFormerTest, TaskLargerThanTheRowBudgetRunsAlone) {
+  limits_.max_batch_rows = 10;
+  auto small = Add(MakeJob(1, /*steps=*/2, /*rows=*/5));
+  auto large = Add(MakeJob(1, /*steps=*/1, /*rows=*/50));
+  EXPECT_THAT(StepCounting({small, large}), ElementsAre(1, 0));
+  EXPECT_THAT(StepCounting({small, large}), ElementsAre(1, 0));
+  EXPECT_THAT(StepCounting({small, large}), ElementsAre(0, 1));
+}
+
+TEST_F(BatchFormerTest, TaskThatDoesNotFitIsNotStarvedByThoseBehindIt) {
+  limits_.max_running_bytes = 100;
+  auto running = Add(MakeJob(1, /*steps=*/3, 1, /*bytes=*/60));
+  StepCounting({running});
+  auto large = Add(MakeJob(1, 1, 1, /*bytes=*/80));
+  auto late = Add(MakeJob(1, 1, 1, /*bytes=*/10));
+  EXPECT_THAT(StepCounting({running, large, late}), ElementsAre(1, 0, 0));
+  EXPECT_THAT(StepCounting({running, large, late}), ElementsAre(1, 0, 0));
+  EXPECT_THAT(StepCounting({running, large, late}), ElementsAre(0, 1, 1));
+}
+
+TEST_F(BatchFormerTest, RunningTasksStayWithinTheByteBudget) {
+  limits_.max_running_bytes = 1000;
+  for (int i = 0; i < 10; ++i) Add(MakeJob(10, 2, 1, /*bytes=*/90));
+  while (!former().empty()) {
+    const std::vector<Member> batch = Form();
+    EXPECT_LE(former().running_bytes(), 1000);
+    Complete(batch);
+  }
+}
+
+TEST_F(BatchFormerTest, TaskLargerThanTheByteBudgetRunsAlone) {
+  limits_.max_running_bytes = 10;
+  auto large = Add(MakeJob(1, 1, 1, /*bytes=*/50));
+  EXPECT_THAT(StepCounting({large}), ElementsAre(1));
+}
+
+TEST_F(BatchFormerTest, TasksThatGrewBeyondTheRowBudgetTakeTurns) {
+  limits_.max_batch_rows = 4;
+  auto parked = Add(MakeJob(1, /*steps=*/4, /*rows=*/3));
+  StepCounting({parked});
+  former().SetBacklogged(parked.get(), true, now_);
+  auto other = Add(MakeJob(1, /*steps=*/4, /*rows=*/3));
+  EXPECT_THAT(StepCounting({parked, other}), ElementsAre(0, 1));
+  former().SetBacklogged(parked.get(), false, now_);
+  EXPECT_THAT(StepCounting({parked, other}), ElementsAre(1, 0));
+  EXPECT_THAT(StepCounting({parked, other}), ElementsAre(0, 1));
+}
+
+TEST_F(BatchFormerTest, ParkedJobIsNeitherAdmittedNorSteppedAndHoldsNobodyBack) {
+  limits_.max_running_tasks = 4;
+  auto parked = Add(MakeJob(100, /*steps=*/2));
+  EXPECT_THAT(StepCounting({parked}), ElementsAre(3));
+  former().SetBacklogged(parked.get(), true, now_);
+  auto other = Add(MakeJob(100));
+  EXPECT_THAT(StepCounting({parked, other}), ElementsAre(0, 3));
+  EXPECT_THAT(StepCounting({parked, other}), ElementsAre(0, 3));
+  former().SetBacklogged(parked.get(), false, now_);
+  EXPECT_THAT(StepCounting({parked, other})[0], 3);
+}
+
+TEST_F(BatchFormerTest, ParkedJobsMemoryHoldsBackOnlyThoseThatDoNotFitBesideIt) {
+  limits_.max_running_bytes = 100;
+  auto parked = Add(MakeJob(1, /*steps=*/2, 1, /*bytes=*/70));
+  StepCounting({parked});
+  former().SetBacklogged(parked.get(), true, now_);
+  auto large = Add(MakeJob(1, 1, 1, /*bytes=*/60));
+  auto small = Add(MakeJob(1, 1, 1, /*bytes=*/20));
+  EXPECT_THAT(StepCounting({parked, large, small}), ElementsAre(0, 0, 1));
+}
+
+TEST_F(BatchFormerTest, JobParkedForTooLongIsAborted) {
+  limits_.max_parked = std::chrono::seconds(1);
+  auto job = Add(MakeJob(1, /*steps=*/2));
+  Complete(Form());
+  now_ = At(100);
+  former().SetBacklogged(job.get(), true, now_);
+  EXPECT_EQ(former().NextExpiry(), At(1100));
+  now_ = At(1099);
+  EXPECT_THAT(Form(), IsEmpty());
+  EXPECT_THAT(ended_, IsEmpty());
+  now_ = At(1100);
+  EXPECT_THAT(Form(), IsEmpty());
+  ASSERT_THAT(ended_, SizeIs(1));
+  EXPECT_EQ(ended_[0].status.code(), absl::StatusCode::kAborted);
+}
+
+TEST_F(BatchFormerTest, QueuedJobEndsAtItsDeadlineWithoutAStep) {
+  auto job = MakeJob(3);
+  job->deadline = At(10);
+  Add(job);
+  EXPECT_EQ(former().NextExpiry(), At(10));
+  now_ = At(10);
+  EXPECT_THAT(Form(), IsEmpty());
+  ASSERT_THAT(ended_, SizeIs(1));
+  EXPECT_EQ(ended_[0].status.code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_FALSE(ended_[0].times.started.has_value());
+  EXPECT_TRUE(former().empty());
+  EXPECT_EQ(former().queued_tasks(), 0);
+}
+
+TEST_F(BatchFormerTest, JobInABatchEndsAtItsDeadlineOnlyAfterTheStep) {
+  auto job = MakeJob(1, /*steps=*/5);
+  job->deadline = At(10);
+  Add(job);
+  const std::vector<Member> batch = Form();
+  now_ = At(20);
+  EXPECT_THAT(Form(), IsEmpty());
+  EXPECT_THAT(ended_, IsEmpty());
+  EXPECT_EQ(former().NextExpiry(), kNoDeadline);  // Complete comes first
+  Complete(batch);
+  ASSERT_THAT(ended_, SizeIs(1));
+  EXPECT_EQ(ended_[0].status.code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST_F(BatchFormerTest, CancelledJobLeavesAndItsRoomIsFree) {
+  limits_.max_running_tasks = 1;
+  auto cancelled = Add(MakeJob(5, /*steps=*/100));
+  auto next = Add(MakeJob(1));
+  EXPECT_THAT(StepCounting({cancelled, next}), ElementsAre(1, 0));
+  former().Cancel(cancelled.get(), absl::CancelledError());
+  EXPECT_THAT(StepCounting({cancelled, next}), ElementsAre(0, 1));
+  ASSERT_THAT(ended_, SizeIs(2));
+  EXPECT_EQ(ended_[0].status.code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(former().queued_tasks(), 0);
+}
+
+TEST_F(BatchFormerTest, CancelOfAJobThatHasLeftDoesNothing) {
+  auto job = Add(MakeJob(1));
+  Complete(Form());
+  former().Cancel(job.get(), absl::CancelledError());
+  former().SetBacklogged(job.get(), true, now_);
+  EXPECT_THAT(ended_, SizeIs(1));
+  EXPECT_TRUE(former().empty());
+}
+
+TEST_F(BatchFormerTest, CancelAllEndsQueuedAndRunningJobs) {
+  limits_.max_running_tasks = 1;
+  Add(MakeJob(1, 100));
+  Add(MakeJob(1, 100));
+  Complete(Form());
+  former().CancelAll(absl::UnavailableError("stop"));
+  EXPECT_THAT(Form(), IsEmpty());
+  ASSERT_THAT(ended_, SizeIs(2));
+  EXPECT_EQ(ended_[1].status.code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(BatchFormerTest, FailedTaskEndsItsJobAlone) {
+  auto bad = Add(MakeJob(3, /*steps=*/2));
+  auto good = Add(MakeJob(3, /*steps=*/2));
+  std::vector<Member> batch = Form();
+  static_cast<CountedTask*>(bad->tasks[1].get())->Fail(absl::InternalError("broken"));
+  Complete(batch);
+  ASSERT_THAT(ended_, SizeIs(1));
+  EXPECT_EQ(ended_[0].job, bad);
+  EXPECT_EQ(ended_[0].status, absl::InternalError("broken"));
+  EXPECT_THAT(StepCounting({bad, good}), ElementsAre(0, 3));
+  EXPECT_TRUE(ended_[1].status.ok());
+}
+
+TEST_F(BatchFormerTest, TasksFinishedAtTheStartComeAlongOnce) {
+  auto job = std::make_shared<Job>();
+  job->tasks.push_back(std::make_unique<CountedTask>(0));
+  job->tasks.push_back(std::make_unique<CountedTask>(1));
+  Add(job);
+  const std::vector<Member> batch = Form();
+  EXPECT_THAT(batch, SizeIs(2));
+  Complete(batch);
+  EXPECT_THAT(ended_, SizeIs(1));
+}
+
+TEST_F(BatchFormerTest, TasksOfABatchUnderWayAreInNoOther) {
+  Add(MakeJob(4, /*steps=*/3));
+  const std::vector<Member> first = Form();
+  EXPECT_THAT(first, SizeIs(4));
+  EXPECT_THAT(Form(), IsEmpty());
+  Add(MakeJob(2));
+  const std::vector<Member> second = Form();
+  EXPECT_THAT(second, SizeIs(2));
+  Complete(first);
+  Complete(second);
+  EXPECT_THAT(Form(), SizeIs(4));
+}
+
+TEST_F(BatchFormerTest, RefusesWhenTheQueueIsFullOfJobs) {
+  limits_.max_queued_jobs = 2;
+  Add(MakeJob(1));
+  Add(MakeJob(1));
+  EXPECT_EQ(former().Add(MakeJob(1), now_).code(), absl::StatusCode::kResourceExhausted);
+  Form();  // admits them
+  EXPECT_TRUE(former().Add(MakeJob(1), now_).ok());
+}
+
+TEST_F(BatchFormerTest, RefusesWhenTheQueueIsFullOfTasks) {
+  limits_.max_queued_tasks = 10;
+  Add(MakeJob(6));
+  EXPECT_EQ(former().Add(MakeJob(5), now_).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(former().Add(MakeJob(4), now_).ok());
+}
+
+TEST_F(BatchFormerTest, RefusesForGoodWhatNoQueueTakes) {
+  limits_.max_queued_tasks = 10;
+  EXPECT_EQ(former().Add(MakeJob(11), now_).code(), absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace heed

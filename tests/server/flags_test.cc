@@ -1,0 +1,86 @@
+#include "server/flags.h"
+
+#include <set>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace heed {
+namespace {
+
+using ::testing::HasSubstr;
+
+absl::StatusOr<CommandLine> Parse(std::vector<absl::string_view> arguments) { return ParseCommandLine(arguments); }
+
+std::string ErrorOf(std::vector<absl::string_view> arguments) {
+  const auto command_line = Parse(std::move(arguments));
+  EXPECT_EQ(command_line.status().code(), absl::StatusCode::kInvalidArgument);
+  return std::string(command_line.status().message());
+}
+
+TEST(FlagsTest, NoFlagsMeansTheDefaults) {
+  const auto command_line = Parse({});
+  ASSERT_TRUE(command_line.ok());
+  EXPECT_EQ(command_line->action, Action::kServe);
+  EXPECT_EQ(command_line->options.models, "weights");
+  EXPECT_EQ(command_line->options.listen, "127.0.0.1:50051");
+  EXPECT_EQ(command_line->options.metrics_listen, "127.0.0.1:8002");
+}
+
+TEST(FlagsTest, ValuesReachTheOptions) {
+  const auto command_line =
+      Parse({"--models=/m", "--listen=0.0.0.0:0", "--metrics_listen=", "--threads=4", "--executors=2",
+             "--max_queued_requests=5", "--max_batch_rows=7", "--drain_timeout_s=1.5", "--log_level=debug"});
+  ASSERT_TRUE(command_line.ok()) << command_line.status();
+  const ServerOptions& options = command_line->options;
+  EXPECT_EQ(options.models, "/m");
+  EXPECT_EQ(options.listen, "0.0.0.0:0");
+  EXPECT_EQ(options.metrics_listen, "");
+  EXPECT_EQ(options.threads, 4);
+  EXPECT_EQ(options.executors, 2);
+  EXPECT_EQ(options.max_queued_requests, 5);
+  EXPECT_EQ(options.max_batch_rows, 7);
+  EXPECT_EQ(options.drain_timeout_s, 1.5);
+  EXPECT_EQ(options.log_level, "debug");
+}
+
+TEST(FlagsTest, EveryDefaultIsAllowedAndChangesNothing) {
+  for (const FlagInfo& flag : FlagTable()) {
+    ServerOptions options;
+    EXPECT_TRUE(flag.set(flag.default_value, options).ok()) << flag.name;
+  }
+}
+
+TEST(FlagsTest, HelpNamesEachFlagWithItsUnitAndDefault) {
+  const std::string help = HelpText();
+  std::set<absl::string_view> names;
+  for (const FlagInfo& flag : FlagTable()) {
+    EXPECT_TRUE(names.insert(flag.name).second) << flag.name << " stands twice in the table";
+    EXPECT_THAT(help, HasSubstr(absl::StrCat("--", flag.name, "=<", flag.unit, ">")));
+    const std::string shown = flag.default_value.empty() ? "empty" : flag.default_value;
+    EXPECT_THAT(help, HasSubstr(absl::StrCat("(default: ", shown, ")")));
+  }
+}
+
+TEST(FlagsTest, HelpAndVersionAreActions) {
+  EXPECT_EQ(Parse({"--help"})->action, Action::kHelp);
+  EXPECT_EQ(Parse({"--listen=x:1", "--version"})->action, Action::kVersion);
+}
+
+TEST(FlagsTest, ErrorsNameTheFlag) {
+  EXPECT_THAT(ErrorOf({"--nope=1"}), HasSubstr("--nope: there is no such flag"));
+  EXPECT_THAT(ErrorOf({"weights"}), HasSubstr("\"weights\" is not a flag"));
+  EXPECT_THAT(ErrorOf({"--listen"}), HasSubstr("--listen: needs a value"));
+  EXPECT_THAT(ErrorOf({"--threads=many"}), HasSubstr("--threads=many: must be a whole number from 0 to 1024"));
+  EXPECT_THAT(ErrorOf({"--max_batch_rows=0"}), HasSubstr("--max_batch_rows=0: must be"));
+  EXPECT_THAT(ErrorOf({"--drain_timeout_s=-1"}), HasSubstr("--drain_timeout_s=-1: must be"));
+  EXPECT_THAT(ErrorOf({"--drain_timeout_s=nan"}), HasSubstr("--drain_timeout_s=nan: must be"));
+  EXPECT_THAT(ErrorOf({"--log_level=loud"}), HasSubstr("must be one of debug, info, warn, error"));
+  EXPECT_THAT(ErrorOf({"--threads=1", "--threads=2"}), HasSubstr("--threads: is given twice"));
+  EXPECT_THAT(ErrorOf({"--threads=2", "--executors=3"}), HasSubstr("--executors=3: must be at most --threads=2"));
+}
+
+}  // namespace
+}  // namespace heed

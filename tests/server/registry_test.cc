@@ -1,0 +1,156 @@
+#include "server/registry.h"
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/fake_translator.h"
+
+namespace heed {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// A model that is not a translator.
+class OtherModel : public Model {
+ public:
+  OtherModel() { spec_.kind = "other"; }
+  const ModelSpec& spec() const override { return spec_; }
+  void Step(absl::Span<Task* const>, Context&) const override {}
+
+ private:
+  ModelSpec spec_;
+};
+
+class RegistryTest : public ::testing::Test {
+ protected:
+  RegistryTest() {
+    root_ =
+        std::filesystem::path(::testing::TempDir()) / ::testing::UnitTest::GetInstance()->current_test_info()->name();
+    std::filesystem::remove_all(root_);
+    std::filesystem::create_directories(root_);
+  }
+  ~RegistryTest() override { std::filesystem::remove_all(root_); }
+
+  void AddModel(const std::string& name) {
+    std::filesystem::create_directories(root_ / name);
+    std::ofstream(root_ / name / "config.json") << "{}";
+  }
+  // "broken" fails, "other" is of another kind, all else are translators.
+  static absl::StatusOr<std::shared_ptr<const Model>> Load(const std::string& path) {
+    const std::string name = std::filesystem::path(path).filename().string();
+    if (name == "broken") return absl::InvalidArgumentError("config.json: is broken");
+    if (name == "other") return std::make_shared<OtherModel>();
+    return std::make_shared<FakeTranslator>(name);
+  }
+  void Open() {
+    auto registry = Registry::Open(root_.string(), Load);
+    ASSERT_TRUE(registry.ok()) << registry.status();
+    registry_ = *std::move(registry);
+  }
+  void LoadAll() {
+    registry_->LoadAll([this](const ModelStatus& status) { heard_.push_back(status); });
+  }
+  absl::Status ErrorOf(const std::string& name) { return registry_->Find(name, "translator").status(); }
+
+  std::filesystem::path root_;
+  std::unique_ptr<Registry> registry_;
+  std::vector<ModelStatus> heard_;
+};
+
+TEST_F(RegistryTest, MissingDirectoryIsNotFound) {
+  const auto registry = Registry::Open((root_ / "none").string(), Load);
+  EXPECT_EQ(registry.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(registry.status().message()), HasSubstr("none: no such directory"));
+}
+
+TEST_F(RegistryTest, FileInsteadOfADirectoryIsInvalid) {
+  std::ofstream(root_ / "file") << "x";
+  EXPECT_EQ(Registry::Open((root_ / "file").string(), Load).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(RegistryTest, DirectoriesWithAConfigAreModels) {
+  AddModel("b");
+  AddModel("a");
+  std::filesystem::create_directories(root_ / "recipes");
+  std::ofstream(root_ / "README.md") << "x";
+  Open();
+  std::vector<std::string> names;
+  for (const ModelStatus& status : registry_->List()) {
+    names.push_back(status.name);
+    EXPECT_EQ(status.state, ModelState::kLoading);
+  }
+  EXPECT_THAT(names, ElementsAre("a", "b"));
+}
+
+TEST_F(RegistryTest, BrokenModelIsUnavailableWithItsReasonAndOthersServe) {
+  AddModel("broken");
+  AddModel("good");
+  Open();
+  LoadAll();
+  EXPECT_EQ(heard_.size(), 2u);
+  EXPECT_EQ(registry_->List()[0].state, ModelState::kUnavailable);
+  EXPECT_EQ(ErrorOf("broken").code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(ErrorOf("broken").message()), HasSubstr("config.json: is broken"));
+  EXPECT_TRUE(ErrorOf("good").ok());
+  EXPECT_TRUE(ErrorOf("").ok());  // the only translator
+}
+
+TEST_F(RegistryTest, ModelIsUnavailableWhileItLoads) {
+  AddModel("good");
+  Open();
+  EXPECT_EQ(ErrorOf("good").code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(ErrorOf("").code(), absl::StatusCode::kUnavailable);
+  LoadAll();
+  EXPECT_TRUE(ErrorOf("good").ok());
+}
+
+TEST_F(RegistryTest, UnknownNameIsNotFound) {
+  AddModel("good");
+  Open();
+  LoadAll();
+  EXPECT_EQ(ErrorOf("bad").code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(RegistryTest, NoTranslatorIsNotFound) {
+  AddModel("other");
+  Open();
+  LoadAll();
+  EXPECT_EQ(ErrorOf("").code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(ErrorOf("other").code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(RegistryTest, EmptyNameAmongSeveralNamesThem) {
+  AddModel("a");
+  AddModel("b");
+  Open();
+  LoadAll();
+  EXPECT_EQ(ErrorOf("").code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(ErrorOf("").message()), HasSubstr("a, b"));
+}
+
+TEST_F(RegistryTest, HandleKeepsTheModelAlive) {
+  AddModel("good");
+  Open();
+  LoadAll();
+  const auto model = registry_->Find("good", "translator");
+  heard_.clear();
+  registry_.reset();
+  EXPECT_EQ((*model)->spec().name, "good");
+}
+
+TEST_F(RegistryTest, StopsBetweenTwoModels) {
+  AddModel("a");
+  AddModel("b");
+  Open();
+  registry_->LoadAll([this](const ModelStatus&) { registry_->Stop(); });
+  EXPECT_EQ(registry_->List()[0].state, ModelState::kReady);
+  EXPECT_EQ(registry_->List()[1].state, ModelState::kLoading);
+}
+
+}  // namespace
+}  // namespace heed
