@@ -5,7 +5,8 @@
     train_translator.py train   --work=DIR --steps=N             resumes from the last checkpoint
     train_translator.py export  --work=DIR --output=DIR          averages checkpoints, stores f16
 
-DIR of --data holds multi30k/{train,val}.{en,de}.gz and tatoeba/eng-deu.tsv.gz. The learning rate warms up, stays, and
+DIR of --data holds multi30k/{train,val}.{en,de}.gz and tatoeba/eng-deu.tsv.gz; phrasebook.tsv beside this file, of our
+own writing, adds the commonest phrases that those two lack ("Good morning."). The learning rate warms up, stays, and
 falls linearly over the last --decay-steps of --steps, so a run can be prolonged before its fall begins. Needs PyTorch
 (1.13 or newer) and sentencepiece; runs on CPU or GPU.
 """
@@ -39,19 +40,19 @@ def read_lines(path):
 
 
 def read_corpora(data):
-    """(captions, everyday, validation): lists of (english, german)."""
+    """(captions, everyday, phrases, validation): lists of (english, german)."""
     captions = list(zip(read_lines(f"{data}/multi30k/train.en.gz"), read_lines(f"{data}/multi30k/train.de.gz")))
     validation = list(zip(read_lines(f"{data}/multi30k/val.en.gz"), read_lines(f"{data}/multi30k/val.de.gz")))
     everyday = [tuple(line.split("\t")[:2]) for line in read_lines(f"{data}/tatoeba/eng-deu.tsv.gz") if "\t" in line]
-    return captions, everyday, validation
+    with open(f"{os.path.dirname(os.path.abspath(__file__))}/phrasebook.tsv", encoding="utf-8") as file:
+        phrases = [tuple(line.rstrip("\n").split("\t")) for line in file]
+    return captions, everyday, phrases, validation
 
 
-def prepare(arguments):
-    os.makedirs(arguments.work, exist_ok=True)
-    captions, everyday, validation = read_corpora(arguments.data)
+def train_subwords(arguments, pairs):
     text = f"{arguments.work}/subwords.txt"
     with open(text, "w", encoding="utf-8") as file:
-        for english, german in captions + everyday:
+        for english, german in pairs:
             file.write(english + "\n" + german + "\n")
     sentencepiece.SentencePieceTrainer.train(
         input=text,
@@ -59,6 +60,7 @@ def prepare(arguments):
         vocab_size=arguments.vocabulary,
         model_type="unigram",
         character_coverage=1.0,
+        num_threads=1,  # the sums of several depend on who comes first
         bos_id=-1,
         pad_id=-1,
         eos_id=0,
@@ -66,10 +68,22 @@ def prepare(arguments):
         minloglevel=1,
     )
     os.remove(text)
+
+
+def prepare(arguments):
+    os.makedirs(arguments.work, exist_ok=True)
+    captions, everyday, phrases, validation = read_corpora(arguments.data)
+    if not os.path.exists(f"{arguments.work}/joint.model"):
+        train_subwords(arguments, captions + everyday)
     subwords = sentencepiece.SentencePieceProcessor(model_file=f"{arguments.work}/joint.model")
     encoded = {
         name: [(subwords.encode(english), subwords.encode(german)) for english, german in pairs]
-        for name, pairs in (("captions", captions), ("everyday", everyday), ("validation", validation))
+        for name, pairs in (
+            ("captions", captions),
+            ("everyday", everyday),
+            ("phrases", phrases),
+            ("validation", validation),
+        )
     }
     for name, pairs in encoded.items():
         tokens = sum(len(source) + len(target) + 2 for source, target in pairs)
@@ -298,7 +312,7 @@ def train(arguments):
     while step < arguments.steps:
         rng = random.Random(SEED + epoch)  # an epoch's order depends on its number alone
         share = rng.sample(data["everyday"], int(len(data["everyday"]) * arguments.everyday_share))
-        pairs = data["captions"] + share
+        pairs = data["captions"] + share + data["phrases"] * arguments.phrase_repeats
         for group in batches(pairs, arguments.batch_tokens, rng):
             if step >= arguments.steps:
                 break
@@ -454,6 +468,7 @@ def main():
     command.add_argument("--rate", type=float, default=8e-4, help="full learning rate")
     command.add_argument("--batch-tokens", type=int, default=2400, help="source and target tokens of one update")
     command.add_argument("--everyday-share", type=float, default=0.5, help="part of the everyday corpus in an epoch")
+    command.add_argument("--phrase-repeats", type=int, default=4, help="times the phrase book is read in an epoch")
     command.add_argument("--dropout", type=float, default=0.15)
     command.add_argument("--smoothing", type=float, default=0.1, help="label smoothing")
     command.add_argument("--d-model", type=int, default=256)
