@@ -1,0 +1,147 @@
+#include "engine/kernels.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "engine/float16.h"
+#include "tests/support/naive.h"
+
+namespace heed {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+const int64_t kSizes[] = {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100, 257};
+
+TEST(Kernels, ActivationsAgree) {
+  for (Activation activation : {Activation::kNone, Activation::kRelu, Activation::kGelu, Activation::kSwish}) {
+    for (int64_t size : kSizes) {
+      std::vector<float> x = naive::RandomFloats(size, 1);
+      for (float& value : x) value *= 20;
+      std::vector<float> y = x;
+      Activate(activation, y.data(), size);
+      for (size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(y[i], naive::Activate(activation, x[i]), 20 * 4e-7) << x[i];
+    }
+  }
+}
+
+TEST(Kernels, LayerNormAgrees) {
+  for (int64_t size : kSizes) {
+    const std::vector<float> x = naive::RandomFloats(size, 1), scale = naive::RandomFloats(size, 2),
+                             shift = naive::RandomFloats(size, 3);
+    std::vector<float> y = x;
+    LayerNorm(y.data(), size, scale.data(), shift.data(), 1e-5f);
+    const std::vector<double> expected = naive::LayerNorm(x, scale, shift, 1e-5);
+    for (size_t i = 0; i < y.size(); ++i) EXPECT_NEAR(y[i], expected[i], 1e-5) << size;
+  }
+}
+
+TEST(Kernels, ScaleAndAddAgrees) {
+  for (int64_t size : kSizes) {
+    const std::vector<float> from = naive::RandomFloats(size, 1), add = naive::RandomFloats(size, 2);
+    std::vector<float> to(from.size());
+    ScaleAndAdd(from.data(), 22.5f, add.data(), to.data(), size);
+    for (size_t i = 0; i < to.size(); ++i) EXPECT_NEAR(to[i], 22.5 * from[i] + add[i], 3e-6);
+  }
+}
+
+TEST(Kernels, AttentionAgrees) {
+  for (int64_t head_dim : {1, 4, 5, 8, 24, 32, 40, 64}) {
+    for (int64_t keys : {1, 2, 7, 8, 9, 50, 65}) {
+      const int64_t heads = 3, width = heads * head_dim;
+      const std::vector<float> query = naive::RandomFloats(width, 1);
+      const std::vector<float> key = naive::RandomFloats(keys * width, 2), value = naive::RandomFloats(keys * width, 3);
+      std::vector<const float*> key_rows, value_rows;
+      for (int64_t t = 0; t < keys; ++t) {
+        key_rows.push_back(key.data() + t * width);
+        value_rows.push_back(value.data() + t * width);
+      }
+      std::vector<float> scratch(static_cast<size_t>(AttentionScratch(keys)));
+      std::vector<float> context(static_cast<size_t>(width)), mean(static_cast<size_t>(keys));
+      AttentionQuery attention;
+      attention.query = query.data();
+      attention.heads = heads;
+      attention.head_dim = head_dim;
+      attention.keys = keys;
+      attention.key_rows = key_rows.data();
+      attention.value_rows = value_rows.data();
+      attention.scratch = scratch.data();
+      attention.context = context.data();
+      attention.mean_weights = mean.data();
+      Attend(attention);
+
+      std::vector<double> expected_mean(static_cast<size_t>(keys));
+      for (int64_t h = 0; h < heads; ++h) {
+        std::vector<double> scores;
+        for (int64_t t = 0; t < keys; ++t) {
+          double score = 0;
+          for (int64_t i = 0; i < head_dim; ++i) {
+            score += static_cast<double>(query[static_cast<size_t>(h * head_dim + i)]) * key_rows[static_cast<size_t>(t)][h * head_dim + i];
+          }
+          scores.push_back(score / std::sqrt(static_cast<double>(head_dim)));
+        }
+        const std::vector<double> weights = naive::Softmax(scores);
+        for (size_t t = 0; t < weights.size(); ++t) expected_mean[t] += weights[t] / heads;
+        for (int64_t i = 0; i < head_dim; ++i) {
+          double sum = 0;
+          for (size_t t = 0; t < weights.size(); ++t) sum += weights[t] * value_rows[t][h * head_dim + i];
+          EXPECT_NEAR(context[static_cast<size_t>(h * head_dim + i)], sum, 3e-6);
+        }
+      }
+      for (size_t t = 0; t < mean.size(); ++t) EXPECT_NEAR(mean[t], expected_mean[t], 1e-6);
+    }
+  }
+}
+
+TEST(Kernels, BestCandidatesKeepTheBestInOrder) {
+  for (int capacity : {1, 2, 5, 64}) {
+    const std::vector<float> logits = naive::RandomHalves(300, 7);  // with ties
+    std::vector<Candidate> kept(static_cast<size_t>(capacity));
+    BestCandidates best = {kept.data(), capacity, 0};
+    ReduceLogits(logits.data(), 150, 0, best);
+    ReduceLogits(logits.data() + 150, 150, 150, best);
+    std::vector<Candidate> all;
+    for (size_t i = 0; i < logits.size(); ++i) all.push_back({logits[i], static_cast<int32_t>(i)});
+    std::sort(all.begin(), all.end(), Better);
+    ASSERT_EQ(best.count, capacity);
+    for (int i = 0; i < capacity; ++i) EXPECT_EQ(kept[static_cast<size_t>(i)].id, all[static_cast<size_t>(i)].id);
+  }
+}
+
+TEST(Kernels, ReduceLogitsPassesOverTokensThatCannotBe) {
+  std::vector<float> logits(37, -kInfinity);
+  Candidate kept[3];
+  BestCandidates best = {kept, 3, 0};
+  const ExpSum none = ReduceLogits(logits.data(), 37, 0, best);
+  EXPECT_EQ(best.count, 0);
+  EXPECT_EQ(none.sum, 0);
+  logits[20] = 2;
+  logits[36] = 1;
+  const ExpSum two = ReduceLogits(logits.data(), 37, 100, best);
+  ASSERT_EQ(best.count, 2);
+  EXPECT_EQ(kept[0].id, 120);
+  EXPECT_EQ(kept[1].id, 136);
+  EXPECT_NEAR(two.max + std::log(two.sum), std::log(std::exp(2.0) + std::exp(1.0)), 1e-6);
+}
+
+TEST(Float16, RoundTripsEveryPatternAndRoundsToNearestEven) {
+  for (uint32_t bits = 0; bits < 0x10000; ++bits) {
+    const float value = F32FromF16(static_cast<uint16_t>(bits));
+    if (std::isnan(value)) continue;
+    ASSERT_EQ(F16FromF32(value), bits) << bits;
+  }
+  EXPECT_EQ(F16FromF32(1.0f + 0x1p-11f), 0x3C00);            // half-way: to even
+  EXPECT_EQ(F16FromF32(1.0f + 3 * 0x1p-11f), 0x3C02);        // half-way: to even
+  EXPECT_EQ(F16FromF32(65520.0f), 0x7C00);                   // beyond the largest: infinity
+  EXPECT_EQ(F16FromF32(0x1p-25f), 0);                        // half of the smallest: to even
+  EXPECT_EQ(F16FromF32(0x1.8p-25f), 1);
+  EXPECT_TRUE(std::isnan(F32FromF16(F16FromF32(std::nanf("")))));
+  EXPECT_FALSE(IsExactInF16(0.1f));
+  EXPECT_TRUE(IsExactInF16(0.125f));
+}
+
+}  // namespace
+}  // namespace heed

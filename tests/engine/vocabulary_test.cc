@@ -1,0 +1,111 @@
+#include "engine/vocabulary.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "tests/support/naive.h"
+
+namespace heed {
+namespace {
+
+class Vocabulary : public testing::TestWithParam<int64_t> {
+ protected:
+  static constexpr int64_t kWidth = 24;
+
+  Vocabulary() : weight_(naive::RandomFloats(GetParam() * kWidth, 1)), bias_(naive::RandomFloats(GetParam(), 2)) {
+    tensor_.shape = {GetParam(), kWidth};
+    tensor_.data = reinterpret_cast<const std::byte*>(weight_.data());
+    tensor_.bytes = weight_.size() * sizeof(float);
+    projection_ = VocabularyProjection(tensor_, bias_);
+  }
+
+  std::vector<float> weight_, bias_;
+  StoredTensor tensor_;
+  VocabularyProjection projection_;
+};
+
+TEST_P(Vocabulary, FindsTheBestAndTheNormaliser) {
+  const int64_t rows = 5;
+  const Matrix hidden = naive::RandomMatrix(rows, kWidth, 3);
+  const std::vector<double> logits = naive::Linear(hidden.view(), weight_, bias_);
+  const std::vector<int32_t> banned = {0, static_cast<int32_t>(GetParam() / 2), static_cast<int32_t>(GetParam() - 1)};
+  for (bool over_banned : {false, true}) {
+    std::vector<VocabularyQuery> queries(rows);
+    std::vector<VocabularyAnswer> answers(rows);
+    for (VocabularyQuery& query : queries) {
+      query.banned = banned;
+      query.top = 8;
+      query.normalise_over_banned = over_banned;
+    }
+    Context context{2};
+    projection_.Apply(hidden.view(), queries, absl::MakeSpan(answers), context);
+    for (int64_t m = 0; m < rows; ++m) {
+      std::vector<std::pair<double, int32_t>> allowed;
+      double sum = 0;
+      for (int64_t n = 0; n < GetParam(); ++n) {
+        const double logit = logits[static_cast<size_t>(m * GetParam() + n)];
+        const bool is_banned = std::count(banned.begin(), banned.end(), n) > 0;
+        if (!is_banned) allowed.push_back({-logit, static_cast<int32_t>(n)});
+        if (!is_banned || over_banned) sum += std::exp(logit);
+      }
+      std::sort(allowed.begin(), allowed.end());
+      const VocabularyAnswer& answer = answers[static_cast<size_t>(m)];
+      EXPECT_NEAR(answer.log_normaliser, std::log(sum), 1e-5);
+      ASSERT_EQ(answer.best.size(), std::min<size_t>(8, allowed.size()));
+      for (size_t i = 0; i < answer.best.size(); ++i) {
+        EXPECT_EQ(answer.best[i].id, allowed[i].second);
+        EXPECT_NEAR(answer.best[i].logit, -allowed[i].first, 1e-5);
+      }
+    }
+  }
+}
+
+TEST_P(Vocabulary, AnAnswersBitsDoNotDependOnTheRowsBesideIt) {
+  const Matrix hidden = naive::RandomMatrix(70, kWidth, 4);
+  std::vector<VocabularyQuery> queries(70);
+  for (size_t i = 0; i < queries.size(); ++i) queries[i].top = 1 + static_cast<int>(i % 9);
+  std::vector<VocabularyAnswer> all(70), alone(1);
+  Context team{2}, single{1};
+  projection_.Apply(hidden.view(), queries, absl::MakeSpan(all), team);
+  for (int64_t m = 0; m < 70; ++m) {
+    projection_.Apply(hidden.view().Rows(m, 1), {&queries[static_cast<size_t>(m)], 1}, absl::MakeSpan(alone), single);
+    EXPECT_EQ(alone[0].log_normaliser, all[static_cast<size_t>(m)].log_normaliser);
+    ASSERT_EQ(alone[0].best.size(), all[static_cast<size_t>(m)].best.size());
+    for (size_t i = 0; i < alone[0].best.size(); ++i) {
+      EXPECT_EQ(alone[0].best[i].id, all[static_cast<size_t>(m)].best[i].id);
+      EXPECT_EQ(alone[0].best[i].logit, all[static_cast<size_t>(m)].best[i].logit);
+    }
+  }
+}
+
+TEST_P(Vocabulary, WritesAllLogitsOnRequest) {
+  const Matrix hidden = naive::RandomMatrix(1, kWidth, 3);
+  std::vector<float> logits(static_cast<size_t>(GetParam()));
+  const std::vector<int32_t> banned = {0};
+  VocabularyQuery query;
+  query.banned = banned;
+  query.all_logits = logits.data();
+  VocabularyAnswer answer;
+  Context context{2};
+  projection_.Apply(hidden.view(), {&query, 1}, {&answer, 1}, context);
+  EXPECT_EQ(logits[0], -std::numeric_limits<float>::infinity());
+  const std::vector<double> expected = naive::Linear(hidden.view(), weight_, bias_);
+  for (size_t n = 1; n < logits.size(); ++n) EXPECT_NEAR(logits[n], expected[n], 1e-5);
+}
+
+TEST_P(Vocabulary, GivesBackItsRowsAsEmbeddings) {
+  std::vector<float> row(kWidth);
+  for (int64_t n = 0; n < GetParam(); n += 7) {
+    projection_.panels().CopyRow(n, row.data());
+    EXPECT_TRUE(std::equal(row.begin(), row.end(), weight_.begin() + n * kWidth));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, Vocabulary, testing::Values(9, 16, 101, 256, 257, 1000, 3001));
+
+}  // namespace
+}  // namespace heed
