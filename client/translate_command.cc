@@ -133,11 +133,12 @@ void PrintHeatMaps(const v1::Sentence& sentence, Console& console) {
 // Prints the lines of a run in order and remembers how it went. Used by one thread at a time.
 class LinePrinter {
  public:
-  LinePrinter(const Settings& settings, Console& console, int64_t input_bytes)
+  // `typed`: the lines come from a person, who needs no progress bar.
+  LinePrinter(const Settings& settings, Console& console, int64_t input_bytes, bool typed)
       : settings_(settings),
         console_(console),
-        bar_(console.err_is_terminal && !console.out_is_terminal && !console.in_is_terminal ? &console.err : nullptr,
-             console.columns, std::chrono::steady_clock::now()) {
+        bar_(console.err_is_terminal && !console.out_is_terminal && !typed ? &console.err : nullptr, console.columns,
+             std::chrono::steady_clock::now()) {
     progress_.total_bytes = input_bytes;
   }
 
@@ -171,6 +172,12 @@ class LinePrinter {
     bar_.Update(progress_, std::chrono::steady_clock::now());
   }
   void CountLine() { ++progress_.lines; }
+
+  void PrintOutage(const grpc::Status& status) {
+    bar_.Clear();
+    console_.err << "heed: waiting for the server at " << settings_.server.address << " (" << StatusText(status) << ")"
+                 << std::endl;
+  }
 
   void ClearBar() { bar_.Clear(); }
   int64_t lines() const { return progress_.lines; }
@@ -206,6 +213,7 @@ int TranslateLines(const Settings& settings, const v1::TranslateRequest& prototy
   options.in_flight = settings.in_flight;
   options.undelivered = 16 * settings.in_flight;
   options.deadline = settings.server.deadline();
+  options.on_outage = [&printer](const grpc::Status& status) { printer.PrintOutage(status); };
 
   std::mutex mutex;
   std::deque<int64_t> line_bytes;  // of the lines not yet delivered; guarded by mutex
@@ -375,10 +383,11 @@ int TranslateCommand(const std::vector<std::string>& arguments, Console& console
       return *code;
     }
   }
-  if (!file && console.in_is_terminal && console.err_is_terminal) {
+  const bool typed = !file && console.in_is_terminal;
+  if (typed && console.err_is_terminal) {
     console.err << "Translating with " << prototype.model() << ": one line at a time, Ctrl-D ends." << std::endl;
   }
-  LinePrinter printer(settings, console, input_bytes);
+  LinePrinter printer(settings, console, input_bytes, typed);
   if (!settings.stream) return TranslateLines(settings, prototype, channel, in, printer, console);
   const TranslationClient client(channel, {.deadline = settings.server.deadline(), .stop = console.stop});
   return TranslateStreaming(settings, prototype, client, in, printer, console);

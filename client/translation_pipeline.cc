@@ -95,17 +95,28 @@ void TranslationPipeline::Run() {
   bool ok = false;
   while (queue_.Next(&tag, &ok)) {
     Call& call = *static_cast<Call*>(tag);
-    if (!GoOn(call)) Complete(call);
+    std::unique_lock lock(mutex_);
+    if (!GoOn(call)) {
+      lock.unlock();
+      Complete(call);
+    } else if (call.result.status.error_code() == grpc::StatusCode::UNAVAILABLE && !outage_) {
+      outage_ = true;
+      const grpc::Status status = call.result.status;
+      lock.unlock();
+      if (options_.on_outage) options_.on_outage(status);
+    }
   }
 }
 
 bool TranslationPipeline::GoOn(Call& call) {
-  const std::lock_guard lock(mutex_);
+  waiting_.erase(call.result.index);
+  if (waiting_.empty()) changed_.notify_all();
   if (cancelled_) return false;
   switch (call.waiting) {
     case Call::Waiting::kForAnswer:
       return !call.result.status.ok() && TryAgainLater(call);
     case Call::Waiting::kForNextTry:
+      call.result.status = grpc::Status::OK;
       Start(call);
       return true;
     case Call::Waiting::kForDelivery:
@@ -129,12 +140,20 @@ bool TranslationPipeline::TryAgainLater(Call& call) {
   call.waiting = Call::Waiting::kForNextTry;
   call.alarm = std::make_unique<grpc::Alarm>();
   call.alarm->Set(&queue_, again, &call);
+  waiting_.emplace(call.result.index, &call);
   return true;
 }
 
 void TranslationPipeline::Complete(Call& call) {
+  const bool answered = call.result.status.ok() && call.waiting == Call::Waiting::kForAnswer;
+  if (answered) outage_ = false;
   finished_.emplace(call.result.index, std::move(call.result));
   std::unique_lock lock(mutex_);
+  if (answered && !waiting_.empty()) {
+    waiting_.begin()->second->alarm->Cancel();  // ends its wait: it has room now
+    waiting_.erase(waiting_.begin());
+    if (waiting_.empty()) changed_.notify_all();
+  }
   if (call.waiting != Call::Waiting::kForDelivery) {
     --in_flight_;
     changed_.notify_all();

@@ -26,6 +26,9 @@ struct PipelineOptions {
   int undelivered = 1024;
   std::chrono::milliseconds deadline{0};  // for each request with all its tries; 0: none
   RetryPolicy retry;
+  // Called like Deliver when the server becomes unavailable and requests wait for it to come back; once until the next
+  // answer. May be empty.
+  std::function<void(const grpc::Status&)> on_outage;
 };
 
 struct PipelineResult {
@@ -36,7 +39,8 @@ struct PipelineResult {
 
 // One thread of its own drives all calls and delivers. Submit(), Reject() and Finish() belong to one other thread;
 // Cancel() may be called from anywhere, `deliver` included. Requests are sent again as the retry policy says, so that a
-// full queue loses none.
+// full queue loses none. While some wait to be sent again no new ones are sent, and each answer lets the oldest of them
+// go at once: what is on its way follows the room that the server has, and no request is overtaken without end.
 class TranslationPipeline {
  public:
   using Deliver = std::function<void(PipelineResult)>;
@@ -66,10 +70,10 @@ class TranslationPipeline {
   void Register(std::unique_ptr<Call> call);
   void Start(Call& call);
   bool TryAgainLater(Call& call);
+  bool GoOn(Call& call);  // false: it is over
 
   // The thread's.
   void Run();
-  bool GoOn(Call& call);  // false: it is over
   void Complete(Call& call);
 
   const PipelineOptions options_;
@@ -81,6 +85,7 @@ class TranslationPipeline {
   std::condition_variable changed_;
   // Guarded by mutex_.
   std::unordered_map<Call*, std::unique_ptr<Call>> calls_;  // in the completion queue, or being delivered
+  std::map<int64_t, Call*> waiting_;                        // for their next try, by place
   int in_flight_ = 0;
   int undelivered_ = 0;
   int64_t submitted_ = 0;
@@ -89,6 +94,7 @@ class TranslationPipeline {
   // Of the thread alone.
   std::map<int64_t, PipelineResult> finished_;  // waits for those before it
   int64_t next_delivery_ = 0;
+  bool outage_ = false;  // since the last answer
   std::random_device random_;
 
   std::thread thread_;  // last: starts when all else is there

@@ -177,9 +177,9 @@ TEST(OpenLoop, SendsWithoutWaitingForAnswers) {
     return grpc::Status::OK;
   });
   const LoadReport report = RunOpenLoop(Load(server), 200, 1);
+  EXPECT_EQ(report.errors, 0) << StatusText(report.first_error);
   EXPECT_EQ(report.latencies_ms.size(), static_cast<size_t>(due));
   EXPECT_EQ(server.most_running(), due);
-  EXPECT_EQ(report.errors, 0);
 }
 
 TEST(BenchSentences, AreFortyOfTwoToTwentyWords) {

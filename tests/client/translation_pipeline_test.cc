@@ -120,6 +120,32 @@ TEST(TranslationPipeline, FullQueueAndMissingServerLoseNothing) {
   for (int i = 0; i < 100; ++i) EXPECT_EQ(server.attempts(std::to_string(i)), i % 4 + 1);
 }
 
+TEST(TranslationPipeline, AnAnswerLetsAWaitingRequestTryAtOnce) {
+  // "first" is answered once "again" waits, with a delay that the test would not live to see.
+  std::promise<void> waits;
+  std::shared_future<void> waiting = waits.get_future().share();
+  FakeServer server([&](const std::string& text, int attempt) {
+    if (text == "again" && attempt == 1) return grpc::Status(grpc::StatusCode::UNAVAILABLE, "not now");
+    waiting.wait();
+    return grpc::Status::OK;
+  });
+  PipelineOptions options = Quick(2);
+  options.retry.first_delay = options.retry.max_delay = std::chrono::hours(1);
+  options.on_outage = [&](const grpc::Status&) { waits.set_value(); };
+  EXPECT_THAT(RunAll(server, options, {"first", "again"}), ElementsAre("[first]", "[again]"));
+}
+
+TEST(TranslationPipeline, OutageIsToldOnce) {
+  FakeServer server([](const std::string&, int attempt) {
+    return attempt < 5 ? grpc::Status(grpc::StatusCode::UNAVAILABLE, "restarting") : grpc::Status::OK;
+  });
+  PipelineOptions options = Quick(1);
+  std::vector<std::string> outages;
+  options.on_outage = [&](const grpc::Status& status) { outages.push_back(status.error_message()); };
+  EXPECT_THAT(RunAll(server, options, {"a", "a"}), ElementsAre("[a]", "[a]"));
+  EXPECT_THAT(outages, ElementsAre("restarting"));
+}
+
 TEST(TranslationPipeline, FinalErrorsAreDeliveredInTheirPlace) {
   FakeServer server([](const std::string& text, int) {
     return text == "bad" ? grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "no") : grpc::Status::OK;
