@@ -3,9 +3,11 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <list>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "engine/mutex.h"
 #include "engine/onednn.h"
@@ -58,6 +60,8 @@ Product MakeProduct(const ProductShape& shape) {
   }
   dnnl::primitive_attr attributes;
   attributes.set_post_ops(operations);
+  // The library's own scratchpad belongs to the thread that made the primitive; ours are executed by every thread.
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   const auto descriptor = onednn::MatmulDescriptor(CpuEngine(), x, weights, bias, y, attributes);
   return {descriptor, dnnl::matmul(descriptor)};
 }
@@ -96,14 +100,19 @@ void Execute(const Product& product, const float* x, const float* weights, const
   thread_local const bool one_thread = (omp_set_num_threads(1), true);
   static_cast<void>(one_thread);
   thread_local dnnl::stream stream(CpuEngine());
+  thread_local std::vector<std::byte> scratchpad;
+  const dnnl::memory::desc scratchpad_desc = product.descriptor.scratchpad_desc();
+  if (scratchpad.size() < scratchpad_desc.get_size()) scratchpad.resize(scratchpad_desc.get_size());
   const auto memory = [&](int argument, const float* data) {
     return dnnl::memory(product.descriptor.query_md(dnnl::query::exec_arg_md, argument), CpuEngine(),
                         const_cast<float*>(data));
   };
-  product.primitive.execute(stream, {{DNNL_ARG_SRC, memory(DNNL_ARG_SRC, x)},
-                                     {DNNL_ARG_WEIGHTS, memory(DNNL_ARG_WEIGHTS, weights)},
-                                     {DNNL_ARG_BIAS, memory(DNNL_ARG_BIAS, bias)},
-                                     {DNNL_ARG_DST, memory(DNNL_ARG_DST, y)}});
+  product.primitive.execute(stream,
+                            {{DNNL_ARG_SRC, memory(DNNL_ARG_SRC, x)},
+                             {DNNL_ARG_WEIGHTS, memory(DNNL_ARG_WEIGHTS, weights)},
+                             {DNNL_ARG_BIAS, memory(DNNL_ARG_BIAS, bias)},
+                             {DNNL_ARG_DST, memory(DNNL_ARG_DST, y)},
+                             {DNNL_ARG_SCRATCHPAD, dnnl::memory(scratchpad_desc, CpuEngine(), scratchpad.data())}});
   stream.wait();
 }
 
