@@ -211,6 +211,17 @@ int64_t MarianNetwork::MemoryBytes(int64_t source_tokens, int64_t slots, int64_t
   return cross + KeyValueCache::Bytes(config_.decoder_layers, slots, 2 * config_.d_model, target_tokens);
 }
 
+int64_t MarianNetwork::step_multiply_adds() const {
+  int64_t sum = config_.d_model * config_.target_vocabulary;
+  for (const DecoderLayer& layer : decoder_) {
+    for (const Linear* linear : {&layer.self.query_key_value, &layer.self.out, &layer.cross.query, &layer.cross.out,
+                                 &layer.feed_forward.fc1, &layer.feed_forward.fc2}) {
+      sum += linear->in() * linear->out();
+    }
+  }
+  return sum;
+}
+
 void MarianNetwork::Embed(const PackedPanels& table, const Matrix& positions, int32_t token, int64_t position,
                           float* x) const {
   table.CopyRow(token, x);

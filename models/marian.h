@@ -28,6 +28,7 @@ class MarianNetwork : public Seq2SeqNetwork {
   int64_t max_target_tokens() const override { return config_.max_positions; }
   int64_t weights() const override { return weights_; }
   int64_t resident_bytes() const override { return resident_bytes_; }
+  int64_t step_multiply_adds() const override;
   std::unique_ptr<SequenceMemory> NewMemory(std::vector<int32_t> source, int64_t slots) const override;
   int64_t MemoryBytes(int64_t source_tokens, int64_t slots, int64_t target_tokens) const override;
   void Encode(absl::Span<SequenceMemory* const> memories, Context& context) const override;

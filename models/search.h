@@ -29,7 +29,7 @@ struct SearchRules {
 // A complete hypothesis.
 struct FoundHypothesis {
   std::vector<int32_t> tokens;  // the prefix and end-of-sentence included
-  double score = 0;  // exactly comparable with the bound that ends a beam search
+  double score = 0;             // exactly comparable with the bound that ends a beam search
   FinishReason reason = FinishReason::kEos;
   std::vector<int32_t> slots;  // for each token, the slot of the step that produced it: where its attention lies
 };

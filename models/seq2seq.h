@@ -40,8 +40,9 @@ class Seq2SeqNetwork {
   virtual int64_t vocabulary() const = 0;  // of the target
   virtual int64_t max_source_tokens() const = 0;
   virtual int64_t max_target_tokens() const = 0;
-  virtual int64_t weights() const = 0;         // number of them
-  virtual int64_t resident_bytes() const = 0;  // as packed
+  virtual int64_t weights() const = 0;             // number of them
+  virtual int64_t resident_bytes() const = 0;      // as packed
+  virtual int64_t step_multiply_adds() const = 0;  // of the linear layers, for each row of a step
 
   // The memory of one sentence with these source tokens (eos included), for at most `slots` hypotheses beside each
   // other.

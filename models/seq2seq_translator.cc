@@ -89,9 +89,9 @@ class Seq2SeqTranslator::SentenceTask : public TranslationTask {
                         static_cast<int64_t>(source_ids_.size()), rows, queries);
   }
   void Advance(absl::Span<const VocabularyAnswer> answers) {
-    // Weights that are not numbers make logits that are not: no token is best then.
-    if (std::any_of(answers.begin(), answers.end(),
-                    [](const VocabularyAnswer& a) { return std::isnan(a.log_normaliser); })) {
+    // Weights that are not numbers make logits that are not: then no token is best, and nothing can be normalised.
+    const auto is_number = [](const VocabularyAnswer& answer) { return std::isfinite(answer.log_normaliser); };
+    if (!std::all_of(answers.begin(), answers.end(), is_number)) {
       Finish(absl::InternalError(absl::StrCat("model '", translator_.spec_.name,
                                               "' computed logits that are not numbers: its weights are damaged")));
       text_is_new_ = true;

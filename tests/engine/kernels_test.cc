@@ -79,7 +79,8 @@ TEST(Kernels, AttentionAgrees) {
         for (int64_t t = 0; t < keys; ++t) {
           double score = 0;
           for (int64_t i = 0; i < head_dim; ++i) {
-            score += static_cast<double>(query[static_cast<size_t>(h * head_dim + i)]) * key_rows[static_cast<size_t>(t)][h * head_dim + i];
+            score += static_cast<double>(query[static_cast<size_t>(h * head_dim + i)]) *
+                     key_rows[static_cast<size_t>(t)][h * head_dim + i];
           }
           scores.push_back(score / std::sqrt(static_cast<double>(head_dim)));
         }
@@ -133,10 +134,10 @@ TEST(Float16, RoundTripsEveryPatternAndRoundsToNearestEven) {
     if (std::isnan(value)) continue;
     ASSERT_EQ(F16FromF32(value), bits) << bits;
   }
-  EXPECT_EQ(F16FromF32(1.0f + 0x1p-11f), 0x3C00);            // half-way: to even
-  EXPECT_EQ(F16FromF32(1.0f + 3 * 0x1p-11f), 0x3C02);        // half-way: to even
-  EXPECT_EQ(F16FromF32(65520.0f), 0x7C00);                   // beyond the largest: infinity
-  EXPECT_EQ(F16FromF32(0x1p-25f), 0);                        // half of the smallest: to even
+  EXPECT_EQ(F16FromF32(1.0f + 0x1p-11f), 0x3C00);      // half-way: to even
+  EXPECT_EQ(F16FromF32(1.0f + 3 * 0x1p-11f), 0x3C02);  // half-way: to even
+  EXPECT_EQ(F16FromF32(65520.0f), 0x7C00);             // beyond the largest: infinity
+  EXPECT_EQ(F16FromF32(0x1p-25f), 0);                  // half of the smallest: to even
   EXPECT_EQ(F16FromF32(0x1.8p-25f), 1);
   EXPECT_TRUE(std::isnan(F32FromF16(F16FromF32(std::nanf("")))));
   EXPECT_FALSE(IsExactInF16(0.1f));

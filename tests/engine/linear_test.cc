@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "engine/float16.h"
@@ -43,9 +45,9 @@ std::string Name(const testing::TestParamInfo<Case>& parameter) {
 class LinearLayer : public testing::TestWithParam<Case> {
  protected:
   LinearLayer()
-      : weight_({GetParam().out, GetParam().in},
-                GetParam().halves ? naive::RandomHalves(GetParam().out * GetParam().in, 1)
-                                  : naive::RandomFloats(GetParam().out * GetParam().in, 1)),
+      : weight_({GetParam().out, GetParam().in}, GetParam().halves
+                                                     ? naive::RandomHalves(GetParam().out * GetParam().in, 1)
+                                                     : naive::RandomFloats(GetParam().out * GetParam().in, 1)),
         bias_({GetParam().out}, naive::RandomFloats(GetParam().out, 2)) {
     const Linear::Part part = {&weight_.view, &bias_.view};
     layer_ = Linear({&part, 1}, GetParam().activation, GetParam().way);
@@ -102,13 +104,13 @@ TEST_P(LinearLayer, AddsToWhatIsThere) {
 
 INSTANTIATE_TEST_SUITE_P(
     Shapes, LinearLayer,
-    testing::Values(Case{16, 16, false, Way::kPacked, Activation::kNone}, Case{1, 1, false, Way::kPacked, Activation::kNone},
-                    Case{17, 3, true, Way::kPacked, Activation::kRelu}, Case{100, 33, true, Way::kPacked, Activation::kNone},
-                    Case{257, 129, false, Way::kPacked, Activation::kSwish},
-                    Case{520, 64, true, Way::kPacked, Activation::kGelu},
-                    Case{16, 16, false, Way::kTiled, Activation::kNone}, Case{1, 1, false, Way::kTiled, Activation::kNone},
-                    Case{100, 33, true, Way::kTiled, Activation::kNone}, Case{257, 129, false, Way::kTiled, Activation::kSwish},
-                    Case{520, 64, true, Way::kTiled, Activation::kGelu}, Case{513, 40, false, Way::kTiled, Activation::kRelu}),
+    testing::Values(
+        Case{16, 16, false, Way::kPacked, Activation::kNone}, Case{1, 1, false, Way::kPacked, Activation::kNone},
+        Case{17, 3, true, Way::kPacked, Activation::kRelu}, Case{100, 33, true, Way::kPacked, Activation::kNone},
+        Case{257, 129, false, Way::kPacked, Activation::kSwish}, Case{520, 64, true, Way::kPacked, Activation::kGelu},
+        Case{16, 16, false, Way::kTiled, Activation::kNone}, Case{1, 1, false, Way::kTiled, Activation::kNone},
+        Case{100, 33, true, Way::kTiled, Activation::kNone}, Case{257, 129, false, Way::kTiled, Activation::kSwish},
+        Case{520, 64, true, Way::kTiled, Activation::kGelu}, Case{513, 40, false, Way::kTiled, Activation::kRelu}),
     Name);
 
 TEST(Linear, StoresHalvesInHalfTheSpaceOnlyWhereThatLosesNothing) {
@@ -134,6 +136,33 @@ TEST(Linear, PartsComeSideBySide) {
   both.Apply(x.view(), y.view(), context);
   only.Apply(x.view(), y2.view(), context);
   for (int64_t n = 0; n < 8; ++n) EXPECT_EQ(y.row(1)[8 + n], y2.row(1)[n]);
+}
+
+// oneDNN's own scratchpad belongs to the thread that made a primitive: ours are made by one and executed by all.
+TEST(Linear, OneLayerServesManyThreadsAtOnce) {
+  for (Way way : {Way::kPacked, Way::kTiled}) {
+    const OwnedTensor weight({40, 24}, naive::RandomFloats(40 * 24, 5));
+    const Linear::Part part = {&weight.view, nullptr};
+    const Linear layer({&part, 1}, Activation::kNone, way);
+    const Matrix x = naive::RandomMatrix(30, 24, 1);
+    Matrix expected(30, 40);
+    Context context{1};
+    layer.Apply(x.view(), expected.view(), context);
+    std::atomic<int> wrong{0};
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&] {
+        Context own{1};
+        for (int round = 0; round < 300; ++round) {
+          Matrix y(30, 40);
+          layer.Apply(x.view(), y.view(), own);
+          for (int64_t m = 0; m < 30; ++m) wrong += std::memcmp(y.row(m), expected.row(m), 40 * sizeof(float)) != 0;
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(wrong, 0) << WayName(way);
+  }
 }
 
 TEST(PrimitiveCache, StaysSmallWhateverTheRows) {

@@ -138,7 +138,7 @@ TEST_P(MarianParity, SearchFindsWhatGenerateFinds) {
       options.no_repeat_ngram = call["no_repeat_ngram_size"].get<int>();
       options.min_tokens = std::max(0, call["min_length"].get<int>() - 1);
       options.max_tokens = call["max_length"].get<int>() - 1;  // transformers counts the start token
-      options.early_stopping = call["early_stopping"].is_string()  ? EarlyStopping::kNever
+      options.early_stopping = call["early_stopping"].is_string()   ? EarlyStopping::kNever
                                : call["early_stopping"].get<bool>() ? EarlyStopping::kFirst
                                                                     : EarlyStopping::kHeuristic;
       options.stop_loops = false;

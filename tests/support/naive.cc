@@ -41,7 +41,8 @@ std::vector<double> LayerNorm(const std::vector<float>& x, const std::vector<flo
   for (float value : x) mean += value / static_cast<double>(x.size());
   for (float value : x) variance += (value - mean) * (value - mean) / static_cast<double>(x.size());
   std::vector<double> y;
-  for (size_t i = 0; i < x.size(); ++i) y.push_back((x[i] - mean) / std::sqrt(variance + epsilon) * scale[i] + shift[i]);
+  for (size_t i = 0; i < x.size(); ++i)
+    y.push_back((x[i] - mean) / std::sqrt(variance + epsilon) * scale[i] + shift[i]);
   return y;
 }
 

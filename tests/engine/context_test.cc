@@ -1,0 +1,107 @@
+#include "engine/context.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "engine/key_value_cache.h"
+
+namespace heed {
+namespace {
+
+TEST(Team, RunsEveryPartOnce) {
+  for (int size : {1, 2, 5}) {
+    Team team(size);
+    EXPECT_EQ(team.size(), size);
+    for (int64_t parts : {0, 1, 2, 3, 100}) {
+      std::vector<std::atomic<int>> times(static_cast<size_t>(parts));
+      team.Run(parts, [&](int64_t part) { ++times[static_cast<size_t>(part)]; });
+      for (const std::atomic<int>& t : times) EXPECT_EQ(t, 1);
+    }
+  }
+}
+
+TEST(Team, WritesOfACallAreSeenByTheNext) {
+  Team team(3);
+  std::vector<int64_t> values(64);
+  for (int64_t round = 1; round <= 2000; ++round) {
+    team.Run(64, [&](int64_t part) { values[static_cast<size_t>(part)] += 1; });
+    team.Run(8, [&](int64_t part) {
+      for (int64_t i = part * 8; i < part * 8 + 8; ++i) EXPECT_EQ(values[static_cast<size_t>((i + 17) % 64)], round);
+    });
+  }
+}
+
+TEST(Team, RowsAreSharedOutWithoutGapOrOverlap) {
+  Team team(2);
+  for (int64_t rows : {0, 1, 7, 1000}) {
+    std::vector<std::atomic<int>> times(static_cast<size_t>(rows));
+    RunRows(team, rows, 1000, [&](int64_t first, int64_t last) {
+      for (int64_t i = first; i < last; ++i) ++times[static_cast<size_t>(i)];
+    });
+    for (const std::atomic<int>& t : times) EXPECT_EQ(t, 1);
+  }
+}
+
+TEST(Arena, GivesAlignedMemoryThatAScopeTakesBack) {
+  Arena arena;
+  void* first;
+  {
+    Arena::Scope scope(arena);
+    first = arena.Take<float>(3);
+    float* second = arena.Take<float>(5);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(first) % 64, 0u);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(second) % 64, 0u);
+    EXPECT_NE(first, second);
+  }
+  Arena::Scope scope(arena);
+  EXPECT_EQ(arena.Take<float>(3), first);
+}
+
+TEST(Arena, InnerScopesKeepWhatOuterOnesTook) {
+  Arena arena;
+  Arena::Scope outer(arena);
+  int* kept = arena.Take<int>(1 << 20);
+  kept[0] = 7;
+  for (int i = 0; i < 3; ++i) {
+    Arena::Scope inner(arena);
+    int* other = arena.Take<int>(1 << 21);
+    other[0] = i;
+    EXPECT_EQ(kept[0], 7);
+  }
+}
+
+TEST(Arena, KeepsNoMoreThanItsLimitBetweenSteps) {
+  Arena arena(size_t{8} << 20);
+  {
+    Arena::Scope scope(arena);
+    for (int i = 0; i < 5; ++i) arena.Take<char>(size_t{6} << 20);
+    EXPECT_GE(arena.allocated_bytes(), size_t{30} << 20);
+  }
+  EXPECT_LE(arena.allocated_bytes(), size_t{8} << 20);
+}
+
+TEST(KeyValueCache, EntriesStayWhereTheyAreAsItGrows) {
+  KeyValueCache cache(2, 3, 4);
+  cache.Reserve(0);
+  float* entry = cache.Entry(1, 0, 2);
+  entry[3] = 5;
+  cache.Reserve(100);
+  EXPECT_EQ(cache.Entry(1, 0, 2), entry);
+  EXPECT_EQ(entry[3], 5);
+  std::vector<float*> all;
+  for (int64_t layer = 0; layer < 2; ++layer) {
+    for (int64_t position = 0; position <= 100; ++position) {
+      for (int64_t slot = 0; slot < 3; ++slot) all.push_back(cache.Entry(layer, position, slot));
+    }
+  }
+  std::sort(all.begin(), all.end());
+  for (size_t i = 1; i < all.size(); ++i) EXPECT_GE(all[i] - all[i - 1], 4);
+  EXPECT_EQ(KeyValueCache::Bytes(2, 3, 4, 101), 7 * 16 * 2 * 3 * 4 * 4);
+}
+
+}  // namespace
+}  // namespace heed

@@ -1,0 +1,182 @@
+// Damaged model directories: each is refused with a message that names the file and what is wrong with it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "models/architectures.h"
+#include "models/translator.h"
+#include "nlohmann/json.hpp"
+#include "tests/support/temporary_directory.h"
+
+namespace heed {
+namespace {
+
+using nlohmann::json;
+using testing::AllOf;
+using testing::HasSubstr;
+
+class DamagedDirectory : public testing::Test {
+ protected:
+  // A whole copy of a fixture.
+  void Copy(const std::string& fixture = "marian-swish") {
+    std::filesystem::remove_all(directory_.path() / "model");
+    std::filesystem::copy(std::string(HEED_SOURCE_DIR) + "/tests/fixtures/" + fixture, directory_.path() / "model");
+  }
+  std::string Load() {
+    const auto model = LoadModel(directory_.File("model"));
+    return model.ok() ? "loaded" : model.status().ToString();
+  }
+  void Set(const std::string& file, const std::string& field, const json& value) {
+    json object = json::parse(directory_.Read("model/" + file));
+    if (value.is_discarded()) {
+      object.erase(field);
+    } else {
+      object[field] = value;
+    }
+    directory_.Write("model/" + file, object.dump());
+  }
+  // The message after one field was changed.
+  std::string With(const std::string& file, const std::string& field, const json& value) {
+    Copy();
+    Set(file, field, value);
+    return Load();
+  }
+  std::string Without(const std::string& file) {
+    Copy();
+    std::filesystem::remove(directory_.path() / "model" / file);
+    return Load();
+  }
+
+  TemporaryDirectory directory_;
+  const json absent_ = json(json::value_t::discarded);
+};
+
+TEST_F(DamagedDirectory, TheCopyItselfLoads) {
+  Copy();
+  EXPECT_EQ(Load(), "loaded");
+}
+
+TEST_F(DamagedDirectory, MissingFilesAreNamed) {
+  EXPECT_THAT(Without("config.json"), AllOf(HasSubstr("NOT_FOUND"), HasSubstr("config.json")));
+  EXPECT_THAT(Without("model.safetensors"), AllOf(HasSubstr("NOT_FOUND"), HasSubstr("model.safetensors")));
+  EXPECT_THAT(Without("source.spm"), HasSubstr("source.spm: cannot be read"));
+  EXPECT_THAT(Without("target.spm"), HasSubstr("target.spm: cannot be read"));
+  EXPECT_THAT(Without("vocab.json"), AllOf(HasSubstr("NOT_FOUND"), HasSubstr("vocab.json")));
+  EXPECT_EQ(Without("generation_config.json"), "loaded");
+  EXPECT_EQ(Without("tokenizer_config.json"), "loaded");
+}
+
+TEST_F(DamagedDirectory, APickleIsPointedToTheConverter) {
+  Copy();
+  std::filesystem::rename(directory_.path() / "model" / "model.safetensors",
+                          directory_.path() / "model" / "pytorch_model.bin");
+  EXPECT_THAT(Load(), HasSubstr("weights/recipes/to_safetensors.py"));
+}
+
+TEST_F(DamagedDirectory, BadJsonIsNamed) {
+  for (const char* file : {"config.json", "generation_config.json", "vocab.json", "tokenizer_config.json"}) {
+    Copy();
+    directory_.Write(std::string("model/") + file, "{\"a\": ");
+    EXPECT_THAT(Load(), AllOf(HasSubstr(file), HasSubstr("not valid JSON")));
+    directory_.Write(std::string("model/") + file, "[1]");
+    EXPECT_THAT(Load(), AllOf(HasSubstr(file), HasSubstr("not a JSON object")));
+  }
+}
+
+TEST_F(DamagedDirectory, WrongFieldsAreNamedWithTheirValue) {
+  EXPECT_THAT(With("config.json", "model_type", "bert"),
+              AllOf(HasSubstr("UNIMPLEMENTED"), HasSubstr("bert"), HasSubstr("marian")));
+  EXPECT_THAT(With("config.json", "model_type", absent_), HasSubstr("model_type is missing"));
+  EXPECT_THAT(With("config.json", "d_model", absent_), HasSubstr("d_model is missing"));
+  EXPECT_THAT(With("config.json", "d_model", "wide"), HasSubstr("d_model is \"wide\""));
+  EXPECT_THAT(With("config.json", "d_model", -4), HasSubstr("d_model is -4"));
+  EXPECT_THAT(With("config.json", "d_model", 1e300), HasSubstr("d_model is 1e+300"));
+  EXPECT_THAT(With("config.json", "encoder_layers", 1000000), HasSubstr("encoder_layers is 1000000"));
+  EXPECT_THAT(With("config.json", "encoder_attention_heads", 5),
+              AllOf(HasSubstr("encoder_attention_heads is 5"), HasSubstr("16")));
+  EXPECT_THAT(With("config.json", "activation_function", "mish"), AllOf(HasSubstr("UNIMPLEMENTED"), HasSubstr("mish")));
+  EXPECT_THAT(With("config.json", "normalize_before", true),
+              AllOf(HasSubstr("UNIMPLEMENTED"), HasSubstr("normalize_before")));
+  EXPECT_THAT(With("config.json", "eos_token_id", 100000), HasSubstr("eos_token_id is 100000"));
+  EXPECT_THAT(With("config.json", "decoder_vocab_size", 50), HasSubstr("decoder_vocab_size is 50"));
+  EXPECT_THAT(With("generation_config.json", "num_beams", 0), HasSubstr("num_beams is 0"));
+  EXPECT_THAT(With("generation_config.json", "early_stopping", "soon"), HasSubstr("early_stopping is \"soon\""));
+  EXPECT_THAT(With("generation_config.json", "bad_words_ids", {{100000}}), HasSubstr("bad_words_ids"));
+  EXPECT_THAT(With("generation_config.json", "forced_bos_token_id", 5),
+              AllOf(HasSubstr("UNIMPLEMENTED"), HasSubstr("forced_bos_token_id")));
+}
+
+TEST_F(DamagedDirectory, WrongShapesAreNamedWithBothShapes) {
+  EXPECT_THAT(With("config.json", "encoder_ffn_dim", 25),
+              AllOf(HasSubstr("model.encoder.layers.0.fc1.weight"), HasSubstr("[25, 16]"),
+                    HasSubstr("but config.json asks for")));
+  EXPECT_THAT(With("config.json", "vocab_size", 1000), HasSubstr("decoder_vocab_size"));
+  EXPECT_THAT(With("config.json", "decoder_layers", 9),
+              AllOf(HasSubstr("model.decoder.layers."), HasSubstr("is missing")));
+}
+
+TEST_F(DamagedDirectory, TruncatedAndLyingWeightsAreRefused) {
+  Copy();
+  const std::string bytes = directory_.Read("model/model.safetensors");
+  for (size_t keep : {size_t{0}, size_t{7}, size_t{100}, bytes.size() / 2, bytes.size() - 1}) {
+    directory_.Write("model/model.safetensors", bytes.substr(0, keep));
+    EXPECT_THAT(Load(), AllOf(HasSubstr("INVALID_ARGUMENT"), HasSubstr("model.safetensors"))) << keep;
+  }
+  std::string lying = bytes;
+  lying[2] = '\x7f';  // the header's length
+  directory_.Write("model/model.safetensors", lying);
+  EXPECT_THAT(Load(), HasSubstr("header's length"));
+}
+
+TEST_F(DamagedDirectory, AMissingTensorIsNamed) {
+  Copy();
+  std::string bytes = directory_.Read("model/model.safetensors");
+  const std::string name = "model.decoder.layers.1.fc2.bias";
+  const size_t at = bytes.find(name);
+  ASSERT_NE(at, std::string::npos);
+  bytes.replace(at, name.size(), "model.decoder.layers.1.fc2.bios");
+  directory_.Write("model/model.safetensors", bytes);
+  EXPECT_THAT(Load(), AllOf(HasSubstr("'model.decoder.layers.1.fc2.bias'"), HasSubstr("is missing")));
+}
+
+TEST_F(DamagedDirectory, AWrongTokenizerIsRefused) {
+  Copy();
+  directory_.Write("model/source.spm", "not a model at all");
+  EXPECT_THAT(Load(), AllOf(HasSubstr("source.spm"), HasSubstr("not a SentencePiece model")));
+  directory_.Write("model/source.spm", "");
+  EXPECT_THAT(Load(), HasSubstr("source.spm"));
+  Copy();
+  json vocabulary = {{"</s>", 0}, {"<unk>", 1}, {"other", 2}};
+  directory_.Write("model/vocab.json", vocabulary.dump());
+  EXPECT_THAT(Load(), AllOf(HasSubstr("source.spm"), HasSubstr("not this model's tokenizer")));
+  EXPECT_THAT(With("vocab.json", "zebra", 5000), AllOf(HasSubstr("'zebra'"), HasSubstr("5000")));
+  EXPECT_THAT(With("vocab.json", "zebra", "five"), AllOf(HasSubstr("'zebra'"), HasSubstr("not a whole number")));
+  EXPECT_THAT(With("vocab.json", "zebra", 3), AllOf(HasSubstr("'zebra'"), HasSubstr("both have id 3")));
+  EXPECT_THAT(With("vocab.json", "<unk>", absent_), HasSubstr("<unk>"));
+}
+
+TEST_F(DamagedDirectory, WeightsThatAreNotNumbersFailTheRequestAndNotTheServer) {
+  Copy();
+  std::string bytes = directory_.Read("model/model.safetensors");
+  for (size_t i = bytes.size() - 200; i < bytes.size(); ++i) bytes[i] = '\xff';  // NaNs
+  directory_.Write("model/model.safetensors", bytes);
+  const auto model = LoadModel(directory_.File("model"));
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto translator = std::dynamic_pointer_cast<const Translator>(*model);
+  auto started = translator->Start({"The cat sleeps."}, {});
+  ASSERT_TRUE(started.ok());
+  Context context{1};
+  while (!started->tasks[0]->finished()) {
+    Task* const running[] = {started->tasks[0].get()};
+    translator->Step(running, context);
+  }
+  EXPECT_EQ(started->tasks[0]->error().code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(started->tasks[0]->error().message()), HasSubstr("not numbers"));
+}
+
+}  // namespace
+}  // namespace heed
