@@ -23,6 +23,7 @@ using SystemClock = std::chrono::system_clock;
 
 constexpr std::chrono::milliseconds kPauseAfterError{10};
 constexpr std::chrono::seconds kDrainLimit{30};
+constexpr std::chrono::seconds kConnectLimit{10};
 
 // One request on its way; its address is its tag.
 struct Call {
@@ -55,6 +56,26 @@ class Sender {
   std::vector<std::unique_ptr<v1::Translation::Stub>> stubs_;
   size_t sent_ = 0;
 };
+
+// Connects before the clock starts. False: there is no server.
+bool Connect(const LoadOptions& options) {
+  const SystemClock::time_point limit = SystemClock::now() + kConnectLimit;
+  for (const auto& channel : options.channels) {
+    grpc_connectivity_state state = channel->GetState(/*try_to_connect=*/true);
+    while (state != GRPC_CHANNEL_READY) {
+      if (state == GRPC_CHANNEL_TRANSIENT_FAILURE || !channel->WaitForStateChange(state, limit)) return false;
+      state = channel->GetState(true);
+    }
+  }
+  return true;
+}
+
+LoadReport Unconnected() {
+  LoadReport report;
+  report.unavailable = true;
+  report.first_error = grpc::Status(grpc::StatusCode::UNAVAILABLE, "no connection");
+  return report;
+}
 
 }  // namespace
 
@@ -106,6 +127,7 @@ LoadReport LoadRecorder::TakeReport() {
 }
 
 LoadReport RunClosedLoop(const LoadOptions& options, int in_flight) {
+  if (!Connect(options)) return Unconnected();
   grpc::CompletionQueue queue;
   Sender sender(options);
   LoadRecorder recorder(options.warmup, options.duration, /*by_schedule=*/false);
@@ -173,6 +195,7 @@ LoadReport RunClosedLoop(const LoadOptions& options, int in_flight) {
 }
 
 LoadReport RunOpenLoop(const LoadOptions& options, double per_second, uint64_t seed) {
+  if (!Connect(options)) return Unconnected();
   grpc::CompletionQueue queue;
   Sender sender(options);
   PoissonArrivals arrivals(per_second, seed);

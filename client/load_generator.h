@@ -79,7 +79,8 @@ struct LoadOptions {
   std::stop_token stop;
 };
 
-// Both block until the run is over and nothing is on its way any more. No retries: what the server refuses is an error.
+// Both connect first, which is not measured (10 s at most, else the report says unavailable), and block until the run
+// is over and nothing is on its way any more. No retries: what the server refuses is an error.
 
 // Keeps `in_flight` requests on their way: the next is sent when one finishes, or 10 ms after one failed. One thread,
 // the caller's. The rest is cancelled at the end.

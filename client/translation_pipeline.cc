@@ -146,9 +146,9 @@ bool TranslationPipeline::TryAgainLater(Call& call) {
 
 void TranslationPipeline::Complete(Call& call) {
   const bool answered = call.result.status.ok() && call.waiting == Call::Waiting::kForAnswer;
-  if (answered) outage_ = false;
   finished_.emplace(call.result.index, std::move(call.result));
   std::unique_lock lock(mutex_);
+  if (answered && waiting_.empty()) outage_ = false;
   if (answered && !waiting_.empty()) {
     waiting_.begin()->second->alarm->Cancel();  // ends its wait: it has room now
     waiting_.erase(waiting_.begin());

@@ -26,8 +26,8 @@ struct PipelineOptions {
   int undelivered = 1024;
   std::chrono::milliseconds deadline{0};  // for each request with all its tries; 0: none
   RetryPolicy retry;
-  // Called like Deliver when the server becomes unavailable and requests wait for it to come back; once until the next
-  // answer. May be empty.
+  // Called like Deliver when the server becomes unavailable and requests wait for it to come back; not again before
+  // none waits any more. May be empty.
   std::function<void(const grpc::Status&)> on_outage;
 };
 
@@ -94,7 +94,7 @@ class TranslationPipeline {
   // Of the thread alone.
   std::map<int64_t, PipelineResult> finished_;  // waits for those before it
   int64_t next_delivery_ = 0;
-  bool outage_ = false;  // since the last answer
+  bool outage_ = false;  // on_outage was told
   std::random_device random_;
 
   std::thread thread_;  // last: starts when all else is there

@@ -409,11 +409,11 @@ TEST(Health, WaitForAMissingServerEndsWithTheDeadline) {
 TEST(Bench, ClosedLoopPrintsARowForEachConcurrency) {
   FakeServer server;
   const HeedRun run = RunHeedWith(
-      {"bench", "translate", server.flag(), "--concurrency=1,4", "--duration=0.1", "--warmup=0", "--connections=2"});
+      {"bench", "translate", server.flag(), "--concurrency=1,4", "--duration=0.5", "--warmup=0", "--connections=2"});
   EXPECT_EQ(run.code, kExitOk) << run.err;
   const std::vector<std::string> lines = absl::StrSplit(run.out, '\n', absl::SkipEmpty());
   ASSERT_EQ(lines.size(), 4u);
-  EXPECT_EQ(lines[0], "en-de, the model's beam, closed loop, 40 texts, 0.1 s after 0 s of warm-up");
+  EXPECT_EQ(lines[0], "en-de, the model's beam, closed loop, 40 texts, 0.5 s after 0 s of warm-up");
   for (const char* column : {"in flight", "requests", "errors", "sentences/s", "p50 ms", "p99 ms", "max ms"}) {
     EXPECT_THAT(lines[1], HasSubstr(column));
   }
@@ -423,7 +423,7 @@ TEST(Bench, ClosedLoopPrintsARowForEachConcurrency) {
 
 TEST(Bench, OpenLoopAsJson) {
   FakeServer server;
-  const HeedRun run = RunHeedWith({"bench", "translate", server.flag(), "--mode=open", "--rate=200", "--duration=0.2",
+  const HeedRun run = RunHeedWith({"bench", "translate", server.flag(), "--mode=open", "--rate=200", "--duration=0.5",
                                    "--warmup=0", "--json", "--beam=2"});
   EXPECT_EQ(run.code, kExitOk) << run.err;
   const auto lines = JsonLines(run.out);
@@ -440,7 +440,7 @@ TEST(Bench, ErrorsAreCountedAndMakeTheExitCodeOne) {
   FakeServer server(
       [](const std::string&, int) { return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "queue full"); });
   const HeedRun run =
-      RunHeedWith({"bench", "translate", server.flag(), "--concurrency=2", "--duration=0.1", "--warmup=0", "--json"});
+      RunHeedWith({"bench", "translate", server.flag(), "--concurrency=2", "--duration=0.5", "--warmup=0", "--json"});
   EXPECT_EQ(run.code, kExitFailed);
   EXPECT_GT(JsonLines(run.out)[0]["errors"], 0);
   EXPECT_THAT(run.err, HasSubstr("first error: RESOURCE_EXHAUSTED: queue full"));

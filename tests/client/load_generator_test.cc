@@ -104,7 +104,7 @@ LoadOptions Load(const FakeServer& server) {
   LoadOptions options;
   options.channels = {MakeChannel(server.address(), true), MakeChannel(server.address(), true)};
   options.texts = {"one", "two", "three"};
-  options.duration = milliseconds(200);
+  options.duration = seconds(1000);  // tests stop before
   return options;
 }
 
@@ -112,16 +112,20 @@ TEST(ClosedLoop, KeepsSoManyInFlightAndNoMore) {
   std::mutex mutex;
   std::condition_variable changed;
   int arrived = 0;
+  std::stop_source stop;
   // The first three calls wait for each other, so the loop has to have three of them on their way.
   FakeServer server([&](const std::string&, int) {
     std::unique_lock lock(mutex);
     ++arrived;
     changed.notify_all();
     changed.wait(lock, [&] { return arrived >= 3; });
+    if (arrived == 30) stop.request_stop();
     return grpc::Status::OK;
   });
-  const LoadReport report = RunClosedLoop(Load(server), 3);
-  EXPECT_GT(report.requests, 3);
+  LoadOptions options = Load(server);
+  options.stop = stop.get_token();
+  const LoadReport report = RunClosedLoop(options, 3);
+  EXPECT_GE(report.requests, 27);  // each of the three sends only after its answer
   EXPECT_EQ(report.errors, 0);
   EXPECT_EQ(report.source_tokens, 3 * report.requests);
   EXPECT_EQ(report.target_tokens, 4 * report.requests);
@@ -131,11 +135,17 @@ TEST(ClosedLoop, KeepsSoManyInFlightAndNoMore) {
 }
 
 TEST(ClosedLoop, RefusalsAreErrors) {
-  FakeServer server(
-      [](const std::string&, int) { return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "queue full"); });
-  const LoadReport report = RunClosedLoop(Load(server), 2);
+  std::atomic<int> arrived = 0;
+  std::stop_source stop;
+  FakeServer server([&](const std::string&, int) {
+    if (++arrived == 10) stop.request_stop();
+    return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "queue full");
+  });
+  LoadOptions options = Load(server);
+  options.stop = stop.get_token();
+  const LoadReport report = RunClosedLoop(options, 2);
   EXPECT_EQ(report.requests, 0);
-  EXPECT_GT(report.errors, 0);
+  EXPECT_GE(report.errors, 8);
   EXPECT_FALSE(report.unavailable);
 }
 
@@ -145,7 +155,6 @@ TEST(ClosedLoop, EndsWhenTheServerIsGone) {
     FakeServer server;
     options = Load(server);
   }
-  options.duration = seconds(1000);
   const LoadReport report = RunClosedLoop(options, 2);
   EXPECT_TRUE(report.unavailable);
   EXPECT_EQ(report.first_error.error_code(), grpc::StatusCode::UNAVAILABLE);
@@ -154,7 +163,6 @@ TEST(ClosedLoop, EndsWhenTheServerIsGone) {
 TEST(ClosedLoop, EndsWhenStopped) {
   FakeServer server;
   LoadOptions options = Load(server);
-  options.duration = seconds(1000);
   std::stop_source stop;
   options.stop = stop.get_token();
   stop.request_stop();
@@ -176,7 +184,9 @@ TEST(OpenLoop, SendsWithoutWaitingForAnswers) {
     changed.wait(lock, [&] { return arrived >= due; });
     return grpc::Status::OK;
   });
-  const LoadReport report = RunOpenLoop(Load(server), 200, 1);
+  LoadOptions options = Load(server);
+  options.duration = milliseconds(200);
+  const LoadReport report = RunOpenLoop(options, 200, 1);
   EXPECT_EQ(report.errors, 0) << StatusText(report.first_error);
   EXPECT_EQ(report.latencies_ms.size(), static_cast<size_t>(due));
   EXPECT_EQ(server.most_running(), due);
