@@ -54,6 +54,7 @@ absl::Status Scheduler::Submit(std::shared_ptr<Job> job) {
   {
     MutexLock lock(mutex_);
     if (draining_) {
+      ++refused_by_drain_;
       metrics_.Add(Metric::kRejections, {"draining"});
       return absl::UnavailableError("the server is shutting down");
     }
@@ -80,7 +81,11 @@ void Scheduler::Cancel(const Job& job) {
     MutexLock lock(mutex_);
     auto it = lanes_.find(job.model.get());
     if (it == lanes_.end()) return;
-    it->second.former.Cancel(&job, absl::CancelledError("the client cancelled the request"));
+    // gRPC tells of a deadline that has passed in the same way as of a client that has gone.
+    const bool expired = Clock::now() >= job.deadline;
+    it->second.former.Cancel(&job, expired
+                                       ? absl::DeadlineExceededError("the deadline passed before the request was done")
+                                       : absl::CancelledError("the client cancelled the request"));
   }
   work_.NotifyOne();
 }
@@ -108,6 +113,11 @@ int64_t Scheduler::Drain(TimePoint deadline) {
   MutexLock lock(mutex_);
   while (unfinished_jobs_ > 0) idle_.Wait(mutex_);
   return cut_off;
+}
+
+int64_t Scheduler::refused_by_drain() {
+  MutexLock lock(mutex_);
+  return refused_by_drain_;
 }
 
 void Scheduler::Execute(int team_size) {

@@ -51,6 +51,9 @@ class Scheduler {
   // with UNAVAILABLE after the step under way. Returns how many these were.
   int64_t Drain(TimePoint deadline);
 
+  // How many jobs were refused because of Drain.
+  int64_t refused_by_drain() EXCLUDES(mutex_);
+
  private:
   // The batches of one model. Lives while it has jobs.
   struct Lane {
@@ -87,6 +90,7 @@ class Scheduler {
   std::map<const Model*, Lane> lanes_ GUARDED_BY(mutex_);
   int64_t served_rows_ GUARDED_BY(mutex_) = 0;      // served_rows of the lane that had the last turn
   int64_t unfinished_jobs_ GUARDED_BY(mutex_) = 0;  // accepted, OnJobDone not yet returned
+  int64_t refused_by_drain_ GUARDED_BY(mutex_) = 0;
   bool draining_ GUARDED_BY(mutex_) = false;
   bool stop_ GUARDED_BY(mutex_) = false;
 

@@ -21,6 +21,10 @@ namespace {
 // After the accepted requests are done, gRPC still sends their last bytes.
 constexpr std::chrono::seconds kLastBytes(2);
 
+// A client that has sent nothing for this long has heard that the server is shutting down.
+constexpr std::chrono::milliseconds kQuiet(100);
+constexpr std::chrono::seconds kMostRefusing(2);
+
 SchedulerOptions ToSchedulerOptions(const ServerOptions& options, int threads) {
   SchedulerOptions result;
   result.threads = threads;
@@ -177,11 +181,23 @@ void Server::Stop(Clock::duration limit) {
   parts_->registry->Stop();
   parts_->health.Shutdown();
   const int64_t cut_off = parts_->scheduler.Drain(start + limit);
+  RefuseUntilQuiet(std::min(start + limit, Clock::now() + kMostRefusing));
   parts_->health.EndWatches();
-  parts_->grpc_server->Shutdown(std::chrono::system_clock::now() + kLastBytes);
+  // What was answered may still be on its way to a slow reader: that has the rest of the limit, too.
+  const Clock::duration left = std::max<Clock::duration>(start + limit - Clock::now(), kLastBytes);
+  parts_->grpc_server->Shutdown(std::chrono::system_clock::now() +
+                                std::chrono::duration_cast<std::chrono::system_clock::duration>(left));
   loader_.join();
   spdlog::info("stopped cut_off={} seconds={:.3f}", cut_off,
                std::chrono::duration<double>(Clock::now() - start).count());
+}
+
+void Server::RefuseUntilQuiet(TimePoint latest) {
+  while (Clock::now() < latest) {
+    const int64_t refused = parts_->scheduler.refused_by_drain();
+    std::this_thread::sleep_until(std::min(latest, Clock::now() + kQuiet));
+    if (parts_->scheduler.refused_by_drain() == refused) return;
+  }
 }
 
 }  // namespace heed

@@ -42,6 +42,9 @@ class Server {
 
   void LoadModels();
   void Stop(Clock::duration limit);
+  // gRPC answers CANCELLED to calls that reach it once it is told to shut down, and clients do not try those again. So
+  // the server goes on refusing with UNAVAILABLE until no more calls come, at most until `latest`.
+  void RefuseUntilQuiet(TimePoint latest);
 
   const std::unique_ptr<Parts> parts_;
   std::thread loader_;  // constant after Start until Shutdown

@@ -1,0 +1,190 @@
+// The real program with tiny real models: what it says, how it ends.
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "grpcpp/create_channel.h"
+#include "gtest/gtest.h"
+#include "heed/v1/models.grpc.pb.h"
+#include "heed/v1/translation.grpc.pb.h"
+#include "server/flags.h"
+
+extern char** environ;
+
+namespace heed {
+namespace {
+
+using ::testing::HasSubstr;
+
+// A running heed-server; what it writes to standard output and standard error can be read.
+class Process {
+ public:
+  explicit Process(const std::vector<std::string>& flags) {
+    std::vector<std::string> words = {absl::StrCat(HEED_BINARY_DIR, "/bin/heed-server")};
+    words.insert(words.end(), flags.begin(), flags.end());
+    std::vector<char*> arguments;
+    for (std::string& word : words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    int ends[2];
+    EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
+    EXPECT_EQ(posix_spawn(&pid_, arguments[0], &actions, nullptr, arguments.data(), environ), 0) << arguments[0];
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
+    output_ = fdopen(ends[0], "r");
+  }
+  ~Process() {
+    if (pid_ > 0) {
+      kill(pid_, SIGKILL);
+      Wait();
+    }
+    fclose(output_);
+  }
+
+  // Reads until a line holds `text`; what stands behind it in that line. Empty at the end of the output.
+  std::string ReadUntil(const std::string& text) {
+    char line[4096];
+    while (fgets(line, sizeof(line), output_) != nullptr) {
+      read_ += line;
+      const std::string all = line;
+      const size_t place = all.find(text);
+      if (place != std::string::npos)
+        return all.substr(place + text.size(), all.find_last_not_of('\n') + 1 - place - text.size());
+    }
+    return "";
+  }
+  // All of the output, once it has ended.
+  std::string Output() {
+    ReadUntil("\n\n never written");
+    return read_;
+  }
+  void Signal(int number) { kill(pid_, number); }
+  // The exit code; minus the signal that ended it.
+  int Wait() {
+    int status = 0;
+    waitpid(std::exchange(pid_, 0), &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  }
+
+ private:
+  pid_t pid_ = 0;
+  FILE* output_ = nullptr;
+  std::string read_;
+};
+
+const std::string kFixtures = absl::StrCat(HEED_SOURCE_DIR, "/tests/fixtures");
+
+std::vector<std::string> Flags(const std::string& listen = "127.0.0.1:0") {
+  return {absl::StrCat("--models=", kFixtures), absl::StrCat("--listen=", listen), "--metrics_listen="};
+}
+
+TEST(ProcessTest, ServesRealModelsAndExitsWithZeroOnSigterm) {
+  Process server(Flags());
+  const std::string address = server.ReadUntil("listening address=");
+  ASSERT_NE(address, "");
+  EXPECT_THAT(server.ReadUntil("ready models="), HasSubstr("unavailable=0"));
+  auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
+  v1::ListModelsResponse models;
+  {
+    grpc::ClientContext context;
+    ASSERT_TRUE(v1::Models::NewStub(channel)->List(&context, {}, &models).ok());
+  }
+  ASSERT_GT(models.models_size(), 0);
+  auto translation = v1::Translation::NewStub(channel);
+  for (const v1::ModelInfo& model : models.models()) {
+    EXPECT_EQ(model.state(), v1::MODEL_STATE_READY) << model.reason();
+    grpc::ClientContext context;
+    v1::TranslateRequest request;
+    v1::TranslateResponse response;
+    request.set_model(model.name());
+    request.add_texts("a dog runs.");
+    const grpc::Status status = translation->Translate(&context, request, &response);
+    ASSERT_TRUE(status.ok()) << model.name() << ": " << status.error_message();
+    EXPECT_EQ(response.translations_size(), 1);
+    EXPECT_GT(response.translations(0).source_tokens(), 1);
+  }
+  server.Signal(SIGTERM);
+  EXPECT_NE(server.ReadUntil("stopped cut_off=0"), "");
+  EXPECT_EQ(server.Wait(), 0);
+}
+
+TEST(ProcessTest, SigtermUnderLoadLosesNothing) {
+  Process server(Flags());
+  const std::string address = server.ReadUntil("listening address=");
+  ASSERT_NE(server.ReadUntil("ready models="), "");
+  auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
+  auto translation = v1::Translation::NewStub(channel);
+  constexpr int kThreads = 8;
+  std::vector<std::thread> threads;
+  std::vector<int> answered(kThreads);
+  std::vector<grpc::Status> last(kThreads);
+  std::atomic<int> first_answers{0};
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&, i] {
+      v1::TranslateRequest request;
+      request.set_model("marian-swish");
+      for (int k = 0; k < 20; ++k) request.add_texts("a dog runs.");
+      while (true) {
+        grpc::ClientContext context;
+        v1::TranslateResponse response;
+        last[i] = translation->Translate(&context, request, &response);
+        if (!last[i].ok()) return;
+        EXPECT_EQ(response.translations_size(), 20);
+        if (++answered[i] == 1) ++first_answers;
+      }
+    });
+  }
+  while (first_answers < kThreads) std::this_thread::yield();
+  server.Signal(SIGTERM);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(server.Wait(), 0);
+  // Each was answered until it was refused: none was accepted and then lost.
+  for (const grpc::Status& status : last) {
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE) << status.error_message();
+  }
+  EXPECT_THAT(server.Output(), HasSubstr("stopped cut_off=0"));
+}
+
+TEST(ProcessTest, TakenPortIsAClearErrorAndExitCodeOne) {
+  Process first(Flags());
+  const std::string address = first.ReadUntil("listening address=");
+  Process second(Flags(address));
+  EXPECT_EQ(second.Wait(), 1);
+  EXPECT_THAT(second.Output(), HasSubstr(absl::StrCat("cannot listen on ", address)));
+}
+
+TEST(ProcessTest, MissingModelsDirectoryIsAClearErrorAndExitCodeOne) {
+  Process server({"--models=/nowhere/at/all"});
+  EXPECT_EQ(server.Wait(), 1);
+  EXPECT_THAT(server.Output(), HasSubstr("--models=/nowhere/at/all: no such directory"));
+}
+
+TEST(ProcessTest, WrongFlagIsAClearErrorAndExitCodeTwo) {
+  Process server({"--port=1"});
+  EXPECT_EQ(server.Wait(), 2);
+  EXPECT_THAT(server.Output(), HasSubstr("--port: there is no such flag"));
+}
+
+TEST(ProcessTest, HelpIsTheTableOfFlags) {
+  Process server({"--help"});
+  EXPECT_EQ(server.Wait(), 0);
+  EXPECT_EQ(server.Output(), HelpText());
+}
+
+}  // namespace
+}  // namespace heed
