@@ -438,6 +438,7 @@ def export(arguments):
         "pad_token": "<pad>",
         "model_max_length": POSITIONS,
         "separate_vocabs": False,
+        "clean_up_tokenization_spaces": False,
         "tokenizer_class": "MarianTokenizer",
     }
     for name, content in (
