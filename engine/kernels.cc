@@ -194,6 +194,12 @@ ExpSum ReduceLogitsOnTarget(const float* HWY_RESTRICT logits, int64_t count, int
     }
   }
 
+  // Comparisons pass over what is not a number; the sum must not.
+  Vector totals = hn::Zero(d);
+  for (int64_t i = 0; i < whole; i += kLanes) totals = hn::Add(totals, hn::LoadU(d, logits + i));
+  float total = SumOf(totals);
+  for (int64_t i = whole; i < count; ++i) total += logits[i];
+  if (std::isnan(total)) return {max, total};
   if (max == -infinity) return {max, 0};
   const Vector maximum = hn::Set(d, max);
   Vector sums = hn::Zero(d);

@@ -62,7 +62,7 @@ struct ExpSum {
   float sum = 0;
 };
 // Reduces logits[0, count), of tokens first_id and up. -infinity stands for a token that cannot be.
-// If all are, the sum is 0 and the max -infinity.
+// If all are, the sum is 0 and the max -infinity; if any is not a number, neither is the sum.
 ExpSum ReduceLogits(const float* logits, int64_t count, int32_t first_id, BestCandidates& best);
 
 // The instruction set that Highway chose on this machine: "AVX2", "AVX3", ...

@@ -97,8 +97,6 @@ PrimitiveCache& Primitives() {
 }
 
 void Execute(const Product& product, const float* x, const float* weights, const float* bias, float* y) {
-  thread_local const bool one_thread = (omp_set_num_threads(1), true);
-  static_cast<void>(one_thread);
   thread_local dnnl::stream stream(CpuEngine());
   thread_local std::vector<std::byte> scratchpad;
   const dnnl::memory::desc scratchpad_desc = product.descriptor.scratchpad_desc();
@@ -158,6 +156,7 @@ void TiledProduct(const TiledWeights& weights, ConstMatrixView x, const float* b
                                 from.stride,  weights.transposed().stride,
                                 to.stride,    activation,
                                 accumulate};
+    omp_set_num_threads(1);  // before the primitive is made, too: it plans for the threads it sees
     Execute(Primitives().Get(shape), from.data, weights.transposed().data + first_col, bias + first_col,
             to.data + first_col);
   });

@@ -95,7 +95,7 @@ void VocabularyProjection::Apply(ConstMatrixView hidden, absl::Span<const Vocabu
     double sum = 0;
     for (int64_t block = 0; block < blocks; ++block) {
       const ExpSum& part = sums[m * blocks + block];
-      if (part.sum > 0) sum += static_cast<double>(part.sum) * std::exp(static_cast<double>(part.max - max));
+      if (part.sum != 0) sum += static_cast<double>(part.sum) * std::exp(static_cast<double>(part.max - max));
     }
     for (size_t i = 0; i < banned_count; ++i) sum += std::exp(static_cast<double>(banned[i] - max));
     answer.log_normaliser = max + static_cast<float>(std::log(sum));

@@ -11,7 +11,9 @@ namespace {
 
 constexpr size_t kMostShown = 80;  // characters of a wrong value in a message
 
-std::string Shown(const nlohmann::json& value) {
+// Lists and objects by their kind alone: they may be of any size and depth.
+std::string ShownValue(const nlohmann::json& value) {
+  if (value.is_structured()) return value.is_array() ? "a list" : "an object";
   std::string text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   if (text.size() > kMostShown) text = text.substr(0, kMostShown) + "...";
   return text;
@@ -41,9 +43,11 @@ const nlohmann::json& JsonFields::Value(absl::string_view name) const {
 
 bool JsonFields::Has(absl::string_view name) const { return !Value(name).is_null(); }
 
+std::string JsonFields::Shown(absl::string_view name) const { return ShownValue(Value(name)); }
+
 void JsonFields::Wrong(absl::string_view name, absl::string_view what) {
   if (!status_.ok()) return;
-  status_ = absl::InvalidArgumentError(absl::StrCat(path_, ": ", name, " is ", Shown(Value(name)), ", ", what));
+  status_ = absl::InvalidArgumentError(absl::StrCat(path_, ": ", name, " is ", Shown(name), ", ", what));
 }
 
 int64_t JsonFields::Int(absl::string_view name, int64_t fallback, int64_t least, int64_t most) {

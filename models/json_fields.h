@@ -30,6 +30,8 @@ class JsonFields {
 
   // For fields of other kinds; null if it is not there.
   const nlohmann::json& Value(absl::string_view name) const;
+  // A field's value for a message: short, whatever it holds.
+  std::string Shown(absl::string_view name) const;
   // Records that a field is wrong: "<file>: <name> is <value>, <what>".
   void Wrong(absl::string_view name, absl::string_view what);
 

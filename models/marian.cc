@@ -177,9 +177,6 @@ absl::StatusOr<std::unique_ptr<MarianNetwork>> MarianNetwork::Load(const Safeten
   network->source_embeddings_ =
       source == target ? network->target_embeddings_ : table(source, network->own_source_embeddings_);
 
-  HEED_ASSIGN_OR_RETURN(network->source_positions_, loader.PositionsOf(encoder));
-  HEED_ASSIGN_OR_RETURN(network->target_positions_, loader.PositionsOf(decoder));
-  loader.bytes += network->source_positions_.bytes() + network->target_positions_.bytes();
   for (int64_t i = 0; i < config.encoder_layers; ++i) {
     const WeightScope scope = encoder.Scope(absl::StrCat("layers.", i));
     EncoderLayer layer;
@@ -196,6 +193,10 @@ absl::StatusOr<std::unique_ptr<MarianNetwork>> MarianNetwork::Load(const Safeten
     HEED_ASSIGN_OR_RETURN(layer.feed_forward, loader.FeedForwardOf(scope, config.decoder_ffn, few));
     network->decoder_.push_back(std::move(layer));
   }
+  // Last: by now the file has shown that d_model is true.
+  HEED_ASSIGN_OR_RETURN(network->source_positions_, loader.PositionsOf(encoder));
+  HEED_ASSIGN_OR_RETURN(network->target_positions_, loader.PositionsOf(decoder));
+  loader.bytes += network->source_positions_.bytes() + network->target_positions_.bytes();
   network->weights_ = loader.weights;
   network->resident_bytes_ = loader.bytes;
   return network;
@@ -408,7 +409,11 @@ void MarianNetwork::Step(absl::Span<const StepRow> rows, absl::Span<const Vocabu
 absl::StatusOr<std::shared_ptr<const Translator>> LoadMarian(const std::string& path) {
   HEED_ASSIGN_OR_RETURN(const MarianConfig config, ReadMarianConfig(path));
   const std::string weights_path = absl::StrCat(path, "/model.safetensors");
-  if (!std::filesystem::exists(weights_path) && std::filesystem::exists(absl::StrCat(path, "/pytorch_model.bin"))) {
+  const auto is_there = [](const std::string& file) {
+    std::error_code error;  // a file that cannot be looked at is not there for us
+    return std::filesystem::exists(file, error);
+  };
+  if (!is_there(weights_path) && is_there(absl::StrCat(path, "/pytorch_model.bin"))) {
     return absl::NotFoundError(absl::StrCat(weights_path, ": is missing; convert pytorch_model.bin with ",
                                             "weights/recipes/to_safetensors.py ", path));
   }

@@ -12,11 +12,10 @@ namespace {
 constexpr int64_t kMostWidth = 1 << 16;
 constexpr int64_t kMostVocabulary = 1 << 24;
 constexpr int64_t kMostLayers = 1024;
-constexpr int64_t kMostPositions = 1 << 20;
+constexpr int64_t kMostPositions = 1 << 16;
 
 absl::Status Unserved(const JsonFields& fields, absl::string_view name, absl::string_view what) {
-  return absl::UnimplementedError(
-      absl::StrCat(fields.path(), ": ", name, " is ", fields.Value(name).dump(), ", ", what));
+  return absl::UnimplementedError(absl::StrCat(fields.path(), ": ", name, " is ", fields.Shown(name), ", ", what));
 }
 
 absl::StatusOr<Activation> ReadActivation(JsonFields& fields) {

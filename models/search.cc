@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -60,12 +61,12 @@ Search::Search(const SearchRules& rules, const TranslateOptions& options, std::v
       stop_loops_(options.stop_loops && !source_loops),
       random_(seed) {
   beams_.resize(1);
-  if (options_.sample) logits_.resize(static_cast<size_t>(vocabulary_));
 }
 
 void Search::AppendRows(SequenceMemory* memory, float* attention, int64_t source_tokens, std::vector<StepRow>& rows,
                         std::vector<VocabularyQuery>& queries) {
   const int64_t slots = options_.beam_size;
+  if (options_.sample) logits_.resize(static_cast<size_t>(vocabulary_));
   for (size_t slot = 0; slot < beams_.size(); ++slot) {
     Beam& beam = beams_[slot];
     Ban(beam);
@@ -141,35 +142,42 @@ void Search::Advance(absl::Span<const VocabularyAnswer> answers) {
 // transformers' warpers in their order: temperature, top-k, top-p.
 int32_t Search::Draw(const VocabularyAnswer& answer, float* logits) {
   const Sampling& sampling = options_.sampling;
+  const double best = answer.best[0].logit;
+  const auto weight_of = [&](float logit) {
+    return std::exp((static_cast<double>(logit) - best) / static_cast<double>(sampling.temperature));
+  };
   std::vector<Candidate> candidates;
   for (int64_t id = 0; id < vocabulary_; ++id) {
     if (logits[id] > -std::numeric_limits<float>::infinity())
       candidates.push_back({logits[id], static_cast<int32_t>(id)});
   }
-  size_t kept = candidates.size();
-  if (sampling.top_k > 0) kept = std::min(kept, static_cast<size_t>(sampling.top_k));
-  if (kept < candidates.size()) {
-    std::nth_element(candidates.begin(), candidates.begin() + static_cast<int64_t>(kept), candidates.end(), Better);
-    candidates.resize(kept);
+  if (sampling.top_k > 0 && static_cast<size_t>(sampling.top_k) < candidates.size()) {
+    std::nth_element(candidates.begin(), candidates.begin() + sampling.top_k, candidates.end(), Better);
+    candidates.resize(static_cast<size_t>(sampling.top_k));
   }
-  std::sort(candidates.begin(), candidates.end(), Better);
-  std::vector<double> cumulative;
-  cumulative.reserve(kept);
   double sum = 0;
-  const double best = answer.best[0].logit;
-  for (const Candidate& candidate : candidates) {
-    sum += std::exp((static_cast<double>(candidate.logit) - best) / sampling.temperature);
-    cumulative.push_back(sum);
+  for (const Candidate& candidate : candidates) sum += weight_of(candidate.logit);
+  if (sampling.top_p < 1) {
+    // The fewest of the likeliest that make up top_p. Few usually do: the rest of the vocabulary stays unsorted.
+    double enough = sum * sampling.top_p, kept_sum = 0;
+    size_t kept = 0;
+    for (size_t sorted = 0; kept_sum < enough && kept < candidates.size(); ++kept) {
+      if (kept == sorted) {
+        sorted = std::min(candidates.size(), std::max<size_t>(64, 4 * sorted));
+        std::partial_sort(candidates.begin() + static_cast<int64_t>(kept),
+                          candidates.begin() + static_cast<int64_t>(sorted), candidates.end(), Better);
+      }
+      kept_sum += weight_of(candidates[kept].logit);
+    }
+    candidates.resize(std::max<size_t>(1, kept));
+    sum = kept_sum;
   }
-  // The fewest of the likeliest that make up top_p.
-  const double enough = sum * sampling.top_p;
-  kept = static_cast<size_t>(std::lower_bound(cumulative.begin(), cumulative.end(), enough) - cumulative.begin());
-  kept = std::min(kept, cumulative.size() - 1);
-  const double drawn = Uniform(random_) * cumulative[kept];
-  const size_t at =
-      static_cast<size_t>(std::upper_bound(cumulative.begin(), cumulative.begin() + static_cast<int64_t>(kept), drawn) -
-                          cumulative.begin());
-  return candidates[at].id;
+  double left = Uniform(random_) * sum;
+  for (const Candidate& candidate : candidates) {
+    left -= weight_of(candidate.logit);
+    if (left < 0) return candidate.id;
+  }
+  return candidates.back().id;
 }
 
 void Search::AdvanceOne(const VocabularyAnswer& answer, float* logits) {
@@ -190,7 +198,7 @@ void Search::AdvanceOne(const VocabularyAnswer& answer, float* logits) {
   ++length_;
   if (token == rules_.eos) {
     Finish(FinishReason::kEos);
-  } else if (stop_loops_ && EndsInLoop(beams_[0].tokens)) {
+  } else if (Loops(beams_[0])) {
     Finish(FinishReason::kLoop);
   } else if (last) {
     Finish(FinishReason::kLength);
@@ -225,14 +233,19 @@ void Search::AdvanceBeams(absl::Span<const VocabularyAnswer> answers) {
       // An end outside the best beam_size is passed over: a running hypothesis is better than it.
       if (rank < beam_size)
         AddFinished(std::move(beam), last && rules_.force_eos ? FinishReason::kLength : FinishReason::kEos);
-    } else if (stop_loops_ && EndsInLoop(beam.tokens)) {
+    } else if (Loops(beam)) {
       if (rank < beam_size) AddFinished(std::move(beam), FinishReason::kLoop);
     } else {
       running.push_back(std::move(beam));
     }
   }
+  if (ranks == 0) {  // every token of every hypothesis is banned
+    --length_;
+    Finish(FinishReason::kLength);
+    return;
+  }
   beams_ = std::move(running);
-  if (beams_.empty() || (ranks > 0 && NoneCanImprove(extensions[0].score))) {
+  if (beams_.empty() || loops_.size() >= beam_size || NoneCanImprove(extensions[0].score)) {
     beams_.clear();
     done_ = true;
   } else if (last) {
@@ -240,22 +253,30 @@ void Search::AdvanceBeams(absl::Span<const VocabularyAnswer> answers) {
   }
 }
 
+// A repetition of the prefix alone is the caller's wish.
+bool Search::Loops(const Beam& beam) const {
+  return stop_loops_ && EndsInLoop(absl::MakeConstSpan(beam.tokens).subspan(prefix_.size()));
+}
+
 void Search::AddFinished(Beam beam, FinishReason reason) {
   FoundHypothesis found;
-  found.score = static_cast<double>(beam.score) / std::pow(static_cast<double>(std::max<int64_t>(1, generated())),
-                                                           static_cast<double>(options_.length_penalty));
+  const double length = static_cast<double>(std::max<int64_t>(1, generated()));
+  found.score = static_cast<double>(beam.score) / std::pow(length, static_cast<double>(options_.length_penalty));
   found.reason = reason;
   found.tokens = std::move(beam.tokens);
   found.slots = std::move(beam.slots);
   if (reason == FinishReason::kLoop) {
-    const size_t kept = static_cast<size_t>(TokensBeforeRepetition(found.tokens));
+    const absl::Span<const int32_t> behind_prefix = absl::MakeConstSpan(found.tokens).subspan(prefix_.size());
+    const size_t kept = prefix_.size() + static_cast<size_t>(TokensBeforeRepetition(behind_prefix));
     found.tokens.resize(kept);
     found.slots.resize(kept);
+    loops_.push_back(std::move(found));
+    return;
   }
   const size_t most = static_cast<size_t>(options_.beam_size);
   if (finished_.size() >= most && found.score <= worst_finished_) return;
   finished_.push_back(std::move(found));
-  const auto worse = [](const FoundHypothesis& a, const FoundHypothesis& b) { return a.score < b.score; };
+  const auto worse = [](const FoundHypothesis& x, const FoundHypothesis& y) { return x.score < y.score; };
   if (finished_.size() > most) finished_.erase(std::min_element(finished_.begin(), finished_.end(), worse));
   worst_finished_ = std::min_element(finished_.begin(), finished_.end(), worse)->score;
 }
@@ -279,6 +300,7 @@ void Search::Finish(FinishReason reason) {
 absl::Span<const int32_t> Search::tokens() const {
   if (!beams_.empty()) return beams_[0].tokens;
   if (!finished_.empty()) return finished_[0].tokens;
+  if (!loops_.empty()) return loops_[0].tokens;
   return {};
 }
 
@@ -287,6 +309,10 @@ std::vector<FoundHypothesis> Search::TakeResults() {
   std::reverse(finished_.begin(), finished_.end());
   std::stable_sort(finished_.begin(), finished_.end(),
                    [](const FoundHypothesis& a, const FoundHypothesis& b) { return a.score > b.score; });
+  // The tokens of a loop are all but certain, so that its score would beat that of a sentence: loops come last.
+  std::stable_sort(loops_.begin(), loops_.end(),
+                   [](const FoundHypothesis& a, const FoundHypothesis& b) { return a.score > b.score; });
+  finished_.insert(finished_.end(), std::make_move_iterator(loops_.begin()), std::make_move_iterator(loops_.end()));
   if (finished_.size() > static_cast<size_t>(options_.n_best)) finished_.resize(static_cast<size_t>(options_.n_best));
   return std::move(finished_);
 }

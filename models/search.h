@@ -82,6 +82,7 @@ class Search {
   void AdvanceOne(const VocabularyAnswer& answer, float* logits);
   void AdvanceBeams(absl::Span<const VocabularyAnswer> answers);
   Beam Extended(const Beam& beam, int32_t slot, int32_t token, float score) const;
+  bool Loops(const Beam& beam) const;
   void AddFinished(Beam beam, FinishReason reason);
   bool NoneCanImprove(float best_sum) const;
   void Finish(FinishReason reason);
@@ -92,10 +93,11 @@ class Search {
   const int64_t vocabulary_;
   const bool stop_loops_;
   std::mt19937_64 random_;
-  std::vector<float> logits_;  // sampling: all of the row
+  std::vector<float> logits_;  // sampling: all of the row, from the first step on
 
   std::vector<Beam> beams_;                // running
   std::vector<FoundHypothesis> finished_;  // in the order of transformers' BeamHypotheses
+  std::vector<FoundHypothesis> loops_;     // cut; results only where too few ended by themselves
   double worst_finished_ = 1e9;
   int64_t length_ = 0;  // tokens of each running hypothesis, the prefix included
   bool done_ = false;

@@ -118,6 +118,12 @@ std::vector<SentenceSpan> Halve(const SentenceSpan& sentence) {
           {first.trailing + second.sentences[0].separator, second.sentences[0].text}};
 }
 
+bool CanHalve(absl::string_view sentence) {
+  int32_t i = 0;
+  if (!sentence.empty()) NextCodePoint(sentence, i);
+  return i < static_cast<int32_t>(sentence.size());
+}
+
 int64_t FirstInvalidUtf8(absl::string_view text) {
   for (int32_t i = 0, before = 0; i < static_cast<int32_t>(text.size()); before = i) {
     if (NextCodePoint(text, i) < 0) return before;

@@ -29,6 +29,9 @@ SplitText WholeText(absl::string_view text);
 // characters. The second part's separator is the white space between them. Needs at least two characters.
 std::vector<SentenceSpan> Halve(const SentenceSpan& sentence);
 
+// True if the sentence has two characters to be cut between.
+bool CanHalve(absl::string_view sentence);
+
 // The offset of the first byte that is not UTF-8, or -1.
 int64_t FirstInvalidUtf8(absl::string_view text);
 

@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 #include <utility>
 
-#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/status_macros.h"
 #include "models/sentences.h"
@@ -49,14 +48,14 @@ class Seq2SeqTranslator::SentenceTask : public TranslationTask {
         source_(std::move(source)),
         source_ids_(std::move(source_ids)),
         options_(options),
-        search_(std::in_place, translator.rules_, options_, std::move(prefix), translator.network_->vocabulary(), seed,
-                EndsInLoop(absl::MakeConstSpan(source_ids_).subspan(0, source_ids_.size() - 1))) {}
+        prefix_(std::move(prefix)),
+        seed_(seed) {}
 
   int64_t next_rows() const override {
-    return memory_ == nullptr ? static_cast<int64_t>(source_ids_.size()) : search_->rows();
+    return search_ == nullptr ? static_cast<int64_t>(source_ids_.size()) : search_->rows();
   }
   int64_t peak_bytes() const override {
-    if (!search_.has_value()) return 0;
+    if (source_ids_.empty()) return 0;
     const int64_t source_tokens = static_cast<int64_t>(source_ids_.size());
     const int64_t attention = options_.return_attention ? options_.max_tokens * options_.beam_size * source_tokens : 0;
     const int64_t logits = options_.sample ? translator_.network_->vocabulary() : 0;
@@ -79,6 +78,9 @@ class Seq2SeqTranslator::SentenceTask : public TranslationTask {
   SequenceMemory* Begin() {
     if (memory_ != nullptr) return nullptr;
     memory_ = translator_.network_->NewMemory(source_ids_, options_.beam_size);
+    const bool source_loops = EndsInLoop(absl::MakeConstSpan(source_ids_).subspan(0, source_ids_.size() - 1));
+    search_ = std::make_unique<Search>(translator_.rules_, options_, prefix_, translator_.network_->vocabulary(), seed_,
+                                       source_loops);
     if (options_.return_attention) {
       attention_.resize(static_cast<size_t>(options_.max_tokens * options_.beam_size) * source_ids_.size());
     }
@@ -95,6 +97,7 @@ class Seq2SeqTranslator::SentenceTask : public TranslationTask {
       Finish(absl::InternalError(absl::StrCat("model '", translator_.spec_.name,
                                               "' computed logits that are not numbers: its weights are damaged")));
       text_is_new_ = true;
+      search_.reset();
       memory_.reset();
       return;
     }
@@ -125,6 +128,7 @@ class Seq2SeqTranslator::SentenceTask : public TranslationTask {
     }
     for (int32_t id : source_ids_) result_.source_tokens.push_back(codec.SourcePiece(id));
     text_is_new_ = true;
+    search_.reset();
     memory_.reset();
     attention_ = {};
     Finish();
@@ -135,7 +139,10 @@ class Seq2SeqTranslator::SentenceTask : public TranslationTask {
     const absl::Span<const int32_t> tokens = search_->tokens();
     const size_t stable = options_.stop_loops ? static_cast<size_t>(TokensBeforeRepetition(tokens)) : tokens.size();
     std::string text = translator_.codec_.Decode(tokens.subspan(0, stable));
-    if (text.size() <= stable_text_.size()) return;
+    // What a later token may still change stays back: the last word (spaces may be cleaned up), unfinished characters.
+    const size_t word = text.find_last_of(' ');
+    text.resize(word == std::string::npos ? 0 : word);
+    if (text.size() <= stable_text_.size() || !absl::StartsWith(text, stable_text_)) return;
     stable_text_ = std::move(text);
     text_is_new_ = stable_text_.size() > taken_;
   }
@@ -144,7 +151,10 @@ class Seq2SeqTranslator::SentenceTask : public TranslationTask {
   const std::string source_;
   const std::vector<int32_t> source_ids_;
   const TranslateOptions options_;
-  std::optional<Search> search_;
+  const std::vector<int32_t> prefix_;
+  const uint64_t seed_ = 0;
+  // From the first step to the last: a waiting or finished sentence holds none of these.
+  std::unique_ptr<Search> search_;
   std::unique_ptr<SequenceMemory> memory_;
   std::vector<float> attention_;  // [max_tokens, beam_size, source tokens]
   SentenceResult result_;
@@ -244,6 +254,11 @@ absl::Status Seq2SeqTranslator::StartSentence(const std::string& source, const s
   if (source_tokens > network_->max_source_tokens()) {
     const absl::string_view language = codec_.LanguagePrefix(source);
     const SentenceSpan whole = {separator, source.substr(language.size())};
+    if (!CanHalve(whole.text)) {
+      return absl::InvalidArgumentError(absl::StrCat("has a character of ", source_tokens,
+                                                     " tokens, but the model has ", network_->max_source_tokens(),
+                                                     " positions"));
+    }
     for (const SentenceSpan& half : Halve(whole)) {
       HEED_RETURN_IF_ERROR(
           StartSentence(absl::StrCat(language, half.text), half.separator, text, sentence, options, started));

@@ -46,7 +46,7 @@ awk '
     LinkFence("PkgConfig::HWY", "^engine/", "Highway is linked by engine/ alone")
     LinkFence("(gRPC|protobuf)::", "^(proto|server|client)/", "gRPC and protobuf are linked by proto/, server/ and client/")
     LinkFence("prometheus-cpp", "^server/", "prometheus-cpp is linked by server/ alone")
-    LinkFence("SENTENCEPIECE|sentencepiece", "^models/", "SentencePiece is linked by models/ alone")
+    LinkFence("SENTENCEPIECE", "^models/", "SentencePiece is linked by models/ alone")
   }
 
   function Fence(header, place, message) {

@@ -107,7 +107,6 @@ Violation 'client/ may not link engine/' client/CMakeLists.txt 'target_link_libr
 Violation 'server/ may not link client/' server/CMakeLists.txt 'target_link_libraries(heed_server PUBLIC heed_client)'
 Violation 'linked by proto/, server/ and client/' models/CMakeLists.txt 'target_link_libraries(heed_models PUBLIC gRPC::grpc++)'
 Violation 'linked by models/ alone' server/CMakeLists.txt 'target_link_libraries(heed_server PUBLIC PkgConfig::SENTENCEPIECE)'
-Violation 'linked by models/ alone' server/CMakeLists.txt 'target_link_libraries(heed_server PUBLIC isolated_sentencepiece)'
 Violation 'linked by server/ alone' client/CMakeLists.txt 'target_link_libraries(heed_client PUBLIC prometheus-cpp::core)'
 Violation 'linked by engine/ alone' models/CMakeLists.txt 'target_link_libraries(heed_models PUBLIC ${DNNL_LIBRARY})'
 

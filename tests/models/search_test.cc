@@ -134,15 +134,34 @@ TEST_F(SearchTest, ALoopIsCutBehindItsFirstTurn) {
   options_.max_tokens = 100;
   for (int beam : {1, 2}) {
     options_.beam_size = beam;
+    table_.next[2] = {{-0.01f, 3}};
     table_.next[3] = {{-0.01f, 4}};
     table_.next[4] = {{-0.01f, 3}};
-    const auto found = table_.Run(options_, rules_, {2, 3});
+    const auto found = table_.Run(options_, rules_, {2});
     EXPECT_EQ(found[0].tokens, (Tokens{2, 3, 4}));
     EXPECT_EQ(found[0].reason, FinishReason::kLoop);
     EXPECT_EQ(found[0].slots.size(), 3u);
   }
   options_.stop_loops = false;
-  EXPECT_EQ(table_.Run(options_, rules_, {2, 3})[0].reason, FinishReason::kLength);
+  EXPECT_EQ(table_.Run(options_, rules_, {2})[0].reason, FinishReason::kLength);
+}
+
+TEST_F(SearchTest, ASentenceIsBetterThanALoopHoweverLikely) {
+  options_.max_tokens = 100;
+  options_.beam_size = 2;
+  table_.next[9] = {{-0.01f, 3}, {-5.0f, 2}};
+  table_.next[3] = {{-0.001f, 4}};
+  table_.next[4] = {{-0.001f, 3}, {-9.0f, 0}};
+  const auto found = table_.Run(options_, rules_);
+  EXPECT_EQ(found[0].reason, FinishReason::kEos);
+}
+
+TEST_F(SearchTest, ALoopingPrefixStays) {
+  options_.max_tokens = 100;
+  const Tokens prefix(20, 2);
+  const auto found = table_.Run(options_, rules_, prefix);
+  EXPECT_EQ(found[0].reason, FinishReason::kEos);
+  EXPECT_TRUE(std::equal(prefix.begin(), prefix.end(), found[0].tokens.begin()));
 }
 
 TEST_F(SearchTest, ANetworkWithNothingToSayEnds) {
@@ -150,7 +169,9 @@ TEST_F(SearchTest, ANetworkWithNothingToSayEnds) {
   for (int beam : {1, 3}) {
     options_.beam_size = beam;
     const auto found = table_.Run(options_, rules_);
-    for (const FoundHypothesis& hypothesis : found) EXPECT_TRUE(std::isfinite(hypothesis.score));
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_TRUE(std::isfinite(found[0].score));
+    EXPECT_EQ(found[0].reason, FinishReason::kLength);
   }
 }
 
