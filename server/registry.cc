@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -31,6 +32,13 @@ absl::StatusOr<std::unique_ptr<Registry>> Registry::Open(const std::string& dire
 Registry::Registry(std::string directory, LoadFunction load, std::vector<ModelStatus> models)
     : directory_(std::move(directory)), load_(std::move(load)), models_(std::move(models)) {}
 
+// Loading returns its errors; what the standard library throws meanwhile (no memory, no permission) is one more.
+absl::StatusOr<std::shared_ptr<const Model>> Registry::Load(const std::string& path) const try {
+  return load_(path);
+} catch (const std::exception& error) {
+  return absl::InternalError(path + ": " + error.what());
+}
+
 void Registry::LoadAll(const Listener& listener) {
   const std::vector<ModelStatus> found = List();
   for (size_t i = 0; i < found.size(); ++i) {
@@ -39,13 +47,13 @@ void Registry::LoadAll(const Listener& listener) {
       if (stop_) return;
     }
     const auto start = std::chrono::steady_clock::now();
-    absl::StatusOr<std::shared_ptr<const Model>> model =
-        load_((std::filesystem::path(directory_) / found[i].name).string());
+    const absl::StatusOr<std::shared_ptr<const Model>> model =
+        Load((std::filesystem::path(directory_) / found[i].name).string());
     ModelStatus status = found[i];
     status.load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     if (model.ok()) {
       status.state = ModelState::kReady;
-      status.model = *std::move(model);
+      status.model = *model;
     } else {
       status.state = ModelState::kUnavailable;
       status.reason = model.status();

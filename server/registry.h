@@ -54,6 +54,7 @@ class Registry {
 
  private:
   Registry(std::string directory, LoadFunction load, std::vector<ModelStatus> models);
+  absl::StatusOr<std::shared_ptr<const Model>> Load(const std::string& path) const;
 
   const std::string directory_;
   const LoadFunction load_;
