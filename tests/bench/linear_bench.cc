@@ -2,8 +2,8 @@
 //
 //   linear_bench [ROUNDS]
 //
-// "plain" is what a program gets that hands oneDNN its rows and its weights as they are. The table in engine/linear.cc
-// (PreferredWay) comes from this.
+// "oneDNN" is what a program gets that hands it dense rows and weights as they are, [in, out] (ab) or [out, in] (ba);
+// the ratios are to the better of the two. The table in engine/linear.cc (PreferredWay) comes from this.
 #include <omp.h>
 
 #include <cstdio>
@@ -19,27 +19,26 @@
 namespace heed::bench {
 namespace {
 
-// oneDNN's matmul over rows of any number, its weights in the better of the two plain layouts.
+// oneDNN's matmul over dense matrices: x [rows, in], weights [in, out] or transposed, y [rows, out].
 class PlainOneDnn {
  public:
-  PlainOneDnn(const Matrix& x, const Matrix& weights, const std::vector<float>& bias, Matrix& y, bool transposed)
+  PlainOneDnn(const std::vector<float>& x, const std::vector<float>& weights, const std::vector<float>& bias,
+              std::vector<float>& y, int64_t rows, int64_t in, int64_t out, bool transposed)
       : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
     constexpr auto kF32 = dnnl::memory::data_type::f32;
-    const int64_t in = x.cols(), out = y.cols();
-    const dnnl::memory::desc x_desc({x.rows(), in}, kF32, {x.view().stride, 1});
-    const dnnl::memory::desc w_desc(
-        {in, out}, kF32,
-        transposed ? dnnl::memory::dims{1, weights.view().stride} : dnnl::memory::dims{weights.view().stride, 1});
-    const dnnl::memory::desc b_desc({1, out}, kF32, {out, 1});
-    const dnnl::memory::desc y_desc({y.rows(), out}, kF32, {y.view().stride, 1});
+    using Tag = dnnl::memory::format_tag;
+    const dnnl::memory::desc x_desc({rows, in}, kF32, Tag::ab);
+    const dnnl::memory::desc w_desc({in, out}, kF32, transposed ? Tag::ba : Tag::ab);
+    const dnnl::memory::desc b_desc({1, out}, kF32, Tag::ab);
+    const dnnl::memory::desc y_desc({rows, out}, kF32, Tag::ab);
     product_ = dnnl::matmul(onednn::MatmulDescriptor(engine_, x_desc, w_desc, b_desc, y_desc, {}));
     const auto memory = [&](const dnnl::memory::desc& desc, const float* data) {
       return dnnl::memory(desc, engine_, const_cast<float*>(data));
     };
-    arguments_ = {{DNNL_ARG_SRC, memory(x_desc, x.view().data)},
-                  {DNNL_ARG_WEIGHTS, memory(w_desc, weights.view().data)},
+    arguments_ = {{DNNL_ARG_SRC, memory(x_desc, x.data())},
+                  {DNNL_ARG_WEIGHTS, memory(w_desc, weights.data())},
                   {DNNL_ARG_BIAS, memory(b_desc, bias.data())},
-                  {DNNL_ARG_DST, memory(y_desc, y.view().data)}};
+                  {DNNL_ARG_DST, memory(y_desc, y.data())}};
   }
   void Run() {
     product_.execute(stream_, arguments_);
@@ -57,16 +56,21 @@ void Measure(int64_t in, int64_t out, int rounds) {
   const auto weight = [](int64_t n, int64_t k) { return static_cast<float>((n * 7 + k * 3) % 13 - 6) * 0.0625f; };
   const PackedPanels f32(out, in, Storage::kF32, weight), f16(out, in, Storage::kF16, weight);
   const TiledWeights tiles(out, in, weight);
-  Matrix plain(in, out), plain_transposed(out, in);
+  std::vector<float> plain(static_cast<size_t>(in * out)), plain_transposed(plain.size());
   for (int64_t n = 0; n < out; ++n) {
-    for (int64_t k = 0; k < in; ++k) plain.row(k)[n] = plain_transposed.row(n)[k] = weight(n, k);
+    for (int64_t k = 0; k < in; ++k) {
+      plain[static_cast<size_t>(k * out + n)] = plain_transposed[static_cast<size_t>(n * in + k)] = weight(n, k);
+    }
   }
   const std::vector<float> bias(static_cast<size_t>(f32.panels() * kPanelCols));
   Context context{1};
   for (int64_t rows : {1, 2, 4, 8, 16, 64}) {
     Matrix x(rows, in), y(rows, out);
     for (int64_t m = 0; m < rows; ++m) std::fill_n(x.row(m), in, 0.5f);
-    PlainOneDnn ab(x, plain, bias, y, false), ba(x, plain_transposed, bias, y, true);
+    const std::vector<float> plain_x(static_cast<size_t>(rows * in), 0.5f);
+    std::vector<float> plain_y(static_cast<size_t>(rows * out));
+    PlainOneDnn ab(plain_x, plain, bias, plain_y, rows, in, out, false);
+    PlainOneDnn ba(plain_x, plain_transposed, bias, plain_y, rows, in, out, true);
     const std::vector<std::function<void()>> rivals = {
         [&] { ab.Run(); },
         [&] { ba.Run(); },
