@@ -26,7 +26,8 @@ FlagInfo Text(absl::string_view name, absl::string_view unit, std::string Server
 
 FlagInfo OneOf(absl::string_view name, absl::string_view unit, std::string ServerOptions::*field,
                std::vector<std::string> values, absl::string_view help) {
-  return {name, unit, help, kDefaults.*field, [field, values](absl::string_view value, ServerOptions& options) {
+  return {name, unit, help, kDefaults.*field,
+          [field, values = std::move(values)](absl::string_view value, ServerOptions& options) {
             if (std::find(values.begin(), values.end(), value) == values.end()) {
               return absl::InvalidArgumentError(absl::StrCat("must be one of ", absl::StrJoin(values, ", ")));
             }

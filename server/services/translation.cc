@@ -82,7 +82,7 @@ class TranslationService::Call : public JobObserver {
 
   // The status to finish the call with, noted for the record. Nothing of the call is touched after Finish.
   grpc::Status End(const absl::Status& status) {
-    const grpc::Status result = ToGrpcStatus(status);
+    grpc::Status result = ToGrpcStatus(status);
     code_ = result.error_code();
     AddRetryHint(status, context_);
     return result;
