@@ -7,7 +7,9 @@ W. W. Zachary, An information flow model for conflict and fission in small group
 (1977) 452-473: while he watched a university's karate club, it split in two, one around its instructor ("Mr. Hi", here node
 0; Zachary counts from 1), one around its president (here node 33). y is 0 for those who joined Mr. Hi, 1 for the
 Officers'. Member 8 stood nearer to the officers but stayed with Mr. Hi, three weeks short of a black belt. A member's
-features are who the member is: a one-hot row. Needs PyTorch and numpy.
+features are who the member is: a one-hot row. Beside the file go the names of the classes and a split for
+train_node_classifier.py: train (and, for want of others, val) are the two leaders, test is everybody else. Needs PyTorch and
+numpy.
 """
 
 import argparse
@@ -51,6 +53,7 @@ FRIENDS = {  # each friendship once, at its lower end
 WITH_MR_HI = [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 16, 17, 19, 21]
 
 MEMBERS = 34
+LEADERS = [0, 33]
 
 
 def karate_club():
@@ -67,6 +70,9 @@ def main():
     graph = karate_club()
     try:
         graph_file.write(arguments.output, graph)
+        others = [member for member in range(MEMBERS) if member not in LEADERS]
+        for what, lines in (("labels", LABELS), ("train", LEADERS), ("val", LEADERS), ("test", others)):
+            graph_file.write_lines(graph_file.beside(arguments.output, what), lines)
     except OSError as error:
         sys.exit(f"karate_club.py: {error}")
     graph_file.describe(arguments.output, graph)
