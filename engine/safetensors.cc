@@ -81,6 +81,10 @@ float StoredTensor::ValueAt(int64_t i) const {
   }
 }
 
+int64_t StoredTensor::IndexAt(int64_t i) const {
+  return dtype == DType::kI32 ? LoadUnaligned<int32_t>(data + i * 4) : LoadUnaligned<int64_t>(data + i * 8);
+}
+
 void SafetensorsFile::Unmap::operator()(const std::byte* p) const { munmap(const_cast<std::byte*>(p), size); }
 
 absl::StatusOr<SafetensorsFile> SafetensorsFile::Open(const std::string& path) {
@@ -127,7 +131,14 @@ absl::Status SafetensorsFile::Parse(const std::byte* file, size_t size) {
 
   std::vector<std::pair<uint64_t, std::pair<uint64_t, std::string>>> ranges;  // begin, end, name
   for (const auto& [name, entry] : header.items()) {
-    if (name == "__metadata__") continue;
+    if (name == "__metadata__") {
+      if (!entry.is_object()) return damaged("__metadata__ is not an object");
+      for (const auto& [key, value] : entry.items()) {
+        if (!value.is_string()) return damaged("__metadata__: '", key, "' is not a string");
+        metadata_.emplace(key, value.get<std::string>());
+      }
+      continue;
+    }
     const auto wrong = [&, &tensor_name = name](const auto&... what) {
       return damaged("tensor '", tensor_name, "': ", what...);
     };

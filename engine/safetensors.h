@@ -1,8 +1,7 @@
 // Reads the safetensors format: tensors of a checkpoint by name, straight from the mapped file.
 //
 // Layout: 8 bytes little-endian header length N, N bytes of JSON {"name": {"dtype", "shape", "data_offsets": [begin,
-// end)},
-// "__metadata__": {...}}, then the tensors' bytes; offsets count from the end of the header.
+// end)}, "__metadata__": {"key": "value"}}, then the tensors' bytes; offsets count from the end of the header.
 #pragma once
 
 #include <cstddef>
@@ -34,6 +33,8 @@ struct StoredTensor {
   int64_t size() const;  // number of values
   // Value i, for the floating-point types.
   float ValueAt(int64_t i) const;
+  // Value i, for I64 and I32.
+  int64_t IndexAt(int64_t i) const;
 };
 
 // Immutable, thread-safe. The file must not be changed in place while it is open (replace it by a rename instead).
@@ -51,6 +52,7 @@ class SafetensorsFile {
   // Null if there is none of that name.
   const StoredTensor* Find(absl::string_view name) const;
   const std::map<std::string, StoredTensor, std::less<>>& tensors() const { return tensors_; }
+  const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
  private:
   struct Unmap {
@@ -64,6 +66,7 @@ class SafetensorsFile {
   std::string path_;
   std::unique_ptr<const std::byte, Unmap> mapping_{nullptr, Unmap{0}};
   std::map<std::string, StoredTensor, std::less<>> tensors_;
+  std::map<std::string, std::string> metadata_;
 };
 
 }  // namespace heed

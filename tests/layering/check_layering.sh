@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Holds the map of the folders:  engine <- models <- server -> proto <- client
+# The client also uses heed_files, the part of engine/ that reads and writes files and needs no kernels.
 #
 #   check_layering.sh TREE
 #
 # Fails, with path:line for each, on
-#   - an include that points the other way;
+#   - an include that points the other way, or out of heed_files into the rest of engine/;
 #   - a fenced header outside its fence (the table below);
 #   - a oneDNN call whose form differs between 2.x and 3.x outside engine/onednn.h;
 #   - a folder's CMakeLists.txt that names the library of a folder above it, or a fenced library.
@@ -31,6 +32,11 @@ awk '
       may_use[row[1]] = " " row[2] " "
     }
 
+    # heed_files: its headers, which client/ may include, and all that its own files may include of engine/.
+    files = "^engine/(graph_arrays|graph_file|safetensors|safetensors_writer)\\."
+    files_headers = "^engine/(graph_arrays|graph_file|safetensors|safetensors_writer|status_macros)\\.h$"
+    files_may_use = "^engine/(graph_arrays|graph_file|safetensors|safetensors_writer|status_macros|float16)\\.h$"
+
     # Fences: what an include names, where it may stand, how to say so.
     Fence("^(oneapi/dnnl/.*|dnnl.*\\.(h|hpp))$", "^engine/onednn\\.h$", "oneDNN is included by engine/onednn.h alone")
     Fence("^engine/onednn\\.h$", "^(engine/[^/]*\\.cc|tests/.*)$", "engine/onednn.h is for engine/*.cc alone")
@@ -42,6 +48,7 @@ awk '
     Fence("^sentencepiece", "^(models/subwords\\.(h|cc)|tests/.*)$", "SentencePiece is for models/subwords.* alone")
 
     # The same for the libraries of a CMakeLists.txt.
+    LinkFence("heed_files", "^(engine|client)/", "heed_files is linked by engine/ and client/ alone")
     LinkFence("DNNL", "^engine/", "oneDNN is linked by engine/ alone")
     LinkFence("PkgConfig::HWY", "^engine/", "Highway is linked by engine/ alone")
     LinkFence("(gRPC|protobuf)::", "^(proto|server|client)/", "gRPC and protobuf are linked by proto/, server/ and client/")
@@ -78,6 +85,11 @@ awk '
     layer = target
     if (target ~ /\.pb\.h$/) layer = "proto"
     else sub(/\/.*/, "", layer)
+    if (folder == "client" && target ~ files_headers) return
+    if (FILENAME ~ files && layer == "engine" && target !~ files_may_use) {
+      Problem("\"" target "\": this file is of heed_files, which knows nothing else of engine/")
+      return
+    }
     if (folder != "tests" && (layer == "tests" || layer in may_use) && index(may_use[folder], " " layer " ") == 0) {
       Problem("\"" target "\": " folder "/ may not know " layer "/")
       return

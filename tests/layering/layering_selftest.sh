@@ -19,7 +19,7 @@ LawfulTree() {
   Write models/CMakeLists.txt 'target_link_libraries(heed_models PUBLIC heed_engine PRIVATE PkgConfig::SENTENCEPIECE)'
   Write server/CMakeLists.txt \
     'target_link_libraries(heed_server PUBLIC heed_models heed_proto prometheus-cpp::pull)  # not heed_client'
-  Write client/CMakeLists.txt 'target_link_libraries(heed_client PUBLIC heed_proto gRPC::grpc++)'
+  Write client/CMakeLists.txt 'target_link_libraries(heed_client PUBLIC heed_proto heed_files gRPC::grpc++)'
   Write engine/onednn.h '#include <dnnl.hpp>' 'using Primitive = dnnl::matmul::primitive_desc;' \
     '#if DNNL_VERSION_MAJOR < 3'
   Write engine/linear.h '#include <vector>'
@@ -34,6 +34,9 @@ LawfulTree() {
   Write server/service.cc '#include "models/text.h"' '#include "engine/linear.h"' '#include "heed/v1/models.grpc.pb.h"' \
     '#include <grpcpp/grpcpp.h>'
   Write client/client.cc '#include "client/client.h"' '#include "heed/v1/models.grpc.pb.h"'
+  Write client/graph.cc '#include "engine/graph_file.h"' '#include "engine/graph_arrays.h"' \
+    '#include "engine/status_macros.h"' '#include "engine/safetensors.h"' '#include "engine/safetensors_writer.h"'
+  Write engine/graph_file.cc '#include "engine/graph_file.h"' '#include "engine/float16.h"'
   Write client/client.h '#include <google/protobuf/message.h>'
   Write tests/server/a_test.cc '#include "server/metrics.h"' '#include "client/client.h"' '#include "hwy/highway.h"' \
     '#include "tests/support/fake.h"' '#include <prometheus/counter.h>' '#include "engine/onednn.h"'
@@ -72,6 +75,14 @@ Violation 'engine/ may not know models/' engine/up.cc '#define HWY_TARGET_INCLUD
 Violation 'name their folder' engine/up.cc '#include "../models/text.h"'
 Violation 'name their folder' models/near.cc '#include "text.h"'
 
+# The files that the client may read, and no more.
+for header in graph.h linear.h graph_file.cc graph_file_cache.h float16.h; do
+  Violation 'client/ may not know engine/' client/other.cc "#include \"engine/$header\""
+done
+Violation 'server/ may not know client/' server/other.cc '#include "client/engine/graph_file.h"'
+Violation 'this file is of heed_files' engine/graph_file.cc '#include "engine/linear.h"'
+Violation 'this file is of heed_files' engine/graph_arrays.h '#include "engine/graph.h"'
+
 # Fences.
 Violation 'engine/onednn.h alone' engine/other.cc '#include <dnnl.hpp>'
 Violation 'engine/onednn.h alone' engine/other.cc '#include "oneapi/dnnl/dnnl.h"'
@@ -104,6 +115,7 @@ Violation 'differs between oneDNN' engine/other.cc '#include "engine/onednn.h"' 
 Violation 'engine/ may not link models/' engine/CMakeLists.txt 'target_link_libraries(heed_engine PUBLIC heed_models)'
 Violation 'models/ may not link proto/' models/CMakeLists.txt 'target_link_libraries(' '  heed_models' '  PRIVATE heed_proto)'
 Violation 'client/ may not link engine/' client/CMakeLists.txt 'target_link_libraries(heed_client PUBLIC heed_engine)'
+Violation 'linked by engine/ and client/ alone' models/CMakeLists.txt 'target_link_libraries(heed_models PUBLIC heed_files)'
 Violation 'server/ may not link client/' server/CMakeLists.txt 'target_link_libraries(heed_server PUBLIC heed_client)'
 Violation 'linked by proto/, server/ and client/' models/CMakeLists.txt 'target_link_libraries(heed_models PUBLIC gRPC::grpc++)'
 Violation 'linked by models/ alone' server/CMakeLists.txt 'target_link_libraries(heed_server PUBLIC PkgConfig::SENTENCEPIECE)'
