@@ -22,7 +22,8 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian");
 
-constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // as the format's own library
+constexpr uint64_t kMaxHeaderBytes = 100'000'000;   // as the format's own library
+constexpr uint64_t kMaxValues = uint64_t{1} << 60;  // of a tensor: so that its bytes can be counted
 
 struct DTypeRow {
   absl::string_view name;
@@ -158,7 +159,7 @@ absl::Status SafetensorsFile::Parse(const std::byte* file, size_t size) {
     for (const nlohmann::json& dimension : entry["shape"]) {
       uint64_t length;
       if (!ReadUnsigned(dimension, length)) return wrong("shape is not a list of sizes");
-      if (__builtin_mul_overflow(values, length, &values) || values > size) {
+      if (length > kMaxValues || __builtin_mul_overflow(values, length, &values) || values > kMaxValues) {
         return wrong("shape needs more bytes than the file has (", size, ")");
       }
       tensor.shape.push_back(static_cast<int64_t>(length));
