@@ -4,7 +4,7 @@
 // A job waits in the queue, its tasks are admitted to the running set one by one, and each leaves when it is finished.
 //  - Admission takes turns: at its turn a job may admit tasks worth `turn_rows` rows, then the next job's turn comes.
 //  So a
-//    request of 10,000 sentences delays a request of one by a turn, not by 10,000 sentences.
+//    request of 10,000 tasks delays a request of one by a turn, not by 10,000 tasks.
 //  - A job that has tasks running admits more only into the first three quarters of each budget. The last quarter is
 //  for
 //    jobs that have none yet: they join at the next step, however much of the set older jobs have filled.

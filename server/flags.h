@@ -30,15 +30,15 @@ struct ServerOptions {
   int64_t executors = 1;
   // Requests that may wait for each model before RESOURCE_EXHAUSTED. Bounds the wait under overload.
   int64_t max_queued_requests = 1024;
-  // Sentences that may wait for each model before RESOURCE_EXHAUSTED, and the most that one request may hold. Bounds
-  // memory.
-  int64_t max_queued_sentences = 100'000;
-  // Rows (packed tokens; beams count each) of a step. More gives throughput, less gives shorter steps.
+  // Tasks (sentences, graphs) that may wait for each model before RESOURCE_EXHAUSTED, and the most that one request may
+  // hold. Bounds memory.
+  int64_t max_queued_tasks = 100'000;
+  // Rows (packed tokens, of which beams count each; nodes) of a step. More gives throughput, less gives shorter steps.
   int64_t max_batch_rows = 512;
-  // Sentences of each model that are translated at the same time.
-  int64_t max_running_sentences = 256;
-  // Attention caches of each model's running sentences, by their upper bounds. Sentences wait for room; one that is
-  // larger runs alone.
+  // Tasks (sentences, graphs) of each model that are under way at the same time.
+  int64_t max_running_tasks = 256;
+  // Memory of each model's running tasks (attention caches, layers' outputs), by its upper bounds. Tasks wait for room;
+  // one that is larger runs alone.
   int64_t max_cache_bytes = 1 << 30;
   // Size of a request message; larger ones are RESOURCE_EXHAUSTED before they are read.
   int64_t max_message_bytes = 16 << 20;

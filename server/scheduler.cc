@@ -221,8 +221,8 @@ void Scheduler::Report(Turn& turn) {
 void Scheduler::Publish(const Lane& lane) {
   const std::string& name = lane.model->spec().name;
   metrics_.Set(Metric::kQueuedRequests, {name}, static_cast<double>(lane.former.queued_jobs()));
-  metrics_.Set(Metric::kQueuedSentences, {name}, static_cast<double>(lane.former.queued_tasks()));
-  metrics_.Set(Metric::kRunningSentences, {name}, static_cast<double>(lane.former.running_tasks()));
+  metrics_.Set(Metric::kQueuedTasks, {name}, static_cast<double>(lane.former.queued_tasks()));
+  metrics_.Set(Metric::kRunningTasks, {name}, static_cast<double>(lane.former.running_tasks()));
 }
 
 }  // namespace heed

@@ -30,8 +30,8 @@ SchedulerOptions ToSchedulerOptions(const ServerOptions& options, int threads) {
   result.threads = threads;
   result.executors = std::min(static_cast<int>(options.executors), threads);
   result.limits.max_queued_jobs = options.max_queued_requests;
-  result.limits.max_queued_tasks = options.max_queued_sentences;
-  result.limits.max_running_tasks = options.max_running_sentences;
+  result.limits.max_queued_tasks = options.max_queued_tasks;
+  result.limits.max_running_tasks = options.max_running_tasks;
   result.limits.max_batch_rows = options.max_batch_rows;
   result.limits.max_running_bytes = options.max_cache_bytes;
   result.limits.max_parked =

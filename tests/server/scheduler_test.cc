@@ -331,7 +331,7 @@ TEST_F(SchedulerTest, StepsAndQueueAreMeasured) {
   EXPECT_THAT(text, HasSubstr("heed_queue_seconds_count{model=\"fake\"} 1"));
   EXPECT_THAT(text, HasSubstr("heed_first_output_seconds_count{model=\"fake\"} 1"));
   EXPECT_THAT(text, HasSubstr("heed_queued_requests{model=\"fake\"} 0"));
-  EXPECT_THAT(text, HasSubstr("heed_running_sentences{model=\"fake\"} 0"));
+  EXPECT_THAT(text, HasSubstr("heed_running_tasks{model=\"fake\"} 0"));
 }
 
 }  // namespace

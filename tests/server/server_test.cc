@@ -374,7 +374,7 @@ TEST_F(ServerTest, DeadlineStopsARequestBetweenSteps) {
 
 TEST_F(ServerTest, FullQueueIsResourceExhaustedWithARetryHint) {
   options_.max_queued_requests = 1;
-  options_.max_running_sentences = 1;
+  options_.max_running_tasks = 1;
   Start();
   model_->Hold();
   auto running = Begin({"a"});
@@ -405,8 +405,7 @@ TEST_F(ServerTest, SlowReaderParksItsOwnRequestAlone) {
   // It comes to stand still with sentences under way: the only steps are those of other requests, which are served all
   // the while.
   auto running = [&] {
-    return HasMetric("heed_running_sentences{model=\"fake\"}") &&
-           !HasMetric("heed_running_sentences{model=\"fake\"} 0\n");
+    return HasMetric("heed_running_tasks{model=\"fake\"}") && !HasMetric("heed_running_tasks{model=\"fake\"} 0\n");
   };
   WaitForMetric("heed_requests_in_flight{method=\"TranslateStream\"} 1");
   while (!running()) std::this_thread::yield();
