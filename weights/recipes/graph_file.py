@@ -18,6 +18,7 @@ import struct
 
 import numpy
 import torch
+import torch.nn.functional as F
 
 import safetensors_file
 
@@ -45,6 +46,14 @@ class SparseRows:
     def to(self, device):
         return SparseRows(self.indptr.to(device), self.indices.to(device), self.values.to(device), self.shape[1])
 
+    def select(self, rows):
+        """The rows of a tensor of indices, in its order."""
+        counts = self.indptr.diff()[rows]
+        indptr = F.pad(counts.cumsum(0), (1, 0))
+        within = torch.arange(int(indptr[-1]), device=rows.device) - torch.repeat_interleave(indptr[:-1], counts)
+        places = torch.repeat_interleave(self.indptr[rows], counts) + within
+        return SparseRows(indptr, self.indices[places], self.values[places], self.shape[1])
+
     def density(self):
         return len(self.values) / max(1, self.shape[0] * self.shape[1])
 
@@ -71,6 +80,19 @@ class Graph:
     def to(self, device):
         moved = [None if t is None else t.to(device) for t in (self.x, self.edge_index, self.y, self.graph_ptr)]
         return Graph(*moved)
+
+    def select_graphs(self, which):
+        """The union of some of the graphs of a file that has graph_ptr; `which` is a tensor of their numbers."""
+        first, sizes = self.graph_ptr[which], self.graph_ptr.diff()[which]
+        graph_ptr = F.pad(sizes.cumsum(0), (1, 0))
+        within = torch.arange(int(graph_ptr[-1]), device=which.device) - torch.repeat_interleave(graph_ptr[:-1], sizes)
+        rows = torch.repeat_interleave(first, sizes) + within
+        place = torch.full((self.nodes,), -1, device=which.device)
+        place[rows] = torch.arange(len(rows), device=which.device)
+        edges = place[self.edge_index]
+        edges = edges[:, edges[0] >= 0]
+        x = self.x.select(rows) if isinstance(self.x, SparseRows) else self.x[rows]
+        return Graph(x, edges, None if self.y is None else self.y[which], graph_ptr)
 
 
 def sparse_rows(rows, columns):

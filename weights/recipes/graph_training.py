@@ -11,6 +11,7 @@ import torch
 import graph_file
 import safetensors_file
 from graph_file import BadInput
+from graph_layers import Network
 
 PROGRESS_SECONDS = 10
 
@@ -18,38 +19,47 @@ PROGRESS_SECONDS = 10
 class EarlyStopping:
     """Keeps the weights of the best epoch and says when to stop looking for a better one.
 
-    The rule of the GAT paper's code: training goes on until for `patience` epochs neither the validation loss nor the
-    validation accuracy has been at its best; kept are the weights of the last epoch at which both were.
+    A score is an accuracy, or what else is better when higher. `rule` "both" is that of the GAT paper's code: training goes on
+    until for `patience` epochs neither the validation loss nor the validation score has been at its best; kept are the weights
+    of the last epoch at which both were. `rule` "loss" looks at the loss alone, as it must where validation graphs are so
+    few that their accuracy has a handful of values.
     """
 
-    def __init__(self, network, patience):
-        self.network, self.patience = network, patience
-        self.lowest_loss, self.highest_accuracy, self.waited = math.inf, -math.inf, 0
+    def __init__(self, network, patience, rule):
+        self.network, self.patience, self.rule = network, patience, rule
+        self.lowest_loss, self.highest_score, self.waited = math.inf, -math.inf, 0
         self.best = None
 
-    def update(self, epoch, loss, accuracy):
-        low, high = loss <= self.lowest_loss, accuracy >= self.highest_accuracy
-        if (low and high) or self.best is None:
+    def update(self, epoch, loss, score):
+        low = loss <= self.lowest_loss
+        high = score >= self.highest_score if self.rule == "both" else low
+        if low and high or self.best is None:
             weights = {name: value.clone() for name, value in self.network.state_dict().items()}
-            self.best = {"epoch": epoch, "val_loss": loss, "val_accuracy": accuracy, "weights": weights}
+            self.best = {"epoch": epoch, "val_loss": loss, "val_score": score, "weights": weights}
         self.waited = 0 if low or high else self.waited + 1
-        self.lowest_loss, self.highest_accuracy = min(loss, self.lowest_loss), max(accuracy, self.highest_accuracy)
+        self.lowest_loss, self.highest_score = min(loss, self.lowest_loss), max(score, self.highest_score)
 
     @property
     def stop(self):
         return self.waited >= self.patience
 
 
-def train(name, network, optimizer, loss, validate, epochs, patience):
-    """Minimises loss() and returns the best epoch's {"epoch", "val_loss", "val_accuracy", "weights"} by validate(), which
-    gives (loss, accuracy); the network holds those weights afterwards."""
-    stopping, shown = EarlyStopping(network, patience), time.monotonic()
-    for epoch in range(1, epochs + 1):
-        network.train()
+def train_epoch(network, optimizer, losses):
+    """One update for each loss of the generator losses()."""
+    network.train()
+    for loss in losses():
         optimizer.zero_grad()
-        loss().backward()
+        loss.backward()
         optimizer.step()
-        network.eval()
+    network.eval()
+
+
+def train(name, network, optimizer, losses, validate, epochs, patience, rule):
+    """Trains until EarlyStopping says so and returns the best epoch's {"epoch", "val_loss", "val_score", "weights"} by
+    validate(), which gives (loss, score); the network holds those weights afterwards."""
+    stopping, shown = EarlyStopping(network, patience, rule), time.monotonic()
+    for epoch in range(1, epochs + 1):
+        train_epoch(network, optimizer, losses)
         with torch.no_grad():
             stopping.update(epoch, *validate())
         if stopping.stop:
@@ -57,23 +67,26 @@ def train(name, network, optimizer, loss, validate, epochs, patience):
         if time.monotonic() - shown > PROGRESS_SECONDS:
             shown = time.monotonic()
             print(f"{name}: epoch {epoch} of at most {epochs}, best val loss {stopping.lowest_loss:.4f},"
-                  f" val accuracy {stopping.highest_accuracy:.4f}", flush=True)
+                  f" val score {stopping.highest_score:.4f}", flush=True)
     network.load_state_dict(stopping.best["weights"])
     return stopping.best
 
 
 class Runs:
-    """Finished runs by name, in a directory, so that an interrupted call goes on where it was. Runs made with other settings
-    are refused."""
+    """Finished runs by name, in a directory, so that an interrupted call goes on where it was. Runs made with other flags are
+    refused, but for the flags that change no run."""
 
-    def __init__(self, directory, settings):
+    CHANGE_NO_RUN = ("run", "seeds", "work", "output", "device", "labels")
+
+    def __init__(self, directory, arguments):
         self.directory = directory
+        settings = {name: value for name, value in vars(arguments).items() if name not in self.CHANGE_NO_RUN}
         os.makedirs(directory, exist_ok=True)
         path, text = os.path.join(directory, "settings.json"), json.dumps(settings, indent=1, sort_keys=True)
         if os.path.exists(path):
             with open(path, encoding="utf-8") as file:
                 if file.read() != text:
-                    raise BadInput(f"{path}: the runs there were made with other settings; name another --work or remove it")
+                    raise BadInput(f"{path}: the runs there were made with other flags; name another --work or remove it")
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
 
@@ -99,6 +112,32 @@ def numbers(text):
     return found
 
 
+def add_run_flags(command, seeds):
+    """The flags of train_seeds(), or without `seeds` those of any run."""
+    command.add_argument("--work", required=True, metavar="DIR", help="finished runs are kept here")
+    command.add_argument("--device", help="cpu or cuda; a GPU if there is one")
+    if seeds:
+        command.add_argument("--output", metavar="DIR", help="model directory to write")
+        command.add_argument("--seeds", type=numbers, default=[0], help="such as 0-9 or 1,2,7")
+
+
+def train_seeds(arguments, config, train_seed, measure):
+    """Runs train_seed(seed) for each of --seeds, prints their scores, and writes the one that validates best as --output. A
+    run is what train() returned and its "test_score"; `measure` says in words what the scores are."""
+    runs, results = Runs(arguments.work, arguments), {}
+    for seed in arguments.seeds:
+        started = time.monotonic()
+        run = results[seed] = runs.result(f"seed-{seed}", lambda: train_seed(seed))
+        print(f"seed {seed}: epoch {run['epoch']}, val loss {run['val_loss']:.4f}, {measure}: val {100 * run['val_score']:.2f} %,"
+              f" test {100 * run['test_score']:.2f} % ({time.monotonic() - started:.0f} s)", flush=True)
+    means = {part: mean_and_deviation([100 * run[f"{part}_score"] for run in results.values()]) for part in ("val", "test")}
+    print(f"{len(results)} seeds, {measure}: val {means['val']} %, test {means['test']} %")
+    chosen = max(results, key=lambda seed: (results[seed]["val_score"], -results[seed]["val_loss"]))
+    print(f"chosen by validation: seed {chosen}, {measure}: test {100 * results[chosen]['test_score']:.2f} %")
+    if arguments.output:
+        write_model(arguments.output, config, results[chosen]["weights"])
+
+
 def device(arguments):
     return torch.device(arguments.device or ("cuda" if torch.cuda.is_available() else "cpu"))
 
@@ -115,8 +154,9 @@ def write_model(directory, config, weights):
           f" {os.path.getsize(path)} bytes")
 
 
-def read_model(directory):
-    """(config, weights) of a model directory."""
+def read_network(directory):
+    """The network of a model directory, ready to be asked."""
     with open(os.path.join(directory, "config.json"), encoding="utf-8") as file:
-        config = json.load(file)
-    return config, graph_file.read_tensors(os.path.join(directory, "model.safetensors"))
+        network = Network(json.load(file))
+    network.load_state_dict(graph_file.read_tensors(os.path.join(directory, "model.safetensors")))
+    return network.eval()

@@ -15,7 +15,6 @@ numpy; runs on CPU or GPU.
 import argparse
 import os
 import sys
-import time
 
 import torch
 import torch.nn.functional as F
@@ -63,17 +62,17 @@ def train_seed(arguments, config, graph, split, seed):
     optimizer = torch.optim.Adam(network.parameters(), lr=arguments.lr, weight_decay=arguments.l2)
     train, validation = split["train"], split["val"]
 
-    def loss():
-        return F.cross_entropy(network(graph)[train], graph.y[train])
+    def losses():
+        yield F.cross_entropy(network(graph)[train], graph.y[train])
 
     def validate():
         logits = network(graph)
         return F.cross_entropy(logits[validation], graph.y[validation]).item(), accuracy(logits, graph.y, validation)
 
-    best = graph_training.train(f"seed {seed}", network, optimizer, loss, validate, arguments.epochs, arguments.patience)
+    best = graph_training.train(f"seed {seed}", network, optimizer, losses, validate, arguments.epochs, arguments.patience,
+                                "both")
     with torch.no_grad():
-        best["test_accuracy"] = accuracy(network(graph), graph.y, split["test"])
-    best["seed"] = seed
+        best["test_score"] = accuracy(network(graph), graph.y, split["test"])
     return best
 
 
@@ -87,30 +86,11 @@ def run_train(arguments):
     split = {part: graph_file.read_nodes(graph_file.beside(arguments.graph, part), graph.nodes).to(device)
              for part in ("train", "val", "test")}
     graph = graph.to(device)
-    settings = {name: value for name, value in vars(arguments).items()
-                if name not in ("run", "seeds", "work", "output", "device")}
-    runs = graph_training.Runs(arguments.work, settings)
-    results = []
-    for seed in arguments.seeds:
-        started = time.monotonic()
-        best = runs.result(f"seed-{seed}", lambda: train_seed(arguments, config, graph, split, seed))
-        results.append(best)
-        print(f"seed {seed}: epoch {best['epoch']}, val loss {best['val_loss']:.4f}, val accuracy"
-              f" {100 * best['val_accuracy']:.2f} %, test accuracy {100 * best['test_accuracy']:.2f} %"
-              f" ({time.monotonic() - started:.0f} s)", flush=True)
-    print(f"{len(results)} seeds: val accuracy {graph_training.mean_and_deviation([100 * r['val_accuracy'] for r in results])} %,"
-          f" test accuracy {graph_training.mean_and_deviation([100 * r['test_accuracy'] for r in results])} %")
-    chosen = max(results, key=lambda result: (result["val_accuracy"], -result["val_loss"]))
-    print(f"chosen by validation: seed {chosen['seed']}, test accuracy {100 * chosen['test_accuracy']:.2f} %")
-    if arguments.output:
-        graph_training.write_model(arguments.output, config, chosen["weights"])
+    graph_training.train_seeds(arguments, config, lambda seed: train_seed(arguments, config, graph, split, seed), "accuracy")
 
 
 def run_evaluate(arguments):
-    graph = graph_file.read(arguments.graph)
-    config, weights = graph_training.read_model(arguments.model)
-    network = Network(config).eval()
-    network.load_state_dict(weights)
+    graph, network = graph_file.read(arguments.graph), graph_training.read_network(arguments.model)
     nodes = graph_file.read_nodes(arguments.nodes, graph.nodes)
     with torch.no_grad():
         print(f"accuracy {100 * accuracy(network(graph), graph.y, nodes):.2f} % on {len(nodes)} nodes")
@@ -124,8 +104,7 @@ def main():
     command = commands.add_parser("train", formatter_class=defaults, help="train seeds, write the one that validates best")
     command.set_defaults(run=run_train)
     command.add_argument("--graph", required=True, metavar="FILE", help="graph file with y; its split lies beside it")
-    command.add_argument("--work", required=True, metavar="DIR", help="finished seeds are kept here")
-    command.add_argument("--output", metavar="DIR", help="model directory to write")
+    graph_training.add_run_flags(command, seeds=True)
     command.add_argument("--model", choices=("gat", "gcn"), default="gat", help="which convolution")
     command.add_argument("--hidden", type=int, default=8, help="width of a head (gat) or of the hidden layer (gcn)")
     command.add_argument("--heads", type=int, default=8, help="heads of the hidden layer (gat)")
@@ -136,8 +115,6 @@ def main():
     command.add_argument("--l2", type=float, default=5e-4, help="Adam's weight_decay")
     command.add_argument("--epochs", type=int, default=2000, help="at most so many")
     command.add_argument("--patience", type=int, default=100, help="epochs without a better one")
-    command.add_argument("--seeds", type=graph_training.numbers, default=[0], help="such as 0-9 or 1,2,7")
-    command.add_argument("--device", help="cpu or cuda; a GPU if there is one")
 
     command = commands.add_parser("evaluate", formatter_class=defaults, help="the accuracy of a model directory")
     command.set_defaults(run=run_evaluate)
