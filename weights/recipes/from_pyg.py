@@ -80,7 +80,7 @@ def read_safetensors(path):
                 raise ValueError(f"tensor '{name}' is not where the header says")
             flat = torch.frombuffer(values, dtype=dtype, offset=begin, count=math.prod(shape)) if size else torch.empty(0)
             tensors[name] = flat.to(dtype).reshape(shape)
-    except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (struct.error, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise Refused(f"{path}: not a readable safetensors file: {error}") from None
     return tensors
 
@@ -241,7 +241,7 @@ class Layer:
 
     def widths(self):
         """The widths that the output can have."""
-        return sorted({self.channels, self.heads * self.channels})
+        return [self.out] if self.out else sorted({self.channels, self.heads * self.channels})
 
 
 class Linear:
@@ -263,7 +263,7 @@ class Inventory:
         return self.tensors.get(name)
 
     def take(self, name, shape, why):
-        """Marks a tensor as recognised; None where `shape` takes any size, or nothing where the tensor is missing."""
+        """The tensor, now recognised, or None if it is missing. A size of `shape` that is None may be any."""
         tensor = self.tensors.get(name)
         if tensor is None:
             return None
@@ -421,9 +421,8 @@ def take_convolutions(stock, order):
             raise Unanswered(f"--layers={order}: the layers are {', '.join(layer.name for layer in layers)}")
         layers.sort(key=lambda layer: names.index(layer.name))
     for layer, following in zip(layers, layers[1:]):
-        fitting = [width for width in ([layer.out] if layer.out else layer.widths()) if width == following.in_channels]
-        if not fitting:
-            gives = " or ".join(str(width) for width in ([layer.out] if layer.out else layer.widths()))
+        if following.in_channels not in layer.widths():
+            gives = " or ".join(str(width) for width in layer.widths())
             raise Refused(f"'{layer.name}' gives {gives} channels, but '{following.name}' takes {following.in_channels};"
                           " if they run in another order, say it with --layers=NAME,NAME,...; if one is no layer of"
                           " this model, leave it out with --ignore=NAME.*")
@@ -469,7 +468,7 @@ def place_norms(layers, norms, linears, answers):
     for layer in layers:
         if given.get(layer.name):
             layer.norm = given[layer.name]
-            if widths[layer.norm] not in ([layer.out] if layer.out else layer.widths()):
+            if widths[layer.norm] not in layer.widths():
                 raise Refused(f"norm '{layer.norm}' is {widths[layer.norm]} wide, which '{layer.name}' is not")
     start = 0
     for name, width in free:
@@ -477,7 +476,7 @@ def place_norms(layers, norms, linears, answers):
         if parent != name and any(linear.name.startswith(parent) for linear in linears):
             raise Refused(f"norm '{name}' belongs to a multi-layer perceptron, which has none in Heed")
         fits = [index for index, layer in enumerate(layers)
-                if layer.norm is None and width in ([layer.out] if layer.out else layer.widths())]
+                if layer.norm is None and width in layer.widths()]
         number_of = trailing_number(name)
         match = [index for index in fits if number_of is not None and trailing_number(layers[index].name) == number_of]
         match = match or [index for index in fits if index >= start]
@@ -527,7 +526,7 @@ def take_attention_pooling(linears):
 def skip_partner(layer, linears, layers):
     """The linear layer beside `layer`: the same number, or the same place, and widths that fit."""
     def fits(linear):
-        return linear.in_channels == layer.in_channels and linear.out in ([layer.out] if layer.out else layer.widths())
+        return linear.in_channels == layer.in_channels and linear.out in layer.widths()
     same_number = [linear for linear in linears if fits(linear)
                    and trailing_number(linear.name) is not None
                    and trailing_number(linear.name) == trailing_number(layer.name)]
@@ -540,7 +539,7 @@ def skip_partner(layer, linears, layers):
 
 def head_fits(task, linears, layer):
     """Can the linear layers be what follows the last layer?"""
-    widths = [layer.out] if layer.out else layer.widths()
+    widths = layer.widths()
     if task == "edge":
         widths = widths + [2 * width for width in widths]
     return any(chains(linears, width) for width in widths)
@@ -584,9 +583,9 @@ def place_residuals(task, layers, linears, answers):
                 if linear.in_channels != layer.in_channels:
                     raise Refused(f"linear layer {linear} cannot be beside '{layer.name}', which takes"
                                   f" {layer.in_channels} inputs")
-        if width not in ([layer.out] if layer.out else layer.widths()):
+        if width not in layer.widths():
             raise Refused(f"residual '{choice}' gives {width} channels, but layer '{layer.name}'"
-                          f" {' or '.join(str(w) for w in ([layer.out] if layer.out else layer.widths()))}")
+                          f" {' or '.join(str(w) for w in layer.widths())}")
         layer.out = width
     return [linear for linear in linears if linear.name not in chosen.values()]
 
@@ -625,15 +624,15 @@ def linear_layers(linears, activations):
 
 
 def mlp_activations(groups, answers):
-    """{linear: activation}: none after the last of each group, unless it is named."""
+    """{linear: activation}: none after the last of each group, unless the flag names it."""
     names = [linear.name for group in groups for linear in group]
     inner = [linear.name for group in groups for linear in group[:-1]]
     parse = by_layer(names, one_of(*ACTIVATIONS))
     if not inner and answers.given("mlp-activation") is None:
         return {name: "none" for name in names}
     values = answers.get("mlp-activation", f"Activation after {', '.join(inner) or 'linear layers'}", "relu", parse)
-    explicit = answers.named("mlp-activation")
-    return {name: values[name] or "none" if name in inner or name in explicit else "none" for name in names}
+    after = {name: values[name] or "relu" for name in inner}
+    return {name: after.get(name) or (values[name] if name in answers.named("mlp-activation") else "none") for name in names}
 
 
 def layer_activations(layers, has_head, answers):
@@ -786,6 +785,9 @@ def configure(tensors, answers):
     norms, linears = take_norms(stock), take_linears(stock)
     if stock.left:
         raise Refused(f"of unknown use: {named(stock.left)}; what is no part of the model is left out with --ignore=PATTERN")
+    if answers.terminal:
+        for layer in layers:
+            print(f"{layer.name}: {TYPES[layer.type]}, {layer.in_channels} inputs, {layer.heads} x {layer.channels} channels")
     task = answers.get("task", "Task: node, edge or graph", "node", one_of("node", "edge", "graph"), safe=False)
     only_for(answers, task == "edge", "the edge task", "decoder", "combine")
     only_for(answers, task == "graph", "the graph task", "pooling")
