@@ -373,14 +373,16 @@ def gcn_prefixes(stock):
         if bias is None or weight.shape[0] == weight.shape[1]:
             older = re.search(r"(conv|gcn|gc)s?[._]?\d*$", name)
         else:
-            older = bias.shape[-1] == weight.shape[1]
+            older = list(bias.shape) == [weight.shape[1]]
         if older:
             names.append(name)
     return sorted(names, key=natural)
 
 
 def refuse_other_modules(tensors):
-    for name in tensors:
+    for name, tensor in tensors.items():
+        if tensor.numel() == 0:
+            raise Refused(f"tensor '{name}' is {shape_of(tensor)}: it is empty")
         if name.endswith(".running_mean"):
             raise Refused(f"tensor '{name}': a batch norm, which Heed does not compute; layer norm it does")
         if name.endswith(".mean_scale"):
