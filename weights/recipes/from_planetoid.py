@@ -14,6 +14,7 @@ else is refused. Needs PyTorch and numpy.
 """
 
 import argparse
+import collections
 import os
 import pickle
 import sys
@@ -65,12 +66,14 @@ class PlanetoidUnpickler(pickle.Unpickler):
         ("numpy.core.multiarray", "_reconstruct"): numpy.ndarray(0).__reduce__()[0],
         ("numpy", "ndarray"): numpy.ndarray,
         ("numpy", "dtype"): numpy.dtype,
-        ("collections", "defaultdict"): __import__("collections").defaultdict,
+        ("collections", "defaultdict"): collections.defaultdict,
         ("builtins", "list"): list,
     }
+    # What Python 2 and newer versions of the packages call the same.
+    NAMES = {"__builtin__": "builtins", "numpy._core.multiarray": "numpy.core.multiarray", "scipy.sparse._csr": "scipy.sparse.csr"}
 
     def find_class(self, module, name):
-        module = {"__builtin__": "builtins"}.get(module, module)
+        module = self.NAMES.get(module, module)
         if (module, name) not in self.ALLOWED:
             raise pickle.UnpicklingError(f"it names {module}.{name}, which no Planetoid file needs")
         return self.ALLOWED[module, name]

@@ -115,9 +115,10 @@ class GCNConv(nn.Module):
         if self.add_self_loops:
             edge_index = with_self_loops(edge_index, nodes)
         source, target = edge_index
-        scale = sum_by(target, torch.ones(len(target), device=target.device), nodes).pow(-0.5)
+        projected = self.lin(x)  # [N, C]
+        scale = sum_by(target, projected.new_ones(len(target)), nodes).pow(-0.5)
         scale[scale.isinf()] = 0
-        messages = (scale[source] * scale[target])[:, None] * self.lin(x).index_select(0, source)
+        messages = (scale[source] * scale[target])[:, None] * projected.index_select(0, source)
         out = sum_by(target, messages, nodes)
         if self.res is not None:
             out = out + self.res(x)
