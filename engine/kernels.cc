@@ -30,6 +30,20 @@ HWY_INLINE float MaxOf(Vector v) {
   return hn::GetLane(hn::MaxOfLanes(d, v));
 }
 
+// x[i] = function(x[i]), whole vectors at a time, the last one filled up.
+template <typename Function>
+HWY_INLINE void Map(float* HWY_RESTRICT x, int64_t count, Function function) {
+  const Floats d;
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) hn::StoreU(function(hn::LoadU(d, x + i)), d, x + i);
+  if (i < count) {
+    float rest[16] = {};
+    std::copy(x + i, x + count, rest);
+    hn::StoreU(function(hn::LoadU(d, rest)), d, rest);
+    std::copy(rest, rest + (count - i), x + i);
+  }
+}
+
 void ActivateOnTarget(Activation activation, float* HWY_RESTRICT x, int64_t count) {
   const Floats d;
   int64_t i = 0;
@@ -43,18 +57,14 @@ void ActivateOnTarget(Activation activation, float* HWY_RESTRICT x, int64_t coun
     case Activation::kGelu:
       for (; i < count; ++i) x[i] = 0.5f * x[i] * (1.0f + std::erf(x[i] * 0.70710678118654752f));
       return;
-    case Activation::kSwish: {
-      const auto swish = [&](Vector v)
-                             HWY_ATTR { return hn::Div(v, hn::Add(hn::Set(d, 1.0f), hn::Exp(d, hn::Neg(v)))); };
-      for (; i + kLanes <= count; i += kLanes) hn::StoreU(swish(hn::LoadU(d, x + i)), d, x + i);
-      if (i < count) {
-        float rest[16] = {};
-        std::copy(x + i, x + count, rest);
-        hn::StoreU(swish(hn::LoadU(d, rest)), d, rest);
-        std::copy(rest, rest + (count - i), x + i);
-      }
+    case Activation::kSwish:
+      Map(x, count, [&](Vector v) HWY_ATTR { return hn::Div(v, hn::Add(hn::Set(d, 1.0f), hn::Exp(d, hn::Neg(v)))); });
       return;
-    }
+    case Activation::kElu:
+      Map(x, count, [&](Vector v) HWY_ATTR {
+        return hn::IfThenElse(hn::Gt(v, hn::Zero(d)), v, hn::Expm1(d, hn::Min(v, hn::Zero(d))));
+      });
+      return;
   }
 }
 

@@ -10,9 +10,10 @@
 
 namespace heed {
 
-enum class Activation { kNone, kRelu, kGelu, kSwish };
+enum class Activation { kNone, kRelu, kGelu, kSwish, kElu };
 
-// x[i] = activation(x[i]). GELU is the exact one, x Phi(x); swish is x sigmoid(x).
+// x[i] = activation(x[i]). GELU is the exact one, x Phi(x); swish is x sigmoid(x); ELU is exp(x) - 1
+// for negative x, else x.
 void Activate(Activation activation, float* x, int64_t count);
 
 // x = (x - mean) / sqrt(variance + epsilon) * scale + shift, in place (Ba et al. 2016).

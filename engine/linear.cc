@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/float16.h"
+#include "engine/sparse_product.h"
 #include "engine/weights.h"
 
 namespace heed {
@@ -69,14 +70,18 @@ Linear::Linear(absl::Span<const Part> parts, Activation activation, Way way) : a
   if (way_ == Way::kPacked) {
     const bool exact = std::all_of(values.begin(), values.end(), IsExactInF16);
     panels_ = PackedPanels(out_, in_, exact ? Storage::kF16 : Storage::kF32, weight);
-    bias_.resize(static_cast<size_t>(panels_.panels() * kPanelCols));
   } else {
     tiles_ = TiledWeights(out_, in_, weight);
   }
+  bias_.resize((bias_.size() + kPanelCols - 1) / kPanelCols * kPanelCols);
 }
 
 int64_t Linear::resident_bytes() const {
   return (way_ == Way::kPacked ? panels_.bytes() : tiles_.bytes()) + static_cast<int64_t>(bias_.size() * sizeof(float));
+}
+
+void Linear::ApplyToSparseRow(const float* values, const int32_t* columns, int64_t count, float* y) const {
+  SparseRowProduct(values, columns, count, tiles_.transposed(), bias_.data(), y);
 }
 
 void Linear::Product(ConstMatrixView x, bool accumulate, MatrixView y, Context& context) const {

@@ -51,6 +51,9 @@ class Linear {
 
   // y = activation(x W^T + b). x [rows, in], y [rows, out] with room for PaddedStride(out) columns.
   void Apply(ConstMatrixView x, MatrixView y, Context& context) const { Product(x, false, y, context); }
+  // The same for one sparse row, in time proportional to its `count` values at ascending columns: y[0, out), with room
+  // as above. Only for layers of kTiled without activation.
+  void ApplyToSparseRow(const float* values, const int32_t* columns, int64_t count, float* y) const;
   // y += x W^T + b; only for layers without activation.
   void AddTo(ConstMatrixView x, MatrixView y, Context& context) const { Product(x, true, y, context); }
 
@@ -62,7 +65,7 @@ class Linear {
   Way way_ = Way::kPacked;
   PackedPanels panels_;      // kPacked
   TiledWeights tiles_;       // kTiled
-  std::vector<float> bias_;  // [out], padded to whole panels
+  std::vector<float> bias_;  // [out], padded to whole panels of 16
 };
 
 // Packs the rows of one tensor [out, in], as f16 if that loses nothing.

@@ -57,6 +57,9 @@ Product MakeProduct(const ProductShape& shape) {
     case Activation::kSwish:
       onednn::AppendEltwise(operations, dnnl::algorithm::eltwise_swish, 1.0f);
       break;
+    case Activation::kElu:
+      onednn::AppendEltwise(operations, dnnl::algorithm::eltwise_elu, 1.0f);
+      break;
   }
   dnnl::primitive_attr attributes;
   attributes.set_post_ops(operations);

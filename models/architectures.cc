@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "engine/status_macros.h"
+#include "models/graph_network.h"
 #include "models/json_fields.h"
 #include "models/marian.h"
 
@@ -17,9 +18,13 @@ struct Architecture {
   absl::StatusOr<std::shared_ptr<const Model>> (*load)(const std::string& path);
 };
 
+using Loaded = absl::StatusOr<std::shared_ptr<const Model>>;
+
 constexpr Architecture kArchitectures[] = {
-    {"marian",
-     [](const std::string& path) -> absl::StatusOr<std::shared_ptr<const Model>> { return LoadMarian(path); }},
+    {"gat", [](const std::string& path) -> Loaded { return LoadGraphNetwork(path); }},
+    {"gatv2", [](const std::string& path) -> Loaded { return LoadGraphNetwork(path); }},
+    {"gcn", [](const std::string& path) -> Loaded { return LoadGraphNetwork(path); }},
+    {"marian", [](const std::string& path) -> Loaded { return LoadMarian(path); }},
 };
 
 }  // namespace

@@ -50,6 +50,24 @@ void JsonFields::Wrong(absl::string_view name, absl::string_view what) {
   status_ = absl::InvalidArgumentError(absl::StrCat(path_, ": ", name, " is ", Shown(name), ", ", what));
 }
 
+void JsonFields::Missing(absl::string_view name) {
+  if (status_.ok()) status_ = absl::InvalidArgumentError(absl::StrCat(path_, ": ", name, " is missing"));
+}
+
+JsonFields JsonFields::Inner(absl::string_view name) const {
+  JsonFields inner;
+  inner.path_ = absl::StrCat(path_, ": ", name);
+  inner.object_ = Value(name);
+  return inner;
+}
+
+JsonFields JsonFields::Inner(absl::string_view name, size_t index) const {
+  JsonFields inner;
+  inner.path_ = absl::StrCat(path_, ": ", name, "[", index, "]");
+  inner.object_ = Value(name)[index];
+  return inner;
+}
+
 int64_t JsonFields::Int(absl::string_view name, int64_t fallback, int64_t least, int64_t most) {
   const nlohmann::json& value = Value(name);
   if (value.is_null()) return fallback;
@@ -63,7 +81,7 @@ int64_t JsonFields::Int(absl::string_view name, int64_t fallback, int64_t least,
 
 int64_t JsonFields::RequiredInt(absl::string_view name, int64_t least, int64_t most) {
   if (!Has(name)) {
-    if (status_.ok()) status_ = absl::InvalidArgumentError(absl::StrCat(path_, ": ", name, " is missing"));
+    Missing(name);
     return least;
   }
   return Int(name, least, least, most);

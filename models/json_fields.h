@@ -34,6 +34,13 @@ class JsonFields {
   std::string Shown(absl::string_view name) const;
   // Records that a field is wrong: "<file>: <name> is <value>, <what>".
   void Wrong(absl::string_view name, absl::string_view what);
+  // Records that a field that must be there is not.
+  void Missing(absl::string_view name);
+
+  // The object that a field holds, or item `index` of the list that it holds; its path says where it stands in the
+  // file, and its status is its own.
+  JsonFields Inner(absl::string_view name) const;
+  JsonFields Inner(absl::string_view name, size_t index) const;
 
   const std::string& path() const { return path_; }
   const nlohmann::json& object() const { return object_; }

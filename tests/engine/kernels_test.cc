@@ -17,7 +17,7 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 const int64_t kSizes[] = {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100, 257};
 
 TEST(Kernels, ActivationsAgree) {
-  for (Activation activation : {Activation::kNone, Activation::kRelu, Activation::kGelu, Activation::kSwish}) {
+  for (Activation activation : {Activation::kNone, Activation::kRelu, Activation::kGelu, Activation::kSwish, Activation::kElu}) {
     for (int64_t size : kSizes) {
       std::vector<float> x = naive::RandomFloats(size, 1);
       for (float& value : x) value *= 20;

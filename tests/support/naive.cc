@@ -31,6 +31,8 @@ double Activate(Activation activation, double x) {
       return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
     case Activation::kSwish:
       return x / (1 + std::exp(-x));
+    case Activation::kElu:
+      return x > 0 ? x : std::expm1(x);
   }
   return x;
 }

@@ -1,0 +1,64 @@
+// One layer of a graph network: convolution, norm, activation, as models/graph-config.md describes it.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "engine/context.h"
+#include "engine/graph.h"
+#include "engine/graph_aggregation.h"
+#include "engine/linear.h"
+#include "engine/neighbourhood.h"
+#include "engine/tensor.h"
+#include "models/graph_config.h"
+#include "models/graph_tensors.h"
+
+namespace heed {
+
+// Immutable, thread-safe. A layer runs in three steps: Project all nodes that it reads, Aggregate each target's
+// in-edges (engine/graph_aggregation.h) with what Pass gives, FinishRow each target (or FinishGraph all of them).
+class GraphLayer {
+ public:
+  // `in`: width of its input. `input`: what that is, for messages.
+  static absl::StatusOr<GraphLayer> Load(const GraphConfig& config, const GraphLayerConfig& layer, int64_t in,
+                                         GraphTensors& tensors);
+
+  int64_t in() const { return projection_.in(); }
+  int64_t out() const { return layout_.out(); }
+  int64_t table_width() const { return layout_.width(); }
+  int64_t weights() const;
+  int64_t resident_bytes() const;
+  bool whole_graph_norm() const { return config_.norm.mode == NormMode::kGraph; }
+
+  // The table of engine/graph_aggregation.h: a row for each row of the input. A feature row's own density says whether
+  // it is multiplied sparse or dense.
+  void Project(absl::Span<const FeatureRow> rows, MatrixView table, Context& context) const;
+  void Project(ConstMatrixView rows, MatrixView table, Context& context) const;
+
+  // GCN: 1 / sqrt(degree) of each node, and the weights of the loops that the layer adds; else nothing.
+  void Normalise(const Neighbourhood& nodes, std::vector<float>& norm, std::vector<float>& loop_weight) const;
+
+  // The pass over `nodes`' first targets.rows nodes, all that it borrows kept by the caller.
+  GraphAggregation Pass(const Neighbourhood& nodes, const std::vector<float>& norm,
+                        const std::vector<float>& loop_weight, ConstMatrixView table, MatrixView targets) const;
+
+  // Norm and activation of one target's row; nothing if the norm is over the whole graph.
+  void FinishRow(float* row) const;
+  // The same over all rows of a graph, ascending by node id, if the norm is over the whole graph.
+  void FinishGraph(MatrixView rows) const;
+
+ private:
+  GraphLayerConfig config_;
+  ProjectionLayout layout_;
+  int64_t edge_dim_ = 0;
+  bool batched_ = false;  // graph task: epsilon stands beside the variance, not the deviation
+  Linear projection_;
+  std::vector<float> edge_map_;         // see GraphAggregation
+  std::vector<float> attention_;        // GATv2, [values_width]
+  std::vector<float> bias_;             // [out], or empty
+  std::vector<float> scale_, shift_;    // of the norm, [out]
+};
+
+}  // namespace heed

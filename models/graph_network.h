@@ -1,0 +1,64 @@
+// Graph networks (GCN, GAT, GATv2) as a GraphClassifier: whole graphs, k-hop neighbourhoods, precomputed outputs.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "models/graph_classifier.h"
+#include "models/graph_config.h"
+#include "models/graph_head.h"
+#include "models/graph_layer.h"
+
+namespace heed {
+
+// Loads config.json (models/graph-config.md) and model.safetensors of `directory`. Errors as LoadModel's.
+absl::StatusOr<std::shared_ptr<const GraphClassifier>> LoadGraphNetwork(const std::string& directory);
+
+// Small graphs of a batch are computed together in one step, as one graph of separate parts: one projection for all
+// their nodes. A graph with more work than kBlockEdges takes a step for each layer and block of so many edges, so that
+// no step is long.
+class GraphNetwork : public GraphClassifier {
+ public:
+  static constexpr int64_t kBlockEdges = 64 << 10;
+
+  const ModelSpec& spec() const override { return spec_; }
+  void Step(absl::Span<Task* const> tasks, Context& context) const override;
+  const std::vector<std::string>& labels() const override { return labels_; }
+  bool multi_label() const override { return head_.multi_label(); }
+  int64_t feature_width() const override { return config_.in_channels; }
+  int64_t edge_feature_width() const override { return config_.edge_dim; }
+  absl::StatusOr<std::unique_ptr<GraphQueryTask>> Start(GraphQuery query) const override;
+  absl::StatusOr<std::unique_ptr<PrecomputeTask>> StartPrecompute(std::shared_ptr<const Graph> graph,
+                                                                  std::shared_ptr<const GraphOutputs> previous,
+                                                                  const GraphChange& change) const override;
+
+ private:
+  friend absl::StatusOr<std::shared_ptr<const GraphClassifier>> LoadGraphNetwork(const std::string& directory);
+  class LayerRun;
+  class QueryTask;
+  class OutputsTask;
+  struct LastRows;
+
+  GraphNetwork() = default;
+  absl::Status CheckGraph(const Graph& graph) const;
+  absl::Status CannotDo(absl::string_view what) const;
+  NeighbourhoodOptions HoodOptions(int hops) const;
+  int layer_count() const { return static_cast<int>(layers_.size()); }
+  // The tasks from their features, or precomputed outputs, to their answers.
+  void RunTogether(absl::Span<QueryTask* const> tasks, Context& context) const;
+  // The head: from the last layer's rows to answers. The tasks are then finished.
+  void Answer(absl::Span<const LastRows> results, Context& context) const;
+
+  ModelSpec spec_;
+  GraphConfig config_;
+  std::vector<GraphLayer> layers_;
+  GraphHead head_;
+  std::vector<std::string> labels_;
+  // Its address tells this model from every other one for as long as outputs that it made are kept.
+  const std::shared_ptr<const void> identity_ = std::make_shared<char>();
+};
+
+}  // namespace heed

@@ -1,0 +1,40 @@
+// The tensors of a graph model's checkpoint, read by name; keeps account of those that were read, so that one which the
+// configuration does not name is noticed instead of silently left out of the network.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "engine/linear.h"
+#include "engine/safetensors.h"
+#include "models/graph_config.h"
+
+namespace heed {
+
+// Borrows the file. Not thread-safe. Errors are INVALID_ARGUMENT and name the file, the tensor and both shapes.
+class GraphTensors {
+ public:
+  explicit GraphTensors(const SafetensorsFile& file) : file_(file) {}
+
+  bool Has(const std::string& name) const { return file_.Find(name) != nullptr; }
+  // Values, row-major. A dimension of -1 takes any size.
+  absl::StatusOr<std::vector<float>> Read(const std::string& name, const std::vector<int64_t>& shape);
+  // Zeros of that size if the tensor is not there.
+  absl::StatusOr<std::vector<float>> ReadOrZeros(const std::string& name, const std::vector<int64_t>& shape);
+  // A layer of `in` inputs, NAME.weight [out, in] and NAME.bias [out]; the bias may be absent.
+  absl::StatusOr<Linear> ReadLinear(const LinearConfig& config, int64_t in);
+  absl::Status CheckAllRead() const;
+
+ private:
+  const SafetensorsFile& file_;
+  std::set<std::string> read_;
+};
+
+// A linear layer [out, in] of weights and bias that were computed.
+Linear MakeLinear(const std::vector<float>& weight, const std::vector<float>& bias, Activation activation, Way way);
+
+}  // namespace heed
