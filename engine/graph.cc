@@ -106,8 +106,7 @@ void SortEqualSources(absl::Span<const int32_t> sources, float* features, int64_
     const auto at = [&](size_t edge) { return features + static_cast<int64_t>(edge) * width; };
     order.resize(end - begin);
     std::iota(order.begin(), order.end(), begin);
-    std::sort(order.begin(), order.end(),
-              [&](size_t a, size_t b) { return CompareFeatures(at(a), at(b), width) < 0; });
+    std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return CompareFeatures(at(a), at(b), width) < 0; });
     sorted.clear();
     for (const size_t edge : order) sorted.insert(sorted.end(), at(edge), at(edge) + width);
     std::copy(sorted.begin(), sorted.end(), at(begin));
@@ -122,9 +121,7 @@ void SortUnique(std::vector<T>& values) {
 
 }  // namespace
 
-int64_t Graph::RowsOf(size_t page) const {
-  return std::min(kPageRows, rows_ - static_cast<int64_t>(page) * kPageRows);
-}
+int64_t Graph::RowsOf(size_t page) const { return std::min(kPageRows, rows_ - static_cast<int64_t>(page) * kPageRows); }
 
 void Graph::Count(const IdPart& part, int64_t sign) {
   part_bytes_ += sign * (static_cast<int64_t>(sizeof(part)) + HeldBytes(part.ids));
@@ -239,7 +236,8 @@ std::optional<int32_t> Graph::Row(int64_t id) const {
   }
   if (shards_.empty()) return std::nullopt;
   const Shard& shard = *shards_[ShardOf(id)];
-  const auto found = std::lower_bound(shard.begin(), shard.end(), id, [](const IdRow& a, int64_t b) { return a.id < b; });
+  const auto found =
+      std::lower_bound(shard.begin(), shard.end(), id, [](const IdRow& a, int64_t b) { return a.id < b; });
   if (found == shard.end() || found->id != id) return std::nullopt;
   return found->row;
 }
@@ -938,7 +936,8 @@ void Graph::Editor::EditOut() {
         ++touched_row;
         for (const int32_t target : old) {
           if (IsRemoved(row, target)) continue;
-          for (; next != added_edges_.end() && next->source == row && new_->Id(next->target) < new_->Id(target); ++next) {
+          for (; next != added_edges_.end() && next->source == row && new_->Id(next->target) < new_->Id(target);
+               ++next) {
             part->targets.push_back(next->target);
           }
           part->targets.push_back(target);

@@ -3,8 +3,8 @@
 //   x [N, F] f32, or sparse rows x_indptr [N + 1], x_indices [V], x_values [V] with x_shape [2]
 //   edge_index [2, E]   source and target, as rows of x; may be left out: no edges
 //   edge_attr [E, D] or [E], node_id [N], y [N] or [G], graph_ptr [G + 1]: optional
-// graph_ptr cuts the file into G graphs: graph g has the rows graph_ptr[g] to graph_ptr[g + 1] and the edges among them.
-// Index tensors are int64 or int32, numbers f32, f16, bf16 or f64. Other tensors are left alone.
+// graph_ptr cuts the file into G graphs: graph g has the rows graph_ptr[g] to graph_ptr[g + 1] and the edges among
+// them. Index tensors are int64 or int32, numbers f32, f16, bf16 or f64. Other tensors are left alone.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +31,8 @@ struct GraphFile {
 // values: NOT_FOUND, INVALID_ARGUMENT.
 absl::StatusOr<GraphFile> ReadGraphFile(const std::string& path);
 
-// Writes one graph. Written whole, flushed to disk and only then moved to `path`: a crash leaves the file that was there.
-// Error: what the system says of it.
+// Writes one graph. Written whole, flushed to disk and only then moved to `path`: a crash leaves the file that was
+// there. Error: what the system says of it.
 absl::Status WriteGraphFile(const std::string& path, const GraphArrays& graph,
                             const std::map<std::string, std::string>& metadata);
 

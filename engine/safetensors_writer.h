@@ -27,8 +27,9 @@ absl::Span<const std::byte> BytesOf(const std::vector<T>& values) {
 }
 
 // Writes the tensors in this order; wide types first keep the narrow ones aligned. `path` gets the whole file at once:
-// it is written beside it, as PATH.partial, flushed to disk and then moved, so that a crash at any moment leaves the file
-// that was there, or the new one. Several writers of one path wait for each other. Error: what the system says of it.
+// it is written beside it, as PATH.partial, flushed to disk and then moved, so that a crash at any moment leaves the
+// file that was there, or the new one. Several writers of one path wait for each other. Error: what the system says of
+// it.
 absl::Status WriteSafetensors(const std::string& path, absl::Span<const TensorToWrite> tensors,
                               const std::map<std::string, std::string>& metadata);
 

@@ -246,9 +246,9 @@ TEST(Graph, KeepsSelfLoopsAndMultiEdgesInOrderOfTheirFeatures) {
 TEST(Graph, StoresEachRowByItsOwnDensity) {
   // Width 20: at most 3 values are sparse.
   std::vector<float> dense(60);
-  dense[0] = dense[5] = dense[19] = 1;                         // sparse
-  dense[20] = dense[21] = dense[22] = dense[39] = 2;           // dense
-  GraphArrays arrays;                                          // and a row of zeros
+  dense[0] = dense[5] = dense[19] = 1;                // sparse
+  dense[20] = dense[21] = dense[22] = dense[39] = 2;  // dense
+  GraphArrays arrays;                                 // and a row of zeros
   arrays.features = Dense(20, dense);
   const GraphPointer graph = Built(arrays);
   // The same as sparse rows, some of whose values are zeros.
@@ -411,7 +411,8 @@ TEST(Graph, BuildNamesTheFirstOffender) {
     a.features.rows = std::numeric_limits<int64_t>::max();
     a.features.width = 2;
   });
-  refused("features of node 12, column 0: nan, not a finite number", [](GraphArrays& a) { a.features.values[12] = kNan; });
+  refused("features of node 12, column 0: nan, not a finite number",
+          [](GraphArrays& a) { a.features.values[12] = kNan; });
   refused("node_ids: 2 ids, but features have 34 rows", [](GraphArrays& a) { a.node_ids = {1, 2}; });
   const auto named = [](GraphArrays& a) {
     for (int64_t row = 0; row < 34; ++row) a.node_ids.push_back(row + 100);
