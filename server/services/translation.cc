@@ -7,50 +7,24 @@
 #include <utility>
 #include <vector>
 
-#include "server/services/status.h"
+#include "engine/status_macros.h"
+#include "server/services/call.h"
 #include "server/services/translation_messages.h"
-#include "spdlog/spdlog.h"
 
 namespace heed {
-namespace {
-
-// The client's deadline on the scheduler's clock.
-TimePoint ToTimePoint(std::chrono::system_clock::time_point deadline) {
-  if (deadline == std::chrono::system_clock::time_point::max()) return kNoDeadline;
-  return Clock::now() + std::chrono::duration_cast<Clock::duration>(deadline - std::chrono::system_clock::now());
-}
-
-}  // namespace
 
 // What both methods share: one request, from its arrival to its end.
-class TranslationService::Call : public JobObserver {
+class TranslationService::Call : public JobCall {
  public:
   Call(TranslationService& service, grpc::CallbackServerContext& context, const v1::TranslateRequest& request,
        std::string_view method)
-      : service_(service), context_(context), request_(request), method_(method), arrived_(Clock::now()) {
-    service_.metrics_.Increment(Metric::kRequestsInFlight, {method_}, 1);
-  }
-  ~Call() override {
-    const double seconds = std::chrono::duration<double>(Clock::now() - arrived_).count();
-    service_.metrics_.Increment(Metric::kRequestsInFlight, {method_}, -1);
-    service_.metrics_.Add(Metric::kRequests, {method_, model_name(), CodeName(code_)});
-    service_.metrics_.Observe(Metric::kRequestSeconds, {method_, model_name()}, seconds);
-    spdlog::debug("request method={} model={} code={} sentences={} seconds={:.6f}", method_, model_name(),
-                  CodeName(code_), places_.size(), seconds);
-  }
+      : JobCall(service.metrics_, service.scheduler_, context, method), service_(service), request_(request) {}
 
  protected:
   // Looks the model up, converts, starts and submits. OK: the job was accepted, or there is none because there are no
   // texts; the observer's calls may already have come. Otherwise they never come.
   absl::Status Begin(bool stream) {
-    absl::StatusOr<std::shared_ptr<const Model>> model = service_.registry_.Find(request_.model(), "translator");
-    if (!model.ok()) {
-      if (absl::IsUnavailable(model.status())) {
-        service_.metrics_.Add(Metric::kRejections, {"model_unavailable"});
-      }
-      return model.status();
-    }
-    model_ = *std::move(model);
+    HEED_RETURN_IF_ERROR(FindModel(service_.registry_, request_.model(), "translator"));
     const auto& translator = static_cast<const Translator&>(*model_);
     absl::StatusOr<TranslateOptions> options =
         ToTranslateOptions(request_.options(), translator.default_options(), stream);
@@ -66,55 +40,28 @@ class TranslationService::Call : public JobObserver {
     for (const SentencePlace& place : places_) sentence_counts_[place.text] = place.sentence + 1;
     gives_text_ = options->stream;
     if (started->tasks.empty()) return absl::OkStatus();
-    auto job = std::make_shared<Job>();
-    job->model = model_;
-    for (auto& task : started->tasks) job->tasks.push_back(std::move(task));
-    job->deadline = ToTimePoint(context_.deadline());
-    job->observer = this;
-    job_ = job;
-    return service_.scheduler_.Submit(std::move(job));
-  }
-
-  // The client has gone.
-  void Cancel() {
-    if (job_ != nullptr) service_.scheduler_.Cancel(*job_);
-  }
-
-  // The status to finish the call with, noted for the record. Nothing of the call is touched after Finish.
-  grpc::Status End(const absl::Status& status) {
-    grpc::Status result = ToGrpcStatus(status);
-    code_ = result.error_code();
-    AddRetryHint(status, context_);
-    return result;
+    std::vector<std::unique_ptr<Task>> tasks;
+    for (auto& task : started->tasks) tasks.push_back(std::move(task));
+    return Submit(std::move(tasks));
   }
 
   void CountTokensOf(const TranslationTask& task) {
     const TokenCounts counts = CountTokens(task.result());
-    service_.metrics_.Add(Metric::kSourceTokens, {model_name()}, static_cast<double>(counts.source));
-    service_.metrics_.Add(Metric::kTargetTokens, {model_name()}, static_cast<double>(counts.target));
+    metrics_.Add(Metric::kSourceTokens, {model_name()}, static_cast<double>(counts.source));
+    metrics_.Add(Metric::kTargetTokens, {model_name()}, static_cast<double>(counts.target));
   }
 
   const TranslationTask& task(size_t index) const { return static_cast<const TranslationTask&>(*job_->tasks[index]); }
-  bool has_job() const { return job_ != nullptr; }
-  // Empty while the model is not known, so that a wrong name makes no label.
-  std::string_view model_name() const { return model_ == nullptr ? std::string_view() : model_->spec().name; }
 
   TranslationService& service_;
-  grpc::CallbackServerContext& context_;
   const v1::TranslateRequest& request_;
-  const std::string_view method_;
-  const TimePoint arrived_;
 
   // Constant once Begin has called Submit.
-  std::shared_ptr<const Model> model_;
-  std::shared_ptr<Job> job_;
   std::vector<SentencePlace> places_;
   std::vector<std::string> trailing_;
   std::vector<int> sentence_counts_;  // of each text
   bool gives_text_ = false;           // tasks give out text as it grows
   SentenceDetail detail_;
-
-  grpc::StatusCode code_ = grpc::StatusCode::OK;  // of the thread that ends the call
 };
 
 class TranslationService::UnaryCall : public Call, public grpc::ServerUnaryReactor {

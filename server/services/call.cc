@@ -1,0 +1,58 @@
+#include "server/services/call.h"
+
+#include <chrono>
+#include <string>
+
+#include "server/services/status.h"
+#include "spdlog/spdlog.h"
+
+namespace heed {
+
+Call::Call(Metrics& metrics, grpc::CallbackServerContext& context, std::string_view method)
+    : metrics_(metrics), context_(context), method_(method), arrived_(Clock::now()) {
+  metrics_.Increment(Metric::kRequestsInFlight, {method_}, 1);
+}
+
+Call::~Call() {
+  const double seconds = std::chrono::duration<double>(Clock::now() - arrived_).count();
+  metrics_.Increment(Metric::kRequestsInFlight, {method_}, -1);
+  metrics_.Add(Metric::kRequests, {method_, model_label_, CodeName(code_)});
+  metrics_.Observe(Metric::kRequestSeconds, {method_, model_label_}, seconds);
+  spdlog::debug("request method={} model={} code={} seconds={:.6f}", method_, model_label_, CodeName(code_), seconds);
+}
+
+grpc::Status Call::End(const absl::Status& status, bool room_may_come) {
+  grpc::Status result = ToGrpcStatus(status);
+  code_ = result.error_code();
+  model_label_ = std::string(model_name());
+  if (room_may_come) AddRetryHint(status, context_);
+  return result;
+}
+
+TimePoint Call::deadline() const {
+  const auto deadline = context_.deadline();
+  if (deadline == std::chrono::system_clock::time_point::max()) return kNoDeadline;
+  return Clock::now() + std::chrono::duration_cast<Clock::duration>(deadline - std::chrono::system_clock::now());
+}
+
+absl::Status JobCall::FindModel(const Registry& registry, absl::string_view name, absl::string_view kind) {
+  absl::StatusOr<std::shared_ptr<const Model>> model = registry.Find(name, kind);
+  if (!model.ok()) {
+    if (absl::IsUnavailable(model.status())) metrics_.Add(Metric::kRejections, {"model_unavailable"});
+    return model.status();
+  }
+  model_ = *std::move(model);
+  return absl::OkStatus();
+}
+
+absl::Status JobCall::Submit(std::vector<std::unique_ptr<Task>> tasks) {
+  auto job = std::make_shared<Job>();
+  job->model = model_;
+  job->tasks = std::move(tasks);
+  job->deadline = deadline();
+  job->observer = this;
+  job_ = job;
+  return scheduler_.Submit(std::move(job));
+}
+
+}  // namespace heed

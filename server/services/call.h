@@ -1,0 +1,73 @@
+// What every request has in common, whatever its method: its record in the metrics, its deadline, its end.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "grpcpp/server_context.h"
+#include "grpcpp/support/status.h"
+#include "server/job.h"
+#include "server/metrics.h"
+#include "server/registry.h"
+#include "server/scheduler.h"
+
+namespace heed {
+
+// One request, from its arrival to its end. All that it is given outlives it.
+class Call {
+ public:
+  Call(Metrics& metrics, grpc::CallbackServerContext& context, std::string_view method);
+  virtual ~Call();
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+ protected:
+  // The status to finish the call with, noted for the record. Nothing of the call is touched after Finish. A refusal
+  // for want of room tells the client when to try again, unless `room_may_come` is false.
+  grpc::Status End(const absl::Status& status, bool room_may_come = true);
+
+  // The client's deadline, on the scheduler's clock.
+  TimePoint deadline() const;
+  // Empty while the model is not known, so that a wrong name makes no label.
+  virtual std::string_view model_name() const { return {}; }
+
+  Metrics& metrics_;
+  grpc::CallbackServerContext& context_;
+
+ private:
+  const std::string_view method_;
+  const TimePoint arrived_;
+  grpc::StatusCode code_ = grpc::StatusCode::OK;  // of the thread that ends the call
+  std::string model_label_;                       // model_name(), when the call ended
+};
+
+// A request whose work is one job of a model.
+class JobCall : public Call, public JobObserver {
+ protected:
+  JobCall(Metrics& metrics, Scheduler& scheduler, grpc::CallbackServerContext& context, std::string_view method)
+      : Call(metrics, context, method), scheduler_(scheduler) {}
+
+  // Looks the model up and keeps it.
+  absl::Status FindModel(const Registry& registry, absl::string_view name, absl::string_view kind);
+  // After FindModel; at least one task, all started by the model. OK: the job was accepted, and the observer's calls
+  // may already have come. Otherwise they never come.
+  absl::Status Submit(std::vector<std::unique_ptr<Task>> tasks);
+  // The client has gone.
+  void Cancel() {
+    if (job_ != nullptr) scheduler_.Cancel(*job_);
+  }
+
+  bool has_job() const { return job_ != nullptr; }
+  std::string_view model_name() const override { return model_ == nullptr ? std::string_view() : model_->spec().name; }
+
+  Scheduler& scheduler_;
+  // Constant once Submit has handed the job over.
+  std::shared_ptr<const Model> model_;
+  std::shared_ptr<Job> job_;
+};
+
+}  // namespace heed
