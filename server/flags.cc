@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "engine/graph.h"
 
 namespace heed {
 namespace {
@@ -82,6 +83,14 @@ const std::vector<FlagInfo>& Table() {
               "(sentences, graphs) of each model that are under way at the same time"),
       Integer("max_cache_bytes", "bytes", &O::max_cache_bytes, 1, int64_t{1} << 50,
               "of memory of each model's running tasks; others wait for room"),
+      Text("graphs", "directory", &O::graphs, "where stored graphs are kept; empty: in memory alone"),
+      Seconds("graph_save_interval_s", &O::graph_save_interval_s,
+              "how long an update of a stored graph may be unwritten: what a crash can lose"),
+      Integer("max_graph_bytes", "bytes", &O::max_graph_bytes, 1, int64_t{1} << 50,
+              "of stored graphs, their precomputed outputs and graphs that arrive; beyond it RESOURCE_EXHAUSTED"),
+      Integer("max_graph_nodes", "nodes", &O::max_graph_nodes, 1, kMostGraphNodes, "of a stored graph"),
+      Integer("max_inline_nodes", "nodes", &O::max_inline_nodes, 1, kMostGraphNodes,
+              "of a graph that a request brings"),
       Integer("max_message_bytes", "bytes", &O::max_message_bytes, 1024, (int64_t{1} << 31) - 1,
               "of a request; larger ones are RESOURCE_EXHAUSTED"),
       Integer("max_stream_events", "events", &O::max_stream_events, 1, kMost,

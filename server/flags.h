@@ -40,6 +40,17 @@ struct ServerOptions {
   // Memory of each model's running tasks (attention caches, layers' outputs), by its upper bounds. Tasks wait for room;
   // one that is larger runs alone.
   int64_t max_cache_bytes = 1 << 30;
+  // Where stored graphs are kept, made if it is not there. Empty: in memory alone, lost when the server ends.
+  std::string graphs;
+  // How long after an update its version may be unwritten: what a crash can lose. Less costs more writing.
+  double graph_save_interval_s = 5;
+  // Memory of the stored graphs, their precomputed outputs, and graphs that arrive. What would exceed it is
+  // RESOURCE_EXHAUSTED.
+  int64_t max_graph_bytes = int64_t{4} << 30;
+  // Nodes of a stored graph; more are INVALID_ARGUMENT.
+  int64_t max_graph_nodes = 100'000'000;
+  // Nodes of a graph that a request brings; more are INVALID_ARGUMENT. They are built on gRPC's threads.
+  int64_t max_inline_nodes = 1'000'000;
   // Size of a request message; larger ones are RESOURCE_EXHAUSTED before they are read.
   int64_t max_message_bytes = 16 << 20;
   // Events of a stream that may wait for its reader before the request is parked.

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "engine/status_macros.h"
 
 namespace heed {
 
@@ -79,20 +80,12 @@ std::vector<ModelStatus> Registry::List() const {
 absl::StatusOr<std::shared_ptr<const Model>> Registry::Find(absl::string_view name, absl::string_view kind) const {
   MutexLock lock(mutex_);
   if (!name.empty()) {
-    auto it =
-        std::find_if(models_.begin(), models_.end(), [&](const ModelStatus& model) { return model.name == name; });
-    if (it == models_.end()) return absl::NotFoundError(absl::StrCat("model: there is no \"", name, "\""));
-    if (it->state == ModelState::kLoading) {
-      return absl::UnavailableError(absl::StrCat("model: \"", name, "\" is loading"));
-    }
-    if (it->state == ModelState::kUnavailable) {
-      return absl::UnavailableError(absl::StrCat("model: \"", name, "\" failed to load: ", it->reason.message()));
-    }
-    if (it->model->spec().kind != kind) {
+    HEED_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, FindNamed(name));
+    if (model->spec().kind != kind) {
       return absl::InvalidArgumentError(
-          absl::StrCat("model: \"", name, "\" is a ", it->model->spec().kind, ", not a ", kind));
+          absl::StrCat("model: \"", name, "\" is a ", model->spec().kind, ", not a ", kind));
     }
-    return it->model;
+    return model;
   }
   std::vector<std::string> names;
   std::shared_ptr<const Model> only;
@@ -109,6 +102,23 @@ absl::StatusOr<std::shared_ptr<const Model>> Registry::Find(absl::string_view na
   }
   if (only == nullptr) return absl::NotFoundError(absl::StrCat("model: this server has no ", kind));
   return only;
+}
+
+absl::StatusOr<std::shared_ptr<const Model>> Registry::Find(absl::string_view name) const {
+  MutexLock lock(mutex_);
+  return FindNamed(name);
+}
+
+absl::StatusOr<std::shared_ptr<const Model>> Registry::FindNamed(absl::string_view name) const {
+  auto it = std::find_if(models_.begin(), models_.end(), [&](const ModelStatus& model) { return model.name == name; });
+  if (it == models_.end()) return absl::NotFoundError(absl::StrCat("model: there is no \"", name, "\""));
+  if (it->state == ModelState::kLoading) {
+    return absl::UnavailableError(absl::StrCat("model: \"", name, "\" is loading"));
+  }
+  if (it->state == ModelState::kUnavailable) {
+    return absl::UnavailableError(absl::StrCat("model: \"", name, "\" failed to load: ", it->reason.message()));
+  }
+  return it->model;
 }
 
 }  // namespace heed

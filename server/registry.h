@@ -51,10 +51,13 @@ class Registry {
   // The model `name`; if it is empty, the only one of `kind`. NOT_FOUND: there is none. UNAVAILABLE: it is loading, or
   // failed to load and why. INVALID_ARGUMENT: it is of another kind, or `name` is empty and there are several.
   absl::StatusOr<std::shared_ptr<const Model>> Find(absl::string_view name, absl::string_view kind) const;
+  // The model `name`, of whatever kind.
+  absl::StatusOr<std::shared_ptr<const Model>> Find(absl::string_view name) const;
 
  private:
   Registry(std::string directory, LoadFunction load, std::vector<ModelStatus> models);
   absl::StatusOr<std::shared_ptr<const Model>> Load(const std::string& path) const;
+  absl::StatusOr<std::shared_ptr<const Model>> FindNamed(absl::string_view name) const REQUIRES(mutex_);
 
   const std::string directory_;
   const LoadFunction load_;

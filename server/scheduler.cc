@@ -53,7 +53,7 @@ absl::Status Scheduler::Submit(std::shared_ptr<Job> job) {
   absl::Status status;
   {
     MutexLock lock(mutex_);
-    if (draining_) {
+    if (draining_ || (refusing_ && !job->internal)) {
       ++refused_by_drain_;
       metrics_.Add(Metric::kRejections, {"draining"});
       return absl::UnavailableError("the server is shutting down");
@@ -98,6 +98,11 @@ void Scheduler::SetBacklogged(const Job& job, bool backlogged) {
     it->second.former.SetBacklogged(&job, backlogged, Clock::now());
   }
   work_.NotifyOne();
+}
+
+void Scheduler::Refuse() {
+  MutexLock lock(mutex_);
+  refusing_ = true;
 }
 
 int64_t Scheduler::Drain(TimePoint deadline) {

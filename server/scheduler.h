@@ -47,11 +47,13 @@ class Scheduler {
   // Parks the job until its reader has drained, or lets it go on. Nothing if it has ended. From an observer's call too.
   void SetBacklogged(const Job& job, bool backlogged);
 
-  // From now on refuses new jobs. Waits until all that were accepted have ended; those that have not at `deadline` end
+  // From now on refuses new jobs, those of what was accepted before aside (Job::internal).
+  void Refuse() EXCLUDES(mutex_);
+  // From now on refuses all jobs. Waits until all that were accepted have ended; those that have not at `deadline` end
   // with UNAVAILABLE after the step under way. Returns how many these were.
   int64_t Drain(TimePoint deadline);
 
-  // How many jobs were refused because of Drain.
+  // How many jobs were refused because of Refuse and Drain.
   int64_t refused_by_drain() EXCLUDES(mutex_);
 
  private:
@@ -91,6 +93,7 @@ class Scheduler {
   int64_t served_rows_ GUARDED_BY(mutex_) = 0;      // served_rows of the lane that had the last turn
   int64_t unfinished_jobs_ GUARDED_BY(mutex_) = 0;  // accepted, OnJobDone not yet returned
   int64_t refused_by_drain_ GUARDED_BY(mutex_) = 0;
+  bool refusing_ GUARDED_BY(mutex_) = false;
   bool draining_ GUARDED_BY(mutex_) = false;
   bool stop_ GUARDED_BY(mutex_) = false;
 

@@ -5,10 +5,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/status_macros.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/resource_quota.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
+#include "server/graphs.h"
+#include "server/services/graphs.h"
 #include "server/services/health.h"
 #include "server/services/models.h"
 #include "server/services/translation.h"
@@ -25,6 +28,10 @@ constexpr std::chrono::seconds kLastBytes(2);
 constexpr std::chrono::milliseconds kQuiet(100);
 constexpr std::chrono::seconds kMostRefusing(2);
 
+Clock::duration Seconds(double seconds) {
+  return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+}
+
 SchedulerOptions ToSchedulerOptions(const ServerOptions& options, int threads) {
   SchedulerOptions result;
   result.threads = threads;
@@ -34,8 +41,16 @@ SchedulerOptions ToSchedulerOptions(const ServerOptions& options, int threads) {
   result.limits.max_running_tasks = options.max_running_tasks;
   result.limits.max_batch_rows = options.max_batch_rows;
   result.limits.max_running_bytes = options.max_cache_bytes;
-  result.limits.max_parked =
-      std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(options.max_reader_lag_s));
+  result.limits.max_parked = Seconds(options.max_reader_lag_s);
+  return result;
+}
+
+GraphStoreOptions ToGraphStoreOptions(const ServerOptions& options) {
+  GraphStoreOptions result;
+  result.directory = options.graphs;
+  result.save_interval = Seconds(options.graph_save_interval_s);
+  result.max_bytes = options.max_graph_bytes;
+  result.max_nodes = options.max_graph_nodes;
   return result;
 }
 
@@ -56,6 +71,13 @@ struct Server::Parts {
         models_service(*registry),
         translation(*registry, scheduler, metrics, options.max_stream_events) {}
 
+  // The last part that can fail.
+  absl::Status OpenGraphs() {
+    HEED_ASSIGN_OR_RETURN(graphs, GraphStore::Open(ToGraphStoreOptions(options), *registry, scheduler, metrics));
+    graphs_service = std::make_unique<GraphsService>(*registry, scheduler, *graphs, metrics, options.max_inline_nodes);
+    return absl::OkStatus();
+  }
+
   const ServerOptions options;
   const int threads;
   Metrics metrics;
@@ -64,6 +86,8 @@ struct Server::Parts {
   HealthService health;
   ModelsService models_service;
   TranslationService translation;
+  std::unique_ptr<GraphStore> graphs;
+  std::unique_ptr<GraphsService> graphs_service;
   int port = 0;
   int metrics_port = 0;
   std::unique_ptr<grpc::Server> grpc_server;
@@ -75,6 +99,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   const int threads = options.threads > 0 ? static_cast<int>(options.threads) : ThreadBudget();
   auto parts = std::make_unique<Parts>(options, threads, *std::move(registry));
   parts->metrics.Set(Metric::kThreads, {}, threads);
+  HEED_RETURN_IF_ERROR(parts->OpenGraphs());
 
   if (!options.metrics_listen.empty()) {
     absl::StatusOr<int> port = parts->metrics.Listen(options.metrics_listen);
@@ -103,6 +128,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   builder.RegisterService(&parts->health);
   builder.RegisterService(&parts->models_service);
   builder.RegisterService(&parts->translation);
+  builder.RegisterService(parts->graphs_service.get());
   parts->grpc_server = builder.BuildAndStart();
   if (parts->grpc_server == nullptr || parts->port == 0) {
     return absl::UnavailableError(
@@ -158,7 +184,7 @@ void Server::LoadModels() {
     unavailable += model.state == ModelState::kUnavailable;
     untried += model.state == ModelState::kLoading;
   }
-  if (untried > 0) return;  // stopped on the way
+  if (untried > 0 || !parts_->graphs->Restore()) return;  // stopped on the way
   parts_->health.Set("", true);
   spdlog::info("ready models={} unavailable={} threads={} executors={} seconds={:.3f}", ready, unavailable,
                parts_->threads, parts_->options.executors, std::chrono::duration<double>(Clock::now() - start).count());
@@ -172,7 +198,7 @@ void Server::Shutdown() {
     MutexLock lock(mutex_);
     shut_down_ = true;
   }
-  Stop(std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(parts_->options.drain_timeout_s)));
+  Stop(Seconds(parts_->options.drain_timeout_s));
 }
 
 void Server::Stop(Clock::duration limit) {
@@ -180,7 +206,10 @@ void Server::Stop(Clock::duration limit) {
   spdlog::info("draining limit_s={}", std::chrono::duration<double>(limit).count());
   parts_->registry->Stop();
   parts_->health.Shutdown();
-  const int64_t cut_off = parts_->scheduler.Drain(start + limit);
+  parts_->scheduler.Refuse();
+  int64_t cut_off = parts_->graphs->Drain(start + limit);  // with the jobs that the changes need
+  cut_off += parts_->scheduler.Drain(start + limit);
+  parts_->graphs->Stop();
   RefuseUntilQuiet(std::min(start + limit, Clock::now() + kMostRefusing));
   parts_->health.EndWatches();
   // What was answered may still be on its way to a slow reader: that has the rest of the limit, too.
@@ -193,10 +222,11 @@ void Server::Stop(Clock::duration limit) {
 }
 
 void Server::RefuseUntilQuiet(TimePoint latest) {
+  auto refused = [this] { return parts_->scheduler.refused_by_drain() + parts_->graphs->refused_by_drain(); };
   while (Clock::now() < latest) {
-    const int64_t refused = parts_->scheduler.refused_by_drain();
+    const int64_t before = refused();
     std::this_thread::sleep_until(std::min(latest, Clock::now() + kQuiet));
-    if (parts_->scheduler.refused_by_drain() == refused) return;
+    if (refused() == before) return;
   }
 }
 

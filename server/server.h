@@ -13,12 +13,13 @@
 
 namespace heed {
 
-// Life: Start listens at once, while the models load one after the other on a thread of their own; health is
-// NOT_SERVING until each was tried. Shutdown ends it. Thread-safe.
+// Life: Start listens at once, while the models load one after the other on a thread of their own and then the stored
+// graphs; health is NOT_SERVING until each was tried. Shutdown ends it. Thread-safe.
 class Server {
  public:
   // `load` loads one model directory: models/architectures.h's LoadModel. NOT_FOUND or INVALID_ARGUMENT: the models'
-  // directory; UNAVAILABLE: an address cannot be listened on, because it is taken or not this machine's.
+  // directory, or that of the graphs; UNAVAILABLE: an address cannot be listened on, because it is taken or not this
+  // machine's.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options, Registry::LoadFunction load);
   // Shuts down without waiting for requests, if that was not done.
   ~Server();
@@ -29,7 +30,7 @@ class Server {
   int metrics_port() const;  // 0: metrics are not served
   const Metrics& metrics() const;
 
-  // Returns when each model was tried; not to be called at the time of Shutdown or after it.
+  // Returns when each model and each stored graph was tried; not to be called at the time of Shutdown or after it.
   void WaitUntilLoaded();
 
   // Health becomes NOT_SERVING, new requests are refused with UNAVAILABLE, those that were accepted run on. Returns

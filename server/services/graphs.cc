@@ -1,0 +1,362 @@
+#include "server/services/graphs.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "engine/status_macros.h"
+#include "server/services/call.h"
+#include "server/services/graph_messages.h"
+
+namespace heed {
+namespace {
+
+// What a query asks of its graph. `nodes`: how many an inline graph has.
+void Ask(const v1::ClassifyNodesRequest::Query& from, int64_t nodes, GraphQuery& query) {
+  query.nodes.assign(from.nodes().begin(), from.nodes().end());
+  if (!query.nodes.empty()) return;
+  if (from.has_graph()) {
+    query.nodes = NodesInOrder(from.graph(), nodes);
+  } else {
+    query.all = true;
+  }
+}
+void Ask(const v1::ClassifyEdgesRequest::Query& from, int64_t, GraphQuery& query) {
+  query.edges = ToEdgeIds(from.edges());
+  if (!query.edges.empty()) return;
+  if (from.has_graph()) {
+    query.edges = EdgesInOrder(from.graph());
+  } else {
+    query.all = true;
+  }
+}
+void Ask(const v1::ClassifyGraphsRequest::Query&, int64_t, GraphQuery&) {}
+
+void FillAsked(const GraphAnswer& from, const GraphClassifier& model, int top_k,
+               v1::ClassifyNodesResponse::Answer& to) {
+  for (size_t i = 0; i < from.nodes.size(); ++i) {
+    v1::ClassifyNodesResponse::Node& node = *to.add_nodes();
+    node.set_id(from.nodes[i]);
+    *node.mutable_classification() = ToProto(from, static_cast<int64_t>(i), model, top_k);
+  }
+}
+void FillAsked(const GraphAnswer& from, const GraphClassifier& model, int top_k,
+               v1::ClassifyEdgesResponse::Answer& to) {
+  for (size_t i = 0; i < from.edges.size(); ++i) {
+    v1::ClassifyEdgesResponse::Edge& edge = *to.add_edges();
+    edge.mutable_id()->set_source(from.edges[i].first);
+    edge.mutable_id()->set_target(from.edges[i].second);
+    *edge.mutable_classification() = ToProto(from, static_cast<int64_t>(i), model, top_k);
+  }
+}
+void FillAsked(const GraphAnswer& from, const GraphClassifier& model, int top_k,
+               v1::ClassifyGraphsResponse::Answer& to) {
+  *to.mutable_classification() = ToProto(from, 0, model, top_k);
+}
+
+}  // namespace
+
+// Each query of the request is a task of one job.
+template <typename Request, typename Response>
+class GraphsService::ClassifyCall : public JobCall, public grpc::ServerUnaryReactor {
+ public:
+  ClassifyCall(GraphsService& service, grpc::CallbackServerContext& context, const Request& request, Response& response,
+               std::string_view method, absl::string_view kind)
+      : JobCall(service.metrics_, service.scheduler_, context, method),
+        service_(service),
+        request_(request),
+        response_(response),
+        kind_(kind) {}
+
+  void Run() {
+    const absl::Status status = Begin();
+    if (!status.ok()) {
+      Finish(End(status));
+    } else if (!has_job()) {
+      response_.set_model(model_->spec().name);
+      Finish(End(status));
+    }
+  }
+
+  void OnTaskOutput(int, Task& task) override {
+    if (!task.finished()) return;
+    const GraphAnswer& answer = static_cast<const GraphQueryTask&>(task).answer();
+    metrics_.Add(Metric::kGraphNodes, {model_name()}, static_cast<double>(answer.nodes_computed));
+    metrics_.Add(Metric::kGraphEdges, {model_name()}, static_cast<double>(answer.edges_computed));
+  }
+
+  void OnJobDone(const absl::Status& status, const JobTimes&) override {
+    if (status.ok()) FillResponse();
+    Finish(End(status));
+  }
+
+  void OnCancel() override { Cancel(); }
+  void OnDone() override { delete this; }
+
+ private:
+  const GraphClassifier& model() const { return static_cast<const GraphClassifier&>(*model_); }
+
+  // Looks the model up, converts, starts and submits. OK: the job was accepted, or there is none because there are no
+  // queries.
+  absl::Status Begin() {
+    HEED_RETURN_IF_ERROR(FindModel(service_.registry_, request_.model(), kind_));
+    HEED_ASSIGN_OR_RETURN(top_k_, ToTopK(request_.options()));
+    std::vector<std::unique_ptr<Task>> tasks;
+    for (int i = 0; i < request_.queries_size(); ++i) {
+      absl::StatusOr<std::unique_ptr<GraphQueryTask>> task =
+          Start(request_.queries(i), absl::StrCat("queries[", i, "]"));
+      if (!task.ok()) return task.status();
+      tasks.push_back(*std::move(task));
+    }
+    if (tasks.empty()) return absl::OkStatus();
+    return Submit(std::move(tasks));
+  }
+
+  absl::StatusOr<std::unique_ptr<GraphQueryTask>> Start(const typename Request::Query& from, const std::string& place) {
+    GraphQuery query;
+    HEED_RETURN_IF_ERROR(SetOptions(request_.options(), query));
+    if (from.has_graph()) {
+      if (const absl::Status status = TakeInline(from.graph(), query); !status.ok()) {
+        return At(absl::StrCat(place, ".graph"), status);
+      }
+      versions_.push_back(0);
+    } else if (from.has_stored()) {
+      if (const absl::Status status = TakeStored(from.stored(), query); !status.ok()) {
+        return At(absl::StrCat(place, ".stored"), status);
+      }
+    } else {
+      return absl::InvalidArgumentError(absl::StrCat(place, ": has neither a graph nor a stored one"));
+    }
+    Ask(from, query.graph->nodes(), query);
+    absl::StatusOr<std::unique_ptr<GraphQueryTask>> task = model().Start(std::move(query));
+    if (!task.ok()) return At(place, task.status());
+    return task;
+  }
+
+  absl::Status TakeInline(const v1::Graph& from, GraphQuery& query) {
+    HEED_ASSIGN_OR_RETURN(GraphArrays arrays, ToGraphArrays(from));
+    HEED_ASSIGN_OR_RETURN(query.graph, Graph::Build(std::move(arrays), service_.max_inline_nodes_));
+    return absl::OkStatus();
+  }
+
+  absl::Status TakeStored(const v1::StoredGraph& from, GraphQuery& query) {
+    HEED_ASSIGN_OR_RETURN(const std::shared_ptr<const StoredGraph> stored,
+                          service_.store_.Find(from.name(), from.version()));
+    versions_.push_back(stored->version);
+    query.stored = true;
+    query.graph = stored->graph;
+    if (!IsEmpty(from.unseen())) {
+      absl::StatusOr<GraphUpdate> unseen = ToGraphUpdate(from.unseen());
+      if (!unseen.ok()) return At("unseen", unseen.status());
+      absl::StatusOr<std::shared_ptr<const Graph>> graph =
+          stored->graph->Apply(*unseen, nullptr, service_.store_.max_nodes());
+      if (!graph.ok()) return At("unseen", graph.status());
+      query.graph = *std::move(graph);
+      query.has_unseen = true;
+    } else if (!request_.options().compute() && !query.fan_out && !query.return_attention) {
+      query.outputs = stored->OutputsOf(model_.get());
+    }
+    return absl::OkStatus();
+  }
+
+  void FillResponse() {
+    response_.set_model(model_->spec().name);
+    for (size_t i = 0; i < job_->tasks.size(); ++i) {
+      const GraphAnswer& answer = static_cast<const GraphQueryTask&>(*job_->tasks[i]).answer();
+      auto& to = *response_.add_answers();
+      FillAsked(answer, model(), top_k_, to);
+      *to.mutable_source() = ToSource(answer, versions_[i]);
+      if (!answer.attention.empty()) *to.mutable_attention() = ToProto(answer.attention);
+    }
+  }
+
+  GraphsService& service_;
+  const Request& request_;
+  Response& response_;
+  const absl::string_view kind_;
+  // Constant once Begin has called Submit.
+  int top_k_ = 1;
+  std::vector<int64_t> versions_;  // of each query's graph; 0: it is inline
+};
+
+// A graph that comes in parts. The store gets it when the client has sent all of it.
+class GraphsService::PutCall : public Call, public grpc::ServerReadReactor<v1::PutGraphRequest> {
+ public:
+  PutCall(GraphsService& service, grpc::CallbackServerContext& context, v1::GraphInfo& response)
+      : Call(service.metrics_, context, "PutGraph"), service_(service), response_(response) {
+    graph_.room = std::make_unique<GraphRoom>(service_.store_);
+  }
+
+  void Run() { StartRead(&message_); }
+
+  void OnReadDone(bool ok) override {
+    if (!ok) {
+      // The client has sent all, or it is gone in the middle: a stream that is broken takes no answer either.
+      StartSendInitialMetadata();
+      return;
+    }
+    if (const absl::Status status = Take(); !status.ok()) {
+      Finish(End(status, /*room_may_come=*/false));
+      return;
+    }
+    StartRead(&message_);
+  }
+
+  void OnSendInitialMetadataDone(bool ok) override {
+    if (!ok || context_.IsCancelled()) {
+      Finish(End(absl::CancelledError("the client went before it had sent the whole graph")));
+      return;
+    }
+    if (parts_ == 0) {
+      Finish(End(absl::InvalidArgumentError("the stream holds no message; the first one names the graph")));
+      return;
+    }
+    const absl::Status status =
+        service_.store_.Put(std::move(graph_), [this](const absl::StatusOr<StoredGraphState>& state) {
+          if (state.ok()) response_ = ToProto(*state);
+          Finish(End(state.status(), /*room_may_come=*/false));
+        });
+    if (!status.ok()) Finish(End(status));
+  }
+
+  void OnDone() override { delete this; }
+
+ private:
+  absl::Status Take() {
+    if (parts_ == 0) {
+      HEED_RETURN_IF_ERROR(GraphStore::CheckName(message_.name()));
+      graph_.name = message_.name();
+      HEED_ASSIGN_OR_RETURN(graph_.precompute,
+                            service_.store_.FindModels({message_.precompute().begin(), message_.precompute().end()}));
+    } else if (!message_.name().empty() || message_.precompute_size() > 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("message ", parts_, ": has a name or precompute, which the first message alone may have"));
+    }
+    const std::string place = absl::StrCat("message ", parts_, ": part");
+    ++parts_;
+    absl::StatusOr<GraphArrays> part = ToGraphArrays(message_.part());
+    if (!part.ok()) return At(place, part.status());
+    HEED_RETURN_IF_ERROR(graph_.room->Add(*part));
+    if (const absl::Status status = AppendPart(*std::move(part), graph_.arrays); !status.ok()) {
+      return At(place, status);
+    }
+    if (graph_.arrays.features.rows > service_.store_.max_nodes()) {
+      return absl::InvalidArgumentError(absl::StrCat(place, ": makes ", graph_.arrays.features.rows, " nodes, at most ",
+                                                     service_.store_.max_nodes()));
+    }
+    return absl::OkStatus();
+  }
+
+  GraphsService& service_;
+  v1::GraphInfo& response_;
+  v1::PutGraphRequest message_;
+  NewGraph graph_;
+  int64_t parts_ = 0;
+};
+
+// A request whose answer the store gives, at once or later.
+class GraphsService::StoreCall : public Call, public grpc::ServerUnaryReactor {
+ public:
+  StoreCall(GraphsService& service, grpc::CallbackServerContext& context, std::string_view method)
+      : Call(service.metrics_, context, method), service_(service) {}
+
+  void Update(const v1::UpdateGraphRequest& request, v1::GraphInfo& response) {
+    absl::StatusOr<GraphUpdate> update = ToGraphUpdate(request.update());
+    if (!update.ok()) return Finish(End(At("update", update.status())));
+    Accept(service_.store_.Update(request.name(), request.expected_version(), *std::move(update),
+                                  [this, &response](const absl::StatusOr<StoredGraphState>& state) {
+                                    if (state.ok()) response = ToProto(*state);
+                                    Finish(End(state.status(), /*room_may_come=*/false));
+                                  }));
+  }
+
+  void Delete(const v1::DeleteGraphRequest& request) {
+    Accept(service_.store_.Delete(
+        request.name(), [this](const absl::StatusOr<StoredGraphState>& state) { Finish(End(state.status())); }));
+  }
+
+  void Describe(const v1::DescribeGraphRequest& request, v1::DescribeGraphResponse& response) {
+    if (request.name().empty()) {
+      const auto states = service_.store_.List();
+      if (!states.ok()) return Finish(End(states.status()));
+      for (const StoredGraphState& state : *states) *response.add_graphs() = ToProto(state);
+    } else {
+      const auto state = service_.store_.Describe(request.name());
+      if (!state.ok()) return Finish(End(state.status()));
+      *response.add_graphs() = ToProto(*state);
+    }
+    Finish(End(absl::OkStatus()));
+  }
+
+  void OnDone() override { delete this; }
+
+ private:
+  void Accept(const absl::Status& status) {
+    if (!status.ok()) Finish(End(status));
+  }
+
+  GraphsService& service_;
+};
+
+// Each of these calls deletes itself in OnDone.
+
+grpc::ServerUnaryReactor* GraphsService::ClassifyNodes(grpc::CallbackServerContext* context,
+                                                       const v1::ClassifyNodesRequest* request,
+                                                       v1::ClassifyNodesResponse* response) {
+  auto* call = new ClassifyCall<v1::ClassifyNodesRequest, v1::ClassifyNodesResponse>(
+      *this, *context, *request, *response, "ClassifyNodes", kNodeClassifier);
+  call->Run();
+  return call;
+}
+
+grpc::ServerUnaryReactor* GraphsService::ClassifyEdges(grpc::CallbackServerContext* context,
+                                                       const v1::ClassifyEdgesRequest* request,
+                                                       v1::ClassifyEdgesResponse* response) {
+  auto* call = new ClassifyCall<v1::ClassifyEdgesRequest, v1::ClassifyEdgesResponse>(
+      *this, *context, *request, *response, "ClassifyEdges", kEdgeClassifier);
+  call->Run();
+  return call;
+}
+
+grpc::ServerUnaryReactor* GraphsService::ClassifyGraphs(grpc::CallbackServerContext* context,
+                                                        const v1::ClassifyGraphsRequest* request,
+                                                        v1::ClassifyGraphsResponse* response) {
+  auto* call = new ClassifyCall<v1::ClassifyGraphsRequest, v1::ClassifyGraphsResponse>(
+      *this, *context, *request, *response, "ClassifyGraphs", kGraphClassifier);
+  call->Run();
+  return call;
+}
+
+grpc::ServerReadReactor<v1::PutGraphRequest>* GraphsService::PutGraph(grpc::CallbackServerContext* context,
+                                                                      v1::GraphInfo* response) {
+  auto* call = new PutCall(*this, *context, *response);
+  call->Run();
+  return call;
+}
+
+grpc::ServerUnaryReactor* GraphsService::UpdateGraph(grpc::CallbackServerContext* context,
+                                                     const v1::UpdateGraphRequest* request, v1::GraphInfo* response) {
+  auto* call = new StoreCall(*this, *context, "UpdateGraph");
+  call->Update(*request, *response);
+  return call;
+}
+
+grpc::ServerUnaryReactor* GraphsService::DescribeGraph(grpc::CallbackServerContext* context,
+                                                       const v1::DescribeGraphRequest* request,
+                                                       v1::DescribeGraphResponse* response) {
+  auto* call = new StoreCall(*this, *context, "DescribeGraph");
+  call->Describe(*request, *response);
+  return call;
+}
+
+grpc::ServerUnaryReactor* GraphsService::DeleteGraph(grpc::CallbackServerContext* context,
+                                                     const v1::DeleteGraphRequest* request, v1::DeleteGraphResponse*) {
+  auto* call = new StoreCall(*this, *context, "DeleteGraph");
+  call->Delete(*request);
+  return call;
+}
+
+}  // namespace heed
