@@ -7,6 +7,7 @@
 #include "client/channel.h"
 #include "client/exit_code.h"
 #include "client/model_choice.h"
+#include "client/translation_client.h"
 
 namespace heed::client {
 
@@ -59,17 +60,21 @@ int FailCall(Console& console, const std::string& address, const grpc::Status& s
       return Fail(console, kExitUnavailable,
                   absl::StrCat("the server at ", address, " is no Heed server that knows this ", "call (",
                                StatusText(status), ")"));
+    case grpc::StatusCode::NOT_FOUND:
+      return Fail(console, kExitUsage, StatusText(status));
     default:
       return Fail(console, kExitFailed, StatusText(status));
   }
 }
 
-std::optional<int> ResolveModel(const TranslationClient& client, const std::string& address, const std::string& wanted,
-                                std::string& model, Console& console) {
+std::optional<int> ResolveModel(const std::shared_ptr<grpc::Channel>& channel, const std::string& address,
+                                const std::string& kind, const std::string& wanted, std::string& model,
+                                Console& console) {
+  const TranslationClient client(channel, {.deadline = std::chrono::seconds(10), .stop = console.stop});
   v1::ListModelsResponse models;
   const grpc::Status listed = client.ListModels(models);
   if (!listed.ok()) return FailCall(console, address, listed);
-  absl::StatusOr<std::string> chosen = ChooseModel(models, "translator", wanted);
+  absl::StatusOr<std::string> chosen = ChooseModel(models, kind, wanted);
   if (!chosen.ok()) {
     return Fail(console, absl::IsFailedPrecondition(chosen.status()) ? kExitUnavailable : kExitUsage,
                 std::string(chosen.status().message()));

@@ -2,13 +2,14 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "client/console.h"
 #include "client/flags.h"
-#include "client/translation_client.h"
+#include "grpcpp/channel.h"
 #include "grpcpp/support/status.h"
 
 namespace heed::client {
@@ -42,9 +43,10 @@ struct ServerFlags {
 // start one. Returns the exit code.
 int FailCall(Console& console, const std::string& address, const grpc::Status& status);
 
-// Asks the server for its models and chooses one (see ChooseModel). An exit code after a message on console.err, or
-// none and `model` is set.
-std::optional<int> ResolveModel(const TranslationClient& client, const std::string& address, const std::string& wanted,
-                                std::string& model, Console& console);
+// Asks the server for its models and chooses one of `kind` (see ChooseModel). An exit code after a message on
+// console.err, or none and `model` is set.
+std::optional<int> ResolveModel(const std::shared_ptr<grpc::Channel>& channel, const std::string& address,
+                                const std::string& kind, const std::string& wanted, std::string& model,
+                                Console& console);
 
 }  // namespace heed::client

@@ -76,6 +76,14 @@ void FlagTable::AddString(std::string name, std::string* target, std::string pla
        }});
 }
 
+void FlagTable::AddString(std::string name, std::optional<std::string>* target, std::string placeholder,
+                          std::string help) {
+  flags_.push_back({std::move(name), std::move(placeholder), std::move(help), "", [target](const std::string& text) {
+                      *target = text;
+                      return absl::OkStatus();
+                    }});
+}
+
 void FlagTable::AddInt(std::string name, int* target, int64_t least, int64_t most, std::string help) {
   flags_.push_back({std::move(name), "N", std::move(help), absl::StrCat(*target), [=](const std::string& text) {
                       const absl::StatusOr<int> value = ParseInt(text, least, most);

@@ -24,6 +24,8 @@ class FlagTable {
   void AddSection(std::string title);
   void AddBool(std::string name, bool* target, std::string help);
   void AddString(std::string name, std::string* target, std::string placeholder, std::string help);
+  // None: the flag was not given; it may be given empty.
+  void AddString(std::string name, std::optional<std::string>* target, std::string placeholder, std::string help);
   void AddInt(std::string name, int* target, int64_t least, int64_t most, std::string help);
   void AddDouble(std::string name, double* target, double least, double most, std::string placeholder,
                  std::string help);

@@ -10,10 +10,6 @@
 #include <utility>
 
 #include "grpcpp/alarm.h"
-#include "grpcpp/client_context.h"
-#include "grpcpp/completion_queue.h"
-#include "grpcpp/support/async_unary_call.h"
-#include "heed/v1/translation.grpc.pb.h"
 
 namespace heed::client {
 namespace {
@@ -25,37 +21,10 @@ constexpr std::chrono::milliseconds kPauseAfterError{10};
 constexpr std::chrono::seconds kDrainLimit{30};
 constexpr std::chrono::seconds kConnectLimit{10};
 
-// One request on its way; its address is its tag.
-struct Call {
-  std::chrono::nanoseconds scheduled{0};
-  grpc::ClientContext context;
-  v1::TranslateResponse response;
-  grpc::Status status;
-  std::unique_ptr<grpc::ClientAsyncResponseReader<v1::TranslateResponse>> reader;
-};
-
-// Sends the texts of a run in turn, over its channels in turn. Not thread-safe.
-class Sender {
- public:
-  explicit Sender(const LoadOptions& options) : options_(options) {
-    for (const auto& channel : options.channels) stubs_.push_back(v1::Translation::NewStub(channel));
-  }
-
-  void Send(Call& call, std::chrono::nanoseconds scheduled, grpc::CompletionQueue& queue) {
-    v1::TranslateRequest request = options_.prototype;
-    request.add_texts(options_.texts[sent_ % options_.texts.size()]);
-    call.scheduled = scheduled;
-    if (options_.deadline.count() > 0) call.context.set_deadline(SystemClock::now() + options_.deadline);
-    call.reader = stubs_[sent_ % stubs_.size()]->AsyncTranslate(&call.context, request, &queue);
-    call.reader->Finish(&call.response, &call.status, &call);
-    ++sent_;
-  }
-
- private:
-  const LoadOptions& options_;
-  std::vector<std::unique_ptr<v1::Translation::Stub>> stubs_;
-  size_t sent_ = 0;
-};
+// Of a request that is sent now.
+SystemClock::time_point Deadline(const LoadOptions& options) {
+  return options.deadline.count() > 0 ? SystemClock::now() + options.deadline : SystemClock::time_point::max();
+}
 
 // Connects before the clock starts. False: there is no server.
 bool Connect(const LoadOptions& options) {
@@ -103,7 +72,7 @@ LoadRecorder::LoadRecorder(std::chrono::nanoseconds warmup, std::chrono::nanosec
 }
 
 void LoadRecorder::Record(std::chrono::nanoseconds scheduled, std::chrono::nanoseconds finished,
-                          const grpc::Status& status, const v1::TranslateResponse& response) {
+                          const grpc::Status& status, const AnswerCounts& counts) {
   if (!status.ok()) {
     if (!Within(by_schedule_ ? scheduled : finished)) return;
     if (report_.errors++ == 0) report_.first_error = status;
@@ -111,10 +80,9 @@ void LoadRecorder::Record(std::chrono::nanoseconds scheduled, std::chrono::nanos
   }
   if (Within(finished)) {
     ++report_.requests;
-    for (const v1::TranslatedText& translation : response.translations()) {
-      report_.source_tokens += translation.source_tokens();
-      report_.target_tokens += translation.target_tokens();
-    }
+    report_.counts.items += counts.items;
+    report_.counts.source_tokens += counts.source_tokens;
+    report_.counts.target_tokens += counts.target_tokens;
   }
   if (Within(by_schedule_ ? scheduled : finished)) {
     report_.latencies_ms.push_back(std::chrono::duration<double, std::milli>(finished - scheduled).count());
@@ -129,22 +97,23 @@ LoadReport LoadRecorder::TakeReport() {
 LoadReport RunClosedLoop(const LoadOptions& options, int in_flight) {
   if (!Connect(options)) return Unconnected();
   grpc::CompletionQueue queue;
-  Sender sender(options);
+  size_t sent = 0;
   LoadRecorder recorder(options.warmup, options.duration, /*by_schedule=*/false);
   const SteadyClock::time_point start = SteadyClock::now();
   const auto since_start = [&] { return SteadyClock::now() - start; };
 
   // Each of them sends one request after the other.
   struct Lane {
-    std::unique_ptr<Call> call;  // none: it pauses
+    std::unique_ptr<LoadCall> call;  // none: it pauses
     std::unique_ptr<grpc::Alarm> pause;
   };
   std::vector<Lane> lanes(static_cast<size_t>(in_flight));
   std::unordered_map<void*, Lane*> by_tag;
   const auto send = [&](Lane& lane) {
-    lane.call = std::make_unique<Call>();
+    const std::chrono::nanoseconds now = since_start();
+    lane.call = options.send(sent++, Deadline(options), queue);
+    lane.call->scheduled = now;
     by_tag[lane.call.get()] = &lane;
-    sender.Send(*lane.call, since_start(), queue);
   };
   for (Lane& lane : lanes) send(lane);
 
@@ -166,8 +135,8 @@ LoadReport RunClosedLoop(const LoadOptions& options, int in_flight) {
         lane.pause.reset();
         send(lane);
       } else {
-        const std::unique_ptr<Call> call = std::move(lane.call);
-        recorder.Record(call->scheduled, now, call->status, call->response);
+        const std::unique_ptr<LoadCall> call = std::move(lane.call);
+        recorder.Record(call->scheduled, now, call->status, call->counts());
         unavailable = call->status.error_code() == grpc::StatusCode::UNAVAILABLE;
         if (call->status.ok()) {
           send(lane);
@@ -197,30 +166,30 @@ LoadReport RunClosedLoop(const LoadOptions& options, int in_flight) {
 LoadReport RunOpenLoop(const LoadOptions& options, double per_second, uint64_t seed) {
   if (!Connect(options)) return Unconnected();
   grpc::CompletionQueue queue;
-  Sender sender(options);
+  size_t sent = 0;
   PoissonArrivals arrivals(per_second, seed);
   LoadRecorder recorder(options.warmup, options.duration, /*by_schedule=*/true);  // the receiver's until it has ended
   const SteadyClock::time_point start = SteadyClock::now();
 
   std::mutex mutex;
   std::condition_variable_any changed;
-  std::unordered_map<Call*, std::unique_ptr<Call>> calls;  // guarded by mutex
-  bool unavailable = false;                                // guarded by mutex
+  std::unordered_map<LoadCall*, std::unique_ptr<LoadCall>> calls;  // guarded by mutex
+  bool unavailable = false;                                        // guarded by mutex
 
   std::thread receiver([&] {
     void* tag = nullptr;
     bool ok = false;
     while (queue.Next(&tag, &ok)) {
       const std::chrono::nanoseconds now = SteadyClock::now() - start;
-      std::unique_ptr<Call> call;
+      std::unique_ptr<LoadCall> call;
       {
         const std::lock_guard lock(mutex);
-        const auto found = calls.find(static_cast<Call*>(tag));
+        const auto found = calls.find(static_cast<LoadCall*>(tag));
         call = std::move(found->second);
         calls.erase(found);
         unavailable = unavailable || call->status.error_code() == grpc::StatusCode::UNAVAILABLE;
       }
-      recorder.Record(call->scheduled, now, call->status, call->response);
+      recorder.Record(call->scheduled, now, call->status, call->counts());
       changed.notify_all();
     }
   });
@@ -232,10 +201,10 @@ LoadReport RunOpenLoop(const LoadOptions& options, double per_second, uint64_t s
     changed.wait_until(lock, options.stop, start + scheduled, [&] { return unavailable; });
     if (unavailable) break;
     if (!arrivals.TakeDue(SteadyClock::now() - start)) continue;
-    auto call = std::make_unique<Call>();
-    Call& sent = *call;
-    calls.emplace(&sent, std::move(call));
-    sender.Send(sent, scheduled, queue);
+    std::unique_ptr<LoadCall> call = options.send(sent++, Deadline(options), queue);
+    call->scheduled = scheduled;
+    LoadCall* const tag = call.get();
+    calls.emplace(tag, std::move(call));
   }
   {
     std::unique_lock lock(mutex);

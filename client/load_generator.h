@@ -3,15 +3,19 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <random>
 #include <stop_token>
-#include <string>
+#include <utility>
 #include <vector>
 
+#include "client/unary_call.h"
 #include "grpcpp/channel.h"
+#include "grpcpp/client_context.h"
+#include "grpcpp/completion_queue.h"
+#include "grpcpp/support/async_unary_call.h"
 #include "grpcpp/support/status.h"
-#include "heed/v1/translation.pb.h"
 
 namespace heed::client {
 
@@ -36,13 +40,19 @@ class PoissonArrivals {
   std::chrono::nanoseconds next_{0};
 };
 
+// What answers hold.
+struct AnswerCounts {
+  int64_t items = 0;  // texts, nodes, edges or graphs
+  int64_t source_tokens = 0;
+  int64_t target_tokens = 0;
+};
+
 struct LoadReport {
   int64_t requests = 0;  // answered in the measured time
   int64_t errors = 0;    // failed in the measured time
   grpc::Status first_error;
   double seconds = 0;  // of measured time
-  int64_t source_tokens = 0;
-  int64_t target_tokens = 0;
+  AnswerCounts counts;
   std::vector<double> latencies_ms;  // of answered requests, ascending
   bool unavailable = false;          // the server went away and the run ended there
 };
@@ -57,7 +67,7 @@ class LoadRecorder {
   LoadRecorder(std::chrono::nanoseconds warmup, std::chrono::nanoseconds duration, bool by_schedule);
 
   void Record(std::chrono::nanoseconds scheduled, std::chrono::nanoseconds finished, const grpc::Status& status,
-              const v1::TranslateResponse& response);
+              const AnswerCounts& counts);
   LoadReport TakeReport();
 
  private:
@@ -69,10 +79,52 @@ class LoadRecorder {
   LoadReport report_;
 };
 
+// One request on its way or answered; its address is its tag.
+struct LoadCall {
+  virtual ~LoadCall() = default;
+  // Of an answer whose status is OK.
+  virtual AnswerCounts counts() const = 0;
+
+  std::chrono::nanoseconds scheduled{0};
+  grpc::ClientContext context;
+  grpc::Status status;
+};
+
+// Sends the `number`-th request of a run, from 0.
+using SendCall = std::function<std::unique_ptr<LoadCall>(size_t number, std::chrono::system_clock::time_point deadline,
+                                                         grpc::CompletionQueue& queue)>;
+
+// Sends what `make` makes, for each number, over `channels` in turn. Requests are those of unary_call.h.
+template <typename Request>
+SendCall SendUnaryCalls(const std::vector<std::shared_ptr<grpc::Channel>>& channels,
+                        std::function<Request(size_t number)> make,
+                        std::function<AnswerCounts(const typename UnaryCall<Request>::Response&)> count) {
+  using Response = typename UnaryCall<Request>::Response;
+  using Stub = typename UnaryCall<Request>::Stub;
+  struct Call : LoadCall {
+    AnswerCounts counts() const override { return (*count)(response); }
+
+    const std::function<AnswerCounts(const Response&)>* count = nullptr;
+    Response response;
+    std::unique_ptr<grpc::ClientAsyncResponseReader<Response>> reader;
+  };
+  std::vector<std::shared_ptr<Stub>> stubs;
+  for (const auto& channel : channels) stubs.push_back(std::make_shared<Stub>(channel));
+  return [stubs = std::move(stubs), make = std::move(make), count = std::move(count)](
+             size_t number, std::chrono::system_clock::time_point deadline, grpc::CompletionQueue& queue) {
+    auto call = std::make_unique<Call>();
+    call->count = &count;
+    call->context.set_deadline(deadline);
+    call->reader =
+        ((*stubs[number % stubs.size()]).*UnaryCall<Request>::kAsyncCall)(&call->context, make(number), &queue);
+    call->reader->Finish(&call->response, &call->status, static_cast<LoadCall*>(call.get()));
+    return call;
+  };
+}
+
 struct LoadOptions {
-  std::vector<std::shared_ptr<grpc::Channel>> channels;  // requests go round them
-  v1::TranslateRequest prototype;                        // model and options; texts are added
-  std::vector<std::string> texts;                        // sent one per request, round and round
+  std::vector<std::shared_ptr<grpc::Channel>> channels;  // that `send` uses
+  SendCall send;
   std::chrono::nanoseconds warmup{0};
   std::chrono::nanoseconds duration{0};
   std::chrono::milliseconds deadline{0};  // for each request; 0: none

@@ -31,7 +31,7 @@ absl::StatusOr<std::string> ChooseModel(const v1::ListModelsResponse& models, co
         return absl::FailedPreconditionError(absl::StrCat("model '", wanted, "' is unavailable: ", model.reason()));
       }
       if (!model.kind().empty() && model.kind() != kind) {
-        return absl::NotFoundError(absl::StrCat("model '", wanted, "' is a ", model.kind(), ", not a ", kind));
+        return absl::NotFoundError(absl::StrCat("model '", wanted, "' is of kind ", model.kind(), ", not ", kind));
       }
       return wanted;
     }

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
@@ -8,7 +7,7 @@
 #include "client/commands.h"
 #include "client/exit_code.h"
 #include "client/model_choice.h"
-#include "client/text_width.h"
+#include "client/text_table.h"
 #include "client/translation_client.h"
 
 namespace heed::client {
@@ -38,36 +37,17 @@ std::string Weights(int64_t count) {
                          : absl::StrFormat("%.1f M", static_cast<double>(count) / 1e6);
 }
 
-std::string Memory(int64_t bytes) {
-  return bytes == 0 ? "-" : absl::StrFormat("%.1f MiB", static_cast<double>(bytes) / (1 << 20));
-}
-
 std::string OrDash(const std::string& text) { return text.empty() ? "-" : text; }
 
 std::string Table(const v1::ListModelsResponse& models) {
-  using Row = std::vector<std::string>;
-  std::vector<Row> rows = {
+  std::vector<std::vector<std::string>> rows = {
       {"NAME", "KIND", "ARCHITECTURE", "LANGUAGES", "STATE", "WEIGHTS", "MEMORY", "LOADED IN", "REASON"}};
   for (const v1::ModelInfo& model : models.models()) {
     rows.push_back({model.name(), OrDash(model.kind()), OrDash(model.architecture()), Languages(model),
-                    StateName(model.state()), Weights(model.weights()), Memory(model.resident_bytes()),
+                    StateName(model.state()), Weights(model.weights()), MemoryText(model.resident_bytes()),
                     model.load_seconds() > 0 ? absl::StrFormat("%.2f s", model.load_seconds()) : "-", model.reason()});
   }
-  std::vector<int> widths(rows[0].size(), 0);
-  for (const Row& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], DisplayWidth(row[i]));
-  }
-  std::string out;
-  for (const Row& row : rows) {
-    std::string line;
-    for (size_t i = 0; i < row.size(); ++i) {
-      const bool number = i >= 5 && i <= 7;
-      absl::StrAppend(&line, i > 0 ? "  " : "", number ? PadLeft(row[i], widths[i]) : PadRight(row[i], widths[i]));
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    absl::StrAppend(&out, line, "\n");
-  }
-  return out;
+  return TextTable(rows, {5, 6, 7});
 }
 
 std::string Json(const v1::ListModelsResponse& models) {

@@ -9,8 +9,8 @@ namespace heed::client {
 
 std::string ProgressText(const Progress& progress, std::chrono::duration<double> elapsed, int columns) {
   const double seconds = std::max(elapsed.count(), 1e-3);
-  std::string text =
-      absl::StrFormat("%d lines  %.0f lines/s", progress.lines, static_cast<double>(progress.lines) / seconds);
+  std::string text = absl::StrFormat("%d %s  %.0f %s/s", progress.lines, progress.unit,
+                                     static_cast<double>(progress.lines) / seconds, progress.unit);
   if (progress.total_bytes > 0) {
     const double share =
         std::clamp(static_cast<double>(progress.bytes) / static_cast<double>(progress.total_bytes), 0.0, 1.0);

@@ -10,6 +10,7 @@ namespace heed::client {
 
 struct Progress {
   int64_t lines = 0;
+  std::string unit = "lines";  // what `lines` counts
   int64_t bytes = 0;
   int64_t total_bytes = -1;  // -1: unknown, then there is no bar and no remaining time
 };

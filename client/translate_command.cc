@@ -21,11 +21,11 @@
 #include "client/heat_map.h"
 #include "client/interruptible_input.h"
 #include "client/progress_bar.h"
+#include "client/request_pipeline.h"
 #include "client/text_width.h"
 #include "client/translate_flags.h"
 #include "client/translation_client.h"
 #include "client/translation_json.h"
-#include "client/translation_pipeline.h"
 
 namespace heed::client {
 namespace {
@@ -218,8 +218,8 @@ int TranslateLines(const Settings& settings, const v1::TranslateRequest& prototy
   std::mutex mutex;
   std::deque<int64_t> line_bytes;  // of the lines not yet delivered; guarded by mutex
   grpc::Status lost;               // the pipeline's thread writes it; read when that has finished
-  TranslationPipeline* running = nullptr;
-  const auto deliver = [&](PipelineResult result) {
+  RequestPipeline<v1::TranslateRequest>* running = nullptr;
+  const auto deliver = [&](RequestPipeline<v1::TranslateRequest>::Result result) {
     int64_t bytes = 0;
     {
       const std::lock_guard lock(mutex);
@@ -238,7 +238,7 @@ int TranslateLines(const Settings& settings, const v1::TranslateRequest& prototy
     }
     if (!console.out) running->Cancel();
   };
-  TranslationPipeline pipeline(channel, options, deliver);
+  RequestPipeline<v1::TranslateRequest> pipeline(channel, options, deliver);
   running = &pipeline;
   const std::stop_callback cancel(console.stop, [&pipeline] { pipeline.Cancel(); });
 
@@ -376,12 +376,9 @@ int TranslateCommand(const std::vector<std::string>& arguments, Console& console
   }
 
   const std::shared_ptr<grpc::Channel> channel = MakeChannel(settings.server.address);
-  {
-    const TranslationClient lister(channel, {.deadline = std::chrono::seconds(10), .stop = console.stop});
-    if (const auto code =
-            ResolveModel(lister, settings.server.address, settings.model, *prototype.mutable_model(), console)) {
-      return *code;
-    }
+  if (const auto code = ResolveModel(channel, settings.server.address, "translator", settings.model,
+                                     *prototype.mutable_model(), console)) {
+    return *code;
   }
   const bool typed = !file && console.in_is_terminal;
   if (typed && console.err_is_terminal) {

@@ -1,13 +1,10 @@
 // Blocking calls of heed.v1.Translation and heed.v1.Models.
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <memory>
-#include <stop_token>
-#include <string>
 
-#include "client/retry.h"
+#include "client/call_with_retry.h"
 #include "grpcpp/channel.h"
 #include "grpcpp/support/status.h"
 #include "heed/v1/models.grpc.pb.h"
@@ -15,14 +12,8 @@
 
 namespace heed::client {
 
-struct CallOptions {
-  std::chrono::milliseconds deadline{0};  // for a call with all its tries; 0: none
-  RetryPolicy retry;
-  std::stop_token stop;  // ends a running call with CANCELLED
-};
-
 // Thread-safe; calls may overlap. Every method blocks, tries again as the retry policy says, and returns the server's
-// status as it came. For many requests at a time use TranslationPipeline.
+// status as it came. For many requests at a time use RequestPipeline.
 class TranslationClient {
  public:
   TranslationClient(const std::shared_ptr<grpc::Channel>& channel, CallOptions options);

@@ -1,23 +1,14 @@
 #include "client/translation_json.h"
 
-#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "client/channel.h"
+#include "client/shortest_number.h"
 
 namespace heed::client {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// The double with the fewest digits that reads back as this float: 0.1, not 0.10000000149.
-double Shortest(float value) {
-  char digits[32];
-  const auto written = std::to_chars(digits, digits + sizeof(digits), value);
-  double result = value;
-  std::from_chars(digits, written.ptr, result);
-  return result;
-}
 
 std::string ReasonName(v1::FinishReason reason) {
   switch (reason) {
@@ -34,7 +25,7 @@ std::string ReasonName(v1::FinishReason reason) {
 
 Json HypothesisJson(const v1::Hypothesis& hypothesis) {
   Json json = {{"text", hypothesis.text()},
-               {"score", Shortest(hypothesis.score())},
+               {"score", ShortestNumber(hypothesis.score())},
                {"finish_reason", ReasonName(hypothesis.finish_reason())}};
   if (hypothesis.tokens_size() > 0) json["tokens"] = Json(hypothesis.tokens());
   const v1::Attention& attention = hypothesis.attention();
@@ -43,7 +34,7 @@ Json HypothesisJson(const v1::Hypothesis& hypothesis) {
     for (int row = 0; row < attention.rows(); ++row) {
       Json weights = Json::array();
       for (int column = 0; column < attention.columns(); ++column) {
-        weights.push_back(Shortest(attention.weights(row * attention.columns() + column)));
+        weights.push_back(ShortestNumber(attention.weights(row * attention.columns() + column)));
       }
       rows.push_back(std::move(weights));
     }
@@ -59,7 +50,7 @@ std::string Dump(const Json& json) { return json.dump(-1, ' ', false, Json::erro
 std::string TranslationJson(int64_t line, const v1::TranslatedText& translation) {
   Json json = {{"line", line},
                {"text", translation.text()},
-               {"score", Shortest(translation.score())},
+               {"score", ShortestNumber(translation.score())},
                {"finish_reason", ReasonName(translation.finish_reason())},
                {"source_tokens", translation.source_tokens()},
                {"target_tokens", translation.target_tokens()}};

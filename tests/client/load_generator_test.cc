@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 
 #include "client/bench_sentences.h"
@@ -65,12 +66,8 @@ TEST(PoissonArrivals, ScheduleDoesNotWaitForALateReader) {
   EXPECT_FALSE(late.TakeDue(seconds(1)));
 }
 
-v1::TranslateResponse Answer(int source_tokens, int target_tokens) {
-  v1::TranslateResponse response;
-  v1::TranslatedText& text = *response.add_translations();
-  text.set_source_tokens(source_tokens);
-  text.set_target_tokens(target_tokens);
-  return response;
+AnswerCounts Answer(int source_tokens, int target_tokens) {
+  return {.items = 1, .source_tokens = source_tokens, .target_tokens = target_tokens};
 }
 
 TEST(LoadRecorder, ClosedLoopCountsWhatFinishesInTheWindow) {
@@ -81,8 +78,8 @@ TEST(LoadRecorder, ClosedLoopCountsWhatFinishesInTheWindow) {
   recorder.Record(milliseconds(2500), milliseconds(3000), grpc::Status::OK, Answer(7, 8));
   const LoadReport report = recorder.TakeReport();
   EXPECT_EQ(report.requests, 2);
-  EXPECT_EQ(report.source_tokens, 8);
-  EXPECT_EQ(report.target_tokens, 10);
+  EXPECT_EQ(report.counts.source_tokens, 8);
+  EXPECT_EQ(report.counts.target_tokens, 10);
   EXPECT_EQ(report.seconds, 2);
   EXPECT_THAT(report.latencies_ms, ElementsAre(40, 100));
 }
@@ -103,7 +100,19 @@ TEST(LoadRecorder, OpenLoopMeasuresWhatWasDueInTheWindowHoweverLateItFinishes) {
 LoadOptions Load(const FakeServer& server) {
   LoadOptions options;
   options.channels = {MakeChannel(server.address(), true), MakeChannel(server.address(), true)};
-  options.texts = {"one", "two", "three"};
+  options.send = SendUnaryCalls<v1::TranslateRequest>(
+      options.channels,
+      [](size_t number) {
+        static const std::array<const char*, 3> kTexts = {"one", "two", "three"};
+        v1::TranslateRequest request;
+        request.add_texts(kTexts.at(number % kTexts.size()));
+        return request;
+      },
+      [](const v1::TranslateResponse& response) {
+        return AnswerCounts{.items = response.translations_size(),
+                            .source_tokens = response.translations(0).source_tokens(),
+                            .target_tokens = response.translations(0).target_tokens()};
+      });
   options.duration = seconds(1000);  // tests stop before
   return options;
 }
@@ -127,8 +136,9 @@ TEST(ClosedLoop, KeepsSoManyInFlightAndNoMore) {
   const LoadReport report = RunClosedLoop(options, 3);
   EXPECT_GE(report.requests, 27);  // each of the three sends only after its answer
   EXPECT_EQ(report.errors, 0);
-  EXPECT_EQ(report.source_tokens, 3 * report.requests);
-  EXPECT_EQ(report.target_tokens, 4 * report.requests);
+  EXPECT_EQ(report.counts.items, report.requests);
+  EXPECT_EQ(report.counts.source_tokens, 3 * report.requests);
+  EXPECT_EQ(report.counts.target_tokens, 4 * report.requests);
   EXPECT_EQ(report.latencies_ms.size(), static_cast<size_t>(report.requests));
   EXPECT_EQ(server.most_running(), 3);
   for (const char* text : {"one", "two", "three"}) EXPECT_GT(server.attempts(text), 0) << text;

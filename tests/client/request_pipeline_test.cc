@@ -1,4 +1,4 @@
-#include "client/translation_pipeline.h"
+#include "client/request_pipeline.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -15,6 +15,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using testing::ElementsAre;
+using TranslationPipeline = RequestPipeline<v1::TranslateRequest>;
 
 PipelineOptions Quick(int in_flight) {
   PipelineOptions options;
@@ -35,7 +36,7 @@ std::vector<std::string> RunAll(const FakeServer& server, const PipelineOptions&
                                 const std::vector<std::string>& texts) {
   std::vector<std::string> results;
   int64_t next = 0;
-  TranslationPipeline pipeline(MakeChannel(server.address()), options, [&](PipelineResult result) {
+  TranslationPipeline pipeline(MakeChannel(server.address()), options, [&](TranslationPipeline::Result result) {
     EXPECT_EQ(result.index, next++);
     results.push_back(result.status.ok() ? result.response.translations(0).text()
                                          : StatusCodeName(result.status.error_code()));
@@ -45,7 +46,7 @@ std::vector<std::string> RunAll(const FakeServer& server, const PipelineOptions&
   return results;
 }
 
-TEST(TranslationPipeline, DeliversInOrderWhateverTheOrderOfAnswers) {
+TEST(RequestPipeline, DeliversInOrderWhateverTheOrderOfAnswers) {
   // Text i is answered only when text i + 1 of the same four was.
   std::mutex mutex;
   std::condition_variable changed;
@@ -67,14 +68,14 @@ TEST(TranslationPipeline, DeliversInOrderWhateverTheOrderOfAnswers) {
   EXPECT_EQ(RunAll(server, Quick(8), texts), expected);
 }
 
-TEST(TranslationPipeline, NeverMoreInFlightThanAllowed) {
+TEST(RequestPipeline, NeverMoreInFlightThanAllowed) {
   FakeServer server;
   std::vector<std::string> texts(300, "text");
   EXPECT_EQ(RunAll(server, Quick(5), texts).size(), texts.size());
   EXPECT_LE(server.most_running(), 5);
 }
 
-TEST(TranslationPipeline, UsesAllItMayHaveInFlight) {
+TEST(RequestPipeline, UsesAllItMayHaveInFlight) {
   FakeServer* running = nullptr;
   FakeServer server([&](const std::string&, int) {
     running->WaitForRunning(6);
@@ -84,7 +85,7 @@ TEST(TranslationPipeline, UsesAllItMayHaveInFlight) {
   EXPECT_EQ(RunAll(server, Quick(6), std::vector<std::string>(6, "text")).size(), 6u);
 }
 
-TEST(TranslationPipeline, SlowFirstRequestDoesNotHoldUpTheOthersUntilTheWindowIsFull) {
+TEST(RequestPipeline, SlowFirstRequestDoesNotHoldUpTheOthersUntilTheWindowIsFull) {
   std::promise<void> release;
   std::shared_future<void> released = release.get_future().share();
   std::atomic<int> others = 0;
@@ -103,7 +104,7 @@ TEST(TranslationPipeline, SlowFirstRequestDoesNotHoldUpTheOthersUntilTheWindowIs
   EXPECT_EQ(results[0], "[slow]");
 }
 
-TEST(TranslationPipeline, FullQueueAndMissingServerLoseNothing) {
+TEST(RequestPipeline, FullQueueAndMissingServerLoseNothing) {
   FakeServer server([](const std::string& text, int attempt) {
     const int failures = std::stoi(text) % 4;
     if (attempt > failures) return grpc::Status::OK;
@@ -120,7 +121,7 @@ TEST(TranslationPipeline, FullQueueAndMissingServerLoseNothing) {
   for (int i = 0; i < 100; ++i) EXPECT_EQ(server.attempts(std::to_string(i)), i % 4 + 1);
 }
 
-TEST(TranslationPipeline, AnAnswerLetsAWaitingRequestTryAtOnce) {
+TEST(RequestPipeline, AnAnswerLetsAWaitingRequestTryAtOnce) {
   // "first" is answered once "again" waits, with a delay that the test would not live to see.
   std::promise<void> waits;
   std::shared_future<void> waiting = waits.get_future().share();
@@ -135,7 +136,7 @@ TEST(TranslationPipeline, AnAnswerLetsAWaitingRequestTryAtOnce) {
   EXPECT_THAT(RunAll(server, options, {"first", "again"}), ElementsAre("[first]", "[again]"));
 }
 
-TEST(TranslationPipeline, OutageIsToldOnce) {
+TEST(RequestPipeline, OutageIsToldOnce) {
   FakeServer server([](const std::string&, int attempt) {
     return attempt < 5 ? grpc::Status(grpc::StatusCode::UNAVAILABLE, "restarting") : grpc::Status::OK;
   });
@@ -146,7 +147,7 @@ TEST(TranslationPipeline, OutageIsToldOnce) {
   EXPECT_THAT(outages, ElementsAre("restarting"));
 }
 
-TEST(TranslationPipeline, FinalErrorsAreDeliveredInTheirPlace) {
+TEST(RequestPipeline, FinalErrorsAreDeliveredInTheirPlace) {
   FakeServer server([](const std::string& text, int) {
     return text == "bad" ? grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "no") : grpc::Status::OK;
   });
@@ -154,7 +155,7 @@ TEST(TranslationPipeline, FinalErrorsAreDeliveredInTheirPlace) {
   EXPECT_EQ(server.attempts("bad"), 1);
 }
 
-TEST(TranslationPipeline, UnavailableIsFinalAfterAWhile) {
+TEST(RequestPipeline, UnavailableIsFinalAfterAWhile) {
   FakeServer server([](const std::string&, int) { return grpc::Status(grpc::StatusCode::UNAVAILABLE, "x"); });
   PipelineOptions options = Quick(4);
   options.retry.unavailable_for = milliseconds(5);
@@ -162,7 +163,7 @@ TEST(TranslationPipeline, UnavailableIsFinalAfterAWhile) {
   EXPECT_GT(server.attempts("a"), 1);
 }
 
-TEST(TranslationPipeline, NoTryBeyondTheDeadline) {
+TEST(RequestPipeline, NoTryBeyondTheDeadline) {
   FakeServer server([](const std::string&, int) { return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "full"); });
   PipelineOptions options = Quick(4);
   options.deadline = std::chrono::hours(1);
@@ -171,10 +172,10 @@ TEST(TranslationPipeline, NoTryBeyondTheDeadline) {
   EXPECT_EQ(server.attempts("a"), 1);
 }
 
-TEST(TranslationPipeline, RejectedRequestsKeepTheirPlace) {
+TEST(RequestPipeline, RejectedRequestsKeepTheirPlace) {
   FakeServer server;
   std::vector<std::string> results;
-  TranslationPipeline pipeline(MakeChannel(server.address()), Quick(1), [&](PipelineResult result) {
+  TranslationPipeline pipeline(MakeChannel(server.address()), Quick(1), [&](TranslationPipeline::Result result) {
     results.push_back(result.status.ok() ? result.response.translations(0).text() : result.status.error_message());
   });
   EXPECT_TRUE(pipeline.Submit(Request("a")));
@@ -184,7 +185,7 @@ TEST(TranslationPipeline, RejectedRequestsKeepTheirPlace) {
   EXPECT_THAT(results, ElementsAre("[a]", "broken", "[b]"));
 }
 
-TEST(TranslationPipeline, CancelEndsRunningCallsAndBackoffsAndRefusesMore) {
+TEST(RequestPipeline, CancelEndsRunningCallsAndBackoffsAndRefusesMore) {
   std::promise<void> release;
   std::shared_future<void> released = release.get_future().share();
   FakeServer server([&](const std::string& text, int) {
@@ -196,7 +197,8 @@ TEST(TranslationPipeline, CancelEndsRunningCallsAndBackoffsAndRefusesMore) {
   options.retry.first_delay = std::chrono::hours(1);
   options.retry.max_delay = std::chrono::hours(1);
   int delivered = 0;
-  TranslationPipeline pipeline(MakeChannel(server.address()), options, [&](PipelineResult) { ++delivered; });
+  TranslationPipeline pipeline(MakeChannel(server.address()), options,
+                               [&](TranslationPipeline::Result) { ++delivered; });
   EXPECT_TRUE(pipeline.Submit(Request("again")));
   EXPECT_TRUE(pipeline.Submit(Request("hangs")));
   server.WaitForRunning(1);
@@ -209,11 +211,11 @@ TEST(TranslationPipeline, CancelEndsRunningCallsAndBackoffsAndRefusesMore) {
   release.set_value();
 }
 
-TEST(TranslationPipeline, CancelFromADeliveryDeliversNoMore) {
+TEST(RequestPipeline, CancelFromADeliveryDeliversNoMore) {
   FakeServer server;
   int delivered = 0;
   TranslationPipeline* running = nullptr;
-  TranslationPipeline pipeline(MakeChannel(server.address()), Quick(4), [&](PipelineResult) {
+  TranslationPipeline pipeline(MakeChannel(server.address()), Quick(4), [&](TranslationPipeline::Result) {
     ++delivered;
     running->Cancel();
   });
@@ -224,7 +226,7 @@ TEST(TranslationPipeline, CancelFromADeliveryDeliversNoMore) {
   EXPECT_EQ(delivered, 1);
 }
 
-TEST(TranslationPipeline, DestructorCancelsWhatIsNotFinished) {
+TEST(RequestPipeline, DestructorCancelsWhatIsNotFinished) {
   std::promise<void> release;
   std::shared_future<void> released = release.get_future().share();
   FakeServer server([&](const std::string&, int) {
@@ -232,7 +234,7 @@ TEST(TranslationPipeline, DestructorCancelsWhatIsNotFinished) {
     return grpc::Status::OK;
   });
   {
-    TranslationPipeline pipeline(MakeChannel(server.address()), Quick(4), [](PipelineResult) { FAIL(); });
+    TranslationPipeline pipeline(MakeChannel(server.address()), Quick(4), [](TranslationPipeline::Result) { FAIL(); });
     EXPECT_TRUE(pipeline.Submit(Request("text")));
     server.WaitForRunning(1);
   }

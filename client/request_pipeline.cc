@@ -1,4 +1,4 @@
-#include "client/translation_pipeline.h"
+#include "client/request_pipeline.h"
 
 #include <algorithm>
 #include <limits>
@@ -16,36 +16,40 @@ using SystemClock = std::chrono::system_clock;
 
 // One request and its place. At any time at most one tag of it is in the completion queue: that of its running try or
 // that of its alarm. Guarded by mutex_, apart from `result`, which gRPC fills and the thread reads in turn.
-struct TranslationPipeline::Call {
+template <typename Request>
+struct RequestPipeline<Request>::Call {
   enum class Waiting { kForAnswer, kForNextTry, kForDelivery };  // kForDelivery: rejected, never in flight
 
-  v1::TranslateRequest request;
-  PipelineResult result;
+  Request request;
+  Result result;
   Waiting waiting = Waiting::kForAnswer;
   SystemClock::time_point deadline = SystemClock::time_point::max();
   std::optional<Backoff> backoff;  // from the first failure on
   SteadyClock::time_point first_failure;
   // Of the present try.
   std::unique_ptr<grpc::ClientContext> context;
-  std::unique_ptr<grpc::ClientAsyncResponseReader<v1::TranslateResponse>> reader;
+  std::unique_ptr<grpc::ClientAsyncResponseReader<Response>> reader;
   std::unique_ptr<grpc::Alarm> alarm;
 };
 
-TranslationPipeline::TranslationPipeline(const std::shared_ptr<grpc::Channel>& channel, const PipelineOptions& options,
-                                         Deliver deliver)
+template <typename Request>
+RequestPipeline<Request>::RequestPipeline(const std::shared_ptr<grpc::Channel>& channel, const PipelineOptions& options,
+                                          Deliver deliver)
     : options_(options),
       deliver_(std::move(deliver)),
-      stub_(v1::Translation::NewStub(channel)),
+      stub_(std::make_unique<typename UnaryCall<Request>::Stub>(channel)),
       thread_([this] { Run(); }) {}
 
-TranslationPipeline::~TranslationPipeline() {
+template <typename Request>
+RequestPipeline<Request>::~RequestPipeline() {
   Cancel();
   Finish();
   queue_.Shutdown();
   thread_.join();
 }
 
-bool TranslationPipeline::Submit(v1::TranslateRequest request) {
+template <typename Request>
+bool RequestPipeline<Request>::Submit(Request request) {
   auto call = std::make_unique<Call>();
   call->request = std::move(request);
   std::unique_lock lock(mutex_);
@@ -57,7 +61,8 @@ bool TranslationPipeline::Submit(v1::TranslateRequest request) {
   return true;
 }
 
-bool TranslationPipeline::Reject(grpc::Status status) {
+template <typename Request>
+bool RequestPipeline<Request>::Reject(grpc::Status status) {
   auto call = std::make_unique<Call>();
   call->result.status = std::move(status);
   std::unique_lock lock(mutex_);
@@ -69,28 +74,32 @@ bool TranslationPipeline::Reject(grpc::Status status) {
   return true;
 }
 
-bool TranslationPipeline::WaitForRoom(std::unique_lock<std::mutex>& lock, int in_flight_limit) {
+template <typename Request>
+bool RequestPipeline<Request>::WaitForRoom(std::unique_lock<std::mutex>& lock, int in_flight_limit) {
   const int undelivered_limit = std::max(options_.undelivered, options_.in_flight);
   changed_.wait(lock, [&] { return cancelled_ || (undelivered_ < undelivered_limit && in_flight_ < in_flight_limit); });
   return !cancelled_;
 }
 
-void TranslationPipeline::Register(std::unique_ptr<Call> call) {
+template <typename Request>
+void RequestPipeline<Request>::Register(std::unique_ptr<Call> call) {
   call->result.index = submitted_++;
   ++undelivered_;
   calls_.emplace(call.get(), std::move(call));
 }
 
-void TranslationPipeline::Start(Call& call) {
+template <typename Request>
+void RequestPipeline<Request>::Start(Call& call) {
   call.reader.reset();
   call.context = std::make_unique<grpc::ClientContext>();
   if (call.deadline != SystemClock::time_point::max()) call.context->set_deadline(call.deadline);
   call.waiting = Call::Waiting::kForAnswer;
-  call.reader = stub_->AsyncTranslate(call.context.get(), call.request, &queue_);
+  call.reader = ((*stub_).*UnaryCall<Request>::kAsyncCall)(call.context.get(), call.request, &queue_);
   call.reader->Finish(&call.result.response, &call.result.status, &call);
 }
 
-void TranslationPipeline::Run() {
+template <typename Request>
+void RequestPipeline<Request>::Run() {
   void* tag = nullptr;
   bool ok = false;
   while (queue_.Next(&tag, &ok)) {
@@ -108,7 +117,8 @@ void TranslationPipeline::Run() {
   }
 }
 
-bool TranslationPipeline::GoOn(Call& call) {
+template <typename Request>
+bool RequestPipeline<Request>::GoOn(Call& call) {
   waiting_.erase(call.result.index);
   if (waiting_.empty()) changed_.notify_all();
   if (cancelled_) return false;
@@ -125,7 +135,8 @@ bool TranslationPipeline::GoOn(Call& call) {
   return false;
 }
 
-bool TranslationPipeline::TryAgainLater(Call& call) {
+template <typename Request>
+bool RequestPipeline<Request>::TryAgainLater(Call& call) {
   const SteadyClock::time_point now = SteadyClock::now();
   if (!call.backoff) {
     call.backoff.emplace(options_.retry, random_());
@@ -144,7 +155,8 @@ bool TranslationPipeline::TryAgainLater(Call& call) {
   return true;
 }
 
-void TranslationPipeline::Complete(Call& call) {
+template <typename Request>
+void RequestPipeline<Request>::Complete(Call& call) {
   const bool answered = call.result.status.ok() && call.waiting == Call::Waiting::kForAnswer;
   finished_.emplace(call.result.index, std::move(call.result));
   std::unique_lock lock(mutex_);
@@ -159,7 +171,7 @@ void TranslationPipeline::Complete(Call& call) {
     changed_.notify_all();
   }
   while (!cancelled_ && !finished_.empty() && finished_.begin()->first == next_delivery_) {
-    PipelineResult result = std::move(finished_.begin()->second);
+    Result result = std::move(finished_.begin()->second);
     finished_.erase(finished_.begin());
     ++next_delivery_;
     lock.unlock();
@@ -172,12 +184,14 @@ void TranslationPipeline::Complete(Call& call) {
   changed_.notify_all();
 }
 
-void TranslationPipeline::Finish() {
+template <typename Request>
+void RequestPipeline<Request>::Finish() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return calls_.empty(); });
 }
 
-void TranslationPipeline::Cancel() {
+template <typename Request>
+void RequestPipeline<Request>::Cancel() {
   {
     const std::lock_guard lock(mutex_);
     cancelled_ = true;
@@ -188,5 +202,10 @@ void TranslationPipeline::Cancel() {
   }
   changed_.notify_all();
 }
+
+template class RequestPipeline<v1::TranslateRequest>;
+template class RequestPipeline<v1::ClassifyNodesRequest>;
+template class RequestPipeline<v1::ClassifyEdgesRequest>;
+template class RequestPipeline<v1::ClassifyGraphsRequest>;
 
 }  // namespace heed::client

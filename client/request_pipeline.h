@@ -1,4 +1,4 @@
-// Many translations in flight at a time, results in the order of submission.
+// Many requests in flight at a time, answers in the order of submission.
 #pragma once
 
 #include <chrono>
@@ -13,9 +13,9 @@
 #include <unordered_map>
 
 #include "client/retry.h"
+#include "client/unary_call.h"
 #include "grpcpp/channel.h"
 #include "grpcpp/completion_queue.h"
-#include "heed/v1/translation.grpc.pb.h"
 
 namespace heed::client {
 
@@ -31,30 +31,32 @@ struct PipelineOptions {
   std::function<void(const grpc::Status&)> on_outage;
 };
 
-struct PipelineResult {
-  int64_t index = 0;  // place in the order of submission, from 0
-  grpc::Status status;
-  v1::TranslateResponse response;  // if status is OK
-};
-
-// One thread of its own drives all calls and delivers. Submit(), Reject() and Finish() belong to one other thread;
-// Cancel() may be called from anywhere, `deliver` included. Requests are sent again as the retry policy says, so that a
-// full queue loses none. While some wait to be sent again no new ones are sent, and each answer lets the oldest of them
-// go at once: what is on its way follows the room that the server has, and no request is overtaken without end.
-class TranslationPipeline {
+// For each request of unary_call.h. One thread of its own drives all calls and delivers. Submit(), Reject() and
+// Finish() belong to one other thread; Cancel() may be called from anywhere, `deliver` included. Requests are sent
+// again as the retry policy says, so that a full queue loses none. While some wait to be sent again no new ones are
+// sent, and each answer lets the oldest of them go at once: what is on its way follows the room that the server has,
+// and no request is overtaken without end.
+template <typename Request>
+class RequestPipeline {
  public:
-  using Deliver = std::function<void(PipelineResult)>;
+  using Response = typename UnaryCall<Request>::Response;
+  struct Result {
+    int64_t index = 0;  // place in the order of submission, from 0
+    grpc::Status status;
+    Response response;  // if status is OK
+  };
+  using Deliver = std::function<void(Result)>;
 
   // `deliver` is called without a lock, one result at a time, in order; while it blocks, at most
   // options.undelivered requests pile up and Submit() blocks.
-  TranslationPipeline(const std::shared_ptr<grpc::Channel>& channel, const PipelineOptions& options, Deliver deliver);
-  ~TranslationPipeline();  // cancels what is not finished
+  RequestPipeline(const std::shared_ptr<grpc::Channel>& channel, const PipelineOptions& options, Deliver deliver);
+  ~RequestPipeline();  // cancels what is not finished
 
-  TranslationPipeline(const TranslationPipeline&) = delete;
-  TranslationPipeline& operator=(const TranslationPipeline&) = delete;
+  RequestPipeline(const RequestPipeline&) = delete;
+  RequestPipeline& operator=(const RequestPipeline&) = delete;
 
   // Sends a request; blocks while the pipeline is full. False: the pipeline is cancelled, nothing was sent.
-  bool Submit(v1::TranslateRequest request);
+  bool Submit(Request request);
   // Takes the next place in the order with a failure that the caller found itself. Blocks and returns like Submit().
   bool Reject(grpc::Status status);
   // Blocks until everything submitted is delivered or, after Cancel(), given up.
@@ -78,7 +80,7 @@ class TranslationPipeline {
 
   const PipelineOptions options_;
   const Deliver deliver_;
-  const std::unique_ptr<v1::Translation::Stub> stub_;
+  const std::unique_ptr<typename UnaryCall<Request>::Stub> stub_;
   grpc::CompletionQueue queue_;
 
   std::mutex mutex_;
@@ -92,7 +94,7 @@ class TranslationPipeline {
   bool cancelled_ = false;
 
   // Of the thread alone.
-  std::map<int64_t, PipelineResult> finished_;  // waits for those before it
+  std::map<int64_t, Result> finished_;  // waits for those before it
   int64_t next_delivery_ = 0;
   bool outage_ = false;  // on_outage was told
   std::random_device random_;

@@ -1,0 +1,18 @@
+// Tables for people.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace heed::client {
+
+// Rows of equally many cells, the first one the titles, in columns as wide as their widest cell; those of `numbers` are
+// aligned to the right.
+std::string TextTable(const std::vector<std::vector<std::string>>& rows, const std::set<size_t>& numbers);
+
+// "12.3 MiB", or "-" for 0.
+std::string MemoryText(int64_t bytes);
+
+}  // namespace heed::client
