@@ -11,8 +11,16 @@ namespace heed::client {
 
 int TranslateCommand(const std::vector<std::string>& arguments, Console& console);
 int ModelsCommand(const std::vector<std::string>& arguments, Console& console);
+int ClassifyNodesCommand(const std::vector<std::string>& arguments, Console& console);
+int ClassifyEdgesCommand(const std::vector<std::string>& arguments, Console& console);
+int ClassifyGraphsCommand(const std::vector<std::string>& arguments, Console& console);
+int GraphPutCommand(const std::vector<std::string>& arguments, Console& console);
+int GraphUpdateCommand(const std::vector<std::string>& arguments, Console& console);
+int GraphDescribeCommand(const std::vector<std::string>& arguments, Console& console);
+int GraphDeleteCommand(const std::vector<std::string>& arguments, Console& console);
 int HealthCommand(const std::vector<std::string>& arguments, Console& console);
 int BenchTranslateCommand(const std::vector<std::string>& arguments, Console& console);
+int BenchClassifyCommand(const std::vector<std::string>& arguments, Console& console);
 
 // The whole of `heed`: finds the command that the first arguments name; --help, --version.
 int RunHeed(const std::vector<std::string>& arguments, Console& console);

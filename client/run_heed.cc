@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <array>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -17,11 +19,19 @@ struct Command {
   int (*run)(const std::vector<std::string>& arguments, Console& console);
 };
 
-constexpr std::array<Command, 4> kCommands = {{
+constexpr std::array<Command, 12> kCommands = {{
     {"translate", "translate lines of text", TranslateCommand},
+    {"classify nodes", "classify nodes of a graph", ClassifyNodesCommand},
+    {"classify edges", "classify edges of a graph", ClassifyEdgesCommand},
+    {"classify graphs", "classify whole graphs", ClassifyGraphsCommand},
+    {"graph put", "store a graph on the server", GraphPutCommand},
+    {"graph update", "change a stored graph", GraphUpdateCommand},
+    {"graph describe", "list the server's graphs", GraphDescribeCommand},
+    {"graph delete", "delete a stored graph", GraphDeleteCommand},
     {"models", "list the server's models", ModelsCommand},
     {"health", "is the server, or a model, serving?", HealthCommand},
-    {"bench translate", "measure a server under load", BenchTranslateCommand},
+    {"bench translate", "measure a server under load: text", BenchTranslateCommand},
+    {"bench classify", "measure a server under load: graphs", BenchClassifyCommand},
 }};
 
 std::string Usage() {
@@ -61,8 +71,10 @@ int RunHeed(const std::vector<std::string>& arguments, Console& console) {
     }
   }
   const std::string first = arguments.empty() ? "" : arguments[0];
+  const bool group = std::any_of(kCommands.begin(), kCommands.end(),
+                                 [&](const Command& command) { return absl::StartsWith(command.name, first + " "); });
   const bool help = first == "--help" || first == "-h" || first == "help" ||
-                    (first == "bench" && arguments.size() > 1 && (arguments[1] == "--help" || arguments[1] == "-h"));
+                    (group && arguments.size() > 1 && (arguments[1] == "--help" || arguments[1] == "-h"));
   if (help) {
     console.out << Usage() << std::flush;
     return kExitOk;
@@ -75,11 +87,15 @@ int RunHeed(const std::vector<std::string>& arguments, Console& console) {
     console.err << Usage() << std::flush;
     return kExitUsage;
   }
+  // Flags, and what follows them, are no part of a name.
+  const auto flag = std::find_if(arguments.begin(), arguments.end(),
+                                 [](const std::string& argument) { return absl::StartsWith(argument, "-"); });
+  const std::string typed = flag == arguments.begin() ? first : absl::StrJoin(arguments.begin(), flag, " ");
   std::vector<std::string> names;
   for (const Command& command : kCommands) names.emplace_back(command.name);
-  return Fail(console, kExitUsage,
-              absl::StrCat("unknown command '", absl::StrJoin(arguments, " "),
-                           "'; there are: ", absl::StrJoin(names, ", "), "\nSee heed --help."));
+  return Fail(
+      console, kExitUsage,
+      absl::StrCat("unknown command '", typed, "'; there are: ", absl::StrJoin(names, ", "), "\nSee heed --help."));
 }
 
 }  // namespace heed::client

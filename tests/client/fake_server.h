@@ -1,5 +1,5 @@
-// A Heed server without models, for the client's tests: heed.v1.Translation and Models and grpc.health.v1 on a loopback
-// port, with failures on request. What it "translates" is the text in brackets.
+// A Heed server without models, for the client's tests: heed.v1.Translation, Graphs and Models and grpc.health.v1 on a
+// loopback port, with failures on request. What it "translates" is the text in brackets.
 #pragma once
 
 #include <algorithm>
@@ -17,6 +17,7 @@
 #include "grpcpp/server_builder.h"
 #include "heed/v1/models.grpc.pb.h"
 #include "heed/v1/translation.grpc.pb.h"
+#include "tests/client/fake_graphs.h"
 
 namespace heed::client {
 
@@ -31,6 +32,7 @@ class FakeServer {
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
     builder.RegisterService(&translation_);
+    builder.RegisterService(&graphs_);
     builder.RegisterService(&models_);
     builder.RegisterService(&health_);
     server_ = builder.BuildAndStart();
@@ -40,13 +42,14 @@ class FakeServer {
   std::string address() const { return absl::StrCat("127.0.0.1:", port_); }
   std::string flag() const { return "--server=" + address(); }
 
-  v1::ModelInfo& AddModel(const std::string& name, v1::ModelState state) {
+  v1::ModelInfo& AddModel(const std::string& name, v1::ModelState state, const std::string& kind = "translator") {
     v1::ModelInfo& model = *model_list_.add_models();
     model.set_name(name);
-    model.set_kind("translator");
+    model.set_kind(kind);
     model.set_state(state);
     return model;
   }
+  FakeGraphs& graphs() { return graphs_; }
   void ClearModels() { model_list_.clear_models(); }
 
   // Answers of the health service, in the order Watch gives them; Check gives the last.
@@ -175,6 +178,7 @@ class FakeServer {
 
   int port_ = 0;
   Translation translation_{*this};
+  FakeGraphs graphs_;
   Models models_{*this};
   Health health_{*this};
   std::unique_ptr<grpc::Server> server_;
