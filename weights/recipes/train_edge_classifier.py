@@ -127,7 +127,7 @@ def main():
     command.add_argument("--hidden", type=int, default=8, help="width of a head (gat) or of the hidden layer (gcn)")
     command.add_argument("--heads", type=int, default=8, help="heads of the hidden layer (gat)")
     command.add_argument("--embedding", type=int, default=32, help="width of a node's row")
-    command.add_argument("--dropout", type=float, default=0.3, help="share of each layer's inputs dropped")
+    command.add_argument("--dropout", type=float, default=0.5, help="share of each layer's inputs dropped")
     command.add_argument("--attention-dropout", type=float, default=0.0, help="share of attention coefficients dropped (gat)")
     command.add_argument("--lr", type=float, default=0.005, help="Adam's learning rate")
     command.add_argument("--l2", type=float, default=0.0, help="Adam's weight_decay")
