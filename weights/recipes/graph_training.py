@@ -21,8 +21,8 @@ class EarlyStopping:
 
     A score is an accuracy, or what else is better when higher. `rule` "both" is that of the GAT paper's code: training goes on
     until for `patience` epochs neither the validation loss nor the validation score has been at its best; kept are the weights
-    of the last epoch at which both were. `rule` "loss" looks at the loss alone, as it must where validation graphs are so
-    few that their accuracy has a handful of values.
+    of the last epoch at which both were. `rule` "score" looks for the highest score, and among equal ones the lowest loss: for
+    validation sets so small that one confident mistake makes up the loss.
     """
 
     def __init__(self, network, patience, rule):
@@ -31,12 +31,18 @@ class EarlyStopping:
         self.best = None
 
     def update(self, epoch, loss, score):
-        low = loss <= self.lowest_loss
-        high = score >= self.highest_score if self.rule == "both" else low
-        if low and high or self.best is None:
+        low, high = loss <= self.lowest_loss, score >= self.highest_score
+        if self.best is None:
+            keep = True
+        elif self.rule == "both":
+            keep = low and high
+        else:
+            keep = (score, -loss) > (self.best["val_score"], -self.best["val_loss"])
+        if keep:
             weights = {name: value.clone() for name, value in self.network.state_dict().items()}
             self.best = {"epoch": epoch, "val_loss": loss, "val_score": score, "weights": weights}
-        self.waited = 0 if low or high else self.waited + 1
+        goes_on = keep or (self.rule == "both" and (low or high))
+        self.waited = 0 if goes_on else self.waited + 1
         self.lowest_loss, self.highest_score = min(loss, self.lowest_loss), max(score, self.highest_score)
 
     @property

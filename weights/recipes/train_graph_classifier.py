@@ -6,11 +6,11 @@
     train_graph_classifier.py evaluate      --graph=mutag.safetensors --model=DIR
 
 The file, with graph_ptr and y, comes from from_tu.py. `crossvalidate` cuts it into ten stratified folds and prints two
-figures. Honest: for each fold a stratified tenth of the other nine chooses the epoch, the rest of them trains, and the fold is
-looked at once. Customary: the other nine train, and the epoch is that of the best mean accuracy over all folds, which the
-folds themselves have chosen. A finished fold is kept in --work and not trained again. `train` trains on all graphs for
---epochs epochs, such as the median of those that cross-validation chose. Needs PyTorch (1.13 or newer) and numpy; runs on CPU
-or GPU.
+figures. Honest: for each fold a stratified tenth of the other nine chooses the epoch (the highest accuracy, of equal ones the
+lowest loss), the rest of them trains, and the fold is looked at once. Customary: the other nine train, and the epoch is that of
+the best mean accuracy over all folds, so that the folds have chosen it themselves. A finished fold is kept in --work and not
+trained again. `train` trains on all graphs for --epochs epochs, such as the median of those that cross-validation chose. Needs
+PyTorch (1.13 or newer) and numpy; runs on CPU or GPU.
 """
 
 import argparse
@@ -92,7 +92,7 @@ def honest_fold(arguments, config, graphs, fold, test):
     validation = graphs.select_graphs(inner)
     best = graph_training.train(f"fold {fold}", training.network, training.optimizer, training.losses,
                                 lambda: score(training.network, validation), arguments.epochs, arguments.patience,
-                                "loss")
+                                "score")
     best["test_score"] = score(training.network, graphs.select_graphs(test))[1]
     return best
 
@@ -160,10 +160,10 @@ def add_training_flags(command):
     command.add_argument("--heads", type=int, default=4, help="heads of a layer (gat)")
     command.add_argument("--residual", action="store_true", help="layers add a linear map of their input")
     command.add_argument("--pooling", choices=POOLINGS, default="sum", help="from nodes to graphs")
-    command.add_argument("--dropout", type=float, default=0.2, help="share of each layer's inputs dropped")
+    command.add_argument("--dropout", type=float, default=0.0, help="share of each layer's inputs dropped")
     command.add_argument("--attention-dropout", type=float, default=0.0, help="share of attention coefficients dropped (gat)")
     command.add_argument("--batch", type=int, default=32, help="graphs a step")
-    command.add_argument("--lr", type=float, default=0.003, help="Adam's learning rate")
+    command.add_argument("--lr", type=float, default=0.01, help="Adam's learning rate")
     command.add_argument("--l2", type=float, default=1e-4, help="Adam's weight_decay")
     command.add_argument("--seed", type=int, default=0, help="draws the folds, or the weights trained on all graphs")
 
