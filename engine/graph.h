@@ -160,7 +160,11 @@ class Graph {
   void Count(const OutPart& part, int64_t sign);
   void Count(const Shard& shard, int64_t sign);
   template <typename Part>
-  void Replace(std::shared_ptr<const Part>& place, std::shared_ptr<const Part> part);
+  void Replace(std::shared_ptr<const Part>& place, std::shared_ptr<const Part> part) {
+    if (place != nullptr) Count(*place, -1);
+    if (part != nullptr) Count(*part, 1);
+    place = std::move(part);
+  }
   // Stores the rows by the density rule. A count below 0: no node.
   static std::shared_ptr<const FeaturePart> MakeFeatures(int64_t width, absl::Span<const FeatureRow> rows);
   void MakeIndex(absl::Span<const IdRow> moved);

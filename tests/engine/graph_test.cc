@@ -270,6 +270,34 @@ TEST(Graph, StoresEachRowByItsOwnDensity) {
   EXPECT_EQ(Built(arrays)->Features(1).count, 0);
 }
 
+// Building gives the arrays' memory back by and by: no row is read after that.
+TEST(Graph, LargeFeaturesArriveWhole) {
+  constexpr int64_t kRows = 20'000, kValues = 150;
+  FeatureArrays features;
+  features.rows = kRows;
+  features.width = kValues;
+  for (int64_t i = 0; i < kRows * kValues; ++i) features.values.push_back(static_cast<float>(i));
+  GraphArrays arrays;
+  arrays.features = features;
+  const GraphPointer dense = Built(arrays);
+  arrays.features.width = 2000;
+  arrays.features.sparse = true;
+  for (int64_t row = 0; row < kRows; ++row) arrays.features.row_ends.push_back((row + 1) * kValues);
+  for (int64_t i = 0; i < kRows * kValues; ++i) {
+    arrays.features.columns.push_back(static_cast<int32_t>(i % kValues * 13 + i / kValues % 13));
+  }
+  const std::vector<int32_t> columns = arrays.features.columns;
+  const GraphPointer sparse = Built(std::move(arrays));
+  for (int64_t i = 0; i < kRows * kValues; ++i) {
+    const int32_t row = static_cast<int32_t>(i / kValues);
+    if (i == 0) continue;  // a zero
+    const int64_t k = i % kValues - (row == 0);
+    ASSERT_EQ(dense->Features(row).values[i % kValues], static_cast<float>(i));
+    ASSERT_EQ(sparse->Features(row).values[k], static_cast<float>(i));
+    ASSERT_EQ(sparse->Features(row).columns[k], columns[static_cast<size_t>(i)]);
+  }
+}
+
 TEST(Graph, ArraysOfAGraphKeepTheSignOfZero) {
   GraphArrays arrays;
   arrays.features = Dense(40, std::vector<float>(400));
