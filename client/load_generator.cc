@@ -136,7 +136,7 @@ LoadReport RunClosedLoop(const LoadOptions& options, int in_flight) {
         send(lane);
       } else {
         const std::unique_ptr<LoadCall> call = std::move(lane.call);
-        recorder.Record(call->scheduled, now, call->status, call->counts());
+        recorder.Record(call->scheduled, now, call->status, call->status.ok() ? call->counts() : AnswerCounts());
         unavailable = call->status.error_code() == grpc::StatusCode::UNAVAILABLE;
         if (call->status.ok()) {
           send(lane);
@@ -189,7 +189,7 @@ LoadReport RunOpenLoop(const LoadOptions& options, double per_second, uint64_t s
         calls.erase(found);
         unavailable = unavailable || call->status.error_code() == grpc::StatusCode::UNAVAILABLE;
       }
-      recorder.Record(call->scheduled, now, call->status, call->counts());
+      recorder.Record(call->scheduled, now, call->status, call->status.ok() ? call->counts() : AnswerCounts());
       changed.notify_all();
     }
   });
