@@ -201,13 +201,22 @@ class Musae(TemporaryFolder):
 
 
 class Tu(TemporaryFolder):
-    def convert(self, text):
+    def convert(self, text, *flags):
         with open(f"{self.folder}/set.txt", "w") as file:
             file.write(text)
-        return run(from_tu, f"{self.folder}/set.txt", f"--output={self.output}")
+        return run(from_tu, f"{self.folder}/set.txt", f"--output={self.output}", *flags)
+
+    def test_tags_then_degrees_are_features(self):
+        self.assertIsNone(self.convert("2\n3 5\n7 1 1\n4 2 0 2\n7 1 1\n1 -1\n9 0\n"))
+        self.assertEqual(graph_file.read(self.output).x.tolist(), [
+            [0, 1, 0, 0, 1, 0],
+            [1, 0, 0, 0, 0, 1],
+            [0, 1, 0, 0, 1, 0],
+            [0, 0, 1, 1, 0, 0],
+        ])
 
     def test_graphs_tags_and_labels(self):
-        self.assertIsNone(self.convert("3\n2 5\n7 1 1\n4 1 0\n1 -1\n9 0\n0 5\n"))
+        self.assertIsNone(self.convert("3\n2 5\n7 1 1\n4 1 0\n1 -1\n9 0\n0 5\n", "--tags-only"))
         graph = graph_file.read(self.output)
         self.assertEqual(graph.x.tolist(), [[0, 1, 0], [1, 0, 0], [0, 0, 1]])
         self.assertEqual(edges_of(graph), {(0, 1), (1, 0)})

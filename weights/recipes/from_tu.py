@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Writes a file of many graphs from a TU Dortmund data set in the text format of the DGCNN authors: MUTAG, PROTEINS.
 
-    from_tu.py MUTAG.txt[.gz] --output=mutag.safetensors
+    from_tu.py MUTAG.txt[.gz] --output=mutag.safetensors [--tags-only]
 
 The text is: the number of graphs; for each graph a line `n label`, then for each of its n nodes a line
-`tag degree neighbour...`, neighbours counted from 0 within the graph. A node's features are its tag as a one-hot row (one
-column for each tag that occurs, in ascending order); classes are numbered in ascending order of their labels. graph_ptr cuts
+`tag degree neighbour...`, neighbours counted from 0 within the graph. A node's features are its tag and its degree, each as a
+one-hot row (one column for each tag that occurs, in ascending order, then one for each degree), or its tag alone: attention
+takes means over neighbours and cannot count them. Classes are numbered in ascending order of their labels. graph_ptr cuts
 the file into its graphs and y holds a class for each. Edges are made symmetric, without duplicates and loops. Needs PyTorch and
 numpy.
 """
@@ -52,38 +53,46 @@ def read_graphs(path):
     return graphs
 
 
-def convert(graphs):
-    """(graph, labels as in the file, tags as in the file)"""
+def convert(graphs, with_degrees):
+    """(graph, labels as in the file, tags as in the file, degrees or [])"""
     labels = sorted({label for label, _, _ in graphs})
-    columns = sorted({tag for _, tags, _ in graphs for tag in tags})
-    rows, pairs, pointers = [], [], [0]
+    all_tags, pairs, pointers = [], [], [0]
     for number, (_, tags, neighbours) in enumerate(graphs):
-        first, nodes = len(rows), len(tags)
+        first, nodes = len(all_tags), len(tags)
         for node, others in enumerate(neighbours):
             for other in others:
                 if not 0 <= other < nodes:
                     raise BadInput(f"graph {number}: node {node} has neighbour {other}, the nodes are 0 to {nodes - 1}")
                 pairs.append((first + node, first + other))
-        rows += [{columns.index(tag): 1.0} for tag in tags]
-        pointers.append(len(rows))
-    x = graph_file.sparse_rows(rows, len(columns))
+        all_tags += tags
+        pointers.append(len(all_tags))
+    edge_index = graph_file.undirected(pairs, len(all_tags))
+    columns = sorted(set(all_tags))
+    rows = [{columns.index(tag): 1.0} for tag in all_tags]
+    degrees = []
+    if with_degrees:
+        degree_of = torch.bincount(edge_index[1], minlength=len(rows)).tolist()
+        degrees = sorted(set(degree_of))
+        for row, degree in zip(rows, degree_of):
+            row[len(columns) + degrees.index(degree)] = 1.0
+    x = graph_file.sparse_rows(rows, len(columns) + len(degrees))
     y = torch.tensor([labels.index(label) for label, _, _ in graphs])
-    graph = graph_file.Graph(x, graph_file.undirected(pairs, len(rows)), y, torch.tensor(pointers))
-    return graph, labels, columns
+    return graph_file.Graph(x, edge_index, y, torch.tensor(pointers)), labels, columns, degrees
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("input", metavar="TEXT", help="the data set's text, gzipped or not")
     parser.add_argument("--output", required=True, metavar="FILE", help="the graph file to write")
+    parser.add_argument("--tags-only", action="store_true", help="features without the degree")
     arguments = parser.parse_args()
     try:
-        graph, labels, columns = convert(read_graphs(arguments.input))
+        graph, labels, tags, degrees = convert(read_graphs(arguments.input), not arguments.tags_only)
         graph_file.write(arguments.output, graph)
     except (BadInput, OSError) as error:
         sys.exit(f"from_tu.py: {error}")
     graph_file.describe(arguments.output, graph)
-    print(f"classes are labels {labels}, features are tags {columns}")
+    print(f"classes are labels {labels}, features are tags {tags}{f' and degrees {degrees}' if degrees else ''}")
 
 
 if __name__ == "__main__":
