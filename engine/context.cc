@@ -1,7 +1,6 @@
 #include "engine/context.h"
 
 #include <algorithm>
-#include <new>
 
 namespace heed {
 namespace {
@@ -10,8 +9,6 @@ constexpr size_t kAlignment = 64;
 constexpr size_t kBlockBytes = size_t{4} << 20;
 
 }  // namespace
-
-void Arena::AlignedFree::operator()(std::byte* p) const { ::operator delete (p, std::align_val_t{kAlignment}); }
 
 void* Arena::TakeBytes(size_t bytes) {
   bytes = (bytes + kAlignment - 1) / kAlignment * kAlignment;
@@ -22,7 +19,7 @@ void* Arena::TakeBytes(size_t bytes) {
   if (block_ == blocks_.size()) {
     Block block;
     block.size = std::max(bytes, kBlockBytes);
-    block.bytes.reset(static_cast<std::byte*>(::operator new (block.size, std::align_val_t{kAlignment})));
+    block.bytes.reset(static_cast<std::byte*>(AllocateAligned(block.size)));
     allocated_bytes_ += block.size;
     blocks_.push_back(std::move(block));
   }

@@ -3,9 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
+#include "engine/aligned_memory.h"
 #include "engine/team.h"
 
 namespace heed {
@@ -39,11 +39,8 @@ class Arena {
   };
 
  private:
-  struct AlignedFree {
-    void operator()(std::byte* p) const;
-  };
   struct Block {
-    std::unique_ptr<std::byte, AlignedFree> bytes;
+    AlignedPointer<std::byte> bytes;
     size_t size = 0;
   };
   void* TakeBytes(size_t bytes);

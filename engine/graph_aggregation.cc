@@ -43,15 +43,13 @@ Partial PartialAt(float* memory, const ProjectionLayout& layout) {
 
 // What a thread needs for one chunk, kept between calls.
 struct Scratch {
-  std::vector<int32_t> sources;   // [kChunkEdges + 1]
-  std::vector<float> weights;     // [(kChunkEdges + 1) * score_stride], rounded up to whole vectors
-  std::vector<float> loop;        // [edge_width] features of the added self-loop
-  std::vector<float> partial;     // a Partial
+  std::vector<float> weights;  // [(kChunkEdges + 1) * score_stride], rounded up to whole vectors
+  std::vector<float> loop;     // [edge_width] features of the added self-loop
+  std::vector<float> partial;  // a Partial
   void Fit(const GraphAggregation& pass) {
-    const auto grow = [](auto& vector, int64_t size) {
+    const auto grow = [](std::vector<float>& vector, int64_t size) {
       if (static_cast<int64_t>(vector.size()) < size) vector.resize(static_cast<size_t>(size));
     };
-    grow(sources, kChunkEdges + 1);
     grow(weights, (kChunkEdges + 1) * pass.layout.score_stride() + 16);
     grow(loop, pass.edge_width);
     grow(partial, PartialSize(pass.layout));
@@ -96,6 +94,22 @@ void FillLoop(const GraphAggregation& pass, int64_t i, float* loop) {
   }
 }
 
+bool AddsLoop(const GraphAggregation& pass, int64_t i) {
+  return pass.layout.kind == GraphConvolution::kGcn ? pass.loop_weight[i] != 0 : pass.add_self_loops;
+}
+
+// Scales what a chunk left in the coefficients of edges [first, last), and of the loop.
+void ScaleCoefficients(const GraphAggregation& pass, int64_t i, int64_t first, int64_t last, bool loop,
+                       const float* largest_of_chunk, const Partial& total) {
+  if (pass.layout.kind == GraphConvolution::kGcn) return;
+  const int64_t heads = pass.layout.heads;
+  for (int64_t h = 0; h < heads; ++h) {
+    const float factor = std::exp(largest_of_chunk[h] - total.largest[h]) / (total.sum[h] + kSoftmaxEpsilon);
+    for (int64_t e = first; e < last; ++e) pass.edge_coefficients[e * heads + h] *= factor;
+    if (loop) pass.loop_coefficients[i * heads + h] *= factor;
+  }
+}
+
 int64_t Degree(const GraphAggregation& pass, int64_t i) { return pass.offsets[i + 1] - pass.offsets[i]; }
 int64_t Chunks(int64_t degree) { return std::max<int64_t>(1, (degree + kChunkEdges - 1) / kChunkEdges); }
 
@@ -113,29 +127,33 @@ using Floats = hn::CappedTag<float, 8>;
 using Vector = hn::Vec<Floats>;
 constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(Floats()));
 
-// One chunk of target i: edges [first, last), and the added loop behind them. Weights stand as [edge, score_stride].
-class Chunk {
+// Chunks of one pass: edges [first, last) of target i, and with `loop` the added loop behind them. While a chunk is
+// reduced, weights_ holds [edge, score_stride] logits, then weights.
+class ChunkReducer {
  public:
-  Chunk(const GraphAggregation& pass, int64_t i, int64_t first, int64_t last, bool loop, Scratch& scratch)
+  ChunkReducer(const GraphAggregation& pass, Scratch& scratch)
       : pass_(pass),
-        layout_(pass.layout),
+        kind_(pass.layout.kind),
+        heads_(pass.layout.heads),
         stride_(pass.layout.score_stride()),
-        pattern_(std::max<int64_t>(8, stride_)),
-        i_(i),
-        first_(first),
-        edges_(last - first),
-        count_(last - first + (loop ? 1 : 0)),
-        flat_((count_ * stride_ + pattern_ - 1) / pattern_ * pattern_),
-        sources_(scratch.sources.data()),
+        head_stride_(pass.layout.head_stride()),
+        width_(pass.layout.values_width()),
+        last_edge_(pass.offsets[pass.out.rows] - 1),
+        prefetch_(pass.table.rows * pass.table.stride * static_cast<int64_t>(sizeof(float)) > kPrefetchTableBytes),
+        leaves_out_(pass.has_loops && pass.add_self_loops),
+        table_(pass.table.data),
+        table_stride_(pass.table.stride),
         weights_(scratch.weights.data()),
-        loop_features_(scratch.loop.data()) {
-    std::copy(pass.sources + first, pass.sources + last, sources_);
-    if (loop) sources_[edges_] = static_cast<int32_t>(i);
-    if (loop && pass.edge_width > 0 && layout_.kind != GraphConvolution::kGcn) FillLoop(pass, i, loop_features_);
-  }
+        loop_features_(scratch.loop.data()) {}
 
-  HWY_ATTR void Reduce(const Partial& to) {
-    switch (layout_.kind) {
+  HWY_INLINE void Reduce(int64_t i, int64_t first, int64_t last, bool loop, const Partial& to) {
+    i_ = i;
+    first_ = first;
+    edges_ = last - first;
+    count_ = edges_ + (loop ? 1 : 0);
+    sources_ = pass_.sources + first;
+    if (loop && pass_.edge_width > 0 && kind_ != GraphConvolution::kGcn) FillLoop(pass_, i, loop_features_);
+    switch (kind_) {
       case GraphConvolution::kGat:
         AdditiveLogits();
         Softmax(to);
@@ -148,99 +166,95 @@ class Chunk {
         NormalisedWeights();
         break;
     }
-    int64_t column = 0;
-    const int64_t width = layout_.values_width();
-    for (; column + 8 * kLanes <= width; column += 8 * kLanes) WeightedSum<8>(column, to.values);
-    for (; column + 4 * kLanes <= width; column += 4 * kLanes) WeightedSum<4>(column, to.values);
-    for (; column < width; column += kLanes) WeightedSum<1>(column, to.values);
+    WeightedSums(to.values);
     if (pass_.loop_coefficients != nullptr) CopyCoefficients();
   }
 
  private:
-  const float* Row(int64_t e) const { return pass_.table.row(sources_[e]); }
+  int64_t SourceOf(int64_t e) const { return e < edges_ ? sources_[e] : i_; }
+  const float* Row(int64_t node) const { return table_ + node * table_stride_; }
   const float* EdgeFeatures(int64_t e) const {
     return e < edges_ ? pass_.edge_features + (first_ + e) * pass_.edge_width : loop_features_;
   }
   // The loops among the edges are left out where the layer adds its own.
-  bool LeftOut(int64_t e) const { return e < edges_ && sources_[e] == i_; }
+  bool LeftOut(int64_t e) const { return leaves_out_ && e < edges_ && sources_[e] == i_; }
 
+  // Values that later edges will need, also those of the targets behind this one.
   HWY_INLINE void Prefetch(int64_t e) const {
-    const int64_t ahead = std::min(first_ + e + kPrefetchEdges, pass_.offsets[pass_.out.rows] - 1);
-    const float* row = pass_.table.row(pass_.sources[ahead]);
-    for (int64_t column = 0; column < layout_.target_scores(); column += 16) hwy::Prefetch(row + column);
+    const float* row = Row(pass_.sources[std::min(first_ + e + kPrefetchEdges, last_edge_)]);
+    for (int64_t column = 0; column < width_; column += 16) hwy::Prefetch(row + column);
+    if (kind_ != GraphConvolution::kGat) return;
+    hwy::Prefetch(pass_.source_scores + stride_ * pass_.sources[std::min(first_ + e + 2 * kPrefetchEdges, last_edge_)]);
   }
 
   // e_ij = LeakyReLU(s_j + t_i + a_e . x_e)
-  HWY_ATTR void AdditiveLogits() {
+  HWY_INLINE void AdditiveLogits() {
     const Floats d;
-    const bool prefetch = pass_.table.rows * pass_.table.stride * 4 > kPrefetchTableBytes && edges_ > 0;
-    const int64_t column = layout_.source_scores();
-    for (int64_t e = 0; e < count_; ++e) {
-      const float* HWY_RESTRICT scores = Row(e) + column;
-      float* HWY_RESTRICT to = weights_ + e * stride_;
-      if (prefetch) Prefetch(e);
-      if (stride_ >= 8) {
-        for (int64_t h = 0; h < stride_; h += kLanes) hn::StoreU(hn::LoadU(d, scores + h), d, to + h);
-      } else {
-        for (int64_t h = 0; h < stride_; ++h) to[h] = scores[h];
-      }
-      if (pass_.edge_width == 0) continue;
-      const float* features = EdgeFeatures(e);
-      for (int64_t k = 0; k < pass_.edge_width; ++k) {
-        for (int64_t h = 0; h < stride_; ++h) to[h] += features[k] * pass_.edge_map[k * stride_ + h];
-      }
-    }
-    for (int64_t j = count_ * stride_; j < flat_; ++j) weights_[j] = 0;
+    const float* target = Row(i_) + pass_.layout.target_scores();
     const Vector slope = hn::Set(d, pass_.negative_slope);
-    const float* target = pass_.table.row(i_) + layout_.target_scores();
-    HWY_ALIGN float pattern[8];
-    for (int64_t h = 0; h < pattern_; h += kLanes) {
-      if (stride_ < 8) {
-        for (int64_t j = 0; j < kLanes; ++j) pattern[j] = target[(h + j) % stride_];
+    const auto leaky = [&](Vector x) HWY_ATTR { return hn::IfThenElse(hn::Gt(x, hn::Zero(d)), x, hn::Mul(x, slope)); };
+    if (stride_ >= 8) {
+      for (int64_t e = 0; e < count_; ++e) {
+        if (prefetch_ && e < edges_) Prefetch(e);
+        const float* HWY_RESTRICT scores = pass_.source_scores + SourceOf(e) * stride_;
+        float* HWY_RESTRICT to = weights_ + e * stride_;
+        for (int64_t h = 0; h < stride_; h += kLanes) {
+          Vector x = hn::Add(hn::LoadU(d, scores + h), hn::LoadU(d, target + h));
+          for (int64_t k = 0; k < pass_.edge_width; ++k) {
+            x = hn::MulAdd(hn::Set(d, EdgeFeatures(e)[k]), hn::LoadU(d, pass_.edge_map + k * stride_ + h), x);
+          }
+          hn::StoreU(LeftOut(e) ? hn::Set(d, kLeftOut) : leaky(x), d, to + h);
+        }
       }
-      const Vector t = stride_ < 8 ? hn::Load(d, pattern) : hn::LoadU(d, target + h);
-      for (int64_t j = h; j < flat_; j += pattern_) {
-        const Vector x = hn::Add(hn::LoadU(d, weights_ + j), t);
-        hn::StoreU(hn::IfThenElse(hn::Gt(x, hn::Zero(d)), x, hn::Mul(x, slope)), d, weights_ + j);
+      return;
+    }
+    for (int64_t e = 0; e < count_; ++e) {
+      if (prefetch_ && e < edges_) Prefetch(e);
+      const float* HWY_RESTRICT scores = pass_.source_scores + SourceOf(e) * stride_;
+      float* HWY_RESTRICT to = weights_ + e * stride_;
+      for (int64_t h = 0; h < stride_; ++h) {
+        float x = scores[h] + target[h];
+        for (int64_t k = 0; k < pass_.edge_width; ++k) x += EdgeFeatures(e)[k] * pass_.edge_map[k * stride_ + h];
+        to[h] = x;
       }
     }
+    const int64_t flat = count_ * stride_;
+    for (int64_t j = 0; j < flat; j += kLanes) hn::StoreU(leaky(hn::LoadU(d, weights_ + j)), d, weights_ + j);
     LeaveOut(kLeftOut);
   }
 
   // e_ij = a . LeakyReLU(l_j + r_i + W_e x_e)
-  HWY_ATTR void DynamicLogits() {
+  HWY_INLINE void DynamicLogits() {
     const Floats d;
     const Vector slope = hn::Set(d, pass_.negative_slope);
-    const float* target = pass_.table.row(i_) + layout_.target_values();
-    const int64_t width = layout_.values_width();
-    const bool prefetch = pass_.table.rows * pass_.table.stride * 4 > kPrefetchTableBytes && edges_ > 0;
+    const float* target = Row(i_) + pass_.layout.target_values();
     for (int64_t e = 0; e < count_; ++e) {
-      const float* HWY_RESTRICT row = Row(e);
+      if (prefetch_ && e < edges_) Prefetch(e);
+      const float* HWY_RESTRICT row = Row(SourceOf(e));
       float* HWY_RESTRICT to = weights_ + e * stride_;
-      if (prefetch) Prefetch(e);
       const float* features = pass_.edge_width > 0 ? EdgeFeatures(e) : nullptr;
-      for (int64_t h = 0; h < layout_.heads; ++h) {
+      for (int64_t h = 0; h < heads_; ++h) {
         Vector sum = hn::Zero(d);
-        for (int64_t c = h * layout_.head_stride(); c < (h + 1) * layout_.head_stride(); c += kLanes) {
+        for (int64_t c = h * head_stride_; c < (h + 1) * head_stride_; c += kLanes) {
           Vector x = hn::Add(hn::LoadU(d, row + c), hn::LoadU(d, target + c));
           for (int64_t k = 0; k < pass_.edge_width; ++k) {
-            x = hn::MulAdd(hn::Set(d, features[k]), hn::LoadU(d, pass_.edge_map + k * width + c), x);
+            x = hn::MulAdd(hn::Set(d, features[k]), hn::LoadU(d, pass_.edge_map + k * width_ + c), x);
           }
           x = hn::IfThenElse(hn::Gt(x, hn::Zero(d)), x, hn::Mul(x, slope));
           sum = hn::MulAdd(x, hn::LoadU(d, pass_.attention + c), sum);
         }
         to[h] = hn::GetLane(hn::SumOfLanes(d, sum));
       }
-      for (int64_t h = layout_.heads; h < stride_; ++h) to[h] = 0;
+      for (int64_t h = heads_; h < stride_; ++h) to[h] = 0;
     }
-    for (int64_t j = count_ * stride_; j < flat_; ++j) weights_[j] = 0;
     LeaveOut(kLeftOut);
   }
 
   // w_ij = n_j w_e n_i
-  void NormalisedWeights() {
+  HWY_INLINE void NormalisedWeights() {
     const float norm = pass_.norm[i_];
     for (int64_t e = 0; e < edges_; ++e) {
+      if (prefetch_) Prefetch(e);
       const float weight = pass_.edge_weights ? pass_.edge_features[first_ + e] : 1.0f;
       weights_[e] = pass_.norm[sources_[e]] * weight * norm;
     }
@@ -249,134 +263,190 @@ class Chunk {
   }
 
   void LeaveOut(float weight) {
-    if (!pass_.has_loops || !pass_.add_self_loops) return;
+    if (!leaves_out_) return;
     for (int64_t e = 0; e < edges_; ++e) {
       if (LeftOut(e)) std::fill(weights_ + e * stride_, weights_ + (e + 1) * stride_, weight);
     }
   }
 
-  // Weights become exp(weight - largest), for each head.
-  HWY_ATTR void Softmax(const Partial& to) {
+  // Logits become exp(logit - largest), for each head.
+  HWY_INLINE void Softmax(const Partial& to) {
     const Floats d;
-    // What rounds the weights up to whole patterns must not count.
-    for (int64_t j = count_ * stride_; j < flat_; ++j) weights_[j] = kLeftOut;
-    HWY_ALIGN float lanes[8];
-    for (int64_t h = 0; h < pattern_; h += kLanes) {
-      Vector largest = hn::Set(d, kLeftOut);
-      for (int64_t j = h; j < flat_; j += pattern_) largest = hn::Max(largest, hn::LoadU(d, weights_ + j));
-      if (stride_ < 8) {
-        hn::Store(largest, d, lanes);
-        if (h == 0) std::fill(to.largest, to.largest + 8, kLeftOut);
-        for (int64_t j = 0; j < kLanes; ++j) {
-          float& of_head = to.largest[(h + j) % stride_];
-          of_head = std::max(of_head, lanes[j]);
+    const int64_t flat = count_ * stride_;
+    if (stride_ >= 8) {
+      for (int64_t h = 0; h < stride_; h += kLanes) {
+        Vector largest = hn::Set(d, kLeftOut);
+        for (int64_t j = h; j < flat; j += stride_) largest = hn::Max(largest, hn::LoadU(d, weights_ + j));
+        Vector sum = hn::Zero(d);
+        for (int64_t j = h; j < flat; j += stride_) {
+          const Vector e = hn::Exp(d, hn::Sub(hn::LoadU(d, weights_ + j), largest));
+          sum = hn::Add(sum, e);
+          hn::StoreU(e, d, weights_ + j);
         }
-      } else {
         hn::StoreU(largest, d, to.largest + h);
-      }
-    }
-    if (stride_ < 8) {
-      for (int64_t j = stride_; j < 8; ++j) to.largest[j] = to.largest[j % stride_];
-      std::fill(to.sum, to.sum + 8, 0.0f);
-    }
-    for (int64_t h = 0; h < pattern_; h += kLanes) {
-      const Vector largest = hn::LoadU(d, to.largest + h);
-      Vector sum = hn::Zero(d);
-      for (int64_t j = h; j < flat_; j += pattern_) {
-        const Vector e = hn::Exp(d, hn::Sub(hn::LoadU(d, weights_ + j), largest));
-        sum = hn::Add(sum, e);
-        hn::StoreU(e, d, weights_ + j);
-      }
-      if (stride_ < 8) {
-        hn::Store(sum, d, lanes);
-        for (int64_t j = 0; j < kLanes; ++j) to.sum[(h + j) % stride_] += lanes[j];
-      } else {
         hn::StoreU(sum, d, to.sum + h);
       }
+      return;
+    }
+    // A vector holds the weights of several edges; what fills up the last one must not count.
+    for (int64_t j = flat; j < flat + kLanes; ++j) weights_[j] = kLeftOut;
+    Vector largest = hn::Set(d, kLeftOut);
+    for (int64_t j = 0; j < flat; j += kLanes) largest = hn::Max(largest, hn::LoadU(d, weights_ + j));
+    FoldLanes(largest, to.largest, [](float a, float b) { return std::max(a, b); });
+    largest = RepeatHeads(to.largest);
+    Vector sum = hn::Zero(d);
+    for (int64_t j = 0; j < flat; j += kLanes) {
+      const Vector e = hn::Exp(d, hn::Sub(hn::LoadU(d, weights_ + j), largest));
+      sum = hn::Add(sum, e);
+      hn::StoreU(e, d, weights_ + j);
+    }
+    FoldLanes(sum, to.sum, [](float a, float b) { return a + b; });
+  }
+
+  // to[h] = the lanes of head h combined: those whose number is h modulo stride_ (1, 2, 4: a divisor of kLanes).
+  template <typename Combine>
+  HWY_INLINE void FoldLanes(Vector lanes, float* to, Combine combine) const {
+    const Floats d;
+    HWY_ALIGN float values[8];
+    hn::Store(lanes, d, values);
+    for (int64_t half = kLanes / 2; half >= stride_; half /= 2) {
+      for (int64_t j = 0; j < half; ++j) values[j] = combine(values[j], values[j + half]);
+    }
+    for (int64_t h = 0; h < stride_; ++h) to[h] = values[h];
+  }
+  HWY_INLINE Vector RepeatHeads(const float* of_head) const {
+    const Floats d;
+    if (stride_ == 1) return hn::Set(d, of_head[0]);
+    HWY_ALIGN float values[8];
+    for (int64_t j = 0; j < kLanes; ++j) values[j] = of_head[j & (stride_ - 1)];
+    return hn::Load(d, values);
+  }
+
+  HWY_INLINE void WeightedSums(float* HWY_RESTRICT to) const {
+    if (head_stride_ == kLanes) {
+      int64_t head = 0;
+      for (; head + 8 <= heads_; head += 8) WeightedSum<8, 1>(head, head * kLanes, to);
+      for (; head < heads_; ++head) WeightedSum<1, 0>(head, head * kLanes, to);
+      return;
+    }
+    for (int64_t head = 0; head < heads_; ++head) {
+      int64_t column = head * head_stride_;
+      const int64_t end = column + head_stride_;
+      for (; column + 8 * kLanes <= end; column += 8 * kLanes) WeightedSum<8, 0>(head, column, to);
+      for (; column + 2 * kLanes <= end; column += 2 * kLanes) WeightedSum<2, 0>(head, column, to);
+      for (; column < end; column += kLanes) WeightedSum<1, 0>(head, column, to);
     }
   }
 
-  // to[column, column + V * kLanes) = sum_e weight_e value_e
-  template <int V>
-  HWY_INLINE void WeightedSum(int64_t column, float* HWY_RESTRICT to) {
+  // to[column, column + V * kLanes) = sum_e weight_e value_e; vector v takes the weights of `head`, or with kHeadStep 1
+  // of the v-th head after it. The sums stay in registers: the loops over them must be unrolled, which the compiler
+  // would not do by itself.
+  template <int V, int kHeadStep>
+  HWY_INLINE void WeightedSum(int64_t head, int64_t column, float* HWY_RESTRICT to) const {
     const Floats d;
     Vector sum[V];
-    int64_t head[V];
-    for (int v = 0; v < V; ++v) {
-      sum[v] = hn::Zero(d);
-      head[v] = (column + v * kLanes) / layout_.head_stride();
-    }
-    for (int64_t e = 0; e < count_; ++e) {
-      const float* HWY_RESTRICT row = Row(e) + column;
-      const float* HWY_RESTRICT weight = weights_ + e * stride_;
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) sum[v] = hn::Zero(d);
+    const float* HWY_RESTRICT weight = weights_ + head;
+    const float* HWY_RESTRICT values = table_ + column;
+    const auto add = [&](int64_t node) HWY_ATTR {
+      const float* HWY_RESTRICT row = values + node * table_stride_;
+#pragma GCC unroll 8
       for (int v = 0; v < V; ++v) {
-        sum[v] = hn::MulAdd(hn::Set(d, weight[head[v]]), hn::LoadU(d, row + v * kLanes), sum[v]);
+        sum[v] = hn::MulAdd(hn::Set(d, weight[v * kHeadStep]), hn::LoadU(d, row + v * kLanes), sum[v]);
       }
-    }
+    };
+    for (int64_t e = 0; e < edges_; ++e, weight += stride_) add(sources_[e]);
+    if (count_ > edges_) add(i_);
+#pragma GCC unroll 8
     for (int v = 0; v < V; ++v) hn::StoreU(sum[v], d, to + column + v * kLanes);
   }
 
-  void CopyCoefficients() {
-    const int64_t heads = layout_.heads;
+  void CopyCoefficients() const {
     for (int64_t e = 0; e < edges_; ++e) {
-      std::copy(weights_ + e * stride_, weights_ + e * stride_ + heads, pass_.edge_coefficients + (first_ + e) * heads);
+      std::copy(weights_ + e * stride_, weights_ + e * stride_ + heads_,
+                pass_.edge_coefficients + (first_ + e) * heads_);
     }
     if (count_ > edges_) {
-      std::copy(weights_ + edges_ * stride_, weights_ + edges_ * stride_ + heads, pass_.loop_coefficients + i_ * heads);
+      std::copy(weights_ + edges_ * stride_, weights_ + edges_ * stride_ + heads_,
+                pass_.loop_coefficients + i_ * heads_);
     }
   }
 
   const GraphAggregation& pass_;
-  const ProjectionLayout& layout_;
-  const int64_t stride_;   // of the weights of one edge
-  const int64_t pattern_;  // after so many weights the heads begin again, and so do whole vectors
-  const int64_t i_, first_, edges_, count_, flat_;
-  int32_t* const sources_;
+  const GraphConvolution kind_;
+  const int64_t heads_, stride_, head_stride_, width_;  // stride_: of the weights of one edge
+  const int64_t last_edge_;                             // of the whole pass
+  const bool prefetch_, leaves_out_;
+  const float* const table_;
+  const int64_t table_stride_;
   float* const weights_;
   float* const loop_features_;
+
+  // The chunk at hand.
+  int64_t i_ = 0, first_ = 0, edges_ = 0, count_ = 0;
+  const int32_t* sources_ = nullptr;
 };
 
-void ReduceChunkOnTarget(const GraphAggregation& pass, int64_t i, int64_t first, int64_t last, bool loop,
-                         Scratch& scratch, const Partial& to) {
-  Chunk(pass, i, first, last, loop, scratch).Reduce(to);
-}
-
-// out_i = concat or mean over heads of values / (sum + epsilon), + residual + bias. `values` is scaled in place.
-void FinishTargetOnTarget(const GraphAggregation& pass, int64_t i, const Partial& from, float* HWY_RESTRICT to) {
+// out_i = concat or mean over heads of values / (sum + epsilon), + residual + bias.
+HWY_INLINE void FinishTarget(const GraphAggregation& pass, int64_t i, const Partial& from) {
   const Floats d;
   const ProjectionLayout& layout = pass.layout;
-  const int64_t head_stride = layout.head_stride();
-  if (layout.kind != GraphConvolution::kGcn) {
+  float* HWY_RESTRICT to = pass.out.row(i);
+  const int64_t head_stride = layout.head_stride(), out = layout.out();
+  const bool softmax = layout.kind != GraphConvolution::kGcn;
+  const float* residual = layout.residual ? pass.table.row(i) + layout.residual_column() : nullptr;
+  if (layout.concat && layout.channels == head_stride) {  // nothing to leave out between heads
     for (int64_t h = 0; h < layout.heads; ++h) {
-      const Vector factor = hn::Set(d, 1.0f / (from.sum[h] + kSoftmaxEpsilon));
+      const Vector factor = hn::Set(d, softmax ? 1.0f / (from.sum[h] + kSoftmaxEpsilon) : 1.0f);
       for (int64_t c = h * head_stride; c < (h + 1) * head_stride; c += kLanes) {
-        hn::StoreU(hn::Mul(hn::LoadU(d, from.values + c), factor), d, from.values + c);
+        Vector x = hn::Mul(hn::LoadU(d, from.values + c), factor);
+        if (residual != nullptr) x = hn::Add(x, hn::LoadU(d, residual + c));
+        if (pass.bias != nullptr) x = hn::Add(x, hn::LoadU(d, pass.bias + c));
+        hn::StoreU(x, d, to + c);
       }
     }
+    return;
   }
-  const int64_t out = layout.out();
-  if (layout.heads == 1 || (layout.concat && layout.channels == head_stride)) {
-    std::copy(from.values, from.values + out, to);
-  } else if (layout.concat) {
-    for (int64_t h = 0; h < layout.heads; ++h) {
-      std::copy(from.values + h * head_stride, from.values + h * head_stride + layout.channels,
-                to + h * layout.channels);
-    }
-  } else {
-    const float share = 1.0f / static_cast<float>(layout.heads);
-    for (int64_t c = 0; c < out; ++c) {
-      float sum = 0;
-      for (int64_t h = 0; h < layout.heads; ++h) sum += from.values[h * head_stride + c];
-      to[c] = sum * share;
-    }
+  const float share = layout.concat ? 1.0f : 1.0f / static_cast<float>(layout.heads);
+  for (int64_t h = 0; h < layout.heads; ++h) {
+    const float factor = (softmax ? 1.0f / (from.sum[h] + kSoftmaxEpsilon) : 1.0f) * share;
+    const float* HWY_RESTRICT values = from.values + h * head_stride;
+    float* HWY_RESTRICT of_head = layout.concat ? to + h * layout.channels : to;
+    const bool first = layout.concat || h == 0;
+    for (int64_t c = 0; c < layout.channels; ++c) of_head[c] = (first ? 0.0f : of_head[c]) + values[c] * factor;
   }
   const auto add = [&](const float* HWY_RESTRICT terms) HWY_ATTR {
     int64_t c = 0;
-    for (; c + kLanes <= out; c += kLanes) hn::StoreU(hn::Add(hn::LoadU(d, to + c), hn::LoadU(d, terms + c)), d, to + c);
+    for (; c + kLanes <= out; c += kLanes)
+      hn::StoreU(hn::Add(hn::LoadU(d, to + c), hn::LoadU(d, terms + c)), d, to + c);
     for (; c < out; ++c) to[c] += terms[c];
   };
-  if (layout.residual) add(pass.table.row(i) + layout.residual_column());
+  if (residual != nullptr) add(residual);
   if (pass.bias != nullptr) add(pass.bias);
+}
+
+// Targets [first, last), none of which has more than one chunk.
+void ReduceTargetsOnTarget(const GraphAggregation& pass, int64_t first, int64_t last, Scratch& scratch,
+                           absl::FunctionRef<void(float* row)> done) {
+  ChunkReducer reducer(pass, scratch);
+  const Partial sums = PartialAt(scratch.partial.data(), pass.layout);
+  for (int64_t i = first; i < last; ++i) {
+    const bool loop = AddsLoop(pass, i);
+    reducer.Reduce(i, pass.offsets[i], pass.offsets[i + 1], loop, sums);
+    if (pass.loop_coefficients != nullptr) {
+      ScaleCoefficients(pass, i, pass.offsets[i], pass.offsets[i + 1], loop, sums.largest, sums);
+    }
+    FinishTarget(pass, i, sums);
+    done(pass.out.row(i));
+  }
+}
+
+void FinishTargetOnTarget(const GraphAggregation& pass, int64_t i, const Partial& from) { FinishTarget(pass, i, from); }
+
+void ReduceChunkOnTarget(const GraphAggregation& pass, int64_t i, int64_t first, int64_t last, bool loop,
+                         Scratch& scratch, const Partial& to) {
+  ChunkReducer(pass, scratch).Reduce(i, first, last, loop, to);
 }
 
 }  // namespace
@@ -388,6 +458,7 @@ HWY_AFTER_NAMESPACE();
 namespace heed {
 
 HWY_EXPORT(ReduceChunkOnTarget);
+HWY_EXPORT(ReduceTargetsOnTarget);
 HWY_EXPORT(FinishTargetOnTarget);
 
 namespace {
@@ -397,14 +468,10 @@ constexpr int64_t kEdgesPerPart = 4096;
 
 struct Part {
   int64_t range;
-  int64_t first, last;      // targets
-  int64_t chunk = -1;       // of the only target, if it has several
+  int64_t first, last;       // targets
+  int64_t chunk = -1;        // of the only target, if it has several
   float* partial = nullptr;  // where that chunk's goes
 };
-
-bool AddsLoop(const GraphAggregation& pass, int64_t i) {
-  return pass.layout.kind == GraphConvolution::kGcn ? pass.loop_weight[i] != 0 : pass.add_self_loops;
-}
 
 // Adds a later chunk's sums to those of the chunks before it.
 void Merge(const ProjectionLayout& layout, const Partial& later, const Partial& sums) {
@@ -424,40 +491,18 @@ void Merge(const ProjectionLayout& layout, const Partial& later, const Partial& 
   }
 }
 
-// Scales what a chunk left in the coefficients of edges [first, last), and of the loop.
-void ScaleCoefficients(const GraphAggregation& pass, int64_t i, int64_t first, int64_t last, bool loop,
-                       const float* largest_of_chunk, const Partial& total) {
-  if (pass.loop_coefficients == nullptr || pass.layout.kind == GraphConvolution::kGcn) return;
-  const int64_t heads = pass.layout.heads;
-  for (int64_t h = 0; h < heads; ++h) {
-    const float factor = std::exp(largest_of_chunk[h] - total.largest[h]) / (total.sum[h] + kSoftmaxEpsilon);
-    for (int64_t e = first; e < last; ++e) pass.edge_coefficients[e * heads + h] *= factor;
-    if (loop) pass.loop_coefficients[i * heads + h] *= factor;
-  }
-}
-
 Scratch& ThreadScratch(const GraphAggregation& pass) {
   thread_local Scratch scratch;
   scratch.Fit(pass);
   return scratch;
 }
 
-void WholeTarget(const GraphAggregation& pass, int64_t i) {
-  Scratch& scratch = ThreadScratch(pass);
-  const Partial sums = PartialAt(scratch.partial.data(), pass.layout);
-  const int64_t first = pass.offsets[i], last = pass.offsets[i + 1];
-  const bool loop = AddsLoop(pass, i);
-  HWY_DYNAMIC_DISPATCH(ReduceChunkOnTarget)(pass, i, first, last, loop, scratch, sums);
-  ScaleCoefficients(pass, i, first, last, loop, sums.largest, sums);
-  HWY_DYNAMIC_DISPATCH(FinishTargetOnTarget)(pass, i, sums, pass.out.row(i));
-}
-
 void OneChunk(const GraphAggregation& pass, int64_t i, int64_t chunk, float* partial) {
   const int64_t first = pass.offsets[i] + chunk * kChunkEdges;
   const int64_t last = std::min(first + kChunkEdges, pass.offsets[i + 1]);
   const bool loop = last == pass.offsets[i + 1] && AddsLoop(pass, i);
-  HWY_DYNAMIC_DISPATCH(ReduceChunkOnTarget)(pass, i, first, last, loop, ThreadScratch(pass),
-                                            PartialAt(partial, pass.layout));
+  HWY_DYNAMIC_DISPATCH(ReduceChunkOnTarget)
+  (pass, i, first, last, loop, ThreadScratch(pass), PartialAt(partial, pass.layout));
 }
 
 // The chunks of a target, one behind the other in `partials`, become its sums.
@@ -468,13 +513,13 @@ void MergeChunks(const GraphAggregation& pass, int64_t i, float* partials) {
   for (int64_t chunk = 1; chunk < chunks; ++chunk) {
     Merge(pass.layout, PartialAt(partials + chunk * size, pass.layout), sums);
   }
-  for (int64_t chunk = 0; chunk < chunks; ++chunk) {
+  for (int64_t chunk = 0; chunk < chunks && pass.loop_coefficients != nullptr; ++chunk) {
     const int64_t first = pass.offsets[i] + chunk * kChunkEdges;
     const int64_t last = std::min(first + kChunkEdges, pass.offsets[i + 1]);
     ScaleCoefficients(pass, i, first, last, chunk + 1 == chunks && AddsLoop(pass, i),
                       PartialAt(partials + chunk * size, pass.layout).largest, sums);
   }
-  HWY_DYNAMIC_DISPATCH(FinishTargetOnTarget)(pass, i, sums, pass.out.row(i));
+  HWY_DYNAMIC_DISPATCH(FinishTargetOnTarget)(pass, i, sums);
 }
 
 }  // namespace
@@ -511,8 +556,8 @@ void Aggregate(absl::Span<const AggregationRange> ranges, Context& context,
       begin = end;
     };
     for (int64_t i = range.first; i < range.last; ++i) {
-      const int64_t chunks = Chunks(Degree(pass, i));
-      if (chunks > 1) {
+      if (Degree(pass, i) > kChunkEdges) {
+        const int64_t chunks = Chunks(Degree(pass, i));
         close(i);
         const int64_t size = PartialSize(pass.layout);
         float* partials = context.arena.Take<float>(static_cast<size_t>(chunks * size));
@@ -534,10 +579,8 @@ void Aggregate(absl::Span<const AggregationRange> ranges, Context& context,
       OneChunk(pass, part.first, part.chunk, part.partial);
       return;
     }
-    for (int64_t i = part.first; i < part.last; ++i) {
-      WholeTarget(pass, i);
-      done(part.range, pass.out.row(i));
-    }
+    HWY_DYNAMIC_DISPATCH(ReduceTargetsOnTarget)
+    (pass, part.first, part.last, ThreadScratch(pass), [&](float* row) { done(part.range, row); });
   });
   context.team.Run(static_cast<int64_t>(large.size()), [&](int64_t p) {
     const Part& part = large[static_cast<size_t>(p)];

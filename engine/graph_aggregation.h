@@ -6,10 +6,10 @@
 //   GCN    (Kipf and Welling 2017, eq. 2)      w_ij = n_j w_e n_i
 //   out_i = concat or mean over heads of sum_j w_ij v_j, + residual_i + bias
 //
-// A node's projections stand in one row of a table, its values and scores side by side: one random access of a few
-// cache lines serves an edge. A target's sum is taken in the order of its in-edges; one with more than kChunkEdges is
-// summed in chunks of that many, merged in order. So its bits depend on its own edges alone: not on the other targets,
-// nor on how the work is shared out. Work is shared out by edges; a hub's chunks go to several threads.
+// A node's projections stand in one row of a table, so that one random access of a few cache lines serves an edge. A
+// target's sum is taken in the order of its in-edges; one with more than kChunkEdges is summed in chunks of that many,
+// merged in order. So its bits depend on its own edges alone: not on the other targets, nor on how the work is shared
+// out. Work is shared out by edges; a hub's chunks go to several threads.
 #pragma once
 
 #include <cstdint>
@@ -61,13 +61,16 @@ struct GraphAggregation {
   // In-edges: those of target i are [offsets[i], offsets[i + 1]).
   const int64_t* offsets = nullptr;
   const int32_t* sources = nullptr;
-  bool has_loops = false;  // some edge's source is its target
+  bool has_loops = false;                // some edge's source is its target
   const float* edge_features = nullptr;  // [edges, edge_width]
   int64_t edge_width = 0;
   LoopFill fill = LoopFill::kMean;
   float fill_constant = 0;
 
-  ConstMatrixView table;             // [nodes, layout.width()]
+  ConstMatrixView table;  // [nodes, layout.width()]
+  // GAT: the table's source scores once more, [nodes, layout.score_stride()]: so small that they stay in the caches,
+  // while the values of a large graph come from memory.
+  const float* source_scores = nullptr;
   const float* edge_map = nullptr;   // GAT: [edge_width, score_stride], GATv2: [edge_width, values_width]
   const float* attention = nullptr;  // GATv2: [values_width]
   // GCN, [nodes]: n, and what the loop of a node weighs (0: it has none). Loops among the edges are left out.
@@ -78,7 +81,8 @@ struct GraphAggregation {
   const float* bias = nullptr;  // [layout.out()], or null
   MatrixView out;               // [targets, layout.out()]
 
-  // If loop_coefficients is not null: the weights, [edges, heads] and [targets, heads] of the added loops; 0 for what was left out.
+  // If loop_coefficients is not null: the weights, [edges, heads] and [targets, heads] of the added loops; 0 for what
+  // was left out.
   float* edge_coefficients = nullptr;
   float* loop_coefficients = nullptr;
 };

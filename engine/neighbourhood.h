@@ -22,13 +22,13 @@ struct NeighbourhoodOptions {
   bool edge_weights = false;  // from the edges' only feature, else 1 each
 };
 
-// Nodes are numbered by nearness: first those that were asked about, in their order, then those one hop away, and so on.
-// The in-edges of a node keep their order in the graph.
+// Nodes are numbered by nearness: first those that were asked about, in their order, then those one hop away, and so
+// on. The in-edges of a node keep their order in the graph.
 struct Neighbourhood {
-  std::vector<int32_t> rows;     // [nodes] in the graph
-  std::vector<int64_t> within;   // [hops + 1]: how many nodes are at most so many hops away
-  std::vector<int64_t> offsets;  // [within[hops - 1] + 1]: in-edges of the nodes that have their in-edges here
-  std::vector<int32_t> sources;  // [edges], node numbers
+  std::vector<int32_t> rows;         // [nodes] in the graph
+  std::vector<int64_t> within;       // [hops + 1]: how many nodes are at most so many hops away
+  std::vector<int64_t> offsets;      // [within[hops - 1] + 1]: in-edges of the nodes that have their in-edges here
+  std::vector<int32_t> sources;      // [edges], node numbers
   std::vector<float> edge_features;  // [edges, the graph's edge_feature_width]
   bool has_loops = false;
   // For every node, [nodes], sums of weights in the graph: of its in-edges, own loops aside; of its own loops; and the

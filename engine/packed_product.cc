@@ -157,7 +157,7 @@ HWY_EXPORT(PackedProductOnTarget);
 
 PackedPanels::PackedPanels(int64_t out, int64_t in, Storage storage, absl::FunctionRef<float(int64_t, int64_t)> weight)
     : out_(out), in_(in), storage_(storage) {
-  data_.reset(::operator new (static_cast<size_t>(bytes()), std::align_val_t{64}));
+  data_.reset(AllocateAligned(static_cast<size_t>(bytes())));
   float* f32 = static_cast<float*>(data_.get());
   uint16_t* f16 = static_cast<uint16_t*>(data_.get());
   for (int64_t p = 0; p < panels(); ++p) {

@@ -8,10 +8,9 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
-#include <new>
 
 #include "absl/functional/function_ref.h"
+#include "engine/aligned_memory.h"
 #include "engine/tensor.h"
 
 namespace heed {
@@ -41,12 +40,9 @@ class PackedPanels {
   void CopyRow(int64_t n, float* to) const;
 
  private:
-  struct AlignedFree {
-    void operator()(void* p) const { ::operator delete (p, std::align_val_t{64}); }
-  };
   int64_t out_ = 0, in_ = 0;
   Storage storage_ = Storage::kF32;
-  std::unique_ptr<void, AlignedFree> data_;
+  AlignedPointer<void> data_;
 };
 
 // y[m][n - 16 first] = sum_k x[m][k] W[n][k] for the outputs n of panels [first, last): y has at least 16 (last -

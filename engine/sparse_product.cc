@@ -21,12 +21,15 @@ HWY_INLINE void Columns(const float* HWY_RESTRICT values, const int32_t* HWY_RES
                         float* HWY_RESTRICT y) {
   const Floats d;
   Vector sum[V];
+#pragma GCC unroll 10
   for (int v = 0; v < V; ++v) sum[v] = hn::LoadU(d, bias + first + v * kLanes);
   for (int64_t i = 0; i < count; ++i) {
     const Vector value = hn::Set(d, values[i]);
     const float* HWY_RESTRICT row = transposed.row(columns[i]) + first;
+#pragma GCC unroll 10
     for (int v = 0; v < V; ++v) sum[v] = hn::MulAdd(value, hn::LoadU(d, row + v * kLanes), sum[v]);
   }
+#pragma GCC unroll 10
   for (int v = 0; v < V; ++v) hn::StoreU(sum[v], d, y + first + v * kLanes);
 }
 

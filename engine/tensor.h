@@ -3,10 +3,9 @@
 
 #include <cstdint>
 #include <cstdlib>
-#include <memory>
-#include <new>
 #include <type_traits>
 
+#include "engine/aligned_memory.h"
 #include "engine/context.h"
 
 namespace heed {
@@ -49,10 +48,7 @@ class Matrix {
   int64_t bytes() const { return view_.rows * view_.stride * static_cast<int64_t>(sizeof(float)); }
 
  private:
-  struct AlignedFree {
-    void operator()(float* p) const { ::operator delete (p, std::align_val_t{64}); }
-  };
-  std::unique_ptr<float, AlignedFree> data_;
+  AlignedPointer<float> data_;
   MatrixView view_;
 };
 

@@ -37,10 +37,10 @@ struct GraphQuery {
   // answers depend on the whole graph refuses that, and unseen nodes.
   bool stored = false;
   bool has_unseen = false;
-  bool all = false;             // every node (ids ascending), edge (by source and target id) of the graph is asked
-  std::vector<int64_t> nodes;   // node-classifier: ids
-  std::vector<EdgeIds> edges;   // edge-classifier: by ids; they need not be edges of the graph
-  std::optional<int> fan_out;   // at least 1: in-neighbours of a node to draw; none: all of them
+  bool all = false;            // every node (ids ascending), edge (by source and target id) of the graph is asked
+  std::vector<int64_t> nodes;  // node-classifier: ids
+  std::vector<EdgeIds> edges;  // edge-classifier: by ids; they need not be edges of the graph
+  std::optional<int> fan_out;  // at least 1: in-neighbours of a node to draw; none: all of them
   uint64_t seed = 0;
   bool return_embeddings = false;
   bool return_attention = false;
@@ -96,9 +96,9 @@ class GraphClassifier : public Model {
 
   // Computes the outputs of every node of `graph`; with `previous`, of the version that `change` led from, only those
   // that the change can reach. The result is the same to the bit. INVALID_ARGUMENT as above.
-  virtual absl::StatusOr<std::unique_ptr<PrecomputeTask>> StartPrecompute(
-      std::shared_ptr<const Graph> graph, std::shared_ptr<const GraphOutputs> previous,
-      const GraphChange& change) const = 0;
+  virtual absl::StatusOr<std::unique_ptr<PrecomputeTask>> StartPrecompute(std::shared_ptr<const Graph> graph,
+                                                                          std::shared_ptr<const GraphOutputs> previous,
+                                                                          const GraphChange& change) const = 0;
 };
 
 }  // namespace heed

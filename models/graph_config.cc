@@ -36,10 +36,8 @@ constexpr Choice<LoopFill> kFills[] = {{"mean", LoopFill::kMean},
                                        {"min", LoopFill::kMin},
                                        {"max", LoopFill::kMax},
                                        {"mul", LoopFill::kMul}};
-constexpr Choice<Pooling> kPoolings[] = {{"mean", Pooling::kMean},
-                                         {"max", Pooling::kMax},
-                                         {"sum", Pooling::kSum},
-                                         {"attention", Pooling::kAttention}};
+constexpr Choice<Pooling> kPoolings[] = {
+    {"mean", Pooling::kMean}, {"max", Pooling::kMax}, {"sum", Pooling::kSum}, {"attention", Pooling::kAttention}};
 constexpr Choice<NormMode> kNormModes[] = {{"node", NormMode::kNode}, {"graph", NormMode::kGraph}};
 constexpr Choice<bool> kOutputs[] = {{"softmax", false}, {"sigmoid", true}};
 constexpr Choice<EdgeDecoder> kCombinations[] = {{"concat", EdgeDecoder::kConcat}, {"product", EdgeDecoder::kProduct}};
@@ -51,9 +49,8 @@ Value OneOf(JsonFields& fields, absl::string_view name, const Choice<Value> (&ch
     if (given == choice.name) return choice.value;
   }
   if (fields.Has(name)) {
-    const auto names = absl::StrJoin(choices, ", ", [](std::string* out, const Choice<Value>& choice) {
-      absl::StrAppend(out, choice.name);
-    });
+    const auto names = absl::StrJoin(
+        choices, ", ", [](std::string* out, const Choice<Value>& choice) { absl::StrAppend(out, choice.name); });
     fields.Wrong(name, absl::StrCat("which is none of ", names));
   } else if (*fallback == '\0') {
     fields.Missing(name);
@@ -109,8 +106,8 @@ GraphLayerConfig ReadLayer(JsonFields fields, size_t index, const GraphConfig& c
   layer.share_weights = fields.Bool("share_weights", false);
   if (fields.Value("residual").is_string()) {
     layer.residual_name = fields.String("residual", "");
-    layer.residual = layer.residual_name == "identity" ? GraphLayerConfig::Residual::kIdentity
-                                                       : GraphLayerConfig::Residual::kLinear;
+    layer.residual =
+        layer.residual_name == "identity" ? GraphLayerConfig::Residual::kIdentity : GraphLayerConfig::Residual::kLinear;
   } else if (fields.Bool("residual", false)) {
     layer.residual = GraphLayerConfig::Residual::kLinear;
     layer.residual_name = absl::StrCat(layer.name, ".res");

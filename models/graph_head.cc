@@ -68,8 +68,8 @@ absl::StatusOr<GraphHead> GraphHead::Load(const GraphConfig& config, int64_t wid
     case GraphTaskKind::kGraph: {
       HEED_ASSIGN_OR_RETURN(made.gate_, Perceptron::Load(config.gate, width, tensors));
       if (config.pooling == Pooling::kAttention && made.gate_.out() != 1) {
-        return absl::InvalidArgumentError(absl::StrCat(config.path, ": readout: gate has ", made.gate_.out(),
-                                                       " outputs, but a gate is one number"));
+        return absl::InvalidArgumentError(
+            absl::StrCat(config.path, ": readout: gate has ", made.gate_.out(), " outputs, but a gate is one number"));
       }
       HEED_ASSIGN_OR_RETURN(made.transform_, Perceptron::Load(config.transform, width, tensors));
       made.in_ = made.transform_.out();

@@ -1,5 +1,5 @@
-// What stands on a graph network's last layer: pooling or the combination of two ends, a multi-layer perceptron, and the
-// probabilities of the classes.
+// What stands on a graph network's last layer: pooling or the combination of two ends, a multi-layer perceptron, and
+// the probabilities of the classes.
 #pragma once
 
 #include <cstdint>
@@ -34,8 +34,8 @@ class Perceptron {
   std::vector<Linear> layers_;
 };
 
-// Immutable, thread-safe. Node task: a row of the last layer is decoded as it stands; edge task: CombineEnds makes a row
-// of two; graph task: Pool makes one of all.
+// Immutable, thread-safe. Node task: a row of the last layer is decoded as it stands; edge task: CombineEnds makes a
+// row of two; graph task: Pool makes one of all.
 class GraphHead {
  public:
   // `width`: of the last layer's rows. INVALID_ARGUMENT also where labels and classes differ in number.

@@ -114,8 +114,7 @@ absl::StatusOr<GraphLayer> GraphLayer::Load(const GraphConfig& config, const Gra
       if (config.edge_dim > 0) {
         HEED_ASSIGN_OR_RETURN(const std::vector<float> lin_edge,
                               tensors.Read(absl::StrCat(scope, ".lin_edge.weight"), {wide, config.edge_dim}));
-        HEED_ASSIGN_OR_RETURN(const std::vector<float> att_edge,
-                              tensors.Read(absl::StrCat(scope, ".att_edge"), shape));
+        HEED_ASSIGN_OR_RETURN(const std::vector<float> att_edge, tensors.Read(absl::StrCat(scope, ".att_edge"), shape));
         made.edge_map_.resize(static_cast<size_t>(config.edge_dim * layout.score_stride()));
         for (int64_t k = 0; k < config.edge_dim; ++k) {
           for (int64_t h = 0; h < heads; ++h) {
@@ -236,12 +235,14 @@ void GraphLayer::Project(absl::Span<const FeatureRow> rows, MatrixView table, Co
   }
   const int64_t count = static_cast<int64_t>(rows.size());
   if (static_cast<int64_t>(dense.size()) < count) {
-    RunRows(context.team, count, values / std::max<int64_t>(1, count) * table_width(), [&](int64_t first, int64_t last) {
-      for (int64_t i = first; i < last; ++i) {
-        const FeatureRow& row = rows[static_cast<size_t>(i)];
-        if (row.columns != nullptr) projection_.ApplyToSparseRow(row.values, row.columns, row.count, table.row(i));
-      }
-    });
+    RunRows(context.team, count, values / std::max<int64_t>(1, count) * table_width(),
+            [&](int64_t first, int64_t last) {
+              for (int64_t i = first; i < last; ++i) {
+                const FeatureRow& row = rows[static_cast<size_t>(i)];
+                if (row.columns != nullptr)
+                  projection_.ApplyToSparseRow(row.values, row.columns, row.count, table.row(i));
+              }
+            });
   }
   for (size_t first = 0; first < dense.size(); first += kGatheredRows) {
     Arena::Scope scope(context.arena);
@@ -256,6 +257,14 @@ void GraphLayer::Project(absl::Span<const FeatureRow> rows, MatrixView table, Co
     for (int64_t i = 0; i < gathered; ++i) {
       std::copy(to.row(i), to.row(i) + table_width(), table.row(dense[first + static_cast<size_t>(i)]));
     }
+  }
+}
+
+void GraphLayer::CopyScores(ConstMatrixView table, float* scores) const {
+  const int64_t width = scores_width();
+  for (int64_t i = 0; i < table.rows && width > 0; ++i) {
+    const float* from = table.row(i) + layout_.source_scores();
+    std::copy(from, from + width, scores + i * width);
   }
 }
 
@@ -280,7 +289,7 @@ void GraphLayer::Normalise(const Neighbourhood& nodes, std::vector<float>& norm,
 }
 
 GraphAggregation GraphLayer::Pass(const Neighbourhood& nodes, const std::vector<float>& norm,
-                                  const std::vector<float>& loop_weight, ConstMatrixView table,
+                                  const std::vector<float>& loop_weight, ConstMatrixView table, const float* scores,
                                   MatrixView targets) const {
   GraphAggregation pass;
   pass.layout = layout_;
@@ -295,6 +304,7 @@ GraphAggregation GraphLayer::Pass(const Neighbourhood& nodes, const std::vector<
   pass.fill = config_.fill;
   pass.fill_constant = config_.fill_constant;
   pass.table = table;
+  pass.source_scores = scores;
   pass.edge_map = edge_map_.data();
   pass.attention = attention_.data();
   pass.norm = norm.data();

@@ -65,9 +65,10 @@ class GraphNetwork::LayerRun {
         sources_(sources),
         input_(std::move(input)),
         table_(sources, layer.table_width()),
+        scores_(static_cast<size_t>(sources * layer.scores_width())),
         out_(targets, layer.out()) {
     layer.Normalise(hood, norm_, loop_weight_);
-    pass_ = layer.Pass(hood, norm_, loop_weight_, table_.view(), out_.view());
+    pass_ = layer.Pass(hood, norm_, loop_weight_, table_.view(), scores_.data(), out_.view());
     if (attention) coefficients_.Attach(pass_);
   }
   LayerRun(const LayerRun&) = delete;
@@ -95,8 +96,9 @@ class GraphNetwork::LayerRun {
     }
     const int64_t first = aggregated_;
     int64_t last = std::min(first + 1, out_.rows());
-    while (last < out_.rows() && hood_.offsets[static_cast<size_t>(last) + 1] - hood_.offsets[static_cast<size_t>(first)] +
-                                         last - first <= kBlockEdges) {
+    while (last < out_.rows() &&
+           hood_.offsets[static_cast<size_t>(last) + 1] - hood_.offsets[static_cast<size_t>(first)] + last - first <=
+               kBlockEdges) {
       ++last;
     }
     const AggregationRange range = {&pass_, first, last};
@@ -126,6 +128,7 @@ class GraphNetwork::LayerRun {
     } else {
       layer_.Project(ConstMatrixView(input_.view()).Rows(projected_, last - projected_), to, context);
     }
+    layer_.CopyScores(to, scores_.data() + projected_ * layer_.scores_width());
     projected_ = last;
   }
 
@@ -134,7 +137,9 @@ class GraphNetwork::LayerRun {
   const Neighbourhood& hood_;
   const int64_t sources_;
   const Matrix input_;
-  Matrix table_, out_;
+  Matrix table_;
+  std::vector<float> scores_;
+  Matrix out_;
   std::vector<float> norm_, loop_weight_;
   GraphAggregation pass_;
   Coefficients coefficients_;
@@ -262,9 +267,9 @@ class GraphNetwork::OutputsTask : public PrecomputeTask {
       }
       int64_t widest = 0;
       for (const GraphLayer& layer : network.layers_) {
-        widest = std::max(widest, MatrixBytes(graph_->nodes(), layer.table_width()) +
-                                      MatrixBytes(graph_->nodes(), layer.in()) +
-                                      MatrixBytes(graph_->nodes(), layer.out()));
+        widest =
+            std::max(widest, MatrixBytes(graph_->nodes(), layer.table_width()) +
+                                 MatrixBytes(graph_->nodes(), layer.in()) + MatrixBytes(graph_->nodes(), layer.out()));
       }
       peak_bytes_ += widest + 12 * graph_->edges();
     }
@@ -346,9 +351,9 @@ absl::Status GraphNetwork::CheckGraph(const Graph& graph) const {
 }
 
 absl::Status GraphNetwork::CannotDo(absl::string_view what) const {
-  return absl::InvalidArgumentError(
-      absl::StrCat("model \"", spec_.name, "\" normalises over the whole graph, so that every node's answer depends on ",
-                   "every other node: it cannot ", what));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "model \"", spec_.name, "\" normalises over the whole graph, so that every node's answer depends on ",
+      "every other node: it cannot ", what));
 }
 
 NeighbourhoodOptions GraphNetwork::HoodOptions(int hops) const {
@@ -392,8 +397,8 @@ absl::StatusOr<std::unique_ptr<GraphQueryTask>> GraphNetwork::Start(GraphQuery g
         for (size_t i = 0; i < query.nodes.size(); ++i) {
           const std::optional<int32_t> row = graph.Row(query.nodes[i]);
           if (!row) {
-            return absl::InvalidArgumentError(
-                absl::StrCat("nodes[", i, "]: ", query.nodes[i], " is not among the graph's ", graph.nodes(), " nodes"));
+            return absl::InvalidArgumentError(absl::StrCat("nodes[", i, "]: ", query.nodes[i],
+                                                           " is not among the graph's ", graph.nodes(), " nodes"));
           }
           asked.push_back(*row);
         }
@@ -521,6 +526,8 @@ void GraphNetwork::RunTogether(absl::Span<QueryTask* const> tasks, Context& cont
     } else {
       layer.Project(ConstMatrixView(rows), table, context);
     }
+    float* scores = context.arena.Take<float>(static_cast<size_t>(first[count] * layer.scores_width()));
+    layer.CopyScores(table, scores);
     std::vector<GraphAggregation> passes;
     std::vector<AggregationRange> ranges;
     std::vector<LayerRun::Coefficients> coefficients(count);
@@ -531,7 +538,7 @@ void GraphNetwork::RunTogether(absl::Span<QueryTask* const> tasks, Context& cont
       const int64_t targets = next_first[t + 1] - next_first[t];
       layer.Normalise(hood, norms[t], loop_weights[t]);
       passes.push_back(layer.Pass(hood, norms[t], loop_weights[t], table.Rows(first[t], first[t + 1] - first[t]),
-                                  out.Rows(next_first[t], targets)));
+                                  scores + first[t] * layer.scores_width(), out.Rows(next_first[t], targets)));
       if (computed[t]->query.return_attention) coefficients[t].Attach(passes.back());
       ranges.push_back({&passes.back(), 0, targets});
     }
@@ -617,9 +624,9 @@ void GraphNetwork::Answer(absl::Span<const LastRows> results, Context& context) 
                                   [](float probability) { return std::isnan(probability); });
     if (bad != answer.probabilities.end()) {
       const int64_t place = (bad - answer.probabilities.begin()) / head_.classes();
-      task.Finish(absl::InvalidArgumentError(
-          absl::StrCat("the features are too large for model \"", spec_.name, "\": the logits of item ", place,
-                       " of what was asked are not finite")));
+      task.Finish(absl::InvalidArgumentError(absl::StrCat("the features are too large for model \"", spec_.name,
+                                                          "\": the logits of item ", place,
+                                                          " of what was asked are not finite")));
     } else {
       task.Finish();
     }

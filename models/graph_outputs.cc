@@ -5,8 +5,7 @@
 
 namespace heed {
 
-LayerOutputs::LayerOutputs(std::shared_ptr<const void> model, std::vector<int64_t> widths)
-    : model_(std::move(model)) {
+LayerOutputs::LayerOutputs(std::shared_ptr<const void> model, std::vector<int64_t> widths) : model_(std::move(model)) {
   for (const int64_t width : widths) layers_.push_back({width, {}, {}});
 }
 

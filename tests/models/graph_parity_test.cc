@@ -177,7 +177,7 @@ TEST_P(GraphParity, WhatTheLastLayerReadsIsTheirs) {
 }
 
 TEST_P(GraphParity, AttentionIsTheirs) {
-  if (expected_->Find("attention.0") == nullptr) return;                 // GCN
+  if (expected_->Find("attention.0") == nullptr) return;         // GCN
   if (graphs_.size() != 1 || !Integers("rows").empty()) return;  // of a batch, or of some nodes
   std::vector<GraphQuery> queries = Queries();
   // Every node's attention, also where the task asks about pairs.
