@@ -13,7 +13,7 @@
 namespace heed::client {
 namespace {
 
-constexpr int kBarColumns = 20;  // of a weight of 1
+constexpr int kBarColumns = 20;  // of the heaviest
 constexpr size_t kMostBars = 8;
 
 void AppendClass(const std::string& label, float probability, std::string& line) {
@@ -21,17 +21,17 @@ void AppendClass(const std::string& label, float probability, std::string& line)
   absl::StrAppendFormat(&line, "\t%s\t%.4f", plain, probability);
 }
 
-// In eighths of a column, rounded.
-std::string Bar(double weight) {
+// Rounded to eighths of a column. `share` of a full bar.
+std::string Bar(double share) {
   static constexpr std::array<const char*, 8> kEighths = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
-  const auto eighths = static_cast<size_t>(std::lround(std::clamp(weight, 0.0, 1.0) * 8 * kBarColumns));
+  const auto eighths = static_cast<size_t>(std::lround(std::clamp(share, 0.0, 1.0) * 8 * kBarColumns));
   std::string bar;
   for (size_t i = 0; i < eighths / 8; ++i) bar += "█";
   return bar + kEighths[eighths % 8];
 }
 
-void AppendBar(double weight, const std::string& name, std::string& out) {
-  absl::StrAppendFormat(&out, "    %.2f %s %s\n", weight, PadRight(Bar(weight), kBarColumns), name);
+void AppendWeight(double weight, const std::string& bar, const std::string& name, std::string& out) {
+  absl::StrAppendFormat(&out, "    %.2f %s %s\n", weight, PadRight(bar, kBarColumns), name);
 }
 
 std::string Bars(const std::vector<NeighbourWeight>& weights) {
@@ -40,11 +40,12 @@ std::string Bars(const std::vector<NeighbourWeight>& weights) {
   // A line that says "1 more" could as well say which.
   const size_t shown = weights.size() <= kMostBars + 1 ? weights.size() : kMostBars;
   for (size_t i = 0; i < shown; ++i) {
-    AppendBar(weights[i].weight, absl::StrCat(weights[i].source, weights[i].self_loop ? " (itself)" : ""), out);
+    const std::string bar = weights[0].weight > 0 ? Bar(weights[i].weight / weights[0].weight) : "";
+    AppendWeight(weights[i].weight, bar, absl::StrCat(weights[i].source, weights[i].self_loop ? " (itself)" : ""), out);
   }
   double rest = 0;
   for (size_t i = shown; i < weights.size(); ++i) rest += weights[i].weight;
-  if (shown < weights.size()) AppendBar(rest, absl::StrCat(weights.size() - shown, " more"), out);
+  if (shown < weights.size()) AppendWeight(rest, "", absl::StrCat(weights.size() - shown, " more"), out);
   return out;
 }
 

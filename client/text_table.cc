@@ -27,7 +27,9 @@ std::string TextTable(const std::vector<std::vector<std::string>>& rows, const s
 }
 
 std::string MemoryText(int64_t bytes) {
-  return bytes == 0 ? "-" : absl::StrFormat("%.1f MiB", static_cast<double>(bytes) / (1 << 20));
+  if (bytes == 0) return "-";
+  return bytes < 1 << 20 ? absl::StrFormat("%.1f KiB", static_cast<double>(bytes) / (1 << 10))
+                         : absl::StrFormat("%.1f MiB", static_cast<double>(bytes) / (1 << 20));
 }
 
 }  // namespace heed::client

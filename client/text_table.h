@@ -12,7 +12,7 @@ namespace heed::client {
 // aligned to the right.
 std::string TextTable(const std::vector<std::vector<std::string>>& rows, const std::set<size_t>& numbers);
 
-// "12.3 MiB", or "-" for 0.
+// "12.3 MiB", below 1 MiB "12.3 KiB", or "-" for 0.
 std::string MemoryText(int64_t bytes);
 
 }  // namespace heed::client

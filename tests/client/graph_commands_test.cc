@@ -284,9 +284,9 @@ TEST_F(GraphCommands, AttentionDrawsTheNeighboursOfTheLastLayer) {
   const HeedRun run = Run({"classify", "nodes", "--stored=g", "--nodes=0,2", "--attention"});
   EXPECT_EQ(run.out,
             "0\teven\t0.7500\n"
-            "    0.62 ████████████▌        1\n"
-            "    0.25 █████                0 (itself)\n"
-            "    0.12 ██▌                  2\n"
+            "    0.62 ████████████████████ 1\n"
+            "    0.25 ████████             0 (itself)\n"
+            "    0.12 ████                 2\n"
             "2\teven\t0.7500\n"
             "    no neighbours\n");
 }
@@ -302,9 +302,9 @@ TEST_F(GraphCommands, AttentionOfManyNeighboursSumsTheRest) {
   const std::vector<std::string> lines =
       absl::StrSplit(Run({"classify", "nodes", "--stored=g", "--nodes=0", "--attention"}).out, '\n');
   ASSERT_THAT(lines, SizeIs(11));
-  EXPECT_EQ(lines[1], "    0.10 ██                   1");
-  EXPECT_EQ(lines[8], "    0.10 ██                   8");
-  EXPECT_EQ(lines[9], "    0.20 ████                 2 more");
+  EXPECT_EQ(lines[1], "    0.10 ████████████████████ 1");
+  EXPECT_EQ(lines[8], "    0.10 ████████████████████ 8");
+  EXPECT_EQ(lines[9], "    0.20                      2 more");
 }
 
 TEST_F(GraphCommands, AttentionOfAnEdgeIsThatOfBothEnds) {
@@ -323,9 +323,9 @@ TEST_F(GraphCommands, AttentionOfAGraphSaysWhoWeighsMost) {
   // (0.25 + 0.375 + 1) / 2, 0.25 / 2, 0.125 / 2.
   EXPECT_EQ(Run({"classify", "graphs", "--stored=g", "--attention"}).out,
             "g\todd\t0.7500\n"
-            "    0.81 ████████████████▎    1\n"
-            "    0.12 ██▌                  0\n"
-            "    0.06 █▎                   2\n");
+            "    0.81 ████████████████████ 1\n"
+            "    0.12 ███▏                 0\n"
+            "    0.06 █▌                   2\n");
 }
 
 TEST_F(GraphCommands, AttentionAsJsonHasEveryLayerAndHead) {
