@@ -1,4 +1,4 @@
-"""What the trainers of graph networks share: early stopping, finished runs that a later call takes up, the model directory."""
+"""What the trainers of graph networks share: early stopping, runs that a later call takes up, the model directory."""
 
 import json
 import math
@@ -14,6 +14,7 @@ from graph_file import BadInput
 from graph_layers import Network
 
 PROGRESS_SECONDS = 10
+CHECKPOINT_SECONDS = 60
 
 
 class EarlyStopping:
@@ -60,11 +61,31 @@ def train_epoch(network, optimizer, losses):
     network.eval()
 
 
-def train(name, network, optimizer, losses, validate, epochs, patience, rule):
+def save(path, content):
+    """torch.save that a crash half-way leaves no broken file of."""
+    torch.save(content, f"{path}.partial")
+    os.replace(f"{path}.partial", path)
+
+
+def load(path):
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def train(run, network, optimizer, losses, validate, epochs, patience, rule):
     """Trains until EarlyStopping says so and returns the best epoch's {"epoch", "val_loss", "val_score", "weights"} by
-    validate(), which gives (loss, score); the network holds those weights afterwards."""
-    stopping, shown = EarlyStopping(network, patience, rule), time.monotonic()
-    for epoch in range(1, epochs + 1):
+    validate(), which gives (loss, score); the network holds those weights afterwards. An interrupted run goes on from its
+    checkpoint, and on a CPU as if it had never stopped; a GPU draws other dropout masks."""
+    stopping, first = EarlyStopping(network, patience, rule), 1
+    if os.path.exists(run.checkpoint):
+        state = load(run.checkpoint)
+        network.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+        stopping.__dict__.update(state["stopping"])
+        torch.set_rng_state(state["random"])
+        first = state["epoch"] + 1
+        print(f"{run.name}: goes on after epoch {state['epoch']}", flush=True)
+    shown = saved = time.monotonic()
+    for epoch in range(first, epochs + 1):
         train_epoch(network, optimizer, losses)
         with torch.no_grad():
             stopping.update(epoch, *validate())
@@ -72,14 +93,32 @@ def train(name, network, optimizer, losses, validate, epochs, patience, rule):
             break
         if time.monotonic() - shown > PROGRESS_SECONDS:
             shown = time.monotonic()
-            print(f"{name}: epoch {epoch} of at most {epochs}, best val loss {stopping.lowest_loss:.4f},"
+            print(f"{run.name}: epoch {epoch} of at most {epochs}, best val loss {stopping.lowest_loss:.4f},"
                   f" val score {stopping.highest_score:.4f}", flush=True)
+        if time.monotonic() - saved > CHECKPOINT_SECONDS:
+            saved = time.monotonic()
+            save(run.checkpoint, {
+                "epoch": epoch,
+                "network": network.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "stopping": {name: value for name, value in vars(stopping).items() if name != "network"},
+                "random": torch.get_rng_state(),
+            })
     network.load_state_dict(stopping.best["weights"])
     return stopping.best
 
 
+class Run:
+    """One training run of a work directory: its name, and where train() keeps a checkpoint of it."""
+
+    def __init__(self, directory, name):
+        self.name = name
+        self.path = os.path.join(directory, f"{name}.pt")
+        self.checkpoint = os.path.join(directory, f"{name}.checkpoint.pt")
+
+
 class Runs:
-    """Finished runs by name, in a directory, so that an interrupted call goes on where it was. Runs made with other flags are
+    """Runs by name, in a directory, so that an interrupted call goes on where it was. Runs made with other flags are
     refused, but for the flags that change no run."""
 
     CHANGE_NO_RUN = ("run", "seeds", "work", "output", "device", "labels")
@@ -97,12 +136,13 @@ class Runs:
             file.write(text)
 
     def result(self, name, make):
-        """What make() returned for that name, now or in an earlier call."""
-        path = os.path.join(self.directory, f"{name}.pt")
-        if not os.path.exists(path):
-            torch.save(make(), f"{path}.partial")
-            os.replace(f"{path}.partial", path)
-        return torch.load(path, map_location="cpu", weights_only=True)
+        """What make(run) returned for that name, now or in an earlier call."""
+        run = Run(self.directory, name)
+        if not os.path.exists(run.path):
+            save(run.path, make(run))
+            if os.path.exists(run.checkpoint):
+                os.remove(run.checkpoint)
+        return load(run.path)
 
 
 def mean_and_deviation(values):
@@ -120,7 +160,7 @@ def numbers(text):
 
 def add_run_flags(command, seeds):
     """The flags of train_seeds(), or without `seeds` those of any run."""
-    command.add_argument("--work", required=True, metavar="DIR", help="finished runs are kept here")
+    command.add_argument("--work", required=True, metavar="DIR", help="runs are kept here, finished or not")
     command.add_argument("--device", help="cpu or cuda; a GPU if there is one")
     if seeds:
         command.add_argument("--output", metavar="DIR", help="model directory to write")
@@ -128,15 +168,15 @@ def add_run_flags(command, seeds):
 
 
 def train_seeds(arguments, config, train_seed, measure):
-    """Runs train_seed(seed) for each of --seeds, prints their scores, and writes the one that validates best as --output. A
-    run is what train() returned and its "test_score"; `measure` says in words what the scores are."""
+    """Makes train_seed(run, seed) for each of --seeds, prints their scores, and writes the one that validates best as --output. A
+    run's result is what train() returned and a "test_score"; `measure` says in words what the scores are."""
     runs, results = Runs(arguments.work, arguments), {}
     for seed in arguments.seeds:
         started = time.monotonic()
-        run = results[seed] = runs.result(f"seed-{seed}", lambda: train_seed(seed))
-        print(f"seed {seed}: epoch {run['epoch']}, val loss {run['val_loss']:.4f}, {measure}: val {100 * run['val_score']:.2f} %,"
-              f" test {100 * run['test_score']:.2f} % ({time.monotonic() - started:.0f} s)", flush=True)
-    means = {part: mean_and_deviation([100 * run[f"{part}_score"] for run in results.values()]) for part in ("val", "test")}
+        best = results[seed] = runs.result(f"seed-{seed}", lambda run: train_seed(run, seed))
+        print(f"seed {seed}: epoch {best['epoch']}, val loss {best['val_loss']:.4f}, {measure}: val {100 * best['val_score']:.2f} %,"
+              f" test {100 * best['test_score']:.2f} % ({time.monotonic() - started:.0f} s)", flush=True)
+    means = {part: mean_and_deviation([100 * best[f"{part}_score"] for best in results.values()]) for part in ("val", "test")}
     print(f"{len(results)} seeds, {measure}: val {means['val']} %, test {means['test']} %")
     chosen = max(results, key=lambda seed: (results[seed]["val_score"], -results[seed]["val_loss"]))
     print(f"chosen by validation: seed {chosen}, {measure}: test {100 * results[chosen]['test_score']:.2f} %")

@@ -7,7 +7,8 @@
 The graph and the lists beside it come from hold_out_edges.py. The network sees the graph's edges, and learns to tell them from
 as many pairs of nodes drawn at random in each epoch. It stops when for --patience epochs neither the loss nor the area under
 the ROC curve on the val lists was at its best, and keeps the last epoch at which both were; of several seeds the one written
-has the highest such area. The test lists choose nothing. A finished seed is kept in --work and not trained again. Needs
+has the highest such area. The test lists choose nothing. A finished seed is kept in --work and not trained again,
+an interrupted one goes on. Needs
 PyTorch (1.13 or newer) and numpy; runs on CPU or GPU.
 """
 
@@ -76,7 +77,7 @@ def score(network, graph, examples):
     return F.binary_cross_entropy_with_logits(logits, truth).item(), area_under_curve(logits.tolist(), truth.tolist())
 
 
-def train_seed(arguments, config, graph, examples, seed):
+def train_seed(run, arguments, config, graph, examples, seed):
     torch.manual_seed(seed)
     device = graph.edge_index.device
     network = Network(config, arguments.dropout, arguments.attention_dropout).to(device)
@@ -88,7 +89,7 @@ def train_seed(arguments, config, graph, examples, seed):
         others = torch.randint(graph.nodes, links.shape).to(device)
         yield F.binary_cross_entropy_with_logits(network.link_logits(graph, torch.cat([links, others], 1)), truth)
 
-    best = graph_training.train(f"seed {seed}", network, optimizer, losses, lambda: score(network, graph, examples["val"]),
+    best = graph_training.train(run, network, optimizer, losses, lambda: score(network, graph, examples["val"]),
                                 arguments.epochs, arguments.patience, "both")
     with torch.no_grad():
         best["test_score"] = score(network, graph, examples["test"])[1]
@@ -101,7 +102,7 @@ def run_train(arguments):
     config = make_config(arguments, graph.x.shape[1])
     examples = {part: tuple(t.to(device) for t in read_examples(arguments.graph, part, graph.nodes)) for part in ("val", "test")}
     graph = graph.to(device)
-    graph_training.train_seeds(arguments, config, lambda seed: train_seed(arguments, config, graph, examples, seed),
+    graph_training.train_seeds(arguments, config, lambda run, seed: train_seed(run, arguments, config, graph, examples, seed),
                                "area under the curve")
 
 

@@ -85,12 +85,12 @@ def score(network, graphs):
     return F.cross_entropy(logits, graphs.y).item(), (logits.argmax(-1) == graphs.y).float().mean().item()
 
 
-def honest_fold(arguments, config, graphs, fold, test):
+def honest_fold(run, arguments, config, graphs, fold, test):
     others = without(test, len(graphs.y))
     inner = others[stratified_folds(graphs.y[others], arguments.folds, arguments.seed)[0]]
     training = Training(arguments, config, graphs.select_graphs(without(torch.cat([test, inner]), len(graphs.y))), fold)
     validation = graphs.select_graphs(inner)
-    best = graph_training.train(f"fold {fold}", training.network, training.optimizer, training.losses,
+    best = graph_training.train(run, training.network, training.optimizer, training.losses,
                                 lambda: score(training.network, validation), arguments.epochs, arguments.patience,
                                 "score")
     best["test_score"] = score(training.network, graphs.select_graphs(test))[1]
@@ -112,8 +112,8 @@ def run_crossvalidate(arguments):
     runs = graph_training.Runs(arguments.work, arguments)
     honest, curves = [], []
     for fold, test in enumerate(stratified_folds(graphs.y, arguments.folds, arguments.seed)):
-        best = runs.result(f"fold-{fold}", lambda: honest_fold(arguments, config, graphs, fold, test))
-        curves.append(runs.result(f"fold-{fold}-curve", lambda: customary_fold(arguments, config, graphs, fold, test)))
+        best = runs.result(f"fold-{fold}", lambda run: honest_fold(run, arguments, config, graphs, fold, test))
+        curves.append(runs.result(f"fold-{fold}-curve", lambda run: customary_fold(arguments, config, graphs, fold, test)))
         honest.append(best)
         print(f"fold {fold}: epoch {best['epoch']}, val loss {best['val_loss']:.4f}, accuracy: val"
               f" {100 * best['val_score']:.2f} %, test {100 * best['test_score']:.2f} %", flush=True)

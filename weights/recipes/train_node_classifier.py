@@ -8,7 +8,8 @@ The graph file comes from from_planetoid.py, from_musae.py or karate_club.py; th
 cora.val.txt, cora.test.txt) are the split, cora.labels.txt the classes' names. Whole graph in each step, Adam, L2, dropout;
 stops when for --patience epochs neither the validation loss nor accuracy was at its best, and keeps the last epoch at which
 both were. Of several seeds the one written is that of the highest validation accuracy, and of those the lowest validation
-loss; test nodes choose nothing. A finished seed is kept in --work and not trained again. Needs PyTorch (1.13 or newer) and
+loss; test nodes choose nothing. A finished seed is kept in --work and not trained again,
+an interrupted one goes on. Needs PyTorch (1.13 or newer) and
 numpy; runs on CPU or GPU.
 """
 
@@ -56,7 +57,7 @@ def accuracy(logits, y, nodes):
     return (logits[nodes].argmax(-1) == y[nodes]).float().mean().item()
 
 
-def train_seed(arguments, config, graph, split, seed):
+def train_seed(run, arguments, config, graph, split, seed):
     torch.manual_seed(seed)
     network = Network(config, arguments.dropout, arguments.attention_dropout).to(graph.y.device)
     optimizer = torch.optim.Adam(network.parameters(), lr=arguments.lr, weight_decay=arguments.l2)
@@ -69,7 +70,7 @@ def train_seed(arguments, config, graph, split, seed):
         logits = network(graph)
         return F.cross_entropy(logits[validation], graph.y[validation]).item(), accuracy(logits, graph.y, validation)
 
-    best = graph_training.train(f"seed {seed}", network, optimizer, losses, validate, arguments.epochs, arguments.patience,
+    best = graph_training.train(run, network, optimizer, losses, validate, arguments.epochs, arguments.patience,
                                 "both")
     with torch.no_grad():
         best["test_score"] = accuracy(network(graph), graph.y, split["test"])
@@ -86,7 +87,7 @@ def run_train(arguments):
     split = {part: graph_file.read_nodes(graph_file.beside(arguments.graph, part), graph.nodes).to(device)
              for part in ("train", "val", "test")}
     graph = graph.to(device)
-    graph_training.train_seeds(arguments, config, lambda seed: train_seed(arguments, config, graph, split, seed), "accuracy")
+    graph_training.train_seeds(arguments, config, lambda run, seed: train_seed(run, arguments, config, graph, split, seed), "accuracy")
 
 
 def run_evaluate(arguments):
