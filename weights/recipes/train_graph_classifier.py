@@ -46,7 +46,9 @@ def make_config(arguments, features, labels):
         layer = {"name": f"conv{index + 1}", "out_channels": arguments.hidden}
         if arguments.model == "gat":
             layer.update(heads=arguments.heads, concat=True)
-        layers.append({**layer, "residual": arguments.residual, "activation": "elu"})
+        if arguments.residual:
+            layer["residual"] = True
+        layers.append({**layer, "activation": "elu"})
     return {
         "model_type": arguments.model,
         "task": "graph",
