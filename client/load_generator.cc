@@ -46,6 +46,15 @@ LoadReport Unconnected() {
   return report;
 }
 
+// Of a run that ended with the error `lost`, if that is one. It may have come outside of the measured time.
+LoadReport Report(LoadRecorder& recorder, const grpc::Status& lost) {
+  LoadReport report = recorder.TakeReport();
+  if (lost.ok()) return report;
+  report.unavailable = true;
+  report.first_error = lost;
+  return report;
+}
+
 }  // namespace
 
 double Percentile(const std::vector<double>& sorted, double percent) {
@@ -119,8 +128,8 @@ LoadReport RunClosedLoop(const LoadOptions& options, int in_flight) {
 
   const SystemClock::time_point end =
       SystemClock::now() + std::chrono::duration_cast<SystemClock::duration>(options.warmup + options.duration);
-  bool unavailable = false;
-  while (!unavailable && !options.stop.stop_requested()) {
+  grpc::Status lost;
+  while (lost.ok() && !options.stop.stop_requested()) {
     void* tag = nullptr;
     bool ok = false;
     // An interrupt is seen with the next answer, or soon after.
@@ -137,7 +146,7 @@ LoadReport RunClosedLoop(const LoadOptions& options, int in_flight) {
       } else {
         const std::unique_ptr<LoadCall> call = std::move(lane.call);
         recorder.Record(call->scheduled, now, call->status, call->status.ok() ? call->counts() : AnswerCounts());
-        unavailable = call->status.error_code() == grpc::StatusCode::UNAVAILABLE;
+        if (call->status.error_code() == grpc::StatusCode::UNAVAILABLE) lost = call->status;
         if (call->status.ok()) {
           send(lane);
         } else {
@@ -158,9 +167,7 @@ LoadReport RunClosedLoop(const LoadOptions& options, int in_flight) {
   bool ok = false;
   while (queue.Next(&tag, &ok)) {
   }
-  LoadReport report = recorder.TakeReport();
-  report.unavailable = unavailable;
-  return report;
+  return Report(recorder, lost);
 }
 
 LoadReport RunOpenLoop(const LoadOptions& options, double per_second, uint64_t seed) {
@@ -174,7 +181,7 @@ LoadReport RunOpenLoop(const LoadOptions& options, double per_second, uint64_t s
   std::mutex mutex;
   std::condition_variable_any changed;
   std::unordered_map<LoadCall*, std::unique_ptr<LoadCall>> calls;  // guarded by mutex
-  bool unavailable = false;                                        // guarded by mutex
+  grpc::Status lost;                                               // guarded by mutex
 
   std::thread receiver([&] {
     void* tag = nullptr;
@@ -187,7 +194,7 @@ LoadReport RunOpenLoop(const LoadOptions& options, double per_second, uint64_t s
         const auto found = calls.find(static_cast<LoadCall*>(tag));
         call = std::move(found->second);
         calls.erase(found);
-        unavailable = unavailable || call->status.error_code() == grpc::StatusCode::UNAVAILABLE;
+        if (lost.ok() && call->status.error_code() == grpc::StatusCode::UNAVAILABLE) lost = call->status;
       }
       recorder.Record(call->scheduled, now, call->status, call->status.ok() ? call->counts() : AnswerCounts());
       changed.notify_all();
@@ -198,8 +205,8 @@ LoadReport RunOpenLoop(const LoadOptions& options, double per_second, uint64_t s
   while (arrivals.next() < end && !options.stop.stop_requested()) {
     const std::chrono::nanoseconds scheduled = arrivals.next();
     std::unique_lock lock(mutex);
-    changed.wait_until(lock, options.stop, start + scheduled, [&] { return unavailable; });
-    if (unavailable) break;
+    changed.wait_until(lock, options.stop, start + scheduled, [&] { return !lost.ok(); });
+    if (!lost.ok()) break;
     if (!arrivals.TakeDue(SteadyClock::now() - start)) continue;
     std::unique_ptr<LoadCall> call = options.send(sent++, Deadline(options), queue);
     call->scheduled = scheduled;
@@ -208,14 +215,12 @@ LoadReport RunOpenLoop(const LoadOptions& options, double per_second, uint64_t s
   }
   {
     std::unique_lock lock(mutex);
-    changed.wait_for(lock, options.stop, kDrainLimit, [&] { return calls.empty() || unavailable; });
+    changed.wait_for(lock, options.stop, kDrainLimit, [&] { return calls.empty() || !lost.ok(); });
     for (const auto& [call, owned] : calls) call->context.TryCancel();
   }
   queue.Shutdown();
   receiver.join();
-  LoadReport report = recorder.TakeReport();
-  report.unavailable = unavailable;
-  return report;
+  return Report(recorder, lost);
 }
 
 }  // namespace heed::client

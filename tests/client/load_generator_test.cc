@@ -170,6 +170,18 @@ TEST(ClosedLoop, EndsWhenTheServerIsGone) {
   EXPECT_EQ(report.first_error.error_code(), grpc::StatusCode::UNAVAILABLE);
 }
 
+TEST(ClosedLoop, AServerThatGoesDuringTheWarmUpIsTold) {
+  FakeServer server([](const std::string&, int) { return grpc::Status(grpc::StatusCode::UNAVAILABLE, "draining"); });
+  LoadOptions options = Load(server);
+  options.warmup = seconds(1000);
+  LoadReport report = RunClosedLoop(options, 2);
+  EXPECT_TRUE(report.unavailable);
+  EXPECT_EQ(report.first_error.error_message(), "draining");
+  report = RunOpenLoop(options, 1000, 1);
+  EXPECT_TRUE(report.unavailable);
+  EXPECT_EQ(report.first_error.error_message(), "draining");
+}
+
 TEST(ClosedLoop, EndsWhenStopped) {
   FakeServer server;
   LoadOptions options = Load(server);
