@@ -36,11 +36,6 @@ absl::StatusOr<FeatureArrays> ToFeatureArrays(const v1::Features& features, absl
   return arrays;
 }
 
-absl::Status CheckRows(const FeatureArrays& features, absl::string_view name, size_t nodes, absl::string_view of) {
-  if (features.rows == static_cast<int64_t>(nodes)) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(name, ": ", features.rows, " rows for ", nodes, " ", of));
-}
-
 std::string Label(const GraphClassifier& model, int index) {
   const std::vector<std::string>& labels = model.labels();
   return static_cast<size_t>(index) < labels.size() ? labels[static_cast<size_t>(index)] : absl::StrCat(index);
@@ -70,11 +65,8 @@ absl::StatusOr<GraphUpdate> ToGraphUpdate(const v1::GraphUpdate& update) {
   result.remove_nodes = ToVector(update.remove_nodes());
   result.add_nodes = ToVector(update.add_nodes());
   HEED_ASSIGN_OR_RETURN(result.add_features, ToFeatureArrays(update.add_features(), "add_features"));
-  HEED_RETURN_IF_ERROR(CheckRows(result.add_features, "add_features", result.add_nodes.size(), "add_nodes"));
   result.change_nodes = ToVector(update.change_nodes());
   HEED_ASSIGN_OR_RETURN(result.change_features, ToFeatureArrays(update.change_features(), "change_features"));
-  HEED_RETURN_IF_ERROR(
-      CheckRows(result.change_features, "change_features", result.change_nodes.size(), "change_nodes"));
   result.add_edges = ToEdgeIds(update.add_edges());
   result.add_edge_features = ToVector(update.add_edge_features());
   return result;

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
@@ -17,9 +18,11 @@
 #include "gmock/gmock.h"
 #include "grpcpp/create_channel.h"
 #include "gtest/gtest.h"
+#include "heed/v1/graphs.grpc.pb.h"
 #include "heed/v1/models.grpc.pb.h"
 #include "heed/v1/translation.grpc.pb.h"
 #include "server/flags.h"
+#include "tests/support/temporary_directory.h"
 
 extern char** environ;
 
@@ -159,6 +162,73 @@ TEST(ProcessTest, SigtermUnderLoadLosesNothing) {
     EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE) << status.error_message();
   }
   EXPECT_THAT(server.Output(), HasSubstr("stopped cut_off=0"));
+}
+
+// One client puts and updates a graph while the server is killed; the next server goes on with what is in the file.
+TEST(ProcessTest, StoredGraphSurvivesBeingKilledAtAnyMoment) {
+  constexpr int kKills = 8;
+  constexpr int kFirstNodes = 500;
+  constexpr int kUpdatesOfAPut = 5;  // then it is put anew
+  const TemporaryDirectory root;
+  std::filesystem::create_directory(root.path() / "models");
+  int64_t saved = 0;     // the latest version that an answer called saved
+  int64_t accepted = 0;  // the latest version that was answered
+  for (int round = 0; round < kKills; ++round) {
+    Process server({absl::StrCat("--models=", root.File("models")), absl::StrCat("--graphs=", root.File("graphs")),
+                    "--listen=127.0.0.1:0", "--metrics_listen=", "--graph_save_interval_s=0"});
+    const std::string address = server.ReadUntil("listening address=");
+    ASSERT_NE(server.ReadUntil("ready models="), "");
+    auto graphs = v1::Graphs::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+    v1::GraphInfo info;
+    if (round > 0) {
+      grpc::ClientContext context;
+      v1::DescribeGraphRequest request;
+      v1::DescribeGraphResponse response;
+      request.set_name("g");
+      const grpc::Status status = graphs->DescribeGraph(&context, request, &response);
+      ASSERT_TRUE(status.ok()) << "after kill " << round << ": " << status.error_message();
+      info = response.graphs(0);
+      EXPECT_GE(info.version(), saved);
+      EXPECT_LE(info.version(), accepted + 1) << "a change that was not answered may be there";
+      EXPECT_EQ(info.version(), info.saved_version());
+      EXPECT_EQ(info.nodes(), kFirstNodes + (info.version() - 1) % (kUpdatesOfAPut + 1));
+    }
+    // Version 1 is a put, then come the updates, each of which adds a node, then the next put.
+    std::atomic<int> answers{0};
+    std::thread client([&] {
+      for (int64_t next = info.version() + 1;; ++next) {
+        grpc::ClientContext context;
+        grpc::Status status;
+        const int64_t node = (next - 1) % (kUpdatesOfAPut + 1);
+        if (node == 0) {
+          v1::PutGraphRequest message;
+          message.set_name("g");
+          message.mutable_part()->mutable_features()->set_width(4);
+          for (int i = 0; i < 4 * kFirstNodes; ++i) message.mutable_part()->mutable_features()->add_values(1);
+          auto writer = graphs->PutGraph(&context, &info);
+          writer->Write(message);
+          writer->WritesDone();
+          status = writer->Finish();
+        } else {
+          v1::UpdateGraphRequest request;
+          request.set_name("g");
+          request.mutable_update()->add_add_nodes(kFirstNodes + node);
+          request.mutable_update()->mutable_add_features()->set_width(4);
+          for (int i = 0; i < 4; ++i) request.mutable_update()->mutable_add_features()->add_values(2);
+          status = graphs->UpdateGraph(&context, request, &info);
+        }
+        if (!status.ok()) return;
+        EXPECT_EQ(info.version(), next);
+        accepted = next;
+        saved = info.saved_version();
+        ++answers;
+      }
+    });
+    while (answers < 3 + 7 * round) std::this_thread::yield();
+    server.Signal(SIGKILL);
+    client.join();
+    EXPECT_EQ(server.Wait(), -SIGKILL);
+  }
 }
 
 TEST(ProcessTest, TakenPortIsAClearErrorAndExitCodeOne) {

@@ -608,6 +608,7 @@ TEST_F(ServerTest, ReflectionNamesTheServices) {
   ASSERT_TRUE(answer.DumpToSingleSlice(&bytes).ok());
   const std::string text(reinterpret_cast<const char*>(bytes.begin()), bytes.size());
   EXPECT_THAT(text, HasSubstr("heed.v1.Translation"));
+  EXPECT_THAT(text, HasSubstr("heed.v1.Graphs"));
   EXPECT_THAT(text, HasSubstr("heed.v1.Models"));
   EXPECT_THAT(text, HasSubstr("grpc.health.v1.Health"));
   context.TryCancel();
