@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Shows Heed at work on this machine: sets up, builds the two programs, starts a server on free loopback ports,
-# translates scripts/demo.txt, measures throughput, draws an attention, reads some metrics and stops the server.
+# translates scripts/demo.txt, draws an attention, measures throughput, classifies the members of a karate club, reads
+# some metrics and stops the server.
 #
-#   MODELS=DIR        directory of model directories (default: weights)
+#   MODELS=DIR        directory of model directories (default: weights); the karate club is shown if gat-karate is there
 #   MODEL=NAME        the translator to use, where DIR holds more than one
 #   BENCH_SECONDS=N   length of the throughput run (default 5)
 set -euo pipefail
@@ -93,6 +94,21 @@ sed -n 8p scripts/demo.txt | build/bin/heed translate --server="$address" "${mod
 
 Title "Throughput, 64 requests in flight for $bench_seconds s"
 build/bin/heed bench translate --server="$address" "${model_flag[@]}" --concurrency=64 --duration="$bench_seconds"
+
+club=$models/gat-karate/karate.safetensors
+if [[ -f "$club" ]]; then
+  Title "Zachary's karate club splits: whom does each member follow? (heed classify nodes --graph=$club)"
+  build/bin/heed classify nodes --server="$address" --model=gat-karate --graph="$club" |
+    awk -F '\t' '
+      { members[$2] = members[$2] " " $1 }
+      END { for (side in members) printf "%-8s %s\n", side, members[side] }' | sort
+  echo "Member 8 had friends on both sides, stood nearer to the officers and went with Mr. Hi. The model looks at"
+  build/bin/heed classify nodes --server="$address" --model=gat-karate --graph="$club" --nodes=8 --top=2 --attention
+  echo "The same of the club as a graph that the server keeps, after 8 has lost a friend among the officers:"
+  build/bin/heed graph put karate --server="$address" --graph="$club" --precompute=gat-karate
+  build/bin/heed graph update karate --server="$address" --remove_edges=8:33,33:8
+  build/bin/heed classify nodes --server="$address" --model=gat-karate --stored=karate --nodes=8 --top=2
+fi
 
 Title "Some metrics"
 metrics_address=$(Logged metrics)
