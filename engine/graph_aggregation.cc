@@ -277,14 +277,10 @@ class ChunkReducer {
       for (int64_t h = 0; h < stride_; h += kLanes) {
         Vector largest = hn::Set(d, kLeftOut);
         for (int64_t j = h; j < flat; j += stride_) largest = hn::Max(largest, hn::LoadU(d, weights_ + j));
-        Vector sum = hn::Zero(d);
-        for (int64_t j = h; j < flat; j += stride_) {
-          const Vector e = hn::Exp(d, hn::Sub(hn::LoadU(d, weights_ + j), largest));
-          sum = hn::Add(sum, e);
-          hn::StoreU(e, d, weights_ + j);
-        }
+        Vector sum = hn::Zero(d), not_finite = hn::Zero(d);
+        for (int64_t j = h; j < flat; j += stride_) Exponential(weights_ + j, largest, sum, not_finite);
         hn::StoreU(largest, d, to.largest + h);
-        hn::StoreU(sum, d, to.sum + h);
+        hn::StoreU(hn::Add(sum, not_finite), d, to.sum + h);
       }
       return;
     }
@@ -294,13 +290,19 @@ class ChunkReducer {
     for (int64_t j = 0; j < flat; j += kLanes) largest = hn::Max(largest, hn::LoadU(d, weights_ + j));
     FoldLanes(largest, to.largest, [](float a, float b) { return std::max(a, b); });
     largest = RepeatHeads(to.largest);
-    Vector sum = hn::Zero(d);
-    for (int64_t j = 0; j < flat; j += kLanes) {
-      const Vector e = hn::Exp(d, hn::Sub(hn::LoadU(d, weights_ + j), largest));
-      sum = hn::Add(sum, e);
-      hn::StoreU(e, d, weights_ + j);
-    }
-    FoldLanes(sum, to.sum, [](float a, float b) { return a + b; });
+    Vector sum = hn::Zero(d), not_finite = hn::Zero(d);
+    for (int64_t j = 0; j < flat; j += kLanes) Exponential(weights_ + j, largest, sum, not_finite);
+    FoldLanes(hn::Add(sum, not_finite), to.sum, [](float a, float b) { return a + b; });
+  }
+
+  // x = exp(x - largest), added to `sum`. Exp makes 0 of what is not a number; `not_finite` keeps it.
+  static HWY_INLINE void Exponential(float* x, Vector largest, Vector& sum, Vector& not_finite) {
+    const Floats d;
+    const Vector exponent = hn::Sub(hn::LoadU(d, x), largest);
+    const Vector e = hn::Exp(d, exponent);
+    sum = hn::Add(sum, e);
+    not_finite = hn::MulAdd(exponent, hn::Zero(d), not_finite);
+    hn::StoreU(e, d, x);
   }
 
   // to[h] = the lanes of head h combined: those whose number is h modulo stride_ (1, 2, 4: a divisor of kLanes).

@@ -51,8 +51,7 @@ void ActivateOnTarget(Activation activation, float* HWY_RESTRICT x, int64_t coun
     case Activation::kNone:
       return;
     case Activation::kRelu:
-      for (; i + kLanes <= count; i += kLanes) hn::StoreU(hn::Max(hn::LoadU(d, x + i), hn::Zero(d)), d, x + i);
-      for (; i < count; ++i) x[i] = std::max(x[i], 0.0f);
+      Map(x, count, [&](Vector v) HWY_ATTR { return hn::IfThenElse(hn::Lt(v, hn::Zero(d)), hn::Zero(d), v); });
       return;
     case Activation::kGelu:
       for (; i < count; ++i) x[i] = 0.5f * x[i] * (1.0f + std::erf(x[i] * 0.70710678118654752f));
@@ -61,9 +60,7 @@ void ActivateOnTarget(Activation activation, float* HWY_RESTRICT x, int64_t coun
       Map(x, count, [&](Vector v) HWY_ATTR { return hn::Div(v, hn::Add(hn::Set(d, 1.0f), hn::Exp(d, hn::Neg(v)))); });
       return;
     case Activation::kElu:
-      Map(x, count, [&](Vector v) HWY_ATTR {
-        return hn::IfThenElse(hn::Gt(v, hn::Zero(d)), v, hn::Expm1(d, hn::Min(v, hn::Zero(d))));
-      });
+      Map(x, count, [&](Vector v) HWY_ATTR { return hn::IfThenElse(hn::Lt(v, hn::Zero(d)), hn::Expm1(d, v), v); });
       return;
   }
 }

@@ -13,7 +13,7 @@ namespace heed {
 enum class Activation { kNone, kRelu, kGelu, kSwish, kElu };
 
 // x[i] = activation(x[i]). GELU is the exact one, x Phi(x); swish is x sigmoid(x); ELU is exp(x) - 1
-// for negative x, else x.
+// for negative x, else x. What is not a number stays so.
 void Activate(Activation activation, float* x, int64_t count);
 
 // x = (x - mean) / sqrt(variance + epsilon) * scale + shift, in place (Ba et al. 2016).

@@ -117,7 +117,11 @@ void GraphHead::Pool(ConstMatrixView rows, float* to, Context& context) const {
     case Pooling::kMax:
       std::copy(rows.row(0), rows.row(0) + in_, to);
       for (int64_t i = 1; i < rows.rows; ++i) {
-        for (int64_t c = 0; c < in_; ++c) to[c] = std::max(to[c], rows.row(i)[c]);
+        // What is not a number stays so.
+        for (int64_t c = 0; c < in_; ++c) {
+          const float value = rows.row(i)[c];
+          if (value > to[c] || std::isnan(value)) to[c] = value;
+        }
       }
       return;
     case Pooling::kSum:

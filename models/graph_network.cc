@@ -624,9 +624,9 @@ void GraphNetwork::Answer(absl::Span<const LastRows> results, Context& context) 
                                   [](float probability) { return std::isnan(probability); });
     if (bad != answer.probabilities.end()) {
       const int64_t place = (bad - answer.probabilities.begin()) / head_.classes();
-      task.Finish(absl::InvalidArgumentError(absl::StrCat("the features are too large for model \"", spec_.name,
-                                                          "\": the logits of item ", place,
-                                                          " of what was asked are not finite")));
+      task.Finish(absl::InvalidArgumentError(absl::StrCat(
+          "model \"", spec_.name, "\": the logits of item ", place,
+          " of what was asked are not finite: features or edge weights are beyond what it computes with")));
     } else {
       task.Finish();
     }

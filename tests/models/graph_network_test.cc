@@ -1,0 +1,403 @@
+#include "models/graph_network.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/support/temporary_directory.h"
+
+namespace heed {
+namespace {
+
+using testing::HasSubstr;
+
+std::string Fixture(const std::string& name) { return std::string(HEED_SOURCE_DIR) + "/tests/fixtures/" + name; }
+
+std::shared_ptr<const GraphClassifier> Load(const std::string& fixture) {
+  auto model = LoadGraphNetwork(Fixture(fixture));
+  EXPECT_TRUE(model.ok()) << model.status();
+  return *model;
+}
+
+void RunToEnd(const Model& model, Task& task, int team_size = 1) {
+  Context context(team_size);
+  Task* const only = &task;
+  for (int steps = 0; !task.finished(); ++steps) {
+    ASSERT_LT(steps, 10000);
+    model.Step(absl::MakeConstSpan(&only, 1), context);
+  }
+}
+
+GraphAnswer Ask(const GraphClassifier& model, GraphQuery query, int team_size = 1) {
+  auto task = model.Start(std::move(query));
+  EXPECT_TRUE(task.ok()) << task.status();
+  RunToEnd(model, **task, team_size);
+  EXPECT_TRUE((*task)->error().ok()) << (*task)->error();
+  return (*task)->answer();
+}
+
+GraphAnswer AskAll(const GraphClassifier& model, std::shared_ptr<const Graph> graph,
+                   std::shared_ptr<const GraphOutputs> outputs = nullptr) {
+  GraphQuery query;
+  query.graph = std::move(graph);
+  query.outputs = std::move(outputs);
+  query.stored = query.all = query.return_embeddings = true;
+  return Ask(model, std::move(query));
+}
+
+std::shared_ptr<const GraphOutputs> Precompute(const GraphClassifier& model, std::shared_ptr<const Graph> graph,
+                                               std::shared_ptr<const GraphOutputs> previous,
+                                               const GraphChange& change) {
+  auto task = model.StartPrecompute(std::move(graph), std::move(previous), change);
+  EXPECT_TRUE(task.ok()) << task.status();
+  RunToEnd(model, **task);
+  EXPECT_TRUE((*task)->error().ok()) << (*task)->error();
+  return (*task)->outputs();
+}
+
+class RandomGraph {
+ public:
+  RandomGraph(int64_t feature_width, int64_t edge_width, uint32_t seed)
+      : random_(seed), feature_width_(feature_width), edge_width_(edge_width) {}
+
+  FeatureArrays Features(int64_t rows) {
+    FeatureArrays features;
+    features.rows = rows;
+    features.width = feature_width_;
+    const bool sparse = Below(2) == 0;  // rows of both kinds
+    for (int64_t i = 0; i < rows * feature_width_; ++i)
+      features.values.push_back(sparse && Below(8) > 0 ? 0 : Number());
+    return features;
+  }
+  std::vector<float> EdgeFeatures(int64_t edges) {
+    std::vector<float> values;
+    // Few distinct ones: several edges between two nodes with the same features are a case, too. GCN's weights are
+    // positive.
+    for (int64_t i = 0; i < edges * edge_width_; ++i) values.push_back(static_cast<float>(1 + Below(3)) / 2);
+    return values;
+  }
+  GraphArrays Arrays(int64_t nodes, int64_t edges) {
+    GraphArrays arrays;
+    arrays.features = Features(nodes);
+    arrays.edge_feature_width = edge_width_;
+    for (int64_t i = 0; i < edges; ++i) {
+      // A few nodes have most of the edges.
+      arrays.sources.push_back(Below(4) == 0 ? Below(3) : Below(nodes));
+      arrays.targets.push_back(Below(4) == 0 ? Below(3) : Below(nodes));
+    }
+    arrays.edge_features = EdgeFeatures(edges);
+    return arrays;
+  }
+  // A change to a graph of these nodes and edges; keeps both up to date.
+  GraphUpdate Update(std::vector<int64_t>& nodes, std::multiset<EdgeIds>& edges) {
+    GraphUpdate update;
+    if (Below(2) == 0 && !edges.empty()) {
+      auto edge = edges.begin();
+      std::advance(edge, Below(static_cast<int64_t>(edges.size())));
+      update.remove_edges.push_back(*edge);
+      edges.erase(EdgeIds(*edge));  // every one between the two
+    }
+    if (Below(6) == 0 && nodes.size() > 5) {
+      const auto node = nodes.begin() + Below(static_cast<int64_t>(nodes.size()));
+      update.remove_nodes.push_back(*node);
+      std::erase_if(edges, [&](const EdgeIds& edge) { return edge.first == *node || edge.second == *node; });
+      nodes.erase(node);
+    }
+    if (Below(4) == 0) {
+      int64_t id = Below(100000) - 50000;
+      while (std::find(nodes.begin(), nodes.end(), id) != nodes.end()) ++id;
+      update.add_nodes.push_back(id);
+      update.add_features = Features(1);
+      nodes.push_back(id);
+    }
+    if (Below(3) == 0) {
+      update.change_nodes.push_back(nodes[static_cast<size_t>(Below(static_cast<int64_t>(nodes.size())))]);
+      update.change_features = Features(1);
+    }
+    const int64_t added = Below(3);
+    for (int64_t i = 0; i < added; ++i) {
+      const auto any = [&] { return nodes[static_cast<size_t>(Below(static_cast<int64_t>(nodes.size())))]; };
+      update.add_edges.emplace_back(any(), any());
+      edges.insert(update.add_edges.back());
+    }
+    update.add_edge_features = EdgeFeatures(added);
+    return update;
+  }
+
+  int64_t Below(int64_t limit) { return std::uniform_int_distribution<int64_t>(0, limit - 1)(random_); }
+
+ private:
+  float Number() { return std::uniform_real_distribution<float>(-1, 1)(random_); }
+
+  std::mt19937 random_;
+  const int64_t feature_width_, edge_width_;
+};
+
+std::shared_ptr<const Graph> Build(GraphArrays arrays) {
+  auto graph = Graph::Build(std::move(arrays));
+  EXPECT_TRUE(graph.ok()) << graph.status();
+  return *graph;
+}
+
+class GraphUpdates : public testing::TestWithParam<const char*> {};
+
+// To the bit: what was computed for each change alone, the whole graph computed anew, and the neighbourhood of a node.
+TEST_P(GraphUpdates, LeaveTheAnswersOfAFullComputation) {
+  const auto model = Load(GetParam());
+  RandomGraph random(model->feature_width(), model->edge_feature_width(), 5);
+  std::vector<int64_t> nodes;
+  std::multiset<EdgeIds> edges;
+  GraphArrays arrays = random.Arrays(60, 150);
+  for (int64_t i = 0; i < 60; ++i) nodes.push_back(i);
+  for (size_t e = 0; e < arrays.sources.size(); ++e) edges.emplace(arrays.sources[e], arrays.targets[e]);
+  std::shared_ptr<const Graph> graph = Build(std::move(arrays));
+  std::shared_ptr<const GraphOutputs> outputs = Precompute(*model, graph, nullptr, {});
+  int64_t computed = 0, total = 0;
+  for (int i = 1; i <= 1000; ++i) {
+    GraphChange change;
+    auto next = graph->Apply(random.Update(nodes, edges), &change);
+    ASSERT_TRUE(next.ok()) << next.status();
+    graph = *next;
+    outputs = Precompute(*model, graph, outputs, change);
+    computed += outputs->rows_computed();
+    total += graph->nodes();
+    if (i % 25 != 0) continue;
+    const GraphAnswer incremental = AskAll(*model, graph, outputs);
+    const GraphAnswer full = AskAll(*model, Build(graph->ToArrays()));
+    ASSERT_TRUE(incremental.precomputed);
+    ASSERT_EQ(incremental.nodes, full.nodes);
+    ASSERT_EQ(incremental.probabilities, full.probabilities) << "after " << i << " updates";
+    ASSERT_EQ(incremental.embeddings, full.embeddings);
+    GraphQuery one;
+    one.graph = graph;
+    one.stored = true;
+    const size_t place = static_cast<size_t>(random.Below(static_cast<int64_t>(full.nodes.size())));
+    one.nodes = {full.nodes[place]};
+    const GraphAnswer alone = Ask(*model, one);
+    const size_t classes = static_cast<size_t>(full.classes);
+    ASSERT_EQ(alone.probabilities,
+              std::vector<float>(full.probabilities.begin() + static_cast<int64_t>(place * classes),
+                                 full.probabilities.begin() + static_cast<int64_t>((place + 1) * classes)));
+  }
+  EXPECT_LT(computed, 2 * total) << "updates compute all nodes";  // two layers
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, GraphUpdates,
+                         testing::Values("pyg-gat", "pyg-gatv2", "pyg-gcn", "pyg-gcn-edge-weights",
+                                         "pyg-gat-edge-features-mean", "pyg-gat-no-self-loops", "pyg-norm-node"),
+                         [](const auto& row) {
+                           std::string name = row.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+TEST(GraphNetworkTest, AGraphInBlocksHasTheBitsOfItsNeighbourhoods) {
+  for (const char* fixture : {"pyg-gat", "pyg-gcn"}) {
+    const auto model = Load(fixture);
+    RandomGraph random(model->feature_width(), 0, 9);
+    const std::shared_ptr<const Graph> graph = Build(random.Arrays(3000, 90'000));
+    GraphQuery query;
+    query.graph = graph;
+    query.all = query.return_embeddings = query.return_attention = true;
+    auto task = model->Start(query);
+    ASSERT_TRUE(task.ok());
+    EXPECT_EQ((*task)->next_rows(), GraphNetwork::kBlockEdges / 256);
+    Context context(2);
+    int steps = 0;
+    for (Task* const only = task->get(); !only->finished(); ++steps)
+      model->Step(absl::MakeConstSpan(&only, 1), context);
+    EXPECT_GT(steps, 4);
+    const GraphAnswer whole = (*task)->answer();
+    const GraphAnswer precomputed = AskAll(*model, graph, Precompute(*model, graph, nullptr, {}));
+    EXPECT_EQ(whole.probabilities, precomputed.probabilities);
+    EXPECT_EQ(whole.embeddings, precomputed.embeddings);
+    ASSERT_EQ(whole.attention.size(), 2u);
+    EXPECT_GT(whole.attention[0].sources.size(), 85'000u);
+  }
+}
+
+TEST(GraphNetworkTest, UnseenNodesAreAnsweredAsIfTheyWereStored) {
+  const auto model = Load("pyg-gat");
+  RandomGraph random(model->feature_width(), 0, 3);
+  GraphArrays arrays = random.Arrays(40, 100);
+  const std::shared_ptr<const Graph> stored = Build(arrays);
+  GraphUpdate unseen;
+  unseen.add_nodes = {1000};
+  unseen.add_features = random.Features(1);
+  unseen.add_edges = {{3, 1000}, {1000, 5}};
+  auto seen = stored->Apply(unseen, nullptr);
+  ASSERT_TRUE(seen.ok());
+  GraphQuery query;
+  query.graph = *seen;
+  query.stored = query.has_unseen = true;
+  query.nodes = {1000, 5};
+  const GraphAnswer answer = Ask(*model, query);
+
+  const std::vector<float> features = unseen.add_features.values;
+  arrays.features.values.insert(arrays.features.values.end(), features.begin(), features.end());
+  ++arrays.features.rows;
+  for (int64_t i = 0; i < 40; ++i) arrays.node_ids.push_back(i);
+  arrays.node_ids.push_back(1000);
+  arrays.sources.insert(arrays.sources.end(), {3, 40});
+  arrays.targets.insert(arrays.targets.end(), {40, 5});
+  GraphQuery whole;
+  whole.graph = Build(std::move(arrays));
+  whole.nodes = {1000, 5};
+  EXPECT_EQ(answer.probabilities, Ask(*model, whole).probabilities);
+  EXPECT_FALSE(stored->Row(1000).has_value());
+}
+
+TEST(GraphNetworkTest, FanOutDrawsSoManyNeighboursTheSameForASeed) {
+  const auto model = Load("pyg-gat");
+  RandomGraph random(model->feature_width(), 0, 4);
+  GraphQuery query;
+  query.graph = Build(random.Arrays(200, 3000));
+  query.all = query.return_attention = true;
+  const GraphAnswer all = Ask(*model, query);
+  query.fan_out = 100'000;
+  EXPECT_EQ(Ask(*model, query).probabilities, all.probabilities);
+  query.fan_out = 3;
+  query.seed = 1;
+  const GraphAnswer drawn = Ask(*model, query);
+  EXPECT_EQ(Ask(*model, query).probabilities, drawn.probabilities);
+  EXPECT_NE(drawn.probabilities, all.probabilities);
+  for (const LayerAttention& layer : drawn.attention) {
+    std::map<int64_t, int> neighbours;
+    for (size_t e = 0; e < layer.targets.size(); ++e) neighbours[layer.targets[e]] += !layer.self_loops[e];
+    for (const auto& [node, count] : neighbours) EXPECT_LE(count, 3) << node;
+  }
+  query.seed = 2;
+  EXPECT_NE(Ask(*model, query).probabilities, drawn.probabilities);
+  query.fan_out = 0;
+  EXPECT_THAT(std::string(model->Start(query).status().message()), HasSubstr("fan_out: 0, must be at least 1"));
+}
+
+TEST(GraphNetworkTest, AModelThatNeedsTheWholeGraphRefusesParts) {
+  const auto model = Load("pyg-norm-graph");
+  RandomGraph random(model->feature_width(), 0, 4);
+  GraphQuery query;
+  query.graph = Build(random.Arrays(20, 50));
+  query.nodes = {3, 1};
+  EXPECT_EQ(Ask(*model, query).nodes, query.nodes);  // of an inline graph: computed in full
+  GraphQuery stored = query;
+  stored.stored = true;
+  absl::Status status = model->Start(stored).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("normalises over the whole graph"));
+  stored.nodes.clear();
+  stored.all = true;
+  EXPECT_EQ(Ask(*model, stored).nodes.size(), 20u);
+  stored.has_unseen = true;
+  EXPECT_THAT(std::string(model->Start(stored).status().message()), HasSubstr("that the graph does not hold"));
+  EXPECT_THAT(std::string(model->StartPrecompute(query.graph, nullptr, {}).status().message()),
+              HasSubstr("when a part of the graph changes"));
+}
+
+TEST(GraphNetworkTest, BadQueriesAreNamed) {
+  const auto model = Load("pyg-gat");
+  const int64_t width = model->feature_width();
+  RandomGraph random(width, 0, 4), wider(width + 1, 0, 4);
+  GraphQuery query;
+  query.graph = Build(random.Arrays(20, 50));
+  query.nodes = {3, 77};
+  EXPECT_EQ(model->Start(query).status().message(), "nodes[1]: 77 is not among the graph's 20 nodes");
+  query.graph = Build(wider.Arrays(20, 50));
+  EXPECT_THAT(std::string(model->Start(query).status().message()),
+              HasSubstr("features: width " + std::to_string(width + 1) + ", but model \"pyg-gat\" takes " +
+                        std::to_string(width)));
+  const auto edges = Load("pyg-edge-dot");
+  RandomGraph other(edges->feature_width(), 0, 4);
+  GraphQuery pairs;
+  pairs.graph = Build(other.Arrays(20, 50));
+  pairs.edges = {{1, 2}, {2, 99}};
+  EXPECT_EQ(edges->Start(pairs).status().message(), "edges[1]: 2 -> 99, but 99 is not among the graph's 20 nodes");
+  // Another model's outputs.
+  const auto twin = Load("pyg-gat");
+  GraphQuery foreign;
+  foreign.graph = Build(random.Arrays(20, 50));
+  foreign.all = true;
+  foreign.outputs = Precompute(*twin, foreign.graph, nullptr, {});
+  EXPECT_EQ(model->Start(foreign).status().code(), absl::StatusCode::kInternal);
+}
+
+TEST(GraphNetworkTest, FeaturesTooLargeAreAnErrorAndHarmNoOther) {
+  const auto model = Load("pyg-gat");
+  RandomGraph random(model->feature_width(), 0, 4);
+  GraphArrays arrays = random.Arrays(20, 50);
+  GraphQuery good, bad;
+  good.graph = Build(arrays);
+  std::fill(arrays.features.values.begin(), arrays.features.values.end(), 3e38f);
+  bad.graph = Build(arrays);
+  good.all = bad.all = true;
+  auto good_task = model->Start(good), bad_task = model->Start(bad);
+  ASSERT_TRUE(good_task.ok() && bad_task.ok());
+  Context context(1);
+  std::vector<Task*> tasks = {bad_task->get(), good_task->get()};
+  model->Step(tasks, context);
+  EXPECT_THAT(std::string((*bad_task)->error().message()), HasSubstr("are not finite"));
+  ASSERT_TRUE((*good_task)->error().ok());
+  EXPECT_EQ((*good_task)->answer().probabilities, Ask(*model, good).probabilities);
+}
+
+TEST(GraphNetworkTest, AnEmptyGraphHasNoNodes) {
+  const auto model = Load("pyg-gat");
+  GraphArrays arrays;
+  arrays.features.width = model->feature_width();
+  GraphQuery query;
+  query.graph = Build(std::move(arrays));
+  query.all = query.return_attention = query.return_embeddings = true;
+  const GraphAnswer answer = Ask(*model, query);
+  EXPECT_TRUE(answer.nodes.empty());
+  EXPECT_TRUE(answer.probabilities.empty());
+}
+
+// Copies a fixture, replaces `from` in its config.json by `to`, and loads it.
+std::string LoadError(const std::string& fixture, const std::string& from, const std::string& to) {
+  const TemporaryDirectory directory;
+  std::filesystem::copy(Fixture(fixture), directory.path(), std::filesystem::copy_options::recursive);
+  const std::string path = directory.File("config.json");
+  std::ifstream in(path);
+  std::string text((std::istreambuf_iterator<char>(in)), {});
+  const size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  if (at == std::string::npos) return "";
+  text.replace(at, from.size(), to);
+  std::ofstream(path) << text;
+  const auto model = LoadGraphNetwork(directory.path().string());
+  return model.ok() ? "it loads" : std::string(model.status().message());
+}
+
+TEST(GraphNetworkTest, WrongConfigurationsAreNamed) {
+  struct Row {
+    const char *fixture, *from, *to, *message;
+  };
+  const Row rows[] = {
+      {"pyg-gat", "\"task\": \"node\"", "\"task\": \"nodes\"", "task is \"nodes\", which is none of node, edge, graph"},
+      {"pyg-gat", "\"task\": \"node\",", "", "task is missing"},
+      {"pyg-gat", "\"heads\": 8", "\"heads\": 7", "lin.weight"},
+      {"pyg-gat", "\"heads\": 8", "\"heads\": 0", "layers[0]: heads is 0, which is not a whole number from 1"},
+      {"pyg-gat", "\"heads\": 8", "\"head\": 8", "layers[0]: head is 8, but there is no such field"},
+      {"pyg-gat", "\"activation\": \"elu\"", "\"activation\": \"tanh\"", "activation is \"tanh\", which is none of"},
+      {"pyg-gat", "\"model_type\": \"gat\"", "\"model_type\": \"gatv2\"", "is missing"},
+      {"pyg-pool-mean", "\"task\": \"graph\"", "\"labels\": [\"a\"], \"task\": \"graph\"",
+       "labels are 1, but the network has"},
+      {"pyg-gat", "\"task\": \"node\"", "\"edge_dim\": 3, \"task\": \"node\"", "lin_edge.weight"},
+      {"pyg-gat-residual", "\"residual\": true", "\"residual\": false", "belongs to nothing that config.json names"},
+      {"pyg-norm-node", "\"mode\": \"node\"", "\"mode\": \"batch\"", "mode is \"batch\", which is none of node, graph"},
+      {"pyg-pool-mean", "\"mean\"", "\"median\"", "pooling is \"median\", which is none of mean, max, sum, attention"},
+      {"pyg-gat", "\"layers\": [", "\"layers\": [7, ", "layers is a list, whose item 0 is not an object"},
+  };
+  for (const Row& row : rows) EXPECT_THAT(LoadError(row.fixture, row.from, row.to), HasSubstr(row.message)) << row.to;
+}
+
+}  // namespace
+}  // namespace heed
