@@ -193,7 +193,7 @@ std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Cons
                   "edge_index holds ids of stored and unseen nodes.");
   flags.AddSection("Output");
   flags.AddInt("top", &settings.top, 0, 1000000,
-               "Add the next classes and their probabilities, K in all; 0: every class.");
+               "Add the next classes and their probabilities, N classes in all; 0: every class.");
   flags.AddBool(
       "attention", &settings.attention,
       std::is_same_v<Task, Graphs>
