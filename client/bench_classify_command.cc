@@ -55,7 +55,7 @@ CommandHelp Help() {
       "  heed bench classify --model=gat-large --stored=large --concurrency=1\n"
       "  heed bench classify --model=gat-large --stored=large --concurrency=1 --compute\n"
       "  # 64 concurrent graphs of 30 nodes.\n"
-      "  tests/bench/make_power_law_graph.py --graphs=1000 --nodes=30 --edges=66 --features=7 --out=small.safetensors\n"
+      "  tests/bench/make_power_law_graph.py --graphs=1000 --nodes=30 --edges=66 --features=11 --out=small.safetensors\n"
       "  heed bench classify --model=gat-mutag --graph=small.safetensors --concurrency=64\n"};
 }
 

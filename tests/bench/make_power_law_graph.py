@@ -2,7 +2,7 @@
 """Writes a synthetic graph for measurements, and on request a model with random weights that takes it.
 
     make_power_law_graph.py --out=large.safetensors [--model=DIR/gat-large]
-    make_power_law_graph.py --graphs=1000 --nodes=30 --edges=66 --features=7 --out=small.safetensors
+    make_power_law_graph.py --graphs=1000 --nodes=30 --edges=66 --features=11 --out=small.safetensors
 
 The graph is a Chung-Lu graph: both ends of an edge are drawn in proportion to weights that follow a power law, so that
 degrees do too; no loops, no edge twice, each edge in both directions, no order among the nodes. Features are normal
