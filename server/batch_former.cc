@@ -14,9 +14,14 @@ int64_t ShareOfRunningJob(int64_t limit) { return std::max<int64_t>(1, limit - l
 
 // Rows that a task adds to a batch; one that is finished before its first step still has its turn.
 int64_t Rows(const Task& task) { return task.finished() ? 1 : std::max<int64_t>(1, task.next_rows()); }
-int64_t Bytes(const Task& task) { return task.finished() ? 0 : std::max<int64_t>(0, task.peak_bytes()); }
 
 }  // namespace
+
+int64_t BatchFormer::Bytes(const Task& task) const {
+  if (task.finished()) return 0;
+  const int64_t bytes = std::max<int64_t>(0, task.peak_bytes());
+  return bytes > limits_.max_running_bytes ? ShareOfRunningJob(limits_.max_running_bytes) : bytes;
+}
 
 absl::Status BatchFormer::Add(std::shared_ptr<Job> job, TimePoint now) {
   const int64_t tasks = static_cast<int64_t>(job->tasks.size());
@@ -102,6 +107,7 @@ void BatchFormer::Complete(absl::Span<const Member> batch, TimePoint now, std::v
     if (!member.task->finished()) {
       running->in_batch = false;
       running->rows = Rows(*member.task);
+      running->lasting = running->rows > limits_.max_batch_rows / 4;
       Count(*running, 1);
       continue;
     }
@@ -181,8 +187,9 @@ void BatchFormer::Admit() {
 
 BatchFormer::Room BatchFormer::RoomFor(const Entry& entry, int64_t rows, int64_t bytes) const {
   auto share = [&](int64_t limit) { return entry.running > 0 ? ShareOfRunningJob(limit) : limit; };
+  const int64_t active_rows = entry.running > 0 ? active_rows_ : active_rows_ - lasting_rows_;
   const bool step_fits = active_tasks_ == 0 || (active_tasks_ < share(limits_.max_running_tasks) &&
-                                                active_rows_ + rows <= share(limits_.max_batch_rows));
+                                                active_rows + rows <= share(limits_.max_batch_rows));
   const bool memory_fits = running_bytes_ == 0 || running_bytes_ + bytes <= share(limits_.max_running_bytes);
   if (step_fits && memory_fits) return Room::kEnough;
   // A job with tasks running waits for those; it holds nobody back. Nor does one that waits for a parked job's memory.
@@ -216,6 +223,7 @@ void BatchFormer::Count(const Running& running, int sign) {
   } else {
     active_tasks_ += sign;
     active_rows_ += sign * running.rows;
+    if (running.lasting) lasting_rows_ += sign * running.rows;
   }
 }
 

@@ -8,8 +8,12 @@
 //  - A job that has tasks running admits more only into the first three quarters of each budget. The last quarter is
 //  for
 //    jobs that have none yet: they join at the next step, however much of the set older jobs have filled.
-//  - A task that does not fit holds back those behind it, so that it cannot starve; one that is larger than a whole
-//    budget is admitted when it would run alone.
+//  - A task that does not fit holds back those behind it, so that it cannot starve; one whose rows are more than a
+//  whole
+//    budget is admitted when it would run alone, one whose memory is more than it counts as three quarters of it.
+//  - A task that still takes more than a quarter of a step after its first one (a large graph takes thousands of steps)
+//  has
+//    its rows counted no longer when a job without running tasks is admitted: the two take turns instead.
 //  - When the running tasks' rows exceed one step's budget, those that were stepped longest ago go first.
 //  - A job whose reader lags is parked: its tasks are neither admitted nor stepped until it drains, and those running
 //    keep their memory but count neither as rows nor as running tasks. Nobody else waits for it.
@@ -117,6 +121,7 @@ class BatchFormer {
     int64_t rows;  // of its next step
     int64_t bytes;
     bool in_batch = false;
+    bool lasting = false;  // it takes large steps, and this is not its first
   };
   enum class Room { kEnough, kNotForThisJob, kNone };
 
@@ -124,6 +129,7 @@ class BatchFormer {
   void Admit();
   // Whether a task of `entry` may join the running set now. kNotForThisJob: others may be able to. kNone: wait for it.
   Room RoomFor(const Entry& entry, int64_t rows, int64_t bytes) const;
+  int64_t Bytes(const Task& task) const;
   void Retire(Entry& entry, std::vector<Ended>& ended);
   // Adds (sign 1) or takes away (-1) a running task from the sums that the budgets are compared with.
   void Count(const Running& running, int sign);
@@ -141,6 +147,7 @@ class BatchFormer {
   int64_t parked_bytes_ = 0;  // of those, of parked jobs
   int64_t active_tasks_ = 0;  // running, those of parked jobs aside
   int64_t active_rows_ = 0;   // of their next steps
+  int64_t lasting_rows_ = 0;  // of those, of lasting tasks
 };
 
 }  // namespace heed

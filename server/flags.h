@@ -38,7 +38,7 @@ struct ServerOptions {
   // Tasks (sentences, graphs) of each model that are under way at the same time.
   int64_t max_running_tasks = 256;
   // Memory of each model's running tasks (attention caches, layers' outputs), by its upper bounds. Tasks wait for room;
-  // one that is larger runs alone.
+  // one that is larger counts as three quarters of it.
   int64_t max_cache_bytes = 1 << 30;
   // Where stored graphs are kept, made if it is not there. Empty: in memory alone, lost when the server ends.
   std::string graphs;

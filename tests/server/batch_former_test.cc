@@ -203,6 +203,26 @@ TEST_F(BatchFormerTest, TaskLargerThanTheByteBudgetRunsAlone) {
   EXPECT_THAT(StepCounting({large}), ElementsAre(1));
 }
 
+TEST_F(BatchFormerTest, TaskLargerThanTheByteBudgetLeavesItsLastQuarterToOthers) {
+  limits_.max_running_bytes = 100;
+  auto large = Add(MakeJob(1, /*steps=*/3, 1, /*bytes=*/500));
+  StepCounting({large});
+  auto small = Add(MakeJob(2, /*steps=*/1, 1, /*bytes=*/25));
+  EXPECT_THAT(StepCounting({large, small}), ElementsAre(1, 1));
+  EXPECT_THAT(StepCounting({large, small}), ElementsAre(1, 1));
+}
+
+TEST_F(BatchFormerTest, NewcomersTakeTurnsWithTasksThatTakeLargeStepsForLong) {
+  limits_.max_batch_rows = 100;
+  auto graphs = Add(MakeJob(1, /*steps=*/1000, /*rows=*/50));
+  auto more = Add(MakeJob(1, /*steps=*/1000, /*rows=*/50));
+  EXPECT_THAT(StepCounting({graphs, more}), ElementsAre(1, 1));
+  auto small = Add(MakeJob(1, /*steps=*/1, /*rows=*/1));
+  EXPECT_THAT(StepCounting({graphs, more, small}), ElementsAre(1, 1, 0));
+  EXPECT_THAT(StepCounting({graphs, more, small}), ElementsAre(1, 0, 1));
+  EXPECT_THAT(StepCounting({graphs, more, small}), ElementsAre(1, 1, 0));
+}
+
 TEST_F(BatchFormerTest, TasksThatGrewBeyondTheRowBudgetTakeTurns) {
   limits_.max_batch_rows = 4;
   auto parked = Add(MakeJob(1, /*steps=*/4, /*rows=*/3));
