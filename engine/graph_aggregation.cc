@@ -22,8 +22,10 @@ namespace {
 constexpr float kLeftOut = -1e30f;
 // PyTorch Geometric adds it to the sum of a softmax.
 constexpr float kSoftmaxEpsilon = 1e-16f;
-// How many edges ahead rows of the table are fetched, and from what size of a table on: below it sits in the cache.
-constexpr int64_t kPrefetchEdges = 12;
+// How many edges, and targets, ahead rows of the table are fetched, and from what size of a table on: below it sits in
+// the cache.
+constexpr int64_t kPrefetchEdges = 16;
+constexpr int64_t kPrefetchTargets = 3;
 constexpr int64_t kPrefetchTableBytes = 1 << 18;
 
 // What one chunk of a target's edges adds up to. `largest` and `sum` [score_stride], `values` [values_width]: the sums
@@ -138,6 +140,8 @@ class ChunkReducer {
         stride_(pass.layout.score_stride()),
         head_stride_(pass.layout.head_stride()),
         width_(pass.layout.values_width()),
+        row_width_(pass.layout.width()),
+        source_width_(kind_ == GraphConvolution::kGat ? pass.layout.target_scores() : width_),
         last_edge_(pass.offsets[pass.out.rows] - 1),
         prefetch_(pass.table.rows * pass.table.stride * static_cast<int64_t>(sizeof(float)) > kPrefetchTableBytes),
         leaves_out_(pass.has_loops && pass.add_self_loops),
@@ -152,6 +156,7 @@ class ChunkReducer {
     edges_ = last - first;
     count_ = edges_ + (loop ? 1 : 0);
     sources_ = pass_.sources + first;
+    if (prefetch_) PrefetchTarget(i);
     if (loop && pass_.edge_width > 0 && kind_ != GraphConvolution::kGcn) FillLoop(pass_, i, loop_features_);
     switch (kind_) {
       case GraphConvolution::kGat:
@@ -179,12 +184,19 @@ class ChunkReducer {
   // The loops among the edges are left out where the layer adds its own.
   bool LeftOut(int64_t e) const { return leaves_out_ && e < edges_ && sources_[e] == i_; }
 
-  // Values that later edges will need, also those of the targets behind this one.
-  HWY_INLINE void Prefetch(int64_t e) const {
+  // The own row of a later target, which does not come from its edges.
+  HWY_INLINE void PrefetchTarget(int64_t i) const {
+    const float* row = Row(std::min(i + kPrefetchTargets, pass_.out.rows - 1));
+    for (int64_t column = 0; column < row_width_; column += 16) hwy::Prefetch(row + column);
+  }
+
+  // Part `part` of two of what later edges will need, also those of the targets behind this one. The two are asked for
+  // in different loops, so that the memory is kept busy while the processor computes.
+  HWY_INLINE void Prefetch(int64_t e, int part) const {
     const float* row = Row(pass_.sources[std::min(first_ + e + kPrefetchEdges, last_edge_)]);
-    for (int64_t column = 0; column < width_; column += 16) hwy::Prefetch(row + column);
-    if (kind_ != GraphConvolution::kGat) return;
-    hwy::Prefetch(pass_.source_scores + stride_ * pass_.sources[std::min(first_ + e + 2 * kPrefetchEdges, last_edge_)]);
+    const int64_t half = (source_width_ + 31) / 32 * 16;
+    const int64_t end = part == 0 ? half : source_width_;
+    for (int64_t column = part == 0 ? 0 : half; column < end; column += 16) hwy::Prefetch(row + column);
   }
 
   // e_ij = LeakyReLU(s_j + t_i + a_e . x_e)
@@ -195,8 +207,8 @@ class ChunkReducer {
     const auto leaky = [&](Vector x) HWY_ATTR { return hn::IfThenElse(hn::Gt(x, hn::Zero(d)), x, hn::Mul(x, slope)); };
     if (stride_ >= 8) {
       for (int64_t e = 0; e < count_; ++e) {
-        if (prefetch_ && e < edges_) Prefetch(e);
-        const float* HWY_RESTRICT scores = pass_.source_scores + SourceOf(e) * stride_;
+        if (prefetch_ && e < edges_) Prefetch(e, 0);
+        const float* HWY_RESTRICT scores = Row(SourceOf(e)) + pass_.layout.source_scores();
         float* HWY_RESTRICT to = weights_ + e * stride_;
         for (int64_t h = 0; h < stride_; h += kLanes) {
           Vector x = hn::Add(hn::LoadU(d, scores + h), hn::LoadU(d, target + h));
@@ -209,8 +221,8 @@ class ChunkReducer {
       return;
     }
     for (int64_t e = 0; e < count_; ++e) {
-      if (prefetch_ && e < edges_) Prefetch(e);
-      const float* HWY_RESTRICT scores = pass_.source_scores + SourceOf(e) * stride_;
+      if (prefetch_ && e < edges_) Prefetch(e, 0);
+      const float* HWY_RESTRICT scores = Row(SourceOf(e)) + pass_.layout.source_scores();
       float* HWY_RESTRICT to = weights_ + e * stride_;
       for (int64_t h = 0; h < stride_; ++h) {
         float x = scores[h] + target[h];
@@ -229,7 +241,7 @@ class ChunkReducer {
     const Vector slope = hn::Set(d, pass_.negative_slope);
     const float* target = Row(i_) + pass_.layout.target_values();
     for (int64_t e = 0; e < count_; ++e) {
-      if (prefetch_ && e < edges_) Prefetch(e);
+      if (prefetch_ && e < edges_) Prefetch(e, 0);
       const float* HWY_RESTRICT row = Row(SourceOf(e));
       float* HWY_RESTRICT to = weights_ + e * stride_;
       const float* features = pass_.edge_width > 0 ? EdgeFeatures(e) : nullptr;
@@ -254,7 +266,7 @@ class ChunkReducer {
   HWY_INLINE void NormalisedWeights() {
     const float norm = pass_.norm[i_];
     for (int64_t e = 0; e < edges_; ++e) {
-      if (prefetch_) Prefetch(e);
+      if (prefetch_) Prefetch(e, 0);
       const float weight = pass_.edge_weights ? pass_.edge_features[first_ + e] : 1.0f;
       weights_[e] = pass_.norm[sources_[e]] * weight * norm;
     }
@@ -358,7 +370,11 @@ class ChunkReducer {
         sum[v] = hn::MulAdd(hn::Set(d, weight[v * kHeadStep]), hn::LoadU(d, row + v * kLanes), sum[v]);
       }
     };
-    for (int64_t e = 0; e < edges_; ++e, weight += stride_) add(sources_[e]);
+    const bool prefetch = prefetch_ && column == 0;
+    for (int64_t e = 0; e < edges_; ++e, weight += stride_) {
+      if (prefetch) Prefetch(e, 1);
+      add(sources_[e]);
+    }
     if (count_ > edges_) add(i_);
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) hn::StoreU(sum[v], d, to + column + v * kLanes);
@@ -378,6 +394,7 @@ class ChunkReducer {
   const GraphAggregation& pass_;
   const GraphConvolution kind_;
   const int64_t heads_, stride_, head_stride_, width_;  // stride_: of the weights of one edge
+  const int64_t row_width_, source_width_;              // of a row, and of what is read of a source's
   const int64_t last_edge_;                             // of the whole pass
   const bool prefetch_, leaves_out_;
   const float* const table_;

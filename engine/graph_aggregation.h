@@ -67,10 +67,7 @@ struct GraphAggregation {
   LoopFill fill = LoopFill::kMean;
   float fill_constant = 0;
 
-  ConstMatrixView table;  // [nodes, layout.width()]
-  // GAT: the table's source scores once more, [nodes, layout.score_stride()]: so small that they stay in the caches,
-  // while the values of a large graph come from memory.
-  const float* source_scores = nullptr;
+  ConstMatrixView table;             // [nodes, layout.width()]
   const float* edge_map = nullptr;   // GAT: [edge_width, score_stride], GATv2: [edge_width, values_width]
   const float* attention = nullptr;  // GATv2: [values_width]
   // GCN, [nodes]: n, and what the loop of a node weighs (0: it has none). Loops among the edges are left out.

@@ -260,14 +260,6 @@ void GraphLayer::Project(absl::Span<const FeatureRow> rows, MatrixView table, Co
   }
 }
 
-void GraphLayer::CopyScores(ConstMatrixView table, float* scores) const {
-  const int64_t width = scores_width();
-  for (int64_t i = 0; i < table.rows && width > 0; ++i) {
-    const float* from = table.row(i) + layout_.source_scores();
-    std::copy(from, from + width, scores + i * width);
-  }
-}
-
 void GraphLayer::Normalise(const Neighbourhood& nodes, std::vector<float>& norm,
                            std::vector<float>& loop_weight) const {
   if (layout_.kind != GraphConvolution::kGcn) return;
@@ -289,7 +281,7 @@ void GraphLayer::Normalise(const Neighbourhood& nodes, std::vector<float>& norm,
 }
 
 GraphAggregation GraphLayer::Pass(const Neighbourhood& nodes, const std::vector<float>& norm,
-                                  const std::vector<float>& loop_weight, ConstMatrixView table, const float* scores,
+                                  const std::vector<float>& loop_weight, ConstMatrixView table,
                                   MatrixView targets) const {
   GraphAggregation pass;
   pass.layout = layout_;
@@ -304,7 +296,6 @@ GraphAggregation GraphLayer::Pass(const Neighbourhood& nodes, const std::vector<
   pass.fill = config_.fill;
   pass.fill_constant = config_.fill_constant;
   pass.table = table;
-  pass.source_scores = scores;
   pass.edge_map = edge_map_.data();
   pass.attention = attention_.data();
   pass.norm = norm.data();

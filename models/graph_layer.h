@@ -36,17 +36,13 @@ class GraphLayer {
   // it is multiplied sparse or dense.
   void Project(absl::Span<const FeatureRow> rows, MatrixView table, Context& context) const;
   void Project(ConstMatrixView rows, MatrixView table, Context& context) const;
-  // The source scores of a table, [rows, scores_width()], as Pass wants them beside it.
-  int64_t scores_width() const { return layout_.kind == GraphConvolution::kGat ? layout_.score_stride() : 0; }
-  void CopyScores(ConstMatrixView table, float* scores) const;
 
   // GCN: 1 / sqrt(degree) of each node, and the weights of the loops that the layer adds; else nothing.
   void Normalise(const Neighbourhood& nodes, std::vector<float>& norm, std::vector<float>& loop_weight) const;
 
   // The pass over `nodes`' first targets.rows nodes, all that it borrows kept by the caller.
   GraphAggregation Pass(const Neighbourhood& nodes, const std::vector<float>& norm,
-                        const std::vector<float>& loop_weight, ConstMatrixView table, const float* scores,
-                        MatrixView targets) const;
+                        const std::vector<float>& loop_weight, ConstMatrixView table, MatrixView targets) const;
 
   // Norm and activation of one target's row; nothing if the norm is over the whole graph.
   void FinishRow(float* row) const;

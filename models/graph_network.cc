@@ -65,10 +65,9 @@ class GraphNetwork::LayerRun {
         sources_(sources),
         input_(std::move(input)),
         table_(sources, layer.table_width()),
-        scores_(static_cast<size_t>(sources * layer.scores_width())),
         out_(targets, layer.out()) {
     layer.Normalise(hood, norm_, loop_weight_);
-    pass_ = layer.Pass(hood, norm_, loop_weight_, table_.view(), scores_.data(), out_.view());
+    pass_ = layer.Pass(hood, norm_, loop_weight_, table_.view(), out_.view());
     if (attention) coefficients_.Attach(pass_);
   }
   LayerRun(const LayerRun&) = delete;
@@ -128,7 +127,6 @@ class GraphNetwork::LayerRun {
     } else {
       layer_.Project(ConstMatrixView(input_.view()).Rows(projected_, last - projected_), to, context);
     }
-    layer_.CopyScores(to, scores_.data() + projected_ * layer_.scores_width());
     projected_ = last;
   }
 
@@ -138,7 +136,6 @@ class GraphNetwork::LayerRun {
   const int64_t sources_;
   const Matrix input_;
   Matrix table_;
-  std::vector<float> scores_;
   Matrix out_;
   std::vector<float> norm_, loop_weight_;
   GraphAggregation pass_;
@@ -526,8 +523,6 @@ void GraphNetwork::RunTogether(absl::Span<QueryTask* const> tasks, Context& cont
     } else {
       layer.Project(ConstMatrixView(rows), table, context);
     }
-    float* scores = context.arena.Take<float>(static_cast<size_t>(first[count] * layer.scores_width()));
-    layer.CopyScores(table, scores);
     std::vector<GraphAggregation> passes;
     std::vector<AggregationRange> ranges;
     std::vector<LayerRun::Coefficients> coefficients(count);
@@ -538,7 +533,7 @@ void GraphNetwork::RunTogether(absl::Span<QueryTask* const> tasks, Context& cont
       const int64_t targets = next_first[t + 1] - next_first[t];
       layer.Normalise(hood, norms[t], loop_weights[t]);
       passes.push_back(layer.Pass(hood, norms[t], loop_weights[t], table.Rows(first[t], first[t + 1] - first[t]),
-                                  scores + first[t] * layer.scores_width(), out.Rows(next_first[t], targets)));
+                                  out.Rows(next_first[t], targets)));
       if (computed[t]->query.return_attention) coefficients[t].Attach(passes.back());
       ranges.push_back({&passes.back(), 0, targets});
     }

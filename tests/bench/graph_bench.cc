@@ -60,8 +60,7 @@ int Layer(const Graph& graph, int threads) {
   Context context(threads);
   std::vector<Matrix> tables, outs;
   std::vector<GraphAggregation> passes;
-  const std::vector<float> attention(64, 0.1f), scores(static_cast<size_t>(8 * nodes), 0.1f),
-      ones(static_cast<size_t>(nodes), 1.0f);
+  const std::vector<float> attention(64, 0.1f), ones(static_cast<size_t>(nodes), 1.0f);
   for (const Row& row : rows) {
     GraphAggregation& pass = passes.emplace_back();
     pass.layout.kind = row.kind;
@@ -75,7 +74,6 @@ int Layer(const Graph& graph, int threads) {
     pass.has_loops = hood.has_loops;
     pass.table = ConstMatrixView(tables.back().view());
     pass.out = outs.back().view();
-    pass.source_scores = scores.data();
     pass.attention = attention.data();
     pass.norm = pass.loop_weight = ones.data();
   }

@@ -59,12 +59,6 @@ class RandomPass {
         }
       }
     }
-    if (shape.kind == GraphConvolution::kGat) {
-      for (int64_t i = 0; i < kNodes; ++i) {
-        const float* scores = table_.row(i) + pass.layout.source_scores();
-        scores_.insert(scores_.end(), scores, scores + pass.layout.score_stride());
-      }
-    }
     edge_features_ = naive::RandomFloats(static_cast<int64_t>(sources_.size()) * shape.edge_width, seed + 2);
     const int64_t map_width =
         shape.kind == GraphConvolution::kGat ? pass.layout.score_stride() : pass.layout.values_width();
@@ -88,7 +82,6 @@ class RandomPass {
     pass.edge_features = edge_features_.data();
     pass.edge_width = shape.edge_width;
     pass.table = ConstMatrixView(table_.view());
-    pass.source_scores = scores_.data();
     pass.edge_map = edge_map_.data();
     pass.attention = attention_.data();
     pass.norm = norm_.data();
@@ -199,7 +192,7 @@ class RandomPass {
   std::vector<int64_t> offsets_;
   std::vector<int32_t> sources_;
   Matrix table_, out_;
-  std::vector<float> scores_, edge_features_, edge_map_, attention_, norm_, loop_weight_, bias_;
+  std::vector<float> edge_features_, edge_map_, attention_, norm_, loop_weight_, bias_;
   std::vector<float> edge_coefficients_, loop_coefficients_;
 };
 
@@ -259,7 +252,7 @@ TEST(GraphAggregationTest, WhatIsNotANumberStaysSo) {
   for (const int64_t heads : {1, 8}) {
     RandomPass random({kGat, heads, 8, true, false, true, 0}, false, 3);
     const int64_t source = random.pass.sources[random.pass.offsets[3]];
-    const_cast<float*>(random.pass.source_scores)[source * random.pass.layout.score_stride()] =
+    const_cast<float*>(random.pass.table.row(source))[random.pass.layout.source_scores()] =
         std::numeric_limits<float>::quiet_NaN();
     random.Run(1);
     EXPECT_TRUE(std::isnan(random.pass.out.row(3)[0])) << heads;
