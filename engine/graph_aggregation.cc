@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "hwy/cache_control.h"
@@ -18,10 +19,8 @@
 namespace heed {
 namespace {
 
-// The logit of an edge that is left out: far below every other, and its exponential is 0.
-constexpr float kLeftOut = -1e30f;
-// PyTorch Geometric adds it to the sum of a softmax.
-constexpr float kSoftmaxEpsilon = 1e-16f;
+// The logit of an edge that is left out: its exponential is 0.
+constexpr float kLeftOut = std::numeric_limits<float>::lowest();
 // How many edges, and targets, ahead rows of the table are fetched, and from what size of a table on: below it sits in
 // the cache.
 constexpr int64_t kPrefetchEdges = 16;
@@ -160,11 +159,11 @@ class ChunkReducer {
     if (loop && pass_.edge_width > 0 && kind_ != GraphConvolution::kGcn) FillLoop(pass_, i, loop_features_);
     switch (kind_) {
       case GraphConvolution::kGat:
-        AdditiveLogits();
+        AdditiveLogits(to);
         Softmax(to);
         break;
       case GraphConvolution::kGatv2:
-        DynamicLogits();
+        DynamicLogits(to);
         Softmax(to);
         break;
       case GraphConvolution::kGcn:
@@ -200,23 +199,26 @@ class ChunkReducer {
   }
 
   // e_ij = LeakyReLU(s_j + t_i + a_e . x_e)
-  HWY_INLINE void AdditiveLogits() {
+  HWY_INLINE void AdditiveLogits(const Partial& sums) {
     const Floats d;
     const float* target = Row(i_) + pass_.layout.target_scores();
     const Vector slope = hn::Set(d, pass_.negative_slope);
     const auto leaky = [&](Vector x) HWY_ATTR { return hn::IfThenElse(hn::Gt(x, hn::Zero(d)), x, hn::Mul(x, slope)); };
     if (stride_ >= 8) {
-      for (int64_t e = 0; e < count_; ++e) {
-        if (prefetch_ && e < edges_) Prefetch(e, 0);
-        const float* HWY_RESTRICT scores = Row(SourceOf(e)) + pass_.layout.source_scores();
-        float* HWY_RESTRICT to = weights_ + e * stride_;
-        for (int64_t h = 0; h < stride_; h += kLanes) {
-          Vector x = hn::Add(hn::LoadU(d, scores + h), hn::LoadU(d, target + h));
+      for (int64_t h = 0; h < stride_; h += kLanes) {
+        const Vector own = hn::LoadU(d, target + h);
+        Vector largest = hn::Set(d, kLeftOut);
+        for (int64_t e = 0; e < count_; ++e) {
+          if (prefetch_ && h == 0 && e < edges_) Prefetch(e, 0);
+          Vector x = hn::Add(hn::LoadU(d, Row(SourceOf(e)) + pass_.layout.source_scores() + h), own);
           for (int64_t k = 0; k < pass_.edge_width; ++k) {
             x = hn::MulAdd(hn::Set(d, EdgeFeatures(e)[k]), hn::LoadU(d, pass_.edge_map + k * stride_ + h), x);
           }
-          hn::StoreU(LeftOut(e) ? hn::Set(d, kLeftOut) : leaky(x), d, to + h);
+          x = LeftOut(e) ? hn::Set(d, kLeftOut) : leaky(x);
+          largest = hn::Max(largest, x);
+          hn::StoreU(x, d, weights_ + e * stride_ + h);
         }
+        hn::StoreU(largest, d, sums.largest + h);
       }
       return;
     }
@@ -233,10 +235,11 @@ class ChunkReducer {
     const int64_t flat = count_ * stride_;
     for (int64_t j = 0; j < flat; j += kLanes) hn::StoreU(leaky(hn::LoadU(d, weights_ + j)), d, weights_ + j);
     LeaveOut(kLeftOut);
+    FindLargest(sums);
   }
 
   // e_ij = a . LeakyReLU(l_j + r_i + W_e x_e)
-  HWY_INLINE void DynamicLogits() {
+  HWY_INLINE void DynamicLogits(const Partial& sums) {
     const Floats d;
     const Vector slope = hn::Set(d, pass_.negative_slope);
     const float* target = Row(i_) + pass_.layout.target_values();
@@ -260,6 +263,7 @@ class ChunkReducer {
       for (int64_t h = heads_; h < stride_; ++h) to[h] = 0;
     }
     LeaveOut(kLeftOut);
+    FindLargest(sums);
   }
 
   // w_ij = n_j w_e n_i
@@ -281,27 +285,39 @@ class ChunkReducer {
     }
   }
 
-  // Logits become exp(logit - largest), for each head.
-  HWY_INLINE void Softmax(const Partial& to) {
+  // The largest logit of each head. Where a vector holds the weights of several edges, fills the last one up with what
+  // does not count.
+  HWY_INLINE void FindLargest(const Partial& to) {
     const Floats d;
     const int64_t flat = count_ * stride_;
     if (stride_ >= 8) {
       for (int64_t h = 0; h < stride_; h += kLanes) {
         Vector largest = hn::Set(d, kLeftOut);
         for (int64_t j = h; j < flat; j += stride_) largest = hn::Max(largest, hn::LoadU(d, weights_ + j));
-        Vector sum = hn::Zero(d), not_finite = hn::Zero(d);
-        for (int64_t j = h; j < flat; j += stride_) Exponential(weights_ + j, largest, sum, not_finite);
         hn::StoreU(largest, d, to.largest + h);
-        hn::StoreU(hn::Add(sum, not_finite), d, to.sum + h);
       }
       return;
     }
-    // A vector holds the weights of several edges; what fills up the last one must not count.
     for (int64_t j = flat; j < flat + kLanes; ++j) weights_[j] = kLeftOut;
     Vector largest = hn::Set(d, kLeftOut);
     for (int64_t j = 0; j < flat; j += kLanes) largest = hn::Max(largest, hn::LoadU(d, weights_ + j));
     FoldLanes(largest, to.largest, [](float a, float b) { return std::max(a, b); });
-    largest = RepeatHeads(to.largest);
+  }
+
+  // Logits become exp(logit - largest), for each head.
+  HWY_INLINE void Softmax(const Partial& to) {
+    const Floats d;
+    const int64_t flat = count_ * stride_;
+    if (stride_ >= 8) {
+      for (int64_t h = 0; h < stride_; h += kLanes) {
+        const Vector largest = hn::LoadU(d, to.largest + h);
+        Vector sum = hn::Zero(d), not_finite = hn::Zero(d);
+        for (int64_t j = h; j < flat; j += stride_) Exponential(weights_ + j, largest, sum, not_finite);
+        hn::StoreU(hn::Add(sum, not_finite), d, to.sum + h);
+      }
+      return;
+    }
+    const Vector largest = RepeatHeads(to.largest);
     Vector sum = hn::Zero(d), not_finite = hn::Zero(d);
     for (int64_t j = 0; j < flat; j += kLanes) Exponential(weights_ + j, largest, sum, not_finite);
     FoldLanes(hn::Add(sum, not_finite), to.sum, [](float a, float b) { return a + b; });

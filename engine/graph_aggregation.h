@@ -27,6 +27,8 @@ enum class GraphConvolution { kGat, kGatv2, kGcn };
 enum class LoopFill { kMean, kAdd, kMin, kMax, kMul, kConstant };
 
 inline constexpr int64_t kChunkEdges = 1024;
+// PyTorch Geometric adds it to the sum of a softmax over edges or nodes.
+inline constexpr float kSoftmaxEpsilon = 1e-16f;
 
 // Where a node's projections stand in its row of the table. Heads are padded to multiples of 8 columns, so that no
 // vector of 8 holds two heads; the padding is zero.

@@ -1,17 +1,23 @@
 #include "engine/neighbourhood.h"
 
-#include <cmath>
+#include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace heed {
 namespace {
 
-// Node numbers by row, for one search at a time on each thread: a row is known if it has this search's mark. So a
-// search costs what it reaches, not the size of the graph.
+constexpr size_t kKeptMarks = 1 << 20;
+
+// Node numbers by row, for one search at a time on each thread: a row is known if it has this search's mark. So all
+// searches of a thread but the first cost what they reach, not the size of the graph. Marks of a graph that was much
+// larger are given back.
 class NodeNumbers {
  public:
   explicit NodeNumbers(int64_t rows) : marks_(Marks()) {
-    if (static_cast<int64_t>(marks_.of_row.size()) < rows) marks_.of_row.resize(static_cast<size_t>(rows));
+    const size_t wanted = static_cast<size_t>(rows);
+    if (marks_.of_row.size() > kKeptMarks && marks_.of_row.size() / 8 > wanted) marks_.of_row = {};
+    if (marks_.of_row.size() < wanted) marks_.of_row.resize(wanted);
     if (++marks_.search == 0) {  // all marks have been used
       std::fill(marks_.of_row.begin(), marks_.of_row.end(), Mark{});
       marks_.search = 1;
@@ -93,10 +99,29 @@ int64_t Neighbourhood::bytes() const {
   return static_cast<int64_t>(bytes);
 }
 
+NeighbourhoodBound BoundNeighbourhood(const Graph& graph, absl::Span<const int32_t> targets, int hops) {
+  NeighbourhoodBound bound;
+  bound.nodes = static_cast<int64_t>(targets.size());
+  std::vector<int32_t> level(targets.begin(), targets.end());
+  for (int hop = 0; hop < hops; ++hop) {
+    std::vector<int32_t> next;
+    for (const int32_t row : level) {
+      const absl::Span<const int32_t> sources = graph.In(row).sources;
+      bound.edges += static_cast<int64_t>(sources.size());
+      if (bound.edges >= graph.edges()) return {graph.nodes(), graph.edges()};
+      if (hop + 1 < hops) next.insert(next.end(), sources.begin(), sources.end());
+    }
+    level = std::move(next);
+  }
+  bound.nodes = std::min(graph.nodes(), bound.nodes + bound.edges);
+  return bound;
+}
+
 Neighbourhood FindNeighbourhood(const Graph& graph, absl::Span<const int32_t> targets,
                                 const NeighbourhoodOptions& options) {
   Neighbourhood found;
   const int64_t width = graph.edge_feature_width();
+  const int64_t copied_width = options.edge_features ? width : 0;
   const InEdgeChoice choice(graph, options);
   NodeNumbers numbers(graph.rows());
   found.rows.assign(targets.begin(), targets.end());
@@ -114,7 +139,7 @@ Neighbourhood FindNeighbourhood(const Graph& graph, absl::Span<const int32_t> ta
         if (number == next) found.rows.push_back(source);
         found.has_loops |= source == row;
         found.sources.push_back(number);
-        if (width > 0) {
+        if (copied_width > 0) {
           const float* edge = features + position * width;
           found.edge_features.insert(found.edge_features.end(), edge, edge + width);
         }

@@ -18,6 +18,7 @@ struct NeighbourhoodOptions {
   // hop: the answer is that of the graph with just these edges. None: all.
   std::optional<int> fan_out;
   uint64_t seed = 0;
+  bool edge_features = true;  // fill edge_features, if the graph has any
   bool in_weights = false;    // fill in_weights, loop_weights and last_loop_weights
   bool edge_weights = false;  // from the edges' only feature, else 1 each
 };
@@ -39,6 +40,14 @@ struct Neighbourhood {
   int64_t edges() const { return static_cast<int64_t>(sources.size()); }
   int64_t bytes() const;
 };
+
+// Upper bounds of what FindNeighbourhood will find, cheaply: nodes that are reached on several ways count as often, but
+// never more than the graph has.
+struct NeighbourhoodBound {
+  int64_t nodes = 0;
+  int64_t edges = 0;
+};
+NeighbourhoodBound BoundNeighbourhood(const Graph& graph, absl::Span<const int32_t> targets, int hops);
 
 // `targets` are rows of the graph that hold nodes, each at most once.
 Neighbourhood FindNeighbourhood(const Graph& graph, absl::Span<const int32_t> targets,

@@ -4,12 +4,16 @@
 
 namespace heed {
 
-Matrix::Matrix(int64_t rows, int64_t cols) {
+Matrix::Matrix(int64_t rows, int64_t cols) : Matrix(Uninitialized(rows, cols)) {
+  std::memset(data_.get(), 0, static_cast<size_t>(bytes()));
+}
+
+Matrix Matrix::Uninitialized(int64_t rows, int64_t cols) {
+  Matrix matrix;
   const int64_t stride = PaddedStride(cols);
-  const size_t bytes = static_cast<size_t>(rows * stride) * sizeof(float);
-  data_.reset(static_cast<float*>(AllocateAligned(bytes)));
-  std::memset(data_.get(), 0, bytes);
-  view_ = {data_.get(), rows, cols, stride};
+  matrix.data_.reset(static_cast<float*>(AllocateAligned(static_cast<size_t>(rows * stride) * sizeof(float))));
+  matrix.view_ = {matrix.data_.get(), rows, cols, stride};
+  return matrix;
 }
 
 }  // namespace heed

@@ -38,6 +38,8 @@ class Matrix {
  public:
   Matrix() = default;
   Matrix(int64_t rows, int64_t cols);
+  // Not zeroed: for what is about to be written whole.
+  static Matrix Uninitialized(int64_t rows, int64_t cols);
 
   int64_t rows() const { return view_.rows; }
   int64_t cols() const { return view_.cols; }

@@ -89,8 +89,8 @@ class GraphClassifier : public Model {
   virtual int64_t feature_width() const = 0;
   virtual int64_t edge_feature_width() const = 0;
 
-  // Validates, and finds the part of the graph that the answer depends on, on the caller's thread. INVALID_ARGUMENT
-  // names the field and both values: a node that is not in the graph, a feature width that is not the model's, a query
+  // Validates, on the caller's thread, in time proportional to what is asked and its neighbours. INVALID_ARGUMENT names
+  // the field and both values: a node that is not in the graph, a feature width that is not the model's, a query
   // for a part, or with unseen nodes, to a model that needs the whole graph.
   virtual absl::StatusOr<std::unique_ptr<GraphQueryTask>> Start(GraphQuery query) const = 0;
 

@@ -15,6 +15,7 @@ constexpr int64_t kMostWidth = 1 << 20;
 constexpr int64_t kMostHeads = 1 << 10;
 constexpr int64_t kMostEdgeWidth = 1 << 12;
 constexpr size_t kMostLayers = 1 << 10;
+constexpr double kLargest = 1e6;
 
 template <typename Value>
 struct Choice {
@@ -74,8 +75,7 @@ GraphNormConfig ReadNorm(JsonFields fields, absl::Status& status) {
   norm.name = fields.String("name", "");
   if (norm.name.empty()) fields.Missing("name");
   if (fields.String("type", "layer") != "layer") fields.Wrong("type", "but served is \"layer\"");
-  norm.epsilon = static_cast<float>(fields.Number("eps", 1e-5));
-  if (!(norm.epsilon >= 0)) fields.Wrong("eps", "which is below 0");
+  norm.epsilon = static_cast<float>(fields.Number("eps", 1e-5, 0, 1));
   if (status.ok()) status = fields.status();
   return norm;
 }
@@ -93,11 +93,11 @@ GraphLayerConfig ReadLayer(JsonFields fields, size_t index, const GraphConfig& c
   if (layer.heads * layer.out_channels > kMostWidth) {
     fields.Wrong("heads", absl::StrCat("which makes heads of ", layer.out_channels, " wider than ", kMostWidth));
   }
-  layer.negative_slope = static_cast<float>(fields.Number("negative_slope", 0.2));
+  layer.negative_slope = static_cast<float>(fields.Number("negative_slope", 0.2, -kLargest, kLargest));
   layer.add_self_loops = fields.Bool("add_self_loops", true);
   if (fields.Value("fill_value").is_number()) {
     layer.fill = LoopFill::kConstant;
-    layer.fill_constant = static_cast<float>(fields.Number("fill_value", 0));
+    layer.fill_constant = static_cast<float>(fields.Number("fill_value", 0, -kLargest, kLargest));
   } else {
     layer.fill = OneOf(fields, "fill_value", kFills, "mean");
   }

@@ -11,9 +11,6 @@
 namespace heed {
 namespace {
 
-// PyTorch Geometric adds it to the sum of a softmax.
-constexpr float kSoftmaxEpsilon = 1e-16f;
-
 float Sigmoid(float x) { return 1.0f / (1.0f + std::exp(-x)); }
 
 }  // namespace
@@ -79,6 +76,10 @@ absl::StatusOr<GraphHead> GraphHead::Load(const GraphConfig& config, int64_t wid
   const std::vector<LinearConfig>& layers = config.task == GraphTaskKind::kEdge ? config.decoder_layers : config.mlp;
   HEED_ASSIGN_OR_RETURN(made.mlp_, Perceptron::Load(layers, made.in_, tensors));
   made.logits_ = made.mlp_.out();
+  if (!made.sigmoid_ && made.logits_ == 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(config.path, ": output is softmax, but the network has 1 output: it would always be certain"));
+  }
   // One output of a sigmoid tells two classes apart.
   made.classes_ = static_cast<int>(made.sigmoid_ && made.logits_ == 1 ? 2 : made.logits_);
   if (!config.labels.empty() && static_cast<int>(config.labels.size()) != made.classes_) {

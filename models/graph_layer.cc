@@ -213,13 +213,9 @@ absl::StatusOr<GraphLayer> GraphLayer::Load(const GraphConfig& config, const Gra
   return made;
 }
 
-int64_t GraphLayer::weights() const {
-  return projection_.weights() +
-         static_cast<int64_t>(edge_map_.size() + attention_.size() + bias_.size() + scale_.size() + shift_.size());
-}
-
 int64_t GraphLayer::resident_bytes() const {
-  return projection_.resident_bytes() + (weights() - projection_.weights()) * static_cast<int64_t>(sizeof(float));
+  const size_t others = edge_map_.size() + attention_.size() + bias_.size() + scale_.size() + shift_.size();
+  return projection_.resident_bytes() + static_cast<int64_t>(others * sizeof(float));
 }
 
 void GraphLayer::Project(ConstMatrixView rows, MatrixView table, Context& context) const {

@@ -27,8 +27,8 @@ class GraphLayer {
 
   int64_t in() const { return projection_.in(); }
   int64_t out() const { return layout_.out(); }
+  int64_t heads() const { return layout_.heads; }
   int64_t table_width() const { return layout_.width(); }
-  int64_t weights() const;
   int64_t resident_bytes() const;
   bool whole_graph_norm() const { return config_.norm.mode == NormMode::kGraph; }
 

@@ -17,8 +17,10 @@ namespace {
 // A task's rows, for the scheduler's budget: edges and nodes in units of this many. A block of 64 k edges counts 256.
 constexpr int64_t kWorkPerRow = 256;
 constexpr int64_t kMostRows = GraphNetwork::kBlockEdges / kWorkPerRow;
-// Multiply-adds of a block of a projection: some milliseconds of a core.
+// Multiply-adds of a block of a projection or of the head: some milliseconds of a core; and how many weigh as much as
+// an edge.
 constexpr int64_t kBlockMultiplyAdds = int64_t{1} << 26;
+constexpr int64_t kMultiplyAddsPerEdge = kBlockMultiplyAdds / GraphNetwork::kBlockEdges;
 
 int64_t WorkRows(int64_t work) { return std::clamp<int64_t>((work + kWorkPerRow - 1) / kWorkPerRow, 1, kMostRows); }
 
@@ -45,11 +47,13 @@ AskedRows Distinct(const std::vector<int32_t>& asked) {
 
 }  // namespace
 
-// What the last layer made of a task's targets, in their order, and what it read.
-struct GraphNetwork::LastRows {
+// Items [first, last) of what a task asks for, and the rows that they are decoded from: what the last layer made of the
+// task's targets, and what it read; none of both where they are precomputed.
+struct GraphNetwork::Decoding {
   QueryTask* task;
-  ConstMatrixView last;
+  ConstMatrixView last_rows;
   ConstMatrixView before;
+  int64_t first = 0, last = 0;
 };
 
 // One layer over one neighbourhood, in blocks.
@@ -64,8 +68,8 @@ class GraphNetwork::LayerRun {
         hood_(hood),
         sources_(sources),
         input_(std::move(input)),
-        table_(sources, layer.table_width()),
-        out_(targets, layer.out()) {
+        table_(Matrix::Uninitialized(sources, layer.table_width())),
+        out_(Matrix::Uninitialized(targets, layer.out())) {
     layer.Normalise(hood, norm_, loop_weight_);
     pass_ = layer.Pass(hood, norm_, loop_weight_, table_.view(), out_.view());
     if (attention) coefficients_.Attach(pass_);
@@ -164,7 +168,8 @@ void GraphNetwork::LayerRun::Coefficients::AppendTo(GraphAnswer& answer, const G
   }
 }
 
-// A query, from its neighbourhood to its answer.
+// A query, from what is asked to its answer. Start has checked it; the first step finds the neighbourhood, so that only
+// tasks which were admitted hold one.
 class GraphNetwork::QueryTask : public GraphQueryTask {
  public:
   QueryTask(const GraphNetwork& network, GraphQuery graph_query) : query(std::move(graph_query)), network_(network) {}
@@ -176,51 +181,81 @@ class GraphNetwork::QueryTask : public GraphQueryTask {
 
   bool precomputed() const { return query.outputs != nullptr; }
   bool large() const { return work_ > kBlockEdges; }
-  // Nodes that layer `layer` reads; that of the layer behind the last one: nodes asked for.
+  bool begun() const { return begun_; }
+  // Nodes that layer `layer` reads; that of the layer behind the last one: targets.
   int64_t NodesOf(int layer) const { return hood.within[static_cast<size_t>(network_.layer_count() - layer)]; }
-
-  // Once `targets` and the neighbourhood stand.
-  void Plan() {
-    result.precomputed = precomputed();
-    if (precomputed()) {
-      work_ = static_cast<int64_t>(targets.size());
-      peak_bytes_ = MatrixBytes(work_, 2 * network_.head_.in());
-      return;
-    }
-    const int layers = network_.layer_count();
-    work_ = hood.nodes();
-    result.nodes_computed = hood.nodes();
-    for (int l = 0; l < layers; ++l) {
-      const GraphLayer& layer = network_.layers_[static_cast<size_t>(l)];
-      const int64_t nodes = NodesOf(l + 1), edges = hood.offsets[static_cast<size_t>(nodes)];
-      work_ += nodes + edges;
-      result.edges_computed += edges;
-      peak_bytes_ = std::max(peak_bytes_, MatrixBytes(NodesOf(l), layer.table_width()) +
-                                              MatrixBytes(NodesOf(l), layer.in()) + MatrixBytes(nodes, layer.out()));
-    }
-    peak_bytes_ += hood.bytes();
+  // How many items are asked for.
+  int64_t items() const {
+    if (network_.config_.task == GraphTaskKind::kGraph) return 1;
+    return static_cast<int64_t>(asked.size()) / (network_.config_.task == GraphTaskKind::kEdge ? 2 : 1);
   }
 
-  // Large: one block of one layer.
+  // Reserves for what FindNeighbourhood may find and the answer may hold. `rows`: what is asked, unless it is all.
+  void Reserve(absl::Span<const int32_t> rows) {
+    const Graph& graph = *query.graph;
+    const bool edge_task = network_.config_.task == GraphTaskKind::kEdge;
+    const bool whole = query.all || network_.NeedsAllRows();
+    NeighbourhoodBound bound = {graph.nodes(), graph.edges()};
+    if (!whole && !precomputed()) bound = BoundNeighbourhood(graph, rows, network_.layer_count());
+    int64_t asked_for = static_cast<int64_t>(rows.size()) / (edge_task ? 2 : 1);
+    if (query.all) asked_for = edge_task ? graph.edges() : graph.nodes();
+    if (network_.config_.task == GraphTaskKind::kGraph) asked_for = 1;
+    const int64_t reached = whole ? graph.nodes() : static_cast<int64_t>(rows.size());
+    if (precomputed()) bound = {};
+    work_ = network_.Work(bound.nodes, bound.edges, graph, asked_for);
+    if (precomputed() && network_.config_.task == GraphTaskKind::kGraph) work_ += reached;
+
+    // Vectors that grow may take twice what they hold.
+    peak_bytes_ = 2 * (bound.nodes * 24 + bound.edges * (4 + 4 * network_.config_.edge_dim)) + reached * 8 +
+                  asked_for * (32 + 12 * int64_t{network_.head_.classes()});
+    if (query.return_embeddings) peak_bytes_ += 2 * asked_for * 8 * network_.layers_.back().in();
+    for (const GraphLayer& layer : network_.layers_) {
+      peak_bytes_ +=
+          MatrixBytes(bound.nodes, layer.table_width()) + MatrixBytes(bound.nodes, layer.out()) + bound.nodes * 8;
+      if (query.return_attention) peak_bytes_ += (bound.nodes + bound.edges) * 2 * (18 + 8 * layer.heads());
+    }
+    if (network_.config_.task == GraphTaskKind::kGraph) peak_bytes_ += MatrixBytes(reached, 3 * network_.head_.in());
+  }
+
+  void Begin() {
+    begun_ = true;
+    const Graph& graph = *query.graph;
+    result.precomputed = precomputed();
+    if (query.all || network_.NeedsAllRows()) Widen();
+    if (!precomputed()) {
+      NeighbourhoodOptions options = network_.HoodOptions(network_.layer_count());
+      options.fan_out = query.fan_out;
+      options.seed = query.seed;
+      hood = FindNeighbourhood(graph, targets, options);
+      result.nodes_computed = hood.nodes();
+      for (int l = 0; l < network_.layer_count(); ++l) {
+        result.edges_computed += hood.offsets[static_cast<size_t>(NodesOf(l + 1))];
+      }
+      work_ = network_.Work(hood.nodes(), hood.edges(), graph, items());
+    }
+  }
+
+  // Large: one block, of one layer or of the head.
   void Advance(Context& context) {
-    const bool embeds = query.return_embeddings;
-    if (!run_) {
-      run_.emplace(network_.layers_[static_cast<size_t>(layer_)], *query.graph, hood, NodesOf(layer_),
-                   NodesOf(layer_ + 1), std::move(rows_), query.return_attention);
+    if (!precomputed() && layer_ < network_.layer_count()) {
+      AdvanceLayer(context);
+      return;
     }
-    if (!run_->Advance(context)) return;
-    if (query.return_attention) run_->coefficients().AppendTo(result, *query.graph, hood, run_->pass());
-    rows_ = run_->TakeOut();
-    run_.reset();
-    ++layer_;
-    if (embeds && layer_ == network_.layer_count() - 1) {
-      before_ = Matrix(NodesOf(network_.layer_count()), rows_.cols());
-      for (int64_t i = 0; i < before_.rows(); ++i) std::copy(rows_.row(i), rows_.row(i) + rows_.cols(), before_.row(i));
-    }
-    if (layer_ < network_.layer_count()) return;
-    const LastRows last = {this, rows_.view(), before_.view()};
-    network_.Answer(absl::MakeConstSpan(&last, 1), context);
-    rows_ = Matrix();
+    const int64_t per_item = std::max<int64_t>(1, network_.head_.weights());
+    const int64_t count = std::clamp<int64_t>(kBlockMultiplyAdds / per_item, 256, kBlockEdges);
+    const int64_t last = std::min(items(), decoded_ + count);
+    const Decoding decoding = {this, rows_.view(), before_.view(), decoded_, last};
+    network_.Decode(absl::MakeConstSpan(&decoding, 1), context);
+    decoded_ = last;
+    if (decoded_ == items()) network_.FinishAnswer(*this);
+  }
+
+  // The last layer's row of a target, and the row that it read.
+  const float* LastRow(const Decoding& decoding, int64_t place) const {
+    return precomputed() ? OutputRow(network_.layer_count() - 1, place) : decoding.last_rows.row(place);
+  }
+  const float* RowBefore(const Decoding& decoding, int64_t place) const {
+    return precomputed() ? OutputRow(network_.layer_count() - 2, place) : decoding.before.row(place);
   }
 
   using Task::Finish;
@@ -232,14 +267,61 @@ class GraphNetwork::QueryTask : public GraphQueryTask {
   GraphAnswer result;
 
  private:
+  const float* OutputRow(int layer, int64_t place) const {
+    return static_cast<const LayerOutputs&>(*query.outputs).Row(layer, targets[static_cast<size_t>(place)]);
+  }
+
+  // Every node becomes a target; `asked` follows. Ascending by id, as sums over a whole graph are taken.
+  void Widen() {
+    const Graph& graph = *query.graph;
+    std::vector<int32_t> all = graph.RowsById();
+    std::vector<int64_t> place_of(static_cast<size_t>(graph.rows()));
+    for (size_t i = 0; i < all.size(); ++i) place_of[static_cast<size_t>(all[i])] = static_cast<int64_t>(i);
+    for (int64_t& place : asked) place = place_of[static_cast<size_t>(targets[static_cast<size_t>(place)])];
+    targets = std::move(all);
+    if (!query.all) return;
+    if (network_.config_.task == GraphTaskKind::kNode) {
+      for (size_t i = 0; i < targets.size(); ++i) {
+        asked.push_back(static_cast<int64_t>(i));
+        result.nodes.push_back(graph.Id(targets[i]));
+      }
+    } else if (network_.config_.task == GraphTaskKind::kEdge) {
+      for (const int32_t source : targets) {
+        for (const int32_t target : graph.Out(source)) {
+          asked.push_back(place_of[static_cast<size_t>(source)]);
+          asked.push_back(place_of[static_cast<size_t>(target)]);
+          result.edges.emplace_back(graph.Id(source), graph.Id(target));
+        }
+      }
+    }
+  }
+
+  void AdvanceLayer(Context& context) {
+    if (!run_) {
+      run_.emplace(network_.layers_[static_cast<size_t>(layer_)], *query.graph, hood, NodesOf(layer_),
+                   NodesOf(layer_ + 1), std::move(rows_), query.return_attention);
+    }
+    if (!run_->Advance(context)) return;
+    if (query.return_attention) run_->coefficients().AppendTo(result, *query.graph, hood, run_->pass());
+    rows_ = run_->TakeOut();
+    run_.reset();
+    ++layer_;
+    if (query.return_embeddings && layer_ == network_.layer_count() - 1) {
+      before_ = Matrix::Uninitialized(NodesOf(network_.layer_count()), rows_.cols());
+      for (int64_t i = 0; i < before_.rows(); ++i) std::copy(rows_.row(i), rows_.row(i) + rows_.cols(), before_.row(i));
+    }
+  }
+
   const GraphNetwork& network_;
-  int64_t work_ = 0;
+  int64_t work_ = 0;  // in edges
   int64_t peak_bytes_ = 0;
+  bool begun_ = false;
   // Of a large query.
   int layer_ = 0;
   std::optional<LayerRun> run_;
   Matrix rows_;    // of the layer before
   Matrix before_;  // what the last layer read, of the targets
+  int64_t decoded_ = 0;
 };
 
 // Outputs of all layers, or of what a change reaches.
@@ -250,26 +332,32 @@ class GraphNetwork::OutputsTask : public PrecomputeTask {
       : network_(network), graph_(std::move(graph)) {
     if (previous != nullptr) {
       outputs_ = std::make_shared<LayerOutputs>(*previous);
-      change_ = change;
+      const std::vector<int32_t>* changed = &change.features;
+      for (int l = 0; l < network.layer_count(); ++l) {
+        targets_.push_back(Reached(change, *changed));
+        changed = &targets_.back();
+      }
     } else {
       std::vector<int64_t> widths;
       for (const GraphLayer& layer : network.layers_) widths.push_back(layer.out());
       outputs_ = std::make_shared<LayerOutputs>(network.identity_, std::move(widths));
-      all_ = graph_->RowsById();
+      targets_.assign(network.layers_.size(), graph_->RowsById());
     }
-    incremental_ = previous != nullptr;
-    if (!incremental_) {
-      for (const GraphLayer& layer : network.layers_) {
-        peak_bytes_ += MatrixBytes(graph_->nodes(), layer.out());
-      }
-      int64_t widest = 0;
-      for (const GraphLayer& layer : network.layers_) {
-        widest =
-            std::max(widest, MatrixBytes(graph_->nodes(), layer.table_width()) +
-                                 MatrixBytes(graph_->nodes(), layer.in()) + MatrixBytes(graph_->nodes(), layer.out()));
-      }
-      peak_bytes_ += widest + 12 * graph_->edges();
+    // Pages of outputs that may be made anew, and the largest layer's table, input, output and neighbourhood.
+    int64_t largest = 0;
+    for (size_t l = 0; l < targets_.size(); ++l) {
+      const GraphLayer& layer = network.layers_[l];
+      const int64_t targets = static_cast<int64_t>(targets_[l].size());
+      int64_t edges = 0;
+      for (const int32_t row : targets_[l]) edges += static_cast<int64_t>(graph_->In(row).sources.size());
+      const int64_t nodes = std::min(graph_->nodes(), targets + edges);
+      const int64_t pages = std::min(targets, graph_->rows() / Graph::kPageRows + 1);
+      peak_bytes_ += MatrixBytes(pages * Graph::kPageRows, layer.out()) + targets * 4;
+      largest = std::max(largest, MatrixBytes(nodes, layer.table_width()) + MatrixBytes(nodes, layer.in()) +
+                                      MatrixBytes(targets, layer.out()) +
+                                      2 * (nodes * 24 + edges * (4 + 4 * network.config_.edge_dim)));
     }
+    peak_bytes_ += largest;
   }
 
   int64_t next_rows() const override { return kMostRows; }
@@ -280,57 +368,52 @@ class GraphNetwork::OutputsTask : public PrecomputeTask {
   void Advance(Context& context) {
     if (!run_) Begin();
     if (!run_->Advance(context)) return;
-    outputs_->Set(layer_, targets_, run_->TakeOut().view());
+    outputs_->Set(layer_, targets_[static_cast<size_t>(layer_)], run_->TakeOut().view());
     run_.reset();
-    changed_ = std::move(targets_);
     if (++layer_ == network_.layer_count()) Finish();
   }
 
  private:
-  // The rows whose output of this layer the change can reach: those whose in-edges changed, those whose input changed,
-  // and the targets of the latter.
-  std::vector<int32_t> Reached() const {
-    std::vector<int32_t> inputs = layer_ == 0 ? change_.features : changed_;
+  // The rows whose output of a layer the change can reach, `inputs` being those whose input changed: these, their
+  // targets, and those whose in-edges changed.
+  std::vector<int32_t> Reached(const GraphChange& change, const std::vector<int32_t>& inputs) const {
+    std::vector<int32_t> reached = change.in_edges;
+    const auto add = [&](const std::vector<int32_t>& rows) {
+      for (const int32_t row : rows) {
+        reached.push_back(row);
+        const absl::Span<const int32_t> out = graph_->Out(row);
+        reached.insert(reached.end(), out.begin(), out.end());
+      }
+    };
+    add(inputs);
     // GCN: a node's degree is a factor of what it gives to others.
-    if (network_.config_.convolution == GraphConvolution::kGcn) {
-      inputs.insert(inputs.end(), change_.in_edges.begin(), change_.in_edges.end());
-    }
-    std::vector<int32_t> reached = change_.in_edges;
-    for (const int32_t row : inputs) {
-      reached.push_back(row);
-      const absl::Span<const int32_t> out = graph_->Out(row);
-      reached.insert(reached.end(), out.begin(), out.end());
-    }
+    if (network_.config_.convolution == GraphConvolution::kGcn) add(change.in_edges);
     std::sort(reached.begin(), reached.end());
     reached.erase(std::unique(reached.begin(), reached.end()), reached.end());
     return reached;
   }
 
   void Begin() {
-    targets_ = incremental_ ? Reached() : all_;
-    hood_ = FindNeighbourhood(*graph_, targets_, network_.HoodOptions(1));
+    const std::vector<int32_t>& targets = targets_[static_cast<size_t>(layer_)];
+    hood_ = FindNeighbourhood(*graph_, targets, network_.HoodOptions(1));
     const GraphLayer& layer = network_.layers_[static_cast<size_t>(layer_)];
     Matrix input;
     if (layer_ > 0) {
-      input = Matrix(hood_.nodes(), layer.in());
+      input = Matrix::Uninitialized(hood_.nodes(), layer.in());
       for (int64_t i = 0; i < hood_.nodes(); ++i) {
         const float* row = outputs_->Row(layer_ - 1, hood_.rows[static_cast<size_t>(i)]);
         std::copy(row, row + layer.in(), input.row(i));
       }
     }
-    run_.emplace(layer, *graph_, hood_, hood_.nodes(), static_cast<int64_t>(targets_.size()), std::move(input), false);
+    run_.emplace(layer, *graph_, hood_, hood_.nodes(), static_cast<int64_t>(targets.size()), std::move(input), false);
   }
 
   const GraphNetwork& network_;
   const std::shared_ptr<const Graph> graph_;
-  GraphChange change_;
-  bool incremental_ = false;
-  std::vector<int32_t> all_;  // rows, ascending by id
   std::shared_ptr<LayerOutputs> outputs_;
+  std::vector<std::vector<int32_t>> targets_;  // of each layer: the rows to compute
   int64_t peak_bytes_ = 0;
   int layer_ = 0;
-  std::vector<int32_t> targets_;  // rows of the layer under way
-  std::vector<int32_t> changed_;  // rows of the layer before that were computed
   Neighbourhood hood_;
   std::optional<LayerRun> run_;
 };
@@ -356,9 +439,19 @@ absl::Status GraphNetwork::CannotDo(absl::string_view what) const {
 NeighbourhoodOptions GraphNetwork::HoodOptions(int hops) const {
   NeighbourhoodOptions options;
   options.hops = hops;
+  options.edge_features = config_.edge_dim > 0;
   options.in_weights = config_.convolution == GraphConvolution::kGcn;
   options.edge_weights = options.in_weights && config_.edge_dim > 0;
   return options;
+}
+
+int64_t GraphNetwork::Work(int64_t nodes, int64_t edges, const Graph& graph, int64_t items) const {
+  int64_t multiply_adds = items * head_.weights();
+  for (size_t l = 0; l < layers_.size(); ++l) {
+    const int64_t values = l > 0 ? layers_[l].in() : graph.feature_values() / std::max<int64_t>(1, graph.nodes());
+    multiply_adds += nodes * values * layers_[l].table_width();
+  }
+  return nodes + layer_count() * (nodes + edges) + items + multiply_adds / kMultiplyAddsPerEdge;
 }
 
 absl::StatusOr<std::unique_ptr<GraphQueryTask>> GraphNetwork::Start(GraphQuery given) const {
@@ -377,82 +470,41 @@ absl::StatusOr<std::unique_ptr<GraphQueryTask>> GraphNetwork::Start(GraphQuery g
     if (outputs == nullptr || outputs->model() != identity_.get()) {
       return absl::InternalError(absl::StrCat("model \"", spec_.name, "\" was given another model's outputs"));
     }
+    if (given.fan_out || given.return_attention || given.has_unseen) {
+      return absl::InternalError("precomputed outputs tell nothing of a fan-out, attention or unseen nodes");
+    }
   }
   auto task = std::make_unique<QueryTask>(*this, std::move(given));
   const GraphQuery& query = task->query;
-
-  // What is asked, as rows.
-  std::vector<int32_t> asked;
-  std::vector<int32_t> by_id;
-  if (whole || query.all || config_.task == GraphTaskKind::kGraph) by_id = graph.RowsById();
-  switch (config_.task) {
-    case GraphTaskKind::kNode:
-      if (query.all) {
-        asked = by_id;
-        for (const int32_t row : by_id) task->result.nodes.push_back(graph.Id(row));
-      } else {
-        for (size_t i = 0; i < query.nodes.size(); ++i) {
-          const std::optional<int32_t> row = graph.Row(query.nodes[i]);
-          if (!row) {
-            return absl::InvalidArgumentError(absl::StrCat("nodes[", i, "]: ", query.nodes[i],
-                                                           " is not among the graph's ", graph.nodes(), " nodes"));
-          }
-          asked.push_back(*row);
-        }
-        task->result.nodes = query.nodes;
+  std::vector<int32_t> rows;  // of what is asked, unless it is all
+  if (!query.all && config_.task == GraphTaskKind::kNode) {
+    for (size_t i = 0; i < query.nodes.size(); ++i) {
+      const std::optional<int32_t> row = graph.Row(query.nodes[i]);
+      if (!row) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("nodes[", i, "]: ", query.nodes[i], " is not among the graph's ", graph.nodes(), " nodes"));
       }
-      break;
-    case GraphTaskKind::kEdge:
-      if (query.all) {
-        for (const int32_t source : by_id) {
-          for (const int32_t target : graph.Out(source)) {
-            asked.push_back(source);
-            asked.push_back(target);
-            task->result.edges.emplace_back(graph.Id(source), graph.Id(target));
-          }
-        }
-      } else {
-        for (size_t i = 0; i < query.edges.size(); ++i) {
-          for (const int64_t id : {query.edges[i].first, query.edges[i].second}) {
-            const std::optional<int32_t> row = graph.Row(id);
-            if (!row) {
-              return absl::InvalidArgumentError(absl::StrCat("edges[", i, "]: ", query.edges[i].first, " -> ",
-                                                             query.edges[i].second, ", but ", id,
-                                                             " is not among the graph's ", graph.nodes(), " nodes"));
-            }
-            asked.push_back(*row);
-          }
-        }
-        task->result.edges = query.edges;
-      }
-      break;
-    case GraphTaskKind::kGraph:
-      break;
-  }
-
-  // The nodes whose last layer's rows are needed.
-  if (config_.task == GraphTaskKind::kGraph || (query.all && config_.task == GraphTaskKind::kNode)) {
-    task->targets = std::move(by_id);
-    if (config_.task == GraphTaskKind::kNode) {
-      for (size_t i = 0; i < task->targets.size(); ++i) task->asked.push_back(static_cast<int64_t>(i));
+      rows.push_back(*row);
     }
-  } else if (whole) {
-    std::vector<int64_t> place_of(static_cast<size_t>(graph.rows()));
-    for (size_t i = 0; i < by_id.size(); ++i) place_of[static_cast<size_t>(by_id[i])] = static_cast<int64_t>(i);
-    for (const int32_t row : asked) task->asked.push_back(place_of[static_cast<size_t>(row)]);
-    task->targets = std::move(by_id);
-  } else {
-    AskedRows distinct = Distinct(asked);
-    task->targets = std::move(distinct.rows);
-    task->asked = std::move(distinct.places);
+    task->result.nodes = query.nodes;
+  } else if (!query.all && config_.task == GraphTaskKind::kEdge) {
+    for (size_t i = 0; i < query.edges.size(); ++i) {
+      for (const int64_t id : {query.edges[i].first, query.edges[i].second}) {
+        const std::optional<int32_t> row = graph.Row(id);
+        if (!row) {
+          return absl::InvalidArgumentError(absl::StrCat("edges[", i, "]: ", query.edges[i].first, " -> ",
+                                                         query.edges[i].second, ", but ", id,
+                                                         " is not among the graph's ", graph.nodes(), " nodes"));
+        }
+        rows.push_back(*row);
+      }
+    }
+    task->result.edges = query.edges;
   }
-  if (!task->precomputed()) {
-    NeighbourhoodOptions options = HoodOptions(layer_count());
-    options.fan_out = query.fan_out;
-    options.seed = query.seed;
-    task->hood = FindNeighbourhood(graph, task->targets, options);
-  }
-  task->Plan();
+  AskedRows distinct = Distinct(rows);
+  task->targets = std::move(distinct.rows);
+  task->asked = std::move(distinct.places);
+  task->Reserve(rows);
   return task;
 }
 
@@ -472,7 +524,10 @@ void GraphNetwork::Step(absl::Span<Task* const> tasks, Context& context) const {
     auto* query = dynamic_cast<QueryTask*>(task);
     if (query == nullptr) {
       static_cast<OutputsTask*>(task)->Advance(context);
-    } else if (query->large() && !query->precomputed()) {
+      continue;
+    }
+    if (!query->begun()) query->Begin();
+    if (query->large()) {
       query->Advance(context);
     } else {
       together.push_back(query);
@@ -484,27 +539,15 @@ void GraphNetwork::Step(absl::Span<Task* const> tasks, Context& context) const {
 void GraphNetwork::RunTogether(absl::Span<QueryTask* const> tasks, Context& context) const {
   Arena::Scope scope(context.arena);
   std::vector<QueryTask*> computed;
-  std::vector<LastRows> results;
+  std::vector<Decoding> decodings;
   std::vector<FeatureRow> features;
   for (QueryTask* task : tasks) {
-    if (!task->precomputed()) {
-      computed.push_back(task);
-      for (const int32_t row : task->hood.rows) features.push_back(task->query.graph->Features(row));
+    if (task->precomputed()) {
+      decodings.push_back({task, {}, {}, 0, task->items()});
       continue;
     }
-    const auto& outputs = static_cast<const LayerOutputs&>(*task->query.outputs);
-    const auto gather = [&](int layer) {
-      const int64_t width = outputs.width(layer);
-      const MatrixView rows = TakeMatrix(context.arena, static_cast<int64_t>(task->targets.size()), width);
-      for (int64_t i = 0; i < rows.rows; ++i) {
-        const float* row = outputs.Row(layer, task->targets[static_cast<size_t>(i)]);
-        std::copy(row, row + width, rows.row(i));
-      }
-      return rows;
-    };
-    const int last = layer_count() - 1;
-    const bool before = task->query.return_embeddings && last > 0;
-    results.push_back({task, gather(last), before ? gather(last - 1) : MatrixView()});
+    computed.push_back(task);
+    for (const int32_t row : task->hood.rows) features.push_back(task->query.graph->Features(row));
   }
 
   // The tasks' nodes stand one behind the other: those of task t from node first[t] on.
@@ -550,83 +593,91 @@ void GraphNetwork::RunTogether(absl::Span<QueryTask* const> tasks, Context& cont
   }
   for (size_t t = 0; t < count; ++t) {
     const int64_t targets = first[t + 1] - first[t];
-    results.push_back({computed[t], rows.Rows(first[t], targets),
-                       before.rows > 0 ? before.Rows(before_first[t], targets) : MatrixView()});
+    decodings.push_back({computed[t], rows.Rows(first[t], targets),
+                         before.rows > 0 ? before.Rows(before_first[t], targets) : MatrixView(), 0,
+                         computed[t]->items()});
   }
-  Answer(results, context);
+  Decode(decodings, context);
+  for (QueryTask* task : tasks) FinishAnswer(*task);
 }
 
-void GraphNetwork::Answer(absl::Span<const LastRows> results, Context& context) const {
+void GraphNetwork::Decode(absl::Span<const Decoding> decodings, Context& context) const {
   Arena::Scope scope(context.arena);
-  const auto asked = [&](const LastRows& result) {
-    switch (config_.task) {
-      case GraphTaskKind::kNode:
-        return static_cast<int64_t>(result.task->asked.size());
-      case GraphTaskKind::kEdge:
-        return static_cast<int64_t>(result.task->asked.size() / 2);
-      case GraphTaskKind::kGraph:
-        break;
-    }
-    return int64_t{1};
-  };
   int64_t total = 0;
-  for (const LastRows& result : results) total += asked(result);
-  const MatrixView decoded = TakeMatrix(context.arena, total, head_.in());
+  for (const Decoding& decoding : decodings) total += decoding.last - decoding.first;
+  const MatrixView read = TakeMatrix(context.arena, total, head_.in());
   int64_t to = 0;
-  for (const LastRows& result : results) {
-    const std::vector<int64_t>& places = result.task->asked;
-    for (int64_t i = 0; i < asked(result); ++i, ++to) {
+  for (const Decoding& decoding : decodings) {
+    const QueryTask& task = *decoding.task;
+    const auto row_of = [&](int64_t place) { return task.LastRow(decoding, task.asked[static_cast<size_t>(place)]); };
+    for (int64_t i = decoding.first; i < decoding.last; ++i, ++to) {
       if (config_.task == GraphTaskKind::kNode) {
-        const float* row = result.last.row(places[static_cast<size_t>(i)]);
-        std::copy(row, row + head_.in(), decoded.row(to));
+        std::copy(row_of(i), row_of(i) + head_.in(), read.row(to));
       } else if (config_.task == GraphTaskKind::kEdge) {
-        head_.CombineEnds(result.last.row(places[static_cast<size_t>(2 * i)]),
-                          result.last.row(places[static_cast<size_t>(2 * i) + 1]), decoded.row(to));
+        head_.CombineEnds(row_of(2 * i), row_of(2 * i + 1), read.row(to));
+      } else if (!task.precomputed()) {
+        head_.Pool(decoding.last_rows, read.row(to), context);
       } else {
-        head_.Pool(result.last, decoded.row(to), context);
+        const int64_t nodes = static_cast<int64_t>(task.targets.size()), width = layers_.back().out();
+        Arena::Scope pooled(context.arena);
+        const MatrixView rows = TakeMatrix(context.arena, nodes, width);
+        for (int64_t n = 0; n < nodes; ++n) {
+          const float* row = task.LastRow(decoding, n);
+          std::copy(row, row + width, rows.row(n));
+        }
+        head_.Pool(rows, read.row(to), context);
       }
     }
   }
-  const std::vector<float> probabilities = head_.Decode(decoded, context);
+  const std::vector<float> probabilities = head_.Decode(read, context);
 
   to = 0;
-  for (const LastRows& result : results) {
-    QueryTask& task = *result.task;
-    const int64_t count = asked(result);
+  for (const Decoding& decoding : decodings) {
+    QueryTask& task = *decoding.task;
     GraphAnswer& answer = task.result;
+    const int64_t count = decoding.last - decoding.first;
     answer.classes = head_.classes();
-    answer.probabilities.assign(probabilities.begin() + to * head_.classes(),
+    answer.probabilities.insert(answer.probabilities.end(), probabilities.begin() + to * head_.classes(),
                                 probabilities.begin() + (to + count) * head_.classes());
     if (task.query.return_embeddings) {
       const auto append = [&](const float* row, int64_t width) {
         answer.embeddings.insert(answer.embeddings.end(), row, row + width);
       };
-      for (int64_t i = 0; i < count; ++i) {
+      const int64_t width = layers_.back().out();
+      for (int64_t i = decoding.first; i < decoding.last; ++i) {
+        const auto place = [&](int64_t n) { return task.asked[static_cast<size_t>(n)]; };
         if (config_.task == GraphTaskKind::kGraph) {
-          append(decoded.row(to + i), head_.in());
+          answer.embedding_width = static_cast<int>(head_.in());
+          append(read.row(to + i - decoding.first), head_.in());
         } else if (config_.task == GraphTaskKind::kEdge) {
-          append(result.last.row(task.asked[static_cast<size_t>(2 * i)]), result.last.cols);
-          append(result.last.row(task.asked[static_cast<size_t>(2 * i) + 1]), result.last.cols);
+          answer.embedding_width = static_cast<int>(2 * width);
+          append(task.LastRow(decoding, place(2 * i)), width);
+          append(task.LastRow(decoding, place(2 * i + 1)), width);
+        } else if (head_.has_mlp() || layer_count() == 1) {  // what the last linear map reads
+          answer.embedding_width = static_cast<int>(width);
+          append(task.LastRow(decoding, place(i)), width);
         } else {
-          // What the last linear map reads.
-          const ConstMatrixView rows = head_.has_mlp() || layer_count() == 1 ? result.last : result.before;
-          append(rows.row(task.asked[static_cast<size_t>(i)]), rows.cols);
+          answer.embedding_width = static_cast<int>(layers_.back().in());
+          append(task.RowBefore(decoding, place(i)), layers_.back().in());
         }
       }
-      if (count > 0) answer.embedding_width = static_cast<int>(static_cast<int64_t>(answer.embeddings.size()) / count);
-    }
-    const auto bad = std::find_if(answer.probabilities.begin(), answer.probabilities.end(),
-                                  [](float probability) { return std::isnan(probability); });
-    if (bad != answer.probabilities.end()) {
-      const int64_t place = (bad - answer.probabilities.begin()) / head_.classes();
-      task.Finish(absl::InvalidArgumentError(absl::StrCat(
-          "model \"", spec_.name, "\": the logits of item ", place,
-          " of what was asked are not finite: features or edge weights are beyond what it computes with")));
-    } else {
-      task.Finish();
     }
     to += count;
   }
+}
+
+void GraphNetwork::FinishAnswer(QueryTask& task) const {
+  const std::vector<float>& probabilities = task.result.probabilities;
+  const auto bad = std::find_if(probabilities.begin(), probabilities.end(),
+                                [](float probability) { return std::isnan(probability); });
+  if (bad == probabilities.end()) {
+    task.Finish();
+    return;
+  }
+  const int64_t item = (bad - probabilities.begin()) / head_.classes();
+  task.Finish(absl::InvalidArgumentError(
+      absl::StrCat("model \"", spec_.name, "\": the logits of item ", item,
+                   " of what was asked are not finite: features or edge weights are beyond what it computes with")));
 }
 
 absl::StatusOr<std::shared_ptr<const GraphClassifier>> LoadGraphNetwork(const std::string& directory) {
@@ -655,10 +706,9 @@ absl::StatusOr<std::shared_ptr<const GraphClassifier>> LoadGraphNetwork(const st
   spec.kind = config.task == GraphTaskKind::kNode   ? kNodeClassifier
               : config.task == GraphTaskKind::kEdge ? kEdgeClassifier
                                                     : kGraphClassifier;
-  spec.weights = network->head_.weights();
+  spec.weights = tensors.weights();
   spec.resident_bytes = network->head_.resident_bytes();
   for (const GraphLayer& layer : network->layers_) {
-    spec.weights += layer.weights();
     spec.resident_bytes += layer.resident_bytes();
   }
   return network;

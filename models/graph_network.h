@@ -18,8 +18,8 @@ namespace heed {
 absl::StatusOr<std::shared_ptr<const GraphClassifier>> LoadGraphNetwork(const std::string& directory);
 
 // Small graphs of a batch are computed together in one step, as one graph of separate parts: one projection for all
-// their nodes. A graph with more work than kBlockEdges takes a step for each layer and block of so many edges, so that
-// no step is long.
+// their nodes. A query with more work than kBlockEdges takes a step for each layer and block of so many edges (a single
+// node's edges are never parted), and for each block of what is asked, so that no step is long.
 class GraphNetwork : public GraphClassifier {
  public:
   static constexpr int64_t kBlockEdges = 64 << 10;
@@ -40,7 +40,7 @@ class GraphNetwork : public GraphClassifier {
   class LayerRun;
   class QueryTask;
   class OutputsTask;
-  struct LastRows;
+  struct Decoding;
 
   GraphNetwork() = default;
   absl::Status CheckGraph(const Graph& graph) const;
@@ -49,8 +49,14 @@ class GraphNetwork : public GraphClassifier {
   int layer_count() const { return static_cast<int>(layers_.size()); }
   // The tasks from their features, or precomputed outputs, to their answers.
   void RunTogether(absl::Span<QueryTask* const> tasks, Context& context) const;
-  // The head: from the last layer's rows to answers. The tasks are then finished.
-  void Answer(absl::Span<const LastRows> results, Context& context) const;
+  // The head: from the last layer's rows to probabilities and embeddings, appended to the tasks' answers.
+  void Decode(absl::Span<const Decoding> decodings, Context& context) const;
+  // Once all items are decoded: the task is finished, with an error if some logit is not finite.
+  void FinishAnswer(QueryTask& task) const;
+  // Some answer depends on every node, whatever is asked.
+  bool NeedsAllRows() const { return config_.task == GraphTaskKind::kGraph || config_.NeedsWholeGraph(); }
+  // Work of a query that reaches so many nodes and edges and asks for so many items, in edges.
+  int64_t Work(int64_t nodes, int64_t edges, const Graph& graph, int64_t items) const;
 
   ModelSpec spec_;
   GraphConfig config_;

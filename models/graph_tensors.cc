@@ -1,5 +1,6 @@
 #include "models/graph_tensors.h"
 
+#include <algorithm>
 #include <numeric>
 #include <utility>
 
@@ -12,11 +13,11 @@ absl::StatusOr<std::vector<float>> GraphTensors::Read(const std::string& name, c
   std::vector<int64_t> wanted = shape;
   if (const StoredTensor* tensor = file_.Find(name); tensor != nullptr && tensor->shape.size() == shape.size()) {
     for (size_t i = 0; i < shape.size(); ++i) {
-      if (shape[i] == -1) wanted[i] = tensor->shape[i];
+      if (shape[i] == -1) wanted[i] = std::max<int64_t>(1, tensor->shape[i]);
     }
   }
   HEED_ASSIGN_OR_RETURN(const StoredTensor* tensor, WeightScope(file_).Get(name, wanted));
-  read_.insert(name);
+  if (read_.insert(name).second) weights_ += tensor->size();
   return ReadFloats(*tensor);
 }
 

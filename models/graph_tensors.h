@@ -21,17 +21,20 @@ class GraphTensors {
   explicit GraphTensors(const SafetensorsFile& file) : file_(file) {}
 
   bool Has(const std::string& name) const { return file_.Find(name) != nullptr; }
-  // Values, row-major. A dimension of -1 takes any size.
+  // Values, row-major. A dimension of -1 takes any size but 0.
   absl::StatusOr<std::vector<float>> Read(const std::string& name, const std::vector<int64_t>& shape);
   // Zeros of that size if the tensor is not there.
   absl::StatusOr<std::vector<float>> ReadOrZeros(const std::string& name, const std::vector<int64_t>& shape);
   // A layer of `in` inputs, NAME.weight [out, in] and NAME.bias [out]; the bias may be absent.
   absl::StatusOr<Linear> ReadLinear(const LinearConfig& config, int64_t in);
   absl::Status CheckAllRead() const;
+  // How many values were read, each tensor counted once.
+  int64_t weights() const { return weights_; }
 
  private:
   const SafetensorsFile& file_;
   std::set<std::string> read_;
+  int64_t weights_ = 0;
 };
 
 // A linear layer [out, in] of weights and bias that were computed.

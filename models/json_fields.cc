@@ -87,14 +87,19 @@ int64_t JsonFields::RequiredInt(absl::string_view name, int64_t least, int64_t m
   return Int(name, least, least, most);
 }
 
-double JsonFields::Number(absl::string_view name, double fallback) {
+double JsonFields::Number(absl::string_view name, double fallback, double least, double most) {
   const nlohmann::json& value = Value(name);
   if (value.is_null()) return fallback;
   if (!value.is_number()) {
     Wrong(name, "which is not a number");
     return fallback;
   }
-  return value.get<double>();
+  const double number = value.get<double>();
+  if (!(number >= least && number <= most)) {
+    Wrong(name, absl::StrCat("which is not from ", least, " to ", most));
+    return fallback;
+  }
+  return number;
 }
 
 bool JsonFields::Bool(absl::string_view name, bool fallback) {

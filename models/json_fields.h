@@ -24,7 +24,9 @@ class JsonFields {
               int64_t most = std::numeric_limits<int64_t>::max());
   // The same for a field that must be there.
   int64_t RequiredInt(absl::string_view name, int64_t least, int64_t most);
-  double Number(absl::string_view name, double fallback);
+  // A number within [least, most].
+  double Number(absl::string_view name, double fallback, double least = std::numeric_limits<double>::lowest(),
+                double most = std::numeric_limits<double>::max());
   bool Bool(absl::string_view name, bool fallback);
   std::string String(absl::string_view name, const std::string& fallback);
 

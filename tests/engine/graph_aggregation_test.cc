@@ -247,6 +247,17 @@ INSTANTIATE_TEST_SUITE_P(
                     Shape{kGcn, 1, 7, true, true, true, 1}, Shape{kGcn, 1, 64, true, false, false, 0}),
     [](const auto& row) { return Name(row.param); });
 
+TEST(GraphAggregationTest, ALogitFarBelowAllOthersStillHasTheWholeWeightIfItIsAlone) {
+  for (const int64_t heads : {1, 8}) {
+    RandomPass random({kGat, heads, 8, true, false, true, 0}, false, 3);
+    float* own = const_cast<float*>(random.pass.table.row(0));  // of a target without edges
+    std::fill_n(own + random.pass.layout.source_scores(), random.pass.layout.score_stride(), -1e36f);
+    random.Run(1);
+    EXPECT_EQ(random.pass.loop_coefficients[0], 1.0f) << heads;
+    EXPECT_FLOAT_EQ(random.pass.out.row(0)[0], own[0] + random.pass.bias[0]) << heads;
+  }
+}
+
 // An overflow on the way must not end as a plausible number.
 TEST(GraphAggregationTest, WhatIsNotANumberStaysSo) {
   for (const int64_t heads : {1, 8}) {
