@@ -25,7 +25,7 @@ constexpr float kLeftOut = std::numeric_limits<float>::lowest();
 // the cache.
 constexpr int64_t kPrefetchEdges = 16;
 constexpr int64_t kPrefetchTargets = 3;
-constexpr int64_t kPrefetchTableBytes = 1 << 18;
+constexpr int64_t kPrefetchTableBytes = 2 << 20;
 
 // What one chunk of a target's edges adds up to. `largest` and `sum` [score_stride], `values` [values_width]: the sums
 // of exp(e - largest) and of that times the sources' values. GCN: of the weights times the values alone.

@@ -127,6 +127,10 @@ Neighbourhood FindNeighbourhood(const Graph& graph, absl::Span<const int32_t> ta
   found.rows.assign(targets.begin(), targets.end());
   for (size_t i = 0; i < found.rows.size(); ++i) numbers.NumberOr(found.rows[i], static_cast<int32_t>(i));
   found.within.push_back(found.nodes());
+  if (found.nodes() == graph.nodes()) {
+    found.offsets.reserve(targets.size() + 1);
+    found.sources.reserve(static_cast<size_t>(graph.edges()));
+  }
   found.offsets.push_back(0);
   for (int hop = 0; hop < options.hops; ++hop) {
     const int64_t first = hop == 0 ? 0 : found.within[static_cast<size_t>(hop) - 1];

@@ -547,6 +547,7 @@ void GraphNetwork::RunTogether(absl::Span<QueryTask* const> tasks, Context& cont
       continue;
     }
     computed.push_back(task);
+    features.reserve(features.size() + task->hood.rows.size());
     for (const int32_t row : task->hood.rows) features.push_back(task->query.graph->Features(row));
   }
 
