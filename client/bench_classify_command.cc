@@ -33,30 +33,30 @@ struct Settings {
 };
 
 CommandHelp Help() {
-  return {
-      "heed bench classify --model=NAME (--graph=FILE | --stored=NAME) [flags]",
-      "Measures a server under load. What a request asks is the model's kind: some nodes, drawn at random; as\n"
-      "many edges, both ends drawn; or the class of a whole graph. The graphs of a file are sent one per\n"
-      "request, round and round. In the closed loop a fixed number of requests is on its way at any time, one\n"
-      "row for each number; in the open loop requests arrive at random (Poisson) at a mean rate, whether the\n"
-      "server keeps up or not, and latency counts from when each was due. Refused requests are errors, not\n"
-      "retried. Percentiles are exact, over all requests.",
-      "Exit codes:\n"
-      "  0    every request was answered\n"
-      "  1    some requests failed, or none was answered in time\n"
-      "  2    wrong flags, a file cannot be read, or no such model or graph\n"
-      "  3    no server, it went away, or no model that serves\n"
-      "  130  interrupted\n"
-      "\n"
-      "Examples:\n"
-      "  # Single nodes of a large stored graph, precomputed and computed.\n"
-      "  tests/bench/make_power_law_graph.py --out=large.safetensors\n"
-      "  heed graph put large --graph=large.safetensors --precompute=gat-large\n"
-      "  heed bench classify --model=gat-large --stored=large --concurrency=1\n"
-      "  heed bench classify --model=gat-large --stored=large --concurrency=1 --compute\n"
-      "  # 64 concurrent graphs of 30 nodes.\n"
-      "  tests/bench/make_power_law_graph.py --graphs=1000 --nodes=30 --edges=66 --features=11 --out=small.safetensors\n"
-      "  heed bench classify --model=gat-mutag --graph=small.safetensors --concurrency=64\n"};
+  return {"heed bench classify --model=NAME (--graph=FILE | --stored=NAME) [flags]",
+          "Measures a server under load. What a request asks is the model's kind: some nodes, drawn at random; as\n"
+          "many edges, both ends drawn; or the class of a whole graph. The graphs of a file are sent one per\n"
+          "request, round and round. In the closed loop a fixed number of requests is on its way at any time, one\n"
+          "row for each number; in the open loop requests arrive at random (Poisson) at a mean rate, whether the\n"
+          "server keeps up or not, and latency counts from when each was due. Refused requests are errors, not\n"
+          "retried. Percentiles are exact, over all requests.",
+          "Exit codes:\n"
+          "  0    every request was answered\n"
+          "  1    some requests failed, or none was answered in time\n"
+          "  2    wrong flags, a file cannot be read, or no such model or graph\n"
+          "  3    no server, it went away, or no model that serves\n"
+          "  130  interrupted\n"
+          "\n"
+          "Examples:\n"
+          "  # Single nodes of a large stored graph, precomputed and computed.\n"
+          "  tests/bench/make_power_law_graph.py --out=large.safetensors\n"
+          "  heed graph put large --graph=large.safetensors --precompute=gat-large\n"
+          "  heed bench classify --model=gat-large --stored=large --concurrency=1\n"
+          "  heed bench classify --model=gat-large --stored=large --concurrency=1 --compute\n"
+          "  # 64 concurrent graphs of 30 nodes.\n"
+          "  tests/bench/make_power_law_graph.py --graphs=1000 --nodes=30 --edges=66 --features=11 "
+          "--out=small.safetensors\n"
+          "  heed bench classify --model=gat-mutag --graph=small.safetensors --concurrency=64\n"};
 }
 
 std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Console& console, Settings& settings) {
@@ -175,7 +175,14 @@ std::optional<int> Gather(const Settings& settings, const std::shared_ptr<grpc::
     v1::DescribeGraphResponse described;
     const grpc::Status status = client.Describe(settings.graph.stored, described);
     if (!status.ok()) return FailCall(console, settings.server.address, status);
-    if (described.graphs_size() == 1) material.stored_nodes = described.graphs(0).nodes();
+    if (described.graphs_size() == 1) {
+      const v1::GraphInfo& graph = described.graphs(0);
+      if (!graph.unavailable().empty()) {
+        return Fail(console, kExitUnavailable,
+                    absl::StrCat("graph '", settings.graph.stored, "' is unavailable: ", graph.unavailable()));
+      }
+      material.stored_nodes = graph.nodes();
+    }
     if (material.stored_nodes > 0) return std::nullopt;
     return Fail(console, kExitUsage, absl::StrCat("graph '", settings.graph.stored, "' has no nodes"));
   }

@@ -1,4 +1,5 @@
 // heed graph put, update, describe and delete: the graphs that a server keeps.
+#include <algorithm>
 #include <chrono>
 #include <limits>
 #include <optional>
@@ -28,7 +29,7 @@ constexpr int64_t kPartBytes = 2 << 20;
 constexpr char kExitCodes[] =
     "Exit codes:\n"
     "  0    done\n"
-    "  1    the server refused; or a model that was asked for has no precomputed outputs\n"
+    "  1    the server refused; a model that was asked for is not precomputed; or a described graph is unavailable\n"
     "  2    wrong flags, a file cannot be read, or no such graph\n"
     "  3    no server\n"
     "  130  interrupted\n"
@@ -203,7 +204,7 @@ int GraphUpdateCommand(const std::vector<std::string>& arguments, Console& conso
 int GraphDescribeCommand(const std::vector<std::string>& arguments, Console& console) {
   const CommandHelp help = {"heed graph describe [NAME] [flags]",
                             "Describes a stored graph, or all of them: sizes, version, memory, the version in the\n"
-                            "server's files, and the models whose outputs are precomputed.",
+                            "server's files, the models whose outputs are precomputed, and why a graph is unavailable.",
                             absl::StrCat(kExitCodes,
                                          "  heed graph describe\n"
                                          "  heed graph describe cora --json | jq '.[0].version'\n")};
@@ -226,7 +227,9 @@ int GraphDescribeCommand(const std::vector<std::string>& arguments, Console& con
     console.out << GraphTable(graphs);
   }
   console.out << std::flush;
-  return kExitOk;
+  const bool unavailable = std::any_of(graphs.graphs().begin(), graphs.graphs().end(),
+                                       [](const v1::GraphInfo& graph) { return !graph.unavailable().empty(); });
+  return unavailable ? kExitFailed : kExitOk;
 }
 
 int GraphDeleteCommand(const std::vector<std::string>& arguments, Console& console) {

@@ -29,6 +29,11 @@ std::string GraphTable(const v1::DescribeGraphResponse& graphs) {
       {"NAME", "VERSION", "NODES", "EDGES", "FEATURES", "VALUES", "EDGE FEATURES", "MEMORY", "SAVED VERSION"}};
   std::string below;
   for (const v1::GraphInfo& graph : graphs.graphs()) {
+    if (!graph.unavailable().empty()) {
+      rows.push_back({graph.name(), "-", "-", "-", "-", "-", "-", "-", "-"});
+      absl::StrAppend(&below, graph.name(), ": unavailable: ", graph.unavailable(), "\n");
+      continue;
+    }
     rows.push_back({graph.name(), absl::StrCat(graph.version()), absl::StrCat(graph.nodes()),
                     absl::StrCat(graph.edges()), absl::StrCat(graph.feature_width()),
                     absl::StrCat(graph.feature_values()), CountOrDash(graph.edge_feature_width()),
@@ -69,6 +74,7 @@ Json GraphJson(const v1::GraphInfo& graph) {
     if (!precomputed.unavailable().empty()) entry["unavailable"] = precomputed.unavailable();
     json["precomputed"].push_back(std::move(entry));
   }
+  if (!graph.unavailable().empty()) json["unavailable"] = graph.unavailable();
   return json;
 }
 

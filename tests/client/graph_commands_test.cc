@@ -558,6 +558,29 @@ TEST_F(GraphCommands, DescribePrintsATable) {
   EXPECT_EQ(json[1]["saved_version"], 2);
 }
 
+TEST_F(GraphCommands, DescribeTellsWhyAGraphIsUnavailableAndExitsWith1) {
+  graphs_.stored = {Info(), v1::GraphInfo()};
+  graphs_.stored[0].clear_precomputed();
+  graphs_.stored[1].set_name("karate");
+  graphs_.stored[1].set_unavailable("karate.graph: truncated");
+  const HeedRun run = Run({"graph", "describe"});
+  EXPECT_EQ(run.code, kExitFailed);
+  EXPECT_EQ(run.out,
+            "NAME    VERSION  NODES  EDGES  FEATURES  VALUES  EDGE FEATURES   MEMORY  SAVED VERSION\n"
+            "cora          2   2708  10556      1433   49216              -  1.0 MiB              -\n"
+            "karate        -      -      -         -       -              -        -              -\n"
+            "karate: unavailable: karate.graph: truncated\n");
+  const HeedRun json = Run({"graph", "describe", "--json"});
+  EXPECT_EQ(json.code, kExitFailed);
+  EXPECT_FALSE(nlohmann::json::parse(json.out)[0].contains("unavailable"));
+  EXPECT_EQ(nlohmann::json::parse(json.out)[1]["unavailable"], "karate.graph: truncated");
+
+  graphs_.stored = {graphs_.stored[1]};
+  const HeedRun bench = Run({"bench", "classify", "--model=gat-nodes", "--stored=karate"});
+  EXPECT_EQ(bench.code, kExitUnavailable);
+  EXPECT_EQ(bench.err, "heed: graph 'karate' is unavailable: karate.graph: truncated\n");
+}
+
 TEST_F(GraphCommands, DeleteNamesTheGraph) {
   const HeedRun run = Run({"graph", "delete", "cora"});
   EXPECT_EQ(run.code, kExitOk);
