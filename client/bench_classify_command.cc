@@ -44,7 +44,7 @@ CommandHelp Help() {
           "  0    every request was answered\n"
           "  1    some requests failed, or none was answered in time\n"
           "  2    wrong flags, a file cannot be read, or no such model or graph\n"
-          "  3    no server, it went away, or no model that serves\n"
+          "  3    no server, it went away, or no model or graph that serves\n"
           "  130  interrupted\n"
           "\n"
           "Examples:\n"
@@ -174,7 +174,7 @@ std::optional<int> Gather(const Settings& settings, const std::shared_ptr<grpc::
     const GraphClient client(channel, {.deadline = std::chrono::seconds(10), .stop = console.stop});
     v1::DescribeGraphResponse described;
     const grpc::Status status = client.Describe(settings.graph.stored, described);
-    if (!status.ok()) return FailCall(console, settings.server.address, status);
+    if (!status.ok()) return FailCall(console, settings.server.address, *channel, status);
     if (described.graphs_size() == 1) {
       const v1::GraphInfo& graph = described.graphs(0);
       if (!graph.unavailable().empty()) {
@@ -205,7 +205,7 @@ std::optional<int> FindKind(const Settings& settings, const std::shared_ptr<grpc
   const TranslationClient client(channel, {.deadline = std::chrono::seconds(10), .stop = console.stop});
   v1::ListModelsResponse models;
   const grpc::Status listed = client.ListModels(models);
-  if (!listed.ok()) return FailCall(console, settings.server.address, listed);
+  if (!listed.ok()) return FailCall(console, settings.server.address, *channel, listed);
   for (const v1::ModelInfo& model : models.models()) {
     if (model.name() == settings.model) kind = model.kind();
   }

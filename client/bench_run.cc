@@ -104,7 +104,7 @@ int RunBench(const BenchRun& run, const LoadFlags& flags, const ServerFlags& ser
     const LoadReport report = flags.closed() ? RunClosedLoop(load, static_cast<int>(row))
                                              : RunOpenLoop(load, row, flags.load_seed.value_or(1));
     if (console.stop.stop_requested()) return Fail(console, kExitInterrupted, "interrupted");
-    if (report.unavailable) return FailCall(console, server.address, report.first_error);
+    if (report.unavailable) return FailCall(console, server.address, *channels[0], report.first_error);
     console.out << (run.json ? RowJson(run, flags, row, report) : RowText(run, absl::StrCat(row), report))
                 << std::flush;
     if (report.errors > 0) Fail(console, kExitFailed, absl::StrCat("first error: ", StatusText(report.first_error)));

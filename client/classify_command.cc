@@ -80,7 +80,7 @@ struct Nodes {
             "  0    every node was classified\n"
             "  1    the server refused the graph or what was asked; or some graphs of several\n"
             "  2    wrong flags, a file cannot be read, no such model or graph, or several models to choose from\n"
-            "  3    no server, it went away, or no model that serves\n"
+            "  3    no server, it went away, or no model or graph that serves\n"
             "  130  interrupted\n"
             "\n"
             "Examples:\n"
@@ -126,7 +126,7 @@ struct Edges {
             "  0    every edge was classified\n"
             "  1    the server refused the graph or what was asked; or some graphs of several\n"
             "  2    wrong flags, a file cannot be read, no such model or graph, or several models to choose from\n"
-            "  3    no server, it went away, or no model that serves\n"
+            "  3    no server, it went away, or no model or graph that serves\n"
             "  130  interrupted\n"
             "\n"
             "Examples:\n"
@@ -164,7 +164,7 @@ struct Graphs {
             "  0    every graph was classified\n"
             "  1    the server refused some graphs\n"
             "  2    wrong flags, a file cannot be read, no such model or graph, or several models to choose from\n"
-            "  3    no server, it went away, or no model that serves\n"
+            "  3    no server, it went away, or no model or graph that serves\n"
             "  130  interrupted\n"
             "\n"
             "Examples:\n"
@@ -489,8 +489,8 @@ int ClassifyAll(const Settings& settings, const Input<Task>& input, const std::s
     return Fail(console, kExitInterrupted, absl::StrCat("interrupted after ", printer.lines(), " lines"));
   }
   if (!console.out) return Fail(console, kExitFailed, "cannot write the output");
-  if (!lost.ok()) return FailCall(console, settings.server.address, lost);
-  if (!printer.refused().ok()) return FailCall(console, settings.server.address, printer.refused());
+  if (!lost.ok()) return FailCall(console, settings.server.address, *channel, lost);
+  if (!printer.refused().ok()) return FailCall(console, settings.server.address, *channel, printer.refused());
   return printer.failed() ? kExitFailed : kExitOk;
 }
 

@@ -47,11 +47,15 @@ std::chrono::milliseconds ServerFlags::deadline() const {
   return std::chrono::milliseconds(static_cast<int64_t>(deadline_seconds * 1000));
 }
 
-int FailCall(Console& console, const std::string& address, const grpc::Status& status) {
+int FailCall(Console& console, const std::string& address, grpc::Channel& channel, const grpc::Status& status) {
   if (console.stop.stop_requested()) return Fail(console, kExitInterrupted, "interrupted");
   switch (status.error_code()) {
     case grpc::StatusCode::UNAVAILABLE:
     case grpc::StatusCode::DEADLINE_EXCEEDED:
+      // Connected: the server is there and says why it cannot, or takes too long.
+      if (channel.GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY) {
+        return Fail(console, kExitUnavailable, StatusText(status));
+      }
       return Fail(console, kExitUnavailable,
                   absl::StrCat("no answer from a server at ", address, " (", StatusText(status),
                                ")\nStart one with `heed-server --listen=", address,
@@ -73,7 +77,7 @@ std::optional<int> ResolveModel(const std::shared_ptr<grpc::Channel>& channel, c
   const TranslationClient client(channel, {.deadline = std::chrono::seconds(10), .stop = console.stop});
   v1::ListModelsResponse models;
   const grpc::Status listed = client.ListModels(models);
-  if (!listed.ok()) return FailCall(console, address, listed);
+  if (!listed.ok()) return FailCall(console, address, *channel, listed);
   absl::StatusOr<std::string> chosen = ChooseModel(models, kind, wanted);
   if (!chosen.ok()) {
     return Fail(console, absl::IsFailedPrecondition(chosen.status()) ? kExitUnavailable : kExitUsage,

@@ -39,9 +39,9 @@ struct ServerFlags {
   std::chrono::milliseconds deadline() const;
 };
 
-// What to tell a person about a call that failed as a whole: for UNAVAILABLE where the server was expected and how to
-// start one. Returns the exit code.
-int FailCall(Console& console, const std::string& address, const grpc::Status& status);
+// What to tell a person about a call over `channel` that failed as a whole: the server's reason; if no server is
+// connected, where one was expected and how to start one. Returns the exit code.
+int FailCall(Console& console, const std::string& address, grpc::Channel& channel, const grpc::Status& status);
 
 // Asks the server for its models and chooses one of `kind` (see ChooseModel). An exit code after a message on
 // console.err, or none and `model` is set.

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -31,13 +32,13 @@ constexpr char kExitCodes[] =
     "  0    done\n"
     "  1    the server refused; a model that was asked for is not precomputed; or a described graph is unavailable\n"
     "  2    wrong flags, a file cannot be read, or no such graph\n"
-    "  3    no server\n"
+    "  3    no server, or it says that it or the graph is unavailable\n"
     "  130  interrupted\n"
     "\n"
     "Examples:\n";
 
-GraphClient Client(const ServerFlags& server, const Console& console) {
-  return GraphClient(MakeChannel(server.address), {.deadline = server.deadline(), .stop = console.stop});
+GraphClient Client(const std::shared_ptr<grpc::Channel>& channel, const ServerFlags& server, const Console& console) {
+  return GraphClient(channel, {.deadline = server.deadline(), .stop = console.stop});
 }
 
 // The only graph of a file.
@@ -156,8 +157,9 @@ int GraphPutCommand(const std::vector<std::string>& arguments, Console& console)
   progress.unit = "nodes and edges";
   progress.total_bytes = graph->features.rows + static_cast<int64_t>(graph->sources.size());
   v1::GraphInfo info;
+  const std::shared_ptr<grpc::Channel> channel = MakeChannel(settings.server.address);
   const grpc::Status status =
-      Client(settings.server, console)
+      Client(channel, settings.server, console)
           .Put(
               others[0], absl::StrSplit(settings.precompute, ',', absl::SkipEmpty()), *graph, kPartBytes,
               [&](int64_t rows, int64_t edges) {
@@ -166,7 +168,7 @@ int GraphPutCommand(const std::vector<std::string>& arguments, Console& console)
               },
               info);
   bar.Clear();
-  if (!status.ok()) return FailCall(console, settings.server.address, status);
+  if (!status.ok()) return FailCall(console, settings.server.address, *channel, status);
   return PrintInfo(info, settings.json, console);
 }
 
@@ -196,8 +198,9 @@ int GraphUpdateCommand(const std::vector<std::string>& arguments, Console& conso
     return Fail(console, kExitUsage, std::string(filled.message()));
   }
   v1::GraphInfo info;
-  const grpc::Status status = Client(settings.server, console).Update(request, info);
-  if (!status.ok()) return FailCall(console, settings.server.address, status);
+  const std::shared_ptr<grpc::Channel> channel = MakeChannel(settings.server.address);
+  const grpc::Status status = Client(channel, settings.server, console).Update(request, info);
+  if (!status.ok()) return FailCall(console, settings.server.address, *channel, status);
   return PrintInfo(info, settings.json, console);
 }
 
@@ -216,8 +219,9 @@ int GraphDescribeCommand(const std::vector<std::string>& arguments, Console& con
   std::vector<std::string> others;
   if (const auto code = ParseCommand(help, flags, arguments, 1, others, console)) return *code;
   v1::DescribeGraphResponse graphs;
-  const grpc::Status status = Client(server, console).Describe(others.empty() ? "" : others[0], graphs);
-  if (!status.ok()) return FailCall(console, server.address, status);
+  const std::shared_ptr<grpc::Channel> channel = MakeChannel(server.address);
+  const grpc::Status status = Client(channel, server, console).Describe(others.empty() ? "" : others[0], graphs);
+  if (!status.ok()) return FailCall(console, server.address, *channel, status);
   if (!json && graphs.graphs_size() == 0) return Fail(console, kExitOk, "the server keeps no graphs");
   if (json) {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
@@ -242,8 +246,9 @@ int GraphDeleteCommand(const std::vector<std::string>& arguments, Console& conso
   std::vector<std::string> others;
   if (const auto code = ParseCommand(help, flags, arguments, 1, others, console)) return *code;
   if (others.empty()) return Fail(console, kExitUsage, "the graph's NAME is needed");
-  const grpc::Status status = Client(server, console).Delete(others[0]);
-  if (!status.ok()) return FailCall(console, server.address, status);
+  const std::shared_ptr<grpc::Channel> channel = MakeChannel(server.address);
+  const grpc::Status status = Client(channel, server, console).Delete(others[0]);
+  if (!status.ok()) return FailCall(console, server.address, *channel, status);
   return kExitOk;
 }
 

@@ -1,4 +1,5 @@
 #include <chrono>
+#include <memory>
 #include <stop_token>
 
 #include "absl/strings/str_cat.h"
@@ -41,21 +42,21 @@ std::string StateText(const HealthCheckResponse& response) {
 }
 
 int Check(Health::Stub& stub, const HealthCheckRequest& request, grpc::ClientContext& context,
-          const std::string& address, Console& console) {
+          const std::string& address, grpc::Channel& channel, Console& console) {
   HealthCheckResponse response;
   const grpc::Status status = stub.Check(&context, request, &response);
   if (status.error_code() == grpc::StatusCode::NOT_FOUND) {
     console.out << "SERVICE_UNKNOWN" << std::endl;
     return kExitFailed;
   }
-  if (!status.ok()) return FailCall(console, address, status);
+  if (!status.ok()) return FailCall(console, address, channel, status);
   console.out << StateText(response) << std::endl;
   return response.status() == HealthCheckResponse::SERVING ? kExitOk : kExitFailed;
 }
 
 // Prints every state until the call ends, or the first SERVING if that is waited for.
 int Watch(Health::Stub& stub, const HealthCheckRequest& request, grpc::ClientContext& context, bool until_serving,
-          const std::string& address, Console& console) {
+          const std::string& address, grpc::Channel& channel, Console& console) {
   const auto reader = stub.Watch(&context, request);
   HealthCheckResponse response;
   bool answered = false;
@@ -72,7 +73,7 @@ int Watch(Health::Stub& stub, const HealthCheckRequest& request, grpc::ClientCon
   // Waited in vain for a server that is there.
   if (answered && status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) return kExitFailed;
   if (status.ok()) return Fail(console, kExitUnavailable, "the server ended the watch");
-  return FailCall(console, address, status);
+  return FailCall(console, address, channel, status);
 }
 
 }  // namespace
@@ -91,15 +92,16 @@ int HealthCommand(const std::vector<std::string>& arguments, Console& console) {
   if (const auto code = ParseCommand(Help(), flags, arguments, 0, others, console)) return *code;
   if (watch && wait) return Fail(console, kExitUsage, "--watch and --wait exclude each other");
 
-  const std::unique_ptr<Health::Stub> stub = Health::NewStub(MakeChannel(server.address));
+  const std::shared_ptr<grpc::Channel> channel = MakeChannel(server.address);
+  const std::unique_ptr<Health::Stub> stub = Health::NewStub(channel);
   HealthCheckRequest request;
   request.set_service(model);
   grpc::ClientContext context;
   context.set_wait_for_ready(wait);
   if (!watch && server.deadline_seconds > 0) context.set_deadline(std::chrono::system_clock::now() + server.deadline());
   const std::stop_callback cancel(console.stop, [&context] { context.TryCancel(); });
-  if (watch || wait) return Watch(*stub, request, context, wait, server.address, console);
-  return Check(*stub, request, context, server.address, console);
+  if (watch || wait) return Watch(*stub, request, context, wait, server.address, *channel, console);
+  return Check(*stub, request, context, server.address, *channel, console);
 }
 
 }  // namespace heed::client

@@ -1,3 +1,4 @@
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
@@ -78,10 +79,11 @@ int ModelsCommand(const std::vector<std::string>& arguments, Console& console) {
   std::vector<std::string> others;
   if (const auto code = ParseCommand(Help(), flags, arguments, 0, others, console)) return *code;
 
-  const TranslationClient client(MakeChannel(server.address), {.deadline = server.deadline(), .stop = console.stop});
+  const std::shared_ptr<grpc::Channel> channel = MakeChannel(server.address);
+  const TranslationClient client(channel, {.deadline = server.deadline(), .stop = console.stop});
   v1::ListModelsResponse models;
   const grpc::Status status = client.ListModels(models);
-  if (!status.ok()) return FailCall(console, server.address, status);
+  if (!status.ok()) return FailCall(console, server.address, *channel, status);
   if (!json && models.models_size() == 0) return Fail(console, kExitOk, "the server has no models");
   console.out << (json ? Json(models) : Table(models)) << std::flush;
   return kExitOk;

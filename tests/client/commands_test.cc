@@ -390,6 +390,7 @@ TEST(Health, WatchPrintsEveryChangeUntilTheServerGoes) {
   const HeedRun run = RunHeedWith({"health", server.flag(), "--watch"});
   EXPECT_EQ(run.code, kExitUnavailable);
   EXPECT_EQ(run.out, "NOT_SERVING\nSERVING\n");
+  EXPECT_EQ(run.err, "heed: UNAVAILABLE: shutting down\n");
 }
 
 TEST(Health, WaitReturnsWithTheFirstServing) {

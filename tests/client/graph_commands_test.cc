@@ -20,8 +20,10 @@ namespace heed::client {
 namespace {
 
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 using testing::StartsWith;
 
@@ -434,6 +436,26 @@ TEST_F(GraphCommands, WhatTheServerRefusesIsTold) {
   run = Run({"graph", "put", "a", graph});
   EXPECT_EQ(run.code, kExitFailed);
   EXPECT_EQ(run.err, "heed: RESOURCE_EXHAUSTED: beyond --graph_bytes\n");
+}
+
+TEST_F(GraphCommands, ServerThatSaysWhyItCannotIsNotTakenForAMissingOne) {
+  graphs_.stored_status = grpc::Status(grpc::StatusCode::UNAVAILABLE, "\"a\" could not be read: truncated");
+  const std::vector<std::vector<std::string>> commands = {{"classify", "nodes", "--stored=a", "--deadline=0.2"},
+                                                          {"graph", "put", "a", "--graph=" + WriteGraph("g", 3)},
+                                                          {"graph", "update", "a", "--remove_nodes=1"},
+                                                          {"graph", "describe", "a"},
+                                                          {"graph", "delete", "a"}};
+  for (const std::vector<std::string>& command : commands) {
+    const HeedRun run = Run(command);
+    EXPECT_EQ(run.code, kExitUnavailable) << command[0] << " " << command[1];
+    EXPECT_THAT(run.err, EndsWith("heed: UNAVAILABLE: \"a\" could not be read: truncated\n"));
+    EXPECT_THAT(run.err, Not(HasSubstr("heed-server")));
+  }
+
+  graphs_.stored_status = grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "too slow");
+  const HeedRun run = Run({"graph", "describe", "a"});
+  EXPECT_EQ(run.code, kExitUnavailable);
+  EXPECT_EQ(run.err, "heed: DEADLINE_EXCEEDED: too slow\n");
 }
 
 TEST_F(GraphCommands, InterruptExitsWith130) {
