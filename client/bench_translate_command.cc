@@ -70,6 +70,9 @@ std::optional<int> ReadTexts(const std::string& path, std::vector<std::string>& 
     }
     texts.push_back(std::move(line));
   }
+  if (file.bad()) {
+    return Fail(console, kExitUsage, absl::StrCat("cannot read '", path, "' after line ", texts.size()));
+  }
   if (texts.empty()) return Fail(console, kExitUsage, absl::StrCat("'", path, "' is empty"));
   return std::nullopt;
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <system_error>
 #include <utility>
 
 namespace heed::client {
@@ -39,7 +40,8 @@ InterruptibleInput::int_type InterruptibleInput::underflow() {
     if (waits[0].revents == 0) continue;
     const ssize_t count = read(descriptor_, buffer_.data(), buffer_.size());
     if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    if (count <= 0) return traits_type::eof();
+    if (count < 0) throw std::system_error(errno, std::generic_category(), "read");
+    if (count == 0) return traits_type::eof();
     setg(buffer_.data(), buffer_.data(), buffer_.data() + count);
     return traits_type::to_int_type(buffer_[0]);
   }

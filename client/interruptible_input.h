@@ -10,7 +10,7 @@
 namespace heed::client {
 
 // A stream buffer over a file descriptor, which it borrows. A stop request ends a read that waits and every later one,
-// as if the file ended. One thread.
+// as if the file ended. A read that fails throws std::system_error, which an istream turns into bad(). One thread.
 class InterruptibleInput : public std::streambuf {
  public:
   InterruptibleInput(int descriptor, std::stop_token stop);

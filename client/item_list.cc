@@ -38,6 +38,7 @@ absl::StatusOr<std::vector<Item>> ReadLines(std::istream& in, const std::string&
       return absl::InvalidArgumentError(absl::StrCat(name, ", line ", number, ": '", text, "' is not ", form));
     }
   }
+  if (in.bad()) return absl::DataLossError(absl::StrCat("cannot read ", name, " after line ", number));
   return items;
 }
 

@@ -12,7 +12,7 @@
 namespace heed::client {
 
 // "0,5,9"; or "@FILE", a file of one id a line, "@-" for `in`. Blank lines do not count. INVALID_ARGUMENT: quotes what
-// is no id, with its line; NOT_FOUND: the file cannot be read.
+// is no id, with its line; NOT_FOUND: the file cannot be opened; DATA_LOSS: it cannot be read to its end.
 absl::StatusOr<std::vector<int64_t>> ReadNodeList(const std::string& text, std::istream& in);
 
 // The same of "3:7": source and target.

@@ -192,7 +192,8 @@ class LinePrinter {
 };
 
 // What the end of a run means. `lost` is the error with which the server went away, if it did.
-int EndRun(const Settings& settings, Console& console, LinePrinter& printer, const grpc::Status& lost) {
+int EndRun(const Settings& settings, const std::istream& in, Console& console, LinePrinter& printer,
+           const grpc::Status& lost) {
   printer.ClearBar();
   if (console.stop.stop_requested()) {
     return Fail(console, kExitInterrupted, absl::StrCat("interrupted after ", printer.lines(), " lines"));
@@ -203,6 +204,7 @@ int EndRun(const Settings& settings, Console& console, LinePrinter& printer, con
                 absl::StrCat("the server at ", settings.server.address, " went away at line ", printer.lines() + 1,
                              "; the lines before it are printed (", StatusText(lost), ")"));
   }
+  if (in.bad()) return Fail(console, kExitUsage, absl::StrCat("cannot read the input after line ", printer.lines()));
   return printer.failed() ? kExitFailed : kExitOk;
 }
 
@@ -258,7 +260,7 @@ int TranslateLines(const Settings& settings, const v1::TranslateRequest& prototy
     }
   }
   pipeline.Finish();
-  return EndRun(settings, console, printer, lost);
+  return EndRun(settings, in, console, printer, lost);
 }
 
 // Prints the events of one text: its sentences in order, each from its first event on, those that are ahead of their
@@ -346,7 +348,7 @@ int TranslateStreaming(const Settings& settings, const v1::TranslateRequest& pro
       printer.PrintFailure(status, bytes);
     }
   }
-  return EndRun(settings, console, printer, lost);
+  return EndRun(settings, in, console, printer, lost);
 }
 
 }  // namespace

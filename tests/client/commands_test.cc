@@ -322,6 +322,18 @@ TEST(Translate, UnwritableOutputEndsTheRun) {
   EXPECT_LT(server.attempts("x"), 10000);
 }
 
+TEST(Translate, InputThatCannotBeReadToItsEndIsAnError) {
+  FakeServer server;
+  for (const std::vector<std::string>& flags : {std::vector<std::string>{}, {"--stream"}}) {
+    std::vector<std::string> arguments = {"translate", server.flag(), "/"};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    const HeedRun run = RunHeedWith(arguments);
+    EXPECT_EQ(run.code, kExitUsage);
+    EXPECT_EQ(run.out, "");
+    EXPECT_EQ(run.err, "heed: cannot read the input after line 0\n");
+  }
+}
+
 TEST(InterruptibleInput, StopEndsAReadThatWaits) {
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);

@@ -186,6 +186,29 @@ TEST_F(GraphCommands, NodesComeFromAFileOrStandardInputAndNoneIsNotAll) {
   EXPECT_THAT(graphs_.node_requests, SizeIs(1));
 }
 
+TEST_F(GraphCommands, ListThatCannotBeReadToItsEndIsAnError) {
+  const std::string directory = directory_.path().string();
+  const HeedRun run = Run({"classify", "nodes", "--graph=" + WriteGraph("g.safetensors", 4), "--nodes=@" + directory});
+  EXPECT_EQ(run.code, kExitUsage);
+  EXPECT_EQ(run.out, "");
+  EXPECT_EQ(run.err, "heed: --nodes: cannot read '" + directory + "' after line 0\n");
+  EXPECT_THAT(graphs_.node_requests, IsEmpty());
+
+  // Two lines, then an error.
+  class Failing : public std::streambuf {
+   public:
+    Failing() { setg(lines_, lines_, lines_ + 4); }
+
+   protected:
+    int_type underflow() override { throw std::ios_base::failure("I/O error"); }
+
+   private:
+    char lines_[5] = "2\n1\n";
+  } failing;
+  std::istream in(&failing);
+  EXPECT_EQ(ReadNodeList("@-", in).status().message(), "cannot read standard input after line 2");
+}
+
 TEST_F(GraphCommands, NodesOfSeveralGraphsComeInTheOrderAsked) {
   const std::string file = "--graph=" + WriteGraphs("several.safetensors", {2, 3, 1});
   const HeedRun run = Run({"classify", "nodes", file, "--nodes=5,0,4,1"});
