@@ -8,8 +8,8 @@
 
 namespace heed::client {
 
-// A table, a row for each graph; below it why a graph is unavailable, and a line for each precomputed model: what it took,
-// or why there is nothing.
+// A table, a row for each graph; below it why a graph is unavailable, and a line for each precomputed model: what it
+// took, or why there is nothing.
 std::string GraphTable(const v1::DescribeGraphResponse& graphs);
 
 // "cora: version 1, 2708 nodes, 10556 edges, 1433 features, 2.1 MiB", and a line for each precomputed model.
