@@ -38,7 +38,7 @@ ServerFlags() {
 Flags() {  # COMMAND...
   "$bin_dir/heed" "$@" --help | awk '
     function Flush() {
-      if (flag != "") { gsub(/[|]/, "\\|", text); printf "| `%s` | %s |\n", flag, text }
+      if (flag != "") { gsub(/[|]/, "\\|", flag); gsub(/[|]/, "\\|", text); printf "| `%s` | %s |\n", flag, text }
       flag = ""
     }
     /^  --/ { Flush(); flag = $1; text = $0; sub(/^  [^ ]+ */, "", text); next }
@@ -57,6 +57,13 @@ BenchFlags() {
   echo '| --- | --- |'
   Flags translate > "$work/translate"
   Flags bench translate | grep -vxFf "$work/translate"
+}
+# Likewise: the flags of computation are classify's, those of load bench translate's.
+BenchClassifyFlags() {
+  echo '| flag | is |'
+  echo '| --- | --- |'
+  { Flags classify nodes; Flags bench translate; } > "$work/known"
+  Flags bench classify | grep -vxFf "$work/known"
 }
 
 # {Metric::kX, "name", kType, {"label", ...}, "help", ...}, on as many lines as clang-format likes.
@@ -77,14 +84,19 @@ Table() {
     server-flags) ServerFlags ;;
     metrics) MetricTable ;;
     translate-flags) ClientFlags translate ;;
+    classify-flags) ClientFlags classify nodes ;;
+    graph-put-flags) ClientFlags graph put ;;
+    graph-update-flags) ClientFlags graph update ;;
     bench-flags) BenchFlags ;;
+    bench-classify-flags) BenchClassifyFlags ;;
     models-flags) ClientFlags models ;;
     health-flags) ClientFlags health ;;
     *) echo "readme: README.md asks for an unknown table '$1'" >&2; return 1 ;;
   esac
 }
 
-for name in server-flags metrics translate-flags bench-flags models-flags health-flags; do
+for name in server-flags metrics translate-flags classify-flags graph-put-flags graph-update-flags bench-flags \
+  bench-classify-flags models-flags health-flags; do
   grep -qxF "<!-- table: $name -->" README.md || { echo "readme: README.md has no table '$name'" >&2; exit 1; }
   Table "$name" > "$work/$name.table"
   (($(wc -l < "$work/$name.table") >= 4)) || { echo "readme: found no rows for '$name'" >&2; exit 1; }
