@@ -301,7 +301,11 @@ class ChunkReducer {
     for (int64_t j = flat; j < flat + kLanes; ++j) weights_[j] = kLeftOut;
     Vector largest = hn::Set(d, kLeftOut);
     for (int64_t j = 0; j < flat; j += kLanes) largest = hn::Max(largest, hn::LoadU(d, weights_ + j));
-    FoldLanes(largest, to.largest, [](float a, float b) { return std::max(a, b); });
+    if (stride_ == 1) {
+      to.largest[0] = hn::GetLane(hn::MaxOfLanes(d, largest));
+    } else {
+      FoldLanes(largest, to.largest, [](float a, float b) { return std::max(a, b); });
+    }
   }
 
   // Logits become exp(logit - largest), for each head.
@@ -320,7 +324,11 @@ class ChunkReducer {
     const Vector largest = RepeatHeads(to.largest);
     Vector sum = hn::Zero(d), not_finite = hn::Zero(d);
     for (int64_t j = 0; j < flat; j += kLanes) Exponential(weights_ + j, largest, sum, not_finite);
-    FoldLanes(hn::Add(sum, not_finite), to.sum, [](float a, float b) { return a + b; });
+    if (stride_ == 1) {
+      to.sum[0] = hn::GetLane(hn::SumOfLanes(d, hn::Add(sum, not_finite)));
+    } else {
+      FoldLanes(hn::Add(sum, not_finite), to.sum, [](float a, float b) { return a + b; });
+    }
   }
 
   // x = exp(x - largest), added to `sum`. Exp makes 0 of what is not a number; `not_finite` keeps it.

@@ -8,6 +8,7 @@ namespace heed {
 namespace {
 
 constexpr size_t kKeptMarks = 1 << 20;
+constexpr int64_t kMostCountedEdges = 1 << 16;  // some 100 us
 
 // Node numbers by row, for one search at a time on each thread: a row is known if it has this search's mark. So all
 // searches of a thread but the first cost what they reach, not the size of the graph. Marks of a graph that was much
@@ -108,7 +109,7 @@ NeighbourhoodBound BoundNeighbourhood(const Graph& graph, absl::Span<const int32
     for (const int32_t row : level) {
       const absl::Span<const int32_t> sources = graph.In(row).sources;
       bound.edges += static_cast<int64_t>(sources.size());
-      if (bound.edges >= graph.edges()) return {graph.nodes(), graph.edges()};
+      if (bound.edges >= std::min(graph.edges(), kMostCountedEdges)) return {graph.nodes(), graph.edges()};
       if (hop + 1 < hops) next.insert(next.end(), sources.begin(), sources.end());
     }
     level = std::move(next);

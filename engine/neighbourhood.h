@@ -42,7 +42,7 @@ struct Neighbourhood {
 };
 
 // Upper bounds of what FindNeighbourhood will find, cheaply: nodes that are reached on several ways count as often, but
-// never more than the graph has.
+// never more than the graph has; where there are many, all that the graph has, without counting on.
 struct NeighbourhoodBound {
   int64_t nodes = 0;
   int64_t edges = 0;
