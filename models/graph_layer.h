@@ -21,9 +21,9 @@ namespace heed {
 // in-edges (engine/graph_aggregation.h) with what Pass gives, FinishRow each target (or FinishGraph all of them).
 class GraphLayer {
  public:
-  // `in`: width of its input. `input`: what that is, for messages.
+  // `in`: width of its input. `reads_features`: it is the first, and may be given feature rows.
   static absl::StatusOr<GraphLayer> Load(const GraphConfig& config, const GraphLayerConfig& layer, int64_t in,
-                                         GraphTensors& tensors);
+                                         bool reads_features, GraphTensors& tensors);
 
   int64_t in() const { return projection_.in(); }
   int64_t out() const { return layout_.out(); }

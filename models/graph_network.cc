@@ -690,7 +690,7 @@ absl::StatusOr<std::shared_ptr<const GraphClassifier>> LoadGraphNetwork(const st
   GraphTensors tensors(file);
   int64_t width = config.in_channels;
   for (const GraphLayerConfig& layer : config.layers) {
-    HEED_ASSIGN_OR_RETURN(GraphLayer loaded, GraphLayer::Load(config, layer, width, tensors));
+    HEED_ASSIGN_OR_RETURN(GraphLayer loaded, GraphLayer::Load(config, layer, width, network->layers_.empty(), tensors));
     width = loaded.out();
     network->layers_.push_back(std::move(loaded));
   }
