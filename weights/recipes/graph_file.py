@@ -12,9 +12,7 @@ Index tensors are written as int64; int32 is read too. Lists of nodes (a split) 
 of `heed classify nodes --nodes=@FILE`; so are lists of class names. Needs PyTorch and numpy.
 """
 
-import json
 import os
-import struct
 
 import numpy
 import torch
@@ -23,8 +21,6 @@ import torch.nn.functional as F
 import safetensors_file
 
 SPARSE_BELOW = 0.1  # features with fewer non-zeros than this share of all are written as sparse rows
-
-DTYPES = {"F32": numpy.float32, "I64": numpy.int64, "I32": numpy.int32, "U8": numpy.uint8}
 
 
 class BadInput(Exception):
@@ -135,24 +131,10 @@ def write(path, graph):
 
 def read_tensors(path):
     """{name: tensor} of a safetensors file."""
-    with open(path, "rb") as file:
-        content = file.read()
     try:
-        (length,) = struct.unpack_from("<Q", content)
-        header = json.loads(content[8 : 8 + length])
-    except (struct.error, ValueError) as error:
-        raise BadInput(f"{path}: not a safetensors file: {error}") from None
-    header.pop("__metadata__", None)
-    tensors = {}
-    for name, entry in header.items():
-        begin, end = entry["data_offsets"]
-        if entry["dtype"] not in DTYPES:
-            raise BadInput(f"{path}: tensor '{name}' has dtype {entry['dtype']}; read are {', '.join(DTYPES)}")
-        data = numpy.frombuffer(content[8 + length + begin : 8 + length + end], dtype=DTYPES[entry["dtype"]])
-        if data.size != numpy.prod(entry["shape"], dtype=numpy.int64):
-            raise BadInput(f"{path}: tensor '{name}' has {data.size} values, its shape is {entry['shape']}")
-        tensors[name] = torch.from_numpy(data.reshape(entry["shape"]).copy())
-    return tensors
+        return safetensors_file.read(path)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
 
 
 def read(path):

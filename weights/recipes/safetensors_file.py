@@ -1,10 +1,11 @@
-"""Writes the safetensors format with PyTorch alone.
+"""Reads and writes the safetensors format with PyTorch alone.
 
 A file is: an 8-byte little-endian header length, a JSON header that maps each tensor's name to its dtype, shape and byte
 range, then the tensors' bytes. The header is padded with spaces to a multiple of 8, so that every tensor is aligned.
 """
 
 import json
+import math
 import os
 import struct
 
@@ -56,3 +57,28 @@ def write(path, tensors, metadata=None):
         file.flush()
         os.fsync(file.fileno())
     os.replace(partial, path)
+
+
+def read(path):
+    """{name: tensor} of a file. ValueError names the file and what is wrong with it."""
+    dtypes = {name: dtype for dtype, name in DTYPE_NAMES.items()}
+    with open(path, "rb") as file:
+        data = file.read()
+    try:
+        (length,) = struct.unpack_from("<Q", data)
+        header = json.loads(data[8 : 8 + length])
+        values = bytearray(data[8 + length :])
+        tensors = {}
+        for name, entry in header.items():
+            if name == "__metadata__":
+                continue
+            begin, end = entry["data_offsets"]
+            dtype, shape = dtypes[entry["dtype"]], entry["shape"]
+            size = math.prod(shape) * torch.empty(0, dtype=dtype).element_size()
+            if not 0 <= begin <= end <= len(values) or end - begin != size:
+                raise ValueError(f"tensor '{name}' is not where the header says")
+            flat = torch.frombuffer(values, dtype=dtype, offset=begin, count=math.prod(shape)) if size else torch.empty(0)
+            tensors[name] = flat.to(dtype).reshape(shape)
+    except (struct.error, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise ValueError(f"{path}: not a readable safetensors file: {error}") from None
+    return tensors
