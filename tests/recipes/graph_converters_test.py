@@ -294,7 +294,7 @@ class GraphFiles(TemporaryFolder):
     def test_a_file_that_is_no_safetensors_is_refused(self):
         with open(self.output, "wb") as file:
             file.write(b"short")
-        with self.assertRaisesRegex(graph_file.BadInput, "not a safetensors file"):
+        with self.assertRaisesRegex(graph_file.BadInput, "not a readable safetensors file"):
             graph_file.read(self.output)
 
     def test_a_node_list_with_an_unknown_node_names_file_line_and_nodes(self):
