@@ -104,13 +104,14 @@ absl::Status Graph::Builder::CheckIds() const {
 
 absl::Status Graph::Builder::CheckEdges() const {
   const int64_t width = arrays_.edge_feature_width;
+  const char* hint = arrays_.node_ids.empty() ? "" : "; edges name nodes by row, not by node id";
   for (size_t edge = 0; edge < arrays_.sources.size(); ++edge) {
     const int64_t source = arrays_.sources[edge], target = arrays_.targets[edge];
     if (source < 0 || source >= nodes_) {
-      return RefusedGraph("edge ", edge, ": source ", source, ", but the graph has ", nodes_, " nodes");
+      return RefusedGraph("edge ", edge, ": source ", source, ", but the graph has ", nodes_, " nodes", hint);
     }
     if (target < 0 || target >= nodes_) {
-      return RefusedGraph("edge ", edge, ": target ", target, ", but the graph has ", nodes_, " nodes");
+      return RefusedGraph("edge ", edge, ": target ", target, ", but the graph has ", nodes_, " nodes", hint);
     }
     const float* features = arrays_.edge_features.data() + static_cast<int64_t>(edge) * width;
     const int64_t wrong = FirstNotFinite(features, width);

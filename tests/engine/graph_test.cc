@@ -426,6 +426,10 @@ TEST(Graph, BuildNamesTheFirstOffender) {
     ExpectRefused(Graph::Build(std::move(arrays), 40).status(), message);
   };
   refused("edge 1: source 99, but the graph has 34 nodes", [](GraphArrays& a) { a.sources[1] = 99; });
+  refused("edge 1: source 99, but the graph has 34 nodes; edges name nodes by row, not by node id", [](GraphArrays& a) {
+    a.sources[1] = 99;
+    for (int64_t i = 0; i < 34; ++i) a.node_ids.push_back(70 + i);
+  });
   refused("edge 2: target -1, but the graph has 34 nodes", [](GraphArrays& a) { a.targets[2] = -1; });
   refused("edge 0: target 34, but the graph has 34 nodes", [](GraphArrays& a) { a.targets[0] = 34; });
   refused("edges: 2 sources, but 3 targets", [](GraphArrays& a) { a.sources.pop_back(); });
