@@ -25,16 +25,18 @@ int64_t BatchFormer::Bytes(const Task& task) const {
 
 absl::Status BatchFormer::Add(std::shared_ptr<Job> job, TimePoint now) {
   const int64_t tasks = static_cast<int64_t>(job->tasks.size());
-  if (tasks > limits_.max_queued_tasks) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(tasks, " tasks (sentences, graphs) in one request, at most ", limits_.max_queued_tasks));
-  }
-  if (queued_jobs_ >= limits_.max_queued_jobs) {
-    return absl::ResourceExhaustedError(absl::StrCat("the queue is full: ", queued_jobs_, " requests wait"));
-  }
-  if (queued_tasks_ + tasks > limits_.max_queued_tasks) {
-    return absl::ResourceExhaustedError(absl::StrCat("the queue is full: ", queued_tasks_, " tasks wait, ", tasks,
-                                                     " more would exceed ", limits_.max_queued_tasks));
+  if (!job->internal) {
+    if (tasks > limits_.max_queued_tasks) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(tasks, " tasks (sentences, graphs) in one request, at most ", limits_.max_queued_tasks));
+    }
+    if (queued_jobs_ >= limits_.max_queued_jobs) {
+      return absl::ResourceExhaustedError(absl::StrCat("the queue is full: ", queued_jobs_, " requests wait"));
+    }
+    if (queued_tasks_ + tasks > limits_.max_queued_tasks) {
+      return absl::ResourceExhaustedError(absl::StrCat("the queue is full: ", queued_tasks_, " tasks wait, ", tasks,
+                                                       " more would exceed ", limits_.max_queued_tasks));
+    }
   }
   Entry& entry = entries_.emplace_back();
   entry.place = std::prev(entries_.end());

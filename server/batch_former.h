@@ -65,7 +65,7 @@ class BatchFormer {
   BatchFormer& operator=(const BatchFormer&) = delete;
 
   // Appends a job. RESOURCE_EXHAUSTED: the queue is full. INVALID_ARGUMENT: its tasks would not fit into an empty
-  // queue.
+  // queue. An internal job (Job::internal) is never refused: who submits those has few at a time.
   absl::Status Add(std::shared_ptr<Job> job, TimePoint now);
 
   // Ends the job with `status` (not OK) at the next Form, or after the batch that its tasks stand in. Nothing if it has

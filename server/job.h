@@ -47,7 +47,8 @@ struct Job {
   std::shared_ptr<const Model> model;        // keeps the model alive while the job runs
   std::vector<std::unique_ptr<Task>> tasks;  // all started by `model`; at least one
   TimePoint deadline = kNoDeadline;
-  bool internal = false;            // a part of what the server accepted before: taken while new requests are refused
+  bool internal = false;  // a part of what the server accepted before: taken while new requests are refused, and
+                          // although the queue is full
   JobObserver* observer = nullptr;  // outlives its OnJobDone
 };
 

@@ -391,5 +391,19 @@ TEST_F(BatchFormerTest, RefusesForGoodWhatNoQueueTakes) {
   EXPECT_EQ(former().Add(MakeJob(11), now_).code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST_F(BatchFormerTest, TakesInternalJobsAlthoughTheQueueIsFull) {
+  limits_.max_queued_jobs = 1;
+  limits_.max_queued_tasks = 1;
+  Add(MakeJob(1));
+  auto internal = MakeJob(2);
+  internal->internal = true;
+  Add(internal);
+  EXPECT_EQ(former().queued_jobs(), 2);
+  EXPECT_EQ(former().queued_tasks(), 3);
+  EXPECT_EQ(former().Add(MakeJob(1), now_).code(), absl::StatusCode::kResourceExhausted);
+  Complete(Form());
+  EXPECT_THAT(ended_, SizeIs(2));
+}
+
 }  // namespace
 }  // namespace heed
