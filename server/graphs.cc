@@ -89,7 +89,7 @@ class Outcome : public JobObserver {
 
 int64_t StoredGraph::bytes() const {
   int64_t bytes = graph->bytes();
-  for (const Precomputed& one : precomputed) bytes += one.outputs == nullptr ? 0 : one.outputs->bytes();
+  for (const Precomputed& one : precomputed) bytes += one.bytes();
   return bytes;
 }
 
@@ -413,7 +413,7 @@ absl::StatusOr<StoredGraphState> GraphStore::CarryOut(NewGraph& graph) {
   Entry entry;
   entry.saved_version = directory_ >= 0 ? version->version : 0;
   entry.version = std::move(version);
-  return Publish(graph.name, std::move(entry), graph.room.get());
+  return Publish(graph.name, std::move(entry), *graph.room);
 }
 
 absl::StatusOr<StoredGraphState> GraphStore::CarryOut(const std::string& name, int64_t expected_version,
@@ -435,6 +435,15 @@ absl::StatusOr<StoredGraphState> GraphStore::CarryOut(const std::string& name, i
     const Precomputed& one = version->precomputed.back();
     if (!one.unavailable.ok()) return PrecomputeError(one);
   }
+  GraphRoom room(*this);  // of what the new version takes more than the old one
+  HEED_RETURN_IF_ERROR(room.Resize(std::max<int64_t>(0, version->bytes() - old->bytes())));
+  for (Precomputed& one : version->precomputed) {
+    if (one.outputs != nullptr) continue;
+    // What stood in the way may be gone. If not, the graph is served without these outputs, as before.
+    Precomputed anew = ComputeAnew(one, version->graph);
+    Fit(anew, version->bytes() - old->bytes(), room);
+    one = std::move(anew);
+  }
   {
     MutexLock lock(mutex_);
     const Entry& present = entries_.find(name)->second;
@@ -442,7 +451,7 @@ absl::StatusOr<StoredGraphState> GraphStore::CarryOut(const std::string& name, i
     if (directory_ >= 0) entry.save_at = std::min(present.save_at, Clock::now() + options_.save_interval);
   }
   entry.version = std::move(version);
-  return Publish(name, std::move(entry), nullptr);
+  return Publish(name, std::move(entry), room);
 }
 
 absl::StatusOr<StoredGraphState> GraphStore::CarryOutDelete(const std::string& name) {
@@ -483,15 +492,8 @@ absl::Status GraphStore::CarryOutPrecompute(const std::shared_ptr<const GraphCla
     auto next = std::make_shared<StoredGraph>(*version);
     Precomputed& one = next->precomputed[static_cast<size_t>(version->Find(name) - version->precomputed.data())];
     one = Compute(model, version->graph, nullptr, {});
-    if (one.outputs != nullptr) {
-      const absl::Status fits = room.Resize(bytes + one.outputs->bytes());
-      if (fits.ok()) {
-        bytes += one.outputs->bytes();
-      } else {
-        one.outputs = nullptr;
-        one.unavailable = fits;
-      }
-    }
+    Fit(one, bytes, room);
+    bytes += one.bytes();
     if (!one.unavailable.ok()) {
       spdlog::error("graph name={} precompute={} reason=\"{}\"", graph, name, std::string(one.unavailable.message()));
     }
@@ -501,7 +503,7 @@ absl::Status GraphStore::CarryOutPrecompute(const std::shared_ptr<const GraphCla
   for (auto& [graph, version] : wanting) {
     Entry& entry = entries_.find(graph)->second;
     graph_bytes_ += version->bytes() - entry.version->bytes();
-    entry.version = std::move(version);
+    std::swap(entry.version, version);  // the old one goes with `wanting`, after the lock
   }
   PublishMetrics();
   return absl::OkStatus();
@@ -553,7 +555,7 @@ absl::Status GraphStore::CarryOutRestore() {
           absl::UnavailableError(absl::StrCat("\"", name, "\" could not be read: ", version.status().message()));
       spdlog::error("graph name={} state=unavailable reason=\"{}\"", name, std::string(version.status().message()));
     }
-    Publish(name, std::move(entry), &room).IgnoreError();  // the room is there
+    Publish(name, std::move(entry), room);
   }
   MutexLock lock(mutex_);
   restored_ = true;
@@ -576,23 +578,30 @@ absl::StatusOr<std::shared_ptr<const StoredGraph>> GraphStore::ReadFile(const st
   version->graph = *std::move(graph);
   HEED_RETURN_IF_ERROR(room.Resize(version->bytes()));
   for (absl::string_view name : absl::StrSplit(file.metadata[kPrecomputeKey], kModelSeparator, absl::SkipEmpty())) {
-    Precomputed one;
-    one.model_name = std::string(name);
-    const auto model = FindModel(one.model_name);
-    if (model.ok()) {
-      one = Compute(*model, version->graph, nullptr, {});
-    } else {
-      one.unavailable = model.status();
-    }
-    if (one.outputs != nullptr) {
-      if (absl::Status fits = room.Resize(version->bytes() + one.outputs->bytes()); !fits.ok()) {
-        one.outputs = nullptr;
-        one.unavailable = fits;
-      }
-    }
+    Precomputed wanted;
+    wanted.model_name = std::string(name);
+    Precomputed one = ComputeAnew(wanted, version->graph);
+    Fit(one, version->bytes(), room);
     version->precomputed.push_back(std::move(one));
   }
   return version;
+}
+
+Precomputed GraphStore::ComputeAnew(const Precomputed& missing, const std::shared_ptr<const Graph>& graph) {
+  if (missing.model != nullptr) return Compute(missing.model, graph, nullptr, {});
+  const auto model = FindModel(missing.model_name);
+  if (model.ok()) return Compute(*model, graph, nullptr, {});
+  Precomputed result = missing;
+  result.unavailable = model.status();
+  return result;
+}
+
+void GraphStore::Fit(Precomputed& one, int64_t bytes, GraphRoom& room) {
+  if (one.outputs == nullptr) return;
+  absl::Status fits = room.Resize(std::max<int64_t>(0, bytes + one.bytes()));
+  if (fits.ok()) return;
+  one.outputs = nullptr;
+  one.unavailable = std::move(fits);
 }
 
 Precomputed GraphStore::Compute(const std::shared_ptr<const GraphClassifier>& model,
@@ -623,17 +632,12 @@ Precomputed GraphStore::Compute(const std::shared_ptr<const GraphClassifier>& mo
   return result;
 }
 
-absl::StatusOr<StoredGraphState> GraphStore::Publish(const std::string& name, Entry entry, GraphRoom* room) {
+StoredGraphState GraphStore::Publish(const std::string& name, Entry entry, GraphRoom& room) {
   MutexLock lock(mutex_);
   const auto place = entries_.try_emplace(name).first;
-  const int64_t more = BytesOf(entry) - BytesOf(place->second);
-  if (room != nullptr) {
-    room_bytes_ -= std::exchange(room->bytes_, 0);
-  } else {
-    HEED_RETURN_IF_ERROR(CheckRoom(more));
-  }
-  graph_bytes_ += more;
-  place->second = std::move(entry);
+  room_bytes_ -= std::exchange(room.bytes_, 0);
+  graph_bytes_ += BytesOf(entry) - BytesOf(place->second);
+  std::swap(place->second, entry);  // what was there goes with `entry`, after the lock
   PublishMetrics();
   return State(*place);
 }

@@ -58,6 +58,8 @@ struct Precomputed {
   std::shared_ptr<const GraphOutputs> outputs;   // null: none
   double seconds = 0;
   absl::Status unavailable;  // OK if there are outputs
+
+  int64_t bytes() const { return outputs == nullptr ? 0 : outputs->bytes(); }
 };
 
 // One version of a stored graph. Immutable.
@@ -135,6 +137,7 @@ class GraphStore {
 
   // Stores the graph, in place of the one of that name: both take memory until the new one is there.
   absl::Status Put(NewGraph graph, Done done) EXCLUDES(mutex_);
+  // Outputs that the present version lacks are tried for again.
   // `expected_version`: 0: any; ABORTED if it is not the present one. `done`'s errors: NOT_FOUND no such graph;
   // INVALID_ARGUMENT Graph::Apply's or a model's; RESOURCE_EXHAUSTED the memory.
   absl::Status Update(std::string name, int64_t expected_version, GraphUpdate update, Done done) EXCLUDES(mutex_);
@@ -208,8 +211,12 @@ class GraphStore {
   // Lets the model compute its outputs for the graph, all of them or, with `previous`, what changed; waits for them.
   Precomputed Compute(const std::shared_ptr<const GraphClassifier>& model, const std::shared_ptr<const Graph>& graph,
                       const std::shared_ptr<const GraphOutputs>& previous, const GraphChange& change);
-  // Puts the version in its place: in the room that was made for it or, without one, if there is any.
-  absl::StatusOr<StoredGraphState> Publish(const std::string& name, Entry entry, GraphRoom* room) EXCLUDES(mutex_);
+  // Outputs that are missing, of the whole graph; or why there are none still.
+  Precomputed ComputeAnew(const Precomputed& missing, const std::shared_ptr<const Graph>& graph);
+  // Lets the outputs go, with the reason, if `room` has none for them beside `bytes`.
+  static void Fit(Precomputed& one, int64_t bytes, GraphRoom& room);
+  // Puts the version in its place, in the room that was made for it. The one before goes with no lock held.
+  StoredGraphState Publish(const std::string& name, Entry entry, GraphRoom& room) EXCLUDES(mutex_);
   int64_t PresentVersion(const std::string& name) const EXCLUDES(mutex_);  // 0: none
   // Writes what is due at `now`.
   void Save(TimePoint now) EXCLUDES(mutex_);

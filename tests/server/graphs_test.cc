@@ -1021,6 +1021,10 @@ class GraphStoreTest : public ::testing::Test {
       while (!state) changed.Wait(mutex);
       return *state;
     }
+    bool told() {
+      MutexLock lock(mutex);
+      return state.has_value();
+    }
   };
   absl::Status StartPut(const std::string& name, Answer& answer) {
     NewGraph graph;
@@ -1203,6 +1207,91 @@ TEST_F(GraphStoreTest, ModelThatDoesNotFitAnyMoreLeavesTheGraphServed) {
   const auto version = *store_->Find("a", 0);
   EXPECT_EQ(version->OutputsOf(next.get()), nullptr);
   EXPECT_EQ(version->precomputed.front().unavailable.message(), "features: width 2, the model's is 3");
+}
+
+TEST_F(GraphStoreTest, UpdateTriesAgainForOutputsThatAreMissing) {
+  Open();
+  Put("a");
+  const int64_t bytes = (*store_->Find("a", 0))->bytes();
+  const auto next = std::make_shared<FakeGraphClassifier>("nodes");
+  next->set_precompute_error(absl::ResourceExhaustedError("not now"));
+  Answer done;
+  ASSERT_TRUE(store_->Precompute(next, [&](const absl::Status&) { done.done()(StoredGraphState()); }).ok());
+  ASSERT_TRUE(done.Wait().ok());
+  auto update = [this] {
+    Answer answer;
+    GraphUpdate change;
+    change.add_edges.emplace_back(1, 0);
+    EXPECT_TRUE(store_->Update("a", 0, std::move(change), answer.done()).ok());
+    return (*answer.Wait()).version;
+  };
+  EXPECT_EQ(update()->precomputed.front().unavailable.message(), "not now");
+  next->set_precompute_error(absl::OkStatus());
+  const auto version = update();
+  EXPECT_EQ(version->version, 3);
+  EXPECT_TRUE(version->precomputed.front().unavailable.ok());
+  ASSERT_NE(version->OutputsOf(next.get()), nullptr);
+  EXPECT_EQ(version->OutputsOf(next.get())->rows_computed(), 2);
+  EXPECT_GT(version->bytes(), bytes);
+}
+
+TEST_F(GraphStoreTest, FullQueueOfRequestsHoldsNoPrecomputationBack) {
+  class Ignored : public JobObserver {
+   public:
+    void OnTaskOutput(int, Task&) override {}
+    void OnJobDone(const absl::Status&, const JobTimes&) override {}
+  } ignored;
+  BatchLimits limits;
+  limits.max_queued_jobs = 1;
+  Scheduler scheduler({.limits = limits}, metrics_);
+  store_ = *GraphStore::Open(options_, *registry_, scheduler, metrics_);
+  Put("a");
+  nodes_->Hold();
+  auto submit = [&] {
+    auto job = std::make_shared<Job>();
+    job->model = nodes_;
+    GraphQuery query;
+    query.graph = (*store_->Find("a", 0))->graph;
+    query.all = true;
+    job->tasks.push_back(*nodes_->Start(std::move(query)));
+    job->observer = &ignored;
+    return scheduler.Submit(std::move(job));
+  };
+  ASSERT_TRUE(submit().ok());
+  nodes_->WaitUntilHeld();
+  ASSERT_TRUE(submit().ok());
+  ASSERT_EQ(submit().code(), absl::StatusCode::kResourceExhausted);
+  Answer answer;
+  ASSERT_TRUE(StartPut("b", answer).ok());
+  // Until its job waits beside the request, or it was refused.
+  while (!answer.told() && metrics_.Text().find("heed_queued_requests{model=\"nodes\"} 2") == std::string::npos) {
+    std::this_thread::yield();
+  }
+  nodes_->Release();
+  EXPECT_TRUE(answer.Wait().ok());
+  store_.reset();
+}
+
+TEST_F(GraphStoreTest, VersionsGoWithNoLockHeld) {
+  Open();
+  std::atomic<int> gone{0};
+  nodes_->set_on_outputs_gone([&] {
+    EXPECT_TRUE(store_->List().ok());  // takes the store's lock
+    ++gone;
+  });
+  Put("a");
+  Put("a");
+  EXPECT_EQ(gone, 1);
+  Answer done;
+  ASSERT_TRUE(store_->Precompute(nodes_, [&](const absl::Status&) { done.done()(StoredGraphState()); }).ok());
+  ASSERT_TRUE(done.Wait().ok());
+  EXPECT_EQ(gone, 2);
+  {
+    Answer deleted;
+    ASSERT_TRUE(store_->Delete("a", deleted.done()).ok());
+    ASSERT_TRUE(deleted.Wait().ok());
+  }
+  while (gone < 3) std::this_thread::yield();  // who was told still had the last one
 }
 
 }  // namespace

@@ -14,8 +14,12 @@ constexpr float kSure = 0.75f;
 // The number of in-edges of each row, of one version of a graph.
 class FakeOutputs : public GraphOutputs {
  public:
-  FakeOutputs(std::shared_ptr<const Graph> graph, std::vector<int64_t> counts, int64_t computed)
-      : graph_(std::move(graph)), counts_(std::move(counts)), computed_(computed) {}
+  FakeOutputs(std::shared_ptr<const Graph> graph, std::vector<int64_t> counts, int64_t computed,
+              std::function<void()> on_gone)
+      : graph_(std::move(graph)), counts_(std::move(counts)), computed_(computed), on_gone_(std::move(on_gone)) {}
+  ~FakeOutputs() override {
+    if (on_gone_) on_gone_();
+  }
   int64_t bytes() const override { return static_cast<int64_t>(counts_.size() * sizeof(int64_t)); }
   int64_t rows_computed() const override { return computed_; }
   const std::shared_ptr<const Graph>& graph() const { return graph_; }
@@ -25,13 +29,14 @@ class FakeOutputs : public GraphOutputs {
   const std::shared_ptr<const Graph> graph_;
   const std::vector<int64_t> counts_;
   const int64_t computed_;
+  const std::function<void()> on_gone_;
 };
 
 // What Step knows of its tasks.
 class Advancing {
  public:
   virtual ~Advancing() = default;
-  virtual void Advance(const absl::Status& precompute_error) = 0;
+  virtual void Advance(const absl::Status& precompute_error, const std::function<void()>& on_outputs_gone) = 0;
 };
 
 int64_t InEdgeCount(const Graph& graph, int32_t row) { return static_cast<int64_t>(graph.In(row).sources.size()); }
@@ -46,7 +51,7 @@ class FakeQueryTask : public GraphQueryTask, public Advancing {
   bool has_output() const override { return finished(); }
   const GraphAnswer& answer() const override { return answer_; }
 
-  void Advance(const absl::Status&) override {
+  void Advance(const absl::Status&, const std::function<void()>&) override {
     const Graph& graph = *query_.graph;
     outputs_ = static_cast<const FakeOutputs*>(query_.outputs.get());
     if (outputs_ != nullptr && outputs_->graph() != query_.graph) {
@@ -127,7 +132,7 @@ class FakePrecomputeTask : public PrecomputeTask, public Advancing {
   bool has_output() const override { return finished(); }
   std::shared_ptr<const GraphOutputs> outputs() const override { return outputs_; }
 
-  void Advance(const absl::Status& precompute_error) override {
+  void Advance(const absl::Status& precompute_error, const std::function<void()>& on_outputs_gone) override {
     if (!precompute_error.ok()) return Finish(precompute_error);
     std::vector<int64_t> counts;
     std::vector<int32_t> rows;
@@ -139,7 +144,8 @@ class FakePrecomputeTask : public PrecomputeTask, public Advancing {
     }
     counts.resize(static_cast<size_t>(graph_->rows()));
     for (const int32_t row : rows) counts[static_cast<size_t>(row)] = InEdgeCount(*graph_, row);
-    outputs_ = std::make_shared<FakeOutputs>(graph_, std::move(counts), static_cast<int64_t>(rows.size()));
+    outputs_ =
+        std::make_shared<FakeOutputs>(graph_, std::move(counts), static_cast<int64_t>(rows.size()), on_outputs_gone);
     Finish();
   }
 
@@ -192,6 +198,7 @@ absl::StatusOr<std::unique_ptr<PrecomputeTask>> FakeGraphClassifier::StartPrecom
 
 void FakeGraphClassifier::Step(absl::Span<Task* const> tasks, Context&) const {
   absl::Status precompute_error;
+  std::function<void()> on_outputs_gone;
   {
     MutexLock lock(mutex_);
     ++waiting_;
@@ -199,13 +206,19 @@ void FakeGraphClassifier::Step(absl::Span<Task* const> tasks, Context&) const {
     while (held_) changed_.Wait(mutex_);
     --waiting_;
     precompute_error = precompute_error_;
+    on_outputs_gone = on_outputs_gone_;
   }
-  for (Task* task : tasks) dynamic_cast<Advancing&>(*task).Advance(precompute_error);
+  for (Task* task : tasks) dynamic_cast<Advancing&>(*task).Advance(precompute_error, on_outputs_gone);
 }
 
 void FakeGraphClassifier::set_precompute_error(absl::Status error) {
   MutexLock lock(mutex_);
   precompute_error_ = std::move(error);
+}
+
+void FakeGraphClassifier::set_on_outputs_gone(std::function<void()> callback) {
+  MutexLock lock(mutex_);
+  on_outputs_gone_ = std::move(callback);
 }
 
 void FakeGraphClassifier::Hold() {

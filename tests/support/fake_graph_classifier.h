@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,6 +40,8 @@ class FakeGraphClassifier : public GraphClassifier {
   void set_multi_label(bool multi_label) { multi_label_ = multi_label; }  // before it is used
   void set_needs_whole_graph(bool needs) { needs_whole_graph_ = needs; }  // before it is used
   void set_precompute_error(absl::Status error);  // of every precomputation from now on, in its step
+  // Called when outputs that are precomputed from now on go, whoever lets go of them.
+  void set_on_outputs_gone(std::function<void()> callback);
 
   // From now on steps wait, before they do anything.
   void Hold();
@@ -57,6 +60,7 @@ class FakeGraphClassifier : public GraphClassifier {
   bool held_ GUARDED_BY(mutex_) = false;
   mutable int waiting_ GUARDED_BY(mutex_) = 0;  // steps that wait
   absl::Status precompute_error_ GUARDED_BY(mutex_);
+  std::function<void()> on_outputs_gone_ GUARDED_BY(mutex_);
 };
 
 }  // namespace heed
