@@ -1068,7 +1068,7 @@ TEST_F(GraphStoreTest, FullQueueRefusesChanges) {
   EXPECT_TRUE(second.Wait().ok());
 }
 
-TEST_F(GraphStoreTest, StopRefusesTheChangesThatWait) {
+TEST_F(GraphStoreTest, DrainCountsTheChangesThatStillWait) {
   Open();
   nodes_->Hold();
   Answer first, second, third;
@@ -1078,14 +1078,33 @@ TEST_F(GraphStoreTest, StopRefusesTheChangesThatWait) {
   EXPECT_EQ(store_->Drain(Clock::now()), 1);
   EXPECT_EQ(StartPut("c", third).code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(store_->refused_by_drain(), 1);
+  nodes_->Release();
+  EXPECT_EQ(store_->Drain(Clock::now() + std::chrono::hours(1)), 0);
+  EXPECT_TRUE(first.Wait().ok());
+  EXPECT_TRUE(second.Wait().ok());
+}
+
+TEST_F(GraphStoreTest, StopRefusesTheChangesThatWait) {
+  options_.max_queued_changes = 2;
+  Open();
+  nodes_->Hold();
+  Answer first, second, third, refused;
+  ASSERT_TRUE(StartPut("a", first).ok());
+  nodes_->WaitUntilHeld();
+  ASSERT_TRUE(StartPut("b", second).ok());
+  ASSERT_TRUE(StartPut("c", third).ok());
   std::thread stop([this] { store_->Stop(); });
+  // The queue is full until Stop has begun.
+  while (StartPut("d", refused).code() == absl::StatusCode::kResourceExhausted) std::this_thread::yield();
+  EXPECT_EQ(StartPut("d", refused).code(), absl::StatusCode::kUnavailable);
   // The change under way ends with its job, however late.
   nodes_->Release();
   stop.join();
   EXPECT_TRUE(first.Wait().ok());
-  const absl::Status status = second.Wait().status();
-  EXPECT_TRUE(status.ok() || absl::IsUnavailable(status)) << status;
+  EXPECT_EQ(second.Wait().status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(third.Wait().status().code(), absl::StatusCode::kUnavailable);
   EXPECT_TRUE(store_->Find("a", 0).ok()) << "what was stored stays until the store is gone";
+  EXPECT_EQ(store_->Find("b", 0).status().code(), absl::StatusCode::kNotFound);
 }
 
 // Without gRPC, whose locks the thread sanitizer cannot see: everything that the store's threads share.

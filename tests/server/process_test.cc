@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -194,11 +195,14 @@ TEST(ProcessTest, StoredGraphSurvivesBeingKilledAtAnyMoment) {
       EXPECT_EQ(info.nodes(), kFirstNodes + (info.version() - 1) % (kUpdatesOfAPut + 1));
     }
     // Version 1 is a put, then come the updates, each of which adds a node, then the next put.
-    std::atomic<int> answers{0};
+    std::atomic<int> begun{0}, answers{0};
+    std::atomic<bool> killed{false}, ended{false};
+    grpc::Status last;
     std::thread client([&] {
       for (int64_t next = info.version() + 1;; ++next) {
         grpc::ClientContext context;
         grpc::Status status;
+        ++begun;
         const int64_t node = (next - 1) % (kUpdatesOfAPut + 1);
         if (node == 0) {
           v1::PutGraphRequest message;
@@ -217,17 +221,29 @@ TEST(ProcessTest, StoredGraphSurvivesBeingKilledAtAnyMoment) {
           for (int i = 0; i < 4; ++i) request.mutable_update()->mutable_add_features()->add_values(2);
           status = graphs->UpdateGraph(&context, request, &info);
         }
-        if (!status.ok()) return;
+        if (!status.ok()) {
+          EXPECT_TRUE(killed) << "change " << next << " of round " << round << ": " << status.error_message();
+          last = status;
+          ended = true;
+          return;
+        }
         EXPECT_EQ(info.version(), next);
         accepted = next;
         saved = info.saved_version();
         ++answers;
       }
     });
-    while (answers < 3 + 7 * round) std::this_thread::yield();
+    // Every second time right after an answer; otherwise some time after a change has been sent.
+    const int changes = 3 + 7 * round;
+    while (!ended && (round % 2 == 0 ? answers : begun) < changes) std::this_thread::yield();
+    const auto moment = std::chrono::steady_clock::now() + std::chrono::microseconds(round % 2 * 150 * round);
+    while (!ended && std::chrono::steady_clock::now() < moment) std::this_thread::yield();
+    killed = true;
     server.Signal(SIGKILL);
     client.join();
     EXPECT_EQ(server.Wait(), -SIGKILL);
+    if (HasFailure()) return;
+    EXPECT_EQ(last.error_code(), grpc::StatusCode::UNAVAILABLE) << last.error_message();
   }
 }
 
