@@ -53,6 +53,8 @@ class Scheduler {
   // with UNAVAILABLE after the step under way. Returns how many these were.
   int64_t Drain(TimePoint deadline);
 
+  const BatchLimits& limits() const { return options_.limits; }
+
   // How many jobs were refused because of Refuse and Drain.
   int64_t refused_by_drain() EXCLUDES(mutex_);
 

@@ -1,5 +1,6 @@
 #include "server/services/graphs.h"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,6 +35,16 @@ void Ask(const v1::ClassifyEdgesRequest::Query& from, int64_t, GraphQuery& query
   }
 }
 void Ask(const v1::ClassifyGraphsRequest::Query&, int64_t, GraphQuery&) {}
+
+// About what the version with `unseen` does not share with `graph`: a page for each node that is named, of average
+// size, and the table of pages.
+int64_t BytesOfItsOwn(const GraphUpdate& unseen, const Graph& graph) {
+  const int64_t pages = graph.rows() / Graph::kPageRows + 1;
+  const size_t named = unseen.add_nodes.size() + unseen.change_nodes.size() + unseen.remove_nodes.size() +
+                       2 * (unseen.add_edges.size() + unseen.remove_edges.size());
+  return (graph.bytes() / pages) * std::min(static_cast<int64_t>(named), pages) +
+         pages * static_cast<int64_t>(sizeof(void*));
+}
 
 void FillAsked(const GraphAnswer& from, const GraphClassifier& model, int top_k,
                v1::ClassifyNodesResponse::Answer& to) {
@@ -74,7 +85,7 @@ class GraphsService::ClassifyCall : public JobCall, public grpc::ServerUnaryReac
   void Run() {
     const absl::Status status = Begin();
     if (!status.ok()) {
-      Finish(End(status));
+      Finish(End(status, room_may_come_));
     } else if (!has_job()) {
       response_.set_model(model_->spec().name);
       Finish(End(status));
@@ -104,8 +115,16 @@ class GraphsService::ClassifyCall : public JobCall, public grpc::ServerUnaryReac
   absl::Status Begin() {
     HEED_RETURN_IF_ERROR(FindModel(service_.registry_, request_.model(), kind_));
     HEED_ASSIGN_OR_RETURN(top_k_, ToTopK(request_.options()));
+    // A request is taken apart here, on gRPC's thread, before it can be refused: what no queue takes comes no further.
+    const int64_t most_queries = service_.scheduler_.limits().max_queued_tasks;
+    if (request_.queries_size() > most_queries) {
+      return absl::InvalidArgumentError(absl::StrCat("queries: ", request_.queries_size(), ", at most ", most_queries));
+    }
+    const TimePoint last = deadline();
     std::vector<std::unique_ptr<Task>> tasks;
     for (int i = 0; i < request_.queries_size(); ++i) {
+      if (Clock::now() >= last) return absl::DeadlineExceededError("the deadline passed before the request was done");
+      if (context_.IsCancelled()) return absl::CancelledError("the client cancelled the request");
       absl::StatusOr<std::unique_ptr<GraphQueryTask>> task =
           Start(request_.queries(i), absl::StrCat("queries[", i, "]"));
       if (!task.ok()) return task.status();
@@ -139,7 +158,19 @@ class GraphsService::ClassifyCall : public JobCall, public grpc::ServerUnaryReac
   absl::Status TakeInline(const v1::Graph& from, GraphQuery& query) {
     HEED_ASSIGN_OR_RETURN(GraphArrays arrays, ToGraphArrays(from));
     HEED_ASSIGN_OR_RETURN(query.graph, Graph::Build(std::move(arrays), service_.max_inline_nodes_));
-    return absl::OkStatus();
+    return Hold(query.graph->bytes());
+  }
+
+  // Counts what the request's own graphs take while it waits and runs. Together they may take as much as running tasks
+  // may; the first is bounded by its nodes and its message alone.
+  absl::Status Hold(int64_t bytes) {
+    const int64_t most = service_.scheduler_.limits().max_running_bytes;
+    const bool alone = held_bytes_ == 0;
+    held_bytes_ += bytes;
+    if (alone || held_bytes_ <= most) return absl::OkStatus();
+    room_may_come_ = false;
+    return absl::ResourceExhaustedError(absl::StrCat("the request's graphs up to this one take ", held_bytes_,
+                                                     " bytes, at most --max_cache_bytes=", most));
   }
 
   absl::Status TakeStored(const v1::StoredGraph& from, GraphQuery& query) {
@@ -151,6 +182,9 @@ class GraphsService::ClassifyCall : public JobCall, public grpc::ServerUnaryReac
     if (!IsEmpty(from.unseen())) {
       absl::StatusOr<GraphUpdate> unseen = ToGraphUpdate(from.unseen());
       if (!unseen.ok()) return At("unseen", unseen.status());
+      if (const absl::Status status = Hold(BytesOfItsOwn(*unseen, *stored->graph)); !status.ok()) {
+        return At("unseen", status);
+      }
       absl::StatusOr<std::shared_ptr<const Graph>> graph =
           stored->graph->Apply(*unseen, nullptr, service_.store_.max_nodes());
       if (!graph.ok()) return At("unseen", graph.status());
@@ -179,6 +213,8 @@ class GraphsService::ClassifyCall : public JobCall, public grpc::ServerUnaryReac
   const absl::string_view kind_;
   // Constant once Begin has called Submit.
   int top_k_ = 1;
+  int64_t held_bytes_ = 0;
+  bool room_may_come_ = true;      // if it is refused for want of room
   std::vector<int64_t> versions_;  // of each query's graph; 0: it is inline
 };
 

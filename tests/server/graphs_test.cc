@@ -423,6 +423,53 @@ TEST_F(GraphsTest, InlineGraphsMayHaveSoManyNodesAndNoMore) {
   EXPECT_EQ(InvalidityOf(Inline(Ring(5))), "queries[0].graph: nodes: 5, at most 4");
 }
 
+TEST_F(GraphsTest, RequestsMayHaveSoManyQueriesAndNoMore) {
+  options_.max_queued_tasks = 2;
+  Start();
+  v1::ClassifyNodesRequest request = Inline(SmallGraph());
+  *request.add_queries() = request.queries(0);
+  EXPECT_EQ(Classified(request).answers_size(), 2);
+  request.add_queries();  // none of them is looked at: this one has no graph
+  EXPECT_EQ(InvalidityOf(request), "queries: 3, at most 2");
+}
+
+TEST_F(GraphsTest, GraphsOfARequestMayTakeSoMuchMemoryAndNoMore) {
+  Start();
+  const int64_t bytes = Put("g", Ring(1000)).bytes();
+  options_.max_cache_bytes = 3 * bytes - 1;
+  Start();
+  v1::ClassifyNodesRequest request;
+  for (int i = 0; i < 4; ++i) {
+    *request.add_queries()->mutable_graph() = Ring(1000);
+    request.mutable_queries(i)->add_nodes(0);
+  }
+  grpc::ClientContext context;
+  v1::ClassifyNodesResponse response;
+  EXPECT_EQ(MessageOf(stub_->ClassifyNodes(&context, request, &response), StatusCode::RESOURCE_EXHAUSTED),
+            absl::StrCat("queries[2].graph: the request's graphs up to this one take ", 3 * bytes,
+                         " bytes, at most --max_cache_bytes=", 3 * bytes - 1));
+  EXPECT_EQ(context.GetServerTrailingMetadata().count("grpc-retry-pushback-ms"), 0u) << "trying again will not help";
+  request.mutable_queries()->DeleteSubrange(2, 2);
+  EXPECT_EQ(Classified(request).answers_size(), 2);
+
+  Put("g", Ring(1000));
+  auto with_unseen = [&](int queries) {
+    v1::ClassifyNodesRequest stored;
+    for (int i = 0; i < queries; ++i) {
+      *stored.add_queries() = Stored("g").queries(0);
+      *stored.mutable_queries(i)->mutable_stored()->mutable_unseen() = AddNode(5000);
+      stored.mutable_queries(i)->add_nodes(5000);
+    }
+    return Classify(stored, &response);
+  };
+  EXPECT_TRUE(with_unseen(8).ok()) << "they share what they leave alone";
+  EXPECT_THAT(MessageOf(with_unseen(1000), StatusCode::RESOURCE_EXHAUSTED),
+              AllOf(HasSubstr(".stored: unseen: the request's graphs"), HasSubstr(absl::StrCat("=", 3 * bytes - 1))));
+  options_.max_cache_bytes = 1;
+  Start();
+  EXPECT_EQ(Classified(Inline(Ring(1000))).answers_size(), 1) << "one alone is bounded by its nodes";
+}
+
 // Stored graphs.
 
 TEST_F(GraphsTest, StoredGraphIsDescribedAskedAndDeleted) {
