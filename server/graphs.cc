@@ -552,7 +552,7 @@ absl::Status GraphStore::CarryOutRestore() {
       }
     } else {
       entry.unavailable =
-          absl::UnavailableError(absl::StrCat("\"", name, "\" could not be read: ", version.status().message()));
+          absl::FailedPreconditionError(absl::StrCat("\"", name, "\" could not be read: ", version.status().message()));
       spdlog::error("graph name={} state=unavailable reason=\"{}\"", name, std::string(version.status().message()));
     }
     Publish(name, std::move(entry), room);

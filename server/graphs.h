@@ -14,7 +14,8 @@
 //    goes back to it.
 //  - Delete removes it before it succeeds.
 //  - Restore reads them all. One that cannot be read, or does not fit into memory, stays as it is, and what is asked of
-//    its graph is answered with UNAVAILABLE and the reason; Put replaces it, Delete removes it.
+//    its graph is answered with FAILED_PRECONDITION and the reason, as trying again does not help; Put replaces it,
+//    Delete removes it.
 // A crash at any moment leaves the file that was there or the new one, never a part. One store at a time has a
 // directory.
 #pragma once
@@ -149,7 +150,7 @@ class GraphStore {
       EXCLUDES(mutex_);
 
   // The present version. NOT_FOUND: there is none. ABORTED: its number is not `version`, unless that is 0. UNAVAILABLE:
-  // Restore has not returned, or the graph's file is damaged.
+  // Restore has not returned. FAILED_PRECONDITION: the graph's file could not be read.
   absl::StatusOr<std::shared_ptr<const StoredGraph>> Find(absl::string_view name, int64_t version) const
       EXCLUDES(mutex_);
   absl::StatusOr<StoredGraphState> Describe(absl::string_view name) const EXCLUDES(mutex_);

@@ -846,13 +846,13 @@ TEST_F(GraphsTest, DamagedFileIsNamedAndLeftAlone) {
   Start();
   EXPECT_FALSE(std::filesystem::exists(root_.path() / (FileOf("bad") + ".partial")));
   v1::ClassifyNodesResponse response;
-  const std::string reason = MessageOf(Classify(Stored("bad"), &response), StatusCode::UNAVAILABLE);
+  const std::string reason = MessageOf(Classify(Stored("bad"), &response), StatusCode::FAILED_PRECONDITION);
   EXPECT_THAT(reason, AllOf(HasSubstr("queries[0].stored: \"bad\" could not be read: "), HasSubstr("bad.safetensors")));
   v1::GraphInfo info;
-  EXPECT_EQ(Update("bad", AddEdge(3, 0), &info).error_code(), StatusCode::UNAVAILABLE);
+  EXPECT_EQ(Update("bad", AddEdge(3, 0), &info).error_code(), StatusCode::FAILED_PRECONDITION);
   v1::DescribeGraphResponse all;
-  EXPECT_EQ(Describe("bad", &all).error_code(), StatusCode::UNAVAILABLE);
-  EXPECT_THAT(MessageOf(Describe("numberless", &all), StatusCode::UNAVAILABLE), HasSubstr("version is \"x\""));
+  EXPECT_EQ(Describe("bad", &all).error_code(), StatusCode::FAILED_PRECONDITION);
+  EXPECT_THAT(MessageOf(Describe("numberless", &all), StatusCode::FAILED_PRECONDITION), HasSubstr("version is \"x\""));
   ASSERT_TRUE(Describe("", &all).ok());
   ASSERT_EQ(all.graphs_size(), 4);
   EXPECT_EQ(all.graphs(0).name(), "bad");
@@ -873,7 +873,7 @@ TEST_F(GraphsTest, GraphThatDoesNotFitIntoMemoryIsNamed) {
   options_.max_graph_bytes = bytes - 1;
   Start();
   v1::DescribeGraphResponse all;
-  EXPECT_THAT(MessageOf(Describe("g", &all), StatusCode::UNAVAILABLE),
+  EXPECT_THAT(MessageOf(Describe("g", &all), StatusCode::FAILED_PRECONDITION),
               HasSubstr(absl::StrCat("--max_graph_bytes=", bytes - 1)));
   options_.max_graph_bytes = bytes;
   Start();
