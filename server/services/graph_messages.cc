@@ -73,8 +73,12 @@ absl::StatusOr<GraphUpdate> ToGraphUpdate(const v1::GraphUpdate& update) {
 }
 
 bool IsEmpty(const v1::GraphUpdate& update) {
+  auto empty = [](const v1::Features& features) {
+    return features.values_size() == 0 && features.row_ends_size() == 0 && features.columns_size() == 0;
+  };
   return update.remove_edges_size() == 0 && update.remove_nodes_size() == 0 && update.add_nodes_size() == 0 &&
-         update.change_nodes_size() == 0 && update.add_edges_size() == 0;
+         empty(update.add_features()) && update.change_nodes_size() == 0 && empty(update.change_features()) &&
+         update.add_edges_size() == 0 && update.add_edge_features_size() == 0;
 }
 
 absl::Status AppendPart(GraphArrays part, GraphArrays& whole) {

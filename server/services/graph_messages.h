@@ -25,7 +25,7 @@ absl::Status At(absl::string_view place, const absl::Status& error);
 
 absl::StatusOr<GraphArrays> ToGraphArrays(const v1::Graph& graph);
 absl::StatusOr<GraphUpdate> ToGraphUpdate(const v1::GraphUpdate& update);
-// Nothing changes.
+// Says nothing at all: features without their nodes or edges are something, for Graph::Apply to refuse.
 bool IsEmpty(const v1::GraphUpdate& update);
 
 // Appends a part of a graph that comes in several.

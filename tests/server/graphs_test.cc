@@ -716,6 +716,33 @@ TEST_F(GraphsTest, UnseenNodesAreSeenByTheirQueryAlone) {
   EXPECT_THAT(InvalidityOf(request), HasSubstr("queries[0].stored: unseen: add_features"));
 }
 
+TEST_F(GraphsTest, UnseenFeaturesWithoutTheirNodesOrEdgesAreRefusedAsInUpdates) {
+  Start();
+  Put("g", SmallGraph(), {"nodes"});
+  auto expect_refused = [&](const v1::GraphUpdate& update) {
+    v1::GraphInfo info;
+    const std::string reason = MessageOf(Update("g", update, &info), StatusCode::INVALID_ARGUMENT);
+    v1::ClassifyNodesRequest request = Stored("g");
+    *request.mutable_queries(0)->mutable_stored()->mutable_unseen() = update;
+    EXPECT_EQ(InvalidityOf(request), "queries[0].stored: unseen: " + reason.substr(sizeof("update: ") - 1));
+  };
+  const v1::Features features = AddNode(7).add_features();
+  v1::GraphUpdate update;
+  *update.mutable_add_features() = features;
+  expect_refused(update);
+  update.Clear();
+  *update.mutable_change_features() = features;
+  expect_refused(update);
+  update.Clear();
+  update.add_add_edge_features(1);
+  expect_refused(update);
+  update.Clear();
+  update.mutable_add_features()->set_width(2);  // says nothing
+  v1::ClassifyNodesRequest request = Stored("g");
+  *request.mutable_queries(0)->mutable_stored()->mutable_unseen() = update;
+  EXPECT_TRUE(Classified(request).answers(0).source().precomputed());
+}
+
 TEST_F(GraphsTest, QueriesKeepTheVersionTheyBeganWith) {
   Start();
   Put("g", SmallGraph());
