@@ -21,6 +21,7 @@
 #include "absl/strings/strip.h"
 #include "engine/graph_file.h"
 #include "engine/status_macros.h"
+#include "server/excerpt.h"
 #include "spdlog/spdlog.h"
 
 namespace heed {
@@ -51,7 +52,7 @@ int64_t Bytes(const GraphArrays& arrays) {
 absl::Status ShuttingDown() { return absl::UnavailableError("the server is shutting down"); }
 
 absl::Status NoSuchGraph(absl::string_view name) {
-  return absl::NotFoundError(absl::StrCat("there is no stored graph \"", name, "\""));
+  return absl::NotFoundError(absl::StrCat("there is no stored graph \"", Excerpt(name, kLongestName), "\""));
 }
 
 absl::Status Prefixed(absl::string_view prefix, const absl::Status& status) {
@@ -237,11 +238,11 @@ absl::StatusOr<std::vector<StoredGraphState>> GraphStore::List() const {
 
 absl::Status GraphStore::CheckName(absl::string_view name) {
   auto refused = [&](absl::string_view reason) {
-    return absl::InvalidArgumentError(absl::StrCat("name: \"", name.substr(0, kLongestName), "\" ", reason));
+    return absl::InvalidArgumentError(absl::StrCat("name: \"", Excerpt(name, kLongestName), "\" ", reason));
   };
   if (name.empty()) return refused("is empty");
   if (name.size() > kLongestName) {
-    return refused(absl::StrCat("and so on has ", name.size(), " characters, at most ", kLongestName));
+    return refused(absl::StrCat("has ", name.size(), " bytes, at most ", kLongestName));
   }
   for (const char c : name) {
     if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '_' && c != '.') {

@@ -10,8 +10,15 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "engine/status_macros.h"
+#include "server/excerpt.h"
 
 namespace heed {
+namespace {
+
+// Of a name that is not known, in a message.
+constexpr size_t kLongestEcho = 128;
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Registry>> Registry::Open(const std::string& directory, LoadFunction load) {
   std::error_code error;
@@ -111,7 +118,8 @@ absl::StatusOr<std::shared_ptr<const Model>> Registry::Find(absl::string_view na
 
 absl::StatusOr<std::shared_ptr<const Model>> Registry::FindNamed(absl::string_view name) const {
   auto it = std::find_if(models_.begin(), models_.end(), [&](const ModelStatus& model) { return model.name == name; });
-  if (it == models_.end()) return absl::NotFoundError(absl::StrCat("model: there is no \"", name, "\""));
+  if (it == models_.end())
+    return absl::NotFoundError(absl::StrCat("model: there is no \"", Excerpt(name, kLongestEcho), "\""));
   if (it->state == ModelState::kLoading) {
     return absl::UnavailableError(absl::StrCat("model: \"", name, "\" is loading"));
   }

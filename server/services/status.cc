@@ -2,17 +2,22 @@
 
 #include <string>
 
+#include "server/excerpt.h"
+
 namespace heed {
 namespace {
 
 // About a few steps: a queue that is full now has room again as soon as one of its requests is through.
 constexpr char kRetryAfterMs[] = "100";
 
+// Messages travel in a header, of which clients take 8 KiB, and each byte that is no plain ASCII counts three there.
+constexpr size_t kLongestMessage = 2048;
+
 }  // namespace
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
-  return grpc::Status(static_cast<grpc::StatusCode>(status.raw_code()), std::string(status.message()));
+  return grpc::Status(static_cast<grpc::StatusCode>(status.raw_code()), Excerpt(status.message(), kLongestMessage));
 }
 
 std::string_view CodeName(grpc::StatusCode code) {

@@ -9,7 +9,7 @@
 
 namespace heed {
 
-// The same code (their numbers are the same in both) and message.
+// The same code (their numbers are the same in both) and message, the latter cut after 2 KiB.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
 // "INVALID_ARGUMENT": the value of the `code` label and of logs.

@@ -547,7 +547,7 @@ TEST_F(GraphsTest, BadPutsAreRefusedAndStoreNothing) {
   EXPECT_EQ(refusal({Message("", SmallGraph())}), "name: \"\" is empty");
   EXPECT_EQ(refusal({Message(".hidden", SmallGraph())}), "name: \".hidden\" starts with '.'");
   EXPECT_THAT(refusal({Message("a/b", SmallGraph())}), HasSubstr("no letter, digit"));
-  EXPECT_THAT(refusal({Message(std::string(129, 'a'), SmallGraph())}), HasSubstr("has 129 characters, at most 128"));
+  EXPECT_THAT(refusal({Message(std::string(129, 'a'), SmallGraph())}), HasSubstr("has 129 bytes, at most 128"));
   EXPECT_THAT(refusal({Message("g", SmallGraph()), Message("g", SmallGraph())}),
               HasSubstr("message 1: has a name or precompute"));
   v1::Graph wide = SmallGraph();
@@ -741,6 +741,25 @@ TEST_F(GraphsTest, UnseenFeaturesWithoutTheirNodesOrEdgesAreRefusedAsInUpdates) 
   v1::ClassifyNodesRequest request = Stored("g");
   *request.mutable_queries(0)->mutable_stored()->mutable_unseen() = update;
   EXPECT_TRUE(Classified(request).answers(0).source().precomputed());
+}
+
+TEST_F(GraphsTest, LongNamesAreNotRepeatedInMessages) {
+  Start();
+  const std::string name(20'000, 'a');
+  const std::string reason = absl::StrCat("there is no stored graph \"", std::string(128, 'a'), "...\"");
+  v1::ClassifyNodesResponse response;
+  EXPECT_EQ(MessageOf(Classify(Stored(name), &response), StatusCode::NOT_FOUND), "queries[0].stored: " + reason);
+  v1::DescribeGraphResponse all;
+  EXPECT_EQ(MessageOf(Describe(name, &all), StatusCode::NOT_FOUND), reason);
+  v1::GraphInfo info;
+  EXPECT_EQ(MessageOf(Update(name, AddEdge(3, 0), &info), StatusCode::NOT_FOUND), reason);
+  EXPECT_EQ(MessageOf(Delete(name), StatusCode::NOT_FOUND), reason);
+  EXPECT_EQ(MessageOf(PutParts({Message(name, SmallGraph())}), StatusCode::INVALID_ARGUMENT),
+            absl::StrCat("name: \"", std::string(128, 'a'), "...\" has 20000 bytes, at most 128"));
+  v1::ClassifyNodesRequest request = Inline(SmallGraph());
+  request.set_model(name);
+  EXPECT_EQ(MessageOf(Classify(request, &response), StatusCode::NOT_FOUND),
+            absl::StrCat("model: there is no \"", std::string(128, 'a'), "...\""));
 }
 
 TEST_F(GraphsTest, QueriesKeepTheVersionTheyBeganWith) {
