@@ -44,8 +44,10 @@ struct ServerOptions {
   std::string graphs;
   // How long after an update its version may be unwritten: what a crash can lose. Less costs more writing.
   double graph_save_interval_s = 5;
-  // Memory of the stored graphs, their precomputed outputs, and graphs that arrive. What would exceed it is
-  // RESOURCE_EXHAUSTED.
+  // Memory of the stored graphs' finished versions with their precomputed outputs, and of graphs that arrive, part by
+  // part. What would exceed it is RESOURCE_EXHAUSTED. A graph that has arrived, or is read from its file, takes its
+  // arrays and what is made of them, each about as large, for a moment, and a version that was replaced lives on while
+  // queries read it: leave room for both.
   int64_t max_graph_bytes = int64_t{4} << 30;
   // Nodes of a stored graph; more are INVALID_ARGUMENT.
   int64_t max_graph_nodes = 100'000'000;
