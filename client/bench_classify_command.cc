@@ -44,7 +44,7 @@ CommandHelp Help() {
           "  0    every request was answered\n"
           "  1    some requests failed, or none was answered in time\n"
           "  2    wrong flags, a file cannot be read, or no such model or graph\n"
-          "  3    no server, it went away, or no model or graph that serves\n"
+          "  3    no server, it went away, or no model that serves\n"
           "  130  interrupted\n"
           "\n"
           "Examples:\n"

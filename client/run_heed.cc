@@ -51,7 +51,7 @@ std::string Usage() {
          "  0    done\n"
          "  1    a part of the work failed, or the server is not serving\n"
          "  2    wrong arguments\n"
-         "  3    no server, or no model or graph that serves\n"
+         "  3    no server, or no model that serves\n"
          "  130  interrupted\n";
 }
 
