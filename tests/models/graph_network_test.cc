@@ -317,6 +317,47 @@ TEST(GraphNetworkTest, ATensorWithoutValuesDoesNotLoad) {
   EXPECT_THAT(std::string(LoadGraphNetwork(directory.path().string()).status().message()), HasSubstr("mlp.weight"));
 }
 
+// Whatever a file's bytes say, it loads or is refused; what loads answers, or says that its numbers are beyond it.
+TEST(GraphNetworkTest, FilesWithBytesChangedDoNoHarm) {
+  std::mt19937 random(1);
+  const auto below = [&](size_t limit) { return std::uniform_int_distribution<size_t>(0, limit - 1)(random); };
+  int loaded = 0;
+  for (const char* fixture : {"pyg-gat", "pyg-gatv2-edge-features-mul", "pyg-pool-attention", "pyg-norm-graph"}) {
+    const TemporaryDirectory directory;
+    std::filesystem::copy(Fixture(fixture), directory.path(), std::filesystem::copy_options::recursive);
+    for (const char* name : {"config.json", "model.safetensors"}) {
+      const std::string whole = directory.Read(name);
+      for (int i = 0; i < 150; ++i) {
+        std::string bytes = whole;
+        // Mostly in the header, where it matters.
+        const size_t changes = 1 + below(3);
+        for (size_t c = 0; c < changes; ++c) {
+          bytes[below(below(4) > 0 ? std::min<size_t>(bytes.size(), 800) : bytes.size())] =
+              "0123456789-{}[],:\"eE.\xff"[below(22)];
+        }
+        if (below(10) == 0) bytes.resize(below(bytes.size()));
+        directory.Write(name, bytes);
+        const auto model = LoadGraphNetwork(directory.path().string());
+        if (!model.ok()) {
+          EXPECT_FALSE(model.status().message().empty());
+          continue;
+        }
+        ++loaded;
+        if ((*model)->feature_width() > 1000 || (*model)->edge_feature_width() > 1000) continue;
+        RandomGraph graph((*model)->feature_width(), (*model)->edge_feature_width(), 5);
+        GraphQuery query;
+        query.graph = Build(graph.Arrays(10, 30));
+        query.all = true;
+        auto task = (*model)->Start(query);
+        ASSERT_TRUE(task.ok()) << task.status();
+        RunToEnd(**model, **task);
+      }
+      directory.Write(name, whole);
+    }
+  }
+  EXPECT_GT(loaded, 50);
+}
+
 TEST(GraphNetworkTest, UnseenNodesAreAnsweredAsIfTheyWereStored) {
   const auto model = Load("pyg-gat");
   RandomGraph random(model->feature_width(), 0, 3);
