@@ -9,6 +9,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "engine/status_macros.h"
+#include "models/graph_layer_run.h"
 #include "models/graph_outputs.h"
 
 namespace heed {
@@ -16,11 +17,9 @@ namespace {
 
 // A task's rows, for the scheduler's budget: edges and nodes in units of this many. A block of 64 k edges counts 256.
 constexpr int64_t kWorkPerRow = 256;
-constexpr int64_t kMostRows = GraphNetwork::kBlockEdges / kWorkPerRow;
-// Multiply-adds of a block of a projection or of the head: some milliseconds of a core; and how many weigh as much as
-// an edge.
-constexpr int64_t kBlockMultiplyAdds = int64_t{1} << 26;
-constexpr int64_t kMultiplyAddsPerEdge = kBlockMultiplyAdds / GraphNetwork::kBlockEdges;
+constexpr int64_t kMostRows = kBlockEdges / kWorkPerRow;
+// How many multiply-adds weigh as much as an edge.
+constexpr int64_t kMultiplyAddsPerEdge = kBlockMultiplyAdds / kBlockEdges;
 
 int64_t WorkRows(int64_t work) { return std::clamp<int64_t>((work + kWorkPerRow - 1) / kWorkPerRow, 1, kMostRows); }
 
@@ -55,118 +54,6 @@ struct GraphNetwork::Decoding {
   ConstMatrixView before;
   int64_t first = 0, last = 0;
 };
-
-// One layer over one neighbourhood, in blocks.
-class GraphNetwork::LayerRun {
- public:
-  // Reads the first `sources` nodes of `hood`, from `input` [sources, in], or from the graph's features if that is
-  // empty, and computes the first `targets`. Borrows all but `input`.
-  LayerRun(const GraphLayer& layer, const Graph& graph, const Neighbourhood& hood, int64_t sources, int64_t targets,
-           Matrix input, bool attention)
-      : layer_(layer),
-        graph_(graph),
-        hood_(hood),
-        sources_(sources),
-        input_(std::move(input)),
-        table_(Matrix::Uninitialized(sources, layer.table_width())),
-        out_(Matrix::Uninitialized(targets, layer.out())) {
-    layer.Normalise(hood, norm_, loop_weight_);
-    pass_ = layer.Pass(hood, norm_, loop_weight_, table_.view(), out_.view());
-    if (attention) coefficients_.Attach(pass_);
-  }
-  LayerRun(const LayerRun&) = delete;
-  LayerRun& operator=(const LayerRun&) = delete;
-
-  // Where a pass writes its attention coefficients.
-  struct Coefficients {
-    std::vector<float> edges, loops;
-    void Attach(GraphAggregation& pass) {
-      const int64_t targets = pass.out.rows, heads = pass.layout.heads;
-      edges.assign(static_cast<size_t>(pass.offsets[targets] * heads), 0.0f);
-      loops.assign(static_cast<size_t>(targets * heads), 0.0f);
-      pass.edge_coefficients = edges.data();
-      pass.loop_coefficients = loops.data();
-    }
-    void AppendTo(GraphAnswer& answer, const Graph& graph, const Neighbourhood& hood,
-                  const GraphAggregation& pass) const;
-  };
-
-  // One block of work. True: that was the last one.
-  bool Advance(Context& context) {
-    if (projected_ < sources_) {
-      ProjectBlock(context);
-      if (projected_ < sources_ || out_.rows() > 0) return false;
-    }
-    const int64_t first = aggregated_;
-    int64_t last = std::min(first + 1, out_.rows());
-    while (last < out_.rows() &&
-           hood_.offsets[static_cast<size_t>(last) + 1] - hood_.offsets[static_cast<size_t>(first)] + last - first <=
-               kBlockEdges) {
-      ++last;
-    }
-    const AggregationRange range = {&pass_, first, last};
-    Aggregate(absl::MakeConstSpan(&range, 1), context, [&](int64_t, float* row) { layer_.FinishRow(row); });
-    aggregated_ = last;
-    if (aggregated_ < out_.rows()) return false;
-    layer_.FinishGraph(out_.view());
-    return true;
-  }
-
-  // Once it is through.
-  Matrix TakeOut() { return std::move(out_); }
-  const GraphAggregation& pass() const { return pass_; }
-  const Coefficients& coefficients() const { return coefficients_; }
-
- private:
-  void ProjectBlock(Context& context) {
-    std::vector<FeatureRow> features;
-    int64_t work = 0, last = projected_;
-    for (; last < sources_ && work < kBlockMultiplyAdds; ++last) {
-      if (input_.rows() == 0) features.push_back(graph_.Features(hood_.rows[static_cast<size_t>(last)]));
-      work += (input_.rows() == 0 ? features.back().count : layer_.in()) * layer_.table_width();
-    }
-    const MatrixView to = table_.view().Rows(projected_, last - projected_);
-    if (input_.rows() == 0) {
-      layer_.Project(features, to, context);
-    } else {
-      layer_.Project(ConstMatrixView(input_.view()).Rows(projected_, last - projected_), to, context);
-    }
-    projected_ = last;
-  }
-
-  const GraphLayer& layer_;
-  const Graph& graph_;
-  const Neighbourhood& hood_;
-  const int64_t sources_;
-  const Matrix input_;
-  Matrix table_;
-  Matrix out_;
-  std::vector<float> norm_, loop_weight_;
-  GraphAggregation pass_;
-  Coefficients coefficients_;
-  int64_t projected_ = 0, aggregated_ = 0;
-};
-
-void GraphNetwork::LayerRun::Coefficients::AppendTo(GraphAnswer& answer, const Graph& graph, const Neighbourhood& hood,
-                                                    const GraphAggregation& pass) const {
-  LayerAttention& layer = answer.attention.emplace_back();
-  layer.heads = static_cast<int>(pass.layout.heads);
-  const auto id = [&](int64_t node) { return graph.Id(hood.rows[static_cast<size_t>(node)]); };
-  const auto append = [&](int64_t source, int64_t target, const float* weights) {
-    layer.sources.push_back(id(source));
-    layer.targets.push_back(id(target));
-    layer.self_loops.push_back(source == target);
-    layer.weights.insert(layer.weights.end(), weights, weights + pass.layout.heads);
-  };
-  const bool gcn = pass.layout.kind == GraphConvolution::kGcn;
-  for (int64_t i = 0; i < pass.out.rows; ++i) {
-    for (int64_t e = pass.offsets[i]; e < pass.offsets[i + 1]; ++e) {
-      if (pass.add_self_loops && pass.sources[e] == i) continue;
-      append(pass.sources[e], i, edges.data() + e * pass.layout.heads);
-    }
-    if (gcn ? pass.loop_weight[i] != 0 : pass.add_self_loops) append(i, i, loops.data() + i * pass.layout.heads);
-  }
-}
 
 // A query, from what is asked to its answer. Start has checked it; the first step finds the neighbourhood, so that only
 // tasks which were admitted hold one.
@@ -302,7 +189,7 @@ class GraphNetwork::QueryTask : public GraphQueryTask {
                    NodesOf(layer_ + 1), std::move(rows_), query.return_attention);
     }
     if (!run_->Advance(context)) return;
-    if (query.return_attention) run_->coefficients().AppendTo(result, *query.graph, hood, run_->pass());
+    if (query.return_attention) run_->AppendAttention(result);
     rows_ = run_->TakeOut();
     run_.reset();
     ++layer_;
@@ -318,7 +205,7 @@ class GraphNetwork::QueryTask : public GraphQueryTask {
   bool begun_ = false;
   // Of a large query.
   int layer_ = 0;
-  std::optional<LayerRun> run_;
+  std::optional<GraphLayerRun> run_;
   Matrix rows_;    // of the layer before
   Matrix before_;  // what the last layer read, of the targets
   int64_t decoded_ = 0;
@@ -415,7 +302,7 @@ class GraphNetwork::OutputsTask : public PrecomputeTask {
   int64_t peak_bytes_ = 0;
   int layer_ = 0;
   Neighbourhood hood_;
-  std::optional<LayerRun> run_;
+  std::optional<GraphLayerRun> run_;
 };
 
 absl::Status GraphNetwork::CheckGraph(const Graph& graph) const {
@@ -569,7 +456,7 @@ void GraphNetwork::RunTogether(absl::Span<QueryTask* const> tasks, Context& cont
     }
     std::vector<GraphAggregation> passes;
     std::vector<AggregationRange> ranges;
-    std::vector<LayerRun::Coefficients> coefficients(count);
+    std::vector<AttentionCoefficients> coefficients(count);
     std::vector<std::vector<float>> norms(count), loop_weights(count);
     passes.reserve(count);
     for (size_t t = 0; t < count; ++t) {

@@ -22,8 +22,6 @@ absl::StatusOr<std::shared_ptr<const GraphClassifier>> LoadGraphNetwork(const st
 // node's edges are never parted), and for each block of what is asked, so that no step is long.
 class GraphNetwork : public GraphClassifier {
  public:
-  static constexpr int64_t kBlockEdges = 64 << 10;
-
   const ModelSpec& spec() const override { return spec_; }
   void Step(absl::Span<Task* const> tasks, Context& context) const override;
   const std::vector<std::string>& labels() const override { return labels_; }
@@ -37,7 +35,6 @@ class GraphNetwork : public GraphClassifier {
 
  private:
   friend absl::StatusOr<std::shared_ptr<const GraphClassifier>> LoadGraphNetwork(const std::string& directory);
-  class LayerRun;
   class QueryTask;
   class OutputsTask;
   struct Decoding;

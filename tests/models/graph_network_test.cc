@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "models/graph_layer_run.h"
 #include "tests/support/temporary_directory.h"
 
 namespace heed {
@@ -225,7 +226,7 @@ TEST(GraphNetworkTest, AGraphInBlocksHasTheBitsOfItsNeighbourhoods) {
     query.all = query.return_embeddings = query.return_attention = true;
     auto task = model->Start(query);
     ASSERT_TRUE(task.ok());
-    EXPECT_EQ((*task)->next_rows(), GraphNetwork::kBlockEdges / 256);
+    EXPECT_EQ((*task)->next_rows(), kBlockEdges / 256);
     Context context(2);
     int steps = 0;
     for (Task* const only = task->get(); !only->finished(); ++steps)
@@ -260,7 +261,7 @@ TEST(GraphNetworkTest, ManyItemsAreDecodedInBlocks) {
       if (precomputed) many.outputs = Precompute(*model, graph, nullptr, {});
       auto task = model->Start(many);
       ASSERT_TRUE(task.ok()) << task.status();
-      EXPECT_EQ((*task)->next_rows(), GraphNetwork::kBlockEdges / 256);
+      EXPECT_EQ((*task)->next_rows(), kBlockEdges / 256);
       Context context(2);
       int steps = 0;
       for (Task* const only = task->get(); !only->finished(); ++steps) {
