@@ -18,21 +18,18 @@ import fnmatch
 import json
 import math
 import os
-import pickle
 import re
 import sys
 
 import torch
 
 import safetensors_file
+import torch_checkpoint
+from torch_checkpoint import Refused
 
 ACTIVATIONS = ("none", "elu", "relu", "gelu", "swish")
 FILLS = ("mean", "add", "min", "max", "mul")
 TYPES = {"gat": "GATConv", "gatv2": "GATv2Conv", "gcn": "GCNConv"}
-
-
-class Refused(Exception):
-    """The checkpoint cannot be converted; the message names the tensor and says why."""
 
 
 class Unanswered(Exception):
@@ -43,17 +40,7 @@ class Unanswered(Exception):
 
 
 def read_pickle(path):
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except TypeError:
-        raise Refused(f"PyTorch {torch.__version__} cannot read a pickle safely; 1.13 or newer can") from None
-    except pickle.UnpicklingError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise Refused(f"{path}: refused, because it is not a pickle of tensors alone; another content could run code on"
-                      f" this machine. Save model.state_dict(), not the model ({reason})") from None
-    except (RuntimeError, EOFError, ValueError, KeyError, AttributeError, IndexError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise Refused(f"{path}: not a readable PyTorch file: {reason}") from None
+    content = torch_checkpoint.load(path)
     for key in ("state_dict", "model_state_dict"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
@@ -72,16 +59,7 @@ def read_checkpoint(path):
     if not os.path.isfile(path):
         raise Refused(f"{path}: not a file")
     tensors = read_safetensors(path) if path.endswith(".safetensors") else read_pickle(path)
-    if not isinstance(tensors, dict):
-        raise Refused(f"{path}: holds a {type(tensors).__name__}, not a dictionary of tensors")
-    for name, tensor in tensors.items():
-        if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
-            raise Refused(f"{path}: entry {name!r} is a {type(tensor).__name__}, not a tensor")
-        if tensor.layout != torch.strided or tensor.dtype not in safetensors_file.DTYPE_NAMES:
-            raise Refused(f"{path}: tensor '{name}' ({tensor.dtype}, {tensor.layout}) has no place in model.safetensors")
-    if not tensors:
-        raise Refused(f"{path}: holds no tensor")
-    return dict(tensors)
+    return torch_checkpoint.check(path, tensors)
 
 
 def without_ignored(tensors, patterns):

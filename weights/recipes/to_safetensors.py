@@ -11,19 +11,16 @@ read (torch.load with weights_only), any other is refused. Needs PyTorch (1.13 o
 import argparse
 import json
 import os
-import pickle
 import sys
 
 import torch
 
 import safetensors_file
+import torch_checkpoint
+from torch_checkpoint import Refused
 
 SOURCE = "pytorch_model.bin"
 TARGET = "model.safetensors"
-
-
-class Refused(Exception):
-    """The directory cannot be converted; the message names the file and says why."""
 
 
 def read_config(directory):
@@ -49,29 +46,7 @@ def read_pickle(directory):
             raise Refused(f"{path}: not found; the model is in several parts ({SOURCE}.index.json), which Marian models"
                           " never are")
         raise Refused(f"{path}: not found")
-    try:
-        tensors = torch.load(path, map_location="cpu", weights_only=True)
-    except TypeError:
-        raise Refused(f"PyTorch {torch.__version__} cannot read a pickle safely; 1.13 or newer can") from None
-    except pickle.UnpicklingError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise Refused(
-            f"{path}: refused, because it is not a pickle of tensors alone; another content could run code on this"
-            f" machine ({reason})"
-        ) from None
-    except (RuntimeError, EOFError, ValueError, KeyError, AttributeError, IndexError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise Refused(f"{path}: not a readable PyTorch file: {reason}") from None
-    if not isinstance(tensors, dict):
-        raise Refused(f"{path}: holds a {type(tensors).__name__}, not a dictionary of tensors")
-    for name, tensor in tensors.items():
-        if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
-            raise Refused(f"{path}: entry {name!r} is a {type(tensor).__name__}, not a tensor")
-        if tensor.layout != torch.strided or tensor.dtype not in safetensors_file.DTYPE_NAMES:
-            raise Refused(f"{path}: tensor '{name}' ({tensor.dtype}, {tensor.layout}) has no place in {TARGET}")
-    if not tensors:
-        raise Refused(f"{path}: holds no tensor")
-    return tensors
+    return torch_checkpoint.check(path, torch_checkpoint.load(path))
 
 
 def same(a, b):
