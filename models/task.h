@@ -50,6 +50,7 @@ struct ModelSpec {
   std::string target_language;
   int64_t weights = 0;         // number of weights
   int64_t resident_bytes = 0;  // memory that the weights take as packed for the kernels
+  std::string fingerprint;     // hash of configuration and weights, of models whose sessions are kept; else empty
 };
 
 // Immutable after load; used by many threads at once.
