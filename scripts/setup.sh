@@ -13,16 +13,19 @@ build_packages=(
   libabsl-dev              # status, strings, containers
   libdnnl-dev              # oneDNN: linear layers of many rows
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
+  libhiredis-dev           # sessions in Redis
   libhwy-dev               # Highway: our own kernels, dispatched at run time
   libicu-dev               # sentence boundaries
   libsentencepiece-dev     # tokenisers
   libspdlog-dev            # logs
+  libxxhash-dev            # fingerprints of models, checksums of sessions
   nlohmann-json3-dev       # config.json, vocab.json, safetensors headers
   prometheus-cpp-dev       # metrics
 )
 # For ctest, on top of those.
 test_packages=(
   libgtest-dev libgmock-dev libbenchmark-dev
+  redis-server             # sessions of several servers
   clang                    # the thread-safety check of our locks
 )
 
