@@ -30,6 +30,12 @@ HWY_INLINE float MaxOf(Vector v) {
   return hn::GetLane(hn::MaxOfLanes(d, v));
 }
 
+HWY_INLINE Vector Sigmoid(Vector v) {
+  const Floats d;
+  const Vector one = hn::Set(d, 1.0f);
+  return hn::Div(one, hn::Add(one, hn::Exp(d, hn::Neg(v))));
+}
+
 // x[i] = function(x[i]), whole vectors at a time, the last one filled up.
 template <typename Function>
 HWY_INLINE void Map(float* HWY_RESTRICT x, int64_t count, Function function) {
@@ -62,6 +68,27 @@ void ActivateOnTarget(Activation activation, float* HWY_RESTRICT x, int64_t coun
     case Activation::kElu:
       Map(x, count, [&](Vector v) HWY_ATTR { return hn::IfThenElse(hn::Lt(v, hn::Zero(d)), hn::Expm1(d, v), v); });
       return;
+    case Activation::kTanh:
+      Map(x, count, [&](Vector v) HWY_ATTR { return hn::Tanh(d, v); });
+      return;
+    case Activation::kSigmoid:
+      Map(x, count, [](Vector v) HWY_ATTR { return Sigmoid(v); });
+      return;
+  }
+}
+
+void LstmCellOnTarget(const float* HWY_RESTRICT gates, int64_t width, float* HWY_RESTRICT hidden,
+                      float* HWY_RESTRICT cell) {
+  const Floats d;
+  for (int64_t i = 0; i < width; i += kLanes) {
+    const size_t lanes = static_cast<size_t>(std::min(kLanes, width - i));
+    const auto gate = [&](int64_t which)
+                          HWY_ATTR { return hn::MaskedLoad(hn::FirstN(d, lanes), d, gates + which * width + i); };
+    const auto inside = hn::FirstN(d, lanes);
+    const Vector kept = hn::Mul(Sigmoid(gate(1)), hn::MaskedLoad(inside, d, cell + i));
+    const Vector next = hn::MulAdd(Sigmoid(gate(0)), hn::Tanh(d, gate(2)), kept);
+    hn::BlendedStore(next, inside, d, cell + i);
+    hn::BlendedStore(hn::Mul(Sigmoid(gate(3)), hn::Tanh(d, next)), inside, d, hidden + i);
   }
 }
 
@@ -229,6 +256,7 @@ namespace heed {
 
 HWY_EXPORT(ActivateOnTarget);
 HWY_EXPORT(LayerNormOnTarget);
+HWY_EXPORT(LstmCellOnTarget);
 HWY_EXPORT(ScaleAndAddOnTarget);
 HWY_EXPORT(AttendOnTarget);
 HWY_EXPORT(ReduceLogitsOnTarget);
@@ -240,6 +268,10 @@ void Activate(Activation activation, float* x, int64_t count) {
 
 void LayerNorm(float* x, int64_t count, const float* scale, const float* shift, float epsilon) {
   HWY_DYNAMIC_DISPATCH(LayerNormOnTarget)(x, count, scale, shift, epsilon);
+}
+
+void LstmCell(const float* gates, int64_t width, float* hidden, float* cell) {
+  HWY_DYNAMIC_DISPATCH(LstmCellOnTarget)(gates, width, hidden, cell);
 }
 
 void ScaleAndAdd(const float* from, float factor, const float* add, float* to, int64_t count) {

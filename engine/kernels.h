@@ -10,7 +10,7 @@
 
 namespace heed {
 
-enum class Activation { kNone, kRelu, kGelu, kSwish, kElu };
+enum class Activation { kNone, kRelu, kGelu, kSwish, kElu, kTanh, kSigmoid };
 
 // x[i] = activation(x[i]). GELU is the exact one, x Phi(x); swish is x sigmoid(x); ELU is exp(x) - 1
 // for negative x, else x. What is not a number stays so.
@@ -18,6 +18,11 @@ void Activate(Activation activation, float* x, int64_t count);
 
 // x = (x - mean) / sqrt(variance + epsilon) * scale + shift, in place (Ba et al. 2016).
 void LayerNorm(float* x, int64_t count, const float* scale, const float* shift, float epsilon);
+
+// One step of `width` LSTM units (Hochreiter and Schmidhuber 1997; with a forget gate), in place. gates [4, width]
+// holds what the linear layer gave for the input, forget, candidate and output gates, in torch.nn.LSTM's order:
+//   cell = sigmoid(f) cell + sigmoid(i) tanh(g),  hidden = sigmoid(o) tanh(cell)
+void LstmCell(const float* gates, int64_t width, float* hidden, float* cell);
 
 // to[i] = from[i] * factor + add[i]
 void ScaleAndAdd(const float* from, float factor, const float* add, float* to, int64_t count);

@@ -60,6 +60,12 @@ Product MakeProduct(const ProductShape& shape) {
     case Activation::kElu:
       onednn::AppendEltwise(operations, dnnl::algorithm::eltwise_elu, 1.0f);
       break;
+    case Activation::kTanh:
+      onednn::AppendEltwise(operations, dnnl::algorithm::eltwise_tanh, 0.0f);
+      break;
+    case Activation::kSigmoid:
+      onednn::AppendEltwise(operations, dnnl::algorithm::eltwise_logistic, 0.0f);
+      break;
   }
   dnnl::primitive_attr attributes;
   attributes.set_post_ops(operations);

@@ -17,13 +17,31 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 const int64_t kSizes[] = {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100, 257};
 
 TEST(Kernels, ActivationsAgree) {
-  for (Activation activation : {Activation::kNone, Activation::kRelu, Activation::kGelu, Activation::kSwish, Activation::kElu}) {
+  for (Activation activation : {Activation::kNone, Activation::kRelu, Activation::kGelu, Activation::kSwish,
+                                Activation::kElu, Activation::kTanh, Activation::kSigmoid}) {
     for (int64_t size : kSizes) {
       std::vector<float> x = naive::RandomFloats(size, 1);
       for (float& value : x) value *= 20;
       std::vector<float> y = x;
       Activate(activation, y.data(), size);
       for (size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(y[i], naive::Activate(activation, x[i]), 20 * 4e-7) << x[i];
+    }
+  }
+}
+
+TEST(Kernels, LstmCellAgrees) {
+  for (int64_t size : kSizes) {
+    const std::vector<float> gates = naive::RandomFloats(4 * size, 1), before = naive::RandomFloats(size, 2);
+    std::vector<float> hidden(before.size()), cell = before;
+    LstmCell(gates.data(), size, hidden.data(), cell.data());
+    for (size_t i = 0; i < cell.size(); ++i) {
+      const auto gate = [&](size_t which, Activation activation) {
+        return naive::Activate(activation, gates[which * cell.size() + i]);
+      };
+      const double next =
+          gate(1, Activation::kSigmoid) * before[i] + gate(0, Activation::kSigmoid) * gate(2, Activation::kTanh);
+      EXPECT_NEAR(cell[i], next, 1e-6) << size;
+      EXPECT_NEAR(hidden[i], gate(3, Activation::kSigmoid) * std::tanh(next), 1e-6) << size;
     }
   }
 }

@@ -33,6 +33,10 @@ double Activate(Activation activation, double x) {
       return x / (1 + std::exp(-x));
     case Activation::kElu:
       return x > 0 ? x : std::expm1(x);
+    case Activation::kTanh:
+      return std::tanh(x);
+    case Activation::kSigmoid:
+      return 1 / (1 + std::exp(-x));
   }
   return x;
 }
