@@ -1,10 +1,5 @@
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
-#include <cstring>
 #include <deque>
 #include <map>
 #include <memory>
@@ -15,11 +10,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "client/channel.h"
+#include "client/command_input.h"
 #include "client/command_line.h"
 #include "client/commands.h"
 #include "client/exit_code.h"
 #include "client/heat_map.h"
-#include "client/interruptible_input.h"
 #include "client/progress_bar.h"
 #include "client/request_pipeline.h"
 #include "client/text_width.h"
@@ -91,23 +86,6 @@ std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Cons
   return std::nullopt;
 }
 
-// A file opened for the length of a command.
-class InputFile {
- public:
-  // Opens `path`; check descriptor(): -1 and errno tell a failure.
-  explicit InputFile(const std::string& path) : descriptor_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
-  ~InputFile() {
-    if (descriptor_ >= 0) close(descriptor_);
-  }
-  InputFile(const InputFile&) = delete;
-  InputFile& operator=(const InputFile&) = delete;
-
-  int descriptor() const { return descriptor_; }
-
- private:
-  const int descriptor_;
-};
-
 std::string OneLine(const std::string& text) {
   return absl::StrReplaceAll(text, {{"\r\n", " "}, {"\n", " "}, {"\r", " "}});
 }
@@ -116,12 +94,6 @@ grpc::Status CheckLine(const std::string& line) {
   const std::optional<size_t> invalid = FirstInvalidUtf8(line);
   if (!invalid) return grpc::Status::OK;
   return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, absl::StrCat("not UTF-8 at byte ", *invalid + 1));
-}
-
-bool ReadLine(std::istream& in, std::string& line) {
-  if (!std::getline(in, line)) return false;
-  if (!line.empty() && line.back() == '\r') line.pop_back();
-  return true;
 }
 
 void PrintHeatMaps(const v1::Sentence& sentence, Console& console) {
@@ -363,33 +335,20 @@ int TranslateCommand(const std::vector<std::string>& arguments, Console& console
   prototype.mutable_options()->set_return_attention(settings.attention);
   prototype.mutable_options()->set_return_tokens(settings.tokens || settings.attention);
 
-  std::optional<InputFile> file;
-  std::optional<InterruptibleInput> file_input;
-  std::istream in(console.in.rdbuf());
-  int64_t input_bytes = console.in_bytes;
-  if (!settings.file.empty() && settings.file != "-") {
-    file.emplace(settings.file);
-    if (file->descriptor() < 0) {
-      return Fail(console, kExitUsage, absl::StrCat("cannot read '", settings.file, "': ", std::strerror(errno)));
-    }
-    file_input.emplace(file->descriptor(), console.stop);
-    in.rdbuf(&*file_input);
-    input_bytes = file_input->size();
-  }
-
+  CommandInput input(console);
+  if (const auto code = input.Open(settings.file)) return *code;
   const std::shared_ptr<grpc::Channel> channel = MakeChannel(settings.server.address);
   if (const auto code = ResolveModel(channel, settings.server.address, "translator", settings.model,
                                      *prototype.mutable_model(), console)) {
     return *code;
   }
-  const bool typed = !file && console.in_is_terminal;
-  if (typed && console.err_is_terminal) {
+  if (input.typed() && console.err_is_terminal) {
     console.err << "Translating with " << prototype.model() << ": one line at a time, Ctrl-D ends." << std::endl;
   }
-  LinePrinter printer(settings, console, input_bytes, typed);
-  if (!settings.stream) return TranslateLines(settings, prototype, channel, in, printer, console);
+  LinePrinter printer(settings, console, input.bytes(), input.typed());
+  if (!settings.stream) return TranslateLines(settings, prototype, channel, input.stream(), printer, console);
   const TranslationClient client(channel, {.deadline = settings.server.deadline(), .stop = console.stop});
-  return TranslateStreaming(settings, prototype, client, in, printer, console);
+  return TranslateStreaming(settings, prototype, client, input.stream(), printer, console);
 }
 
 }  // namespace heed::client

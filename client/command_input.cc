@@ -1,0 +1,42 @@
+#include "client/command_input.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "client/command_line.h"
+#include "client/exit_code.h"
+
+namespace heed::client {
+
+CommandInput::CommandInput(Console& console)
+    : console_(console), stream_(console.in.rdbuf()), bytes_(console.in_bytes), typed_(console.in_is_terminal) {}
+
+CommandInput::~CommandInput() {
+  if (descriptor_ >= 0) close(descriptor_);
+}
+
+std::optional<int> CommandInput::Open(const std::string& path) {
+  if (path.empty() || path == "-") return std::nullopt;
+  descriptor_ = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor_ < 0) {
+    return Fail(console_, kExitUsage, absl::StrCat("cannot read '", path, "': ", std::strerror(errno)));
+  }
+  file_.emplace(descriptor_, console_.stop);
+  stream_.rdbuf(&*file_);
+  name_ = path;
+  bytes_ = file_->size();
+  typed_ = false;
+  return std::nullopt;
+}
+
+bool ReadLine(std::istream& in, std::string& line) {
+  if (!std::getline(in, line)) return false;
+  if (!line.empty() && line.back() == '\r') line.pop_back();
+  return true;
+}
+
+}  // namespace heed::client
