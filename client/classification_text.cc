@@ -1,37 +1,19 @@
 #include "client/classification_text.h"
 
-#include <algorithm>
-#include <array>
-#include <cmath>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_replace.h"
-#include "client/text_width.h"
+#include "client/text_table.h"
+#include "client/weight_bar.h"
 
 namespace heed::client {
 namespace {
 
-constexpr int kBarColumns = 20;  // of the heaviest
 constexpr size_t kMostBars = 8;
 
 void AppendClass(const std::string& label, float probability, std::string& line) {
-  const std::string plain = absl::StrReplaceAll(label, {{"\t", " "}, {"\r", " "}, {"\n", " "}});
-  absl::StrAppendFormat(&line, "\t%s\t%.4f", plain, probability);
-}
-
-// Rounded to eighths of a column. `share` of a full bar.
-std::string Bar(double share) {
-  static constexpr std::array<const char*, 8> kEighths = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
-  const auto eighths = static_cast<size_t>(std::lround(std::clamp(share, 0.0, 1.0) * 8 * kBarColumns));
-  std::string bar;
-  for (size_t i = 0; i < eighths / 8; ++i) bar += "█";
-  return bar + kEighths[eighths % 8];
-}
-
-void AppendWeight(double weight, const std::string& bar, const std::string& name, std::string& out) {
-  absl::StrAppendFormat(&out, "    %.2f %s %s\n", weight, PadRight(bar, kBarColumns), name);
+  absl::StrAppendFormat(&line, "\t%s\t%.4f", PlainColumn(label), probability);
 }
 
 std::string Bars(const std::vector<NeighbourWeight>& weights) {
@@ -40,12 +22,12 @@ std::string Bars(const std::vector<NeighbourWeight>& weights) {
   // A line that says "1 more" could as well say which.
   const size_t shown = weights.size() <= kMostBars + 1 ? weights.size() : kMostBars;
   for (size_t i = 0; i < shown; ++i) {
-    const std::string bar = weights[0].weight > 0 ? Bar(weights[i].weight / weights[0].weight) : "";
-    AppendWeight(weights[i].weight, bar, absl::StrCat(weights[i].source, weights[i].self_loop ? " (itself)" : ""), out);
+    out += WeightBar(weights[i].weight, weights[0].weight,
+                     absl::StrCat(weights[i].source, weights[i].self_loop ? " (itself)" : ""));
   }
   double rest = 0;
   for (size_t i = shown; i < weights.size(); ++i) rest += weights[i].weight;
-  if (shown < weights.size()) AppendWeight(rest, "", absl::StrCat(weights.size() - shown, " more"), out);
+  if (shown < weights.size()) out += WeightWithoutBar(rest, absl::StrCat(weights.size() - shown, " more"));
   return out;
 }
 

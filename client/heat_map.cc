@@ -34,34 +34,28 @@ int Widest(const std::vector<std::string>& labels) {
 
 }  // namespace
 
-std::string HeatMap(const v1::Sentence& sentence, const v1::Hypothesis& hypothesis, int columns) {
-  const v1::Attention& attention = hypothesis.attention();
-  const int source_size = sentence.source_tokens_size();
-  const int target_size = hypothesis.tokens_size();
-  if (source_size == 0 || target_size == 0 || attention.rows() != target_size || attention.columns() != source_size ||
-      attention.weights_size() != target_size * source_size) {
-    return "";
-  }
-  const std::vector<std::string> source = Labels(sentence.source_tokens());
-  const std::vector<std::string> target = Labels(hypothesis.tokens());
-  const int left = Widest(target) + 1;
+std::string HeatMap(const std::vector<std::string>& rows, const std::vector<std::string>& columns,
+                    const std::vector<float>& weights, int width) {
+  if (rows.empty() || columns.empty() || weights.size() != rows.size() * columns.size()) return "";
+  const int left = Widest(rows) + 1;
+  const auto size = static_cast<int>(columns.size());
   // The last name of the staircase begins at its column, so it needs room to the right.
-  const int room = std::max(1, columns - left - Widest(source) + 1);
-  const int step = std::clamp(room / source_size, 1, 3);
+  const int room = std::max(1, width - left - Widest(columns) + 1);
+  const int step = std::clamp(room / size, 1, 3);
   const int per_panel = std::max(1, room / step);
 
   std::string out;
-  for (int first = 0; first < source_size; first += per_panel) {
-    const int end = std::min(source_size, first + per_panel);
+  for (int first = 0; first < size; first += per_panel) {
+    const int end = std::min(size, first + per_panel);
     for (int name = first; name < end; ++name) {
       out += std::string(static_cast<size_t>(left), ' ');
       for (int column = first; column < name; ++column) out += PadRight("│", step);
-      absl::StrAppend(&out, source[static_cast<size_t>(name)], "\n");
+      absl::StrAppend(&out, columns[static_cast<size_t>(name)], "\n");
     }
-    for (int row = 0; row < target_size; ++row) {
-      absl::StrAppend(&out, PadLeft(target[static_cast<size_t>(row)], left - 1), " ");
+    for (size_t row = 0; row < rows.size(); ++row) {
+      absl::StrAppend(&out, PadLeft(rows[row], left - 1), " ");
       for (int column = first; column < end; ++column) {
-        const char* const shade = Shade(attention.weights(row * source_size + column));
+        const char* const shade = Shade(weights[row * columns.size() + static_cast<size_t>(column)]);
         // The widest column repeats its shade, so that a cell is about as wide as it is high.
         out += column + 1 == end && step < 3 ? shade : PadRight(step == 3 ? absl::StrCat(shade, shade) : shade, step);
       }
@@ -70,6 +64,13 @@ std::string HeatMap(const v1::Sentence& sentence, const v1::Hypothesis& hypothes
     }
   }
   return absl::StrCat(out, PadLeft("", left), kLegend, "\n");
+}
+
+std::string HeatMap(const v1::Sentence& sentence, const v1::Hypothesis& hypothesis, int width) {
+  const v1::Attention& attention = hypothesis.attention();
+  if (attention.rows() != hypothesis.tokens_size() || attention.columns() != sentence.source_tokens_size()) return "";
+  return HeatMap(Labels(hypothesis.tokens()), Labels(sentence.source_tokens()),
+                 {attention.weights().begin(), attention.weights().end()}, width);
 }
 
 }  // namespace heed::client

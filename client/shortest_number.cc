@@ -5,11 +5,16 @@
 namespace heed::client {
 
 double ShortestNumber(float value) {
+  const std::string digits = ShortestText(value);
+  double result = value;
+  std::from_chars(digits.data(), digits.data() + digits.size(), result);
+  return result;
+}
+
+std::string ShortestText(float value) {
   char digits[32];
   const auto written = std::to_chars(digits, digits + sizeof(digits), value);
-  double result = value;
-  std::from_chars(digits, written.ptr, result);
-  return result;
+  return {digits, written.ptr};
 }
 
 }  // namespace heed::client

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "client/text_width.h"
 
 namespace heed::client {
@@ -24,6 +25,10 @@ std::string TextTable(const std::vector<std::vector<std::string>>& rows, const s
     absl::StrAppend(&out, line, "\n");
   }
   return out;
+}
+
+std::string PlainColumn(const std::string& text) {
+  return absl::StrReplaceAll(text, {{"\t", " "}, {"\r", " "}, {"\n", " "}});
 }
 
 std::string MemoryText(int64_t bytes) {

@@ -12,6 +12,9 @@ namespace heed::client {
 // aligned to the right.
 std::string TextTable(const std::vector<std::vector<std::string>>& rows, const std::set<size_t>& numbers);
 
+// Text between tabs on one line: tabs and ends of lines become blanks.
+std::string PlainColumn(const std::string& text);
+
 // "12.3 MiB", below 1 MiB "12.3 KiB", or "-" for 0.
 std::string MemoryText(int64_t bytes);
 
