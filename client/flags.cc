@@ -157,6 +157,14 @@ void FlagTable::AddIntList(std::string name, std::vector<int>* target, int64_t l
        }});
 }
 
+void FlagTable::AddEach(std::string name, std::vector<std::pair<std::string, std::string>>* target,
+                        std::string placeholder, std::string help) {
+  flags_.push_back({name, std::move(placeholder), std::move(help), "", [name, target](const std::string& text) {
+                      target->emplace_back(name, text);
+                      return absl::OkStatus();
+                    }});
+}
+
 const FlagTable::Flag* FlagTable::Find(const std::string& name) const {
   const std::string underscored = absl::StrReplaceAll(name, {{"-", "_"}});
   for (const Flag& flag : flags_) {

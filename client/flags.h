@@ -6,6 +6,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -15,7 +16,8 @@ namespace heed::client {
 
 // Every Add* borrows its target, which must outlive Parse() and holds the default before it. A flag is written
 // `--name=value` or `--name value`, a bool also `--name`; `-` and `_` in names are the same; the last of a repeated
-// flag counts; `--` ends the flags. Errors are INVALID_ARGUMENT, name the flag and quote the value. Not thread-safe.
+// flag counts, apart from AddEach; `--` ends the flags. Errors are INVALID_ARGUMENT, name the flag and quote the value.
+// Not thread-safe.
 class FlagTable {
  public:
   static constexpr double kNoLimit = std::numeric_limits<double>::infinity();
@@ -37,6 +39,10 @@ class FlagTable {
   void AddChoice(std::string name, std::string* target, std::vector<std::string> choices, std::string help);
   // Numbers between commas.
   void AddIntList(std::string name, std::vector<int>* target, int64_t least, int64_t most, std::string help);
+
+  // Appends the flag's name and value each time. Flags may share a target, which then has them in the arguments' order.
+  void AddEach(std::string name, std::vector<std::pair<std::string, std::string>>* target, std::string placeholder,
+               std::string help);
 
   // Sets the targets and returns the arguments that are no flags, in order. The flag `--help` (`-h`) is always there:
   // it ends the parsing, see help_wanted().

@@ -207,5 +207,7 @@ template class RequestPipeline<v1::TranslateRequest>;
 template class RequestPipeline<v1::ClassifyNodesRequest>;
 template class RequestPipeline<v1::ClassifyEdgesRequest>;
 template class RequestPipeline<v1::ClassifyGraphsRequest>;
+template class RequestPipeline<v1::AnswerRequest>;
+template class RequestPipeline<v1::RunRequest>;
 
 }  // namespace heed::client
