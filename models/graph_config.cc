@@ -17,12 +17,6 @@ constexpr int64_t kMostEdgeWidth = 1 << 12;
 constexpr size_t kMostLayers = 1 << 10;
 constexpr double kLargest = 1e6;
 
-template <typename Value>
-struct Choice {
-  const char* name;
-  Value value;
-};
-
 constexpr Choice<GraphConvolution> kConvolutions[] = {
     {"gat", GraphConvolution::kGat}, {"gatv2", GraphConvolution::kGatv2}, {"gcn", GraphConvolution::kGcn}};
 constexpr Choice<GraphTaskKind> kTasks[] = {
@@ -43,35 +37,10 @@ constexpr Choice<NormMode> kNormModes[] = {{"node", NormMode::kNode}, {"graph", 
 constexpr Choice<bool> kOutputs[] = {{"softmax", false}, {"sigmoid", true}};
 constexpr Choice<EdgeDecoder> kCombinations[] = {{"concat", EdgeDecoder::kConcat}, {"product", EdgeDecoder::kProduct}};
 
-template <typename Value, size_t N>
-Value OneOf(JsonFields& fields, absl::string_view name, const Choice<Value> (&choices)[N], const char* fallback) {
-  const std::string given = fields.String(name, fallback);
-  for (const Choice<Value>& choice : choices) {
-    if (given == choice.name) return choice.value;
-  }
-  if (fields.Has(name)) {
-    const auto names = absl::StrJoin(
-        choices, ", ", [](std::string* out, const Choice<Value>& choice) { absl::StrAppend(out, choice.name); });
-    fields.Wrong(name, absl::StrCat("which is none of ", names));
-  } else if (*fallback == '\0') {
-    fields.Missing(name);
-  }
-  return choices[0].value;
-}
-
-void OnlyFields(JsonFields& fields, std::initializer_list<absl::string_view> known) {
-  for (const auto& [name, value] : fields.object().items()) {
-    if (std::find(known.begin(), known.end(), name) == known.end()) {
-      fields.Wrong(name, absl::StrCat("but there is no such field; there are: ", absl::StrJoin(known, ", ")));
-      return;
-    }
-  }
-}
-
 GraphNormConfig ReadNorm(JsonFields fields, absl::Status& status) {
   GraphNormConfig norm;
-  OnlyFields(fields, {"name", "type", "mode", "eps"});
-  norm.mode = OneOf(fields, "mode", kNormModes, "graph");
+  fields.Only({"name", "type", "mode", "eps"});
+  norm.mode = fields.OneOf("mode", kNormModes, "graph");
   norm.name = fields.String("name", "");
   if (norm.name.empty()) fields.Missing("name");
   if (fields.String("type", "layer") != "layer") fields.Wrong("type", "but served is \"layer\"");
@@ -82,9 +51,9 @@ GraphNormConfig ReadNorm(JsonFields fields, absl::Status& status) {
 
 GraphLayerConfig ReadLayer(JsonFields fields, size_t index, const GraphConfig& config, absl::Status& status) {
   GraphLayerConfig layer;
-  OnlyFields(fields, {"name", "out_channels", "heads", "concat", "negative_slope", "add_self_loops", "fill_value",
-                      "improved", "normalize", "share_weights", "residual", "bias", "logit_bias", "norm", "activation",
-                      "activation_first"});
+  fields.Only({"name", "out_channels", "heads", "concat", "negative_slope", "add_self_loops", "fill_value", "improved",
+               "normalize", "share_weights", "residual", "bias", "logit_bias", "norm", "activation",
+               "activation_first"});
   const bool gcn = config.convolution == GraphConvolution::kGcn;
   layer.name = fields.String("name", absl::StrCat("convs.", index));
   layer.out_channels = fields.RequiredInt("out_channels", 1, kMostWidth);
@@ -99,7 +68,7 @@ GraphLayerConfig ReadLayer(JsonFields fields, size_t index, const GraphConfig& c
     layer.fill = LoopFill::kConstant;
     layer.fill_constant = static_cast<float>(fields.Number("fill_value", 0, -kLargest, kLargest));
   } else {
-    layer.fill = OneOf(fields, "fill_value", kFills, "mean");
+    layer.fill = fields.OneOf("fill_value", kFills, "mean");
   }
   layer.improved = fields.Bool("improved", false);
   layer.normalize = fields.Bool("normalize", true);
@@ -124,7 +93,7 @@ GraphLayerConfig ReadLayer(JsonFields fields, size_t index, const GraphConfig& c
       fields.Wrong("norm", "which is not an object");
     }
   }
-  layer.activation = OneOf(fields, "activation", kActivations, "none");
+  layer.activation = fields.OneOf("activation", kActivations, "none");
   layer.activation_first = fields.Bool("activation_first", false);
   if (status.ok()) status = fields.status();
   return layer;
@@ -152,11 +121,11 @@ std::vector<JsonFields> List(JsonFields& fields, absl::string_view name) {
 std::vector<LinearConfig> ReadMlp(JsonFields& fields, absl::string_view name, absl::Status& status) {
   std::vector<LinearConfig> layers;
   for (JsonFields& item : List(fields, name)) {
-    OnlyFields(item, {"name", "activation"});
+    item.Only({"name", "activation"});
     LinearConfig layer;
     layer.name = item.String("name", "");
     if (layer.name.empty()) item.Missing("name");
-    layer.activation = OneOf(item, "activation", kActivations, "none");
+    layer.activation = item.OneOf("activation", kActivations, "none");
     if (status.ok()) status = item.status();
     layers.push_back(std::move(layer));
   }
@@ -175,9 +144,9 @@ absl::StatusOr<GraphConfig> ReadGraphConfig(const std::string& path) {
   absl::Status status;
   GraphConfig config;
   config.path = path;
-  config.convolution = OneOf(fields, "model_type", kConvolutions, "");
+  config.convolution = fields.OneOf("model_type", kConvolutions, "");
   config.model_type = fields.String("model_type", "");
-  config.task = OneOf(fields, "task", kTasks, "");
+  config.task = fields.OneOf("task", kTasks, "");
   config.in_channels = fields.RequiredInt("in_channels", 1, kMostWidth);
   const bool gcn = config.convolution == GraphConvolution::kGcn;
   config.edge_dim = fields.Int("edge_dim", 0, 0, gcn ? 1 : kMostEdgeWidth);
@@ -190,10 +159,10 @@ absl::StatusOr<GraphConfig> ReadGraphConfig(const std::string& path) {
     if (config.task != GraphTaskKind::kEdge) fields.Wrong("decoder", "but the task is not edge");
     if (fields.Value("decoder").is_object()) {
       JsonFields decoder = fields.Inner("decoder");
-      OnlyFields(decoder, {"type", "combine", "layers"});
+      decoder.Only({"type", "combine", "layers"});
       const std::string type = decoder.String("type", "");
       if (type == "mlp") {
-        config.decoder = OneOf(decoder, "combine", kCombinations, "concat");
+        config.decoder = decoder.OneOf("combine", kCombinations, "concat");
         config.decoder_layers = ReadMlp(decoder, "layers", status);
         if (config.decoder_layers.empty()) decoder.Missing("layers");
       } else if (type != "dot") {
@@ -208,8 +177,8 @@ absl::StatusOr<GraphConfig> ReadGraphConfig(const std::string& path) {
     if (config.task != GraphTaskKind::kGraph) fields.Wrong("readout", "but the task is not graph");
     if (fields.Value("readout").is_object()) {
       JsonFields readout = fields.Inner("readout");
-      OnlyFields(readout, {"pooling", "gate", "transform"});
-      config.pooling = OneOf(readout, "pooling", kPoolings, "mean");
+      readout.Only({"pooling", "gate", "transform"});
+      config.pooling = readout.OneOf("pooling", kPoolings, "mean");
       config.gate = ReadMlp(readout, "gate", status);
       config.transform = ReadMlp(readout, "transform", status);
       const bool attention = config.pooling == Pooling::kAttention;
@@ -226,7 +195,7 @@ absl::StatusOr<GraphConfig> ReadGraphConfig(const std::string& path) {
     fields.Wrong("mlp", "but the task is edge: its layers stand in decoder");
   }
   const bool dot = config.task == GraphTaskKind::kEdge && config.decoder == EdgeDecoder::kDot;
-  config.sigmoid = OneOf(fields, "output", kOutputs, dot ? "sigmoid" : "softmax");
+  config.sigmoid = fields.OneOf("output", kOutputs, dot ? "sigmoid" : "softmax");
   if (dot && !config.sigmoid) fields.Wrong("output", "but an inner product is one number: it needs sigmoid");
   if (const nlohmann::json& labels = fields.Value("labels"); labels.is_array()) {
     for (const nlohmann::json& label : labels) {

@@ -16,11 +16,11 @@ float Sigmoid(float x) { return 1.0f / (1.0f + std::exp(-x)); }
 }  // namespace
 
 absl::StatusOr<Perceptron> Perceptron::Load(const std::vector<LinearConfig>& layers, int64_t in,
-                                            GraphTensors& tensors) {
+                                            CheckpointTensors& tensors) {
   Perceptron made;
   made.in_ = in;
   for (const LinearConfig& layer : layers) {
-    HEED_ASSIGN_OR_RETURN(Linear linear, tensors.ReadLinear(layer, made.out()));
+    HEED_ASSIGN_OR_RETURN(Linear linear, tensors.ReadLinear(layer.name, -1, made.out(), layer.activation));
     made.layers_.push_back(std::move(linear));
   }
   return made;
@@ -47,7 +47,7 @@ ConstMatrixView Perceptron::Apply(ConstMatrixView x, Context& context) const {
   return x;
 }
 
-absl::StatusOr<GraphHead> GraphHead::Load(const GraphConfig& config, int64_t width, GraphTensors& tensors) {
+absl::StatusOr<GraphHead> GraphHead::Load(const GraphConfig& config, int64_t width, CheckpointTensors& tensors) {
   GraphHead made;
   made.task_ = config.task;
   made.decoder_ = config.decoder;

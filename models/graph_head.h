@@ -11,15 +11,16 @@
 #include "engine/context.h"
 #include "engine/linear.h"
 #include "engine/tensor.h"
+#include "models/checkpoint_tensors.h"
 #include "models/graph_config.h"
-#include "models/graph_tensors.h"
 
 namespace heed {
 
 // Linear layers one after the other. Immutable, thread-safe.
 class Perceptron {
  public:
-  static absl::StatusOr<Perceptron> Load(const std::vector<LinearConfig>& layers, int64_t in, GraphTensors& tensors);
+  static absl::StatusOr<Perceptron> Load(const std::vector<LinearConfig>& layers, int64_t in,
+                                         CheckpointTensors& tensors);
 
   int64_t in() const { return in_; }
   int64_t out() const { return layers_.empty() ? in_ : layers_.back().out(); }
@@ -39,7 +40,7 @@ class Perceptron {
 class GraphHead {
  public:
   // `width`: of the last layer's rows. INVALID_ARGUMENT also where labels and classes differ in number.
-  static absl::StatusOr<GraphHead> Load(const GraphConfig& config, int64_t width, GraphTensors& tensors);
+  static absl::StatusOr<GraphHead> Load(const GraphConfig& config, int64_t width, CheckpointTensors& tensors);
 
   int classes() const { return classes_; }
   bool multi_label() const { return sigmoid_ && logits_ > 1; }

@@ -12,8 +12,8 @@
 #include "engine/linear.h"
 #include "engine/neighbourhood.h"
 #include "engine/tensor.h"
+#include "models/checkpoint_tensors.h"
 #include "models/graph_config.h"
-#include "models/graph_tensors.h"
 
 namespace heed {
 
@@ -23,7 +23,7 @@ class GraphLayer {
  public:
   // `in`: width of its input. `reads_features`: it is the first, and may be given feature rows.
   static absl::StatusOr<GraphLayer> Load(const GraphConfig& config, const GraphLayerConfig& layer, int64_t in,
-                                         bool reads_features, GraphTensors& tensors);
+                                         bool reads_features, CheckpointTensors& tensors);
 
   int64_t in() const { return projection_.in(); }
   int64_t out() const { return layout_.out(); }

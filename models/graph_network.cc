@@ -574,7 +574,7 @@ absl::StatusOr<std::shared_ptr<const GraphClassifier>> LoadGraphNetwork(const st
   HEED_ASSIGN_OR_RETURN(network->config_, ReadGraphConfig((path / "config.json").string()));
   const GraphConfig& config = network->config_;
   HEED_ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Open((path / "model.safetensors").string()));
-  GraphTensors tensors(file);
+  CheckpointTensors tensors(file);
   int64_t width = config.in_channels;
   for (const GraphLayerConfig& layer : config.layers) {
     HEED_ASSIGN_OR_RETURN(GraphLayer loaded, GraphLayer::Load(config, layer, width, network->layers_.empty(), tensors));

@@ -1,5 +1,6 @@
 #include "models/json_fields.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -120,6 +121,15 @@ std::string JsonFields::String(absl::string_view name, const std::string& fallba
     return fallback;
   }
   return value.get<std::string>();
+}
+
+void JsonFields::Only(std::initializer_list<absl::string_view> known) {
+  for (const auto& [name, value] : object_.items()) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      Wrong(name, absl::StrCat("but there is no such field; there are: ", absl::StrJoin(known, ", ")));
+      return;
+    }
+  }
 }
 
 }  // namespace heed

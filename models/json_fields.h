@@ -1,16 +1,27 @@
 // Reads the fields of a model directory's JSON files, so that a wrong one is named with its file and value.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "nlohmann/json.hpp"
 
 namespace heed {
+
+// A name that a field may hold, and what it stands for.
+template <typename Meaning>
+struct Choice {
+  const char* name;
+  Meaning value;
+};
 
 // One JSON object of a file. Reading goes on after an error and returns the default; status() then holds the first one.
 class JsonFields {
@@ -29,6 +40,13 @@ class JsonFields {
                 double most = std::numeric_limits<double>::max());
   bool Bool(absl::string_view name, bool fallback);
   std::string String(absl::string_view name, const std::string& fallback);
+
+  // What the name stands for that the field holds, or `fallback`, one of the names, if it is not there; an empty
+  // fallback: it must be there.
+  template <typename Meaning, size_t N>
+  Meaning OneOf(absl::string_view name, const Choice<Meaning> (&choices)[N], const char* fallback);
+  // Records the first field that is none of these.
+  void Only(std::initializer_list<absl::string_view> known);
 
   // For fields of other kinds; null if it is not there.
   const nlohmann::json& Value(absl::string_view name) const;
@@ -53,5 +71,21 @@ class JsonFields {
   nlohmann::json object_;
   absl::Status status_;
 };
+
+template <typename Meaning, size_t N>
+Meaning JsonFields::OneOf(absl::string_view name, const Choice<Meaning> (&choices)[N], const char* fallback) {
+  const std::string given = String(name, fallback);
+  for (const Choice<Meaning>& choice : choices) {
+    if (given == choice.name) return choice.value;
+  }
+  if (Has(name)) {
+    const auto names = absl::StrJoin(
+        choices, ", ", [](std::string* out, const Choice<Meaning>& choice) { absl::StrAppend(out, choice.name); });
+    Wrong(name, absl::StrCat("which is none of ", names));
+  } else if (*fallback == '\0') {
+    Missing(name);
+  }
+  return choices[0].value;
+}
 
 }  // namespace heed

@@ -1,4 +1,4 @@
-#include "models/graph_tensors.h"
+#include "models/checkpoint_tensors.h"
 
 #include <algorithm>
 #include <numeric>
@@ -9,7 +9,7 @@
 #include "engine/weights.h"
 
 namespace heed {
-absl::StatusOr<std::vector<float>> GraphTensors::Read(const std::string& name, const std::vector<int64_t>& shape) {
+absl::StatusOr<std::vector<float>> CheckpointTensors::Read(const std::string& name, const std::vector<int64_t>& shape) {
   std::vector<int64_t> wanted = shape;
   if (const StoredTensor* tensor = file_.Find(name); tensor != nullptr && tensor->shape.size() == shape.size()) {
     for (size_t i = 0; i < shape.size(); ++i) {
@@ -21,21 +21,22 @@ absl::StatusOr<std::vector<float>> GraphTensors::Read(const std::string& name, c
   return ReadFloats(*tensor);
 }
 
-absl::StatusOr<std::vector<float>> GraphTensors::ReadOrZeros(const std::string& name,
-                                                             const std::vector<int64_t>& shape) {
+absl::StatusOr<std::vector<float>> CheckpointTensors::ReadOrZeros(const std::string& name,
+                                                                  const std::vector<int64_t>& shape) {
   if (Has(name)) return Read(name, shape);
   const int64_t size = std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
   return std::vector<float>(static_cast<size_t>(size));
 }
 
-absl::StatusOr<Linear> GraphTensors::ReadLinear(const LinearConfig& config, int64_t in) {
-  HEED_ASSIGN_OR_RETURN(const std::vector<float> weight, Read(absl::StrCat(config.name, ".weight"), {-1, in}));
-  const int64_t out = static_cast<int64_t>(weight.size()) / in;
-  HEED_ASSIGN_OR_RETURN(const std::vector<float> bias, ReadOrZeros(absl::StrCat(config.name, ".bias"), {out}));
-  return MakeLinear(weight, bias, config.activation, Way::kPacked);
+absl::StatusOr<Linear> CheckpointTensors::ReadLinear(const std::string& name, int64_t out, int64_t in,
+                                                     Activation activation) {
+  HEED_ASSIGN_OR_RETURN(const std::vector<float> weight, Read(absl::StrCat(name, ".weight"), {out, in}));
+  const int64_t rows = static_cast<int64_t>(weight.size()) / in;
+  HEED_ASSIGN_OR_RETURN(const std::vector<float> bias, ReadOrZeros(absl::StrCat(name, ".bias"), {rows}));
+  return MakeLinear(weight, bias, activation, Way::kPacked);
 }
 
-absl::Status GraphTensors::CheckAllRead() const {
+absl::Status CheckpointTensors::CheckAllRead() const {
   for (const auto& [name, tensor] : file_.tensors()) {
     if (read_.count(name) == 0) {
       return absl::InvalidArgumentError(absl::StrCat(file_.path(), ": tensor ", name, " ", ShapeName(tensor.shape),

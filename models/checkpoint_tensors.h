@@ -1,4 +1,4 @@
-// The tensors of a graph model's checkpoint, read by name; keeps account of those that were read, so that one which the
+// The tensors of a model's checkpoint, read by name; keeps account of those that were read, so that one which the
 // configuration does not name is noticed instead of silently left out of the network.
 #pragma once
 
@@ -11,22 +11,22 @@
 #include "absl/status/statusor.h"
 #include "engine/linear.h"
 #include "engine/safetensors.h"
-#include "models/graph_config.h"
 
 namespace heed {
 
 // Borrows the file. Not thread-safe. Errors are INVALID_ARGUMENT and name the file, the tensor and both shapes.
-class GraphTensors {
+class CheckpointTensors {
  public:
-  explicit GraphTensors(const SafetensorsFile& file) : file_(file) {}
+  explicit CheckpointTensors(const SafetensorsFile& file) : file_(file) {}
 
   bool Has(const std::string& name) const { return file_.Find(name) != nullptr; }
   // Values, row-major. A dimension of -1 takes any size but 0.
   absl::StatusOr<std::vector<float>> Read(const std::string& name, const std::vector<int64_t>& shape);
   // Zeros of that size if the tensor is not there.
   absl::StatusOr<std::vector<float>> ReadOrZeros(const std::string& name, const std::vector<int64_t>& shape);
-  // A layer of `in` inputs, NAME.weight [out, in] and NAME.bias [out]; the bias may be absent.
-  absl::StatusOr<Linear> ReadLinear(const LinearConfig& config, int64_t in);
+  // A layer of `in` inputs, NAME.weight [out, in] and NAME.bias [out]; the bias may be absent. `out` -1: as the file
+  // has.
+  absl::StatusOr<Linear> ReadLinear(const std::string& name, int64_t out, int64_t in, Activation activation);
   absl::Status CheckAllRead() const;
   // How many values were read, each tensor counted once.
   int64_t weights() const { return weights_; }
