@@ -9,6 +9,7 @@
 #include "models/graph_network.h"
 #include "models/json_fields.h"
 #include "models/marian.h"
+#include "models/ntm.h"
 
 namespace heed {
 namespace {
@@ -25,6 +26,7 @@ constexpr Architecture kArchitectures[] = {
     {"gatv2", [](const std::string& path) -> Loaded { return LoadGraphNetwork(path); }},
     {"gcn", [](const std::string& path) -> Loaded { return LoadGraphNetwork(path); }},
     {"marian", [](const std::string& path) -> Loaded { return LoadMarian(path); }},
+    {"ntm", LoadNtm},
 };
 
 }  // namespace

@@ -1,0 +1,30 @@
+#include "models/ntm.h"
+
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "engine/fingerprint.h"
+#include "engine/status_macros.h"
+#include "models/json_fields.h"
+#include "models/ntm_config.h"
+#include "models/ntm_question_answerer.h"
+#include "models/ntm_sequence_model.h"
+
+namespace heed {
+
+absl::StatusOr<std::shared_ptr<const Model>> LoadNtm(const std::string& directory) {
+  const auto path = [&](const char* file) { return absl::StrCat(directory, "/", file); };
+  HEED_ASSIGN_OR_RETURN(JsonFields fields, JsonFields::Read(path("config.json")));
+  HEED_ASSIGN_OR_RETURN(NtmConfig config, ParseNtmConfig(std::move(fields)));
+  ModelSpec spec;
+  spec.name = std::filesystem::path(directory).filename().string();
+  spec.architecture = "ntm";
+  if (config.task == NtmTask::kSequences) return NtmSequenceModel::Load(directory, std::move(config), std::move(spec));
+  HEED_ASSIGN_OR_RETURN(spec.fingerprint,
+                        FingerprintOfFiles({path("config.json"), path("vocab.json"), path("model.safetensors")}));
+  return NtmQuestionAnswerer::Load(directory, std::move(config), std::move(spec));
+}
+
+}  // namespace heed
