@@ -1,0 +1,68 @@
+"""What the converters of Neural Turing Machines share: tensors taken out of a checkpoint one by one, the model
+directory."""
+
+import os
+
+import ntm
+import ntm_tasks
+from torch_checkpoint import Refused
+
+
+class Checkpoint:
+    """Tensors by name, of which every one is to be taken once."""
+
+    def __init__(self, path, tensors):
+        self.path, self.tensors = path, dict(tensors)
+
+    def names(self):
+        return list(self.tensors)
+
+    def take(self, name, shape, meaning):
+        """The tensor of that name, float32. A None in `shape` is any number; `meaning` says in words where it comes
+        from."""
+        if name not in self.tensors:
+            raise Refused(f"{self.path}: has no tensor '{name}'")
+        tensor = self.tensors.pop(name)
+        found = list(tensor.shape)
+        if len(found) != len(shape) or any(want not in (None, have) for want, have in zip(shape, found)):
+            want = ", ".join("any" if number is None else str(number) for number in shape)
+            raise Refused(f"{self.path}: tensor '{name}' is {found}, not [{want}] ({meaning})")
+        return tensor.float()
+
+    def finish(self):
+        if self.tensors:
+            raise Refused(
+                f"{self.path}: tensor '{next(iter(self.tensors))}' has no place in a Neural Turing Machine"
+                f" ({len(self.tensors)} of such)"
+            )
+
+
+def add_flags(parser):
+    parser.add_argument("directory", metavar="OUT_DIR", help="directory to write; made if it is not there")
+    parser.add_argument("--force", action="store_true", help="replace files that are there already")
+    parser.add_argument("--frame", choices=("copy",), help="the model was trained to copy: write its frame too")
+
+
+def write(flags, config, tensors):
+    """config.json and model.safetensors of a sequence model."""
+    for name in ("config.json", "model.safetensors"):
+        path = os.path.join(flags.directory, name)
+        if os.path.exists(path) and not flags.force:
+            raise Refused(f"{path}: exists already; --force replaces it")
+    if flags.frame:
+        config["frame"] = {"task": flags.frame, "data_width": config["output"]["width"]}
+        wanted = ntm_tasks.task_of(config["frame"]).input_width
+        if config["input_width"] != wanted:
+            raise Refused(
+                f"--frame={flags.frame}: {config['output']['width']} outputs need input_width {wanted},"
+                f" but the model reads {config['input_width']}"
+            )
+    model = ntm.SequenceModel(config)
+    model.load_state_dict(tensors)
+    ntm.save_model(flags.directory, config, model)
+    controller = config["controller"]
+    print(
+        f"{flags.directory}: {config['input_width']} -> {config['output']['width']}, {config['slots']} slots of"
+        f" {config['slot_width']}, heads {', '.join(config['heads'])}; LSTM of {controller['width']},"
+        f" {controller['layers']} layers; {sum(tensor.numel() for tensor in tensors.values())} numbers"
+    )
