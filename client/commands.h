@@ -18,6 +18,9 @@ int GraphPutCommand(const std::vector<std::string>& arguments, Console& console)
 int GraphUpdateCommand(const std::vector<std::string>& arguments, Console& console);
 int GraphDescribeCommand(const std::vector<std::string>& arguments, Console& console);
 int GraphDeleteCommand(const std::vector<std::string>& arguments, Console& console);
+int AskCommand(const std::vector<std::string>& arguments, Console& console);
+int ChatCommand(const std::vector<std::string>& arguments, Console& console);
+int RunCommand(const std::vector<std::string>& arguments, Console& console);
 int HealthCommand(const std::vector<std::string>& arguments, Console& console);
 int BenchTranslateCommand(const std::vector<std::string>& arguments, Console& console);
 int BenchClassifyCommand(const std::vector<std::string>& arguments, Console& console);

@@ -19,7 +19,7 @@ struct Command {
   int (*run)(const std::vector<std::string>& arguments, Console& console);
 };
 
-constexpr std::array<Command, 12> kCommands = {{
+constexpr std::array<Command, 15> kCommands = {{
     {"translate", "translate lines of text", TranslateCommand},
     {"classify nodes", "classify nodes of a graph", ClassifyNodesCommand},
     {"classify edges", "classify edges of a graph", ClassifyEdgesCommand},
@@ -28,6 +28,9 @@ constexpr std::array<Command, 12> kCommands = {{
     {"graph update", "change a stored graph", GraphUpdateCommand},
     {"graph describe", "list the server's graphs", GraphDescribeCommand},
     {"graph delete", "delete a stored graph", GraphDeleteCommand},
+    {"ask", "answer questions about stories", AskCommand},
+    {"chat", "tell facts and ask questions, line by line", ChatCommand},
+    {"run", "run rows of numbers through a model", RunCommand},
     {"models", "list the server's models", ModelsCommand},
     {"health", "is the server, or a model, serving?", HealthCommand},
     {"bench translate", "measure a server under load: text", BenchTranslateCommand},

@@ -1,0 +1,29 @@
+// Answers for people and for `cut`, and as JSON.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "heed/v1/questions.pb.h"
+
+namespace heed::client {
+
+struct AnswerColumns {
+  bool candidates = false;
+  bool facts = false;
+};
+
+// "kitchen", or with candidates "kitchen<TAB>kitchen<TAB>0.9134<TAB>garden<TAB>0.0512", and behind them for each fact
+// its number, text and weight: "<TAB>4<TAB>Mary went to the kitchen.<TAB>0.8312". Without newline.
+std::string AnswerLine(const v1::Answer& answer, const AnswerColumns& columns);
+
+// Adds "answer", "candidates" ({"text","probability"}), "unknown_words" of the question and, where the answer has them,
+// "facts" ({"fact","text","weight"}).
+void AddAnswer(const v1::Answer& answer, nlohmann::ordered_json& json);
+
+// The facts with bars in proportion to the heaviest, and below them the slots that the read heads looked at, as a heat
+// map of at most `width` columns, if the answer has the heads' weights:
+//     0.83 ████████████████████ 4  Mary went to the kitchen.
+std::string Explanation(const v1::Answer& answer, int width);
+
+}  // namespace heed::client
