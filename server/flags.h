@@ -53,6 +53,18 @@ struct ServerOptions {
   int64_t max_graph_nodes = 100'000'000;
   // Nodes of a graph that a request brings; more are INVALID_ARGUMENT. They are built on gRPC's threads.
   int64_t max_inline_nodes = 1'000'000;
+  // Where the sessions of question answering are kept: empty: in memory alone, lost when the server ends; a directory,
+  // made if it is not there; or redis://[:PASSWORD@]HOST:PORT[/DATABASE], which several servers may share. Other users
+  // of the machine can read a password given here.
+  std::string sessions;
+  // A session that is not used for so long is closed. 0: none is.
+  double session_idle_s = 3600;
+  // Sessions in memory, and the memory that they take. Beyond either the least recently used one leaves memory: to come
+  // back from where sessions are kept, or, where that is memory alone, for good.
+  int64_t max_sessions = 100'000;
+  int64_t max_session_bytes = int64_t{1} << 30;
+  // Facts that one session may hold; more are RESOURCE_EXHAUSTED.
+  int64_t session_facts = 1000;
   // Size of a request message; larger ones are RESOURCE_EXHAUSTED before they are read.
   int64_t max_message_bytes = 16 << 20;
   // Events of a stream that may wait for its reader before the request is parked.

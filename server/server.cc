@@ -15,6 +15,7 @@
 #include "server/services/health.h"
 #include "server/services/models.h"
 #include "server/services/translation.h"
+#include "server/sessions.h"
 #include "server/thread_budget.h"
 #include "spdlog/spdlog.h"
 
@@ -54,6 +55,16 @@ GraphStoreOptions ToGraphStoreOptions(const ServerOptions& options) {
   return result;
 }
 
+SessionOptions ToSessionOptions(const ServerOptions& options) {
+  SessionOptions result;
+  result.place = options.sessions;
+  result.idle_limit = Seconds(options.session_idle_s);
+  result.max_sessions = options.max_sessions;
+  result.max_bytes = options.max_session_bytes;
+  result.max_facts = options.session_facts;
+  return result;
+}
+
 // The address with the port that was picked, as clients write it.
 std::string WithPort(const std::string& address, int port) {
   return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
@@ -71,8 +82,9 @@ struct Server::Parts {
         models_service(*registry),
         translation(*registry, scheduler, metrics, options.max_stream_events) {}
 
-  // The last part that can fail.
-  absl::Status OpenGraphs() {
+  // The last parts that can fail.
+  absl::Status OpenStores() {
+    HEED_ASSIGN_OR_RETURN(sessions, SessionStore::Open(ToSessionOptions(options), *registry, metrics));
     HEED_ASSIGN_OR_RETURN(graphs, GraphStore::Open(ToGraphStoreOptions(options), *registry, scheduler, metrics));
     graphs_service = std::make_unique<GraphsService>(*registry, scheduler, *graphs, metrics, options.max_inline_nodes);
     return absl::OkStatus();
@@ -86,6 +98,7 @@ struct Server::Parts {
   HealthService health;
   ModelsService models_service;
   TranslationService translation;
+  std::unique_ptr<SessionStore> sessions;
   std::unique_ptr<GraphStore> graphs;
   std::unique_ptr<GraphsService> graphs_service;
   int port = 0;
@@ -99,7 +112,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   const int threads = options.threads > 0 ? static_cast<int>(options.threads) : ThreadBudget();
   auto parts = std::make_unique<Parts>(options, threads, *std::move(registry));
   parts->metrics.Set(Metric::kThreads, {}, threads);
-  HEED_RETURN_IF_ERROR(parts->OpenGraphs());
+  HEED_RETURN_IF_ERROR(parts->OpenStores());
 
   if (!options.metrics_listen.empty()) {
     absl::StatusOr<int> port = parts->metrics.Listen(options.metrics_listen);
@@ -210,6 +223,7 @@ void Server::Stop(Clock::duration limit) {
   int64_t cut_off = parts_->graphs->Drain(start + limit);  // with the jobs that the changes need
   cut_off += parts_->scheduler.Drain(start + limit);
   parts_->graphs->Stop();
+  parts_->sessions->Stop();  // with the changes that the last jobs made
   RefuseUntilQuiet(std::min(start + limit, Clock::now() + kMostRefusing));
   parts_->health.EndWatches();
   // What was answered may still be on its way to a slow reader: that has the rest of the limit, too.
