@@ -36,11 +36,11 @@ void FactAttribution::Add(Slot& slot, Share share) {
 
 void FactAttribution::AddScores(const float* weights, float factor, absl::flat_hash_map<int64_t, float>& scores) const {
   for (size_t n = 0; n < slots_.size(); ++n) {
+    if (!(weights[n] > 0)) continue;
     const Slot& slot = slots_[n];
-    float sum = 1;
     float all = 0;
     for (int i = 0; i < slot.count; ++i) all += slot.shares[static_cast<size_t>(i)].share;
-    sum = std::max(sum, all);
+    const float sum = std::max(1.0f, all);
     for (int i = 0; i < slot.count; ++i) {
       const Share& share = slot.shares[static_cast<size_t>(i)];
       scores[share.fact] += factor * weights[n] * share.share / sum;

@@ -91,7 +91,7 @@ AddressingConventions ReadConventions(JsonFields& fields, int64_t slots, absl::S
     JsonFields cosine = fields.Inner("cosine");
     cosine.Only({"form", "epsilon"});
     conventions.cosine = cosine.OneOf("form", kForms, "added");
-    conventions.cosine_epsilon = static_cast<float>(cosine.Number("epsilon", 1e-8, 1e-30, 1));
+    conventions.cosine_epsilon = static_cast<float>(cosine.Number("epsilon", 1e-8, 1e-30, 100));
     Close(cosine, status);
   }
   if (fields.Has("sharpening")) {
