@@ -153,6 +153,7 @@ class NeuralTuringMachine(nn.Module):
         self.heads = nn.ModuleList(
             Head(kind, self.slot_width, len(self.shifts), self.controller.width) for kind in self.head_kinds
         )
+        self.compiled_step = None  # set by ntm_kernels.attach
         self.initial = Initial(len(self.head_kinds), len(self.read_heads), self.slots, self.slot_width, self.controller)
 
     def initial_state(self, batch):
@@ -227,14 +228,18 @@ class NeuralTuringMachine(nn.Module):
 
     # ------------------------------------------------------------------------------------------------------- steps
 
-    def control(self, x, state, packed):
-        u = torch.cat([x, state.reads.flatten(1)], -1)
-        h, hidden, cell = self.controller(u, state.hidden, state.cell)
-        return h, hidden, cell, self.head_outputs(h, packed)
+    def control(self, x, state):
+        """(h, hidden, cell)"""
+        return self.controller(torch.cat([x, state.reads.flatten(1)], -1), state.hidden, state.cell)
 
     def step(self, x, state, packed=None):
         """x [batch, input_width] -> (h [batch, H], reads [batch, R, M], state)"""
-        h, hidden, cell, outputs = self.control(x, state, packed or self.packed_heads())
+        packed = packed or self.packed_heads()
+        h, hidden, cell = self.control(x, state)
+        if self.compiled_step is not None:
+            weights, reads, memory = self.compiled_step(F.linear(h, *packed), state.weights, state.memory, False)
+            return h, reads, State(memory, weights, reads, hidden, cell)
+        outputs = self.head_outputs(h, packed)
         advance = self.interleaved if self.order == "interleaved" else self.at_once
         memory, weights, reads = advance(state, *outputs)
         return h, reads, State(memory, weights, reads, hidden, cell)
@@ -257,29 +262,46 @@ class NeuralTuringMachine(nn.Module):
                 yield first, i
                 first = i
 
+    def address_and_read(self, keys, numbers, weights, memory, norms):
+        """(weights [batch, heads, N], reads [batch, heads, M]) of heads that are addressed on the memory they read."""
+        weights = self.address(keys, numbers, weights, memory, norms)
+        return weights, torch.bmm(weights, memory)
+
+    def address_and_write(self, keys, numbers, weights, memory, norms, erase, add):
+        """(weights [batch, 1, N], memory) of one head that is addressed on the memory it changes."""
+        weights = self.address(keys, numbers, weights, memory, norms)
+        return weights, self.write(memory, weights[:, 0], erase, add)
+
     def interleaved(self, state, keys, numbers, erases, adds):
-        memory, norms = state.memory, None
+        memory, norms = state.memory, self.lengths_of(state.memory)
         weights, reads, writer = [], [], 0
         for first, end in self.runs():
-            norms = self.lengths_of(memory) if norms is None else norms
             some = slice(first, end)
-            weights.append(self.address(keys[:, some], numbers[:, some], state.weights[:, some], memory, norms))
+            own = keys[:, some], numbers[:, some], state.weights[:, some], memory, norms
             if self.head_kinds[first] == "read":
-                reads.append(torch.bmm(weights[-1], memory))
+                new, read = self.address_and_read(*own)
+                reads.append(read)
             else:
-                memory, norms = self.write(memory, weights[-1][:, 0], erases[:, writer], adds[:, writer]), None
+                new, memory = self.address_and_write(*own, erases[:, writer], adds[:, writer])
+                norms = self.lengths_of(memory)
                 writer += 1
+            weights.append(new)
         return memory, torch.cat(weights, 1), torch.cat(reads, 1)
 
     def think(self, x, state, packed=None, norms=None):
         """A step that only reads: the write heads keep their weights, the memory stays. norms are lengths_of(memory)."""
-        h, hidden, cell, (keys, numbers, _, _) = self.control(x, state, packed or self.packed_heads())
+        packed = packed or self.packed_heads()
+        h, hidden, cell = self.control(x, state)
+        if self.compiled_step is not None:
+            weights, reads = self.compiled_step(F.linear(h, *packed), state.weights, state.memory, True)
+            return h, reads, State(state.memory, weights, reads, hidden, cell)
+        keys, numbers, _, _ = self.head_outputs(h, packed)
         norms = self.lengths_of(state.memory) if norms is None else norms
         readers = self.read_heads
-        new = self.address(keys[:, readers], numbers[:, readers], state.weights[:, readers], state.memory, norms)
+        own = keys[:, readers], numbers[:, readers], state.weights[:, readers], state.memory, norms
+        new, reads = self.address_and_read(*own)
         weights = state.weights.clone()
         weights[:, readers] = new
-        reads = torch.bmm(new, state.memory)
         return h, reads, State(state.memory, weights, reads, hidden, cell)
 
 
@@ -320,6 +342,7 @@ class QuestionAnswerer(NeuralTuringMachine):
         self.thinking_steps, self.max_times = questions["thinking_steps"], questions["max_times"]
         self.words, self.kinds = nn.Embedding(words, width), nn.Embedding(2, width)
         self.positions, self.times = nn.Embedding(questions["max_words"], width), nn.Embedding(self.max_times, width)
+        self.dropout = 0.0  # of answer.0's outputs, in training
         seen = self.controller.width + len(self.read_heads) * self.slot_width + width
         widths = [seen, questions["answer_width"], len(questions["answers"])]
         self.answer = nn.ModuleList(nn.Linear(*pair) for pair in zip(widths, widths[1:]))
@@ -341,7 +364,7 @@ class QuestionAnswerer(NeuralTuringMachine):
         for _ in range(self.thinking_steps):
             h, reads, state = self.think(x, state, packed, norms)
         hidden = torch.relu(self.answer[0](torch.cat([h, reads.flatten(1), x], -1)))
-        return self.answer[1](hidden)
+        return self.answer[1](F.dropout(hidden, self.dropout, self.training))
 
     def forward(self, facts, alive, asked, questions):
         """Scores of all questions of some stories, each story read once.
