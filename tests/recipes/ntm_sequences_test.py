@@ -4,6 +4,7 @@
     python3 tests/recipes/ntm_sequences_test.py
 """
 
+import argparse
 import contextlib
 import io
 import os
@@ -127,6 +128,25 @@ class Training(unittest.TestCase):
         task = ntm_tasks.task_of(model.config["frame"])
         error = ntm_tasks.bit_error(model, task, torch.Generator().manual_seed(5), {"length": 1}, 100)
         self.assertLess(error, 0.05)
+
+    def test_a_run_starts_with_the_weights_of_a_model_of_the_same_shape(self):
+        self.train("first")
+        self.train("second", f"--start={self.folder}/first", "--lr=0")
+        first, second = (safetensors_file.read(f"{self.folder}/{name}/model.safetensors") for name in ("first", "second"))
+        for name, tensor in first.items():
+            self.assertTrue(torch.equal(tensor, second[name]), name)
+        code, _ = run("train", "copy", f"--work={self.folder}/work-third", f"--output={self.folder}/third", *self.SMALL,
+                      "--slots=7", f"--start={self.folder}/first")  # fmt: skip
+        self.assertRegex(code, r"--start=.*size mismatch for initial\.\w+: .*\[\d, 6\].*\[\d, 7\]")
+
+    def test_ranges_open_bit_by_bit(self):
+        training = train_ntm_sequences.Training.__new__(train_ntm_sequences.Training)
+        training.arguments = argparse.Namespace(grow=100)
+        opened = []
+        for training.step in (0, 50, 100, 200):
+            opened.append(training.grown({"length": (1, 21), "repeats": (2, 4)}))
+        self.assertEqual([size["length"] for size in opened], [(1, 1), (1, 11), (1, 21), (1, 21)])
+        self.assertEqual([size["repeats"] for size in opened], [(2, 2), (2, 3), (2, 4), (2, 4)])
 
     def test_sizes_that_a_task_does_not_have_are_refused(self):
         task = ntm_tasks.task_of({"task": "copy", "data_width": 8})

@@ -108,6 +108,11 @@ def make_model(arguments, config):
     torch.manual_seed(arguments.seed)
     model = ntm.SequenceModel(config)
     bias_heads(model, arguments.gate_bias, arguments.shift_bias)
+    if arguments.start:
+        try:
+            model.load_state_dict(ntm.load_model(arguments.start)[0].state_dict())
+        except RuntimeError as error:
+            raise BadInput(f"--start={arguments.start}: {str(error).splitlines()[-1].strip()}") from None
     model.initial.memory.requires_grad_(False)
     model.initial.weights.requires_grad_(False)
     return model
@@ -142,6 +147,11 @@ class Training:
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"])
 
+    def grown(self, ranges):
+        """The part of the ranges that is open at this step."""
+        share = min(1.0, self.step / self.arguments.grow) if self.arguments.grow else 1.0
+        return {name: (first, round(first + share * (last - first))) for name, (first, last) in ranges.items()}
+
     def train_step(self):
         """One update; lr falls linearly in the second half of --steps."""
         self.step += 1
@@ -149,7 +159,7 @@ class Training:
         for group in self.optimizer.param_groups:
             group["lr"] = self.arguments.lr * min(1.0, 2 * left)
         ranges = self.ranges[int(torch.randint(len(self.ranges), (), generator=self.generator))]
-        size = ntm_tasks.random_size(self.generator, ranges)
+        size = ntm_tasks.random_size(self.generator, self.grown(ranges))
         rows, answer = self.task.batch(self.generator, self.arguments.batch, **size)
         rows, answer = rows.to(self.device), answer.to(self.device)
         rows = (
@@ -244,6 +254,8 @@ def add_train_flags(command):
     command.add_argument(
         "--validate", metavar="SIZES", help="sizes to choose the weights by, such as 'length=20 length=80'"
     )
+    command.add_argument("--grow", type=int, default=0, metavar="STEPS", help="open the ranges bit by bit over so many steps")
+    command.add_argument("--start", metavar="DIR", help="begin with the weights of a model directory of the same shape")
     command.add_argument("--slots", type=int, default=128, help="N")
     command.add_argument("--slot-width", type=int, default=20, help="M")
     command.add_argument("--controller", type=int, default=100, help="width of the LSTM")
