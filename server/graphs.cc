@@ -1,8 +1,5 @@
 #include "server/graphs.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,6 +19,7 @@
 #include "engine/graph_file.h"
 #include "engine/status_macros.h"
 #include "server/excerpt.h"
+#include "server/locked_directory.h"
 #include "spdlog/spdlog.h"
 
 namespace heed {
@@ -127,22 +125,7 @@ absl::StatusOr<std::unique_ptr<GraphStore>> GraphStore::Open(const GraphStoreOpt
                                                              Scheduler& scheduler, Metrics& metrics) {
   int directory = -1;
   if (!options.directory.empty()) {
-    auto refused = [&](absl::string_view reason) {
-      return absl::InvalidArgumentError(absl::StrCat("--graphs=", options.directory, ": ", reason));
-    };
-    if (mkdir(options.directory.c_str(), 0777) != 0 && errno != EEXIST) return refused(std::strerror(errno));
-    directory = open(options.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory < 0) return refused(std::strerror(errno));
-    absl::Status status;
-    if (access(options.directory.c_str(), W_OK) != 0) {
-      status = refused(std::strerror(errno));
-    } else if (flock(directory, LOCK_EX | LOCK_NB) != 0) {
-      status = refused(errno == EWOULDBLOCK ? "another server uses it" : std::strerror(errno));
-    }
-    if (!status.ok()) {
-      close(directory);
-      return status;
-    }
+    HEED_ASSIGN_OR_RETURN(directory, OpenLockedDirectory("--graphs", options.directory, 0777));
   }
   return std::unique_ptr<GraphStore>(new GraphStore(options, registry, scheduler, metrics, directory));
 }
