@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
+#include "absl/strings/match.h"
+#include "server/session_place_directory.h"
+#include "server/session_place_redis.h"
 
 namespace heed {
 
@@ -13,7 +15,8 @@ bool IsSessionId(absl::string_view id) {
 
 absl::StatusOr<std::unique_ptr<SessionPlace>> OpenSessionPlace(const SessionOptions& options) {
   if (options.place.empty()) return nullptr;
-  return absl::InvalidArgumentError("--sessions: must be empty");
+  if (absl::StrContains(options.place, "://")) return SessionRedis::Open(options.place, options.idle_limit);
+  return SessionDirectory::Open(options.place);
 }
 
 }  // namespace heed

@@ -1,14 +1,11 @@
 #include "server/sessions.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
-#include <array>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "engine/status_macros.h"
+#include "server/random_name.h"
 #include "server/session_file.h"
 #include "server/session_place.h"
 #include "server/session_place_queue.h"
@@ -17,6 +14,8 @@
 
 namespace heed {
 namespace {
+
+constexpr size_t kSessionNameBytes = 16;
 
 constexpr int kPlaceThreads = 8;
 // Of each thread of the place. Bounds the memory and the wait while the place is slow.
@@ -32,17 +31,6 @@ absl::Status Leased() { return absl::AbortedError("session: another request is c
 
 absl::Status Prefixed(absl::string_view prefix, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(prefix, " ", status.message()));
-}
-
-// 128 bits of the kernel's, hexadecimal.
-std::string NewSessionId() {
-  std::array<char, 16> bytes{};
-  size_t filled = 0;
-  while (filled < bytes.size()) {  // a signal may interrupt it while the kernel has no entropy yet
-    const ssize_t n = getrandom(bytes.data() + filled, bytes.size() - filled, 0);
-    if (n > 0) filled += static_cast<size_t>(n);
-  }
-  return absl::BytesToHexString(absl::string_view(bytes.data(), bytes.size()));
 }
 
 // Enough of a session's name to find it in a log, too little to use it.
@@ -138,7 +126,7 @@ absl::Status SessionStore::FindResting() {
 void SessionStore::Create(std::shared_ptr<const QuestionAnswerer> model, std::shared_ptr<const State> state,
                           Done<Found> done) {
   auto session = std::make_shared<Session>();
-  session->id = NewSessionId();
+  session->id = RandomName(kSessionNameBytes);
   session->model_name = model->spec().name;
   session->fingerprint = model->spec().fingerprint;
   session->state = std::move(state);

@@ -121,7 +121,8 @@ class SessionStore {
              Done<std::unique_ptr<SessionLease>> done);
   // Puts `state` in the session's place, with the next version, and gives the lease up. `response` makes the answer
   // that is kept under `request_id`, unless that is empty, from the new session. ABORTED: another server changed it
-  // meanwhile; UNAVAILABLE: it cannot be written; NOT_FOUND: it was closed meanwhile: nothing has changed.
+  // meanwhile; UNAVAILABLE: it cannot be written; NOT_FOUND: it was closed meanwhile: nothing has changed. With Redis,
+  // UNAVAILABLE may also say that nobody knows whether it was written: the same request_id tells, later.
   void Commit(std::unique_ptr<SessionLease> lease, std::shared_ptr<const State> state, const std::string& request_id,
               std::function<std::string(const Session&)> response, Done<Found> done);
   // Ends it. NOT_FOUND as Find.

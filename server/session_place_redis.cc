@@ -1,0 +1,157 @@
+#include "server/session_place_redis.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/status_macros.h"
+#include "server/random_name.h"
+
+namespace heed {
+namespace {
+
+// Of a whole operation, connecting included.
+constexpr std::chrono::seconds kPatience(2);
+constexpr std::chrono::milliseconds kLeastPause(50);
+constexpr std::chrono::seconds kMostPause(2);
+constexpr int kRevisionBytes = 8;
+
+// KEYS: the session. ARGV: the revision that is known, the idle limit. Nothing; the revision; or revision and data.
+constexpr char kRead[] = R"(
+local revisions = redis.call('HGET', KEYS[1], 'revisions')
+if not revisions then return {} end
+if ARGV[2] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+local present = string.sub(revisions, 1, 16)
+if present == ARGV[1] then return {present} end
+return {present, redis.call('HGET', KEYS[1], 'data')}
+)";
+
+// ARGV: the revision to replace, the new one, data, the idle limit, the time in microseconds after which it is too
+// late.
+constexpr char kWrite[] = R"(
+local time = redis.call('TIME')
+if time[1] * 1000000 + time[2] > tonumber(ARGV[5]) then return 'late' end
+local revisions = redis.call('HGET', KEYS[1], 'revisions') or ''
+if string.find(revisions, ARGV[2], 1, true) then return 'written' end
+local present = string.sub(revisions, 1, 16)
+if present ~= ARGV[1] then return present == '' and 'gone' or 'changed' end
+redis.call('HSET', KEYS[1], 'revisions', string.sub(ARGV[2] .. revisions, 1, 256), 'data', ARGV[3])
+if ARGV[4] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[4]) end
+return 'written'
+)";
+
+std::string Key(const std::string& id) { return absl::StrCat("heed:session:", id); }
+
+std::string First(const RedisReply& reply) { return reply.texts.empty() ? "" : reply.texts.front().value_or(""); }
+
+absl::Status Gone() { return absl::NotFoundError("session: Redis has none of this name"); }
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SessionPlace>> SessionRedis::Open(absl::string_view url, Clock::duration idle_limit) {
+  absl::StatusOr<RedisAddress> address = ParseRedisUrl(url);
+  if (!address.ok()) return absl::InvalidArgumentError(absl::StrCat("--sessions: ", address.status().message()));
+  return std::unique_ptr<SessionPlace>(new SessionRedis(*std::move(address), idle_limit));
+}
+
+SessionRedis::SessionRedis(RedisAddress address, Clock::duration idle_limit)
+    : address_(std::move(address)),
+      idle_millis_(absl::StrCat(std::chrono::ceil<std::chrono::milliseconds>(idle_limit).count())) {}
+
+absl::StatusOr<PlacedSession> SessionRedis::Read(const std::string& id, const std::string& known) {
+  bool unanswered = false;
+  auto command = [&](const RedisConnection&) {
+    return std::vector<std::string>{"EVAL", kRead, "1", Key(id), known, idle_millis_};
+  };
+  HEED_ASSIGN_OR_RETURN(RedisReply reply, Call(command, unanswered));
+  if (reply.texts.empty()) return Gone();
+  PlacedSession placed{reply.texts.front().value_or(""), std::nullopt};
+  if (reply.texts.size() > 1) placed.data = std::move(reply.texts[1]).value_or("");
+  return placed;
+}
+
+absl::StatusOr<std::string> SessionRedis::Write(const std::string& id, const std::string& known,
+                                                absl::string_view data) {
+  const std::string revision = RandomName(kRevisionBytes);
+  const TimePoint latest = Clock::now() + kPatience;
+  auto command = [&](const RedisConnection& connection) {
+    const std::string latest_micros = absl::StrCat(connection.RedisMicros(latest));
+    return std::vector<std::string>{"EVAL",       kWrite,       "1", Key(id), known, revision, std::string(data),
+                                    idle_millis_, latest_micros};
+  };
+  bool unanswered = false;
+  const absl::StatusOr<RedisReply> reply = Call(command, unanswered);
+  if (!reply.ok() && unanswered) {
+    return absl::UnavailableError(
+        absl::StrCat(reply.status().message(), "; whether the change was made is not known: its request_id tells"));
+  }
+  if (!reply.ok()) return reply.status();
+  const std::string outcome = First(*reply);
+  if (outcome == "written") return revision;
+  if (outcome == "gone") return Gone();
+  if (outcome == "changed") return absl::AbortedError("session: Redis has another revision");
+  // Or its clock was set: new connections look at it again.
+  MutexLock lock(mutex_);
+  idle_.clear();
+  return Unavailable("the change came too late");
+}
+
+absl::Status SessionRedis::Remove(const std::string& id) {
+  bool unanswered = false;
+  auto command = [&](const RedisConnection&) { return std::vector<std::string>{"DEL", Key(id)}; };
+  HEED_ASSIGN_OR_RETURN(const RedisReply reply, Call(command, unanswered));
+  return First(reply) == "0" && !unanswered ? Gone() : absl::OkStatus();
+}
+
+absl::StatusOr<RedisReply> SessionRedis::Call(Command command, bool& unanswered) {
+  const TimePoint deadline = Clock::now() + kPatience;
+  while (true) {
+    HEED_ASSIGN_OR_RETURN(std::unique_ptr<RedisConnection> connection, Connect(deadline));
+    const std::vector<std::string> texts = command(*connection);
+    absl::StatusOr<RedisReply> reply =
+        connection->Call(std::vector<absl::string_view>(texts.begin(), texts.end()), deadline);
+    if (!connection->lost()) {
+      MutexLock lock(mutex_);
+      pause_ = Clock::duration::zero();
+      idle_.push_back(std::move(connection));
+      if (!reply.ok()) return Unavailable(reply.status().message());
+      return reply;
+    }
+    unanswered = true;
+    // With time left: Redis was started anew, or had closed a connection that was idle.
+    if (Clock::now() >= deadline) return Pause(reply.status());
+  }
+}
+
+absl::StatusOr<std::unique_ptr<RedisConnection>> SessionRedis::Connect(TimePoint deadline) {
+  {
+    MutexLock lock(mutex_);
+    if (!idle_.empty()) {
+      std::unique_ptr<RedisConnection> connection = std::move(idle_.back());
+      idle_.pop_back();
+      return connection;
+    }
+    if (Clock::now() < next_try_) return error_;
+  }
+  absl::StatusOr<std::unique_ptr<RedisConnection>> connection = RedisConnection::Open(address_, deadline);
+  if (!connection.ok()) return Pause(connection.status());
+  return connection;
+}
+
+absl::Status SessionRedis::Pause(const absl::Status& error) {
+  MutexLock lock(mutex_);
+  error_ = Unavailable(error.message());
+  // Threads that fail together make one pause.
+  if (Clock::now() >= next_try_) {
+    pause_ = std::clamp<Clock::duration>(2 * pause_, kLeastPause, kMostPause);
+    next_try_ = Clock::now() + pause_;
+  }
+  return error_;
+}
+
+absl::Status SessionRedis::Unavailable(absl::string_view reason) const {
+  return absl::UnavailableError(absl::StrCat("session: Redis at ", address_.host, ":", address_.port, ": ", reason));
+}
+
+}  // namespace heed
