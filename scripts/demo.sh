@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Shows Heed at work on this machine: sets up, builds the two programs, starts a server on free loopback ports,
-# translates scripts/demo.txt, draws an attention, measures throughput, classifies the members of a karate club, reads
-# some metrics and stops the server.
+# translates scripts/demo.txt, draws an attention, measures throughput, classifies the members of a karate club, tells
+# scripts/story.txt and asks about it, has a sequence copied, reads some metrics and stops the server.
 #
-#   MODELS=DIR        directory of model directories (default: weights); the karate club is shown if gat-karate is there
+#   MODELS=DIR        directory of model directories (default: weights); the karate club is shown if gat-karate is there,
+#                     the story told if ntm-babi is, the sequence copied if ntm-copy is
 #   MODEL=NAME        the translator to use, where DIR holds more than one
 #   BENCH_SECONDS=N   length of the throughput run (default 5)
 set -euo pipefail
@@ -108,6 +109,29 @@ if [[ -f "$club" ]]; then
   build/bin/heed graph put karate --server="$address" --graph="$club" --precompute=gat-karate
   build/bin/heed graph update karate --server="$address" --remove_edges=8:33,33:8
   build/bin/heed classify nodes --server="$address" --model=gat-karate --stored=karate --nodes=8 --top=2
+fi
+
+if [[ -d "$models/ntm-babi" ]]; then
+  Title "A story, and what the Neural Turing Machine makes of it (heed ask --story=scripts/story.txt)"
+  # Each question beside its answer; facts as they are.
+  build/bin/heed ask --server="$address" --model=ntm-babi --story=scripts/story.txt > "$work/answers"
+  while IFS= read -r sentence <&3; do
+    if [[ "$sentence" == *\? ]]; then
+      IFS= read -r answer <&4
+      printf '  %-40s %s\n' "$sentence" "$answer"
+    else
+      echo "$sentence"
+    fi
+  done 3< scripts/story.txt 4< "$work/answers"
+  Title "A conversation that the server remembers (heed chat), with the facts that the answer came from"
+  printf '%s\n' "John picked up the apple." "John went to the bedroom." "Where is the apple?" ":why" |
+    build/bin/heed chat --server="$address" --model=ntm-babi
+fi
+
+if [[ -d "$models/ntm-copy" ]]; then
+  Title "A sequence, copied out of the memory (heed run --model=ntm-copy --round)"
+  printf '%s\n' 10110001 01101110 11100100 00011101 > "$work/rows"
+  build/bin/heed run --server="$address" --model=ntm-copy --round "$work/rows" | paste "$work/rows" -
 fi
 
 Title "Some metrics"
