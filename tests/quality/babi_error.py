@@ -36,7 +36,7 @@ def score(command, data):
     answers = [json.loads(line) for line in result.stdout.splitlines()]
     wrong = sum(not answer["right"] for answer in answers)
     told = [answer for answer in answers if answer.get("supporting") and answer.get("facts")]
-    supported = sum(answer["facts"][0]["line"] in answer["supporting"] for answer in told)
+    supported = sum(answer["facts"][0]["fact"] in answer["supporting"] for answer in told)
     return len(answers), wrong, supported, len(told)
 
 
