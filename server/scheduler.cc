@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "engine/status_macros.h"
+
 namespace heed {
 namespace {
 
@@ -53,11 +55,7 @@ absl::Status Scheduler::Submit(std::shared_ptr<Job> job) {
   absl::Status status;
   {
     MutexLock lock(mutex_);
-    if (draining_ || (refusing_ && !job->internal)) {
-      ++refused_by_drain_;
-      metrics_.Add(Metric::kRejections, {"draining"});
-      return absl::UnavailableError("the server is shutting down");
-    }
+    HEED_RETURN_IF_ERROR(CheckAccepting(job->internal));
     auto [it, added] = lanes_.try_emplace(job->model.get(), job->model, options_.limits, served_rows_);
     Lane& lane = it->second;
     status = lane.former.Add(std::move(job), Clock::now());
@@ -74,6 +72,18 @@ absl::Status Scheduler::Submit(std::shared_ptr<Job> job) {
     metrics_.Add(Metric::kRejections, {RejectionReason(status)});
   }
   return status;
+}
+
+absl::Status Scheduler::Admit() {
+  MutexLock lock(mutex_);
+  return CheckAccepting(/*internal=*/false);
+}
+
+absl::Status Scheduler::CheckAccepting(bool internal) {
+  if (!draining_ && (!refusing_ || internal)) return absl::OkStatus();
+  ++refused_by_drain_;
+  metrics_.Add(Metric::kRejections, {"draining"});
+  return absl::UnavailableError("the server is shutting down");
 }
 
 void Scheduler::Cancel(const Job& job) {

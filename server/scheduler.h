@@ -40,6 +40,8 @@ class Scheduler {
   // again later; INVALID_ARGUMENT more tasks than any queue takes; UNAVAILABLE draining. Returns at once. The
   // observer's calls may come before it returns.
   absl::Status Submit(std::shared_ptr<Job> job);
+  // For requests that need no job, or none yet: UNAVAILABLE while new jobs are refused.
+  absl::Status Admit() EXCLUDES(mutex_);
 
   // The client has gone: the job ends with CANCELLED, before its next step. Nothing if it has ended.
   void Cancel(const Job& job);
@@ -55,7 +57,7 @@ class Scheduler {
 
   const BatchLimits& limits() const { return options_.limits; }
 
-  // How many jobs were refused because of Refuse and Drain.
+  // How many jobs and requests were refused because of Refuse and Drain.
   int64_t refused_by_drain() EXCLUDES(mutex_);
 
  private:
@@ -79,6 +81,7 @@ class Scheduler {
   // Gives the last turn's batch back and waits for the next: a batch, or jobs that ended. False: the executor is to
   // stop.
   bool NextTurn(Turn& turn) EXCLUDES(mutex_);
+  absl::Status CheckAccepting(bool internal) REQUIRES(mutex_);
   bool TakeTurn(Turn& turn, TimePoint now) REQUIRES(mutex_);
   void Step(Turn& turn, Context& context);
   // Tells the observers of the jobs that ended.

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <string>
 
+#include "engine/status_macros.h"
 #include "server/services/status.h"
 #include "spdlog/spdlog.h"
 
@@ -35,13 +36,15 @@ TimePoint Call::deadline() const {
   return Clock::now() + std::chrono::duration_cast<Clock::duration>(deadline - std::chrono::system_clock::now());
 }
 
-absl::Status JobCall::FindModel(const Registry& registry, absl::string_view name, absl::string_view kind) {
+absl::StatusOr<std::shared_ptr<const Model>> FindModel(const Registry& registry, absl::string_view name,
+                                                       absl::string_view kind, Metrics& metrics) {
   absl::StatusOr<std::shared_ptr<const Model>> model = registry.Find(name, kind);
-  if (!model.ok()) {
-    if (absl::IsUnavailable(model.status())) metrics_.Add(Metric::kRejections, {"model_unavailable"});
-    return model.status();
-  }
-  model_ = *std::move(model);
+  if (absl::IsUnavailable(model.status())) metrics.Add(Metric::kRejections, {"model_unavailable"});
+  return model;
+}
+
+absl::Status JobCall::FindModel(const Registry& registry, absl::string_view name, absl::string_view kind) {
+  HEED_ASSIGN_OR_RETURN(model_, heed::FindModel(registry, name, kind, metrics_));
   return absl::OkStatus();
 }
 

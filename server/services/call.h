@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/status.h"
@@ -44,6 +45,10 @@ class Call {
   grpc::StatusCode code_ = grpc::StatusCode::OK;  // of the thread that ends the call
   std::string model_label_;                       // model_name(), when the call ended
 };
+
+// The registry's model; that it is not there (yet) counts as a rejection.
+absl::StatusOr<std::shared_ptr<const Model>> FindModel(const Registry& registry, absl::string_view name,
+                                                       absl::string_view kind, Metrics& metrics);
 
 // A request whose work is one job of a model.
 class JobCall : public Call, public JobObserver {
