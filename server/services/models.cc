@@ -33,6 +33,7 @@ grpc::ServerUnaryReactor* ModelsService::List(grpc::CallbackServerContext* conte
     info->set_target_language(spec.target_language);
     info->set_weights(spec.weights);
     info->set_resident_bytes(spec.resident_bytes);
+    info->set_fingerprint(spec.fingerprint);
   }
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   reactor->Finish(grpc::Status::OK);
