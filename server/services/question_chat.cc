@@ -1,0 +1,253 @@
+#include "server/services/question_chat.h"
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "engine/status_macros.h"
+#include "server/services/call.h"
+#include "server/services/question_messages.h"
+
+namespace heed {
+namespace {
+
+// Errors of a sentence, after which the conversation can go on: it is none for the model, there is no room for it, or
+// somebody else is changing the session.
+bool IsRefusal(const absl::Status& status) {
+  return absl::IsInvalidArgument(status) || absl::IsResourceExhausted(status) || absl::IsAborted(status);
+}
+
+// A sentence is the only one of its message.
+std::string WithoutIndex(absl::string_view message) {
+  if (absl::ConsumePrefix(&message, "facts[0]")) return absl::StrCat("fact", message);
+  if (absl::ConsumePrefix(&message, "questions[0]")) return absl::StrCat("question", message);
+  return std::string(message);
+}
+
+}  // namespace
+
+// Shared by the service and whoever tells it of the server's end. One thing is under way at a time: a read, a message's
+// work in the store or the model, or a write. Only its callback, or Refuse during a read, starts the next or ends the
+// call.
+class QuestionChats::Chat : public Call,
+                            public grpc::ServerBidiReactor<v1::ChatRequest, v1::ChatResponse>,
+                            public std::enable_shared_from_this<Chat> {
+ public:
+  Chat(QuestionChats& chats, grpc::CallbackServerContext& context)
+      : Call(chats.parts_.metrics, context, "Chat"), chats_(chats), parts_(chats.parts_) {}
+
+  void Read() EXCLUDES(mutex_) {
+    {
+      MutexLock lock(mutex_);
+      if (!refusing_) {
+        reading_ = true;
+        // With the lock held, so that Refuse ends the call before a read or during one. gRPC never calls back from
+        // within.
+        StartRead(&request_);
+        return;
+      }
+    }
+    EndRefused();
+  }
+
+  void Refuse() EXCLUDES(mutex_) {
+    {
+      MutexLock lock(mutex_);
+      refusing_ = true;
+      if (!std::exchange(reading_, false)) return;
+    }
+    EndRefused();
+  }
+
+  void OnReadDone(bool ok) override {
+    {
+      MutexLock lock(mutex_);
+      if (!std::exchange(reading_, false)) return;  // Refuse has ended the call
+    }
+    if (const absl::Status status = ok ? Take() : EndOfMessages(); !status.ok() || !ok) Finish(End(status));
+  }
+
+  void OnWriteDone(bool ok) override {
+    if (ok) {
+      Read();
+    } else {
+      Finish(End(absl::CancelledError("the client went before it had its answer")));
+    }
+  }
+
+  void OnCancel() override {
+    std::function<void()> cancel;
+    {
+      MutexLock lock(mutex_);
+      cancelled_ = true;
+      cancel = cancel_;
+    }
+    if (cancel != nullptr) cancel();
+  }
+
+  void OnDone() override { chats_.Forget(this); }
+
+ private:
+  std::string_view model_name() const override { return session_.model(); }
+
+  void EndRefused() { Finish(End(absl::UnavailableError("the server is shutting down"))); }
+
+  // The client has sent all, or is gone.
+  absl::Status EndOfMessages() const {
+    if (context_.IsCancelled()) return absl::CancelledError("the client cancelled the request");
+    if (messages_ > 0) return absl::OkStatus();
+    return absl::InvalidArgumentError("the stream holds no message; the first one is open, session or import");
+  }
+
+  // OK: the message's work is under way, and what comes of it is written.
+  absl::Status Take() {
+    const int64_t number = messages_++;
+    switch (request_.message_case()) {
+      case v1::ChatRequest::kOpen:
+      case v1::ChatRequest::kSession:
+      case v1::ChatRequest::kImport:
+        if (number == 0) return TakeSession();
+        return absl::InvalidArgumentError(
+            absl::StrCat("message ", number, ": has a session, which the first message alone may have"));
+      case v1::ChatRequest::kFact:
+      case v1::ChatRequest::kQuestion:
+        if (number > 0) return request_.has_fact() ? Tell() : Ask();
+        return absl::InvalidArgumentError("message 0: is a sentence; the first one is open, session or import");
+      case v1::ChatRequest::MESSAGE_NOT_SET:
+        break;
+    }
+    return absl::InvalidArgumentError(absl::StrCat("message ", number, ": is empty"));
+  }
+
+  absl::Status TakeSession() {
+    const auto done = [self = shared_from_this()](const absl::StatusOr<SessionStore::Found>& found) {
+      if (!found.ok()) return self->Finish(self->End(found.status(), !self->request_.has_import()));
+      self->session_ = ToProto(**found, self->parts_.store.options().idle_limit);
+      self->Answer(v1::ChatResponse());
+    };
+    if (request_.has_open()) {
+      OpenSession(parts_, request_.open().model(), done);
+    } else if (request_.has_import()) {
+      parts_.store.Import(request_.import().data(), request_.import().model(), done);
+    } else {
+      parts_.store.Find(request_.session(), std::nullopt, done);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Tell() {
+    StoryRequest story;
+    story.facts.push_back(std::move(*request_.mutable_fact()));
+    Start<v1::TellResponse>(std::move(story), [](v1::TellResponse& from, v1::ChatResponse& to) {
+      to.mutable_told()->mutable_unknown_words()->Swap(from.mutable_unknown_words());
+    });
+    return absl::OkStatus();
+  }
+
+  absl::Status Ask() {
+    StoryRequest story;
+    if (const absl::Status status = SetOptions(request_.options(), story); !status.ok()) {
+      Refused(status);
+      return absl::OkStatus();
+    }
+    story.questions.emplace_back().text = std::move(*request_.mutable_question());
+    Start<v1::AskResponse>(std::move(story), [](v1::AskResponse& from, v1::ChatResponse& to) {
+      to.mutable_answer()->Swap(from.mutable_answers(0));
+    });
+    return absl::OkStatus();
+  }
+
+  template <typename Response>
+  void Start(StoryRequest story, void (*fill)(Response& from, v1::ChatResponse& to)) {
+    ExchangeRequest request;
+    request.session = session_.session();
+    request.story = std::move(story);
+    request.deadline = deadline();
+    const auto exchange = std::make_shared<Exchange<Response>>(
+        parts_, std::move(request), [self = shared_from_this(), fill](absl::StatusOr<Response> response) {
+          self->SetCancel(nullptr);
+          if (!response.ok()) return self->Refused(response.status());
+          self->session_ = std::move(*response->mutable_session());
+          v1::ChatResponse answer;
+          fill(*response, answer);
+          self->Answer(std::move(answer));
+        });
+    if (SetCancel([exchange] { exchange->Cancel(); })) exchange->Cancel();
+    exchange->Run();
+  }
+
+  // What OnCancel does from now on. True: it has come before.
+  bool SetCancel(std::function<void()> cancel) EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    cancel_.swap(cancel);  // whose last one goes without the lock
+    return cancelled_;
+  }
+
+  void Answer(v1::ChatResponse answer) {
+    response_ = std::move(answer);
+    *response_.mutable_session() = session_;
+    StartWrite(&response_);
+  }
+
+  void Refused(const absl::Status& status) {
+    if (!IsRefusal(status)) return Finish(End(status));
+    v1::ChatResponse answer;
+    answer.mutable_refusal()->set_code(status.raw_code());
+    answer.mutable_refusal()->set_message(WithoutIndex(status.message()));
+    Answer(std::move(answer));
+  }
+
+  QuestionChats& chats_;
+  const QuestionParts parts_;
+
+  // Of whatever is under way.
+  v1::ChatRequest request_;
+  v1::ChatResponse response_;
+  int64_t messages_ = 0;  // taken
+  v1::Session session_;   // as it was last seen
+
+  Mutex mutex_;
+  std::function<void()> cancel_ GUARDED_BY(mutex_);  // ends the model's work
+  bool cancelled_ GUARDED_BY(mutex_) = false;
+  bool reading_ GUARDED_BY(mutex_) = false;
+  bool refusing_ GUARDED_BY(mutex_) = false;
+};
+
+QuestionChats::QuestionChats(const QuestionParts& parts) : parts_(parts) {}
+
+QuestionChats::~QuestionChats() = default;
+
+grpc::ServerBidiReactor<v1::ChatRequest, v1::ChatResponse>* QuestionChats::Begin(grpc::CallbackServerContext& context) {
+  auto chat = std::make_shared<Chat>(*this, context);
+  {
+    MutexLock lock(mutex_);
+    chats_[chat.get()] = chat;
+  }
+  // Asked once the chat is in the table: if Refuse does not find it there, the scheduler refused before.
+  if (!parts_.scheduler.Admit().ok()) chat->Refuse();
+  chat->Read();
+  return chat.get();
+}
+
+void QuestionChats::Refuse() {
+  std::vector<std::shared_ptr<Chat>> chats;
+  {
+    MutexLock lock(mutex_);
+    for (auto& [key, chat] : chats_) chats.push_back(chat);
+  }
+  for (auto& chat : chats) chat->Refuse();
+}
+
+void QuestionChats::Forget(Chat* chat) {
+  std::shared_ptr<Chat> last;  // destroyed without the lock
+  MutexLock lock(mutex_);
+  auto it = chats_.find(chat);
+  last = std::move(it->second);
+  chats_.erase(it);
+}
+
+}  // namespace heed

@@ -1,0 +1,39 @@
+// heed.v1.QuestionAnswering.Chat: conversations, one message after the other.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "engine/mutex.h"
+#include "grpcpp/support/server_callback.h"
+#include "heed/v1/questions.pb.h"
+#include "server/services/question_exchange.h"
+
+namespace heed {
+
+// The conversations under way. Each reads a message only when the one before it is answered and the answer has gone:
+// what the client sends meanwhile waits in gRPC's flow control, and a client that does not read its answers holds no
+// lease, no job and no more than one of them. Thread-safe. Outlives the calls it answers.
+class QuestionChats {
+ public:
+  explicit QuestionChats(const QuestionParts& parts);
+  ~QuestionChats();
+
+  grpc::ServerBidiReactor<v1::ChatRequest, v1::ChatResponse>* Begin(grpc::CallbackServerContext& context);
+
+  // After Scheduler::Refuse: each conversation, those to come included, ends with UNAVAILABLE as soon as the message
+  // that it is about is answered.
+  void Refuse() EXCLUDES(mutex_);
+
+ private:
+  class Chat;
+
+  void Forget(Chat* chat) EXCLUDES(mutex_);
+
+  const QuestionParts parts_;
+
+  Mutex mutex_;
+  std::map<Chat*, std::shared_ptr<Chat>> chats_ GUARDED_BY(mutex_);  // until their calls are over
+};
+
+}  // namespace heed

@@ -1,0 +1,156 @@
+#include "server/services/question_exchange.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "engine/status_macros.h"
+#include "google/protobuf/any.pb.h"
+#include "server/services/call.h"
+#include "server/services/question_messages.h"
+
+namespace heed {
+
+void OpenSession(const QuestionParts& parts, const std::string& name, SessionStore::Done<SessionStore::Found> done) {
+  auto found = FindModel(parts.registry, name, kQuestionAnswerer, parts.metrics);
+  if (!found.ok()) return done(found.status());
+  auto model = std::static_pointer_cast<const QuestionAnswerer>(*std::move(found));
+  auto state = model->NewState();
+  parts.store.Create(std::move(model), std::move(state), std::move(done));
+}
+
+template <typename Response>
+Exchange<Response>::Exchange(const QuestionParts& parts, ExchangeRequest request, Done done)
+    : parts_(parts),
+      changes_(!request.story.facts.empty() || request.story.commit),
+      request_(std::move(request)),
+      done_(std::move(done)) {}
+
+template <typename Response>
+void Exchange<Response>::Run() {
+  auto self = this->shared_from_this();
+  if (!changes_) {
+    parts_.store.Find(request_.session, request_.expected_version, [self](absl::StatusOr<SessionStore::Found> found) {
+      if (!found.ok()) return self->End(found.status());
+      self->found_ = *std::move(found);
+      const absl::Status status = self->Submit(*self->found_);
+      if (!status.ok()) self->End(status);
+    });
+    return;
+  }
+  parts_.store.Lease(request_.session, request_.expected_version, request_.request_id,
+                     [self](absl::StatusOr<std::unique_ptr<SessionLease>> lease) {
+                       if (!lease.ok()) return self->End(lease.status());
+                       self->lease_ = *std::move(lease);
+                       if (auto recorded = self->Recorded()) return self->End(*std::move(recorded));
+                       const absl::Status status = self->Submit(self->lease_->session());
+                       if (!status.ok()) self->End(status);
+                     });
+}
+
+template <typename Response>
+void Exchange<Response>::Cancel() {
+  std::shared_ptr<Job> job;
+  {
+    MutexLock lock(mutex_);
+    cancelled_ = true;
+    job = job_;
+  }
+  if (job != nullptr) parts_.scheduler.Cancel(*job);
+}
+
+template <typename Response>
+std::optional<absl::StatusOr<Response>> Exchange<Response>::Recorded() const {
+  if (request_.request_id.empty()) return std::nullopt;
+  const RequestRecord* record = lease_->session().FindRecord(request_.request_id);
+  if (record == nullptr) return std::nullopt;
+  google::protobuf::Any any;
+  Response response;
+  if (!any.ParseFromString(record->response) || !any.UnpackTo(&response)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("request_id: \"", request_.request_id, "\" was that of a request of the other kind"));
+  }
+  response.set_repeated_request(true);
+  return response;
+}
+
+template <typename Response>
+absl::Status Exchange<Response>::Submit(const Session& session) {
+  model_name_ = session.model_name;
+  const auto more = static_cast<int64_t>(request_.story.facts.size());
+  const int64_t most = parts_.store.options().max_facts;
+  if (more > 0 && session.state->facts() + more > most) {
+    room_may_come_ = false;
+    return absl::ResourceExhaustedError(absl::StrCat("facts: the session would have ", session.state->facts() + more,
+                                                     ", at most --session_facts=", most));
+  }
+  HEED_ASSIGN_OR_RETURN(model_, parts_.store.ModelOf(session));
+  request_.story.state = session.state;
+  HEED_ASSIGN_OR_RETURN(std::unique_ptr<StoryTask> task, model_->Start(std::move(request_.story)));
+  task_ = task.get();
+
+  auto job = std::make_shared<Job>();
+  job->model = model_;
+  job->tasks.push_back(std::move(task));
+  job->deadline = request_.deadline;
+  job->observer = this;
+  const auto self = this->shared_from_this();
+  self_ = self;
+  {
+    MutexLock lock(mutex_);
+    job_ = job;
+  }
+  if (absl::Status status = parts_.scheduler.Submit(job); !status.ok()) {
+    self_ = nullptr;
+    return status;
+  }
+  bool cancelled = false;
+  {
+    MutexLock lock(mutex_);
+    cancelled = cancelled_;
+  }
+  // A Cancel that came before the scheduler had the job did nothing there.
+  if (cancelled) parts_.scheduler.Cancel(*job);
+  return absl::OkStatus();
+}
+
+template <typename Response>
+void Exchange<Response>::OnJobDone(const absl::Status& status, const JobTimes&) {
+  const auto self = std::move(self_);
+  if (!status.ok()) return End(status);
+  if (!changes_) return End(ResponseOf(*found_));
+  parts_.store.Commit(
+      std::move(lease_), task_->state(), request_.request_id,
+      [self](const Session& session) { return self->RecordOf(session); },
+      [self](absl::StatusOr<SessionStore::Found> next) {
+        if (!next.ok()) return self->End(next.status());
+        self->End(self->ResponseOf(**next));
+      });
+}
+
+template <typename Response>
+Response Exchange<Response>::ResponseOf(const Session& session) const {
+  Response response;
+  *response.mutable_session() = ToProto(session, parts_.store.options().idle_limit);
+  Fill(*task_, *model_, response);
+  return response;
+}
+
+// With its type, as one name may come in requests of both kinds.
+template <typename Response>
+std::string Exchange<Response>::RecordOf(const Session& session) const {
+  google::protobuf::Any any;
+  any.PackFrom(ResponseOf(session));
+  return any.SerializeAsString();
+}
+
+template <typename Response>
+void Exchange<Response>::End(absl::StatusOr<Response> response) {
+  lease_ = nullptr;  // before the client hears of it and tries again
+  std::exchange(done_, nullptr)(std::move(response));
+}
+
+template class Exchange<v1::TellResponse>;
+template class Exchange<v1::AskResponse>;
+
+}  // namespace heed

@@ -1,0 +1,232 @@
+#include "server/services/questions.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/status_macros.h"
+#include "server/services/call.h"
+#include "server/services/question_messages.h"
+
+namespace heed {
+namespace {
+
+// Of a request's facts, and of its questions.
+int64_t MostSentences(const QuestionParts& parts) { return parts.scheduler.limits().max_queued_tasks; }
+
+template <typename Request>
+std::optional<int64_t> ExpectedVersion(const Request& request) {
+  return request.has_expected_version() ? std::optional(request.expected_version()) : std::nullopt;
+}
+
+}  // namespace
+
+// A story and its questions are one task.
+class QuestionsService::AnswerCall : public JobCall, public grpc::ServerUnaryReactor {
+ public:
+  AnswerCall(const QuestionParts& parts, grpc::CallbackServerContext& context, v1::AnswerResponse& response)
+      : JobCall(parts.metrics, parts.scheduler, context, "Answer"), parts_(parts), response_(response) {}
+
+  void Run(const v1::AnswerRequest& request) {
+    if (const absl::Status status = Begin(request); !status.ok()) Finish(End(status));
+  }
+
+  void OnTaskOutput(int, Task&) override {}
+
+  void OnJobDone(const absl::Status& status, const JobTimes&) override {
+    if (status.ok()) Fill(static_cast<const StoryTask&>(*job_->tasks[0]), model(), response_);
+    Finish(End(status));
+  }
+
+  void OnCancel() override { Cancel(); }
+  void OnDone() override { delete this; }
+
+ private:
+  const QuestionAnswerer& model() const { return static_cast<const QuestionAnswerer&>(*model_); }
+
+  absl::Status Begin(const v1::AnswerRequest& request) {
+    HEED_RETURN_IF_ERROR(FindModel(parts_.registry, request.model(), kQuestionAnswerer));
+    HEED_ASSIGN_OR_RETURN(StoryRequest story, ToStory(request, MostSentences(parts_)));
+    HEED_ASSIGN_OR_RETURN(std::unique_ptr<StoryTask> task, model().Start(std::move(story)));
+    std::vector<std::unique_ptr<Task>> tasks;
+    tasks.push_back(std::move(task));
+    return Submit(std::move(tasks));
+  }
+
+  const QuestionParts& parts_;
+  v1::AnswerResponse& response_;
+};
+
+// Tell and Ask.
+template <typename Response>
+class QuestionsService::ExchangeCall : public Call, public grpc::ServerUnaryReactor {
+ public:
+  ExchangeCall(const QuestionParts& parts, grpc::CallbackServerContext& context, Response& response,
+               std::string_view method)
+      : Call(parts.metrics, context, method), parts_(parts), response_(response) {}
+
+  template <typename Request>
+  void Run(const Request& from) {
+    absl::StatusOr<StoryRequest> story = ToStory(from, MostSentences(parts_));
+    if (!story.ok()) return Finish(End(story.status()));
+    if (const absl::Status status = parts_.scheduler.Admit(); !status.ok()) return Finish(End(status));
+    ExchangeRequest request;
+    request.session = from.session();
+    request.expected_version = ExpectedVersion(from);
+    request.request_id = from.request_id();
+    request.story = *std::move(story);
+    request.deadline = deadline();
+    exchange_ = std::make_shared<Exchange<Response>>(parts_, std::move(request), [this](auto result) {
+      if (result.ok()) response_ = *std::move(result);
+      Finish(End(result.status(), exchange_->room_may_come()));
+    });
+    exchange_->Run();
+  }
+
+  void OnCancel() override {
+    if (exchange_ != nullptr) exchange_->Cancel();
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  std::string_view model_name() const override {
+    return exchange_ == nullptr ? std::string_view() : exchange_->model_name();
+  }
+
+  const QuestionParts& parts_;
+  Response& response_;
+  std::shared_ptr<Exchange<Response>> exchange_;  // constant after Run; null: the request was refused before
+};
+
+// A request whose answer the store gives, at once or later.
+class QuestionsService::StoreCall : public Call, public grpc::ServerUnaryReactor {
+ public:
+  StoreCall(const QuestionParts& parts, grpc::CallbackServerContext& context, std::string_view method)
+      : Call(parts.metrics, context, method), parts_(parts) {}
+
+  // Calls the method with the request and the response, unless the server is shutting down.
+  template <typename Request, typename Response>
+  void Run(void (StoreCall::*method)(const Request&, Response&), const Request& request, Response& response) {
+    if (const absl::Status status = parts_.scheduler.Admit(); !status.ok()) return EndWith(status);
+    (this->*method)(request, response);
+  }
+
+  void Open(const v1::OpenRequest& request, v1::Session& response) {
+    OpenSession(parts_, request.model(), AnswerWith(response));
+  }
+
+  void Fork(const v1::ForkRequest& request, v1::Session& response) {
+    parts_.store.Find(request.session(), ExpectedVersion(request), [this, &response](const auto& found) {
+      if (!found.ok()) return EndWith(found.status());
+      const Session& session = **found;
+      auto model = parts_.store.ModelOf(session);
+      if (!model.ok()) return EndWith(model.status());
+      parts_.store.Create(*std::move(model), session.state, AnswerWith(response));
+    });
+  }
+
+  void Export(const v1::ExportRequest& request, v1::ExportResponse& response) {
+    parts_.store.Find(request.session(), ExpectedVersion(request), [this, &response](const auto& found) {
+      if (found.ok()) response.set_data(parts_.store.Export(**found));
+      AnswerWith (*response.mutable_session())(found);
+    });
+  }
+
+  void Import(const v1::ImportRequest& request, v1::Session& response) {
+    room_may_come_ = false;  // for a session with too many facts
+    parts_.store.Import(request.data(), request.model(), AnswerWith(response));
+  }
+
+  void Close(const v1::CloseRequest& request, v1::CloseResponse&) {
+    parts_.store.Close(request.session(), [this](const absl::Status& status) { EndWith(status); });
+  }
+
+  void OnDone() override { delete this; }
+
+ private:
+  std::string_view model_name() const override { return model_name_; }
+
+  // Ends the call with the session that the store gives.
+  SessionStore::Done<SessionStore::Found> AnswerWith(v1::Session& response) {
+    return [this, &response](const absl::StatusOr<SessionStore::Found>& found) {
+      if (found.ok()) {
+        response = ToProto(**found, parts_.store.options().idle_limit);
+        model_name_ = response.model();
+      }
+      EndWith(found.status());
+    };
+  }
+
+  void EndWith(const absl::Status& status) { Finish(End(status, room_may_come_)); }
+
+  const QuestionParts& parts_;
+  std::string model_name_;
+  bool room_may_come_ = true;
+};
+
+// Each of these calls deletes itself in OnDone.
+
+grpc::ServerUnaryReactor* QuestionsService::Answer(grpc::CallbackServerContext* context,
+                                                   const v1::AnswerRequest* request, v1::AnswerResponse* response) {
+  auto* call = new AnswerCall(parts_, *context, *response);
+  call->Run(*request);
+  return call;
+}
+
+grpc::ServerUnaryReactor* QuestionsService::Open(grpc::CallbackServerContext* context, const v1::OpenRequest* request,
+                                                 v1::Session* response) {
+  auto* call = new StoreCall(parts_, *context, "Open");
+  call->Run(&StoreCall::Open, *request, *response);
+  return call;
+}
+
+grpc::ServerUnaryReactor* QuestionsService::Tell(grpc::CallbackServerContext* context, const v1::TellRequest* request,
+                                                 v1::TellResponse* response) {
+  auto* call = new ExchangeCall<v1::TellResponse>(parts_, *context, *response, "Tell");
+  call->Run(*request);
+  return call;
+}
+
+grpc::ServerUnaryReactor* QuestionsService::Ask(grpc::CallbackServerContext* context, const v1::AskRequest* request,
+                                                v1::AskResponse* response) {
+  auto* call = new ExchangeCall<v1::AskResponse>(parts_, *context, *response, "Ask");
+  call->Run(*request);
+  return call;
+}
+
+grpc::ServerBidiReactor<v1::ChatRequest, v1::ChatResponse>* QuestionsService::Chat(
+    grpc::CallbackServerContext* context) {
+  return chats_.Begin(*context);
+}
+
+grpc::ServerUnaryReactor* QuestionsService::Fork(grpc::CallbackServerContext* context, const v1::ForkRequest* request,
+                                                 v1::Session* response) {
+  auto* call = new StoreCall(parts_, *context, "Fork");
+  call->Run(&StoreCall::Fork, *request, *response);
+  return call;
+}
+
+grpc::ServerUnaryReactor* QuestionsService::Export(grpc::CallbackServerContext* context,
+                                                   const v1::ExportRequest* request, v1::ExportResponse* response) {
+  auto* call = new StoreCall(parts_, *context, "Export");
+  call->Run(&StoreCall::Export, *request, *response);
+  return call;
+}
+
+grpc::ServerUnaryReactor* QuestionsService::Import(grpc::CallbackServerContext* context,
+                                                   const v1::ImportRequest* request, v1::Session* response) {
+  auto* call = new StoreCall(parts_, *context, "Import");
+  call->Run(&StoreCall::Import, *request, *response);
+  return call;
+}
+
+grpc::ServerUnaryReactor* QuestionsService::Close(grpc::CallbackServerContext* context, const v1::CloseRequest* request,
+                                                  v1::CloseResponse* response) {
+  auto* call = new StoreCall(parts_, *context, "Close");
+  call->Run(&StoreCall::Close, *request, *response);
+  return call;
+}
+
+}  // namespace heed
