@@ -14,6 +14,8 @@
 #include "server/services/graphs.h"
 #include "server/services/health.h"
 #include "server/services/models.h"
+#include "server/services/questions.h"
+#include "server/services/sequences.h"
 #include "server/services/translation.h"
 #include "server/sessions.h"
 #include "server/thread_budget.h"
@@ -80,11 +82,13 @@ struct Server::Parts {
         registry(std::move(models)),
         scheduler(ToSchedulerOptions(options, threads), metrics),
         models_service(*registry),
-        translation(*registry, scheduler, metrics, options.max_stream_events) {}
+        translation(*registry, scheduler, metrics, options.max_stream_events),
+        sequences(*registry, scheduler, metrics) {}
 
   // The last parts that can fail.
   absl::Status OpenStores() {
     HEED_ASSIGN_OR_RETURN(sessions, SessionStore::Open(ToSessionOptions(options), *registry, metrics));
+    questions = std::make_unique<QuestionsService>(QuestionParts{*registry, scheduler, *sessions, metrics});
     HEED_ASSIGN_OR_RETURN(graphs, GraphStore::Open(ToGraphStoreOptions(options), *registry, scheduler, metrics));
     graphs_service = std::make_unique<GraphsService>(*registry, scheduler, *graphs, metrics, options.max_inline_nodes);
     return absl::OkStatus();
@@ -98,7 +102,9 @@ struct Server::Parts {
   HealthService health;
   ModelsService models_service;
   TranslationService translation;
+  SequencesService sequences;
   std::unique_ptr<SessionStore> sessions;
+  std::unique_ptr<QuestionsService> questions;
   std::unique_ptr<GraphStore> graphs;
   std::unique_ptr<GraphsService> graphs_service;
   int port = 0;
@@ -141,6 +147,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   builder.RegisterService(&parts->health);
   builder.RegisterService(&parts->models_service);
   builder.RegisterService(&parts->translation);
+  builder.RegisterService(&parts->sequences);
+  builder.RegisterService(parts->questions.get());
   builder.RegisterService(parts->graphs_service.get());
   parts->grpc_server = builder.BuildAndStart();
   if (parts->grpc_server == nullptr || parts->port == 0) {
@@ -220,6 +228,7 @@ void Server::Stop(Clock::duration limit) {
   parts_->registry->Stop();
   parts_->health.Shutdown();
   parts_->scheduler.Refuse();
+  parts_->questions->Refuse();
   int64_t cut_off = parts_->graphs->Drain(start + limit);  // with the jobs that the changes need
   cut_off += parts_->scheduler.Drain(start + limit);
   parts_->graphs->Stop();
