@@ -1,6 +1,5 @@
 // heed chat: facts and questions as they are typed, over one stream.
 #include <cerrno>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -16,6 +15,7 @@
 #include "absl/strings/str_split.h"
 #include "client/answer_text.h"
 #include "client/channel.h"
+#include "client/close_sessions.h"
 #include "client/command_input.h"
 #include "client/command_line.h"
 #include "client/commands.h"
@@ -26,8 +26,6 @@
 
 namespace heed::client {
 namespace {
-
-constexpr std::chrono::seconds kGoodbyeDeadline{5};
 
 struct Settings {
   ServerFlags server;
@@ -176,7 +174,7 @@ class Chat {
     if (status.ok() && settings_.session.empty()) opened_.push_back(session.session());
     if (status.ok()) status = GoOnIn(session);
     if (status.ok()) return std::nullopt;
-    Close();
+    CloseSessions(channel_, opened_, console_);
     return FailCall(console_, settings_.server.address, *channel_, status);
   }
 
@@ -360,7 +358,7 @@ class Chat {
     if (settings_.keep) {
       console_.out << session_.session() << std::endl;
     } else {
-      Close();
+      CloseSessions(channel_, opened_, console_);
     }
     if (interrupted) return Fail(console_, kExitInterrupted, "interrupted");
     if (!console_.out) return Fail(console_, kExitFailed, "cannot write the output");
@@ -368,16 +366,6 @@ class Chat {
       return Fail(console_, kExitUsage, absl::StrCat("cannot read the input after line ", lines_));
     }
     return refused_ && !input_.typed() ? kExitFailed : kExitOk;
-  }
-
-  // An interrupt has asked for this too: it does not end it.
-  void Close() {
-    const QuestionClient client(channel_, {.deadline = kGoodbyeDeadline});
-    for (const std::string& session : opened_) {
-      const grpc::Status status = client.Close(session);
-      if (status.ok() || status.error_code() == grpc::StatusCode::NOT_FOUND) continue;
-      console_.err << "heed: session " << session << " could not be closed (" << StatusText(status) << ")" << std::endl;
-    }
   }
 
   const Settings& settings_;

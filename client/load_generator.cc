@@ -144,10 +144,12 @@ LoadReport RunClosedLoop(const LoadOptions& options, int in_flight) {
         lane.pause.reset();
         send(lane);
       } else {
-        const std::unique_ptr<LoadCall> call = std::move(lane.call);
-        recorder.Record(call->scheduled, now, call->status, call->status.ok() ? call->counts() : AnswerCounts());
-        if (call->status.error_code() == grpc::StatusCode::UNAVAILABLE) lost = call->status;
-        if (call->status.ok()) {
+        std::unique_ptr<LoadCall> call = std::move(lane.call);
+        const grpc::Status status = call->status;
+        recorder.Record(call->scheduled, now, status, status.ok() ? call->counts() : AnswerCounts());
+        call.reset();
+        if (status.error_code() == grpc::StatusCode::UNAVAILABLE) lost = status;
+        if (status.ok()) {
           send(lane);
         } else {
           lane.pause = std::make_unique<grpc::Alarm>();

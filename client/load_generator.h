@@ -88,6 +88,7 @@ struct LoadCall {
   std::chrono::nanoseconds scheduled{0};
   grpc::ClientContext context;
   grpc::Status status;
+  std::shared_ptr<const void> lease;  // given back before the next request is sent in the place of this one
 };
 
 // Sends the `number`-th request of a run, from 0.

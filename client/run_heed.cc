@@ -19,7 +19,7 @@ struct Command {
   int (*run)(const std::vector<std::string>& arguments, Console& console);
 };
 
-constexpr std::array<Command, 15> kCommands = {{
+constexpr std::array<Command, 16> kCommands = {{
     {"translate", "translate lines of text", TranslateCommand},
     {"classify nodes", "classify nodes of a graph", ClassifyNodesCommand},
     {"classify edges", "classify edges of a graph", ClassifyEdgesCommand},
@@ -35,6 +35,7 @@ constexpr std::array<Command, 15> kCommands = {{
     {"health", "is the server, or a model, serving?", HealthCommand},
     {"bench translate", "measure a server under load: text", BenchTranslateCommand},
     {"bench classify", "measure a server under load: graphs", BenchClassifyCommand},
+    {"bench ask", "measure a server under load: questions", BenchAskCommand},
 }};
 
 std::string Usage() {

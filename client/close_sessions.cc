@@ -1,0 +1,22 @@
+#include "client/close_sessions.h"
+
+#include <chrono>
+
+#include "absl/strings/str_cat.h"
+#include "client/channel.h"
+#include "client/question_client.h"
+
+namespace heed::client {
+
+void CloseSessions(const std::shared_ptr<grpc::Channel>& channel, const std::vector<std::string>& sessions,
+                   Console& console) {
+  const QuestionClient client(channel, {.deadline = std::chrono::seconds(5)});
+  for (const std::string& session : sessions) {
+    const grpc::Status status = client.Close(session);
+    if (status.ok() || status.error_code() == grpc::StatusCode::NOT_FOUND) continue;
+    console.err << "heed: session " << session << " could not be closed (" << StatusText(status) << ")" << std::endl;
+    if (status.error_code() == grpc::StatusCode::UNAVAILABLE) return;
+  }
+}
+
+}  // namespace heed::client
