@@ -1,5 +1,5 @@
-// A Heed server without models, for the client's tests: heed.v1.Translation, Graphs and Models and grpc.health.v1 on a
-// loopback port, with failures on request. What it "translates" is the text in brackets.
+// A Heed server without models, for the client's tests: every service of heed.v1 and grpc.health.v1 on a loopback port,
+// with failures on request. What it "translates" is the text in brackets.
 #pragma once
 
 #include <algorithm>
@@ -18,6 +18,8 @@
 #include "heed/v1/models.grpc.pb.h"
 #include "heed/v1/translation.grpc.pb.h"
 #include "tests/client/fake_graphs.h"
+#include "tests/client/fake_questions.h"
+#include "tests/client/fake_sequences.h"
 
 namespace heed::client {
 
@@ -33,6 +35,8 @@ class FakeServer {
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
     builder.RegisterService(&translation_);
     builder.RegisterService(&graphs_);
+    builder.RegisterService(&questions_);
+    builder.RegisterService(&sequences_);
     builder.RegisterService(&models_);
     builder.RegisterService(&health_);
     server_ = builder.BuildAndStart();
@@ -50,6 +54,8 @@ class FakeServer {
     return model;
   }
   FakeGraphs& graphs() { return graphs_; }
+  FakeQuestions& questions() { return questions_; }
+  FakeSequences& sequences() { return sequences_; }
   void ClearModels() { model_list_.clear_models(); }
 
   // Answers of the health service, in the order Watch gives them; Check gives the last.
@@ -179,6 +185,8 @@ class FakeServer {
   int port_ = 0;
   Translation translation_{*this};
   FakeGraphs graphs_;
+  FakeQuestions questions_;
+  FakeSequences sequences_;
   Models models_{*this};
   Health health_{*this};
   std::unique_ptr<grpc::Server> server_;
