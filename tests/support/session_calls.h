@@ -1,0 +1,103 @@
+// What tests of sessions share: a registry whose only model is a fake, and a session store's calls, each waited for.
+#pragma once
+
+#include <future>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/registry.h"
+#include "server/sessions.h"
+#include "tests/support/fake_question_answerer.h"
+#include "tests/support/temporary_directory.h"
+
+namespace heed {
+
+// A registry with one model, "fake-qa", or several of the same kind.
+class FakeModels {
+ public:
+  explicit FakeModels(const std::string& fingerprint = "print", const std::vector<std::string>& names = {"fake-qa"}) {
+    for (const std::string& name : names) {
+      std::filesystem::create_directory(root_.path() / name);
+      root_.Write(name + "/config.json", "{}");
+    }
+    registry_ = *Registry::Open(
+        root_.path().string(), [fingerprint](const std::string& path) -> absl::StatusOr<std::shared_ptr<const Model>> {
+          return std::make_shared<FakeQuestionAnswerer>(std::filesystem::path(path).filename().string(), fingerprint);
+        });
+  }
+  FakeModels& Load() {
+    registry_->LoadAll([](const ModelStatus&) {});
+    return *this;
+  }
+  const Registry& registry() const { return *registry_; }
+  std::shared_ptr<const QuestionAnswerer> model(const std::string& name = "fake-qa") const {
+    return std::dynamic_pointer_cast<const QuestionAnswerer>(*registry_->Find(name));
+  }
+
+ private:
+  TemporaryDirectory root_;
+  std::unique_ptr<Registry> registry_;
+};
+
+inline std::vector<std::string> Facts(const Session& session) {
+  return static_cast<const FakeState&>(*session.state).texts();
+}
+
+class SessionCalls {
+ public:
+  using Found = SessionStore::Found;
+  using Lease = std::unique_ptr<SessionLease>;
+
+  explicit SessionCalls(SessionStore& store) : store_(store) {}
+
+  absl::StatusOr<Found> Create(const FakeModels& models, std::vector<std::string> facts = {}) {
+    return Await<absl::StatusOr<Found>>(
+        [&](auto done) { store_.Create(models.model(), std::make_shared<FakeState>(std::move(facts)), done); });
+  }
+  absl::StatusOr<Found> Find(const std::string& id, std::optional<int64_t> expected = std::nullopt) {
+    return Await<absl::StatusOr<Found>>([&](auto done) { store_.Find(id, expected, done); });
+  }
+  absl::StatusOr<Lease> Take(const std::string& id, std::optional<int64_t> expected = std::nullopt,
+                             const std::string& request_id = "") {
+    return Await<absl::StatusOr<Lease>>([&](auto done) { store_.Lease(id, expected, request_id, done); });
+  }
+  absl::StatusOr<Found> Commit(Lease lease, std::vector<std::string> facts, const std::string& request_id = "") {
+    return Await<absl::StatusOr<Found>>([&](auto done) {
+      store_.Commit(
+          std::move(lease), std::make_shared<FakeState>(std::move(facts)), request_id,
+          [](const Session& session) { return "version " + std::to_string(session.version); }, done);
+    });
+  }
+  // What the service does: tells one more fact, unless the request was carried out before.
+  absl::StatusOr<Found> Tell(const std::string& id, const std::string& fact, const std::string& request_id = "") {
+    absl::StatusOr<Lease> lease = Take(id, std::nullopt, request_id);
+    if (!lease.ok()) return lease.status();
+    const Session session = (*lease)->session();
+    if (!request_id.empty() && session.FindRecord(request_id) != nullptr) return std::make_shared<Session>(session);
+    std::vector<std::string> facts = Facts(session);
+    facts.push_back(fact);
+    return Commit(*std::move(lease), std::move(facts), request_id);
+  }
+  absl::Status Close(const std::string& id) {
+    return Await<absl::Status>([&](auto done) { store_.Close(id, done); });
+  }
+  absl::StatusOr<Found> Import(const std::string& data, const std::string& model_name = "") {
+    return Await<absl::StatusOr<Found>>([&](auto done) { store_.Import(data, model_name, done); });
+  }
+
+ private:
+  template <typename Result, typename Call>
+  static Result Await(const Call& call) {
+    auto promise = std::make_shared<std::promise<Result>>();
+    std::future<Result> result = promise->get_future();
+    call([promise](Result one) { promise->set_value(std::move(one)); });
+    return result.get();
+  }
+
+  SessionStore& store_;
+};
+
+}  // namespace heed
