@@ -45,6 +45,7 @@ struct FreeReply {
 }  // namespace
 
 absl::StatusOr<RedisAddress> ParseRedisUrl(absl::string_view url) {
+  // Nothing of it is repeated: what is misplaced may be the password.
   auto refused = [](absl::string_view reason) {
     return absl::InvalidArgumentError(absl::StrCat("is no redis://[:PASSWORD@]HOST:PORT[/DATABASE]: ", reason));
   };
@@ -59,7 +60,7 @@ absl::StatusOr<RedisAddress> ParseRedisUrl(absl::string_view url) {
   if (const size_t slash = rest.find('/'); slash != absl::string_view::npos) {
     const absl::string_view database = rest.substr(slash + 1);
     if (!database.empty() && (!absl::SimpleAtoi(database, &address.database) || address.database < 0)) {
-      return refused(absl::StrCat("the database \"", database, "\" is no number"));
+      return refused("the database is no number");
     }
     rest = rest.substr(0, slash);
   }
@@ -67,7 +68,7 @@ absl::StatusOr<RedisAddress> ParseRedisUrl(absl::string_view url) {
   if (colon == absl::string_view::npos) return refused("names no port");
   const absl::string_view port = rest.substr(colon + 1);
   if (!absl::SimpleAtoi(port, &address.port) || address.port < 1 || address.port > 65535) {
-    return refused(absl::StrCat("the port \"", port, "\" is none from 1 to 65535"));
+    return refused("the port is no number from 1 to 65535");
   }
   absl::string_view host = rest.substr(0, colon);
   if (absl::ConsumePrefix(&host, "[") && !absl::ConsumeSuffix(&host, "]")) return refused("the host lacks a ']'");
