@@ -1,5 +1,5 @@
 #!/bin/sh
-# Generates the Python stubs of the translation, graph and model services into a folder (default: beside heed_client).
+# Generates the Python stubs of all services into a folder (default: beside heed_client).
 #
 #     client/python/generate.sh [FOLDER]
 #
@@ -15,5 +15,5 @@ if ! "$python" -c 'import grpc_tools' 2>/dev/null; then
 fi
 mkdir -p "$folder"
 "$python" -m grpc_tools.protoc -I"$proto" --python_out="$folder" --grpc_python_out="$folder" \
-    "$proto/heed/v1/translation.proto" "$proto/heed/v1/graphs.proto" "$proto/heed/v1/models.proto"
+    "$proto"/heed/v1/*.proto
 echo "stubs are in $folder/heed/v1"

@@ -5,11 +5,13 @@
         print(client.classify_nodes("cora", [0, 5, 9], model="gat-cora"))
         for text, sentence, translation in client.stream(["Good morning. How are you?"]):
             print(text, sentence, translation)
+        print(client.answer(["Mary went to the kitchen."], ["Where is Mary?"]))
 
 The stubs beneath it are written by generate.sh, once. Errors of the server arrive as grpc.RpcError; a full queue
 (RESOURCE_EXHAUSTED) is tried again until the deadline.
 """
 
+import queue
 import random
 import time
 
@@ -17,6 +19,7 @@ import grpc
 
 try:
     from heed.v1 import graphs_pb2, graphs_pb2_grpc, models_pb2, models_pb2_grpc, translation_pb2, translation_pb2_grpc
+    from heed.v1 import questions_pb2, questions_pb2_grpc, sequences_pb2, sequences_pb2_grpc
 except ImportError as error:
     raise ImportError(f"{error}; the stubs are written by client/python/generate.sh") from error
 
@@ -50,6 +53,25 @@ def make_classify_options(**options):
         return graphs_pb2.ClassifyOptions(**{name: value for name, value in options.items() if value is not None})
     except ValueError as error:
         raise ValueError(f"classify options: {error}") from None
+
+
+def make_answer_options(**options):
+    """AnswerOptions from keywords: its fields' names. None leaves a field to the server's default."""
+    try:
+        return questions_pb2.AnswerOptions(**{name: value for name, value in options.items() if value is not None})
+    except ValueError as error:
+        raise ValueError(f"answer options: {error}") from None
+
+
+def _sentences(values, name):
+    if isinstance(values, str):
+        raise TypeError(f"{name} is a list of sentences, not one sentence")
+    return values
+
+
+def _session_name(session):
+    """Of a Session, or a name as it is."""
+    return session.session if isinstance(session, questions_pb2.Session) else session
 
 
 def _numbers(values):
@@ -88,6 +110,13 @@ def _edge_ids(edges):
     return [graphs_pb2.EdgeId(source=int(source), target=int(target)) for source, target in edges]
 
 
+def _queue_full(error):
+    """What will never fit (a session of too many facts, too large a message) has the same code, but no time to come back."""
+    if error.code() != grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return False
+    return any(key == "grpc-retry-pushback-ms" for key, _ in error.trailing_metadata() or ())
+
+
 class Client:
     """One connection; may be used by many threads at once."""
 
@@ -97,6 +126,8 @@ class Client:
         self._translation = translation_pb2_grpc.TranslationStub(self._channel)
         self._graphs = graphs_pb2_grpc.GraphsStub(self._channel)
         self._models = models_pb2_grpc.ModelsStub(self._channel)
+        self._questions = questions_pb2_grpc.QuestionAnsweringStub(self._channel)
+        self._sequences = sequences_pb2_grpc.SequencesStub(self._channel)
         self._timeout_s = timeout_s
 
     def __enter__(self):
@@ -207,6 +238,102 @@ class Client:
     def delete_graph(self, name):
         self._graphs.DeleteGraph(graphs_pb2.DeleteGraphRequest(name=name), timeout=self._timeout_s)
 
+    def answer(self, facts, questions, model="", **options):
+        """The Answer to each question about a story, in order. A question is a text, asked when all facts are told, or
+        (text, number of facts told before it). Options: see make_answer_options."""
+        request = questions_pb2.AnswerRequest(
+            model=model, facts=_sentences(facts, "facts"), options=make_answer_options(**options)
+        )
+        for question in _sentences(questions, "questions"):
+            text, after_facts = (question, None) if isinstance(question, str) else question
+            request.questions.add(text=text, after_facts=after_facts)
+        return list(self._patiently(self._questions.Answer, request).answers)
+
+    def open(self, model=""):
+        """A new Session. Where a session is asked for below, it may be such a Session or its name (session.session)."""
+        return self._patiently(self._questions.Open, questions_pb2.OpenRequest(model=model))
+
+    def tell(self, session, facts, request_id="", expected_version=None):
+        """Tells facts, all or none: a TellResponse, with the changed Session and the unknown words."""
+        request = questions_pb2.TellRequest(
+            session=_session_name(session),
+            facts=_sentences(facts, "facts"),
+            request_id=request_id,
+            expected_version=expected_version,
+        )
+        return self._patiently(self._questions.Tell, request)
+
+    def ask(self, session, questions, commit=False, request_id="", expected_version=None, **options):
+        """The Answer to each question, in order. Options: see make_answer_options."""
+        request = questions_pb2.AskRequest(
+            session=_session_name(session),
+            questions=_sentences(questions, "questions"),
+            options=make_answer_options(**options),
+            commit=commit,
+            request_id=request_id,
+            expected_version=expected_version,
+        )
+        return list(self._patiently(self._questions.Ask, request).answers)
+
+    def fork(self, session, expected_version=None):
+        """A new Session with the same memory."""
+        request = questions_pb2.ForkRequest(session=_session_name(session), expected_version=expected_version)
+        return self._patiently(self._questions.Fork, request)
+
+    def export_session(self, session, expected_version=None):
+        """The session as bytes, for import_session here or elsewhere."""
+        request = questions_pb2.ExportRequest(session=_session_name(session), expected_version=expected_version)
+        return self._patiently(self._questions.Export, request).data
+
+    def import_session(self, data, model=""):
+        """A new Session from export_session's bytes."""
+        return self._patiently(self._questions.Import, questions_pb2.ImportRequest(data=data, model=model))
+
+    def close_session(self, session):
+        self._questions.Close(questions_pb2.CloseRequest(session=_session_name(session)), timeout=self._timeout_s)
+
+    def chat(self, sentences, session=None, model="", **options):
+        """Yields a ChatResponse for each sentence of an iterable as it comes: its answer, told or refusal, and the session
+        as it is then. A sentence is a text, a question if it ends with "?", or a pair ("fact" or "question", text).
+        Without `session` a new one is opened, which close_session ends. Options: see make_answer_options."""
+        options = make_answer_options(**options)
+        messages = queue.SimpleQueue()  # one at a time; None is the end
+        stream = self._questions.Chat(iter(messages.get, None))
+        try:
+            if session is None:
+                messages.put(questions_pb2.ChatRequest(open=questions_pb2.OpenRequest(model=model)))
+            else:
+                messages.put(questions_pb2.ChatRequest(session=_session_name(session)))
+            next(stream)
+            for sentence in _sentences(sentences, "sentences"):
+                kind = "question" if isinstance(sentence, str) and sentence.rstrip().endswith("?") else "fact"
+                kind, text = (kind, sentence) if isinstance(sentence, str) else sentence
+                messages.put(questions_pb2.ChatRequest(**{kind: text}, options=options))
+                yield next(stream)
+            messages.put(None)
+            for _ in stream:  # until the server has seen the end
+                pass
+        finally:
+            messages.put(None)
+            stream.cancel()
+
+    def run(self, rows, model="", repeats=None, answer_rows=None):
+        """Rows of numbers (a list of lists, or an array [rows, width]) through a sequence model: the rows that come back,
+        as a list of lists."""
+        rows = list(rows)
+        if any(len(row) != len(rows[0]) for row in rows):
+            raise ValueError("rows have different lengths")
+        request = sequences_pb2.RunRequest(
+            model=model,
+            width=len(rows[0]) if rows else 0,
+            values=[float(number) for row in rows for number in row],
+            repeats=repeats,
+            answer_rows=answer_rows,
+        )
+        response = self._patiently(self._sequences.Run, request)
+        values, width = list(response.values), response.width
+        return [values[i : i + width] for i in range(0, len(values), width)] if values else []
+
     def _patiently(self, call, request):
         """Tries again while the server's queue is full."""
         deadline, pause_s = time.monotonic() + self._timeout_s, 0.05
@@ -214,8 +341,7 @@ class Client:
             try:
                 return call(request, timeout=max(0.001, deadline - time.monotonic()))
             except grpc.RpcError as error:
-                full = error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-                if not full or time.monotonic() + pause_s > deadline:
+                if not _queue_full(error) or time.monotonic() + pause_s > deadline:
                     raise
             time.sleep(pause_s * random.uniform(0.5, 1))
             pause_s = min(2 * pause_s, 2.0)
