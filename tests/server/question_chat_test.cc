@@ -90,7 +90,7 @@ void ExpectStatus(const grpc::Status& status, StatusCode code, const std::string
 
 using QuestionChatTest = QuestionServerTest;
 
-TEST_F(QuestionChatTest, EachMessageIsAnsweredInOrder) {
+TEST_P(QuestionChatTest, EachMessageIsAnsweredInOrder) {
   Start();
   Conversation chat(*stub_);
   const v1::ChatResponse opened = chat.Say(OpenMessage());
@@ -124,7 +124,7 @@ TEST_F(QuestionChatTest, EachMessageIsAnsweredInOrder) {
   EXPECT_EQ(Ask(opened.session().session()).answers(0).text(), "mary has 1 cat");  // the session stays
 }
 
-TEST_F(QuestionChatTest, HalfCloseEndsItAfterTheLastAnswer) {
+TEST_P(QuestionChatTest, HalfCloseEndsItAfterTheLastAnswer) {
   Start();
   Conversation chat(*stub_);
   constexpr int kSentences = 200;
@@ -142,7 +142,7 @@ TEST_F(QuestionChatTest, HalfCloseEndsItAfterTheLastAnswer) {
   EXPECT_TRUE(chat.End().ok());
 }
 
-TEST_F(QuestionChatTest, GoesOnWithASession) {
+TEST_P(QuestionChatTest, GoesOnWithASession) {
   Start();
   const std::string session = Open();
   Tell(session, {"a"});
@@ -156,7 +156,7 @@ TEST_F(QuestionChatTest, GoesOnWithASession) {
   EXPECT_EQ(chat.Say(FactMessage("c")).session().version(), 4);
 }
 
-TEST_F(QuestionChatTest, BeginsWithAnImport) {
+TEST_P(QuestionChatTest, BeginsWithAnImport) {
   Start();
   const std::string session = Open();
   Tell(session, {"a"});
@@ -171,7 +171,7 @@ TEST_F(QuestionChatTest, BeginsWithAnImport) {
   EXPECT_EQ(Ask(session).answers(0).text(), "a");
 }
 
-TEST_F(QuestionChatTest, FirstMessageThatBeginsNothingEndsIt) {
+TEST_P(QuestionChatTest, FirstMessageThatBeginsNothingEndsIt) {
   Start();
   constexpr StatusCode kInvalid = StatusCode::INVALID_ARGUMENT;
   ExpectStatus(Conversation(*stub_).EndOf(FactMessage("a")), kInvalid, "message 0: is a sentence");
@@ -188,7 +188,7 @@ TEST_F(QuestionChatTest, FirstMessageThatBeginsNothingEndsIt) {
   ExpectStatus(silent.End(), kInvalid, "the stream holds no message");
 }
 
-TEST_F(QuestionChatTest, SessionInALaterMessageEndsIt) {
+TEST_P(QuestionChatTest, SessionInALaterMessageEndsIt) {
   Start();
   for (const v1::ChatRequest& later : {OpenMessage(), SessionMessage("a"), v1::ChatRequest()}) {
     Conversation chat(*stub_);
@@ -198,7 +198,7 @@ TEST_F(QuestionChatTest, SessionInALaterMessageEndsIt) {
   }
 }
 
-TEST_F(QuestionChatTest, RefusedSentenceIsSaidAndTheConversationGoesOn) {
+TEST_P(QuestionChatTest, RefusedSentenceIsSaidAndTheConversationGoesOn) {
   options_.session_facts = 1;
   Start();
   Conversation chat(*stub_);
@@ -224,7 +224,7 @@ TEST_F(QuestionChatTest, RefusedSentenceIsSaidAndTheConversationGoesOn) {
   EXPECT_EQ(chat.Say(QuestionMessage("what")).answer().text(), "a");
 }
 
-TEST_F(QuestionChatTest, FactIsRefusedWhileAnotherRequestChangesTheSession) {
+TEST_P(QuestionChatTest, FactIsRefusedWhileAnotherRequestChangesTheSession) {
   Start();
   Conversation chat(*stub_);
   const std::string session = chat.Say(OpenMessage()).session().session();
@@ -238,7 +238,7 @@ TEST_F(QuestionChatTest, FactIsRefusedWhileAnotherRequestChangesTheSession) {
   EXPECT_EQ(chat.Say(FactMessage("b")).session().facts(), 2);
 }
 
-TEST_F(QuestionChatTest, OtherErrorsEndIt) {
+TEST_P(QuestionChatTest, OtherErrorsEndIt) {
   Start();
   Conversation failing(*stub_);
   const std::string session = failing.Say(OpenMessage()).session().session();
@@ -252,7 +252,7 @@ TEST_F(QuestionChatTest, OtherErrorsEndIt) {
   ExpectStatus(closed.EndOf(QuestionMessage("what")), StatusCode::NOT_FOUND, "it was closed");
 }
 
-TEST_F(QuestionChatTest, ClientThatGoesInMidFactLeavesTheSessionAsItWas) {
+TEST_P(QuestionChatTest, ClientThatGoesInMidFactLeavesTheSessionAsItWas) {
   Start();
   Conversation chat(*stub_);
   const std::string session = chat.Say(OpenMessage()).session().session();
@@ -271,7 +271,7 @@ TEST_F(QuestionChatTest, ClientThatGoesInMidFactLeavesTheSessionAsItWas) {
   EXPECT_EQ(Tell(session, {"b"}).session().facts(), facts + 1);  // nobody has the session
 }
 
-TEST_F(QuestionChatTest, ClientThatGoesBetweenMessagesEndsIt) {
+TEST_P(QuestionChatTest, ClientThatGoesBetweenMessagesEndsIt) {
   Start();
   Conversation chat(*stub_);
   const std::string session = chat.Say(OpenMessage()).session().session();
@@ -282,7 +282,7 @@ TEST_F(QuestionChatTest, ClientThatGoesBetweenMessagesEndsIt) {
   EXPECT_EQ(Ask(session).session().facts(), 1);
 }
 
-TEST_F(QuestionChatTest, UnreadAnswersStopItsOwnConversationAlone) {
+TEST_P(QuestionChatTest, UnreadAnswersStopItsOwnConversationAlone) {
   options_.session_facts = 1'000'000;
   Start();
   // Far more than gRPC's windows take, and nobody reads.
@@ -306,7 +306,7 @@ TEST_F(QuestionChatTest, UnreadAnswersStopItsOwnConversationAlone) {
   EXPECT_TRUE(chat.End().ok());
 }
 
-TEST_F(QuestionChatTest, ShutdownEndsConversationsBehindTheMessageUnderWay) {
+TEST_P(QuestionChatTest, ShutdownEndsConversationsBehindTheMessageUnderWay) {
   options_.drain_timeout_s = 1000;
   Start();
   Conversation idle(*stub_), busy(*stub_), unopened(*stub_);
@@ -326,6 +326,9 @@ TEST_F(QuestionChatTest, ShutdownEndsConversationsBehindTheMessageUnderWay) {
   ExpectStatus(busy.End(), StatusCode::UNAVAILABLE, refusal);
   shutdown.join();
 }
+
+INSTANTIATE_TEST_SUITE_P(Sessions, QuestionChatTest, ::testing::Values(Sessions::kInMemory, Sessions::kInADirectory),
+                         NameOf);
 
 }  // namespace
 }  // namespace heed

@@ -19,8 +19,15 @@
 
 namespace heed {
 
+// Where sessions are kept: in memory, which calls back at once, or in a directory, which does so on threads of its own.
+enum class Sessions { kInMemory, kInADirectory };
+
+inline std::string NameOf(const ::testing::TestParamInfo<Sessions>& info) {
+  return info.param == Sessions::kInMemory ? "InMemory" : "InADirectory";
+}
+
 // Models: "stories" is stories_, "words" a translator, "broken" does not load; others are further models for questions.
-class QuestionServerTest : public ::testing::Test {
+class QuestionServerTest : public ::testing::TestWithParam<Sessions> {
  protected:
   using Stub = v1::QuestionAnswering::Stub;
 
@@ -31,6 +38,7 @@ class QuestionServerTest : public ::testing::Test {
     options_.listen = "127.0.0.1:0";
     options_.metrics_listen = "";
     options_.threads = 1;
+    if (GetParam() == Sessions::kInADirectory) KeepFiles();
   }
   ~QuestionServerTest() override {
     stories_->gate().Release();

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "gtest/gtest.h"
 #include "heed/v1/models.grpc.pb.h"
 #include "tests/server/question_server.h"
@@ -39,7 +40,7 @@ class QuestionsTest : public QuestionServerTest {
   }
 };
 
-TEST_F(QuestionsTest, AnswersQuestionsAboutAStory) {
+TEST_P(QuestionsTest, AnswersQuestionsAboutAStory) {
   Start();
   v1::AnswerRequest request = AnswerRequest({"mary went home", "john has 1 cat"}, {"where", "what is 7", "who"});
   request.mutable_questions(0)->set_after_facts(1);
@@ -59,7 +60,7 @@ TEST_F(QuestionsTest, AnswersQuestionsAboutAStory) {
   EXPECT_EQ(response.answers(1).facts_size() + response.answers(1).reads_size(), 0);
 }
 
-TEST_F(QuestionsTest, CandidatesAttributionAndReadsComeOnRequest) {
+TEST_P(QuestionsTest, CandidatesAttributionAndReadsComeOnRequest) {
   Start();
   v1::AnswerRequest request = AnswerRequest({"a", "b"}, {"what"});
   request.mutable_options()->set_top_k(0);
@@ -89,7 +90,7 @@ TEST_F(QuestionsTest, CandidatesAttributionAndReadsComeOnRequest) {
   EXPECT_EQ(answer.candidates_size(), 2);
 }
 
-TEST_F(QuestionsTest, BadRequestsAreInvalidAndNameTheFieldAndBothValues) {
+TEST_P(QuestionsTest, BadRequestsAreInvalidAndNameTheFieldAndBothValues) {
   options_.max_queued_tasks = 3;
   Start();
   const std::string session = Open();
@@ -121,7 +122,7 @@ TEST_F(QuestionsTest, BadRequestsAreInvalidAndNameTheFieldAndBothValues) {
   ExpectUntouched(session);
 }
 
-TEST_F(QuestionsTest, ModelIsFoundByNameOrByItsKind) {
+TEST_P(QuestionsTest, ModelIsFoundByNameOrByItsKind) {
   AddModel("broken");
   Start();
   v1::AnswerRequest answer = AnswerRequest({"a"}, {"what"});
@@ -145,7 +146,7 @@ TEST_F(QuestionsTest, ModelIsFoundByNameOrByItsKind) {
   WaitForMetric("heed_rejections_total{reason=\"model_unavailable\"} 2");
 }
 
-TEST_F(QuestionsTest, SeveralModelsNeedAName) {
+TEST_P(QuestionsTest, SeveralModelsNeedAName) {
   AddModel("tales");
   Start();
   EXPECT_THAT(ErrorOf(&Stub::Open, v1::OpenRequest(), kInvalid), HasSubstr("stories, tales"));
@@ -154,7 +155,7 @@ TEST_F(QuestionsTest, SeveralModelsNeedAName) {
   EXPECT_EQ(Called(&Stub::Open, open).model(), "tales");
 }
 
-TEST_F(QuestionsTest, SessionGoesOnFromFactToQuestion) {
+TEST_P(QuestionsTest, SessionGoesOnFromFactToQuestion) {
   options_.session_idle_s = 90;
   Start();
   const v1::Session opened = Called(&Stub::Open, v1::OpenRequest());
@@ -181,7 +182,7 @@ TEST_F(QuestionsTest, SessionGoesOnFromFactToQuestion) {
   EXPECT_THAT(asked.answers(1).unknown_words(), ElementsAre("5"));
 }
 
-TEST_F(QuestionsTest, TellIsAllOrNothing) {
+TEST_P(QuestionsTest, TellIsAllOrNothing) {
   Start();
   const std::string session = Open();
   EXPECT_THAT(ErrorOf(&Stub::Tell, TellRequest(session, {"a", "b", "now fail"}), StatusCode::INTERNAL),
@@ -190,7 +191,7 @@ TEST_F(QuestionsTest, TellIsAllOrNothing) {
   ExpectUntouched(session);
 }
 
-TEST_F(QuestionsTest, MoreFactsThanASessionHoldsAreResourceExhaustedWithoutARetryHint) {
+TEST_P(QuestionsTest, MoreFactsThanASessionHoldsAreResourceExhaustedWithoutARetryHint) {
   options_.session_facts = 3;
   Start();
   const std::string session = Open();
@@ -205,7 +206,7 @@ TEST_F(QuestionsTest, MoreFactsThanASessionHoldsAreResourceExhaustedWithoutARetr
   EXPECT_EQ(Ask(session).answers(0).text(), "c");
 }
 
-TEST_F(QuestionsTest, RepeatedTellHasTheFirstAnswer) {
+TEST_P(QuestionsTest, RepeatedTellHasTheFirstAnswer) {
   Start();
   const std::string session = Open();
   v1::TellRequest request = TellRequest(session, {"a 1"});
@@ -223,7 +224,7 @@ TEST_F(QuestionsTest, RepeatedTellHasTheFirstAnswer) {
   EXPECT_EQ(Tell(session, {"c"}).session().version(), 4);  // nobody has the session
 }
 
-TEST_F(QuestionsTest, RepeatedCommitHasTheFirstAnswers) {
+TEST_P(QuestionsTest, RepeatedCommitHasTheFirstAnswers) {
   Start();
   const std::string session = Open();
   Tell(session, {"a"});
@@ -239,7 +240,7 @@ TEST_F(QuestionsTest, RepeatedCommitHasTheFirstAnswers) {
   EXPECT_EQ(again.SerializeAsString(), first.SerializeAsString());
 }
 
-TEST_F(QuestionsTest, RequestIdOfTheOtherKindOfRequestIsInvalid) {
+TEST_P(QuestionsTest, RequestIdOfTheOtherKindOfRequestIsInvalid) {
   Start();
   const std::string session = Open();
   v1::TellRequest tell = TellRequest(session, {"a"});
@@ -252,7 +253,7 @@ TEST_F(QuestionsTest, RequestIdOfTheOtherKindOfRequestIsInvalid) {
   EXPECT_EQ(Tell(session, {"b"}).session().version(), 3);
 }
 
-TEST_F(QuestionsTest, FailedRequestLeavesNoRecord) {
+TEST_P(QuestionsTest, FailedRequestLeavesNoRecord) {
   Start();
   const std::string session = Open();
   v1::TellRequest request = TellRequest(session, {"fail"});
@@ -262,7 +263,7 @@ TEST_F(QuestionsTest, FailedRequestLeavesNoRecord) {
   EXPECT_FALSE(Called(&Stub::Tell, request).repeated_request());
 }
 
-TEST_F(QuestionsTest, AnotherVersionThanExpectedIsAborted) {
+TEST_P(QuestionsTest, AnotherVersionThanExpectedIsAborted) {
   Start();
   const std::string session = Open();
   Tell(session, {"a"});
@@ -284,7 +285,7 @@ TEST_F(QuestionsTest, AnotherVersionThanExpectedIsAborted) {
   Called(&Stub::Tell, expecting(TellRequest(session, {"b"}), 2));
 }
 
-TEST_F(QuestionsTest, CommittedQuestionsStayHeard) {
+TEST_P(QuestionsTest, CommittedQuestionsStayHeard) {
   Start();
   const std::string session = Open();
   v1::AskRequest request = AskRequest(session, {"one", "two"});
@@ -299,7 +300,7 @@ TEST_F(QuestionsTest, CommittedQuestionsStayHeard) {
   EXPECT_EQ(Ask(session).session().version(), 2);
 }
 
-TEST_F(QuestionsTest, AsksRunBesideEachOtherAndBesideATell) {
+TEST_P(QuestionsTest, AsksRunBesideEachOtherAndBesideATell) {
   Start();
   const std::string session = Open();
   Tell(session, {"before"});
@@ -321,7 +322,7 @@ TEST_F(QuestionsTest, AsksRunBesideEachOtherAndBesideATell) {
   EXPECT_EQ(Ask(session).answers(0).text(), "after");
 }
 
-TEST_F(QuestionsTest, SecondChangeOfASessionIsAborted) {
+TEST_P(QuestionsTest, SecondChangeOfASessionIsAborted) {
   Start();
   const std::string session = Open();
   stories_->gate().Hold();
@@ -337,7 +338,7 @@ TEST_F(QuestionsTest, SecondChangeOfASessionIsAborted) {
   EXPECT_EQ(Tell(session, {"b"}).session().facts(), 2);
 }
 
-TEST_F(QuestionsTest, CancelledTellLeavesTheSessionAsItWas) {
+TEST_P(QuestionsTest, CancelledTellLeavesTheSessionAsItWas) {
   options_.session_facts = 1'000'000;
   Start();
   const std::string session = Open();
@@ -354,7 +355,7 @@ TEST_F(QuestionsTest, CancelledTellLeavesTheSessionAsItWas) {
   ExpectUntouched(session);
 }
 
-TEST_F(QuestionsTest, TellWhoseDeadlinePassesLeavesTheSessionAsItWas) {
+TEST_P(QuestionsTest, TellWhoseDeadlinePassesLeavesTheSessionAsItWas) {
   options_.session_facts = 1'000'000;
   Start();
   const std::string session = Open();
@@ -377,7 +378,7 @@ TEST_F(QuestionsTest, TellWhoseDeadlinePassesLeavesTheSessionAsItWas) {
   ExpectUntouched(session);
 }
 
-TEST_F(QuestionsTest, FullQueueIsResourceExhaustedWithARetryHintAndLetsTheSessionGo) {
+TEST_P(QuestionsTest, FullQueueIsResourceExhaustedWithARetryHintAndLetsTheSessionGo) {
   options_.max_queued_requests = 1;
   options_.max_running_tasks = 1;
   Start();
@@ -401,7 +402,7 @@ TEST_F(QuestionsTest, FullQueueIsResourceExhaustedWithARetryHintAndLetsTheSessio
   ExpectUntouched(session);
 }
 
-TEST_F(QuestionsTest, ForkGoesItsOwnWay) {
+TEST_P(QuestionsTest, ForkGoesItsOwnWay) {
   Start();
   const std::string session = Open();
   v1::TellRequest request = TellRequest(session, {"a"});
@@ -424,7 +425,7 @@ TEST_F(QuestionsTest, ForkGoesItsOwnWay) {
   EXPECT_FALSE(Called(&Stub::Tell, request).repeated_request());
 }
 
-TEST_F(QuestionsTest, ExportIsImportedAsANewSession) {
+TEST_P(QuestionsTest, ExportIsImportedAsANewSession) {
   Start();
   const std::string session = Open();
   Tell(session, {"a", "b"});
@@ -444,7 +445,7 @@ TEST_F(QuestionsTest, ExportIsImportedAsANewSession) {
   EXPECT_EQ(Called(&Stub::Import, ImportRequest(exported.data(), "stories")).facts(), 2);
 }
 
-TEST_F(QuestionsTest, ImportOfSomethingElseIsRefused) {
+TEST_P(QuestionsTest, ImportOfSomethingElseIsRefused) {
   AddModel("tales");
   Start();
   v1::OpenRequest open;
@@ -462,7 +463,7 @@ TEST_F(QuestionsTest, ImportOfSomethingElseIsRefused) {
   EXPECT_THAT(ErrorOf(&Stub::Import, ImportRequest(data, "words"), kInvalid), HasSubstr("is a translator"));
 }
 
-TEST_F(QuestionsTest, ImportOfMoreFactsThanASessionHoldsIsResourceExhaustedWithoutARetryHint) {
+TEST_P(QuestionsTest, ImportOfMoreFactsThanASessionHoldsIsResourceExhaustedWithoutARetryHint) {
   Start();
   const std::string session = Open();
   Tell(session, {"a", "b"});
@@ -477,7 +478,7 @@ TEST_F(QuestionsTest, ImportOfMoreFactsThanASessionHoldsIsResourceExhaustedWitho
   EXPECT_EQ(context.GetServerTrailingMetadata().count("grpc-retry-pushback-ms"), 0u);
 }
 
-TEST_F(QuestionsTest, ClosedAndUnknownSessionsAreNotFound) {
+TEST_P(QuestionsTest, ClosedAndUnknownSessionsAreNotFound) {
   Start();
   const std::string session = Open();
   Close(session);
@@ -493,7 +494,7 @@ TEST_F(QuestionsTest, ClosedAndUnknownSessionsAreNotFound) {
   EXPECT_THAT(ErrorOf(&Stub::Ask, AskRequest(session, {"a"}), StatusCode::NOT_FOUND), HasSubstr("it was closed"));
 }
 
-TEST_F(QuestionsTest, SessionClosedInMidTellIsNotFound) {
+TEST_P(QuestionsTest, SessionClosedInMidTellIsNotFound) {
   Start();
   const std::string session = Open();
   stories_->gate().Hold();
@@ -505,7 +506,7 @@ TEST_F(QuestionsTest, SessionClosedInMidTellIsNotFound) {
   EXPECT_EQ(tell->status.error_code(), StatusCode::NOT_FOUND) << tell->status.error_message();
 }
 
-TEST_F(QuestionsTest, ShutdownFinishesAcceptedTellsAndRefusesTheRest) {
+TEST_P(QuestionsTest, ShutdownFinishesAcceptedTellsAndRefusesTheRest) {
   options_.drain_timeout_s = 1000;
   KeepFiles();
   Start();
@@ -535,7 +536,7 @@ TEST_F(QuestionsTest, ShutdownFinishesAcceptedTellsAndRefusesTheRest) {
   EXPECT_EQ(again.session().facts(), 2);
 }
 
-TEST_F(QuestionsTest, TellThatOutlastsTheShutdownChangesNothing) {
+TEST_P(QuestionsTest, TellThatOutlastsTheShutdownChangesNothing) {
   options_.drain_timeout_s = 0;
   options_.session_facts = 1'000'000;
   KeepFiles();
@@ -554,7 +555,7 @@ TEST_F(QuestionsTest, TellThatOutlastsTheShutdownChangesNothing) {
   ExpectUntouched(session);
 }
 
-TEST_F(QuestionsTest, SessionOfOtherWeightsIsFailedPrecondition) {
+TEST_P(QuestionsTest, SessionOfOtherWeightsIsFailedPrecondition) {
   KeepFiles();
   Start();
   const std::string session = Open();
@@ -568,7 +569,7 @@ TEST_F(QuestionsTest, SessionOfOtherWeightsIsFailedPrecondition) {
   ErrorOf(&Stub::Export, ExportRequest(session), kCode);
 }
 
-TEST_F(QuestionsTest, ListTellsTheFingerprint) {
+TEST_P(QuestionsTest, ListAndHealthTellOfTheModel) {
   Start();
   grpc::ClientContext context;
   v1::ListModelsResponse response;
@@ -578,7 +579,17 @@ TEST_F(QuestionsTest, ListTellsTheFingerprint) {
   EXPECT_EQ(response.models(0).kind(), "question-answerer");
   EXPECT_EQ(response.models(0).fingerprint(), "fake-fingerprint");
   EXPECT_EQ(response.models(1).fingerprint(), "");
+
+  grpc::ClientContext health_context;
+  grpc::health::v1::HealthCheckRequest request;
+  grpc::health::v1::HealthCheckResponse health;
+  request.set_service("stories");
+  ASSERT_TRUE(grpc::health::v1::Health::NewStub(channel)->Check(&health_context, request, &health).ok());
+  EXPECT_EQ(health.status(), grpc::health::v1::HealthCheckResponse::SERVING);
 }
+
+INSTANTIATE_TEST_SUITE_P(Sessions, QuestionsTest, ::testing::Values(Sessions::kInMemory, Sessions::kInADirectory),
+                         NameOf);
 
 }  // namespace
 }  // namespace heed
