@@ -30,6 +30,7 @@ LawfulTree() {
   Write models/subwords.cc '#include <sentencepiece_processor.h>'
   Write models/text.h '#include "models/subwords.h"'
   Write models/marian.cc '#include "engine/linear.h"' '#include "models/text.h"'
+  Write server/redis_connection.cc '#include "hiredis/hiredis.h"'
   Write server/metrics.cc '#include <prometheus/counter.h>'
   Write server/service.cc '#include "models/text.h"' '#include "engine/linear.h"' '#include "heed/v1/models.grpc.pb.h"' \
     '#include <grpcpp/grpcpp.h>'
@@ -97,6 +98,8 @@ Violation 'gRPC and protobuf' engine/other.cc '#include <google/protobuf/message
 Violation 'gRPC and protobuf' engine/other.cc '#include <grpc/grpc.h>'
 Violation 'server/metrics.* alone' server/service.h '#include <prometheus/counter.h>'
 Violation 'server/metrics.* alone' models/other.cc '#include "prometheus/counter.h"'
+Violation 'server/redis_connection.cc alone' server/other.cc '#include <hiredis/hiredis.h>'
+Violation 'server/redis_connection.cc alone' server/redis_connection.h '#include "hiredis/hiredis.h"'
 Violation 'models/subwords.* alone' models/other.cc '#include <sentencepiece_processor.h>'
 Violation 'models/subwords.* alone' server/other.cc '#include "sentencepiece_trainer.h"'
 
@@ -120,6 +123,7 @@ Violation 'server/ may not link client/' server/CMakeLists.txt 'target_link_libr
 Violation 'linked by proto/, server/ and client/' models/CMakeLists.txt 'target_link_libraries(heed_models PUBLIC gRPC::grpc++)'
 Violation 'linked by models/ alone' server/CMakeLists.txt 'target_link_libraries(heed_server PUBLIC PkgConfig::SENTENCEPIECE)'
 Violation 'linked by server/ alone' client/CMakeLists.txt 'target_link_libraries(heed_client PUBLIC prometheus-cpp::core)'
+Violation 'hiredis is linked by server/ alone' models/CMakeLists.txt 'target_link_libraries(heed_models PUBLIC PkgConfig::HIREDIS)'
 Violation 'linked by engine/ alone' models/CMakeLists.txt 'target_link_libraries(heed_models PUBLIC ${DNNL_LIBRARY})'
 
 # Nothing to look at is not a pass.
