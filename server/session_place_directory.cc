@@ -31,7 +31,9 @@ constexpr char kDamagedExtension[] = ".session.damaged";
 constexpr char kRevision[] = "file";
 
 absl::Status Failed(absl::string_view what) {
-  return absl::UnavailableError(absl::StrCat("session: its file could not be ", what, ": ", std::strerror(errno)));
+  const std::string reason = absl::StrCat("session: its file could not be ", what, ": ", std::strerror(errno));
+  spdlog::error("sessions state=failed reason=\"{}\"", reason);
+  return absl::UnavailableError(reason);
 }
 
 bool WriteAll(int file, absl::string_view bytes) {

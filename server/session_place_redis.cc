@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/status_macros.h"
 #include "server/random_name.h"
+#include "spdlog/spdlog.h"
 
 namespace heed {
 namespace {
@@ -146,6 +147,8 @@ absl::Status SessionRedis::Pause(const absl::Status& error) {
   if (Clock::now() >= next_try_) {
     pause_ = std::clamp<Clock::duration>(2 * pause_, kLeastPause, kMostPause);
     next_try_ = Clock::now() + pause_;
+    spdlog::error("sessions state=failed reason=\"{}\" next_try_s={}", std::string(error_.message()),
+                  std::chrono::duration<double>(pause_).count());
   }
   return error_;
 }

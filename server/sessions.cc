@@ -57,7 +57,6 @@ auto Measured(Metrics& metrics, absl::string_view operation, const Call& call) {
   const absl::Status status = StatusOf(result);
   if (!status.ok() && !absl::IsNotFound(status) && !absl::IsAborted(status)) {
     metrics.Add(Metric::kSessionPlaceFailures, {label});
-    spdlog::error("sessions operation={} state=failed reason=\"{}\"", label, std::string(status.message()));
   }
   return result;
 }
