@@ -46,7 +46,6 @@ awk '
           "gRPC and protobuf are for server/ and client/")
     Fence("^prometheus/", "^(server/metrics\\.(h|cc)|tests/.*)$", "prometheus-cpp is for server/metrics.* alone")
     Fence("^hiredis", "^(server/redis_connection\\.cc|tests/.*)$", "hiredis is for server/redis_connection.cc alone")
-    Fence("^hiredis/", "^(server/redis_connection\\.cc|tests/.*)$", "hiredis is for server/redis_connection.cc alone")
     Fence("^sentencepiece", "^(models/subwords\\.(h|cc)|tests/.*)$", "SentencePiece is for models/subwords.* alone")
 
     # The same for the libraries of a CMakeLists.txt.
@@ -55,7 +54,6 @@ awk '
     LinkFence("PkgConfig::HWY", "^engine/", "Highway is linked by engine/ alone")
     LinkFence("(gRPC|protobuf)::", "^(proto|server|client)/", "gRPC and protobuf are linked by proto/, server/ and client/")
     LinkFence("prometheus-cpp", "^server/", "prometheus-cpp is linked by server/ alone")
-    LinkFence("HIREDIS", "^server/", "hiredis is linked by server/ alone")
     LinkFence("HIREDIS", "^server/", "hiredis is linked by server/ alone")
     LinkFence("SENTENCEPIECE", "^models/", "SentencePiece is linked by models/ alone")
   }
