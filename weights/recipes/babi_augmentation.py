@@ -1,7 +1,11 @@
-"""Other names for the people, things and places of bAbI's stories, consistently through each story.
+"""More stories from bAbI's own: other names, and fewer facts that do not matter.
 
 A story with its people renamed is as likely as the story itself, and its answers are those of the story renamed. Names
 change places only with names of the same task and kind; directions are turned and mirrored as a whole.
+
+Three tasks are hard to begin with, because the answer hangs on a chain of facts: who else is a lion, and what colour (16);
+where two things lie from a third (17); two steps of a way (19). Stories with fewer other facts, or with questions about a
+part of the chain, lead up to them. All this is read off the facts themselves, never off the supporting facts in the files.
 """
 
 import re
@@ -38,6 +42,7 @@ KINDS = {
         ("gray", "green", "white", "yellow"),
     ),
     17: (SHAPES,),
+    18: (("box", "chest", "container", "suitcase"), ("box of chocolates",)),
     19: (ROOMS,),
     20: (("antoine", "jason", "sumit", "yann"),),
 }
@@ -58,7 +63,7 @@ def renaming(task, rng):
         turned = [COMPASS[(turn + mirror * i) % 4] for i in range(4)]
         names.update(zip(COMPASS, turned))
         names.update((a[0], b[0]) for a, b in zip(COMPASS, turned))  # in answers: "n,e"
-    return {a: b for a, b in names.items() if a != b}
+    return names
 
 
 def renamer(names):
@@ -82,6 +87,72 @@ def rename(story, names):
 def renamed(story, task, rng):
     """The story with other names, chosen by rng (random.Random)."""
     return rename(story, renaming(task, rng))
+
+
+def with_fewer_animals(story, rng):
+    """Task 16 without what is told of some animals of another kind than the one asked about, and with the questions on the
+    way: what colour is another one, or its kind."""
+    kinds = {fact[0]: fact[3] for fact in story.facts if fact[2] == "a"}
+    asked = kinds[story.questions[0].words[-1]]
+    others = [name for name, kind in kinds.items() if kind != asked]
+    left_out = set(rng.sample(others, rng.randint(0, len(others))))
+    facts = [fact for fact in story.facts if fact[0] not in left_out]
+    colours = {fact[0]: fact[2] for fact in facts if len(fact) == 3}
+    by_kind = {kind: colours[name] for name, kind in kinds.items() if name in colours}  # the latest told of a kind counts
+    questions = [(q.words[-1:], q.answer) for q in story.questions]
+    questions += [([name], colour) for name, colour in colours.items()]
+    questions += [(["a", kind], by_kind[kind]) for kind in rng.sample(sorted(by_kind), 1)]
+    return Story(facts, [Question(["what", "color", "is"] + who, answer, len(facts)) for who, answer in questions])
+
+
+OPPOSITES = {"above": "below", "below": "above", "left": "right", "right": "left"}
+
+
+def with_direct_questions(story, rng):
+    """Task 17 with questions that one fact answers, and perhaps with that fact alone."""
+    facts = rng.sample(story.facts, 1) if rng.random() < 0.4 else story.facts
+    direct = []
+    for fact in facts:
+        at = next(i for i, word in enumerate(fact) if word in OPPOSITES)
+        relation, sideways = fact[at], fact[at] in ("left", "right")  # "is to the left of the .." or "is above the .."
+        first, second = fact[: at - (3 if sideways else 1)], fact[at + (2 if sideways else 1) :]
+        for a, b, truth in ((first, second, relation), (second, first, OPPOSITES[relation])):
+            for said in (relation, OPPOSITES[relation]):
+                middle = ["to", "the", said, "of"] if said in ("left", "right") else [said]
+                direct.append((["is"] + a + middle + b, "yes" if said == truth else "no"))
+    others = [] if len(facts) == 1 else rng.sample(story.questions, 4)
+    return Story(facts, others + [Question(*question, len(facts)) for question in rng.sample(direct, 3)])
+
+
+def neighbours(facts):
+    """{room: {room next to it: the step there}} of task 19's facts, "the office is east of the hallway"."""
+    found = {}
+    for fact in facts:
+        there, direction, here = fact[1], COMPASS.index(fact[3]), fact[6]
+        found.setdefault(here, {})[there] = COMPASS[direction][0]
+        found.setdefault(there, {})[here] = COMPASS[direction - 2][0]
+    return found
+
+
+def with_other_ways(story, rng, most=6):
+    """Task 19 with some of the facts and questions about any two steps through them. Rooms and facts are a tree, so that
+    there is one way between two rooms."""
+    kept = rng.sample(range(len(story.facts)), rng.randint(2, len(story.facts)))
+    facts = [story.facts[i] for i in sorted(kept)]
+    beside = neighbours(facts)
+    ways = [(a, b, f"{beside[a][via]},{beside[via][b]}") for a in beside for via in beside[a] for b in beside[via] if b != a]
+    ways = rng.sample(ways, min(most, len(ways)))
+    asked = [Question(f"how do you go from the {a} to the {b}".split(), way, len(facts)) for a, b, way in ways]
+    return Story(facts, asked) if asked else story
+
+
+EASIER = {16: (with_fewer_animals, 0.6), 17: (with_direct_questions, 0.6), 19: (with_other_ways, 0.8)}
+
+
+def varied(story, task, rng):
+    """The story, or of some tasks often an easier one made from it."""
+    make, share = EASIER.get(task, (None, 0))
+    return make(story, rng) if rng.random() < share else story
 
 
 def all_answers(task, answers):

@@ -13,7 +13,7 @@ MOVES = ("went to", "moved to", "journeyed to", "travelled to", "went back to")
 TAKES = ("picked up", "got", "took", "grabbed")
 DROPS = ("dropped", "discarded", "left", "put down")
 THERE = 0.2  # of the facts that take or drop
-ASKED = 0.16  # of the places, every second fact, where a question is possible
+ASKED = (0.16, 0.4, 0.8)  # of the places, every second fact, where a question is possible; the first is the published
 BACK = (0.79, 0.16, 0.03, 0.015, 0.005)  # how many rooms ago was the one that a question names
 QUESTIONS = 5
 LONGEST = 230
@@ -84,14 +84,18 @@ class World:
         return Question(f"where was the {thing} before the {room}".split(), path[latest - 1], position)
 
 
-def three_facts(rng):
-    """One story of rng (random.Random)."""
+def three_facts(rng, most=20):
+    """One story of rng (random.Random), as long as the published ones or shorter, with up to `most` questions: wherever one
+    can be asked instead of at five places."""
     while True:
-        world, story = World(rng), Story()
-        while len(story.questions) < QUESTIONS and len(story.facts) < LONGEST:
+        often = rng.choice(ASKED)
+        world, story, asked = World(rng), Story(), 0
+        while asked < QUESTIONS and len(story.facts) < LONGEST:
             story.facts += [world.fact(), world.fact()]
-            question = rng.random() < ASKED and world.question(len(story.facts))
+            question = world.question(len(story.facts))
             if question:
                 story.questions.append(question)
-        if len(story.questions) == QUESTIONS:
-            return story
+                asked += rng.random() < often
+        if asked == QUESTIONS:
+            some = sorted(rng.sample(range(len(story.questions)), min(most, len(story.questions))))
+            return Story(story.facts, [story.questions[i] for i in some])

@@ -26,12 +26,14 @@ import torch.nn.functional as F
 import babi
 import ntm
 import ntm_kernels
-from babi_augmentation import all_answers, renamed
+from babi_augmentation import all_answers, renamed, varied
 from babi_simulator import three_facts
 
 SEED = 20261123
 CHUNK = 16  # batches whose stories are sorted by length together
+SHORT = 14  # facts; stories up to so many share batches, so that nearly every step learns of nearly every task
 TIMES = 256
+REPEATS = {17: 3}  # of short stories of which there are few: so often in an epoch, renamed each time
 
 # ---------------------------------------------------------------------------------------------------------- data
 
@@ -93,12 +95,12 @@ def batches(stories, size, rng=None):
     groups = []
     chunk = size * CHUNK if rng else len(order)
     for first in range(0, len(order), chunk):
-        some = sorted(order[first : first + chunk], key=lambda i: -len(stories[i][0]))
+        some = sorted(order[first : first + chunk], key=lambda i: -max(SHORT, len(stories[i][0])))
         groups += [some[i : i + size] for i in range(0, len(some), size)]
     if rng:
         rng.shuffle(groups)
     for group in groups:
-        yield collate([stories[i] for i in group])
+        yield collate(sorted((stories[i] for i in group), key=lambda story: -len(story[0])))
 
 
 def collate(stories):
@@ -173,7 +175,7 @@ def initialise(model):
             model.initial.weights[index, 0] = 1
     for parameter in model.initial.parameters():
         parameter.requires_grad_(False)
-    nn.init.normal_(model.positions.weight, mean=1, std=0.05)
+    nn.init.normal_(model.positions.weight, mean=1, std=0.6)
     nn.init.normal_(model.words.weight, std=0.7)
     nn.init.normal_(model.kinds.weight, std=0.1)
     t = torch.arange(model.max_times)[:, None].float()
@@ -181,6 +183,24 @@ def initialise(model):
     angles = t * (2 * torch.pi / waves)
     features = torch.cat([angles.sin(), angles.cos(), t / 32, (1 + t).log()], 1)
     model.times.weight.copy_(0.1 * features @ torch.randn(features.shape[1], model.input_width))
+
+
+@torch.no_grad()
+def begin_with(model, encoder, path):
+    """Takes over what a checkpoint of some of the tasks learnt: all weights, and the rows of words and answers by name."""
+    saved = torch.load(path, map_location="cpu", weights_only=True)
+    own = model.state_dict()
+    rows = {
+        "words.weight": [(encoder.row[word], row) for row, word in enumerate(saved["words"])],
+        "answer.1.weight": [(encoder.answer_row[a], row) for row, a in enumerate(saved["config"]["questions"]["answers"])],
+    }
+    rows["answer.1.bias"] = rows["answer.1.weight"]
+    for name, value in saved["average"].items():
+        if name in rows:
+            for to, row in rows[name]:
+                own[name][to] = value[row].to(own[name].device)
+        else:
+            own[name][: len(value)] = value.to(own[name].device)  # of positions there may be more
 
 
 class Average:
@@ -217,7 +237,8 @@ def choose(tasks, errors, arguments, rng):
         most = min(len(stories), int(len(stories) * arguments.task_facts / max(1, facts)))
         share = min(1.0, arguments.least_share + arguments.error_share * errors[task])
         for story in rng.sample(stories, max(1, int(most * share))):
-            chosen.append((renamed(story, task, rng), task))
+            for _ in range(REPEATS.get(task, 1)):
+                chosen.append((renamed(varied(story, task, rng), task, rng), task))
     return chosen
 
 
@@ -286,14 +307,16 @@ def run_train(arguments):
     torch.manual_seed(SEED)
     model = ntm.QuestionAnswerer(config, len(encoder.words)).to(device)
     initialise(model)
+    if arguments.start:
+        begin_with(model, encoder, arguments.start)
     model.dropout = arguments.dropout
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.Adam(trained, lr=arguments.lr, betas=(0.9, 0.98), eps=1e-8)
     average, epoch, errors, best = Average(model, arguments.average), 0, {task: 1.0 for task in tasks}, 1.0
     path = f"{arguments.work}/checkpoint.pt"
     if os.path.exists(path):
-        saved = torch.load(path, map_location=device)
-        if saved["config"] != config:
+        saved = torch.load(path, map_location=device, weights_only=True)
+        if {**saved["config"], "questions": config["questions"]} != config:  # thinking may grow
             sys.exit(f"{path} was trained as {saved['config']}, not {config}")
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
@@ -344,7 +367,7 @@ def run_export(arguments):
     path = f"{arguments.work}/best.pt"
     if not os.path.exists(path):
         sys.exit(f"no {path}: run `train` first")
-    saved = torch.load(path, map_location="cpu")
+    saved = torch.load(path, map_location="cpu", weights_only=True)
     model = ntm.QuestionAnswerer(saved["config"], len(saved["words"]))
     model.load_state_dict(saved["average"])
     vocabulary = {word: row for row, word in enumerate(saved["words"])}
@@ -361,7 +384,7 @@ def run_evaluate(arguments):
     print(f"{arguments.split} error {100 * mean(table):.2f} %; {show(table)}")
 
 
-def main():
+def make_parser():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     defaults = argparse.ArgumentDefaultsHelpFormatter
@@ -372,6 +395,7 @@ def main():
     command.add_argument("--data", required=True, metavar="DIR", help="bAbI's files")
     command.add_argument("--work", required=True, metavar="DIR", help="checkpoints")
     command.add_argument("--tasks", default=all_tasks, help="which")
+    command.add_argument("--start", metavar="FILE", help="begin with a checkpoint of fewer tasks")
     command.add_argument("--epochs", type=int, default=100, help="train so many")
     command.add_argument("--decay-epochs", type=float, default=40, help="the last ones, over which the learning rate falls")
     command.add_argument("--warmup-epochs", type=float, default=1, help="the first ones, over which it rises")
@@ -408,7 +432,11 @@ def main():
     command.add_argument("--split", default="valid", help="which files")
     command.add_argument("--tasks", default=all_tasks, help="which")
 
-    arguments = parser.parse_args()
+    return parser
+
+
+def main():
+    arguments = make_parser().parse_args()
     try:
         arguments.run(arguments)
     except (ValueError, OSError) as error:

@@ -1,0 +1,222 @@
+#!/usr/bin/env python3
+"""Tests how the Neural Turing Machine of questions is trained: bAbI's files, the stories made from them, the compiled steps,
+a small run. Needs PyTorch; without it, exits 77 (ctest: skipped).
+
+    python3 tests/recipes/ntm_questions_test.py
+"""
+
+import contextlib
+import gzip
+import io
+import os
+import random
+import shutil
+import sys
+import tempfile
+import unittest
+
+try:
+    import torch
+except ImportError as missing:
+    print(f"skipped: {missing}")
+    sys.exit(77)
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../weights/recipes"))
+import babi  # noqa: E402
+import babi_augmentation  # noqa: E402
+import babi_simulator  # noqa: E402
+import ntm  # noqa: E402
+import ntm_kernels  # noqa: E402
+import train_ntm_questions  # noqa: E402
+
+TEXT = """1 Mary moved to the bathroom.
+2 Where is Mary? \tbathroom\t1
+3 John's cat went to the hallway.
+4 Where is Mary? \tbathroom\t1
+1 The office is north of the kitchen.
+2 What is the kitchen south of?\toffice\t1
+"""
+
+
+def question(text, answer, position):
+    return babi.Question(text.split(), answer, position)
+
+
+def story(facts, questions):
+    return babi.Story([fact.split() for fact in facts], [question(*q) for q in questions])
+
+
+class Files(unittest.TestCase):
+    def test_numbers_begin_stories_and_questions_know_the_facts_before_them(self):
+        first, second = babi.parse(TEXT.splitlines())
+        self.assertEqual(first.facts[1], ["john's", "cat", "went", "to", "the", "hallway"])
+        self.assertEqual([(q.words, q.answer, q.position, q.support) for q in first.questions],
+                         [(["where", "is", "mary"], "bathroom", 1, (0,)), (["where", "is", "mary"], "bathroom", 2, (0,))])
+        self.assertEqual((len(second.facts), len(second.questions)), (1, 1))
+
+    def test_a_line_of_another_format_is_named(self):
+        with self.assertRaisesRegex(ValueError, "line 2: 'Where is Mary"):
+            babi.parse(["1 Mary is here.", "Where is Mary?"])
+
+
+class ThreeFacts(unittest.TestCase):
+    """A reader of its own: where each thing was, as the story tells it."""
+
+    def paths(self, facts):
+        rooms, holder, paths = {}, {}, {thing: [] for thing in babi_simulator.OBJECTS}
+        for words in facts:
+            person, thing = words[0], next((w for w in words if w in paths), None)
+            if thing is None:
+                rooms[person] = words[-1]
+                moved = [t for t, p in holder.items() if p == person]
+            else:
+                taken = any(w in words for w in ("picked", "got", "took", "grabbed"))
+                self.assertEqual(holder.get(thing), None if taken else person)
+                holder[thing], moved = (person if taken else None), [thing]
+            for t in moved:
+                if person in rooms and paths[t][-1:] != [rooms[person]]:
+                    paths[t].append(rooms[person])
+        return paths
+
+    def test_answers_are_the_rooms_before_the_latest_stay(self):
+        rng, asked = random.Random(1), 0
+        for _ in range(30):
+            made = babi_simulator.three_facts(rng)
+            for q in made.questions:
+                path = self.paths(made.facts[: q.position])[q.words[3]]
+                latest = max(i for i, room in enumerate(path) if room == q.words[-1])
+                self.assertEqual(q.answer, path[latest - 1])
+                asked += 1
+        self.assertGreater(asked, 100)
+
+    def test_the_same_seed_makes_the_same_story(self):
+        self.assertEqual(babi_simulator.three_facts(random.Random(5)), babi_simulator.three_facts(random.Random(5)))
+
+
+class Augmentation(unittest.TestCase):
+    ANIMALS = story(["lily is a swan", "greg is a frog", "lily is gray", "julius is a swan", "greg is green"],
+                    [("what color is julius", "gray", 5)])
+    WAY = story(["the office is east of the hallway", "the kitchen is north of the office",
+                 "the garden is west of the bedroom", "the office is west of the garden", "the bathroom is north of the garden"],
+                [("how do you go from the kitchen to the garden", "s,e", 5)])
+    SHAPES = story(["the triangle is above the pink rectangle", "the blue square is to the left of the triangle"],
+                   [("is the pink rectangle to the right of the blue square", "yes", 2)] * 8)
+
+    def answer_by_search(self, facts, words):
+        steps = {"north": (0, 1), "south": (0, -1), "east": (1, 0), "west": (-1, 0)}
+        beside = {}
+        for fact in facts:
+            x, y = steps[fact[3]]
+            beside[fact[6], (x, y)], beside[fact[1], (-x, -y)] = fact[1], fact[6]
+        letters = {step: name[0] for name, step in steps.items()}
+        return [f"{letters[a]},{letters[b]}" for (room, a), via in beside.items() if room == words[6]
+                for b in letters if beside.get((via, b)) == words[9]]
+
+    def test_renaming_keeps_what_a_story_says(self):
+        for seed in range(40):
+            made = babi_augmentation.renamed(self.WAY, 19, random.Random(seed))
+            self.assertEqual(self.answer_by_search(made.facts, made.questions[0].words), [made.questions[0].answer])
+        self.assertNotEqual(made.facts, self.WAY.facts)
+
+    def test_he_and_she_keep_their_kind(self):
+        for seed in range(20):
+            names = babi_augmentation.renaming(11, random.Random(seed))
+            self.assertLessEqual({names["mary"], names["sandra"]}, {"mary", "sandra"})
+
+    def test_other_ways_are_right(self):
+        for seed in range(40):
+            made = babi_augmentation.with_other_ways(self.WAY, random.Random(seed))
+            for q in made.questions:
+                self.assertEqual(self.answer_by_search(made.facts[: q.position], q.words), [q.answer])
+
+    def test_questions_on_the_way_to_an_animals_colour_are_right(self):
+        expected = {"julius": "gray", "lily": "gray", "greg": "green", "swan": "gray", "frog": "green"}
+        for seed in range(20):
+            made = babi_augmentation.with_fewer_animals(self.ANIMALS, random.Random(seed))
+            self.assertIn(len(made.facts), (3, 5))
+            self.assertEqual([expected[q.words[-1]] for q in made.questions], [q.answer for q in made.questions])
+
+    def test_direct_questions_are_answered_by_their_fact(self):
+        signs = {"above": (1, 1), "below": (1, -1), "right": (0, 1), "left": (0, -1)}
+        for seed in range(20):
+            made = babi_augmentation.with_direct_questions(self.SHAPES, random.Random(seed))
+            for q in made.questions[-3:]:
+                said = next(w for w in q.words if w in signs)
+                fact = next(f for f in made.facts if signs[next(w for w in f if w in signs)][0] == signs[said][0])
+                told = next(w for w in fact if w in signs)
+                same_order = q.words[2] == fact[1]
+                self.assertEqual(q.answer, "yes" if (said == told) == same_order else "no")
+
+
+class CompiledSteps(unittest.TestCase):
+    @unittest.skipUnless(shutil.which(os.environ.get("CXX", "c++")), "no C++ compiler")
+    def test_scores_and_gradients_are_those_of_pytorch(self):
+        torch.manual_seed(0)
+        questions = {"thinking_steps": 2, "max_words": 5, "max_times": 4, "answer_width": 7, "answers": list("abc")}
+        config = {
+            "model_type": "ntm", "task": "questions", "input_width": 6, "slots": 9, "slot_width": 5, "order": "interleaved",
+            "heads": ["write", "read", "read"], "shifts": [0, 1, -1, 2], "questions": questions,
+            "sharpening": {"base_epsilon": 1e-6, "sum_epsilon": 0.0},
+            "controller": {"type": "feed-forward", "width": 11, "output_norm": True},
+        }
+        model = ntm.QuestionAnswerer(config, 20).double()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(0.1 * torch.rand_like(parameter))
+        facts, asked = torch.randint(0, 21, (4, 6, 5)), [(2, torch.tensor([3, 0])), (6, torch.tensor([1]))]
+
+        def result():
+            model.zero_grad()
+            scores = model(facts, [4, 4, 4, 3, 3, 2], asked, facts[:3, 0])
+            scores.square().sum().backward()
+            return [scores.detach()] + [p.grad.clone() for p in model.parameters()]
+
+        expected = result()
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertTrue(ntm_kernels.attach(model, folder))
+            for ours, theirs in zip(result(), expected):
+                self.assertLess((ours - theirs).abs().max().item(), 1e-9)
+
+
+class Training(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        rng = random.Random(3)
+        for split, count in (("train", 60), ("valid", 20)):
+            with gzip.open(f"{self.folder}/qa1_{split}.txt.gz", "wt", encoding="utf-8") as file:
+                for _ in range(count):
+                    people = rng.sample(babi_augmentation.FOUR, 2)
+                    rooms = [rng.choice(babi_augmentation.ROOMS[:3]) for _ in people]
+                    file.writelines(f"{i} {p} went to the {r}.\n" for i, (p, r) in enumerate(zip(people, rooms), 1))
+                    file.writelines(f"{i} Where is {p}? \t{r}\t{i - 2}\n" for i, (p, r) in enumerate(zip(people, rooms), 3))
+
+    def run_command(self, *words):
+        arguments = train_ntm_questions.make_parser().parse_args(words)
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            arguments.run(arguments)
+        return said.getvalue()
+
+    def train(self, work, epochs):
+        sizes = "--width=16 --slots=6 --slot-width=12 --read-heads=2 --controller-width=32 --thinking-steps=1 --threads=1"
+        self.run_command("train", f"--data={self.folder}", f"--work={self.folder}/{work}", "--tasks=1", f"--epochs={epochs}",
+                         "--batch=10", "--lr=0.005", "--decay-epochs=0", "--average=0.9", "--device=cpu", *sizes.split())
+        return torch.load(f"{self.folder}/{work}/checkpoint.pt", weights_only=True)
+
+    def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(self):
+        whole = self.train("whole", 3)
+        self.train("halves", 1)
+        halves = self.train("halves", 3)
+        for name, value in whole["model"].items():
+            self.assertTrue(torch.equal(value, halves["model"][name]), name)
+
+    def test_a_small_machine_learns_where_people_went_and_is_written(self):
+        self.train("work", 40)
+        self.run_command("export", f"--work={self.folder}/work", f"--output={self.folder}/model")
+        said = self.run_command("evaluate", f"--data={self.folder}", f"--model={self.folder}/model", "--tasks=1")
+        self.assertLess(float(said.split()[2]), 10, said)  # by chance 67
+
+
+if __name__ == "__main__":
+    unittest.main()
