@@ -112,7 +112,7 @@ class AnswerPrinter {
     progress_.total_bytes = total_bytes;
   }
 
-  void BeginStory() { ++story_; }
+  void BeginStory(const Story& story) { story_ = story.number; }
   void EndStory(const Story& story) {
     progress_.bytes += story.bytes;
     console_.out << std::flush;
@@ -350,7 +350,7 @@ class StoryRun {
       story = std::move(stories_.front());
       stories_.pop_front();
     }
-    printer_.BeginStory();
+    printer_.BeginStory(story);
     // One bad sentence fails the whole story: the other questions deserve another try.
     if (result.status.error_code() == grpc::StatusCode::INVALID_ARGUMENT && story.questions.size() > 1) {
       AskEach(story);

@@ -146,9 +146,11 @@ class Chat {
     }
     std::string line;
     std::optional<int> code;
-    for (Prompt(); !code && console_.out && ReadLine(input_.stream(), line); Prompt()) {
+    Prompt();
+    while (!code && console_.out && ReadLine(input_.stream(), line)) {
       ++lines_;
       code = Take(line);
+      if (!code) Prompt();
     }
     if (code && *code != kExitOk) return *code;
     return End();
@@ -182,6 +184,7 @@ class Chat {
   grpc::Status GoOnIn(const v1::Session& session) {
     if (conversation_) conversation_->Finish();
     conversation_.emplace(channel_, console_.stop);
+    session_ = session;
     v1::ChatRequest first;
     first.set_session(session.session());
     v1::ChatResponse reply;
@@ -299,6 +302,10 @@ class Chat {
     }
     v1::Session session;
     const grpc::Status status = client_.Import(request, session);
+    if (status.error_code() == grpc::StatusCode::NOT_FOUND) {  // of its model, not of the session of now
+      Refuse(StatusText(status));
+      return std::nullopt;
+    }
     if (!status.ok()) return LoseOrRefuse(status);
     return Switch(session, absl::StrCat("now in session ", session.session(), ", ", session.facts(), " facts"));
   }
@@ -339,14 +346,14 @@ class Chat {
     if (status.error_code() == grpc::StatusCode::NOT_FOUND) {
       return Fail(console_, kExitFailed, absl::StrCat("the session ", session, " is gone (", StatusText(status), ")"));
     }
-    const std::string way_on = absl::StrCat("; to go on: heed chat --session=", session);
+    const std::string way_on = absl::StrCat("heed chat --session=", session, " goes on");
     if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
       return Fail(console_, kExitUnavailable,
-                  absl::StrCat("the server at ", settings_.server.address, " went away (", StatusText(status), ")",
-                               way_on, ", if it kept it"));
+                  absl::StrCat("the server at ", settings_.server.address, " went away (", StatusText(status),
+                               "); if it kept the session, ", way_on));
     }
     return Fail(console_, kExitFailed,
-                absl::StrCat("the server ended the conversation (", StatusText(status), ")", way_on));
+                absl::StrCat("the server ended the conversation (", StatusText(status), "); ", way_on));
   }
 
   // The user ended it. The exit code.

@@ -37,7 +37,7 @@ StoryReader::StoryReader(std::istream& in, std::string name, StoryFormat format)
     : in_(in), name_(std::move(name)), format_(format) {}
 
 absl::StatusOr<std::optional<Story>> StoryReader::Next() {
-  Story story;
+  Story story = {.number = ++stories_};
   bool any = false;
   while (again_ || NextLine()) {
     if (number_ == 1 && absl::StartsWith(line_, "\x1f\x8b")) {

@@ -31,6 +31,7 @@ struct AskedQuestion {
 };
 
 struct Story {
+  int64_t number = 1;  // in its text, from 1
   std::vector<std::string> facts;
   std::vector<int64_t> fact_lines;  // their numbers, from 1
   std::vector<AskedQuestion> questions;
@@ -62,7 +63,8 @@ class StoryReader {
   std::istream& in_;
   const std::string name_;
   const StoryFormat format_;
-  int64_t number_ = 0;  // of line_
+  int64_t stories_ = 0;  // begun
+  int64_t number_ = 0;   // of line_
   std::string line_;
   bool again_ = false;  // line_ begins the next story
   // bAbI, of the present story.
