@@ -63,7 +63,8 @@ std::string Json(const v1::ListModelsResponse& models) {
                     {"reason", model.reason()},
                     {"weights", model.weights()},
                     {"resident_bytes", model.resident_bytes()},
-                    {"load_seconds", model.load_seconds()}});
+                    {"load_seconds", model.load_seconds()},
+                    {"fingerprint", model.fingerprint()}});
   }
   return list.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
