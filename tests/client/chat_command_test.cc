@@ -160,6 +160,9 @@ TEST_F(ChatCommands, FileThatCannotBeWrittenOrLoadedIsRefused) {
             "heed: line 1: cannot write '/no/such/file': No such file or directory\n"
             "heed: line 2: cannot read '/no/such/file': No such file or directory\n"
             "heed: line 3: INVALID_ARGUMENT: data: damaged\n");
+  questions_.import_status = grpc::Status(grpc::StatusCode::NOT_FOUND, "no model 'x'");
+  EXPECT_EQ(Run(":load " + file + "\nWho?\n").err, "heed: line 1: NOT_FOUND: no model 'x'\n");
+  questions_.import_status = grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "data: damaged");
   run = Run("Who?\n", {"--load=" + file});
   EXPECT_EQ(run.code, kExitFailed);
   EXPECT_EQ(run.err, "heed: INVALID_ARGUMENT: data: damaged\n");
@@ -222,7 +225,8 @@ TEST_F(ChatCommands, ServerThatGoesAwayLeavesTheWayBack) {
   const HeedRun run = Run("Mary left.\nWho?\nbye.\nWho?\n");
   EXPECT_EQ(run.code, kExitUnavailable);
   EXPECT_EQ(run.out, "left\n");
-  EXPECT_THAT(run.err, HasSubstr("went away (UNAVAILABLE: shutting down); to go on: heed chat --session=s1"));
+  EXPECT_THAT(run.err, HasSubstr("went away (UNAVAILABLE: shutting down); if it kept the session, heed chat "
+                                 "--session=s1 goes on\n"));
   EXPECT_THAT(questions_.closed, IsEmpty());
 }
 

@@ -26,7 +26,9 @@ class FakeQuestions : public v1::QuestionAnswering::Service {
   // Changes what is sent.
   std::function<void(v1::Answer&)> edit = [](v1::Answer&) {};
   grpc::Status import_status;
+  grpc::Status tell_status;
   int64_t most_facts = 1000;  // of a session
+  int full_for = 0;           // so many Tell find the queue full
 
   // What came. Call between requests alone.
   std::vector<v1::AnswerRequest> answer_requests;
@@ -61,9 +63,15 @@ class FakeQuestions : public v1::QuestionAnswering::Service {
     return grpc::Status::OK;
   }
 
-  grpc::Status Tell(grpc::ServerContext*, const v1::TellRequest* request, v1::TellResponse* response) override {
+  grpc::Status Tell(grpc::ServerContext* context, const v1::TellRequest* request, v1::TellResponse* response) override {
     const std::lock_guard lock(mutex_);
     tell_requests.push_back(*request);
+    if (full_for > 0) {
+      --full_for;
+      context->AddTrailingMetadata("grpc-retry-pushback-ms", "1");
+      return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "the queue is full");
+    }
+    if (!tell_status.ok()) return tell_status;
     for (const std::string& fact : request->facts()) {
       if (const grpc::Status status = AddFact(request->session(), fact); !status.ok()) return status;
       AddUnknown(fact, *response->mutable_unknown_words());

@@ -115,5 +115,15 @@ TEST(FlagTable, HelpWinsOverErrorsAfterIt) {
   EXPECT_TRUE(flags.help_wanted());
 }
 
+TEST(FlagTable, EachKeepsTheOrderOfTheArguments) {
+  std::vector<std::pair<std::string, std::string>> sentences;
+  FlagTable flags;
+  flags.AddEach("fact", &sentences, "TEXT", "");
+  flags.AddEach("question", &sentences, "TEXT", "");
+  EXPECT_TRUE(flags.Parse({"--fact=a", "--question", "b", "--fact="}).ok());
+  EXPECT_THAT(sentences, testing::ElementsAre(testing::Pair("fact", "a"), testing::Pair("question", "b"),
+                                              testing::Pair("fact", "")));
+}
+
 }  // namespace
 }  // namespace heed::client

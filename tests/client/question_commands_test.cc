@@ -191,6 +191,11 @@ TEST_F(QuestionCommands, JsonIsOneObjectALine) {
   EXPECT_EQ(lines[2]["right"], true);
 }
 
+TEST_F(QuestionCommands, StoriesWithoutQuestionsAreCounted) {
+  EXPECT_EQ(JsonLines(Run({"ask", "--json"}, "Mary left.\n\nWho?\n").out).at(0)["story"], 2);
+  EXPECT_THAT(questions_.answer_requests, SizeIs(1));
+}
+
 TEST_F(QuestionCommands, UnknownWordsAreToldOnce) {
   const HeedRun run = Run({"ask"}, "zzJohn left.\nWhere is zzMary?\nWhere is zzmary?\n\nzzJohn came.\nWho?\n");
   EXPECT_EQ(run.code, kExitOk);
