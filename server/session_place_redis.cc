@@ -133,7 +133,7 @@ absl::StatusOr<std::unique_ptr<RedisConnection>> SessionRedis::Connect(TimePoint
       idle_.pop_back();
       return connection;
     }
-    if (Clock::now() < next_try_) return error_;
+    if (Clock::now() < next_try_) return Unavailable(error_);
   }
   absl::StatusOr<std::unique_ptr<RedisConnection>> connection = RedisConnection::Open(address_, deadline);
   if (!connection.ok()) return Pause(connection.status());
@@ -142,15 +142,15 @@ absl::StatusOr<std::unique_ptr<RedisConnection>> SessionRedis::Connect(TimePoint
 
 absl::Status SessionRedis::Pause(const absl::Status& error) {
   MutexLock lock(mutex_);
-  error_ = Unavailable(error.message());
+  error_ = std::string(error.message());
   // Threads that fail together make one pause.
   if (Clock::now() >= next_try_) {
     pause_ = std::clamp<Clock::duration>(2 * pause_, kLeastPause, kMostPause);
     next_try_ = Clock::now() + pause_;
-    spdlog::error("sessions state=failed reason=\"{}\" next_try_s={}", std::string(error_.message()),
+    spdlog::error("sessions redis={}:{} state=failed reason=\"{}\" next_try_s={}", address_.host, address_.port, error_,
                   std::chrono::duration<double>(pause_).count());
   }
-  return error_;
+  return Unavailable(error_);
 }
 
 absl::Status SessionRedis::Unavailable(absl::string_view reason) const {

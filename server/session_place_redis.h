@@ -55,7 +55,7 @@ class SessionRedis : public SessionPlace {
   std::vector<std::unique_ptr<RedisConnection>> idle_ GUARDED_BY(mutex_);  // connections that nobody uses
   Clock::duration pause_ GUARDED_BY(mutex_) = Clock::duration::zero();     // before the next try
   TimePoint next_try_ GUARDED_BY(mutex_);
-  absl::Status error_ GUARDED_BY(mutex_);  // of the last try
+  std::string error_ GUARDED_BY(mutex_);  // of the last try
 };
 
 }  // namespace heed

@@ -93,8 +93,15 @@ class SessionCalls {
   static Result Await(const Call& call) {
     auto promise = std::make_shared<std::promise<Result>>();
     std::future<Result> result = promise->get_future();
-    call([promise](Result one) { promise->set_value(std::move(one)); });
+    call([promise](Result one) { promise->set_value(Own(std::move(one))); });
     return result.get();
+  }
+  // A status shares its text with its copies, on other threads; how is hidden from the thread sanitizer.
+  static absl::Status Own(const absl::Status& status) { return absl::Status(status.code(), status.message()); }
+  template <typename T>
+  static absl::StatusOr<T> Own(absl::StatusOr<T> result) {
+    if (result.ok()) return result;
+    return Own(result.status());
   }
 
   SessionStore& store_;
