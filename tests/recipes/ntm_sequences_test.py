@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 """Tests the tasks of sequences and their trainer. Needs PyTorch and numpy; without them, exits 77 (ctest: skipped).
 
-    python3 tests/recipes/ntm_sequences_test.py
+python3 tests/recipes/ntm_sequences_test.py
 """
 
-import argparse
 import contextlib
 import io
 import os
@@ -22,6 +21,7 @@ except ImportError as missing:
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../../weights/recipes"))
 import ntm  # noqa: E402
+import ntm_kernels  # noqa: E402
 import ntm_tasks  # noqa: E402
 import safetensors_file  # noqa: E402
 import train_ntm_sequences  # noqa: E402
@@ -90,6 +90,10 @@ class Training(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
+        self.addCleanup(setattr, ntm_kernels, "attach", ntm_kernels.attach)
+        ntm_kernels.attach = (
+            lambda model, directory: False
+        )  # they have a test of their own, and take seconds to compile
 
     def train(self, name, *flags):
         code, printed = run("train", "copy", f"--work={self.folder}/work-{name}", f"--output={self.folder}/{name}",
@@ -122,8 +126,8 @@ class Training(unittest.TestCase):
         self.assertRegex(printed, r"length=1: bit error \d+\.\d+ % of 50 sequences\nlength=3: bit error")
 
     def test_a_small_machine_learns_to_copy_a_row(self):
-        self.train("model", "--train=length=1", "--validate=length=1", "--steps=400", "--validate-every=100", "--lr=0.02",
-                   "--controller=24", "--slot-width=10", "--batch=16")  # fmt: skip
+        self.train("model", "--train=length=1", "--validate=length=1", "--steps=300", "--validate-every=100",
+                   "--lr=0.02", "--controller=24", "--slot-width=10", "--batch=16")  # fmt: skip
         model, _ = ntm.load_model(f"{self.folder}/model")
         task = ntm_tasks.task_of(model.config["frame"])
         error = ntm_tasks.bit_error(model, task, torch.Generator().manual_seed(5), {"length": 1}, 100)
@@ -132,28 +136,38 @@ class Training(unittest.TestCase):
     def test_a_run_starts_with_the_weights_of_a_model_of_the_same_shape(self):
         self.train("first")
         self.train("second", f"--start={self.folder}/first", "--lr=0")
-        first, second = (safetensors_file.read(f"{self.folder}/{name}/model.safetensors") for name in ("first", "second"))
+        first, second = (
+            safetensors_file.read(f"{self.folder}/{name}/model.safetensors") for name in ("first", "second")
+        )
         for name, tensor in first.items():
             self.assertTrue(torch.equal(tensor, second[name]), name)
         code, _ = run("train", "copy", f"--work={self.folder}/work-third", f"--output={self.folder}/third", *self.SMALL,
                       "--slots=7", f"--start={self.folder}/first")  # fmt: skip
         self.assertRegex(code, r"--start=.*size mismatch for initial\.\w+: .*\[\d, 6\].*\[\d, 7\]")
 
-    def test_ranges_open_bit_by_bit(self):
-        training = train_ntm_sequences.Training.__new__(train_ntm_sequences.Training)
-        training.arguments = argparse.Namespace(grow=100)
-        opened = []
-        for training.step in (0, 50, 100, 200):
-            opened.append(training.grown({"length": (1, 21), "repeats": (2, 4)}))
-        self.assertEqual([size["length"] for size in opened], [(1, 1), (1, 11), (1, 21), (1, 21)])
-        self.assertEqual([size["repeats"] for size in opened], [(2, 2), (2, 3), (2, 4), (2, 4)])
-
     def test_sizes_that_a_task_does_not_have_are_refused(self):
         task = ntm_tasks.task_of({"task": "copy", "data_width": 8})
         self.assertEqual(train_ntm_sequences.read_ranges("length=1-20", task), {"length": (1, 20)})
-        for text, message in (("items=3", "the sizes of copy are length"), ("length=x", "'length=x' is not of the form")):
+        for text, message in (
+            ("items=3", "the sizes of copy are length"),
+            ("length=x", "'length=x' is not of the form"),
+        ):
             with self.assertRaisesRegex(train_ntm_sequences.BadInput, message):
                 train_ntm_sequences.read_ranges(text, task)
+
+
+class ShippedWeights(unittest.TestCase):
+    def assert_error(self, name, size, most):
+        model, _ = ntm.load_model(f"{HERE}/../../weights/{name}")
+        task, generator = ntm_tasks.task_of(model.config["frame"]), torch.Generator().manual_seed(3)
+        self.assertLessEqual(ntm_tasks.bit_error(model, task, generator, size, 20), most, f"{name} {size}")
+
+    def test_ntm_copy_copies_what_is_four_times_as_long_as_in_training(self):
+        self.assert_error("ntm-copy", {"length": 20}, 0.001)
+        self.assert_error("ntm-copy", {"length": 80}, 0.01)
+
+    def test_ntm_repeat_copy_repeats_as_often_as_in_training(self):
+        self.assert_error("ntm-repeat-copy", {"length": 10, "repeats": 10}, 0.001)
 
 
 if __name__ == "__main__":
