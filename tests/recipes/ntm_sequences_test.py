@@ -169,6 +169,9 @@ class ShippedWeights(unittest.TestCase):
     def test_ntm_repeat_copy_repeats_as_often_as_in_training(self):
         self.assert_error("ntm-repeat-copy", {"length": 10, "repeats": 10}, 0.001)
 
+    def test_ntm_recall_finds_what_follows_among_as_many_items_as_in_training(self):
+        self.assert_error("ntm-recall", {"items": 6}, 0.001)
+
 
 if __name__ == "__main__":
     unittest.main()
