@@ -16,9 +16,9 @@ Call::Call(Metrics& metrics, grpc::CallbackServerContext& context, std::string_v
 
 Call::~Call() {
   const double seconds = std::chrono::duration<double>(Clock::now() - arrived_).count();
-  metrics_.Increment(Metric::kRequestsInFlight, {method_}, -1);
   metrics_.Add(Metric::kRequests, {method_, model_label_, CodeName(code_)});
   metrics_.Observe(Metric::kRequestSeconds, {method_, model_label_}, seconds);
+  metrics_.Increment(Metric::kRequestsInFlight, {method_}, -1);  // last: whoever sees none in flight sees all counted
   spdlog::debug("request method={} model={} code={} seconds={:.6f}", method_, model_label_, CodeName(code_), seconds);
 }
 

@@ -328,7 +328,7 @@ TEST_P(QuestionChatTest, ShutdownEndsConversationsBehindTheMessageUnderWay) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sessions, QuestionChatTest, ::testing::Values(Sessions::kInMemory, Sessions::kInADirectory),
-                         NameOf);
+                         ::testing::PrintToStringParamName());
 
 }  // namespace
 }  // namespace heed

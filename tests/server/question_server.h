@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -22,8 +23,8 @@ namespace heed {
 // Where sessions are kept: in memory, which calls back at once, or in a directory, which does so on threads of its own.
 enum class Sessions { kInMemory, kInADirectory };
 
-inline std::string NameOf(const ::testing::TestParamInfo<Sessions>& info) {
-  return info.param == Sessions::kInMemory ? "InMemory" : "InADirectory";
+inline void PrintTo(Sessions sessions, std::ostream* out) {
+  *out << (sessions == Sessions::kInMemory ? "InMemory" : "InADirectory");
 }
 
 // Models: "stories" is stories_, "words" a translator, "broken" does not load; others are further models for questions.

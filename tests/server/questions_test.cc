@@ -589,7 +589,7 @@ TEST_P(QuestionsTest, ListAndHealthTellOfTheModel) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sessions, QuestionsTest, ::testing::Values(Sessions::kInMemory, Sessions::kInADirectory),
-                         NameOf);
+                         ::testing::PrintToStringParamName());
 
 }  // namespace
 }  // namespace heed
