@@ -9,6 +9,7 @@
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
 //
+#include "engine/activation-inl.h"
 #include "hwy/contrib/math/math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -28,12 +29,6 @@ HWY_INLINE float SumOf(Vector v) {
 HWY_INLINE float MaxOf(Vector v) {
   const Floats d;
   return hn::GetLane(hn::MaxOfLanes(d, v));
-}
-
-HWY_INLINE Vector Sigmoid(Vector v) {
-  const Floats d;
-  const Vector one = hn::Set(d, 1.0f);
-  return hn::Div(one, hn::Add(one, hn::Exp(d, hn::Neg(v))));
 }
 
 // x[i] = function(x[i]), whole vectors at a time, the last one filled up.
@@ -63,13 +58,13 @@ void ActivateOnTarget(Activation activation, float* HWY_RESTRICT x, int64_t coun
       for (; i < count; ++i) x[i] = 0.5f * x[i] * (1.0f + std::erf(x[i] * 0.70710678118654752f));
       return;
     case Activation::kSwish:
-      Map(x, count, [&](Vector v) HWY_ATTR { return hn::Div(v, hn::Add(hn::Set(d, 1.0f), hn::Exp(d, hn::Neg(v)))); });
+      Map(x, count, [](Vector v) HWY_ATTR { return Swish(v); });
       return;
     case Activation::kElu:
       Map(x, count, [&](Vector v) HWY_ATTR { return hn::IfThenElse(hn::Lt(v, hn::Zero(d)), hn::Expm1(d, v), v); });
       return;
     case Activation::kTanh:
-      Map(x, count, [&](Vector v) HWY_ATTR { return hn::Tanh(d, v); });
+      Map(x, count, [&](Vector v) HWY_ATTR { return HyperbolicTangent(v); });
       return;
     case Activation::kSigmoid:
       Map(x, count, [](Vector v) HWY_ATTR { return Sigmoid(v); });
@@ -86,9 +81,9 @@ void LstmCellOnTarget(const float* HWY_RESTRICT gates, int64_t width, float* HWY
                           HWY_ATTR { return hn::MaskedLoad(hn::FirstN(d, lanes), d, gates + which * width + i); };
     const auto inside = hn::FirstN(d, lanes);
     const Vector kept = hn::Mul(Sigmoid(gate(1)), hn::MaskedLoad(inside, d, cell + i));
-    const Vector next = hn::MulAdd(Sigmoid(gate(0)), hn::Tanh(d, gate(2)), kept);
+    const Vector next = hn::MulAdd(Sigmoid(gate(0)), HyperbolicTangent(gate(2)), kept);
     hn::BlendedStore(next, inside, d, cell + i);
-    hn::BlendedStore(hn::Mul(Sigmoid(gate(3)), hn::Tanh(d, next)), inside, d, hidden + i);
+    hn::BlendedStore(hn::Mul(Sigmoid(gate(3)), HyperbolicTangent(next)), inside, d, hidden + i);
   }
 }
 

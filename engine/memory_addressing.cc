@@ -11,6 +11,7 @@
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
 //
+#include "engine/activation-inl.h"
 #include "hwy/contrib/math/math-inl.h"
 
 #ifndef HEED_ENGINE_MEMORY_ADDRESSING_ONCE_
@@ -48,7 +49,7 @@ struct MemoryScratch {
   float* window;  // [halo + stride + halo], gated weights with the ring's ends joined
 };
 
-// Writes one row of the memory after the other; read by MemoryKernel's target code.
+// The heads of one pass over the memory: at most kMostReaders read it, at most one writes it.
 struct ReadersAndWriter {
   int readers = 0;
   const float* reader_weights[kMostReaders];
@@ -80,15 +81,11 @@ HWY_INLINE void MapPadded(float* HWY_RESTRICT x, int64_t count, Function functio
 }
 
 void TanhOnTarget(float* HWY_RESTRICT x, int64_t count) {
-  MapPadded(x, count, [](Vector v) HWY_ATTR { return hn::Tanh(Floats(), v); });
+  MapPadded(x, count, [](Vector v) HWY_ATTR { return HyperbolicTangent(v); });
 }
 
 void SigmoidOnTarget(float* HWY_RESTRICT x, int64_t count) {
-  MapPadded(x, count, [](Vector v) HWY_ATTR {
-    const Floats d;
-    const Vector one = hn::Set(d, 1.0f);
-    return hn::Div(one, hn::Add(one, hn::Exp(d, hn::Neg(v))));
-  });
+  MapPadded(x, count, [](Vector v) HWY_ATTR { return Sigmoid(v); });
 }
 
 // dots[h][n] = k_h . M_n for kTile vectors of slots, or one; norms[n] = M_n . M_n if norms is not null.
@@ -176,7 +173,7 @@ HWY_INLINE float ContentOnTarget(const AddressingConventions& conventions, int64
   const Vector max = hn::Set(d, MaxOf(largest));
   Vector sum = hn::Zero(d);
   for (int64_t n = 0; n < slots; n += kLanes) {
-    const Vector e = hn::Exp(d, hn::Sub(hn::LoadU(d, scores + n), max));
+    const Vector e = ExpOfNegative(hn::Sub(hn::LoadU(d, scores + n), max));
     sum = hn::Add(sum, e);
     hn::StoreU(e, d, scores + n);
   }
@@ -199,21 +196,32 @@ void AddressOnTarget(const AddressingConventions& conventions, int64_t slots, in
   std::copy(window + halo, window + 2 * halo, window + halo + slots);
 
   const Vector base = hn::Set(d, conventions.base_epsilon), gamma = hn::Set(d, controls.sharpening);
-  Vector sums = hn::Zero(d);
+  const Vector least = hn::Set(d, std::numeric_limits<float>::lowest());
+  Vector largest = least;
   for (int64_t n = 0; n < slots; n += kLanes) {
     Vector shifted = base;
     for (size_t j = 0; j < conventions.shifts.size(); ++j) {
       const Vector moved = hn::LoadU(d, window + halo + n - conventions.shifts[j]);
       shifted = hn::MulAdd(hn::Set(d, controls.shifts[j]), moved, shifted);
     }
-    // A weight of 0 stays so, whose logarithm is none; what is not a number stays so too.
+    // A weight of 0, whose logarithm is none, stays so.
     const auto none = hn::Or(hn::Eq(shifted, hn::Zero(d)), hn::Not(IsSlot(n, slots)));
-    const Vector power = hn::Exp(d, hn::Mul(gamma, hn::Log(d, shifted)));
-    const Vector sharp = hn::IfThenZeroElse(none, power);
-    sums = hn::Add(sums, sharp);
-    hn::StoreU(sharp, d, weights + n);
+    const Vector exponent = hn::IfThenElse(none, least, KeepNaN(shifted, hn::Mul(gamma, hn::Log(d, shifted))));
+    largest = hn::Max(largest, exponent);
+    hn::StoreU(exponent, d, weights + n);
   }
-  const Vector factor = hn::Set(d, 1.0f / (SumOf(sums) + conventions.sum_epsilon));
+  // Powers relative to the largest one: of a large gamma they would all be 0.
+  const float max = MaxOf(largest);
+  const Vector maxima = hn::Set(d, max);
+  Vector sums = hn::Zero(d);
+  for (int64_t n = 0; n < slots; n += kLanes) {
+    const Vector exponent = hn::LoadU(d, weights + n);
+    const Vector power = hn::IfThenZeroElse(hn::Eq(exponent, least), ExpOfNegative(hn::Sub(exponent, maxima)));
+    sums = hn::Add(sums, power);
+    hn::StoreU(power, d, weights + n);
+  }
+  const float epsilon = conventions.sum_epsilon == 0 ? 0 : conventions.sum_epsilon * std::exp(-max);
+  const Vector factor = hn::Set(d, 1.0f / (SumOf(sums) + epsilon));
   for (int64_t n = 0; n < slots; n += kLanes) hn::StoreU(hn::Mul(hn::LoadU(d, weights + n), factor), d, weights + n);
 }
 

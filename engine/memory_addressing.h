@@ -1,7 +1,8 @@
 // The heads of a Neural Turing Machine at its memory: addressing, reading, writing (Graves et al. 2014, eq. 2 to 9).
 //
 // A step makes two passes over a session's memory for each group of heads that see the same memory: one for the dot
-// products of all their keys and the slots' norms, one in which they read and write. The memory lies slot beside slot,
+// products of their keys and the slots' norms, one in which they read and write (more of them where there are more than
+// six keys, keys that are not neighbours, more than four readers or several writers). The memory lies slot beside slot,
 // [width, stride]: what is computed for each slot is computed for 16 of them at a time, and nothing but a read vector
 // is ever summed across lanes. A session's bits depend on that session and the instruction set alone.
 #pragma once
@@ -49,7 +50,7 @@ struct AddressingConventions {
   float clip = 0;          // of the parameters, to [-clip, clip]; 0: none
 };
 
-// One session in one step. Pointers are aligned to 64 bytes, those to parameters and controls aside.
+// One session in one step. Pointers need no alignment; on cache lines memory and weights are read fastest.
 struct MemorySession {
   // [MemoryHeads::parameters()]: for each head [k (M), beta, g, s (shifts), gamma], a write head's with
   // [e (M), a (M)] behind, as the linear layer gave them.

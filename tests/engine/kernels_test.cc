@@ -29,6 +29,35 @@ TEST(Kernels, ActivationsAgree) {
   }
 }
 
+TEST(Kernels, SigmoidAndSwishAreRightFarFromZero) {
+  for (const float size : {80.f, 88.f, 100.f, 150.f, 178.f, 179.f, 200.f, 400.f, 1e3f, 1e30f, kInfinity}) {
+    for (const float sign : {-1.0f, 1.0f}) {
+      std::vector<float> x = {sign * size, 0.5f};
+      Activate(Activation::kSigmoid, x.data(), 2);
+      EXPECT_NEAR(x[0], sign < 0 ? 0 : 1, 1e-30) << sign * size;
+      if (size > 1e3f) continue;
+      x = {sign * size, 0.5f};
+      Activate(Activation::kSwish, x.data(), 2);
+      EXPECT_NEAR(x[0], sign < 0 ? 0 : size, 1e-30) << sign * size;
+    }
+  }
+  std::vector<float> gates = {-200, -200, 3, -200}, hidden = {1}, cell = {7};
+  LstmCell(gates.data(), 1, hidden.data(), cell.data());
+  EXPECT_NEAR(cell[0], 0, 1e-30);
+  EXPECT_NEAR(hidden[0], 0, 1e-30);
+}
+
+TEST(Kernels, WhatIsNotANumberStaysSo) {
+  for (const Activation activation : {Activation::kRelu, Activation::kGelu, Activation::kSwish, Activation::kElu,
+                                      Activation::kTanh, Activation::kSigmoid}) {
+    std::vector<float> x(20, 1.0f);
+    x[3] = x[19] = std::nanf("");
+    Activate(activation, x.data(), 20);
+    EXPECT_TRUE(std::isnan(x[3]) && std::isnan(x[19])) << static_cast<int>(activation);
+    EXPECT_FALSE(std::isnan(x[4])) << static_cast<int>(activation);
+  }
+}
+
 TEST(Kernels, LstmCellAgrees) {
   for (int64_t size : kSizes) {
     const std::vector<float> gates = naive::RandomFloats(4 * size, 1), before = naive::RandomFloats(size, 2);

@@ -196,6 +196,69 @@ TEST(MemoryHeads, AgreesForAllConventions) {
   }
 }
 
+TEST(MemoryHeads, AgreesForExtremeParameters) {
+  // beta, g, s and gamma of a head far from zero, one after the other; sizes from one slot on.
+  for (const int64_t slots : {1, 20, 128}) {
+    for (const HeadOrder order : kOrders) {
+      for (const float extreme : {-300.0f, -25.0f, 25.0f, 300.0f}) {
+        for (size_t which = 0; which < 6; ++which) {
+          SCOPED_TRACE(testing::Message() << slots << " slots, number " << which << " is " << extreme);
+          Machine machine = {{slots, 4}, {kRead, kWrite}, Order(order)};
+          if (slots == 1) machine.conventions.shifts = {0};
+          if (slots == 1 && which > 3) continue;
+          const MemoryHeads heads(machine.shape, machine.heads, machine.conventions);
+          Session session(heads, 1);
+          // Weights that are spread, so that a large gamma has something to sharpen.
+          session.parameters()[4 + which] = extreme;
+          naive::MemoryState expected = session.Naive();
+          naive::StepMemory(machine.conventions, machine.heads, 4, session.NaiveParameters(), false, expected);
+          Context context(1);
+          const MemorySession one = session.Of(false);
+          heads.Step(absl::MakeConstSpan(&one, 1), context);
+          const naive::MemoryState got = session.Naive();
+          for (size_t n = 0; n < expected.weights[0].size(); ++n) {
+            // pow(double) of 300 underflows to 0 / 0 where ours does not: then there is nothing to compare with.
+            if (std::isfinite(expected.weights[0][n])) {
+              ASSERT_NEAR(got.weights[0][n], expected.weights[0][n], 2e-3) << n;
+            }
+            ASSERT_TRUE(std::isfinite(got.weights[0][n])) << n;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(MemoryHeads, UniformWeightsStaySoHoweverLargeGammaIs) {
+  const MemoryHeads heads({128, 4}, {kRead, kWrite}, {});
+  Session session(heads, 1);
+  std::fill_n(session.WeightsRow(0), 128, 1.0f / 128);
+  session.parameters()[5] = -200;  // the gate: all of the weights before
+  for (const float gamma : {18.0f, 20.0f, 25.0f, 40.0f, 1000.0f}) {
+    session.parameters()[9] = gamma;
+    Context context(1);
+    const MemorySession one = session.Of(false);
+    heads.Step(absl::MakeConstSpan(&one, 1), context);
+    for (int64_t n = 0; n < 128; ++n) ASSERT_NEAR(session.WeightsRow(0)[n], 1.0f / 128, 1e-3) << gamma;
+    std::fill_n(session.WeightsRow(0), 128, 1.0f / 128);
+  }
+}
+
+TEST(MemoryHeads, AnEraseFarBelowZeroErasesNothing) {
+  const MemoryHeads heads({8, 4}, {kRead, kWrite}, {});
+  Session session(heads, 1);
+  const naive::MemoryState before = session.Naive();
+  const int64_t erase = heads.parameters(kRead) + 4 + 6;
+  for (int64_t m = 0; m < 4; ++m) {
+    session.parameters()[static_cast<size_t>(erase + m)] = -200;
+    session.parameters()[static_cast<size_t>(erase + 4 + m)] = 0;
+  }
+  Context context(1);
+  const MemorySession one = session.Of(false);
+  heads.Step(absl::MakeConstSpan(&one, 1), context);
+  EXPECT_EQ(session.Naive().memory, before.memory);
+}
+
 TEST(MemoryHeads, WeightsOfZerosStayFinite) {
   AddressingConventions conventions;
   conventions.sum_epsilon = 1e-16f;
@@ -222,6 +285,17 @@ TEST(MemoryHeads, WhatIsNotANumberIsSeenInWeightsAndReads) {
   EXPECT_TRUE(std::isnan(session.WeightsRow(0)[3]));
   EXPECT_TRUE(std::isnan(session.reads()[0]));
   EXPECT_FALSE(std::isnan(session.WeightsRow(1)[3]));
+}
+
+TEST(MemoryHeads, OneSlotThatIsNotANumberIsSeenInWeightsAndReads) {
+  const MemoryHeads heads({9, 4}, {kRead, kWrite}, {});
+  Session session(heads, 1);
+  session.MemoryRow(2)[5] = std::nanf("");
+  Context context(1);
+  const MemorySession one = session.Of(false);
+  heads.Step(absl::MakeConstSpan(&one, 1), context);
+  EXPECT_TRUE(std::isnan(session.WeightsRow(0)[0]));
+  EXPECT_TRUE(std::isnan(session.reads()[2]));
 }
 
 TEST(MemoryHeads, ReadOnlyLeavesMemoryAndWriteHeadsAsTheyWere) {

@@ -1,0 +1,60 @@
+// Functions of single numbers that kernels share, a vector at a time. Included once for each of Highway's targets.
+//
+// Highway's Exp is right up to 104 alone and turns what is not a number into 0: here exponents are bounded, and what is
+// not a number stays so.
+#if defined(HEED_ENGINE_ACTIVATION_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef HEED_ENGINE_ACTIVATION_INL_H_
+#undef HEED_ENGINE_ACTIVATION_INL_H_
+#else
+#define HEED_ENGINE_ACTIVATION_INL_H_
+#endif
+
+#include "hwy/highway.h"
+//
+#include "hwy/contrib/math/math-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace heed {
+namespace HWY_NAMESPACE {
+
+template <class V>
+HWY_INLINE V KeepNaN(V from, V to) {
+  // Not Ne, which on some targets is false of two that are no numbers.
+  return hwy::HWY_NAMESPACE::IfThenElse(hwy::HWY_NAMESPACE::Eq(from, from), to, from);
+}
+
+// 1 + exp(-v), for v of at least -88 as it is, below as for -88.
+template <class V>
+HWY_INLINE V OnePlusExpOfNegative(V v) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  const hn::DFromV<V> d;
+  return hn::Add(hn::Set(d, 1.0f), hn::Exp(d, hn::Min(hn::Neg(v), hn::Set(d, 88.0f))));
+}
+
+template <class V>
+HWY_INLINE V Sigmoid(V v) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  return KeepNaN(v, hn::Div(hn::Set(hn::DFromV<V>(), 1.0f), OnePlusExpOfNegative(v)));
+}
+
+template <class V>
+HWY_INLINE V Swish(V v) {
+  return KeepNaN(v, hwy::HWY_NAMESPACE::Div(v, OnePlusExpOfNegative(v)));
+}
+
+template <class V>
+HWY_INLINE V HyperbolicTangent(V v) {
+  return KeepNaN(v, hwy::HWY_NAMESPACE::Tanh(hwy::HWY_NAMESPACE::DFromV<V>(), v));
+}
+
+// For v of at most 0.
+template <class V>
+HWY_INLINE V ExpOfNegative(V v) {
+  return KeepNaN(v, hwy::HWY_NAMESPACE::Exp(hwy::HWY_NAMESPACE::DFromV<V>(), v));
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace heed
+HWY_AFTER_NAMESPACE();
+
+#endif
