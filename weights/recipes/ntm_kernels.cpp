@@ -1,7 +1,8 @@
-// One step of a Neural Turing Machine behind its controller, forward and backward, for training on a CPU: the activations
-// of the heads' outputs, addressing, one write head and then the read heads (order "interleaved"). ntm_kernels.py compiles
-// it with the machine's sizes: REAL, SLOTS, SLOT_WIDTH, HEADS (the first writes), SHIFTS (how many), SHIFT_LIST,
-// MAX_SHIFT (the largest, either way). Each row of a batch is worked on alone, so that its memory stays in the cache.
+// One step of a Neural Turing Machine behind its controller, forward and backward, for training on a CPU: the
+// activations of the heads' outputs, addressing, one write head and then the read heads (order "interleaved").
+// ntm_kernels.py compiles it with the machine's sizes: REAL, SLOTS, SLOT_WIDTH, HEADS (the first writes), SHIFTS (how
+// many), SHIFT_LIST, MAX_SHIFT (the largest, either way). Each row of a batch is worked on alone, so that its memory
+// stays in the cache.
 //
 // A row of `outputs` is keys [HEADS, M], numbers [HEADS, S + 3], erase [M], add [M]. With `think` the write head rests.
 
@@ -235,7 +236,8 @@ void Backward(const Real* outputs, const Real* prior, const Real* memory, const 
 }  // namespace
 
 extern "C" void ntm_forward(const Real* outputs, const Real* prior, const Real* memory, Real* similarity, Real* content,
-                            Real* weights, Real* written, Real* reads, double epsilon, double base, long rows, int think) {
+                            Real* weights, Real* written, Real* reads, double epsilon, double base, long rows,
+                            int think) {
   for (long row = 0; row < rows; ++row) {
     const long w = row * kHeads * kSlots;
     Forward(outputs + row * kOutputs, prior + w, memory + row * kMemory, similarity + w, content + w, weights + w,
