@@ -68,6 +68,9 @@ bool FactAttribution::Parse(absl::string_view& bytes, int64_t facts) {
       if (!TakeNumber(bytes, share.fact) || !TakeNumber(bytes, share.share)) return false;
       if (share.fact < 0 || share.fact >= facts || !std::isfinite(share.share) || share.share < 0) return false;
       if (i > 0 && slot.shares[static_cast<size_t>(i - 1)].share < share.share) return false;
+      for (int j = 0; j < i; ++j) {
+        if (slot.shares[static_cast<size_t>(j)].fact == share.fact) return false;
+      }
     }
   }
   return true;

@@ -1,6 +1,7 @@
 #include "models/neural_turing_machine.h"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <string>
 #include <utility>
@@ -51,8 +52,14 @@ MachineState::MachineState(std::shared_ptr<const MachineLayout> layout)
 
 MachineState MachineState::Clone() const {
   MachineState clone(layout_);
-  std::copy_n(data_.get(), layout_->floats, clone.data_.get());
+  clone.CopyFrom(*this);
   return clone;
+}
+
+void MachineState::CopyFrom(const MachineState& other) { std::copy_n(other.data_.get(), layout_->floats, data_.get()); }
+
+bool MachineState::IsFinite() const {
+  return std::all_of(data_.get(), data_.get() + layout_->floats, [](float value) { return std::isfinite(value); });
 }
 
 std::vector<float> MachineState::Values() const {
@@ -220,7 +227,11 @@ void NeuralTuringMachine::FeedForward(MatrixView u, MatrixView hidden, Context& 
     for (int64_t m = 0; m < u.rows; ++m) {
       float* to = hidden.row(m);
       const float* from = deeper.row(m);
-      for (int64_t n = 0; n < width; ++n) to[n] = config_.controller.residual ? to[n] + from[n] : from[n];
+      if (!config_.controller.residual) {
+        std::copy_n(from, width, to);
+        continue;
+      }
+      for (int64_t n = 0; n < width; ++n) to[n] += from[n];
     }
   }
 }

@@ -40,6 +40,8 @@ class MachineState {
   MachineState(MachineState&&) = default;
   MachineState& operator=(MachineState&&) = default;
   MachineState Clone() const;
+  void CopyFrom(const MachineState& other);  // of the same layout
+  bool IsFinite() const;
 
   float* memory() { return data_.get(); }
   float* weights() { return data_.get() + layout_->weights; }

@@ -86,7 +86,11 @@ absl::StatusOr<std::unique_ptr<StoryTask>> NtmQuestionAnswerer::Start(StoryReque
   const int64_t read_bytes =
       config_.questions.thinking_steps * machine_.heads().read_heads() *
       (machine_.layout()->slots * static_cast<int64_t>(sizeof(float)) + static_cast<int64_t>(sizeof(HeadRead)));
-  return std::make_unique<NtmStory>(std::move(request), from, std::move(facts), std::move(questions), read_bytes);
+  const size_t classes = config_.questions.answers.size();
+  const size_t wanted = request.top == 0 ? classes : std::min(classes, static_cast<size_t>(request.top));
+  const int64_t candidate_bytes = static_cast<int64_t>(wanted * sizeof(AnswerCandidate));
+  return std::make_unique<NtmStory>(std::move(request), from, std::move(facts), std::move(questions), candidate_bytes,
+                                    read_bytes);
 }
 
 void NtmQuestionAnswerer::Step(absl::Span<Task* const> tasks, Context& context) const {
@@ -200,13 +204,12 @@ void NtmQuestionAnswerer::TakeAnswers(const std::vector<Row>& rows, ConstMatrixV
       continue;
     }
     answer.candidates = *std::move(candidates);
-    for (const auto& [fact, score] : row.thought->scores) {
-      answer.facts.push_back({fact, *row.story->own().texts[static_cast<size_t>(fact)], score});
-    }
+    for (const auto& [fact, score] : row.thought->scores) answer.facts.push_back({fact, "", score});
     std::sort(answer.facts.begin(), answer.facts.end(), [](const FactWeight& a, const FactWeight& b) {
       return a.weight != b.weight ? a.weight > b.weight : a.fact < b.fact;
     });
     if (answer.facts.size() > kMostAttributedFacts) answer.facts.resize(kMostAttributedFacts);
+    for (FactWeight& fact : answer.facts) fact.text = *row.story->own().texts[static_cast<size_t>(fact.fact)];
   }
 }
 

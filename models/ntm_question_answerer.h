@@ -35,7 +35,6 @@ class NtmQuestionAnswerer : public QuestionAnswerer {
   explicit NtmQuestionAnswerer(NeuralTuringMachine machine, SentenceEncoder encoder)
       : machine_(std::move(machine)), encoder_(std::move(encoder)) {}
   struct Row;
-  struct Controls;
 
   // What a row's step leaves to its story beside the machine's state.
   void TakeFact(const Row& row) const;

@@ -13,6 +13,7 @@ namespace heed {
 namespace {
 
 constexpr uint32_t kStateFormat = 1;
+constexpr float kMostWeight = 1.001f;  // a head's weights add up to 1, but for rounding
 
 }  // namespace
 
@@ -64,10 +65,15 @@ absl::StatusOr<std::shared_ptr<const NtmState>> NtmState::Parse(absl::string_vie
     if (!TakeNumber(bytes, size)) return wrong("is not whole");
     if (size != wanted) return wrong("has ", size, " ", name, ", the model has ", wanted);
   }
+  if (bytes.size() / sizeof(float) < static_cast<size_t>(layout->values())) return wrong("is not whole");
   std::vector<float> values(static_cast<size_t>(layout->values()));
   for (float& value : values) {
     if (!TakeNumber(bytes, value)) return wrong("is not whole");
     if (!std::isfinite(value)) return wrong("holds a value that is not finite");
+  }
+  const auto weights = values.begin() + layout->slots * layout->width;
+  if (std::any_of(weights, weights + layout->heads * layout->slots, [](float w) { return w < 0 || w > kMostWeight; })) {
+    return wrong("holds a head's weight that is not from 0 to 1");
   }
   MachineState machine(layout);
   machine.SetValues(values.data());
@@ -89,7 +95,7 @@ absl::StatusOr<std::shared_ptr<const NtmState>> NtmState::Parse(absl::string_vie
 }
 
 NtmStory::NtmStory(StoryRequest request, std::shared_ptr<const NtmState> from, std::vector<EncodedSentence> facts,
-                   std::vector<EncodedSentence> questions, int64_t read_bytes)
+                   std::vector<EncodedSentence> questions, int64_t candidate_bytes, int64_t read_bytes)
     : request_(std::move(request)),
       from_(std::move(from)),
       facts_(std::move(facts)),
@@ -108,8 +114,18 @@ NtmStory::NtmStory(StoryRequest request, std::shared_ptr<const NtmState> from, s
 
   const int64_t copies = 1 + static_cast<int64_t>(request_.commit ? 0 : std::min(kMostThoughts, questions_.size()));
   peak_bytes_ = copies * (from_->machine.bytes() + from_->attribution.bytes()) + from_->bytes();
-  for (const std::string& text : request_.facts) peak_bytes_ += 2 * static_cast<int64_t>(text.size() + sizeof(text));
-  if (request_.return_reads) peak_bytes_ += static_cast<int64_t>(questions_.size()) * read_bytes;
+  size_t longest = 0;
+  for (const auto& text : from_->texts) longest = std::max(longest, text->size());
+  for (const std::string& text : request_.facts) {
+    longest = std::max(longest, text.size());
+    peak_bytes_ += 2 * static_cast<int64_t>(text.size() + sizeof(text));
+  }
+  int64_t answer_bytes = candidate_bytes + static_cast<int64_t>(sizeof(QuestionAnswer));
+  if (request_.return_reads) answer_bytes += read_bytes;
+  if (request_.return_attribution) {
+    answer_bytes += kMostAttributedFacts * static_cast<int64_t>(longest + sizeof(FactWeight));
+  }
+  peak_bytes_ += static_cast<int64_t>(questions_.size()) * answer_bytes;
   if (facts_.empty() && questions_.empty()) Finish();
 }
 
@@ -119,12 +135,13 @@ int64_t NtmStory::Position(size_t question) const {
 
 StoryRows NtmStory::NextRows() const {
   StoryRows rows;
+  const size_t room = (request_.commit ? 1 : kMostThoughts) - thoughts_.size();
+  // No more are counted than matter: those for which there is room, and whether one is left.
   size_t waiting = 0;
-  while (next_question_ + waiting < order_.size() &&
+  while (waiting <= room && next_question_ + waiting < order_.size() &&
          Position(order_[next_question_ + waiting]) == static_cast<int64_t>(next_fact_)) {
     ++waiting;
   }
-  const size_t room = (request_.commit ? 1 : kMostThoughts) - thoughts_.size();
   rows.new_thoughts = std::min(room, waiting);
   const bool held = waiting > rows.new_thoughts || (request_.commit && thoughts_.size() + rows.new_thoughts > 0);
   rows.fact = next_fact_ < facts_.size() && !held;
@@ -143,7 +160,13 @@ bool NtmStory::Prepare() {
     Thought thought;
     thought.question = order_[next_question_++];
     if (!request_.commit) {
-      thought.machine = own_->machine.Clone();
+      if (spare_.empty()) {
+        thought.machine = own_->machine.Clone();
+      } else {
+        thought.machine = std::move(spare_.back());
+        spare_.pop_back();
+        thought.machine->CopyFrom(own_->machine);
+      }
       if (request_.return_attribution) thought.attribution = own_->attribution;
     }
     thoughts_.push_back(std::move(thought));
@@ -157,11 +180,12 @@ void NtmStory::Told() {
 }
 
 void NtmStory::Settle(int steps) {
-  while (!thoughts_.empty() && thoughts_.front().step == steps) thoughts_.pop_front();
+  for (; !thoughts_.empty() && thoughts_.front().step == steps; thoughts_.pop_front()) {
+    if (thoughts_.front().machine) spare_.push_back(*std::move(thoughts_.front().machine));
+  }
   if (next_fact_ < facts_.size() || next_question_ < order_.size() || !thoughts_.empty()) return;
   if (!facts_.empty() || request_.commit) {
-    const std::vector<float> values = own_->machine.Values();
-    if (!std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); })) {
+    if (!own_->machine.IsFinite()) {
       Finish(absl::InternalError("the model's memory came to hold a value that is not finite"));
       return;
     }

@@ -18,8 +18,7 @@ namespace heed {
 // A conversation's memory. Immutable once it is shared.
 class NtmState : public State {
  public:
-  NtmState(MachineState at, FactAttribution of)
-      : machine(std::move(at)), attribution(std::move(of)) {}
+  NtmState(MachineState at, FactAttribution of) : machine(std::move(at)), attribution(std::move(of)) {}
   // Serialize's bytes. INVALID_ARGUMENT: they are damaged, or of a machine of another layout.
   static absl::StatusOr<std::shared_ptr<const NtmState>> Parse(absl::string_view bytes,
                                                                std::shared_ptr<const MachineLayout> layout);
@@ -56,8 +55,9 @@ class NtmStory : public StoryTask {
  public:
   static constexpr size_t kMostThoughts = 32;
 
+  // `candidate_bytes` and `read_bytes`: of one question's candidates and reads.
   NtmStory(StoryRequest request, std::shared_ptr<const NtmState> from, std::vector<EncodedSentence> facts,
-           std::vector<EncodedSentence> questions, int64_t read_bytes);
+           std::vector<EncodedSentence> questions, int64_t candidate_bytes, int64_t read_bytes);
 
   int64_t next_rows() const override;
   int64_t peak_bytes() const override { return peak_bytes_; }
@@ -100,6 +100,7 @@ class NtmStory : public StoryTask {
   std::optional<NtmState> own_;
   size_t next_fact_ = 0, next_question_ = 0;  // that of order_
   std::deque<Thought> thoughts_;
+  std::vector<MachineState> spare_;  // of thoughts that have ended, for the next ones
   std::vector<QuestionAnswer> answers_;
   std::shared_ptr<const State> result_;
 };

@@ -11,6 +11,9 @@
 namespace heed {
 namespace {
 
+// A sentence is kept whole, white space and all.
+constexpr int64_t kMostBytesAWord = 64;
+
 bool IsOfWord(char c) {
   return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '\'' || c == '-' ||
          !absl::ascii_isascii(static_cast<unsigned char>(c));
@@ -68,6 +71,11 @@ absl::StatusOr<SentenceEncoder> SentenceEncoder::Load(const std::string& directo
 }
 
 absl::StatusOr<EncodedSentence> SentenceEncoder::Encode(absl::string_view sentence, absl::string_view field) const {
+  if (static_cast<int64_t>(sentence.size()) > max_words_ * kMostBytesAWord) {
+    return absl::InvalidArgumentError(absl::StrCat(field, " has ", sentence.size(),
+                                                   " bytes, but the model reads at most ", max_words_, " words of ",
+                                                   kMostBytesAWord));
+  }
   const std::vector<absl::string_view> words = SplitWords(sentence);
   if (words.empty()) return absl::InvalidArgumentError(absl::StrCat(field, " has no word"));
   if (static_cast<int64_t>(words.size()) > max_words_) {

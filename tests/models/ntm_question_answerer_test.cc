@@ -208,6 +208,35 @@ TEST_P(NtmQuestionAnswererTest, ValuesThatAreNotFiniteAreRefused) {
   EXPECT_THAT(std::string(model_->ParseState(bytes).status().message()), HasSubstr("not finite"));
 }
 
+TEST_P(NtmQuestionAnswererTest, WeightsThatNoHeadHasAreRefused) {
+  const auto state = std::dynamic_pointer_cast<const NtmState>(Tell(nullptr, Facts(3)));
+  const MachineLayout& layout = state->machine.layout();
+  for (const float weight : {-0.5f, 2.0f}) {
+    std::string bytes = state->Serialize();
+    const size_t at =
+        sizeof(uint32_t) + 5 * sizeof(int64_t) + static_cast<size_t>(layout.slots * layout.width) * sizeof(float);
+    std::memcpy(bytes.data() + at, &weight, sizeof(weight));
+    EXPECT_THAT(std::string(model_->ParseState(bytes).status().message()), HasSubstr("not from 0 to 1"));
+  }
+}
+
+TEST_P(NtmQuestionAnswererTest, DamagedCountsAndLengthsAreRefused) {
+  const auto state = std::dynamic_pointer_cast<const NtmState>(Tell(nullptr, Facts(3)));
+  const std::string bytes = state->Serialize();
+  const size_t facts_at =
+      sizeof(uint32_t) + 5 * sizeof(int64_t) + static_cast<size_t>(state->machine.layout().values()) * sizeof(float);
+  const auto refused = [&](size_t at, uint64_t number) {
+    std::string damaged = bytes;
+    std::memcpy(damaged.data() + at, &number, sizeof(number));
+    return model_->ParseState(damaged).status().code() == absl::StatusCode::kInvalidArgument;
+  };
+  for (const uint64_t number : {uint64_t{0}, uint64_t{4}, uint64_t{1} << 32, ~uint64_t{0}, uint64_t{1} << 63}) {
+    EXPECT_TRUE(refused(facts_at, number)) << "facts " << number;
+    EXPECT_TRUE(refused(facts_at + 8, number)) << "length of the first " << number;
+    EXPECT_TRUE(refused(sizeof(uint32_t), number)) << "slots " << number;
+  }
+}
+
 TEST_P(NtmQuestionAnswererTest, SixtyFourInterleavedSessionsEqualSixtyFourAlone) {
   std::vector<std::string> alone;
   std::vector<QuestionAnswer> answers;
@@ -306,6 +335,9 @@ TEST_P(NtmQuestionAnswererTest, BadSentencesAreNamed) {
   EXPECT_EQ(StartError(request), absl::InvalidArgumentError("facts[1] has no word"));
   request.facts = {"a b c d e f g h i j k l"};
   EXPECT_EQ(StartError(request), absl::InvalidArgumentError("facts[0] has 12 words, but the model reads at most 11"));
+  request.facts = {"Mary" + std::string(800, ' ') + "moved"};
+  EXPECT_EQ(StartError(request),
+            absl::InvalidArgumentError("facts[0] has 809 bytes, but the model reads at most 11 words of 64"));
   request.facts = {};
   request.questions[0].text = "?";
   EXPECT_EQ(StartError(request), absl::InvalidArgumentError("questions[0] has no word"));

@@ -1,13 +1,17 @@
-// The weights that ship: they load, and everyday sentences come out right.
+// The weights that ship: they load, and everyday sentences, stories and sequences come out right.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
 #include "models/architectures.h"
+#include "models/question_answerer.h"
+#include "models/sequence_model.h"
 #include "models/translator.h"
+#include "tests/support/advance.h"
 
 namespace heed {
 namespace {
@@ -16,12 +20,7 @@ std::string Translate(const Translator& translator, const std::string& text) {
   Context context{1};
   auto started = translator.Start({text}, translator.default_options());
   EXPECT_TRUE(started.ok()) << started.status();
-  for (const auto& task : started->tasks) {
-    while (!task->finished()) {
-      Task* const running[] = {task.get()};
-      translator.Step(running, context);
-    }
-  }
+  for (const auto& task : started->tasks) Advance(translator, {task.get()}, context);
   return started->tasks[0]->result().hypotheses[0].text;
 }
 
@@ -41,6 +40,52 @@ TEST(ShippedModel, TranslatesEverydaySentences) {
   is_one_of("I am hungry.", {"Ich habe Hunger.", "Ich bin hungrig.", "Ich habe Hunger!", "Ich bin hungrig!"});
   is_one_of("Where is the station?", {"Wo ist der Bahnhof?"});
   is_one_of("I love you.", {"Ich liebe dich.", "Ich liebe Sie.", "Ich liebe euch.", "Ich liebe dich!"});
+}
+
+TEST(ShippedModel, CopiesSequencesOfUpToTwentyRowsWithoutAWrongBit) {
+  const auto loaded = LoadModel(std::string(HEED_SOURCE_DIR) + "/weights/ntm-copy");
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  const auto& model = dynamic_cast<const SequenceModel&>(**loaded);
+  std::mt19937 random(1);
+  Context context{1};
+  std::vector<std::vector<float>> data;
+  std::vector<std::unique_ptr<SequenceTask>> sequences;
+  std::vector<Task*> tasks;
+  for (size_t rows = 1; rows <= 20; ++rows) {
+    for (int i = 0; i < 5; ++i) {
+      std::vector<float>& bits = data.emplace_back(rows * static_cast<size_t>(model.data_width()));
+      for (float& bit : bits) bit = static_cast<float>(random() % 2);
+      sequences.push_back(*model.Start({model.data_width(), bits, {}, {}}));
+      tasks.push_back(sequences.back().get());
+    }
+  }
+  Advance(model, tasks, context);
+  for (size_t i = 0; i < data.size(); ++i) {
+    std::vector<float> copy = sequences[i]->result().values;
+    for (float& value : copy) value = value >= 0.5f ? 1.0f : 0.0f;
+    EXPECT_EQ(copy, data[i]) << i;
+  }
+}
+
+TEST(ShippedModel, AnswersQuestionsAboutAStoryAndNamesTheFact) {
+  const auto loaded = LoadModel(std::string(HEED_SOURCE_DIR) + "/weights/ntm-babi");
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  const auto& model = dynamic_cast<const QuestionAnswerer&>(**loaded);
+  StoryRequest request;
+  request.facts = {"Mary went to the kitchen.", "Sandra travelled to the office.", "Mary journeyed to the garden."};
+  request.questions = {{"Where is Sandra?", {}}, {"Where is Mary?", {}}, {"Where is Mary?", 1}};
+  request.return_attribution = true;
+  auto story = model.Start(request);
+  ASSERT_TRUE(story.ok()) << story.status();
+  Context context{1};
+  Advance(model, {story->get()}, context);
+  ASSERT_TRUE((*story)->error().ok()) << (*story)->error();
+  const std::vector<QuestionAnswer>& answers = (*story)->answers();
+  EXPECT_EQ(answers[0].candidates[0].text, "office");
+  EXPECT_EQ(answers[1].candidates[0].text, "garden");
+  EXPECT_EQ(answers[2].candidates[0].text, "kitchen");
+  ASSERT_FALSE(answers[0].facts.empty());
+  EXPECT_EQ(answers[0].facts[0].fact, 1);
 }
 
 }  // namespace

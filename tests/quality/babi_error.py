@@ -35,8 +35,8 @@ def score(command, data):
         sys.exit(f"babi_error.py: {' '.join(command)} exited with {result.returncode}: {result.stderr.decode()}")
     answers = [json.loads(line) for line in result.stdout.splitlines()]
     wrong = sum(not answer["right"] for answer in answers)
-    told = [answer for answer in answers if answer.get("supporting") and answer.get("facts")]
-    supported = sum(answer["facts"][0]["fact"] in answer["supporting"] for answer in told)
+    told = [answer for answer in answers if answer.get("supporting")]
+    supported = sum(bool(answer.get("facts")) and answer["facts"][0]["fact"] in answer["supporting"] for answer in told)
     return len(answers), wrong, supported, len(told)
 
 

@@ -213,7 +213,7 @@ class Training(unittest.TestCase):
 
     def test_a_small_machine_learns_where_people_went_and_is_written(self):
         self.train("work", 40)
-        self.run_command("export", f"--work={self.folder}/work", f"--output={self.folder}/model")
+        self.run_command("export", f"--data={self.folder}", f"--work={self.folder}/work", f"--output={self.folder}/model")
         said = self.run_command("evaluate", f"--data={self.folder}", f"--model={self.folder}/model", "--tasks=1")
         self.assertLess(float(said.split()[2]), 10, said)  # by chance 67
 

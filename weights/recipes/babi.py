@@ -20,6 +20,7 @@ class Story:
 
 
 def split_words(text):
+    """As models/ntm-config.md has it for ASCII, of which bAbI consists."""
     return re.findall(r"[a-z0-9'-]+", text.lower())
 
 
@@ -45,6 +46,14 @@ def parse(lines):
             places[identifier] = len(story.facts)
             story.facts.append(split_words(rest))
     return stories
+
+
+def spellings(path):
+    """{answer in lower case: as the file spells it}"""
+    opener = gzip.open if path.endswith(".gz") else open
+    with opener(path, "rt", encoding="utf-8") as file:
+        answers = [line.split("\t")[1].strip() for line in file if "\t" in line]
+    return {answer.lower(): answer for answer in answers}
 
 
 def read(path):
