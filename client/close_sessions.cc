@@ -15,7 +15,11 @@ void CloseSessions(const std::shared_ptr<grpc::Channel>& channel, const std::vec
     const grpc::Status status = client.Close(session);
     if (status.ok() || status.error_code() == grpc::StatusCode::NOT_FOUND) continue;
     console.err << "heed: session " << session << " could not be closed (" << StatusText(status) << ")" << std::endl;
-    if (status.error_code() == grpc::StatusCode::UNAVAILABLE) return;
+    // One that does not answer would not answer for the others.
+    if (status.error_code() == grpc::StatusCode::UNAVAILABLE ||
+        status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
+      return;
+    }
   }
 }
 

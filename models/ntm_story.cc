@@ -13,6 +13,7 @@ namespace heed {
 namespace {
 
 constexpr uint32_t kStateFormat = 1;
+constexpr float kLargestValue = 1e9f;  // beyond it, squares and their sums would not be finite for long
 constexpr float kMostWeight = 1.001f;  // a head's weights add up to 1, but for rounding
 
 }  // namespace
@@ -70,6 +71,7 @@ absl::StatusOr<std::shared_ptr<const NtmState>> NtmState::Parse(absl::string_vie
   for (float& value : values) {
     if (!TakeNumber(bytes, value)) return wrong("is not whole");
     if (!std::isfinite(value)) return wrong("holds a value that is not finite");
+    if (std::abs(value) > kLargestValue) return wrong("holds ", value, ", which is larger than ", kLargestValue);
   }
   const auto weights = values.begin() + layout->slots * layout->width;
   if (std::any_of(weights, weights + layout->heads * layout->slots, [](float w) { return w < 0 || w > kMostWeight; })) {

@@ -4,6 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "engine/little_endian.h"
 #include "engine/status_macros.h"
 #include "xxhash.h"
 
@@ -15,49 +16,14 @@ constexpr size_t kSizeAt = kMagic.size() + sizeof(uint32_t);
 constexpr size_t kHeaderBytes = kSizeAt + sizeof(uint64_t);
 constexpr size_t kLeastBytes = kHeaderBytes + sizeof(uint64_t);
 
-template <typename T>
-void Put(std::string& bytes, T value) {
-  for (size_t i = 0; i < sizeof(T); ++i) bytes.push_back(static_cast<char>(static_cast<uint64_t>(value) >> (8 * i)));
-}
-
-void PutText(std::string& bytes, absl::string_view text) {
-  Put<uint64_t>(bytes, text.size());
-  bytes.append(text.data(), text.size());
-}
-
-// Takes values off the front. False: there are not enough bytes.
-template <typename T>
-bool Take(absl::string_view& bytes, T& value) {
-  if (bytes.size() < sizeof(T)) return false;
-  uint64_t number = 0;
-  for (size_t i = 0; i < sizeof(T); ++i) number |= uint64_t{static_cast<unsigned char>(bytes[i])} << (8 * i);
-  value = static_cast<T>(number);
-  bytes.remove_prefix(sizeof(T));
-  return true;
-}
-
-bool TakeText(absl::string_view& bytes, absl::string_view& text) {
-  uint64_t size = 0;
-  if (!Take(bytes, size) || size > bytes.size()) return false;
-  text = bytes.substr(0, size);
-  bytes.remove_prefix(size);
-  return true;
-}
-
-bool TakeText(absl::string_view& bytes, std::string& text) {
-  absl::string_view view;
-  if (!TakeText(bytes, view)) return false;
-  text = std::string(view);
-  return true;
-}
-
 uint64_t Checksum(absl::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 
 // Between the header and the checksum.
 bool TakeContent(absl::string_view bytes, SessionContent& content) {
   uint32_t records = 0;
-  if (!TakeText(bytes, content.model_name) || !TakeText(bytes, content.fingerprint) || !Take(bytes, content.version) ||
-      !Take(bytes, content.facts) || !Take(bytes, records) || records > kMostRequestRecords) {
+  if (!TakeText(bytes, content.model_name) || !TakeText(bytes, content.fingerprint) ||
+      !TakeNumber(bytes, content.version) || !TakeNumber(bytes, content.facts) || !TakeNumber(bytes, records) ||
+      records > kMostRequestRecords) {
     return false;
   }
   for (content.records.resize(records); RequestRecord & record : content.records) {
@@ -70,13 +36,13 @@ bool TakeContent(absl::string_view bytes, SessionContent& content) {
 
 std::string WriteSession(const Session& session, bool with_records) {
   std::string bytes(kMagic);
-  Put<uint32_t>(bytes, kSessionFormat);
-  Put<uint64_t>(bytes, 0);  // the size, set below
+  PutNumber<uint32_t>(bytes, kSessionFormat);
+  PutNumber<uint64_t>(bytes, 0);  // the size, set below
   PutText(bytes, session.model_name);
   PutText(bytes, session.fingerprint);
-  Put<int64_t>(bytes, session.version);
-  Put<int64_t>(bytes, session.state->facts());
-  Put<uint32_t>(bytes, with_records ? static_cast<uint32_t>(session.records.size()) : 0);
+  PutNumber<int64_t>(bytes, session.version);
+  PutNumber<int64_t>(bytes, session.state->facts());
+  PutNumber<uint32_t>(bytes, with_records ? static_cast<uint32_t>(session.records.size()) : 0);
   if (with_records) {
     for (const RequestRecord& record : session.records) {
       PutText(bytes, record.request_id);
@@ -85,9 +51,9 @@ std::string WriteSession(const Session& session, bool with_records) {
   }
   PutText(bytes, session.state->Serialize());
   std::string size;
-  Put<uint64_t>(size, bytes.size() + sizeof(uint64_t));
+  PutNumber<uint64_t>(size, bytes.size() + sizeof(uint64_t));
   bytes.replace(kSizeAt, size.size(), size);
-  Put<uint64_t>(bytes, Checksum(bytes));
+  PutNumber<uint64_t>(bytes, Checksum(bytes));
   return bytes;
 }
 
@@ -103,8 +69,8 @@ absl::StatusOr<SessionContent> ParseSession(absl::string_view bytes) {
   absl::string_view rest = bytes.substr(kMagic.size());
   uint32_t format = 0;
   uint64_t size = 0;
-  Take(rest, format);
-  Take(rest, size);
+  TakeNumber(rest, format);
+  TakeNumber(rest, size);
   if (format != kSessionFormat) {
     return absl::UnimplementedError(
         absl::StrCat("is of format version ", format, ", this server reads ", kSessionFormat));
@@ -116,7 +82,7 @@ absl::StatusOr<SessionContent> ParseSession(absl::string_view bytes) {
   rest.remove_suffix(sizeof(uint64_t));
   absl::string_view end = bytes.substr(bytes.size() - sizeof(uint64_t));
   uint64_t checksum = 0;
-  Take(end, checksum);
+  TakeNumber(end, checksum);
   if (checksum != Checksum(bytes.substr(0, bytes.size() - sizeof(uint64_t)))) {
     return damaged("is damaged: its checksum does not match");
   }

@@ -15,7 +15,10 @@ bool IsSessionId(absl::string_view id) {
 
 absl::StatusOr<std::unique_ptr<SessionPlace>> OpenSessionPlace(const SessionOptions& options) {
   if (options.place.empty()) return nullptr;
-  if (absl::StrContains(options.place, "://")) return SessionRedis::Open(options.place, options.idle_limit);
+  // A mistyped URL must not become a directory, whose name would show the password.
+  if (absl::StrContains(options.place, "://") || absl::StartsWith(options.place, "redis:") ||
+      absl::StartsWith(options.place, "redis/"))
+    return SessionRedis::Open(options.place, options.idle_limit);
   return SessionDirectory::Open(options.place);
 }
 

@@ -116,10 +116,10 @@ size_t SessionTable::MakeRoom(const std::string& kept, Left& left) {
   return evicted;
 }
 
-std::vector<std::string> SessionTable::Idle(TimePoint now) const {
+std::vector<std::string> SessionTable::Idle(TimePoint now, size_t most) const {
   std::vector<std::string> ids;
   if (idle_limit_ == Clock::duration::zero()) return ids;
-  for (auto it = unleased_.begin(); it != unleased_.end() && now - it->first > idle_limit_; ++it) {
+  for (auto it = unleased_.begin(); it != unleased_.end() && now - it->first > idle_limit_ && ids.size() < most; ++it) {
     ids.push_back(it->second);
   }
   return ids;

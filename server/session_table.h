@@ -69,8 +69,8 @@ class SessionTable {
   // Lets the least recently used sessions leave memory until the rest are within the limits; never `kept`, nor a
   // session whose lease is taken. How many have left.
   size_t MakeRoom(const std::string& kept, Left& left);
-  // Sessions that nobody has used for longer than the limit, and nobody has the lease of.
-  std::vector<std::string> Idle(TimePoint now) const;
+  // At most `most` sessions that nobody has used for longer than the limit, and nobody has the lease of.
+  std::vector<std::string> Idle(TimePoint now, size_t most) const;
   // Sessions that were used since then, and nobody has the lease of; when they were.
   std::vector<std::pair<std::string, TimePoint>> UsedSince(TimePoint then) const;
 

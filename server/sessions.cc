@@ -24,6 +24,8 @@ constexpr size_t kMostPlaceJobs = 512;
 constexpr int kSweepsPerLimit = 16;
 constexpr std::chrono::milliseconds kLeastSweepInterval(100);
 constexpr std::chrono::minutes kMostSweepInterval(1);
+// Files of idle sessions that may wait for their removal, of the thousands of jobs that the place's queue takes.
+constexpr size_t kMostIdleRemovals = 512;
 
 absl::Status ShuttingDown() { return absl::UnavailableError("the server is shutting down"); }
 absl::Status Closed() { return absl::NotFoundError("session: it was closed"); }
@@ -426,9 +428,11 @@ void SessionStore::CloseIdle() {
   std::vector<std::string> ids;
   {
     MutexLock lock(mutex_);
-    ids = table_->Idle(options_.now());
+    // Others wait for their turn, so that removing them all leaves room for what requests want of the place.
+    ids = table_->Idle(options_.now(), kMostIdleRemovals - std::min(kMostIdleRemovals, idle_removals_));
     if (ids.empty()) return;
     for (const std::string& id : ids) table_->CloseIdle(id, left);
+    if (place_ != nullptr && !Shared()) idle_removals_ += ids.size();
     PublishMetrics();
   }
   if (Shared()) return;  // it closes its sessions by itself
@@ -438,6 +442,8 @@ void SessionStore::CloseIdle() {
     queue_->Add(id, [this, id](const absl::Status& refused) {
       // One that cannot be removed is idle for too long at the next start, too.
       if (refused.ok()) Remove(id).IgnoreError();
+      MutexLock lock(mutex_);
+      --idle_removals_;
     });
   }
 }
@@ -456,9 +462,9 @@ void SessionStore::Sweep() {
   const auto interval =
       std::clamp<Clock::duration>(options_.idle_limit / kSweepsPerLimit, kLeastSweepInterval, kMostSweepInterval);
   while (true) {
-    const TimePoint wake = Clock::now() + interval;
     {
       MutexLock lock(mutex_);
+      const TimePoint wake = Clock::now() + (idle_removals_ > 0 ? kLeastSweepInterval : interval);
       while (!stopped_ && Clock::now() < wake) stopping_.WaitUntil(mutex_, wake);
       if (stopped_) return;
     }

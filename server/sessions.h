@@ -203,6 +203,7 @@ class SessionStore {
 
   mutable Mutex mutex_;
   CondVar stopping_;
+  size_t idle_removals_ GUARDED_BY(mutex_) = 0;  // of files, that wait or are under way
   const std::unique_ptr<SessionTable> table_ PT_GUARDED_BY(mutex_);
   bool stopped_ GUARDED_BY(mutex_) = false;
   TimePoint noted_ GUARDED_BY(mutex_);  // when the place was last told of uses
