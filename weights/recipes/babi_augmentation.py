@@ -89,7 +89,7 @@ def renamed(story, task, rng):
     return rename(story, renaming(task, rng))
 
 
-def with_fewer_animals(story, rng):
+def with_fewer_animals(story, rng, names=1, kinds_asked=3):
     """Task 16 without what is told of some animals of another kind than the one asked about, and with the questions on the
     way: what colour is another one, or its kind."""
     kinds = {fact[0]: fact[3] for fact in story.facts if fact[2] == "a"}
@@ -100,8 +100,8 @@ def with_fewer_animals(story, rng):
     colours = {fact[0]: fact[2] for fact in facts if len(fact) == 3}
     by_kind = {kind: colours[name] for name, kind in kinds.items() if name in colours}  # the latest told of a kind counts
     questions = [(q.words[-1:], q.answer) for q in story.questions]
-    questions += [([name], colour) for name, colour in colours.items()]
-    questions += [(["a", kind], by_kind[kind]) for kind in rng.sample(sorted(by_kind), 1)]
+    questions += [([name], colours[name]) for name in rng.sample(sorted(colours), min(names, len(colours)))]
+    questions += [(["a", kind], by_kind[kind]) for kind in rng.sample(sorted(by_kind), min(kinds_asked, len(by_kind)))]
     return Story(facts, [Question(["what", "color", "is"] + who, answer, len(facts)) for who, answer in questions])
 
 
