@@ -91,12 +91,15 @@ Table() {
     bench-classify-flags) BenchClassifyFlags ;;
     models-flags) ClientFlags models ;;
     health-flags) ClientFlags health ;;
+    ask-flags) ClientFlags ask ;;
+    chat-flags) ClientFlags chat ;;
+    run-flags) ClientFlags run ;;
     *) echo "readme: README.md asks for an unknown table '$1'" >&2; return 1 ;;
   esac
 }
 
 for name in server-flags metrics translate-flags classify-flags graph-put-flags graph-update-flags bench-flags \
-  bench-classify-flags models-flags health-flags; do
+  bench-classify-flags models-flags health-flags ask-flags chat-flags run-flags; do
   grep -qxF "<!-- table: $name -->" README.md || { echo "readme: README.md has no table '$name'" >&2; exit 1; }
   Table "$name" > "$work/$name.table"
   (($(wc -l < "$work/$name.table") >= 4)) || { echo "readme: found no rows for '$name'" >&2; exit 1; }
