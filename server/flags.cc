@@ -99,6 +99,9 @@ const std::vector<FlagInfo>& Table() {
               "good"),
       Integer("max_session_bytes", "bytes", &O::max_session_bytes, 1, int64_t{1} << 50,
               "of sessions in memory; beyond it as with --max_sessions"),
+      Integer(
+          "max_stored_sessions", "sessions", &O::max_stored_sessions, 1, kMost,
+          "in the directory of --sessions; beyond it opening one is RESOURCE_EXHAUSTED. Redis has its own maxmemory"),
       Integer("session_facts", "facts", &O::session_facts, 1, kMost,
               "that one session may hold; more are RESOURCE_EXHAUSTED"),
       Integer("max_message_bytes", "bytes", &O::max_message_bytes, 1024, (int64_t{1} << 31) - 1,

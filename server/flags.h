@@ -63,6 +63,7 @@ struct ServerOptions {
   // back from where sessions are kept, or, where that is memory alone, for good.
   int64_t max_sessions = 100'000;
   int64_t max_session_bytes = int64_t{1} << 30;
+  int64_t max_stored_sessions = 1'000'000;
   // Facts that one session may hold; more are RESOURCE_EXHAUSTED.
   int64_t session_facts = 1000;
   // Size of a request message; larger ones are RESOURCE_EXHAUSTED before they are read.

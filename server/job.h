@@ -49,6 +49,7 @@ struct Job {
   TimePoint deadline = kNoDeadline;
   bool internal = false;  // a part of what the server accepted before: taken while new requests are refused, and
                           // although the queue is full
+  bool admitted = false;  // of a request that Scheduler::Admit took: taken while new requests are refused
   JobObserver* observer = nullptr;  // outlives its OnJobDone
 };
 

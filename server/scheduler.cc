@@ -55,7 +55,7 @@ absl::Status Scheduler::Submit(std::shared_ptr<Job> job) {
   absl::Status status;
   {
     MutexLock lock(mutex_);
-    HEED_RETURN_IF_ERROR(CheckAccepting(job->internal));
+    HEED_RETURN_IF_ERROR(CheckAccepting(job->internal, job->admitted));
     auto [it, added] = lanes_.try_emplace(job->model.get(), job->model, options_.limits, served_rows_);
     Lane& lane = it->second;
     status = lane.former.Add(std::move(job), Clock::now());
@@ -74,13 +74,20 @@ absl::Status Scheduler::Submit(std::shared_ptr<Job> job) {
   return status;
 }
 
-absl::Status Scheduler::Admit() {
+absl::StatusOr<std::unique_ptr<Scheduler::Admission>> Scheduler::Admit() {
   MutexLock lock(mutex_);
-  return CheckAccepting(/*internal=*/false);
+  HEED_RETURN_IF_ERROR(CheckAccepting(/*internal=*/false, /*admitted=*/false));
+  ++admissions_;
+  return std::make_unique<Admission>(*this);
 }
 
-absl::Status Scheduler::CheckAccepting(bool internal) {
-  if (!draining_ && (!refusing_ || internal)) return absl::OkStatus();
+void Scheduler::EndAdmission() {
+  MutexLock lock(mutex_);
+  if (--admissions_ == 0) idle_.NotifyAll();
+}
+
+absl::Status Scheduler::CheckAccepting(bool internal, bool admitted) {
+  if (admitted ? !drained_ : !draining_ && (!refusing_ || internal)) return absl::OkStatus();
   ++refused_by_drain_;
   metrics_.Add(Metric::kRejections, {"draining"});
   return absl::UnavailableError("the server is shutting down");
@@ -120,7 +127,8 @@ int64_t Scheduler::Drain(TimePoint deadline) {
   {
     MutexLock lock(mutex_);
     draining_ = true;
-    while (unfinished_jobs_ > 0 && Clock::now() < deadline) idle_.WaitUntil(mutex_, deadline);
+    while ((unfinished_jobs_ > 0 || admissions_ > 0) && Clock::now() < deadline) idle_.WaitUntil(mutex_, deadline);
+    drained_ = true;
     cut_off = unfinished_jobs_;
     for (auto& [model, lane] : lanes_) lane.former.CancelAll(absl::UnavailableError("the server is shutting down"));
   }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "engine/mutex.h"
 #include "server/batch_former.h"
 #include "server/job.h"
@@ -40,8 +41,20 @@ class Scheduler {
   // again later; INVALID_ARGUMENT more tasks than any queue takes; UNAVAILABLE draining. Returns at once. The
   // observer's calls may come before it returns.
   absl::Status Submit(std::shared_ptr<Job> job);
-  // For requests that need no job, or none yet: UNAVAILABLE while new jobs are refused.
-  absl::Status Admit() EXCLUDES(mutex_);
+  // A request that was taken before its job, if it ever has one. While it lasts, Drain waits for it.
+  class Admission {
+   public:
+    explicit Admission(Scheduler& scheduler) : scheduler_(scheduler) {}
+    ~Admission() { scheduler_.EndAdmission(); }
+    Admission(const Admission&) = delete;
+    Admission& operator=(const Admission&) = delete;
+
+   private:
+    Scheduler& scheduler_;
+  };
+  // UNAVAILABLE: new requests are refused. Otherwise the request's job is taken until Drain has given it up
+  // (Job::admitted).
+  absl::StatusOr<std::unique_ptr<Admission>> Admit() EXCLUDES(mutex_);
 
   // The client has gone: the job ends with CANCELLED, before its next step. Nothing if it has ended.
   void Cancel(const Job& job);
@@ -51,8 +64,9 @@ class Scheduler {
 
   // From now on refuses new jobs, those of what was accepted before aside (Job::internal).
   void Refuse() EXCLUDES(mutex_);
-  // From now on refuses all jobs. Waits until all that were accepted have ended; those that have not at `deadline` end
-  // with UNAVAILABLE after the step under way. Returns how many these were.
+  // From now on refuses all jobs but those of admitted requests. Waits until all that were accepted or admitted have
+  // ended; jobs that have not at `deadline` end with UNAVAILABLE after the step under way, and no more are taken.
+  // Returns how many these were.
   int64_t Drain(TimePoint deadline);
 
   const BatchLimits& limits() const { return options_.limits; }
@@ -81,7 +95,8 @@ class Scheduler {
   // Gives the last turn's batch back and waits for the next: a batch, or jobs that ended. False: the executor is to
   // stop.
   bool NextTurn(Turn& turn) EXCLUDES(mutex_);
-  absl::Status CheckAccepting(bool internal) REQUIRES(mutex_);
+  absl::Status CheckAccepting(bool internal, bool admitted) REQUIRES(mutex_);
+  void EndAdmission() EXCLUDES(mutex_);
   bool TakeTurn(Turn& turn, TimePoint now) REQUIRES(mutex_);
   void Step(Turn& turn, Context& context);
   // Tells the observers of the jobs that ended.
@@ -100,6 +115,8 @@ class Scheduler {
   int64_t refused_by_drain_ GUARDED_BY(mutex_) = 0;
   bool refusing_ GUARDED_BY(mutex_) = false;
   bool draining_ GUARDED_BY(mutex_) = false;
+  bool drained_ GUARDED_BY(mutex_) = false;  // Drain waits no longer
+  int64_t admissions_ GUARDED_BY(mutex_) = 0;
   bool stop_ GUARDED_BY(mutex_) = false;
 
   std::vector<std::thread> executors_;  // constant after construction

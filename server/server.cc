@@ -63,6 +63,7 @@ SessionOptions ToSessionOptions(const ServerOptions& options) {
   result.idle_limit = Seconds(options.session_idle_s);
   result.max_sessions = options.max_sessions;
   result.max_bytes = options.max_session_bytes;
+  result.max_stored_sessions = options.max_stored_sessions;
   result.max_facts = options.session_facts;
   return result;
 }

@@ -25,8 +25,9 @@ struct RestingSession {
   Clock::duration idle;  // since it was last used
 };
 
-// Thread-safe; calls about one session come one after the other from this server. They may block, for a few seconds at
-// most, and do not throw. A write that failed with UNAVAILABLE has changed nothing, unless a place says otherwise.
+// Thread-safe; calls about one session, NoteUse aside, come one after the other from this server. They may block, for a
+// few seconds at most, and do not throw. A write that failed with UNAVAILABLE has changed nothing, unless a place says
+// otherwise.
 class SessionPlace {
  public:
   virtual ~SessionPlace() = default;

@@ -50,6 +50,13 @@ bool WriteAll(int file, absl::string_view bytes) {
 absl::StatusOr<std::unique_ptr<SessionPlace>> SessionDirectory::Open(const std::string& path) {
   // Whoever reads a session's name may use it.
   HEED_ASSIGN_OR_RETURN(const int directory, OpenLockedDirectory("--sessions", path, 0700));
+  struct stat status = {};
+  if (fstat(directory, &status) == 0 && (status.st_mode & 0077) != 0) {
+    spdlog::warn(
+        "sessions directory={} mode={:04o} reason=\"others may read the sessions' names, which are enough to use "
+        "them\"",
+        path, status.st_mode & 07777);
+  }
   return std::unique_ptr<SessionPlace>(new SessionDirectory(path, directory));
 }
 

@@ -17,11 +17,19 @@ constexpr std::chrono::seconds kPatience(2);
 constexpr std::chrono::milliseconds kLeastPause(50);
 constexpr std::chrono::seconds kMostPause(2);
 constexpr int kRevisionBytes = 8;
+constexpr int kMostLost = 3;  // connections of one operation
 
-// KEYS: the session. ARGV: the revision that is known, the idle limit. Nothing; the revision; or revision and data.
+// How long a session that was closed is remembered.
+constexpr char kRememberedMillis[] = "3600000";
+
+// KEYS: the session. ARGV: the revision that is known, the idle limit. Nothing; "closed"; the revision; or revision and
+// data.
 constexpr char kRead[] = R"(
 local revisions = redis.call('HGET', KEYS[1], 'revisions')
-if not revisions then return {} end
+if not revisions then
+  local gone = redis.call('HGET', KEYS[1], 'gone')
+  return gone and {gone} or {}
+end
 if ARGV[2] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 local present = string.sub(revisions, 1, 16)
 if present == ARGV[1] then return {present} end
@@ -42,11 +50,18 @@ if ARGV[4] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[4]) end
 return 'written'
 )";
 
+// ARGV: how long it is remembered. 0: there is none.
+constexpr char kRemove[] = R"(
+if redis.call('HEXISTS', KEYS[1], 'revisions') == 0 then return '0' end
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'gone', 'closed')
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return '1'
+)";
+
 std::string Key(const std::string& id) { return absl::StrCat("heed:session:", id); }
 
 std::string First(const RedisReply& reply) { return reply.texts.empty() ? "" : reply.texts.front().value_or(""); }
-
-absl::Status Gone() { return absl::NotFoundError("session: Redis has none of this name"); }
 
 }  // namespace
 
@@ -67,6 +82,7 @@ absl::StatusOr<PlacedSession> SessionRedis::Read(const std::string& id, const st
   };
   HEED_ASSIGN_OR_RETURN(RedisReply reply, Call(command, unanswered));
   if (reply.texts.empty()) return Gone();
+  if (First(reply) == "closed") return absl::NotFoundError("session: it was closed");
   PlacedSession placed{reply.texts.front().value_or(""), std::nullopt};
   if (reply.texts.size() > 1) placed.data = std::move(reply.texts[1]).value_or("");
   return placed;
@@ -84,8 +100,8 @@ absl::StatusOr<std::string> SessionRedis::Write(const std::string& id, const std
   bool unanswered = false;
   const absl::StatusOr<RedisReply> reply = Call(command, unanswered);
   if (!reply.ok() && unanswered) {
-    return absl::UnavailableError(
-        absl::StrCat(reply.status().message(), "; whether the change was made is not known: its request_id tells"));
+    return absl::UnavailableError(absl::StrCat(
+        reply.status().message(), "; whether the change was made is not known: a request_id, if it had one, tells"));
   }
   if (!reply.ok()) return reply.status();
   const std::string outcome = First(*reply);
@@ -93,20 +109,22 @@ absl::StatusOr<std::string> SessionRedis::Write(const std::string& id, const std
   if (outcome == "gone") return Gone();
   if (outcome == "changed") return absl::AbortedError("session: Redis has another revision");
   // Or its clock was set: new connections look at it again.
-  MutexLock lock(mutex_);
-  idle_.clear();
+  ForgetConnections();
   return Unavailable("the change came too late");
 }
 
 absl::Status SessionRedis::Remove(const std::string& id) {
   bool unanswered = false;
-  auto command = [&](const RedisConnection&) { return std::vector<std::string>{"DEL", Key(id)}; };
+  auto command = [&](const RedisConnection&) {
+    return std::vector<std::string>{"EVAL", kRemove, "1", Key(id), kRememberedMillis};
+  };
   HEED_ASSIGN_OR_RETURN(const RedisReply reply, Call(command, unanswered));
   return First(reply) == "0" && !unanswered ? Gone() : absl::OkStatus();
 }
 
 absl::StatusOr<RedisReply> SessionRedis::Call(Command command, bool& unanswered) {
   const TimePoint deadline = Clock::now() + kPatience;
+  int lost = 0;
   while (true) {
     HEED_ASSIGN_OR_RETURN(std::unique_ptr<RedisConnection> connection, Connect(deadline));
     const std::vector<std::string> texts = command(*connection);
@@ -121,7 +139,8 @@ absl::StatusOr<RedisReply> SessionRedis::Call(Command command, bool& unanswered)
     }
     unanswered = true;
     // With time left: Redis was started anew, or had closed a connection that was idle.
-    if (Clock::now() >= deadline) return Pause(reply.status());
+    if (++lost == kMostLost || Clock::now() >= deadline) return Pause(reply.status());
+    ForgetConnections();  // the others are no better
   }
 }
 
@@ -151,6 +170,19 @@ absl::Status SessionRedis::Pause(const absl::Status& error) {
                   std::chrono::duration<double>(pause_).count());
   }
   return Unavailable(error_);
+}
+
+void SessionRedis::ForgetConnections() {
+  std::vector<std::unique_ptr<RedisConnection>> closed;  // with no lock held
+  MutexLock lock(mutex_);
+  closed.swap(idle_);
+}
+
+absl::Status SessionRedis::Gone() const {
+  return absl::NotFoundError(absl::StrCat(
+      "session: there is none of this name in Redis, or none any more",
+      idle_millis_ == "0" ? ""
+                          : absl::StrCat(": sessions are closed when they are not used for ", idle_millis_, " ms")));
 }
 
 absl::Status SessionRedis::Unavailable(absl::string_view reason) const {

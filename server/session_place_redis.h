@@ -3,7 +3,8 @@
 // heed:session:ID is a hash of
 //   data        one session's bytes
 //   revisions   random names of the last writes, 16 digits each, the present one first
-// and expires when nobody has used the session for the idle limit. Scripts change it in one step. A write names the
+// and expires when nobody has used the session for the idle limit. Of one that was closed a field "gone" stays for an
+// hour, so that every server can say so. Scripts change it in one step. A write names the
 // revision that it replaces and its own, so that it may be sent again when its answer was lost: it is carried out once.
 // It is not carried out at all when it arrives after this server has given it up.
 //
@@ -34,7 +35,7 @@ class SessionRedis : public SessionPlace {
   absl::StatusOr<std::string> Write(const std::string& id, const std::string& known, absl::string_view data) override;
   absl::Status Remove(const std::string& id) override;
   void NoteUse(const std::string&, Clock::duration) override {}     // Read has noted it
-  std::string SetAside(const std::string&) override { return ""; }  // it goes when it is not used
+  std::string SetAside(const std::string&) override { return ""; }  // it expires
 
  private:
   SessionRedis(RedisAddress address, Clock::duration idle_limit);
@@ -48,6 +49,8 @@ class SessionRedis : public SessionPlace {
   // UNAVAILABLE with the reason; for a while no new connection is tried.
   absl::Status Pause(const absl::Status& error) EXCLUDES(mutex_);
   absl::Status Unavailable(absl::string_view reason) const;
+  absl::Status Gone() const;
+  void ForgetConnections() EXCLUDES(mutex_);
 
   const RedisAddress address_;
   const std::string idle_millis_;  // "0": none

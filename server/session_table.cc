@@ -15,6 +15,7 @@ constexpr size_t kMostGone = 10'000;
 SessionTable::SessionTable(const SessionOptions& options, LeavingMemory leaving)
     : idle_limit_(options.idle_limit),
       max_sessions_(options.max_sessions),
+      max_stored_(options.max_stored_sessions),
       max_bytes_(options.max_bytes),
       leaving_(leaving) {}
 
@@ -96,7 +97,17 @@ void SessionTable::ReleaseLease(const std::string& id, int64_t lease, TimePoint 
   Attach(place);
 }
 
-bool SessionTable::HasRoom() const { return leased_ < max_sessions_; }
+absl::Status SessionTable::CheckRoom() const {
+  if (leased_ >= max_sessions_) {
+    return absl::ResourceExhaustedError(absl::StrCat("sessions: requests are changing as many as may be in memory, ",
+                                                     max_sessions_, ": try again later"));
+  }
+  if (leaving_ == LeavingMemory::kRest && static_cast<int64_t>(entries_.size()) >= max_stored_) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("sessions: there are ", entries_.size(), ", at most --max_stored_sessions=", max_stored_));
+  }
+  return absl::OkStatus();
+}
 
 size_t SessionTable::MakeRoom(const std::string& kept, Left& left) {
   size_t evicted = 0;
@@ -123,6 +134,12 @@ std::vector<std::string> SessionTable::Idle(TimePoint now, size_t most) const {
     ids.push_back(it->second);
   }
   return ids;
+}
+
+bool SessionTable::IsIdle(const std::string& id, TimePoint now) const {
+  const auto place = entries_.find(id);
+  return idle_limit_ != Clock::duration::zero() && place != entries_.end() && place->second.lease == 0 &&
+         now - place->second.used > idle_limit_;
 }
 
 std::vector<std::pair<std::string, TimePoint>> SessionTable::UsedSince(TimePoint then) const {

@@ -64,13 +64,15 @@ class SessionTable {
   // Does nothing if somebody else has the lease, or nobody.
   void ReleaseLease(const std::string& id, int64_t lease, TimePoint now);
 
-  // True if one more session, beside those whose leases are taken, is within the limit.
-  bool HasRoom() const;
+  // RESOURCE_EXHAUSTED if one more session, beside those whose leases are taken, is not within the limits.
+  absl::Status CheckRoom() const;
   // Lets the least recently used sessions leave memory until the rest are within the limits; never `kept`, nor a
   // session whose lease is taken. How many have left.
   size_t MakeRoom(const std::string& kept, Left& left);
   // At most `most` sessions that nobody has used for longer than the limit, and nobody has the lease of.
   std::vector<std::string> Idle(TimePoint now, size_t most) const;
+  // One that is known.
+  bool IsIdle(const std::string& id, TimePoint now) const;
   // Sessions that were used since then, and nobody has the lease of; when they were.
   std::vector<std::pair<std::string, TimePoint>> UsedSince(TimePoint then) const;
 
@@ -90,6 +92,7 @@ class SessionTable {
 
   const Clock::duration idle_limit_;
   const int64_t max_sessions_;
+  const int64_t max_stored_;
   const int64_t max_bytes_;
   const LeavingMemory leaving_;
 

@@ -140,13 +140,10 @@ void SessionStore::Create(std::shared_ptr<const QuestionAnswerer> model, std::sh
 absl::StatusOr<SessionStore::Found> SessionStore::CarryOutCreate(const Found& session) {
   {
     MutexLock lock(mutex_);
-    if (!table_->HasRoom()) {
-      return absl::ResourceExhaustedError(absl::StrCat("sessions: requests are changing as many as may be in memory, ",
-                                                       options_.max_sessions, ": try again later"));
-    }
+    HEED_RETURN_IF_ERROR(table_->CheckRoom());
   }
   HEED_ASSIGN_OR_RETURN(std::string revision, Write(*session, ""));
-  HEED_RETURN_IF_ERROR(Keep(session, std::move(revision), nullptr));
+  HEED_RETURN_IF_ERROR(Keep(session, std::move(revision), nullptr, /*is_new=*/true));
   metrics_.Add(Metric::kSessionEvents, {"opened"});
   return session;
 }
@@ -223,13 +220,13 @@ absl::StatusOr<SessionStore::Found> SessionStore::CarryOutCommit(const SessionLe
   HEED_RETURN_IF_ERROR(CheckKnown(next->id));
   absl::StatusOr<std::string> revision = Write(*next, lease.revision_);
   if (revision.ok()) {
-    HEED_RETURN_IF_ERROR(Keep(next, *std::move(revision), &lease));
+    HEED_RETURN_IF_ERROR(Keep(next, *std::move(revision), &lease, /*is_new=*/false));
     return next;
   }
   // What memory has is not the present version, or nobody knows: the place tells next time.
   if (Shared()) Drop(next->id);
   if (absl::IsAborted(revision.status())) return absl::AbortedError("session: another server changed it meanwhile");
-  return absl::IsNotFound(revision.status()) ? WhyGone(next->id) : revision.status();
+  return absl::IsNotFound(revision.status()) && !Shared() ? WhyGone(next->id) : revision.status();
 }
 
 void SessionStore::Close(const std::string& id, std::function<void(absl::Status)> done) {
@@ -240,14 +237,13 @@ void SessionStore::Close(const std::string& id, std::function<void(absl::Status)
 }
 
 absl::Status SessionStore::CarryOutClose(const std::string& id) {
-  CloseIdle();
+  CloseIdle(id);
   HEED_RETURN_IF_ERROR(CheckKnown(id));
   if (place_ != nullptr) {
     const absl::Status removed = Remove(id);
     if (absl::IsNotFound(removed) && Shared()) Drop(id);
     // A file that somebody took away is as good as removed.
-    if (!removed.ok() && (Shared() || !absl::IsNotFound(removed)))
-      return absl::IsNotFound(removed) ? WhyGone(id) : removed;
+    if (!removed.ok() && (Shared() || !absl::IsNotFound(removed))) return removed;
   }
   SessionTable::Left left;
   MutexLock lock(mutex_);
@@ -326,7 +322,7 @@ void SessionStore::Do(const std::string& id, SessionPlaceQueue::Job job) {
 
 void SessionStore::Fetch(const std::string& id, Done<Found> then) {
   if (!IsSessionId(id)) return then(WhyGone(id));
-  CloseIdle();
+  CloseIdle(id);
   if (std::optional<absl::StatusOr<Found>> known = FromMemory(id)) return then(*std::move(known));
   Do(id,
      [this, id, then = std::move(then)](const absl::Status& refused) { then(refused.ok() ? FromPlace(id) : refused); });
@@ -338,8 +334,8 @@ std::optional<absl::StatusOr<SessionStore::Found>> SessionStore::FromMemory(cons
   if (Shared()) return std::nullopt;
   const SessionEntry* entry = table_->Find(id);
   if (entry == nullptr) return table_->WhyGone(id);
+  table_->Use(id, options_.now());  // so that it is not closed while it is read
   if (entry->session == nullptr) return std::nullopt;
-  table_->Use(id, options_.now());
   return entry->session;
 }
 
@@ -354,7 +350,7 @@ absl::StatusOr<SessionStore::Found> SessionStore::FromPlace(const std::string& i
   absl::StatusOr<PlacedSession> read = Read(id, known.session == nullptr ? "" : known.revision);
   if (absl::IsNotFound(read.status())) {
     Drop(id);
-    return WhyGone(id);
+    return Shared() ? read.status() : WhyGone(id);
   }
   if (!read.ok()) return read.status();
   Found session = known.session;
@@ -362,7 +358,7 @@ absl::StatusOr<SessionStore::Found> SessionStore::FromPlace(const std::string& i
     HEED_ASSIGN_OR_RETURN(session, Restore(id, *read->data));
     metrics_.Add(Metric::kSessionEvents, {"restored"});
   }
-  HEED_RETURN_IF_ERROR(Keep(session, std::move(read->revision), nullptr));
+  HEED_RETURN_IF_ERROR(Keep(session, std::move(read->revision), nullptr, /*is_new=*/false));
   return session;
 }
 
@@ -383,17 +379,18 @@ absl::Status SessionStore::SetAside(const std::string& id, const absl::Status& e
     SessionTable::Left left;
     MutexLock lock(mutex_);
     table_->Forget(id, absl::FailedPreconditionError(reason), left);
+    PublishMetrics();
   }
   spdlog::error("session id={} state=unavailable reason=\"{}\"", Mention(id), reason);
   return absl::FailedPreconditionError(reason);
 }
 
-absl::Status SessionStore::Keep(Found session, std::string revision, const SessionLease* lease) {
+absl::Status SessionStore::Keep(Found session, std::string revision, const SessionLease* lease, bool is_new) {
   const std::string id = session->id;
   SessionTable::Left left;
   MutexLock lock(mutex_);
+  if (!is_new && !Shared() && table_->Find(id) == nullptr) return table_->WhyGone(id);  // it was closed meanwhile
   if (lease != nullptr) {
-    if (!Shared() && table_->Find(id) == nullptr) return table_->WhyGone(id);  // it was closed meanwhile
     table_->ReleaseLease(id, lease->number_, options_.now());
   }
   table_->Put(std::move(session), std::move(revision), options_.now(), left);
@@ -423,16 +420,20 @@ absl::Status SessionStore::Remove(const std::string& id) {
   return Measured(metrics_, "remove", [&] { return place_->Remove(id); });
 }
 
-void SessionStore::CloseIdle() {
+void SessionStore::CloseIdle(const std::string& asked) {
   SessionTable::Left left;
   std::vector<std::string> ids;
   {
     MutexLock lock(mutex_);
-    // Others wait for their turn, so that removing them all leaves room for what requests want of the place.
-    ids = table_->Idle(options_.now(), kMostIdleRemovals - std::min(kMostIdleRemovals, idle_removals_));
+    const TimePoint now = options_.now();
+    const bool removes = place_ != nullptr && !Shared();
+    // Others wait for their turn, so that removing their files leaves room for what requests want of the place.
+    const size_t most = removes ? kMostIdleRemovals - std::min(kMostIdleRemovals, idle_removals_) : SIZE_MAX;
+    ids = table_->Idle(now, most);
+    if (table_->IsIdle(asked, now) && std::find(ids.begin(), ids.end(), asked) == ids.end()) ids.push_back(asked);
     if (ids.empty()) return;
     for (const std::string& id : ids) table_->CloseIdle(id, left);
-    if (place_ != nullptr && !Shared()) idle_removals_ += ids.size();
+    if (removes) idle_removals_ += ids.size();
     PublishMetrics();
   }
   if (Shared()) return;  // it closes its sessions by itself

@@ -42,6 +42,7 @@ struct SessionOptions {
   Clock::duration idle_limit = std::chrono::hours(1);  // zero: none
   int64_t max_sessions = 100'000;                      // in memory
   int64_t max_bytes = int64_t{1} << 30;                // in memory
+  int64_t max_stored_sessions = 1'000'000;             // in a directory
   int64_t max_facts = 1000;                            // of one session
   std::function<TimePoint()> now = Clock::now;         // a test's own clock
 };
@@ -138,8 +139,9 @@ class SessionStore {
   absl::StatusOr<std::shared_ptr<const QuestionAnswerer>> ModelOf(const Session& session) const;
   const SessionOptions& options() const { return options_; }
 
-  // Closes the sessions that are idle for too long. The store does so by itself, from time to time and at every use.
-  void CloseIdle() EXCLUDES(mutex_);
+  // Closes sessions that are idle for too long, `asked` if it is one of them. The store does so by itself, from time to
+  // time and at every use.
+  void CloseIdle(const std::string& asked = "") EXCLUDES(mutex_);
 
   // Carries out what was accepted, ends the threads. Later calls get UNAVAILABLE.
   void Stop() EXCLUDES(mutex_);
@@ -181,8 +183,8 @@ class SessionStore {
   absl::StatusOr<Found> CarryOutCommit(const SessionLease& lease, const Found& next) EXCLUDES(mutex_);
   absl::Status CarryOutClose(const std::string& id) EXCLUDES(mutex_);
   // Puts it in memory, where others make room for it, and gives `lease` up, if there is one.
-  // NOT_FOUND: it was closed since the lease was taken.
-  absl::Status Keep(Found session, std::string revision, const SessionLease* lease) EXCLUDES(mutex_);
+  // NOT_FOUND: it is not new and was closed meanwhile.
+  absl::Status Keep(Found session, std::string revision, const SessionLease* lease, bool is_new) EXCLUDES(mutex_);
   // Memory forgets it, without a reason.
   void Drop(const std::string& id) EXCLUDES(mutex_);
   // Of the place, measured.

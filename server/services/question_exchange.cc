@@ -29,6 +29,9 @@ Exchange<Response>::Exchange(const QuestionParts& parts, ExchangeRequest request
 template <typename Response>
 void Exchange<Response>::Run() {
   auto self = this->shared_from_this();
+  auto admission = parts_.scheduler.Admit();
+  if (!admission.ok()) return End(admission.status());
+  admission_ = *std::move(admission);
   if (!changes_) {
     parts_.store.Find(request_.session, request_.expected_version, [self](absl::StatusOr<SessionStore::Found> found) {
       if (!found.ok()) return self->End(found.status());
@@ -93,6 +96,7 @@ absl::Status Exchange<Response>::Submit(const Session& session) {
   job->model = model_;
   job->tasks.push_back(std::move(task));
   job->deadline = request_.deadline;
+  job->admitted = true;
   job->observer = this;
   const auto self = this->shared_from_this();
   self_ = self;
@@ -147,6 +151,7 @@ std::string Exchange<Response>::RecordOf(const Session& session) const {
 template <typename Response>
 void Exchange<Response>::End(absl::StatusOr<Response> response) {
   lease_ = nullptr;  // before the client hears of it and tries again
+  admission_ = nullptr;
   std::exchange(done_, nullptr)(std::move(response));
 }
 

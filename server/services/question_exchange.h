@@ -83,6 +83,7 @@ class Exchange : public JobObserver, public std::enable_shared_from_this<Exchang
   Done done_;
 
   // Each is of the thread whose turn it is: the caller's, the store's, the scheduler's.
+  std::unique_ptr<Scheduler::Admission> admission_;
   SessionStore::Found found_;            // of one that only asks
   std::unique_ptr<SessionLease> lease_;  // of one that changes the session
   std::string model_name_;

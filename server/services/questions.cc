@@ -71,7 +71,6 @@ class QuestionsService::ExchangeCall : public Call, public grpc::ServerUnaryReac
   void Run(const Request& from) {
     absl::StatusOr<StoryRequest> story = ToStory(from, MostSentences(parts_));
     if (!story.ok()) return Finish(End(story.status()));
-    if (const absl::Status status = parts_.scheduler.Admit(); !status.ok()) return Finish(End(status));
     ExchangeRequest request;
     request.session = from.session();
     request.expected_version = ExpectedVersion(from);
@@ -109,7 +108,9 @@ class QuestionsService::StoreCall : public Call, public grpc::ServerUnaryReactor
   // Calls the method with the request and the response, unless the server is shutting down.
   template <typename Request, typename Response>
   void Run(void (StoreCall::*method)(const Request&, Response&), const Request& request, Response& response) {
-    if (const absl::Status status = parts_.scheduler.Admit(); !status.ok()) return EndWith(status);
+    auto admission = parts_.scheduler.Admit();
+    if (!admission.ok()) return EndWith(admission.status());
+    admission_ = *std::move(admission);
     (this->*method)(request, response);
   }
 
@@ -159,9 +160,13 @@ class QuestionsService::StoreCall : public Call, public grpc::ServerUnaryReactor
     };
   }
 
-  void EndWith(const absl::Status& status) { Finish(End(status, room_may_come_)); }
+  void EndWith(const absl::Status& status) {
+    admission_ = nullptr;
+    Finish(End(status, room_may_come_));
+  }
 
   const QuestionParts& parts_;
+  std::unique_ptr<Scheduler::Admission> admission_;
   std::string model_name_;
   bool room_may_come_ = true;
 };
