@@ -86,9 +86,6 @@ std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Cons
   if (!settings.session.empty() && !settings.load.empty()) {
     return Fail(console, kExitUsage, "--session and --load exclude each other");
   }
-  if (!settings.session.empty() && !settings.model.empty()) {
-    return Fail(console, kExitUsage, "--session has its model: --model is of no use");
-  }
   return std::nullopt;
 }
 
@@ -175,8 +172,21 @@ class Chat {
     }
     if (status.ok() && settings_.session.empty()) opened_.push_back(session.session());
     if (status.ok()) status = GoOnIn(session);
+    if (status.ok() && !settings_.model.empty() && session_.model() != settings_.model) {
+      return Fail(console_, kExitUsage,
+                  absl::StrCat("session ", session_.session(), " is of model '", session_.model(), "', not of '",
+                               settings_.model, "'"));
+    }
     if (status.ok()) return std::nullopt;
     CloseSessions(channel_, opened_, console_);
+    const bool of_file = status.error_code() == grpc::StatusCode::INVALID_ARGUMENT ||
+                         status.error_code() == grpc::StatusCode::FAILED_PRECONDITION;
+    if (!settings_.load.empty() && of_file) {
+      return Fail(console_, kExitUsage, absl::StrCat("'", settings_.load, "': ", StatusText(status)));
+    }
+    if (!settings_.session.empty() && status.error_code() == grpc::StatusCode::NOT_FOUND) {
+      return Fail(console_, kExitUsage, absl::StrCat("session ", settings_.session, ": ", StatusText(status)));
+    }
     return FailCall(console_, settings_.server.address, *channel_, status);
   }
 
@@ -201,6 +211,9 @@ class Chat {
   std::optional<int> Take(const std::string& line) {
     const absl::string_view text = absl::StripAsciiWhitespace(line);
     if (text.empty()) return std::nullopt;
+    if (const absl::Status status = CheckNotCompressed(line, input_.name(), "heed chat"); lines_ == 1 && !status.ok()) {
+      return Fail(console_, kExitUsage, std::string(status.message()));
+    }
     if (const auto invalid = FirstInvalidUtf8(line)) {
       Refuse(absl::StrCat("not UTF-8 at byte ", *invalid + 1));
       return std::nullopt;
@@ -307,13 +320,13 @@ class Chat {
       return std::nullopt;
     }
     if (!status.ok()) return LoseOrRefuse(status);
+    answer_.reset();  // it was about another memory
     return Switch(session, absl::StrCat("now in session ", session.session(), ", ", session.facts(), " facts"));
   }
 
   std::optional<int> Switch(const v1::Session& session, const std::string& notice) {
     opened_.push_back(session.session());
     if (const grpc::Status status = GoOnIn(session); !status.ok()) return Lose(status);
-    answer_.reset();
     console_.err << "heed: " << notice << std::endl;
     return std::nullopt;
   }

@@ -6,9 +6,12 @@
 #include <cerrno>
 #include <cstring>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/command_line.h"
 #include "client/exit_code.h"
+#include "client/text_width.h"
+#include "engine/status_macros.h"
 
 namespace heed::client {
 
@@ -31,6 +34,20 @@ std::optional<int> CommandInput::Open(const std::string& path) {
   bytes_ = file_->size();
   typed_ = false;
   return std::nullopt;
+}
+
+absl::Status CheckNotCompressed(const std::string& first_line, const std::string& name, const std::string& command) {
+  if (!absl::StartsWith(first_line, "\x1f\x8b")) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(name, " is gzip-compressed: unpack it first, as in `gunzip -c FILE | ", command, "`"));
+}
+
+absl::Status CheckText(const std::string& line, int64_t number, const std::string& name, const std::string& command) {
+  if (number == 1) HEED_RETURN_IF_ERROR(CheckNotCompressed(line, name, command));
+  if (const auto invalid = FirstInvalidUtf8(line)) {
+    return absl::InvalidArgumentError(absl::StrCat(name, ", line ", number, ": not UTF-8 at byte ", *invalid + 1));
+  }
+  return absl::OkStatus();
 }
 
 bool ReadLine(std::istream& in, std::string& line) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/status/status.h"
 #include "client/console.h"
 #include "client/interruptible_input.h"
 
@@ -37,6 +38,12 @@ class CommandInput {
   int64_t bytes_;
   bool typed_;
 };
+
+// INVALID_ARGUMENT: the first line of the text `name` is that of a compressed file; `command` reads it unpacked.
+absl::Status CheckNotCompressed(const std::string& first_line, const std::string& name, const std::string& command);
+// OK, or INVALID_ARGUMENT: the line, `number` of the text `name` from 1, is none of a text: the text is compressed
+// (`command` reads it unpacked), or not UTF-8.
+absl::Status CheckText(const std::string& line, int64_t number, const std::string& name, const std::string& command);
 
 // The next line without its end, "\n" or "\r\n". False: there is none.
 bool ReadLine(std::istream& in, std::string& line);

@@ -14,6 +14,8 @@
 namespace heed::client {
 namespace {
 
+constexpr size_t kMostQuoted = 40;  // bytes of what is no number
+
 bool IsBits(const std::string& line) { return line.find_first_not_of("01") == std::string::npos; }
 
 // The numbers of a line, behind `values`. False: `part` is none.
@@ -33,7 +35,11 @@ bool AppendRow(const std::string& line, bool bits, std::vector<float>& values, a
 
 absl::StatusOr<std::vector<RowSequence>> ReadRows(std::istream& in, const std::string& name) {
   std::vector<std::string> lines;
-  for (std::string line; ReadLine(in, line);) lines.emplace_back(absl::StripAsciiWhitespace(line));
+  for (std::string line; ReadLine(in, line);) {
+    const auto number = static_cast<int64_t>(lines.size()) + 1;
+    if (absl::Status status = CheckText(line, number, name, "heed run"); !status.ok()) return status;
+    lines.emplace_back(absl::StripAsciiWhitespace(line));
+  }
   if (in.bad()) return absl::DataLossError(absl::StrCat("cannot read ", name, " after line ", lines.size()));
   const bool bits = std::all_of(lines.begin(), lines.end(), IsBits);
 
@@ -50,8 +56,9 @@ absl::StatusOr<std::vector<RowSequence>> ReadRows(std::istream& in, const std::s
     const size_t before = sequence.values.size();
     absl::string_view part;
     if (!AppendRow(lines[i], bits, sequence.values, part)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(name, ", line ", number, ": '", absl::StripAsciiWhitespace(part), "' is not a finite number"));
+      return absl::InvalidArgumentError(absl::StrCat(name, ", line ", number, ": '",
+                                                     absl::StripAsciiWhitespace(part).substr(0, kMostQuoted),
+                                                     "' is not a finite number"));
     }
     const auto width = static_cast<int64_t>(sequence.values.size() - before);
     if (!open) sequence.width = width;

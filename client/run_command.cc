@@ -207,6 +207,7 @@ int RunCommand(const std::vector<std::string>& arguments, Console& console) {
   const absl::StatusOr<std::vector<RowSequence>> sequences = ReadRows(input.stream(), input.name());
   if (console.stop.stop_requested()) return Fail(console, kExitInterrupted, "interrupted");
   if (!sequences.ok()) return Fail(console, kExitUsage, std::string(sequences.status().message()));
+  if (sequences->empty()) return Fail(console, kExitUsage, absl::StrCat("there is no row in ", input.name()));
 
   v1::RunRequest prototype;
   if (settings.repeats) prototype.set_repeats(*settings.repeats);

@@ -10,7 +10,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "client/command_input.h"
-#include "client/text_width.h"
 
 namespace heed::client {
 namespace {
@@ -40,12 +39,8 @@ absl::StatusOr<std::optional<Story>> StoryReader::Next() {
   Story story = {.number = ++stories_};
   bool any = false;
   while (again_ || NextLine()) {
-    if (number_ == 1 && absl::StartsWith(line_, "\x1f\x8b")) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(name_, " is gzip-compressed: unpack it first, as in `gunzip -c FILE | heed ask ",
-                       format_ == StoryFormat::kBabi ? "--babi=-`" : "--story=-`"));
-    }
-    if (const auto invalid = FirstInvalidUtf8(line_)) return Wrong(absl::StrCat("not UTF-8 at byte ", *invalid + 1));
+    const char* command = format_ == StoryFormat::kBabi ? "heed ask --babi=-" : "heed ask --story=-";
+    if (absl::Status status = CheckText(line_, number_, name_, command); !status.ok()) return status;
     const bool blank = absl::StripAsciiWhitespace(line_).empty();
     const bool begins = format_ == StoryFormat::kBabi && (line_ == "1" || absl::StartsWith(line_, "1 "));
     const bool ends = format_ == StoryFormat::kBabi ? begins : blank;

@@ -15,21 +15,22 @@ class Rows {
   Rows(int64_t data_width, int64_t channels) : data_width_(data_width), width_(data_width + channels) {}
 
   void Data(const float* row) {
-    Blank(1);
+    Add();
     std::copy_n(row, data_width_, values_.end() - width_);
   }
   void Mark(int64_t channel, float value) {
-    Blank(1);
+    Add();
     *(values_.end() - width_ + data_width_ + channel) = value;
   }
-  void Blank(int64_t count) { values_.resize(values_.size() + static_cast<size_t>(count * width_)); }
-
+  // With so many blank rows behind, whose outputs are the answer.
   FramedSequence Take(int64_t answer_rows) {
     const int64_t rows = static_cast<int64_t>(values_.size()) / width_;
-    return {std::move(values_), rows, rows - answer_rows};
+    return {std::move(values_), rows + answer_rows, rows};
   }
 
  private:
+  void Add() { values_.resize(values_.size() + static_cast<size_t>(width_)); }
+
   int64_t data_width_, width_;
   std::vector<float> values_;
 };
@@ -57,7 +58,6 @@ absl::StatusOr<FramedSequence> FrameSequence(const NtmFrameConfig& frame, const 
     for (int64_t i = 0; i < rows; ++i) framed.Data(row(i));
     framed.Mark(0,
                 frame.task == FrameTask::kCopy ? 1 : static_cast<float>(times) / static_cast<float>(frame.max_repeats));
-    framed.Blank(rows * times);
     return framed.Take(rows * times);
   }
   const int64_t items = rows / frame.item_rows;
@@ -71,7 +71,6 @@ absl::StatusOr<FramedSequence> FrameSequence(const NtmFrameConfig& frame, const 
     for (int64_t i = 0; i < frame.item_rows; ++i) framed.Data(row(item * frame.item_rows + i));
   }
   framed.Mark(1, 1);
-  framed.Blank(frame.item_rows);
   return framed.Take(frame.item_rows);
 }
 

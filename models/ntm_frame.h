@@ -12,9 +12,9 @@ namespace heed {
 
 // What a machine reads, row by row, and which of its outputs are wanted.
 struct FramedSequence {
-  std::vector<float> inputs;  // [rows, input_width]
-  int64_t rows = 0;
-  int64_t first_output = 0;  // of the wanted ones, which reach to the end
+  std::vector<float> inputs;  // [rows that are not blank, input_width]
+  int64_t rows = 0;           // with the blank ones, which follow
+  int64_t first_output = 0;   // of the wanted ones, which reach to the end
 };
 
 // values: row-major [rows, data_width]. INVALID_ARGUMENT names the field and both values: rows that are no whole number

@@ -32,7 +32,11 @@ class NtmSequenceModel::Sequence : public SequenceTask {
     if (!state_) state_ = machine.InitialState();
     return *state_;
   }
-  const float* x() const { return framed_.inputs.data() + next_ * input_width_; }
+  // The next row; null: it is blank.
+  const float* x() const {
+    const size_t at = static_cast<size_t>(next_ * input_width_);
+    return at < framed_.inputs.size() ? framed_.inputs.data() + at : nullptr;
+  }
 
   void Take(const float* output) {
     if (next_ >= framed_.first_output) {
@@ -114,7 +118,6 @@ absl::StatusOr<std::unique_ptr<SequenceTask>> NtmSequenceModel::Start(SequenceRe
           absl::StrCat("values: ", rows, " rows and ", blank, " answer_rows are more than ", kMostSequenceRows));
     }
     sequence = {std::move(request.values), rows + blank, request.answer_rows ? rows : 0};
-    sequence.inputs.resize(static_cast<size_t>((rows + blank) * input_width()));
   }
   return std::make_unique<Sequence>(std::move(sequence), input_width(), output_width(),
                                     machine_.layout()->floats * static_cast<int64_t>(sizeof(float)));
@@ -129,11 +132,13 @@ void NtmSequenceModel::Step(absl::Span<Task* const> tasks, Context& context) con
   const auto put_reads = [&](int64_t i, const MachineState& state) {
     std::copy_n(state.reads(), read_values, seen.row(i) + width);
   };
+  const std::vector<float> blank(static_cast<size_t>(input_width()));
   std::vector<MachineRow> rows;
   for (int64_t i = 0; i < count; ++i) {
     auto& sequence = static_cast<Sequence&>(*tasks[static_cast<size_t>(i)]);
     MachineState& state = sequence.state(machine_);
-    rows.push_back({sequence.x(), &state});
+    const float* x = sequence.x();
+    rows.push_back({x == nullptr ? blank.data() : x, &state});
     if (reads == OutputReads::kPrevious) put_reads(i, state);
   }
   const MatrixView hidden = TakeMatrix(context.arena, count, width);

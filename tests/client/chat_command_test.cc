@@ -57,11 +57,10 @@ TEST_F(ChatCommands, WrongArgumentsAreUsageErrors) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
       {{"story.txt"}, "unexpected argument 'story.txt'"},
       {{"--session=a", "--load=b"}, "--session and --load exclude each other"},
-      {{"--session=a", "--model=b"}, "--session has its model"},
       {{"--load=/no/such"}, "cannot read '/no/such': No such file"},
       {{"--load=/"}, "cannot read '/': Is a directory"},
       {{"--model=en-de"}, "model 'en-de' is of kind translator, not question-answerer"},
-      {{"--session=s9"}, "NOT_FOUND: session 's9' is closed"},
+      {{"--session=s9"}, "session s9: NOT_FOUND: session 's9' is closed"},
   };
   for (const auto& [flags, message] : cases) {
     const HeedRun run = Run("Mary left.\n", flags);
@@ -164,8 +163,8 @@ TEST_F(ChatCommands, FileThatCannotBeWrittenOrLoadedIsRefused) {
   EXPECT_EQ(Run(":load " + file + "\nWho?\n").err, "heed: line 1: NOT_FOUND: no model 'x'\n");
   questions_.import_status = grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "data: damaged");
   run = Run("Who?\n", {"--load=" + file});
-  EXPECT_EQ(run.code, kExitFailed);
-  EXPECT_EQ(run.err, "heed: INVALID_ARGUMENT: data: damaged\n");
+  EXPECT_EQ(run.code, kExitUsage);
+  EXPECT_EQ(run.err, "heed: '" + file + "': INVALID_ARGUMENT: data: damaged\n");
 }
 
 TEST_F(ChatCommands, SessionsThatAreNamedOrKeptStayOpen) {
@@ -175,6 +174,10 @@ TEST_F(ChatCommands, SessionsThatAreNamedOrKeptStayOpen) {
   run = Run("Who?\n", {"--session=s1"});
   EXPECT_EQ(run.code, kExitOk);
   EXPECT_EQ(run.out, "left\n");
+  EXPECT_EQ(Run("Who?\n", {"--session=s1", "--model=ntm-babi"}).code, kExitOk);
+  run = Run("Who?\n", {"--session=s1", "--model=other"});
+  EXPECT_EQ(run.code, kExitUsage);
+  EXPECT_EQ(run.err, "heed: session s1 is of model 'ntm-babi', not of 'other'\n");
   EXPECT_THAT(questions_.closed, IsEmpty());
 }
 
@@ -189,6 +192,12 @@ TEST_F(ChatCommands, RefusedSentencesSayWhyAndTheConversationGoesOn) {
             "heed: line 2: INVALID_ARGUMENT: too bad\n"
             "heed: line 3: INVALID_ARGUMENT: too bad\n"
             "heed: line 4: not UTF-8 at byte 1\n");
+}
+
+TEST_F(ChatCommands, CompressedInputIsNamedOnce) {
+  const HeedRun run = Run("\x1f\x8b\x08zip\n\xff\xfe\n");
+  EXPECT_EQ(run.code, kExitUsage);
+  EXPECT_EQ(run.err, "heed: standard input is gzip-compressed: unpack it first, as in `gunzip -c FILE | heed chat`\n");
 }
 
 TEST_F(ChatCommands, FullSessionRefusesFactsAndStillAnswers) {

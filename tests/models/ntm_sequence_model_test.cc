@@ -23,7 +23,7 @@ TEST(FrameSequence, CopyEndsTheDataWithAMarkAndWaitsAsLong) {
   const NtmFrameConfig frame = {FrameTask::kCopy, 2};
   auto framed = FrameSequence(frame, {1, 0, 1, 1}, {});
   ASSERT_TRUE(framed.ok());
-  EXPECT_THAT(framed->inputs, ElementsAre(1, 0, 0, 1, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0));
+  EXPECT_THAT(framed->inputs, ElementsAre(1, 0, 0, 1, 1, 0, 0, 0, 1));
   EXPECT_EQ(framed->rows, 5);
   EXPECT_EQ(framed->first_output, 3);
 }
@@ -33,7 +33,8 @@ TEST(FrameSequence, RepeatCopyTellsHowOften) {
   frame.max_repeats = 4;
   auto framed = FrameSequence(frame, {1}, 3);
   ASSERT_TRUE(framed.ok());
-  EXPECT_THAT(framed->inputs, ElementsAre(1, 0, 0, 0.75f, 0, 0, 0, 0, 0, 0));
+  EXPECT_THAT(framed->inputs, ElementsAre(1, 0, 0, 0.75f));
+  EXPECT_EQ(framed->rows, 5);
   EXPECT_EQ(framed->first_output, 2);
   EXPECT_EQ(FrameSequence(frame, {1}, 5).status(),
             absl::InvalidArgumentError("repeats is 5, which is not from 1 to 4"));
@@ -50,9 +51,10 @@ TEST(FrameSequence, RecallMarksItemsAndTheQuery) {
                                   0, 1, 0, 0.1f, 0, 0, 0.2f, 0, 0,  // an item
                                   0, 1, 0, 0.3f, 0, 0, 0.4f, 0, 0,  // another
                                   0, 0, 1, 0.1f, 0, 0, 0.2f, 0, 0,  // the query
-                                  0, 0, 1, 0,    0, 0, 0,    0, 0,
+                                  0, 0, 1,
                               }));
   EXPECT_EQ(framed->first_output, 10);
+  EXPECT_EQ(framed->rows, 12);
   EXPECT_THAT(std::string(FrameSequence(frame, {1, 2, 3}, {}).status().message()),
               HasSubstr("3 are not items of 2 rows"));
   EXPECT_THAT(std::string(FrameSequence(frame, {1, 2}, {}).status().message()), HasSubstr("2 are not items"));

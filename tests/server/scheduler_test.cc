@@ -282,6 +282,32 @@ TEST_F(SchedulerTest, DrainFinishesWhatWasAcceptedAndRefusesMore) {
   for (auto& client : clients) EXPECT_TRUE(client->Wait().ok());
 }
 
+TEST_F(SchedulerTest, DrainWaitsForAdmittedRequestsAndTakesTheirJobs) {
+  auto admission = scheduler().Admit();
+  ASSERT_TRUE(admission.ok());
+  int64_t cut_off = -1;
+  std::thread drain([&] { cut_off = scheduler().Drain(kSoon); });
+  SubmitUntilRefused();
+  EXPECT_EQ(scheduler().Admit().status().code(), absl::StatusCode::kUnavailable);
+  auto client = std::make_unique<Client>(model_, std::vector<std::string>{"a b"});
+  client->job()->admitted = true;
+  EXPECT_TRUE(scheduler().Submit(client->job()).ok());
+  EXPECT_TRUE(client->Wait().ok());
+  EXPECT_EQ(cut_off, -1);  // the admission lasts
+  admission->reset();
+  drain.join();
+  EXPECT_EQ(cut_off, 0);
+}
+
+TEST_F(SchedulerTest, JobOfAnAdmittedRequestThatComesAfterTheDrainIsRefused) {
+  auto admission = scheduler().Admit();
+  ASSERT_TRUE(admission.ok());
+  scheduler().Drain(Clock::now());
+  auto client = std::make_unique<Client>(model_, std::vector<std::string>{"a"});
+  client->job()->admitted = true;
+  EXPECT_EQ(scheduler().Submit(client->job()).code(), absl::StatusCode::kUnavailable);
+}
+
 TEST_F(SchedulerTest, DrainCutsOffWhatOutlastsItsDeadline) {
   auto client = Submit({"a"});
   EXPECT_TRUE(client->Wait().ok());

@@ -1,5 +1,6 @@
 // Several session stores on one Redis: what one has answered the others know, whatever becomes of Redis meanwhile.
 #include <atomic>
+#include <filesystem>
 #include <memory>
 #include <set>
 #include <string>
@@ -139,9 +140,11 @@ TEST_F(SessionRedisTest, AnyServerCarriesASessionOn) {
 
   ASSERT_TRUE(first->Close(id).ok());
   EXPECT_THAT(MessageOf(first->Find(id), absl::StatusCode::kNotFound), HasSubstr("it was closed"));
-  EXPECT_THAT(MessageOf(second->Find(id), absl::StatusCode::kNotFound),
-              HasSubstr("none of this name, or none any more"));
+  EXPECT_THAT(MessageOf(second->Find(id), absl::StatusCode::kNotFound), HasSubstr("it was closed"));
   MessageOf(second->Close(id), absl::StatusCode::kNotFound);
+  EXPECT_THAT(
+      MessageOf(second->Find(std::string(32, '0')), absl::StatusCode::kNotFound),
+      HasSubstr("there is none of this name in Redis, or none any more: sessions are closed when they are not"));
 }
 
 TEST_F(SessionRedisTest, ChangeOfAVersionThatAnotherServerReplacedIsAborted) {
@@ -280,6 +283,17 @@ TEST_F(SessionRedisTest, PasswordIsSentAndNeverShown) {
   options_.place = absl::StrCat("redis://:wrong-word@127.0.0.1:", redis_->port());
   Node wrong(models_, options_);
   EXPECT_THAT(MessageOf(wrong->Create(models_), absl::StatusCode::kUnavailable), Not(HasSubstr("wrong-word")));
+}
+
+TEST_F(SessionRedisTest, MistypedUrlIsRefusedAndMakesNoDirectoryOfItsPassword) {
+  Metrics metrics;
+  for (const std::string place : {"redis:secret@127.0.0.1:6379", "redis//:secret@127.0.0.1:6379",
+                                  "redis:/:secret@127.0.0.1:6379", "rediss://:secret@127.0.0.1:6379"}) {
+    options_.place = place;
+    const auto store = SessionStore::Open(options_, models_.registry(), metrics);
+    EXPECT_THAT(MessageOf(store, absl::StatusCode::kInvalidArgument), Not(HasSubstr("secret"))) << place;
+    EXPECT_FALSE(std::filesystem::exists(place)) << place;
+  }
 }
 
 TEST_F(SessionRedisTest, DamagedDataIsRefusedAndLeftAlone) {

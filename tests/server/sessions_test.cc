@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/session_calls.h"
@@ -209,6 +210,48 @@ TEST_F(SessionStoreTest, IdleSessionsAreClosedUnlessTheyAreUsed) {
     EXPECT_FALSE(std::filesystem::exists(root_.path() / FileOf(leased)));
   }
   EXPECT_THAT(metrics_.Text(), HasSubstr("heed_session_events_total{event=\"expired\"} 6"));
+}
+
+TEST_F(SessionStoreTest, ManySessionsThatExpireTogetherLeaveNoFile) {
+  KeepFiles();
+  std::filesystem::create_directory(root_.path() / "sessions");
+  constexpr int kSessions = 6000;  // more than the place's queue takes
+  const auto long_ago = std::filesystem::file_time_type::clock::now() - std::chrono::hours(48);
+  for (int i = 0; i < kSessions; ++i) {
+    const std::string file = FileOf(absl::StrFormat("%032x", i));
+    root_.Write(file, "x");
+    std::filesystem::last_write_time(root_.path() / file, long_ago);
+  }
+  Open();
+  // One that is asked for is gone, whether its turn has come or not.
+  EXPECT_THAT(MessageOf(calls_->Find(absl::StrFormat("%032x", kSessions - 1)), absl::StatusCode::kNotFound),
+              HasSubstr("it was closed, as it was not used"));
+  const auto left = [&] {
+    std::error_code gone;
+    int64_t files = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(root_.path() / "sessions", gone)) {
+      files += entry.path().extension() == ".session";
+    }
+    return files;
+  };
+  for (const TimePoint limit = Clock::now() + std::chrono::seconds(60); left() > 0;) {
+    ASSERT_LT(Clock::now(), limit) << left() << " files are left";
+    store_->CloseIdle();
+    std::this_thread::yield();
+  }
+}
+
+TEST_F(SessionStoreTest, SessionsInADirectoryAreLimited) {
+  KeepFiles();
+  options_.max_sessions = 1;
+  options_.max_stored_sessions = 2;
+  Open();
+  const std::string first = Create();
+  Create();
+  EXPECT_EQ(MessageOf(calls_->Create(models_), absl::StatusCode::kResourceExhausted),
+            "sessions: there are 2, at most --max_stored_sessions=2");
+  EXPECT_TRUE(calls_->Close(first).ok());
+  Create();
 }
 
 TEST_F(SessionStoreTest, LimitOfZeroKeepsIdleSessions) {
