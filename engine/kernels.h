@@ -4,6 +4,7 @@
 // set alone. All on the calling thread; pointers need no alignment.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 
 #include "absl/strings/string_view.h"
@@ -15,6 +16,9 @@ enum class Activation { kNone, kRelu, kGelu, kSwish, kElu, kTanh, kSigmoid };
 // x[i] = activation(x[i]). GELU is the exact one, x Phi(x); swish is x sigmoid(x); ELU is exp(x) - 1
 // for negative x, else x. What is not a number stays so.
 void Activate(Activation activation, float* x, int64_t count);
+
+// 1 / (1 + exp(-x))
+inline float Sigmoid(float x) { return 1.0f / (1.0f + std::exp(-x)); }
 
 // x = (x - mean) / sqrt(variance + epsilon) * scale + shift, in place (Ba et al. 2016).
 void LayerNorm(float* x, int64_t count, const float* scale, const float* shift, float epsilon);

@@ -6,6 +6,8 @@
 #include <limits>
 #include <utility>
 
+#include "engine/kernels.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "engine/memory_addressing.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
@@ -21,8 +23,6 @@ namespace heed {
 // How many heads' keys meet a slot, and how many heads read it, in one go: more would not stay in registers.
 inline constexpr int kMostKeys = 6;
 inline constexpr int kMostReaders = 4;
-
-inline int64_t RoundedUp(int64_t count) { return (count + 15) / 16 * 16; }
 
 // A head's parameters once they are squashed.
 struct HeadControls {
@@ -72,21 +72,6 @@ using Floats = hn::CappedTag<float, 16>;
 using Vector = hn::Vec<Floats>;
 constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(Floats()));
 constexpr int64_t kTile = 2;  // vectors of slots that meet a key's number at a time
-
-// x[0, count) through `function`, with room for whole vectors.
-template <typename Function>
-HWY_INLINE void MapPadded(float* HWY_RESTRICT x, int64_t count, Function function) {
-  const Floats d;
-  for (int64_t i = 0; i < count; i += kLanes) hn::StoreU(function(hn::LoadU(d, x + i)), d, x + i);
-}
-
-void TanhOnTarget(float* HWY_RESTRICT x, int64_t count) {
-  MapPadded(x, count, [](Vector v) HWY_ATTR { return HyperbolicTangent(v); });
-}
-
-void SigmoidOnTarget(float* HWY_RESTRICT x, int64_t count) {
-  MapPadded(x, count, [](Vector v) HWY_ATTR { return Sigmoid(v); });
-}
 
 // dots[h][n] = k_h . M_n for kTile vectors of slots, or one; norms[n] = M_n . M_n if norms is not null.
 template <int Keys, int Vectors>
@@ -269,8 +254,6 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace heed {
 
-HWY_EXPORT(TanhOnTarget);
-HWY_EXPORT(SigmoidOnTarget);
 HWY_EXPORT(DotsOnTarget);
 HWY_EXPORT(AddressOnTarget);
 HWY_EXPORT(PassOnTarget);
@@ -278,7 +261,6 @@ HWY_EXPORT(PassOnTarget);
 namespace {
 
 float Softplus(float x) { return std::max(x, 0.0f) + std::log1p(std::exp(-std::abs(x))); }
-float Sigmoid(float x) { return 1.0f / (1.0f + std::exp(-x)); }
 
 void Softmax(const float* from, int64_t count, float* to) {
   const float largest = *std::max_element(from, from + count);
@@ -294,7 +276,7 @@ struct MemoryKernel {
   const MemoryHeads& heads;
   const MemorySession& session;
   const MemoryScratch& scratch;
-  const int64_t width = heads.shape_.width, stride = heads.shape_.stride(), key_stride = RoundedUp(width);
+  const int64_t width = heads.shape_.width, stride = heads.shape_.stride(), key_stride = WholeCacheLines(width);
 
   void Run(float* controls) const {
     for (size_t i = 0; i < heads.heads_.size(); ++i) {
@@ -320,7 +302,7 @@ struct MemoryKernel {
     const int64_t at = static_cast<int64_t>(i) * key_stride, shifts = heads.shift_count();
 
     Take(from, width, scratch.keys + at);
-    if (conventions.tanh_keys) HWY_DYNAMIC_DISPATCH(TanhOnTarget)(scratch.keys + at, width);
+    if (conventions.tanh_keys) Activate(Activation::kTanh, scratch.keys + at, width);
     std::copy(from + width, from + width + shifts + 3, own);
     Clip(own, shifts + 3);
     own[0] = Softplus(own[0]);
@@ -331,9 +313,9 @@ struct MemoryKernel {
     if (heads.heads_[i] == HeadKind::kRead) return;
     from += width + shifts + 3;
     Take(from, width, scratch.erase + at);
-    HWY_DYNAMIC_DISPATCH(SigmoidOnTarget)(scratch.erase + at, width);
+    Activate(Activation::kSigmoid, scratch.erase + at, width);
     Take(from + width, width, scratch.add + at);
-    if (conventions.tanh_adds) HWY_DYNAMIC_DISPATCH(TanhOnTarget)(scratch.add + at, width);
+    if (conventions.tanh_adds) Activate(Activation::kTanh, scratch.add + at, width);
     for (int64_t m = 0; m < width; ++m) own[3 + shifts] += scratch.erase[at + m] / static_cast<float>(width);
   }
 
@@ -431,10 +413,10 @@ void MemoryHeads::Step(absl::Span<const MemorySession> sessions, Context& contex
   constexpr int64_t kSessionsPerPart = 4;
   const int64_t count = static_cast<int64_t>(sessions.size());
   const int64_t parts = std::clamp<int64_t>(count / kSessionsPerPart, 1, 4 * context.team.size());
-  const int64_t key_stride = RoundedUp(shape_.width), stride = shape_.stride();
+  const int64_t key_stride = WholeCacheLines(shape_.width), stride = shape_.stride();
   const int64_t head_count = static_cast<int64_t>(heads_.size());
-  const int64_t scratch_floats = 3 * head_count * key_stride + (head_count + 2) * stride + RoundedUp(2 * halo_);
-  const int64_t control_floats = RoundedUp(head_count * controls());
+  const int64_t scratch_floats = 3 * head_count * key_stride + (head_count + 2) * stride + WholeCacheLines(2 * halo_);
+  const int64_t control_floats = WholeCacheLines(head_count * controls());
 
   const Arena::Scope scope(context.arena);
   float* scratch = context.arena.Take<float>(static_cast<size_t>(parts * (scratch_floats + control_floats)));

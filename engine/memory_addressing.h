@@ -12,6 +12,7 @@
 
 #include "absl/types/span.h"
 #include "engine/context.h"
+#include "engine/tensor.h"
 
 namespace heed {
 
@@ -21,7 +22,7 @@ struct MemoryShape {
   int64_t width = 0;
 
   // The distance between a slot's numbers: a row of weights has this size too. What lies behind `slots` is zero.
-  int64_t stride() const { return (slots + 15) / 16 * 16; }
+  int64_t stride() const { return WholeCacheLines(slots); }
 };
 
 enum class HeadKind { kRead, kWrite };

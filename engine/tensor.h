@@ -10,6 +10,9 @@
 
 namespace heed {
 
+// The least number of floats from `count` on that fills whole cache lines.
+constexpr int64_t WholeCacheLines(int64_t count) { return (count + 15) / 16 * 16; }
+
 // The distance between rows, in floats, for rows of `cols` values: rows begin on cache lines, and never a power of two
 // apart, where they would compete for the same few sets of the caches (measured: half the speed at 2048).
 inline int64_t PaddedStride(int64_t cols) {

@@ -15,8 +15,6 @@ namespace {
 
 constexpr float kNormEpsilon = 1e-5f;
 
-int64_t OnCacheLine(int64_t floats) { return (floats + 15) / 16 * 16; }
-
 // Puts the rows of `right` behind those of `left`: [rows, left + right].
 std::vector<float> SideBySide(const std::vector<float>& left, const std::vector<float>& right, int64_t rows) {
   const auto left_cols = static_cast<int64_t>(left.size()) / rows,
@@ -41,9 +39,9 @@ MachineLayout::MachineLayout(const NtmMachineConfig& config)
       hidden_values(config.controller.lstm ? config.controller.layers * config.controller.width : 0),
       weights(width * stride),
       reads(weights + heads * stride),
-      hidden(reads + OnCacheLine(read_values)),
-      cell(hidden + OnCacheLine(hidden_values)),
-      floats(cell + OnCacheLine(hidden_values)) {}
+      hidden(reads + WholeCacheLines(read_values)),
+      cell(hidden + WholeCacheLines(hidden_values)),
+      floats(cell + WholeCacheLines(hidden_values)) {}
 
 MachineState::MachineState(std::shared_ptr<const MachineLayout> layout)
     : layout_(std::move(layout)), data_(static_cast<float*>(AllocateAligned(static_cast<size_t>(bytes())))) {

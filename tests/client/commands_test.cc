@@ -26,14 +26,6 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
-std::vector<nlohmann::json> JsonLines(const std::string& text) {
-  std::vector<nlohmann::json> lines;
-  for (const auto line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
-    lines.push_back(nlohmann::json::parse(std::string(line)));
-  }
-  return lines;
-}
-
 std::string GoneAddress() { return FakeServer().address(); }
 
 TEST(Heed, HelpListsTheCommandsAndEveryCommandHasItsOwn) {

@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_split.h"
 #include "client/commands.h"
+#include "nlohmann/json.hpp"
 
 namespace heed::client {
 
@@ -24,6 +26,15 @@ inline HeedRun RunHeedWith(const std::vector<std::string>& arguments, const std:
   Console console{.in = in, .out = out, .err = err, .stop = std::move(stop)};
   const int code = RunHeed(arguments, console);
   return {code, out.str(), err.str()};
+}
+
+// The objects of an output of one on each line.
+inline std::vector<nlohmann::json> JsonLines(const std::string& text) {
+  std::vector<nlohmann::json> lines;
+  for (const auto line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
+    lines.push_back(nlohmann::json::parse(std::string(line)));
+  }
+  return lines;
 }
 
 }  // namespace heed::client

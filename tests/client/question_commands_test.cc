@@ -24,14 +24,6 @@ using testing::Not;
 using testing::SizeIs;
 using testing::StartsWith;
 
-std::vector<nlohmann::json> JsonLines(const std::string& text) {
-  std::vector<nlohmann::json> lines;
-  for (const auto line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
-    lines.push_back(nlohmann::json::parse(std::string(line)));
-  }
-  return lines;
-}
-
 constexpr char kStory[] =
     "Mary went to the kitchen.\n"
     "Where is Mary?\n"

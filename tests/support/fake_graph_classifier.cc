@@ -199,12 +199,9 @@ absl::StatusOr<std::unique_ptr<PrecomputeTask>> FakeGraphClassifier::StartPrecom
 void FakeGraphClassifier::Step(absl::Span<Task* const> tasks, Context&) const {
   absl::Status precompute_error;
   std::function<void()> on_outputs_gone;
+  gate_.Pass();
   {
     MutexLock lock(mutex_);
-    ++waiting_;
-    changed_.NotifyAll();
-    while (held_) changed_.Wait(mutex_);
-    --waiting_;
     precompute_error = precompute_error_;
     on_outputs_gone = on_outputs_gone_;
   }
@@ -219,22 +216,6 @@ void FakeGraphClassifier::set_precompute_error(absl::Status error) {
 void FakeGraphClassifier::set_on_outputs_gone(std::function<void()> callback) {
   MutexLock lock(mutex_);
   on_outputs_gone_ = std::move(callback);
-}
-
-void FakeGraphClassifier::Hold() {
-  MutexLock lock(mutex_);
-  held_ = true;
-}
-
-void FakeGraphClassifier::WaitUntilHeld() const {
-  MutexLock lock(mutex_);
-  while (waiting_ == 0) changed_.Wait(mutex_);
-}
-
-void FakeGraphClassifier::Release() {
-  MutexLock lock(mutex_);
-  held_ = false;
-  changed_.NotifyAll();
 }
 
 }  // namespace heed

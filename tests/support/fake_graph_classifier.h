@@ -11,6 +11,7 @@
 
 #include "engine/mutex.h"
 #include "models/graph_classifier.h"
+#include "tests/support/step_gate.h"
 
 namespace heed {
 
@@ -44,10 +45,10 @@ class FakeGraphClassifier : public GraphClassifier {
   void set_on_outputs_gone(std::function<void()> callback);
 
   // From now on steps wait, before they do anything.
-  void Hold();
+  void Hold() { gate_.Hold(); }
   // Waits until a step is waiting; nothing of its batch changes until Release.
-  void WaitUntilHeld() const;
-  void Release();
+  void WaitUntilHeld() const { gate_.WaitUntilHeld(); }
+  void Release() { gate_.Release(); }
 
  private:
   ModelSpec spec_;
@@ -55,10 +56,8 @@ class FakeGraphClassifier : public GraphClassifier {
   bool multi_label_ = false;
   bool needs_whole_graph_ = false;
 
+  mutable StepGate gate_;
   mutable Mutex mutex_;
-  mutable CondVar changed_;
-  bool held_ GUARDED_BY(mutex_) = false;
-  mutable int waiting_ GUARDED_BY(mutex_) = 0;  // steps that wait
   absl::Status precompute_error_ GUARDED_BY(mutex_);
   std::function<void()> on_outputs_gone_ GUARDED_BY(mutex_);
 };

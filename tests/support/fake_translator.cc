@@ -134,38 +134,9 @@ void FakeTranslator::Step(absl::Span<Task* const> tasks, Context&) const {
   {
     MutexLock lock(mutex_);
     batch_sizes_.push_back(static_cast<int>(tasks.size()));
-    ++waiting_;
-    changed_.NotifyAll();
-    while (held_ && allowed_ == 0) changed_.Wait(mutex_);
-    if (held_) --allowed_;
-    --waiting_;
-    changed_.NotifyAll();
   }
+  gate_.Pass();
   for (Task* task : tasks) static_cast<FakeTask*>(task)->Advance();
-}
-
-void FakeTranslator::Hold() {
-  MutexLock lock(mutex_);
-  held_ = true;
-}
-
-void FakeTranslator::WaitUntilHeld() const {
-  MutexLock lock(mutex_);
-  while (waiting_ == 0 || allowed_ > 0) changed_.Wait(mutex_);
-}
-
-void FakeTranslator::Allow(int steps) {
-  MutexLock lock(mutex_);
-  allowed_ += steps;
-  changed_.NotifyAll();
-  while (allowed_ > 0) changed_.Wait(mutex_);
-}
-
-void FakeTranslator::Release() {
-  MutexLock lock(mutex_);
-  held_ = false;
-  allowed_ = 0;
-  changed_.NotifyAll();
 }
 
 std::vector<int> FakeTranslator::batch_sizes() const {

@@ -8,6 +8,7 @@
 
 #include "engine/mutex.h"
 #include "models/translator.h"
+#include "tests/support/step_gate.h"
 
 namespace heed {
 
@@ -27,13 +28,13 @@ class FakeTranslator : public Translator {
   void Step(absl::Span<Task* const> tasks, Context& context) const override;
 
   // From now on steps wait, before they do anything.
-  void Hold();
+  void Hold() { gate_.Hold(); }
   // Waits until a step is waiting; then nothing of its batch changes until Allow or Release.
-  void WaitUntilHeld() const;
+  void WaitUntilHeld() const { gate_.WaitUntilHeld(); }
   // Lets `steps` more steps pass, and returns when these have begun.
-  void Allow(int steps);
+  void Allow(int steps) { gate_.Allow(steps); }
   // Lets all steps pass.
-  void Release();
+  void Release() { gate_.Release(); }
 
   // Tasks in each step so far, in order.
   std::vector<int> batch_sizes() const;
@@ -44,11 +45,8 @@ class FakeTranslator : public Translator {
   ModelSpec spec_;
   TranslateOptions default_options_;
 
+  mutable StepGate gate_;
   mutable Mutex mutex_;
-  mutable CondVar changed_;
-  mutable bool held_ GUARDED_BY(mutex_) = false;
-  mutable int allowed_ GUARDED_BY(mutex_) = 0;  // steps that may pass while held
-  mutable int waiting_ GUARDED_BY(mutex_) = 0;  // steps that wait
   mutable std::vector<int> batch_sizes_ GUARDED_BY(mutex_);
   mutable TranslateOptions last_options_ GUARDED_BY(mutex_);
 };
