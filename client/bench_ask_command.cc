@@ -195,6 +195,7 @@ class BenchSessions {
           }
           const SendCall& send = !turn.tell_next ? ask : turn.facts < static_cast<size_t>(session_facts_) ? tell : fork;
           std::unique_ptr<LoadCall> call = send(place, deadline, queue);
+          call->awaited = &send == &fork;  // its copy is one to close
           turn.tell_next = !turn.tell_next;
           call->lease = std::shared_ptr<const void>(nullptr, [this, place](const void*) { idle_.push_back(place); });
           return call;

@@ -161,13 +161,28 @@ LoadReport RunClosedLoop(const LoadOptions& options, int in_flight) {
     if (now >= options.warmup + options.duration) break;
   }
   for (Lane& lane : lanes) {
-    if (lane.call) lane.call->context.TryCancel();
+    if (lane.call && !lane.call->awaited) lane.call->context.TryCancel();
     if (lane.pause) lane.pause->Cancel();
   }
   queue.Shutdown();
+  const SystemClock::time_point drained = SystemClock::now() + kDrainLimit;
   void* tag = nullptr;
   bool ok = false;
-  while (queue.Next(&tag, &ok)) {
+  while (true) {
+    const auto next = queue.AsyncNext(&tag, &ok, drained);
+    if (next == grpc::CompletionQueue::SHUTDOWN) break;
+    if (next == grpc::CompletionQueue::TIMEOUT) {
+      for (Lane& lane : lanes) {
+        if (lane.call) lane.call->context.TryCancel();
+      }
+      while (queue.Next(&tag, &ok)) {
+      }
+      break;
+    }
+    const LoadCall* const call = by_tag.at(tag)->call.get();
+    if (call != nullptr && call->status.ok()) {
+      recorder.Record(call->scheduled, since_start(), call->status, call->counts());
+    }
   }
   return Report(recorder, lost);
 }

@@ -88,6 +88,7 @@ struct LoadCall {
   std::chrono::nanoseconds scheduled{0};
   grpc::ClientContext context;
   grpc::Status status;
+  bool awaited = false;  // not cancelled at the end of a run: what it makes has to be known, for the run to undo it
   std::shared_ptr<const void> lease;  // given back before the next request is sent in the place of this one
 };
 
@@ -136,7 +137,7 @@ struct LoadOptions {
 // is over and nothing is on its way any more. No retries: what the server refuses is an error.
 
 // Keeps `in_flight` requests on their way: the next is sent when one finishes, or 10 ms after one failed. One thread,
-// the caller's. The rest is cancelled at the end.
+// the caller's. What is on its way at the end is cancelled, but for awaited calls: those are answered first, within 30 s.
 LoadReport RunClosedLoop(const LoadOptions& options, int in_flight);
 
 // Sends requests as PoissonArrivals says, however many are on their way. The caller's thread sends, a second one

@@ -25,6 +25,9 @@ class FakeQuestions : public v1::QuestionAnswering::Service {
   std::function<grpc::Status(const std::string& sentence)> check = [](const std::string&) { return grpc::Status::OK; };
   // Changes what is sent.
   std::function<void(v1::Answer&)> edit = [](v1::Answer&) {};
+  // Before anything is done: of Ask and Fork. Called on gRPC's threads, may block.
+  std::function<void(const grpc::ServerContext&)> before_ask = [](const grpc::ServerContext&) {};
+  std::function<void(const grpc::ServerContext&)> before_fork = [](const grpc::ServerContext&) {};
   grpc::Status import_status;
   grpc::Status tell_status;
   int64_t most_facts = 1000;  // of a session
@@ -80,7 +83,8 @@ class FakeQuestions : public v1::QuestionAnswering::Service {
     return grpc::Status::OK;
   }
 
-  grpc::Status Ask(grpc::ServerContext*, const v1::AskRequest* request, v1::AskResponse* response) override {
+  grpc::Status Ask(grpc::ServerContext* context, const v1::AskRequest* request, v1::AskResponse* response) override {
+    before_ask(*context);
     const std::lock_guard lock(mutex_);
     ask_requests.push_back(*request);
     if (!sessions.contains(request->session())) return Missing(request->session());
@@ -102,7 +106,8 @@ class FakeQuestions : public v1::QuestionAnswering::Service {
     return grpc::Status::OK;
   }
 
-  grpc::Status Fork(grpc::ServerContext*, const v1::ForkRequest* request, v1::Session* response) override {
+  grpc::Status Fork(grpc::ServerContext* context, const v1::ForkRequest* request, v1::Session* response) override {
+    before_fork(*context);
     const std::lock_guard lock(mutex_);
     if (!sessions.contains(request->session())) return Missing(request->session());
     Describe(NewSession(sessions[request->session()]), *response);

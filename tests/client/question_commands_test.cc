@@ -2,9 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -345,6 +347,30 @@ TEST_F(QuestionCommands, BenchTellsAndAsksEachSessionInTurn) {
   for (const v1::TellRequest& request : questions_.tell_requests) ++told[request.session()];
   for (const auto& [session, facts] : told) EXPECT_LE(facts, 2) << session;  // 8 of the story, at most 10
   EXPECT_GT(told.size(), 4u);                                                // fresh copies took over
+  EXPECT_THAT(questions_.sessions, IsEmpty());
+}
+
+// The run ends while a copy is being made: that one is closed as the others are.
+TEST_F(QuestionCommands, BenchClosesCopiesThatAreMadeAtItsEnd) {
+  std::stop_source stop;
+  std::atomic<int> forks = 0;
+  std::atomic<bool> ended = false;
+  questions_.before_fork = [&](const grpc::ServerContext&) {
+    if (++forks == 3) ended.wait(false);  // the first of the run, after the two that it begins with
+  };
+  // The other session's question is on its way meanwhile, and cancelled at the end.
+  questions_.before_ask = [&](const grpc::ServerContext& context) {
+    if (forks <= 2) return;
+    stop.request_stop();
+    while (!context.IsCancelled()) std::this_thread::yield();
+    ended = true;
+    ended.notify_all();
+  };
+  const HeedRun run = RunHeedWith({"bench", "ask", "--tell", "--concurrency=2", "--duration=1000", "--warmup=0",
+                                   "--session_facts=9", server_.flag()},
+                                  "", stop.get_token());
+  EXPECT_EQ(run.code, kExitInterrupted) << run.err;
+  EXPECT_GT(forks, 2);
   EXPECT_THAT(questions_.sessions, IsEmpty());
 }
 
