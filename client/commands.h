@@ -11,6 +11,8 @@ namespace heed::client {
 
 int TranslateCommand(const std::vector<std::string>& arguments, Console& console);
 int ModelsCommand(const std::vector<std::string>& arguments, Console& console);
+int ModelsLoadCommand(const std::vector<std::string>& arguments, Console& console);
+int ModelsUnloadCommand(const std::vector<std::string>& arguments, Console& console);
 int ClassifyNodesCommand(const std::vector<std::string>& arguments, Console& console);
 int ClassifyEdgesCommand(const std::vector<std::string>& arguments, Console& console);
 int ClassifyGraphsCommand(const std::vector<std::string>& arguments, Console& console);

@@ -137,7 +137,8 @@ struct LoadOptions {
 // is over and nothing is on its way any more. No retries: what the server refuses is an error.
 
 // Keeps `in_flight` requests on their way: the next is sent when one finishes, or 10 ms after one failed. One thread,
-// the caller's. What is on its way at the end is cancelled, but for awaited calls: those are answered first, within 30 s.
+// the caller's. What is on its way at the end is cancelled, but for awaited calls: those are answered first, within 30
+// s.
 LoadReport RunClosedLoop(const LoadOptions& options, int in_flight);
 
 // Sends requests as PoissonArrivals says, however many are on their way. The caller's thread sends, a second one

@@ -1,5 +1,6 @@
 #include "client/model_choice.h"
 
+#include <map>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -15,6 +16,8 @@ std::string StateName(v1::ModelState state) {
       return "ready";
     case v1::MODEL_STATE_UNAVAILABLE:
       return "unavailable";
+    case v1::MODEL_STATE_UNLOADED:
+      return "unloaded";
     default:
       return "unknown";
   }
@@ -24,17 +27,33 @@ absl::StatusOr<std::string> ChooseModel(const v1::ListModelsResponse& models, co
                                         const std::string& wanted) {
   std::vector<std::string> usable;
   std::vector<std::string> broken;
+  // Of each model one version counts: the one that requests get, or else the one that tells most of why none is there.
+  std::map<std::string, const v1::ModelInfo*> by_name;
+  const auto rank = [](const v1::ModelInfo& model) {
+    if (model.is_default()) return 4;
+    if (model.state() == v1::MODEL_STATE_READY) return 3;
+    if (model.state() == v1::MODEL_STATE_LOADING) return 2;
+    return model.state() == v1::MODEL_STATE_UNLOADED ? 0 : 1;
+  };
   for (const v1::ModelInfo& model : models.models()) {
-    const bool serves = model.state() != v1::MODEL_STATE_UNAVAILABLE;
-    if (!wanted.empty() && model.name() == wanted) {
+    const v1::ModelInfo*& one = by_name[model.name()];
+    if (one == nullptr || rank(model) > rank(*one)) one = &model;
+  }
+  for (const auto& [name, info] : by_name) {
+    const v1::ModelInfo& model = *info;
+    const bool unloaded = model.state() == v1::MODEL_STATE_UNLOADED;
+    const bool serves = model.state() != v1::MODEL_STATE_UNAVAILABLE && !unloaded;
+    if (!wanted.empty() && name == wanted) {
       if (!serves) {
-        return absl::FailedPreconditionError(absl::StrCat("model '", wanted, "' is unavailable: ", model.reason()));
+        return absl::FailedPreconditionError(absl::StrCat(
+            "model '", wanted, "' is ", unloaded ? "not loaded" : absl::StrCat("unavailable: ", model.reason())));
       }
       if (!model.kind().empty() && model.kind() != kind) {
         return absl::NotFoundError(absl::StrCat("model '", wanted, "' is of kind ", model.kind(), ", not ", kind));
       }
       return wanted;
     }
+    if (unloaded) continue;
     if (!serves) {
       broken.push_back(absl::StrCat("\n  ", model.name(), ": ", model.reason()));
     } else if (model.kind() == kind) {

@@ -19,7 +19,7 @@ struct Command {
   int (*run)(const std::vector<std::string>& arguments, Console& console);
 };
 
-constexpr std::array<Command, 16> kCommands = {{
+constexpr std::array<Command, 18> kCommands = {{
     {"translate", "translate lines of text", TranslateCommand},
     {"classify nodes", "classify nodes of a graph", ClassifyNodesCommand},
     {"classify edges", "classify edges of a graph", ClassifyEdgesCommand},
@@ -31,6 +31,8 @@ constexpr std::array<Command, 16> kCommands = {{
     {"ask", "answer questions about stories", AskCommand},
     {"chat", "tell facts and ask questions, line by line", ChatCommand},
     {"run", "run rows of numbers through a model", RunCommand},
+    {"models load", "load a model, or its new version", ModelsLoadCommand},
+    {"models unload", "take a model out of service", ModelsUnloadCommand},
     {"models", "list the server's models", ModelsCommand},
     {"health", "is the server, or a model, serving?", HealthCommand},
     {"bench translate", "measure a server under load: text", BenchTranslateCommand},

@@ -39,4 +39,21 @@ grpc::Status TranslationClient::ListModels(v1::ListModelsResponse& response) con
   });
 }
 
+grpc::Status TranslationClient::LoadModel(const v1::LoadModelRequest& request, v1::LoadModelResponse& response) const {
+  return CallWithRetry(options_, [&](grpc::ClientContext& context, bool& may_retry) {
+    may_retry = false;
+    return models_->Load(&context, request, &response);
+  });
+}
+
+grpc::Status TranslationClient::UnloadModel(const std::string& model) const {
+  return CallWithRetry(options_, [&](grpc::ClientContext& context, bool& may_retry) {
+    may_retry = false;
+    v1::UnloadModelRequest request;
+    request.set_model(model);
+    v1::UnloadModelResponse response;
+    return models_->Unload(&context, request, &response);
+  });
+}
+
 }  // namespace heed::client

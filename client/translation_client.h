@@ -27,6 +27,9 @@ class TranslationClient {
 
   // One try only: the server answers this one whatever state it is in.
   grpc::Status ListModels(v1::ListModelsResponse& response) const;
+  // One try only, too.
+  grpc::Status LoadModel(const v1::LoadModelRequest& request, v1::LoadModelResponse& response) const;
+  grpc::Status UnloadModel(const std::string& model) const;
 
  private:
   const CallOptions options_;

@@ -16,22 +16,22 @@ namespace {
 
 struct Architecture {
   const char* model_type;
-  absl::StatusOr<std::shared_ptr<const Model>> (*load)(const std::string& path);
+  absl::StatusOr<std::shared_ptr<const Model>> (*load)(const std::string& path, const std::string& name);
 };
 
 using Loaded = absl::StatusOr<std::shared_ptr<const Model>>;
 
 constexpr Architecture kArchitectures[] = {
-    {"gat", [](const std::string& path) -> Loaded { return LoadGraphNetwork(path); }},
-    {"gatv2", [](const std::string& path) -> Loaded { return LoadGraphNetwork(path); }},
-    {"gcn", [](const std::string& path) -> Loaded { return LoadGraphNetwork(path); }},
-    {"marian", [](const std::string& path) -> Loaded { return LoadMarian(path); }},
+    {"gat", [](const std::string& path, const std::string& name) -> Loaded { return LoadGraphNetwork(path, name); }},
+    {"gatv2", [](const std::string& path, const std::string& name) -> Loaded { return LoadGraphNetwork(path, name); }},
+    {"gcn", [](const std::string& path, const std::string& name) -> Loaded { return LoadGraphNetwork(path, name); }},
+    {"marian", [](const std::string& path, const std::string& name) -> Loaded { return LoadMarian(path, name); }},
     {"ntm", LoadNtm},
 };
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<const Model>> LoadModel(const std::string& path) {
+absl::StatusOr<std::shared_ptr<const Model>> LoadModel(const std::string& path, const std::string& name) {
   // "models/name/" names the same directory as "models/name".
   std::filesystem::path directory = std::filesystem::path(path).lexically_normal();
   if (!directory.has_filename()) directory = directory.parent_path();
@@ -42,7 +42,8 @@ absl::StatusOr<std::shared_ptr<const Model>> LoadModel(const std::string& path) 
   const std::string model_type = config.String("model_type", "");
   HEED_RETURN_IF_ERROR(config.status());
   for (const Architecture& architecture : kArchitectures) {
-    if (model_type == architecture.model_type) return architecture.load(directory.string());
+    if (model_type != architecture.model_type) continue;
+    return architecture.load(directory.string(), name.empty() ? directory.filename().string() : name);
   }
   return absl::UnimplementedError(absl::StrCat(config_path, ": model_type is \"", model_type, "\", but served are ",
                                                absl::StrJoin(ServedArchitectures(), ", ")));

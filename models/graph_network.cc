@@ -568,7 +568,8 @@ void GraphNetwork::FinishAnswer(QueryTask& task) const {
                    " of what was asked are not finite: features or edge weights are beyond what it computes with")));
 }
 
-absl::StatusOr<std::shared_ptr<const GraphClassifier>> LoadGraphNetwork(const std::string& directory) {
+absl::StatusOr<std::shared_ptr<const GraphClassifier>> LoadGraphNetwork(const std::string& directory,
+                                                                        const std::string& name) {
   const std::filesystem::path path(directory);
   std::shared_ptr<GraphNetwork> network(new GraphNetwork);
   HEED_ASSIGN_OR_RETURN(network->config_, ReadGraphConfig((path / "config.json").string()));
@@ -589,7 +590,7 @@ absl::StatusOr<std::shared_ptr<const GraphClassifier>> LoadGraphNetwork(const st
     for (int i = 0; i < network->head_.classes(); ++i) network->labels_.push_back(absl::StrCat(i));
   }
   ModelSpec& spec = network->spec_;
-  spec.name = path.filename().string();
+  spec.name = name;
   spec.architecture = config.model_type;
   spec.kind = config.task == GraphTaskKind::kNode   ? kNodeClassifier
               : config.task == GraphTaskKind::kEdge ? kEdgeClassifier

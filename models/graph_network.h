@@ -15,7 +15,8 @@
 namespace heed {
 
 // Loads config.json (models/graph-config.md) and model.safetensors of `directory`. Errors as LoadModel's.
-absl::StatusOr<std::shared_ptr<const GraphClassifier>> LoadGraphNetwork(const std::string& directory);
+absl::StatusOr<std::shared_ptr<const GraphClassifier>> LoadGraphNetwork(const std::string& directory,
+                                                                        const std::string& name);
 
 // Small graphs of a batch are computed together in one step, as one graph of separate parts: one projection for all
 // their nodes. A query with more work than kBlockEdges takes a step for each layer and block of so many edges (a single
@@ -34,7 +35,8 @@ class GraphNetwork : public GraphClassifier {
                                                                   const GraphChange& change) const override;
 
  private:
-  friend absl::StatusOr<std::shared_ptr<const GraphClassifier>> LoadGraphNetwork(const std::string& directory);
+  friend absl::StatusOr<std::shared_ptr<const GraphClassifier>> LoadGraphNetwork(const std::string& directory,
+                                                                                 const std::string& name);
   class QueryTask;
   class OutputsTask;
   struct Decoding;

@@ -406,7 +406,7 @@ void MarianNetwork::Step(absl::Span<const StepRow> rows, absl::Span<const Vocabu
   output_.Apply(x, queries, answers, context);
 }
 
-absl::StatusOr<std::shared_ptr<const Translator>> LoadMarian(const std::string& path) {
+absl::StatusOr<std::shared_ptr<const Translator>> LoadMarian(const std::string& path, const std::string& name) {
   HEED_ASSIGN_OR_RETURN(const MarianConfig config, ReadMarianConfig(path));
   const std::string weights_path = absl::StrCat(path, "/model.safetensors");
   const auto is_there = [](const std::string& file) {
@@ -426,7 +426,7 @@ absl::StatusOr<std::shared_ptr<const Translator>> LoadMarian(const std::string& 
   ids.pad = config.pad;
   HEED_ASSIGN_OR_RETURN(TextCodec codec, TextCodec::Load(path, ids));
   ModelSpec spec;
-  spec.name = std::filesystem::path(path).filename().string();
+  spec.name = name;
   spec.kind = "translator";
   spec.architecture = "marian";
   return std::make_shared<const Seq2SeqTranslator>(std::move(spec), std::move(network), std::move(codec), config.search,

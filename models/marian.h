@@ -14,8 +14,9 @@
 
 namespace heed {
 
-// Loads the directory `path` as a Translator; what each file must hold is in models/marian_config.h and models/text.h.
-absl::StatusOr<std::shared_ptr<const Translator>> LoadMarian(const std::string& path);
+// Loads the directory `path` as the Translator `name`; what each file must hold is in models/marian_config.h and
+// models/text.h.
+absl::StatusOr<std::shared_ptr<const Translator>> LoadMarian(const std::string& path, const std::string& name);
 
 class MarianNetwork : public Seq2SeqNetwork {
  public:

@@ -1,6 +1,5 @@
 #include "models/ntm.h"
 
-#include <filesystem>
 #include <utility>
 #include <vector>
 
@@ -14,12 +13,12 @@
 
 namespace heed {
 
-absl::StatusOr<std::shared_ptr<const Model>> LoadNtm(const std::string& directory) {
+absl::StatusOr<std::shared_ptr<const Model>> LoadNtm(const std::string& directory, const std::string& name) {
   const auto path = [&](const char* file) { return absl::StrCat(directory, "/", file); };
   HEED_ASSIGN_OR_RETURN(JsonFields fields, JsonFields::Read(path("config.json")));
   HEED_ASSIGN_OR_RETURN(NtmConfig config, ParseNtmConfig(std::move(fields)));
   ModelSpec spec;
-  spec.name = std::filesystem::path(directory).filename().string();
+  spec.name = name;
   spec.architecture = "ntm";
   if (config.task == NtmTask::kSequences) return NtmSequenceModel::Load(directory, std::move(config), std::move(spec));
   HEED_ASSIGN_OR_RETURN(spec.fingerprint,

@@ -10,6 +10,6 @@
 namespace heed {
 
 // A QuestionAnswerer or a SequenceModel, as config.json's task says. Errors as LoadModel's.
-absl::StatusOr<std::shared_ptr<const Model>> LoadNtm(const std::string& directory);
+absl::StatusOr<std::shared_ptr<const Model>> LoadNtm(const std::string& directory, const std::string& name);
 
 }  // namespace heed

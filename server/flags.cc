@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "engine/graph.h"
+#include "server/version_policy.h"
 
 namespace heed {
 namespace {
@@ -34,6 +35,14 @@ FlagInfo OneOf(absl::string_view name, absl::string_view unit, std::string Serve
             }
             options.*field = std::string(value);
             return absl::OkStatus();
+          }};
+}
+
+FlagInfo Versions(absl::string_view name, absl::string_view unit, std::string ServerOptions::*field,
+                  absl::string_view help) {
+  return {name, unit, help, kDefaults.*field, [field](absl::string_view value, ServerOptions& options) {
+            options.*field = std::string(value);
+            return VersionPolicies::Parse(value).status();
           }};
 }
 
@@ -65,7 +74,12 @@ const std::vector<FlagInfo>& Table() {
   using O = ServerOptions;
   constexpr int64_t kMost = int64_t{1} << 40;
   static const auto& table = *new std::vector<FlagInfo>{
-      Text("models", "directory", &O::models, "each sub-directory that has a config.json is a model"),
+      Text("models", "directory", &O::models,
+           "each sub-directory that has a config.json, or directories 1, 2, ... that do, is a model"),
+      Versions("model_versions", "policies", &O::model_versions,
+               "which versions are served: latest:N, and for one model NAME=latest:N or NAME=V+V, comma-separated"),
+      Seconds("poll_models_s", &O::poll_models_s,
+              "how often changed model directories are looked for and loaded; 0: never"),
       Text("listen", "host:port", &O::listen, "where gRPC listens; port 0 picks one, the log says which"),
       Text("metrics_listen", "host:port", &O::metrics_listen, "where GET /metrics answers; empty: nowhere"),
       Integer("threads", "threads", &O::threads, 0, 1024,
@@ -93,6 +107,8 @@ const std::vector<FlagInfo>& Table() {
               "of a graph that a request brings"),
       Text("sessions", "place", &O::sessions,
            "where sessions are kept: a directory, or redis://[:PASSWORD@]HOST:PORT[/DATABASE]; empty: in memory alone"),
+      Seconds("session_pin_s", &O::session_pin_s,
+              "that a model version which was replaced stays for sessions opened with it"),
       Seconds("session_idle_s", &O::session_idle_s, "after which a session that is not used is closed; 0: never"),
       Integer("max_sessions", "sessions", &O::max_sessions, 1, kMost,
               "in memory; beyond it the least recently used one leaves it, where sessions are kept in memory alone for "

@@ -15,8 +15,17 @@
 namespace heed {
 
 struct ServerOptions {
-  // The directory whose sub-directories are models.
+  // The directory whose sub-directories are models: each holds config.json, or a directory with one for each version,
+  // named by its number.
   std::string models = "weights";
+  // Which versions are served: a comma-separated list of latest:N, for all models, and NAME=latest:N or NAME=V+V...
+  std::string model_versions = "latest:1";
+  // How often changed model directories are looked for, to be loaded. 0: never: a directory that is being written would
+  // be read half-way.
+  double poll_models_s = 0;
+  // How long a version that was replaced stays for the sessions that were opened with it, unless a version that serves
+  // has the same weights. It holds its memory meanwhile.
+  double session_pin_s = 600;
   // Where gRPC listens, host:port. Anyone who reaches it may use it: open it to others only behind something that asks
   // who they are. Port 0 picks a free one; the log says which.
   std::string listen = "127.0.0.1:50051";

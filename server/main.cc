@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "models/architectures.h"
+#include "models/probe.h"
 #include "server/flags.h"
 #include "server/server.h"
 #include "server/version.h"
@@ -26,7 +26,7 @@ int Serve(const heed::ServerOptions& options) {
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
-  auto server = heed::Server::Start(options, heed::LoadModel);
+  auto server = heed::Server::Start(options, heed::LoadProbedModel);
   if (!server.ok()) {
     spdlog::error("cannot start: {}", std::string(server.status().message()));
     return kExitFailure;

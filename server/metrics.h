@@ -45,6 +45,8 @@ enum class Metric {
   kRejections,
   kCancellations,
   kModelReady,
+  kModelVersion,
+  kModelLoads,
   kModelLoadSeconds,
   kModelResidentBytes,
   kPrimitiveCacheEntries,

@@ -18,59 +18,117 @@ namespace {
 // Of a name that is not known, in a message.
 constexpr size_t kLongestEcho = 128;
 
+bool HasConfig(const std::filesystem::path& path) {
+  std::error_code ignored;  // a directory that cannot be looked into holds no model
+  return std::filesystem::exists(path / "config.json", ignored);
+}
+
+// Changes when a file of the directory comes, goes or is written.
+std::string StampOf(const std::string& path) {
+  std::vector<std::string> files;
+  std::error_code error;
+  std::filesystem::directory_iterator entries(path, error);
+  for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
+    std::error_code ignored;
+    if (!entries->is_regular_file(ignored)) continue;
+    files.push_back(absl::StrCat(entries->path().filename().string(), " ", entries->file_size(ignored), " ",
+                                 entries->last_write_time(ignored).time_since_epoch().count()));
+  }
+  std::sort(files.begin(), files.end());
+  return absl::StrJoin(files, "\n");
+}
+
+// One name below the models' directory, so that what a caller sends leads nowhere else.
+absl::Status CheckName(absl::string_view name) {
+  if (!name.empty() && name[0] != '.' && name.find('/') == absl::string_view::npos &&
+      name.find('\0') == absl::string_view::npos) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("model: \"", Excerpt(name, kLongestEcho), "\" is not the name of a directory"));
+}
+
+absl::Status NoSuchModel(absl::string_view name) {
+  return absl::NotFoundError(absl::StrCat("model: there is no \"", Excerpt(name, kLongestEcho), "\""));
+}
+
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Registry>> Registry::Open(const std::string& directory, LoadFunction load) {
+absl::StatusOr<std::unique_ptr<Registry>> Registry::Open(const std::string& directory, LoadFunction load,
+                                                         RegistryOptions options) {
   std::error_code error;
   if (!std::filesystem::exists(directory, error)) {
     return absl::NotFoundError(absl::StrCat("--models=", directory, ": no such directory"));
   }
-  std::vector<ModelStatus> models;
+  Entries found;
   std::filesystem::directory_iterator entries(directory, error);
   for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
-    std::error_code ignored;  // an entry that cannot be looked into is no model
-    if (!std::filesystem::exists(entries->path() / "config.json", ignored)) continue;
-    models.emplace_back().name = entries->path().filename().string();
+    const std::string name = entries->path().filename().string();
+    const std::map<int64_t, std::string> paths = FindVersions(entries->path().string());
+    if (!CheckName(name).ok() || paths.empty()) continue;
+    Entry& entry = found[name];
+    std::vector<int64_t> versions;
+    for (const auto& [version, path] : paths) {
+      entry.versions[version];
+      versions.push_back(version);
+    }
+    const absl::StatusOr<std::vector<int64_t>> chosen = options.policies.Of(name).Choose(versions);
+    // LoadAll tells why none is chosen.
+    for (const int64_t version : chosen.ok() ? *chosen : versions) {
+      entry.versions[version].state = ModelState::kLoading;
+    }
   }
   if (error) return absl::InvalidArgumentError(absl::StrCat("--models=", directory, ": ", error.message()));
-  std::sort(models.begin(), models.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
-  return std::unique_ptr<Registry>(new Registry(directory, std::move(load), std::move(models)));
+  return std::unique_ptr<Registry>(new Registry(directory, std::move(load), std::move(options), std::move(found)));
 }
 
-Registry::Registry(std::string directory, LoadFunction load, std::vector<ModelStatus> models)
-    : directory_(std::move(directory)), load_(std::move(load)), models_(std::move(models)) {}
-
-// Loading returns its errors; what the standard library throws meanwhile (no memory, no permission) is one more.
-absl::StatusOr<std::shared_ptr<const Model>> Registry::Load(const std::string& path) const try {
-  return load_(path);
-} catch (const std::exception& error) {
-  return absl::InternalError(path + ": " + error.what());
+const std::pair<const int64_t, Registry::Version>* Registry::Entry::Default() const {
+  const auto found =
+      std::find_if(versions.rbegin(), versions.rend(), [](const auto& item) { return item.second.model != nullptr; });
+  return found == versions.rend() ? nullptr : &*found;
 }
 
-void Registry::LoadAll(const Listener& listener) {
-  const std::vector<ModelStatus> found = List();
-  for (size_t i = 0; i < found.size(); ++i) {
+std::map<int64_t, std::string> Registry::FindVersions(const std::string& path) {
+  if (HasConfig(path)) return {{1, path}};
+  std::map<int64_t, std::string> versions;
+  std::error_code error;
+  std::filesystem::directory_iterator entries(path, error);
+  for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
+    const absl::StatusOr<int64_t> version = ParseVersion(entries->path().filename().string());
+    if (version.ok() && HasConfig(entries->path())) versions[*version] = entries->path().string();
+  }
+  return versions;
+}
+
+std::string Registry::PathOf(absl::string_view name) const {
+  return (std::filesystem::path(directory_) / std::string(name)).string();
+}
+
+bool Registry::stopped() const {
+  MutexLock lock(mutex_);
+  return stop_;
+}
+
+void Registry::LoadAll(const Listener& listener, const Prepare& prepare) {
+  std::vector<std::string> names;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [name, entry] : entries_) names.push_back(name);
+  }
+  for (const std::string& name : names) {
+    const absl::Status status = Load(name, {}, listener, prepare);
+    if (!absl::IsNotFound(status)) continue;
+    // Nothing that the policy wants is there.
+    std::vector<ModelStatus> changed;
     {
       MutexLock lock(mutex_);
-      if (stop_) return;
+      for (auto& [number, version] : entries_.find(name)->second.versions) {
+        version.state = ModelState::kUnavailable;
+        version.reason = status;
+      }
+      changed = StatusOf(name);
     }
-    const auto start = std::chrono::steady_clock::now();
-    const absl::StatusOr<std::shared_ptr<const Model>> model =
-        Load((std::filesystem::path(directory_) / found[i].name).string());
-    ModelStatus status = found[i];
-    status.load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    if (model.ok()) {
-      status.state = ModelState::kReady;
-      status.model = *model;
-    } else {
-      status.state = ModelState::kUnavailable;
-      status.reason = model.status();
-    }
-    {
-      MutexLock lock(mutex_);
-      models_[i] = status;
-    }
-    listener(status);
+    for (const ModelStatus& one : changed) listener(one);
   }
 }
 
@@ -79,29 +137,233 @@ void Registry::Stop() {
   stop_ = true;
 }
 
+// Loading returns its errors; what the standard library throws meanwhile (no memory, no permission) is one more.
+absl::StatusOr<std::shared_ptr<const Model>> Registry::LoadBeside(const std::string& path, const std::string& name,
+                                                                  bool is_default, const Prepare& prepare) const try {
+  HEED_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, load_(path, name));
+  HEED_RETURN_IF_ERROR(prepare(model, is_default));
+  return model;
+} catch (const std::exception& error) {
+  return absl::InternalError(path + ": " + error.what());
+}
+
+absl::Status Registry::Load(const std::string& name, const std::vector<int64_t>& versions, const Listener& listener,
+                            const Prepare& prepare) {
+  HEED_RETURN_IF_ERROR(CheckName(name));
+  const std::map<int64_t, std::string> paths = FindVersions(PathOf(name));
+  if (paths.empty()) return NoSuchModel(name);
+  std::vector<int64_t> found;
+  for (const auto& [version, path] : paths) found.push_back(version);
+  std::optional<VersionPolicy> policy;
+  if (!versions.empty()) {
+    policy.emplace().listed = versions;
+    std::sort(policy->listed.begin(), policy->listed.end());
+  }
+  absl::StatusOr<std::vector<int64_t>> chosen = policy.value_or(options_.policies.Of(name)).Choose(found);
+  if (!chosen.ok()) {
+    return absl::Status(chosen.status().code(), absl::StrCat("model: \"", name, "\": ", chosen.status().message()));
+  }
+  {
+    MutexLock lock(mutex_);
+    Entry& entry = entries_[name];
+    entry.policy = policy;
+    entry.unloaded = false;
+    for (const int64_t version : found) entry.versions[version];
+    for (const int64_t version : *chosen) {
+      Version& one = entry.versions[version];
+      if (one.model == nullptr) one.state = ModelState::kLoading;
+    }
+  }
+
+  absl::Status failure;
+  // The highest first: what takes over does so before others take time.
+  for (auto number = chosen->rbegin(); number != chosen->rend(); ++number) {
+    if (stopped()) return absl::UnavailableError("the server is shutting down");
+    const std::string& path = paths.at(*number);
+    const std::string stamp = StampOf(path);
+    const auto start = std::chrono::steady_clock::now();
+    absl::StatusOr<std::shared_ptr<const Model>> model =
+        LoadBeside(path, name, /*is_default=*/number == chosen->rbegin(), prepare);
+    ModelStatus changed;
+    {
+      MutexLock lock(mutex_);
+      Entry& entry = entries_.find(name)->second;
+      Version& version = entry.versions[*number];
+      version.load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      version.stamp = stamp;
+      version.reason = model.status();
+      if (model.ok()) {
+        version.state = ModelState::kReady;
+        std::shared_ptr<const Model> old = std::exchange(version.model, *std::move(model));
+        if (old != nullptr) Retire(std::move(old), entry);
+      } else {
+        if (version.model == nullptr) version.state = ModelState::kUnavailable;
+        if (failure.ok()) {
+          failure = absl::FailedPreconditionError(
+              absl::StrCat("model: \"", name, "\" version ", *number, " failed to load: ", model.status().message()));
+        }
+      }
+      for (ModelStatus& status : StatusOf(name)) {
+        if (status.version == *number) changed = std::move(status);
+      }
+    }
+    listener(changed);
+  }
+  if (!failure.ok()) return failure;
+
+  std::vector<ModelStatus> changed;
+  {
+    MutexLock lock(mutex_);
+    Entry& entry = entries_.find(name)->second;
+    std::vector<std::shared_ptr<const Model>> left;
+    std::vector<int64_t> numbers;
+    for (auto it = entry.versions.begin(); it != entry.versions.end();) {
+      auto& [number, version] = *it;
+      if (std::binary_search(chosen->begin(), chosen->end(), number)) {
+        ++it;
+        continue;
+      }
+      if (version.model != nullptr) {
+        left.push_back(std::move(version.model));
+        numbers.push_back(number);
+      }
+      version = {};
+      it = paths.contains(number) ? std::next(it) : entry.versions.erase(it);
+    }
+    for (std::shared_ptr<const Model>& model : left) Retire(std::move(model), entry);
+    for (ModelStatus& status : StatusOf(name)) {
+      if (std::find(numbers.begin(), numbers.end(), status.version) != numbers.end()) changed.push_back(status);
+    }
+  }
+  for (const ModelStatus& status : changed) listener(status);
+  return absl::OkStatus();
+}
+
+absl::Status Registry::Unload(const std::string& name, const Listener& listener) {
+  std::vector<ModelStatus> changed;
+  {
+    MutexLock lock(mutex_);
+    const auto found = entries_.find(name);
+    if (found == entries_.end()) return NoSuchModel(name);
+    Entry& entry = found->second;
+    entry.unloaded = true;
+    for (Pinned& pinned : entry.pinned) leaving_.emplace_back(std::exchange(pinned.model, nullptr));
+    entry.pinned.clear();
+    for (auto& [number, version] : entry.versions) {
+      if (version.model != nullptr) leaving_.emplace_back(version.model);
+      version = {};
+    }
+    changed = StatusOf(name);
+  }
+  for (const ModelStatus& status : changed) listener(status);
+  return absl::OkStatus();
+}
+
+void Registry::Retire(std::shared_ptr<const Model> model, Entry& entry) {
+  leaving_.emplace_back(model);
+  const std::string& fingerprint = model->spec().fingerprint;
+  if (fingerprint.empty()) return;
+  for (const auto& [number, version] : entry.versions) {
+    if (version.model != nullptr && version.model->spec().fingerprint == fingerprint) return;
+  }
+  entry.pinned.push_back({std::move(model), Clock::now() + options_.session_pin});
+}
+
+Registry::Swept Registry::Sweep(TimePoint now) {
+  std::vector<Pinned> expired;  // destroyed without the lock
+  Swept swept;
+  {
+    MutexLock lock(mutex_);
+    for (auto& [name, entry] : entries_) {
+      const auto first = std::stable_partition(entry.pinned.begin(), entry.pinned.end(),
+                                               [now](const Pinned& pinned) { return pinned.until > now; });
+      std::move(first, entry.pinned.end(), std::back_inserter(expired));
+      entry.pinned.erase(first, entry.pinned.end());
+    }
+  }
+  expired.clear();
+  MutexLock lock(mutex_);
+  swept.destroyed = static_cast<int>(
+      std::erase_if(leaving_, [](const std::weak_ptr<const Model>& model) { return model.expired(); }));
+  swept.held = static_cast<int>(leaving_.size());
+  return swept;
+}
+
+std::vector<std::string> Registry::Changed() const {
+  std::map<std::string, std::map<int64_t, std::string>> stamps;  // of what is there
+  std::error_code error;
+  std::filesystem::directory_iterator entries(directory_, error);
+  for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
+    const std::string name = entries->path().filename().string();
+    if (!CheckName(name).ok()) continue;
+    for (const auto& [version, path] : FindVersions(entries->path().string())) {
+      stamps[name][version] = StampOf(path);
+    }
+  }
+  std::vector<std::string> names;
+  MutexLock lock(mutex_);
+  for (const auto& [name, versions] : stamps) {
+    const auto found = entries_.find(name);
+    if (found == entries_.end()) {
+      names.push_back(name);
+      continue;
+    }
+    const Entry& entry = found->second;
+    if (entry.unloaded) continue;
+    bool changed = entry.versions.size() != versions.size();
+    for (const auto& [number, version] : entry.versions) {
+      const auto there = versions.find(number);
+      changed |= there == versions.end() || (!version.stamp.empty() && version.stamp != there->second);
+    }
+    if (changed) names.push_back(name);
+  }
+  return names;
+}
+
+std::vector<ModelStatus> Registry::StatusOf(absl::string_view name) const {
+  const auto found = entries_.find(name);
+  std::vector<ModelStatus> statuses;
+  const auto* const best = found->second.Default();
+  for (const auto& [number, version] : found->second.versions) {
+    statuses.push_back({found->first, number, version.state, version.reason, version.model, version.load_seconds,
+                        best != nullptr && best->first == number});
+  }
+  return statuses;
+}
+
 std::vector<ModelStatus> Registry::List() const {
   MutexLock lock(mutex_);
-  return models_;
+  std::vector<ModelStatus> all;
+  for (const auto& [name, entry] : entries_) {
+    for (ModelStatus& status : StatusOf(name)) all.push_back(std::move(status));
+  }
+  return all;
 }
 
 absl::StatusOr<std::shared_ptr<const Model>> Registry::Find(absl::string_view name, absl::string_view kind) const {
   MutexLock lock(mutex_);
   if (!name.empty()) {
-    HEED_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, FindNamed(name));
-    if (model->spec().kind != kind) {
+    HEED_ASSIGN_OR_RETURN(const ServedModel served, FindNamed(name, std::nullopt));
+    if (served.model->spec().kind != kind) {
       return absl::InvalidArgumentError(
-          absl::StrCat("model: \"", name, "\" is a ", model->spec().kind, ", not a ", kind));
+          absl::StrCat("model: \"", name, "\" is a ", served.model->spec().kind, ", not a ", kind));
     }
-    return model;
+    return served.model;
   }
   std::vector<std::string> names;
   std::shared_ptr<const Model> only;
-  for (const ModelStatus& model : models_) {
-    // A model that is not there yet may turn out to be the second.
-    if (model.state == ModelState::kLoading) return absl::UnavailableError("the models are loading");
-    if (model.state != ModelState::kReady || model.model->spec().kind != kind) continue;
-    only = model.model;
-    names.push_back(model.name);
+  for (const auto& [model_name, entry] : entries_) {
+    const auto* const best = entry.Default();
+    if (best == nullptr) {
+      // A model that is not there yet may turn out to be the second.
+      const bool loading = std::any_of(entry.versions.begin(), entry.versions.end(),
+                                       [](const auto& item) { return item.second.state == ModelState::kLoading; });
+      if (loading) return absl::UnavailableError("the models are loading");
+      continue;
+    }
+    if (best->second.model->spec().kind != kind) continue;
+    only = best->second.model;
+    names.push_back(model_name);
   }
   if (names.size() > 1) {
     return absl::InvalidArgumentError(absl::StrCat("model: is empty, and there are ", names.size(), " of kind ", kind,
@@ -113,20 +375,72 @@ absl::StatusOr<std::shared_ptr<const Model>> Registry::Find(absl::string_view na
 
 absl::StatusOr<std::shared_ptr<const Model>> Registry::Find(absl::string_view name) const {
   MutexLock lock(mutex_);
-  return FindNamed(name);
+  HEED_ASSIGN_OR_RETURN(ServedModel served, FindNamed(name, std::nullopt));
+  return std::move(served.model);
 }
 
-absl::StatusOr<std::shared_ptr<const Model>> Registry::FindNamed(absl::string_view name) const {
-  auto it = std::find_if(models_.begin(), models_.end(), [&](const ModelStatus& model) { return model.name == name; });
-  if (it == models_.end())
-    return absl::NotFoundError(absl::StrCat("model: there is no \"", Excerpt(name, kLongestEcho), "\""));
-  if (it->state == ModelState::kLoading) {
-    return absl::UnavailableError(absl::StrCat("model: \"", name, "\" is loading"));
+absl::StatusOr<ServedModel> Registry::FindVersion(absl::string_view name, absl::string_view version) const {
+  std::optional<int64_t> number;
+  if (!version.empty()) {
+    absl::StatusOr<int64_t> parsed = ParseVersion(version);
+    if (!parsed.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat("model_version: ", parsed.status().message()));
+    }
+    number = *parsed;
   }
-  if (it->state == ModelState::kUnavailable) {
-    return absl::UnavailableError(absl::StrCat("model: \"", name, "\" failed to load: ", it->reason.message()));
+  MutexLock lock(mutex_);
+  return FindNamed(name, number);
+}
+
+std::shared_ptr<const Model> Registry::FindFingerprint(absl::string_view name, absl::string_view fingerprint) const {
+  MutexLock lock(mutex_);
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) return nullptr;
+  const Entry& entry = found->second;
+  for (auto version = entry.versions.rbegin(); version != entry.versions.rend(); ++version) {
+    const std::shared_ptr<const Model>& model = version->second.model;
+    if (model != nullptr && model->spec().fingerprint == fingerprint) return model;
   }
-  return it->model;
+  for (const Pinned& pinned : entry.pinned) {
+    if (pinned.model->spec().fingerprint == fingerprint && Clock::now() < pinned.until) return pinned.model;
+  }
+  return nullptr;
+}
+
+absl::StatusOr<ServedModel> Registry::FindNamed(absl::string_view name, std::optional<int64_t> version) const {
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) return NoSuchModel(name);
+  const Entry& entry = found->second;
+  const std::pair<const int64_t, Version>* one = entry.Default();
+  std::string which = absl::StrCat("model: \"", name, "\"");
+  if (version) {
+    const auto numbered = entry.versions.find(*version);
+    if (numbered == entry.versions.end()) {
+      std::vector<int64_t> numbers;
+      for (const auto& [number, ignored] : entry.versions) numbers.push_back(number);
+      return absl::NotFoundError(absl::StrCat("model_version: \"", name, "\" has no version ", *version,
+                                              "; these are there: ", absl::StrJoin(numbers, ", ")));
+    }
+    one = &*numbered;
+    absl::StrAppend(&which, " version ", *version);
+  } else if (one == nullptr) {
+    // What is being tried, or was, tells more than what is not wanted.
+    const auto tried = std::find_if(entry.versions.rbegin(), entry.versions.rend(),
+                                    [](const auto& item) { return item.second.state != ModelState::kUnloaded; });
+    if (tried == entry.versions.rend()) return absl::UnavailableError(absl::StrCat(which, " is not loaded"));
+    one = &*tried;
+  }
+  switch (one->second.state) {
+    case ModelState::kReady:
+      return ServedModel{one->second.model, one->first};
+    case ModelState::kLoading:
+      return absl::UnavailableError(absl::StrCat(which, " is loading"));
+    case ModelState::kUnavailable:
+      return absl::UnavailableError(absl::StrCat(which, " failed to load: ", one->second.reason.message()));
+    case ModelState::kUnloaded:
+      break;
+  }
+  return absl::UnavailableError(absl::StrCat(which, " is not loaded"));
 }
 
 }  // namespace heed

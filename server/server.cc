@@ -1,6 +1,7 @@
 #include "server/server.h"
 
 #include <algorithm>
+#include <future>
 #include <string>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
 #include "server/graphs.h"
+#include "server/model_loader.h"
 #include "server/services/graphs.h"
 #include "server/services/health.h"
 #include "server/services/models.h"
@@ -82,7 +84,6 @@ struct Server::Parts {
         threads(thread_budget),
         registry(std::move(models)),
         scheduler(ToSchedulerOptions(options, threads), metrics),
-        models_service(*registry),
         translation(*registry, scheduler, metrics, options.max_stream_events),
         sequences(*registry, scheduler, metrics) {}
 
@@ -95,31 +96,96 @@ struct Server::Parts {
     return absl::OkStatus();
   }
 
+  void MakeLoader() {
+    ModelLoaderOptions loader_options;
+    loader_options.poll_interval = Seconds(options.poll_models_s);
+    loader = std::make_unique<ModelLoader>(
+        loader_options, *registry, [this](const ModelStatus& version) { Tell(version); },
+        [this](const auto& model, bool is_default) { return PrecomputeFor(model, is_default); });
+    models_service = std::make_unique<ModelsService>(*registry, *loader, metrics);
+  }
+
+  // A version was tried or has left.
+  void Tell(const ModelStatus& version);
+  // Of the graphs that want the outputs of the model that is to take over. They answer without, should it fail.
+  absl::Status PrecomputeFor(const std::shared_ptr<const Model>& model, bool is_default);
+
   const ServerOptions options;
   const int threads;
   Metrics metrics;
   const std::unique_ptr<Registry> registry;
   Scheduler scheduler;
   HealthService health;
-  ModelsService models_service;
   TranslationService translation;
   SequencesService sequences;
   std::unique_ptr<SessionStore> sessions;
   std::unique_ptr<QuestionsService> questions;
   std::unique_ptr<GraphStore> graphs;
   std::unique_ptr<GraphsService> graphs_service;
+  std::unique_ptr<ModelLoader> loader;
+  std::unique_ptr<ModelsService> models_service;
   int port = 0;
   int metrics_port = 0;
   std::unique_ptr<grpc::Server> grpc_server;
 };
 
+void Server::Parts::Tell(const ModelStatus& version) {
+  const std::string& name = version.name;
+  const std::string reason(version.reason.message());
+  if (!version.reason.ok()) {
+    metrics.Add(Metric::kModelLoads, {name, "failed"});
+    spdlog::error("model name={} version={} state={} code={} reason=\"{}\"", name, version.version,
+                  version.model == nullptr ? "unavailable" : "ready", absl::StatusCodeToString(version.reason.code()),
+                  reason);
+  } else if (version.model == nullptr) {
+    spdlog::info("model name={} version={} state=unloaded", name, version.version);
+  } else {
+    const ModelSpec& spec = version.model->spec();
+    metrics.Add(Metric::kModelLoads, {name, "ok"});
+    spdlog::info("model name={} version={} state=ready architecture={} weights={} resident_bytes={} seconds={:.3f}",
+                 name, version.version, spec.architecture, spec.weights, spec.resident_bytes, version.load_seconds);
+  }
+  int64_t default_version = 0;
+  int64_t resident_bytes = 0;
+  for (const ModelStatus& one : registry->List()) {
+    if (one.name != name || one.model == nullptr) continue;
+    resident_bytes += one.model->spec().resident_bytes;
+    if (one.is_default) default_version = one.version;
+  }
+  metrics.Set(Metric::kModelReady, {name}, default_version > 0 ? 1 : 0);
+  metrics.Set(Metric::kModelVersion, {name}, static_cast<double>(default_version));
+  metrics.Set(Metric::kModelResidentBytes, {name}, static_cast<double>(resident_bytes));
+  if (version.load_seconds > 0) metrics.Set(Metric::kModelLoadSeconds, {name}, version.load_seconds);
+  health.Set(name, default_version > 0);
+}
+
+absl::Status Server::Parts::PrecomputeFor(const std::shared_ptr<const Model>& model, bool is_default) {
+  auto classifier = std::dynamic_pointer_cast<const GraphClassifier>(model);
+  if (!is_default || classifier == nullptr) return absl::OkStatus();
+  auto done = std::make_shared<std::promise<absl::Status>>();
+  absl::Status status =
+      graphs->Precompute(std::move(classifier), [done](const absl::Status& result) { done->set_value(result); });
+  if (status.ok()) status = done->get_future().get();
+  // Before Restore there are no graphs.
+  if (!status.ok() && !absl::IsUnavailable(status)) {
+    spdlog::error("graphs model={} precompute code={} reason=\"{}\"", model->spec().name,
+                  absl::StatusCodeToString(status.code()), std::string(status.message()));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options, Registry::LoadFunction load) {
-  absl::StatusOr<std::unique_ptr<Registry>> registry = Registry::Open(options.models, std::move(load));
+  RegistryOptions registry_options;
+  HEED_ASSIGN_OR_RETURN(registry_options.policies, VersionPolicies::Parse(options.model_versions));
+  registry_options.session_pin = Seconds(options.session_pin_s);
+  absl::StatusOr<std::unique_ptr<Registry>> registry =
+      Registry::Open(options.models, std::move(load), std::move(registry_options));
   if (!registry.ok()) return registry.status();
   const int threads = options.threads > 0 ? static_cast<int>(options.threads) : ThreadBudget();
   auto parts = std::make_unique<Parts>(options, threads, *std::move(registry));
   parts->metrics.Set(Metric::kThreads, {}, threads);
   HEED_RETURN_IF_ERROR(parts->OpenStores());
+  parts->MakeLoader();
 
   if (!options.metrics_listen.empty()) {
     absl::StatusOr<int> port = parts->metrics.Listen(options.metrics_listen);
@@ -131,6 +197,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   for (const ModelStatus& model : parts->registry->List()) {
     parts->health.Set(model.name, false);
     parts->metrics.Set(Metric::kModelReady, {model.name}, 0);
+    parts->metrics.Set(Metric::kModelVersion, {model.name}, 0);
   }
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
@@ -146,7 +213,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
   builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &parts->port);
   builder.RegisterService(&parts->health);
-  builder.RegisterService(&parts->models_service);
+  builder.RegisterService(parts->models_service.get());
   builder.RegisterService(&parts->translation);
   builder.RegisterService(&parts->sequences);
   builder.RegisterService(parts->questions.get());
@@ -159,7 +226,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   spdlog::info("listening address={}", WithPort(options.listen, parts->port));
 
   std::unique_ptr<Server> server(new Server(std::move(parts)));
-  server->loader_ = std::thread([self = server.get()] { self->LoadModels(); });
+  server->parts_->loader->Start([self = server.get(), start = Clock::now()] { self->OnLoaded(start); });
   return server;
 }
 
@@ -182,24 +249,7 @@ void Server::WaitUntilLoaded() {
   while (!loaded_) loaded_changed_.Wait(mutex_);
 }
 
-void Server::LoadModels() {
-  const TimePoint start = Clock::now();
-  parts_->registry->LoadAll([this](const ModelStatus& model) {
-    Metrics& metrics = parts_->metrics;
-    const bool ready = model.state == ModelState::kReady;
-    metrics.Set(Metric::kModelReady, {model.name}, ready ? 1 : 0);
-    metrics.Set(Metric::kModelLoadSeconds, {model.name}, model.load_seconds);
-    if (ready) {
-      const ModelSpec& spec = model.model->spec();
-      metrics.Set(Metric::kModelResidentBytes, {model.name}, static_cast<double>(spec.resident_bytes));
-      spdlog::info("model name={} state=ready architecture={} weights={} resident_bytes={} seconds={:.3f}", model.name,
-                   spec.architecture, spec.weights, spec.resident_bytes, model.load_seconds);
-    } else {
-      spdlog::error("model name={} state=unavailable code={} reason=\"{}\"", model.name,
-                    absl::StatusCodeToString(model.reason.code()), std::string(model.reason.message()));
-    }
-    parts_->health.Set(model.name, ready);
-  });
+void Server::OnLoaded(TimePoint start) {
   int ready = 0, unavailable = 0, untried = 0;
   for (const ModelStatus& model : parts_->registry->List()) {
     ready += model.state == ModelState::kReady;
@@ -226,7 +276,7 @@ void Server::Shutdown() {
 void Server::Stop(Clock::duration limit) {
   const TimePoint start = Clock::now();
   spdlog::info("draining limit_s={}", std::chrono::duration<double>(limit).count());
-  parts_->registry->Stop();
+  parts_->loader->Stop();
   parts_->health.Shutdown();
   parts_->scheduler.Refuse();
   parts_->questions->Refuse();
@@ -240,7 +290,7 @@ void Server::Stop(Clock::duration limit) {
   const Clock::duration left = std::max<Clock::duration>(start + limit - Clock::now(), kLastBytes);
   parts_->grpc_server->Shutdown(std::chrono::system_clock::now() +
                                 std::chrono::duration_cast<std::chrono::system_clock::duration>(left));
-  loader_.join();
+  parts_->loader->Join();
   spdlog::info("stopped cut_off={} seconds={:.3f}", cut_off,
                std::chrono::duration<double>(Clock::now() - start).count());
 }

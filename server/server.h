@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <thread>
 
 #include "absl/status/statusor.h"
 #include "engine/mutex.h"
@@ -17,9 +16,9 @@ namespace heed {
 // graphs; health is NOT_SERVING until each was tried. Shutdown ends it. Thread-safe.
 class Server {
  public:
-  // `load` loads one model directory: models/architectures.h's LoadModel. NOT_FOUND or INVALID_ARGUMENT: the models'
-  // directory, or that of the graphs or sessions; UNAVAILABLE: an address cannot be listened on, because it is taken or
-  // not this machine's.
+  // `load` loads one model directory and checks what it made: models/probe.h's LoadProbedModel. NOT_FOUND or
+  // INVALID_ARGUMENT: the models' directory, or that of the graphs or sessions; UNAVAILABLE: an address cannot be
+  // listened on, because it is taken or not this machine's.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options, Registry::LoadFunction load);
   // Shuts down without waiting for requests, if that was not done.
   ~Server();
@@ -41,14 +40,14 @@ class Server {
   struct Parts;
   explicit Server(std::unique_ptr<Parts> parts);
 
-  void LoadModels();
+  // Every model was tried, since `start`: the graphs are next.
+  void OnLoaded(TimePoint start);
   void Stop(Clock::duration limit);
   // gRPC answers CANCELLED to calls that reach it once it is told to shut down, and clients do not try those again. So
   // the server goes on refusing with UNAVAILABLE until no more calls come, at most until `latest`.
   void RefuseUntilQuiet(TimePoint latest);
 
   const std::unique_ptr<Parts> parts_;
-  std::thread loader_;  // constant after Start until Shutdown
 
   Mutex mutex_;
   CondVar loaded_changed_;

@@ -283,6 +283,10 @@ absl::StatusOr<std::shared_ptr<const QuestionAnswerer>> SessionStore::ModelOf(co
 
 absl::StatusOr<std::shared_ptr<const QuestionAnswerer>> SessionStore::ModelOf(const std::string& name,
                                                                               absl::string_view fingerprint) const {
+  // Any version of the session's weights will do, also one that was replaced and is kept for this.
+  if (auto same = std::dynamic_pointer_cast<const QuestionAnswerer>(registry_.FindFingerprint(name, fingerprint))) {
+    return same;
+  }
   auto model = FindModel(name);
   if (!model.ok()) {
     if (absl::IsUnavailable(model.status())) return model.status();

@@ -2,20 +2,31 @@
 #pragma once
 
 #include "heed/v1/models.grpc.pb.h"
+#include "server/metrics.h"
+#include "server/model_loader.h"
 #include "server/registry.h"
 
 namespace heed {
 
-// Thread-safe. `registry` outlives it.
+// Thread-safe. What it is given outlives it.
 class ModelsService : public v1::Models::CallbackService {
  public:
-  explicit ModelsService(const Registry& registry) : registry_(registry) {}
+  ModelsService(const Registry& registry, ModelLoader& loader, Metrics& metrics)
+      : registry_(registry), loader_(loader), metrics_(metrics) {}
 
   grpc::ServerUnaryReactor* List(grpc::CallbackServerContext* context, const v1::ListModelsRequest* request,
                                  v1::ListModelsResponse* response) override;
+  grpc::ServerUnaryReactor* Load(grpc::CallbackServerContext* context, const v1::LoadModelRequest* request,
+                                 v1::LoadModelResponse* response) override;
+  grpc::ServerUnaryReactor* Unload(grpc::CallbackServerContext* context, const v1::UnloadModelRequest* request,
+                                   v1::UnloadModelResponse* response) override;
 
  private:
+  class ChangeCall;
+
   const Registry& registry_;
+  ModelLoader& loader_;
+  Metrics& metrics_;
 };
 
 }  // namespace heed

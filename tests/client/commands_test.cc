@@ -354,13 +354,16 @@ TEST(Models, TableAndJson) {
   model.set_weights(74410000);
   model.set_resident_bytes(100 << 20);
   model.set_load_seconds(0.25);
+  model.set_version(12);
+  model.set_is_default(true);
   server.AddModel("broken", v1::MODEL_STATE_UNAVAILABLE).set_reason("config.json: no such file");
   const HeedRun table = RunHeedWith({"models", server.flag()});
   EXPECT_EQ(table.code, kExitOk);
   const std::vector<std::string> lines = absl::StrSplit(table.out, '\n');
   ASSERT_EQ(lines.size(), 5u);
-  EXPECT_THAT(lines[0], StartsWith("NAME    KIND        ARCHITECTURE  LANGUAGES  STATE"));
-  EXPECT_THAT(lines[2], StartsWith("big     translator  marian        en > de    ready         74.4 M  100.0 MiB"));
+  EXPECT_THAT(lines[0], StartsWith("NAME    VERSION  KIND        ARCHITECTURE  LANGUAGES  STATE"));
+  EXPECT_THAT(lines[2],
+              StartsWith("big         12*  translator  marian        en > de    ready         74.4 M  100.0 MiB"));
   EXPECT_THAT(lines[3], HasSubstr("unavailable"));
   EXPECT_THAT(lines[3], testing::EndsWith("  config.json: no such file"));
 
@@ -371,6 +374,46 @@ TEST(Models, TableAndJson) {
   EXPECT_EQ(json[1]["state"], "ready");
   EXPECT_EQ(json[1]["weights"], 74410000);
   EXPECT_EQ(json[2]["reason"], "config.json: no such file");
+}
+
+TEST(Models, LoadAndUnloadSayWhatTheyDid) {
+  FakeServer server;
+  server.AddModel("en-fr", v1::MODEL_STATE_READY).set_version(3);
+  HeedRun run = RunHeedWith({"models", "load", "en-fr", "--versions=3,1", server.flag()});
+  EXPECT_EQ(run.code, kExitOk) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("en-fr       3   translator"));
+  EXPECT_EQ(server.last_load().model(), "en-fr");
+  ASSERT_EQ(server.last_load().versions_size(), 2);
+  EXPECT_EQ(server.last_load().versions(0), 3);
+  run = RunHeedWith({"models", "load", "en-fr", "--json", server.flag()});
+  EXPECT_EQ(nlohmann::json::parse(run.out).at(0)["version"], 3);
+  EXPECT_EQ(server.last_load().versions_size(), 0);
+  run = RunHeedWith({"models", "load", "broken", server.flag()});
+  EXPECT_EQ(run.code, kExitFailed);
+  EXPECT_THAT(run.err, HasSubstr("no config.json"));
+  EXPECT_EQ(RunHeedWith({"models", "load", "none", server.flag()}).code, kExitUsage);
+  EXPECT_EQ(RunHeedWith({"models", "load", server.flag()}).code, kExitUsage);
+  EXPECT_EQ(RunHeedWith({"models", "unload", server.flag()}).code, kExitUsage);
+  EXPECT_EQ(RunHeedWith({"models", "unload", "none", server.flag()}).code, kExitUsage);
+  run = RunHeedWith({"models", "unload", "en-fr", server.flag()});
+  EXPECT_EQ(run.code, kExitOk) << run.err;
+  EXPECT_EQ(run.out, "en-fr is unloaded\n");
+  run = RunHeedWith({"translate", "--model=en-fr", server.flag()}, "text\n");
+  EXPECT_EQ(run.code, kExitUnavailable);
+  EXPECT_THAT(run.err, HasSubstr("model 'en-fr' is not loaded"));
+  EXPECT_EQ(RunHeedWith({"translate", server.flag()}, "text\n").out, "[text]\n");  // the only one that serves
+}
+
+TEST(Models, OfSeveralVersionsTheDefaultCounts) {
+  FakeServer server;
+  server.ClearModels();
+  for (const int version : {1, 2, 3}) {
+    v1::ModelInfo& model = server.AddModel("en-de", version == 3 ? v1::MODEL_STATE_UNAVAILABLE : v1::MODEL_STATE_READY);
+    model.set_version(version);
+    model.set_is_default(version == 2);
+  }
+  EXPECT_EQ(RunHeedWith({"translate", server.flag()}, "text\n").out, "[text]\n");
+  EXPECT_EQ(RunHeedWith({"translate", "--model=en-de", server.flag()}, "text\n").out, "[text]\n");
 }
 
 TEST(Health, ExitsWithZeroOnlyWhenServing) {

@@ -56,6 +56,7 @@ class FakeServer {
   FakeGraphs& graphs() { return graphs_; }
   FakeQuestions& questions() { return questions_; }
   FakeSequences& sequences() { return sequences_; }
+  const v1::LoadModelRequest& last_load() const { return last_load_; }
   void ClearModels() { model_list_.clear_models(); }
 
   // Answers of the health service, in the order Watch gives them; Check gives the last.
@@ -138,6 +139,25 @@ class FakeServer {
       *response = server_.model_list_;
       return grpc::Status::OK;
     }
+    // Of a model of the list; "broken" fails.
+    grpc::Status Load(grpc::ServerContext*, const v1::LoadModelRequest* request,
+                      v1::LoadModelResponse* response) override {
+      if (request->model() == "broken") return grpc::Status(grpc::StatusCode::FAILED_PRECONDITION, "no config.json");
+      server_.last_load_ = *request;
+      for (const v1::ModelInfo& model : server_.model_list_.models()) {
+        if (model.name() == request->model()) *response->add_versions() = model;
+      }
+      return response->versions_size() > 0 ? grpc::Status::OK : grpc::Status(grpc::StatusCode::NOT_FOUND, "no model");
+    }
+    grpc::Status Unload(grpc::ServerContext*, const v1::UnloadModelRequest* request,
+                        v1::UnloadModelResponse*) override {
+      for (v1::ModelInfo& model : *server_.model_list_.mutable_models()) {
+        if (model.name() != request->model()) continue;
+        model.set_state(v1::MODEL_STATE_UNLOADED);
+        return grpc::Status::OK;
+      }
+      return grpc::Status(grpc::StatusCode::NOT_FOUND, "no model");
+    }
 
    private:
     FakeServer& server_;
@@ -170,6 +190,7 @@ class FakeServer {
   // Set before the first call, apart from what mutex_ guards.
   const Behaviour behaviour_;
   v1::ListModelsResponse model_list_;
+  v1::LoadModelRequest last_load_;
   std::map<std::string, std::vector<grpc::health::v1::HealthCheckResponse::ServingStatus>> states_;
   std::vector<v1::TranslateStreamResponse> events_;
   std::function<void(v1::TranslatedText&)> edit_;

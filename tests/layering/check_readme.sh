@@ -90,6 +90,7 @@ Table() {
     bench-flags) BenchFlags ;;
     bench-classify-flags) BenchClassifyFlags ;;
     models-flags) ClientFlags models ;;
+    models-load-flags) ClientFlags models load ;;
     health-flags) ClientFlags health ;;
     ask-flags) ClientFlags ask ;;
     chat-flags) ClientFlags chat ;;
@@ -99,7 +100,7 @@ Table() {
 }
 
 for name in server-flags metrics translate-flags classify-flags graph-put-flags graph-update-flags bench-flags \
-  bench-classify-flags models-flags health-flags ask-flags chat-flags run-flags; do
+  bench-classify-flags models-flags models-load-flags health-flags ask-flags chat-flags run-flags; do
   grep -qxF "<!-- table: $name -->" README.md || { echo "readme: README.md has no table '$name'" >&2; exit 1; }
   Table "$name" > "$work/$name.table"
   (($(wc -l < "$work/$name.table") >= 4)) || { echo "readme: found no rows for '$name'" >&2; exit 1; }

@@ -25,7 +25,7 @@ using testing::HasSubstr;
 std::string Fixture(const std::string& name) { return std::string(HEED_SOURCE_DIR) + "/tests/fixtures/" + name; }
 
 std::shared_ptr<const GraphClassifier> Load(const std::string& fixture) {
-  auto model = LoadGraphNetwork(Fixture(fixture));
+  auto model = LoadGraphNetwork(Fixture(fixture), fixture);
   EXPECT_TRUE(model.ok()) << model.status();
   return *model;
 }
@@ -315,7 +315,8 @@ TEST(GraphNetworkTest, ATensorWithoutValuesDoesNotLoad) {
   const uint64_t longer = header.size();
   directory.Write("model.safetensors",
                   std::string(reinterpret_cast<const char*>(&longer), 8) + header + file.substr(8 + length));
-  EXPECT_THAT(std::string(LoadGraphNetwork(directory.path().string()).status().message()), HasSubstr("mlp.weight"));
+  EXPECT_THAT(std::string(LoadGraphNetwork(directory.path().string(), "model").status().message()),
+              HasSubstr("mlp.weight"));
 }
 
 // Whatever a file's bytes say, it loads or is refused; what loads answers, or says that its numbers are beyond it.
@@ -338,7 +339,7 @@ TEST(GraphNetworkTest, FilesWithBytesChangedDoNoHarm) {
         }
         if (below(10) == 0) bytes.resize(below(bytes.size()));
         directory.Write(name, bytes);
-        const auto model = LoadGraphNetwork(directory.path().string());
+        const auto model = LoadGraphNetwork(directory.path().string(), "model");
         if (!model.ok()) {
           EXPECT_FALSE(model.status().message().empty());
           continue;
@@ -506,7 +507,7 @@ std::string LoadError(const std::string& fixture, const std::string& from, const
   if (at == std::string::npos) return "";
   text.replace(at, from.size(), to);
   std::ofstream(path) << text;
-  const auto model = LoadGraphNetwork(directory.path().string());
+  const auto model = LoadGraphNetwork(directory.path().string(), "model");
   return model.ok() ? "it loads" : std::string(model.status().message());
 }
 

@@ -105,7 +105,7 @@ class GraphsTest : public ::testing::Test {
 
   void Start(bool wait_until_loaded = true) {
     server_.reset();
-    auto server = Server::Start(options_, [this](const std::string& path) { return Load(path); });
+    auto server = Server::Start(options_, [this](const std::string& path, const std::string&) { return Load(path); });
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     if (wait_until_loaded) server_->WaitUntilLoaded();
@@ -970,7 +970,7 @@ TEST_F(GraphsTest, StoredGraphsAreUnavailableWhileTheyLoad) {
 TEST_F(GraphsTest, OneServerAtATimeHasADirectory) {
   KeepFiles();
   Start();
-  auto load = [this](const std::string& path) { return Load(path); };
+  auto load = [this](const std::string& path, const std::string&) { return Load(path); };
   const auto second = Server::Start(options_, load);
   EXPECT_EQ(second.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(second.status().message()),
@@ -1090,7 +1090,8 @@ class GraphStoreTest : public ::testing::Test {
   GraphStoreTest() {
     std::filesystem::create_directories(root_.path() / "models/nodes");
     root_.Write("models/nodes/config.json", "{}");
-    registry_ = *Registry::Open(root_.File("models"), [this](const std::string&) { return nodes_; });
+    registry_ =
+        *Registry::Open(root_.File("models"), [this](const std::string&, const std::string&) { return nodes_; });
     registry_->LoadAll([](const ModelStatus&) {});
   }
   ~GraphStoreTest() override { nodes_->Release(); }

@@ -56,7 +56,7 @@ class QuestionServerTest : public ::testing::TestWithParam<Sessions> {
   // Ends the server that is there, if any.
   void Start() {
     server_.reset();
-    auto server = Server::Start(options_, [this](const std::string& path) { return Load(path); });
+    auto server = Server::Start(options_, [this](const std::string& path, const std::string&) { return Load(path); });
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     server_->WaitUntilLoaded();

@@ -28,7 +28,7 @@ class QuestionsRedisTest : public QuestionServerTest {
 TEST_P(QuestionsRedisTest, ConversationGoesOnAtAnotherServer) {
   const std::string session = Open();
   Tell(session, {"a"});
-  auto other = Server::Start(options_, [this](const std::string& path) { return Load(path); });
+  auto other = Server::Start(options_, [this](const std::string& path, const std::string&) { return Load(path); });
   ASSERT_TRUE(other.ok()) << other.status();
   (*other)->WaitUntilLoaded();
   const auto first = std::move(stub_);

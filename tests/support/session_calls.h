@@ -24,8 +24,9 @@ class FakeModels {
       root_.Write(name + "/config.json", "{}");
     }
     registry_ = *Registry::Open(
-        root_.path().string(), [fingerprint](const std::string& path) -> absl::StatusOr<std::shared_ptr<const Model>> {
-          return std::make_shared<FakeQuestionAnswerer>(std::filesystem::path(path).filename().string(), fingerprint);
+        root_.path().string(),
+        [fingerprint](const std::string&, const std::string& name) -> absl::StatusOr<std::shared_ptr<const Model>> {
+          return std::make_shared<FakeQuestionAnswerer>(name, fingerprint);
         });
   }
   FakeModels& Load() {

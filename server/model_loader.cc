@@ -1,0 +1,137 @@
+#include "server/model_loader.h"
+
+#include <malloc.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "spdlog/spdlog.h"
+
+namespace heed {
+namespace {
+
+// Of 19: gets a tenth of a core that others want, and all of one that is idle.
+constexpr int kNiceness = 10;
+
+// How often it is looked whether requests have let go of models that were replaced.
+constexpr std::chrono::milliseconds kSweepInterval(200);
+
+absl::Status ShuttingDown() { return absl::UnavailableError("the server is shutting down"); }
+
+}  // namespace
+
+ModelLoader::ModelLoader(const ModelLoaderOptions& options, Registry& registry, Registry::Listener listener,
+                         Registry::Prepare prepare)
+    : options_(options), registry_(registry), listener_(std::move(listener)), prepare_(std::move(prepare)) {}
+
+ModelLoader::~ModelLoader() {
+  Stop();
+  Join();
+}
+
+void ModelLoader::Start(std::function<void()> loaded) {
+  thread_ = std::thread([this, loaded = std::move(loaded)] { Run(loaded); });
+}
+
+void ModelLoader::Stop() {
+  registry_.Stop();
+  std::deque<Change> refused;
+  {
+    MutexLock lock(mutex_);
+    stop_ = true;
+    refused.swap(changes_);
+  }
+  work_.NotifyOne();
+  for (const Change& change : refused) change.done(ShuttingDown());
+}
+
+void ModelLoader::Join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void ModelLoader::Load(std::string name, std::vector<int64_t> versions, Done done) {
+  Enqueue({[this, name = std::move(name), versions = std::move(versions)] {
+             return registry_.Load(name, versions, listener_, prepare_);
+           },
+           std::move(done)});
+}
+
+void ModelLoader::Unload(std::string name, Done done) {
+  Enqueue({[this, name = std::move(name)] { return registry_.Unload(name, listener_); }, std::move(done)});
+}
+
+void ModelLoader::Enqueue(Change change) {
+  absl::Status refused;
+  {
+    MutexLock lock(mutex_);
+    if (stop_) {
+      refused = ShuttingDown();
+    } else if (changes_.size() >= options_.max_queued_changes) {
+      refused =
+          absl::ResourceExhaustedError(absl::StrCat("the queue is full: ", changes_.size(), " changes of models wait"));
+    } else {
+      changes_.push_back(std::move(change));
+    }
+  }
+  if (refused.ok()) {
+    work_.NotifyOne();
+  } else {
+    change.done(refused);
+  }
+}
+
+void ModelLoader::Run(const std::function<void()>& loaded) {
+  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNiceness);  // of this thread alone
+  registry_.LoadAll(listener_, prepare_);
+  loaded();
+  const bool polls = options_.poll_interval > Clock::duration::zero();
+  TimePoint poll = polls ? Clock::now() + options_.poll_interval : kNoDeadline;
+  Registry::Swept swept;
+  Change change;
+  while (Next(swept.held > 0 ? std::min(poll, Clock::now() + kSweepInterval) : poll, change)) {
+    if (change.carry_out) {
+      const absl::Status status = change.carry_out();
+      change.done(status);
+      change = {};
+    }
+    if (Clock::now() >= poll) {
+      Poll();
+      poll = Clock::now() + options_.poll_interval;
+    }
+    swept = registry_.Sweep(Clock::now());
+    // What the allocator keeps of a model that is gone goes back to the system.
+    if (swept.destroyed > 0) malloc_trim(0);
+  }
+}
+
+bool ModelLoader::Next(TimePoint wake, Change& change) {
+  MutexLock lock(mutex_);
+  while (!stop_ && changes_.empty() && Clock::now() < wake) {
+    if (wake == kNoDeadline) {
+      work_.Wait(mutex_);
+    } else {
+      work_.WaitUntil(mutex_, wake);
+    }
+  }
+  if (stop_) return false;
+  if (!changes_.empty()) {
+    change = std::move(changes_.front());
+    changes_.pop_front();
+  }
+  return true;
+}
+
+void ModelLoader::Poll() {
+  for (const std::string& name : registry_.Changed()) {
+    const absl::Status status = registry_.Load(name, {}, listener_, prepare_);
+    if (!status.ok()) {
+      spdlog::error("model name={} poll code={} reason=\"{}\"", name, absl::StatusCodeToString(status.code()),
+                    std::string(status.message()));
+    }
+  }
+}
+
+}  // namespace heed

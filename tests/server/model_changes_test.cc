@@ -1,0 +1,242 @@
+// Models that change while the server serves: heed.v1.Models Load and Unload, over gRPC.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <fstream>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "grpc/health/v1/health.grpc.pb.h"
+#include "grpcpp/create_channel.h"
+#include "heed/v1/models.grpc.pb.h"
+#include "heed/v1/questions.grpc.pb.h"
+#include "heed/v1/translation.grpc.pb.h"
+#include "server/server.h"
+#include "tests/support/fake_question_answerer.h"
+#include "tests/support/fake_translator.h"
+#include "tests/support/temporary_directory.h"
+
+namespace heed {
+namespace {
+
+using grpc::StatusCode;
+using testing::HasSubstr;
+
+// "tr" is a translator, "qa" answers questions with the content of its config.json as fingerprint; a version whose
+// config.json says "broken" fails to load.
+class ModelChanges : public testing::Test {
+ protected:
+  void SetUp() override {
+    Write("tr", 1, "one");
+    Write("qa", 1, "one");
+    ServerOptions options;
+    options.models = root_.path().string();
+    options.listen = "127.0.0.1:0";
+    options.metrics_listen = "";
+    options.threads = 2;
+    options.session_pin_s = pin_s_;
+    auto server = Server::Start(
+        options,
+        [this](const std::string& path, const std::string& name) -> absl::StatusOr<std::shared_ptr<const Model>> {
+          std::string content;
+          std::getline(std::ifstream(path + "/config.json"), content);
+          if (content == "broken") return absl::InvalidArgumentError("config.json: is broken");
+          if (name == "qa") return std::make_shared<FakeQuestionAnswerer>(name, content);
+          auto model = std::make_shared<FakeTranslator>(name);
+          if (hold_next_) model->Hold();
+          last_ = model;
+          return model;
+        });
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+    server_->WaitUntilLoaded();
+    channel_ = grpc::CreateChannel(absl::StrCat("127.0.0.1:", server_->port()), grpc::InsecureChannelCredentials());
+    models_ = v1::Models::NewStub(channel_);
+    translation_ = v1::Translation::NewStub(channel_);
+    questions_ = v1::QuestionAnswering::NewStub(channel_);
+  }
+
+  void Write(const std::string& name, int version, const std::string& content) {
+    const auto directory = root_.path() / name / absl::StrCat(version);
+    std::filesystem::create_directories(directory);
+    std::ofstream(directory / "config.json") << content << "\n";
+  }
+  grpc::Status Load(const std::string& name, const std::vector<int64_t>& versions = {}) {
+    grpc::ClientContext context;
+    v1::LoadModelRequest request;
+    request.set_model(name);
+    request.mutable_versions()->Assign(versions.begin(), versions.end());
+    loaded_.Clear();
+    return models_->Load(&context, request, &loaded_);
+  }
+  grpc::Status Unload(const std::string& name) {
+    grpc::ClientContext context;
+    v1::UnloadModelRequest request;
+    request.set_model(name);
+    v1::UnloadModelResponse response;
+    return models_->Unload(&context, request, &response);
+  }
+  grpc::Status Translate(const std::string& text) {
+    grpc::ClientContext context;
+    v1::TranslateRequest request;
+    request.set_model("tr");
+    request.add_texts(text);
+    v1::TranslateResponse response;
+    return translation_->Translate(&context, request, &response);
+  }
+  std::string Open() {
+    grpc::ClientContext context;
+    v1::OpenRequest request;
+    request.set_model("qa");
+    v1::Session session;
+    EXPECT_TRUE(questions_->Open(&context, request, &session).ok());
+    return session.session();
+  }
+  grpc::Status Tell(const std::string& session) {
+    grpc::ClientContext context;
+    v1::TellRequest request;
+    request.set_session(session);
+    request.add_facts("it rains");
+    v1::TellResponse response;
+    return questions_->Tell(&context, request, &response);
+  }
+  grpc::health::v1::HealthCheckResponse::ServingStatus Health(const std::string& service) {
+    grpc::ClientContext context;
+    grpc::health::v1::HealthCheckRequest request;
+    request.set_service(service);
+    grpc::health::v1::HealthCheckResponse response;
+    EXPECT_TRUE(grpc::health::v1::Health::NewStub(channel_)->Check(&context, request, &response).ok());
+    return response.status();
+  }
+  bool HasMetric(const std::string& line) { return server_->metrics().Text().find(line) != std::string::npos; }
+
+  TemporaryDirectory root_;
+  double pin_s_ = 600;
+  bool hold_next_ = false;  // the loader's thread's, between Load's beginning and end
+  std::shared_ptr<FakeTranslator> last_;
+  std::unique_ptr<Server> server_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::Models::Stub> models_;
+  std::unique_ptr<v1::Translation::Stub> translation_;
+  std::unique_ptr<v1::QuestionAnswering::Stub> questions_;
+  v1::LoadModelResponse loaded_;
+};
+
+TEST_F(ModelChanges, LoadAnswersWithTheVersions) {
+  Write("tr", 2, "two");
+  ASSERT_TRUE(Load("tr").ok());
+  ASSERT_EQ(loaded_.versions_size(), 2);
+  EXPECT_EQ(loaded_.versions(0).version(), 1);
+  EXPECT_EQ(loaded_.versions(0).state(), v1::MODEL_STATE_UNLOADED);
+  EXPECT_EQ(loaded_.versions(1).version(), 2);
+  EXPECT_EQ(loaded_.versions(1).state(), v1::MODEL_STATE_READY);
+  EXPECT_TRUE(loaded_.versions(1).is_default());
+  EXPECT_TRUE(HasMetric("heed_model_version{model=\"tr\"} 2"));
+  EXPECT_TRUE(HasMetric("heed_model_loads_total{model=\"tr\",outcome=\"ok\"} 2"));
+}
+
+TEST_F(ModelChanges, ErrorsNameModelVersionAndReason) {
+  EXPECT_EQ(Load("none").error_code(), StatusCode::NOT_FOUND);
+  EXPECT_EQ(Load("../tr").error_code(), StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(Load("tr", {0}).error_message(), HasSubstr("versions[0]: 0, must be at least 1"));
+  EXPECT_THAT(Load("tr", {5}).error_message(), HasSubstr("version 5 is not there; these are: 1"));
+  EXPECT_EQ(Unload("none").error_code(), StatusCode::NOT_FOUND);
+  Write("tr", 2, "broken");
+  const grpc::Status failed = Load("tr");
+  EXPECT_EQ(failed.error_code(), StatusCode::FAILED_PRECONDITION);
+  EXPECT_THAT(failed.error_message(), HasSubstr("\"tr\" version 2 failed to load: config.json: is broken"));
+  EXPECT_TRUE(Translate("a").ok());
+  EXPECT_EQ(Health("tr"), grpc::health::v1::HealthCheckResponse::SERVING);
+  EXPECT_TRUE(HasMetric("heed_model_loads_total{model=\"tr\",outcome=\"failed\"} 1"));
+}
+
+TEST_F(ModelChanges, RequestEndsOnTheVersionThatItBeganWith) {
+  hold_next_ = true;
+  Write("tr", 2, "two");
+  ASSERT_TRUE(Load("tr").ok());
+  const std::shared_ptr<FakeTranslator> old = last_;
+  grpc::Status status;
+  std::thread request([&] { status = Translate("one two three"); });
+  old->WaitUntilHeld();
+  hold_next_ = false;
+  Write("tr", 3, "three");
+  ASSERT_TRUE(Load("tr").ok());
+  EXPECT_NE(last_, old);
+  old->Release();
+  request.join();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(old->batch_sizes().size(), 3u);
+  EXPECT_TRUE(Translate("a").ok());
+  EXPECT_EQ(old->batch_sizes().size(), 3u);
+}
+
+TEST_F(ModelChanges, UnloadedModelIsNotServingUntilLoaded) {
+  ASSERT_TRUE(Unload("tr").ok());
+  const grpc::Status status = Translate("a");
+  EXPECT_EQ(status.error_code(), StatusCode::UNAVAILABLE);
+  EXPECT_THAT(status.error_message(), HasSubstr("\"tr\" is not loaded"));
+  EXPECT_EQ(Health("tr"), grpc::health::v1::HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(Health(""), grpc::health::v1::HealthCheckResponse::SERVING);
+  EXPECT_TRUE(HasMetric("heed_model_ready{model=\"tr\"} 0"));
+  ASSERT_TRUE(Load("tr").ok());
+  EXPECT_TRUE(Translate("a").ok());
+  EXPECT_EQ(Health("tr"), grpc::health::v1::HealthCheckResponse::SERVING);
+}
+
+TEST_F(ModelChanges, NoCallFailsWhileModelsAreReplaced) {
+  std::atomic<bool> stop = false;
+  std::atomic<int> answered = 0, failed = 0;
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 3; ++i) {
+    callers.emplace_back([&] {
+      while (!stop) (Translate("one two. three").ok() ? answered : failed) += 1;
+    });
+  }
+  callers.emplace_back([&] {
+    const std::string session = Open();
+    while (!stop) (Tell(session).ok() ? answered : failed) += 1;
+  });
+  for (int round = 0; round < 20; ++round) {
+    Write("tr", 2 + round, round % 4 == 3 ? "broken" : "good");
+    EXPECT_EQ(Load("tr").ok(), round % 4 != 3);
+    EXPECT_TRUE(Load("qa").ok());
+  }
+  EXPECT_TRUE(Load("tr", {1}).ok());  // back to the first
+  stop = true;
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_GT(answered, 0);
+  EXPECT_EQ(failed, 0);
+}
+
+TEST_F(ModelChanges, SessionGoesOnWithTheSameWeightsAndForAWhileWithOld) {
+  const std::string session = Open();
+  Write("qa", 2, "one");
+  ASSERT_TRUE(Load("qa").ok());
+  EXPECT_TRUE(Tell(session).ok());
+  Write("qa", 3, "other");
+  ASSERT_TRUE(Load("qa").ok());
+  EXPECT_TRUE(Tell(session).ok());  // with version 2, which is kept
+  ASSERT_TRUE(Unload("qa").ok());
+  EXPECT_EQ(Tell(session).error_code(), StatusCode::UNAVAILABLE);
+  ASSERT_TRUE(Load("qa", {2}).ok());
+  EXPECT_TRUE(Tell(session).ok());
+}
+
+class ModelChangesWithoutPins : public ModelChanges {
+ protected:
+  ModelChangesWithoutPins() { pin_s_ = 0; }
+};
+
+TEST_F(ModelChangesWithoutPins, SessionOfReplacedWeightsIsFailedPrecondition) {
+  const std::string session = Open();
+  Write("qa", 2, "other");
+  ASSERT_TRUE(Load("qa").ok());
+  const grpc::Status status = Tell(session);
+  EXPECT_EQ(status.error_code(), StatusCode::FAILED_PRECONDITION);
+  EXPECT_THAT(status.error_message(), HasSubstr("other"));
+}
+
+}  // namespace
+}  // namespace heed
