@@ -27,6 +27,7 @@ test_packages=(
   libgtest-dev libgmock-dev libbenchmark-dev
   redis-server             # sessions of several servers
   clang                    # the thread-safety check of our locks
+  python3-venv             # the public clients that the server is tried with
 )
 
 fail() {

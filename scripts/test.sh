@@ -9,6 +9,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 preset=${PRESET:-release}
 scripts/setup.sh
+build_dir=build
+[[ "$preset" == release ]] || build_dir=build-$preset
+scripts/standard_clients.sh "$build_dir"
 if [[ "$preset" == release ]]; then
   scripts/build.sh
 else

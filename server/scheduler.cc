@@ -212,6 +212,7 @@ void Scheduler::Step(Turn& turn, Context& context) {
     const std::string& name = turn.model->spec().name;
     metrics_.Observe(Metric::kStepSeconds, {name}, Seconds(start, turn.step_end));
     metrics_.Observe(Metric::kBatchRows, {name}, static_cast<double>(rows));
+    statistics_.AddStep(turn.model, static_cast<int64_t>(tasks.size()), turn.step_end - start);
   }
   for (BatchFormer::Member& member : turn.batch) {
     if (!member.task->error().ok()) continue;
@@ -231,6 +232,7 @@ void Scheduler::Report(Turn& turn) {
     }
     const std::string_view reason = CancellationReason(ended.status.code());
     if (!reason.empty()) metrics_.Add(Metric::kCancellations, {name, reason});
+    if (!ended.job->internal) statistics_.AddJob(*ended.job, ended.status, times);
     ended.job->observer->OnJobDone(ended.status, times);
   }
   {

@@ -18,6 +18,7 @@
 #include "server/batch_former.h"
 #include "server/job.h"
 #include "server/metrics.h"
+#include "server/model_statistics.h"
 
 namespace heed {
 
@@ -70,6 +71,8 @@ class Scheduler {
   int64_t Drain(TimePoint deadline);
 
   const BatchLimits& limits() const { return options_.limits; }
+  // What the models have done, internal jobs aside.
+  ModelStatistics& statistics() { return statistics_; }
 
   // How many jobs and requests were refused because of Refuse and Drain.
   int64_t refused_by_drain() EXCLUDES(mutex_);
@@ -105,6 +108,7 @@ class Scheduler {
 
   const SchedulerOptions options_;
   Metrics& metrics_;
+  ModelStatistics statistics_;
 
   Mutex mutex_;
   CondVar work_;  // there may be something to do

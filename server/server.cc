@@ -15,6 +15,7 @@
 #include "server/model_loader.h"
 #include "server/services/graphs.h"
 #include "server/services/health.h"
+#include "server/services/inference.h"
 #include "server/services/models.h"
 #include "server/services/questions.h"
 #include "server/services/sequences.h"
@@ -103,6 +104,9 @@ struct Server::Parts {
         loader_options, *registry, [this](const ModelStatus& version) { Tell(version); },
         [this](const auto& model, bool is_default) { return PrecomputeFor(model, is_default); });
     models_service = std::make_unique<ModelsService>(*registry, *loader, metrics);
+    const InferLimits limits = {.max_tasks = options.max_queued_tasks, .max_graph_nodes = options.max_inline_nodes};
+    inference =
+        std::make_unique<InferenceService>(InferenceParts{*registry, *loader, scheduler, health, metrics, limits});
   }
 
   // A version was tried or has left.
@@ -124,6 +128,7 @@ struct Server::Parts {
   std::unique_ptr<GraphsService> graphs_service;
   std::unique_ptr<ModelLoader> loader;
   std::unique_ptr<ModelsService> models_service;
+  std::unique_ptr<InferenceService> inference;
   int port = 0;
   int metrics_port = 0;
   std::unique_ptr<grpc::Server> grpc_server;
@@ -218,6 +223,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   builder.RegisterService(&parts->sequences);
   builder.RegisterService(parts->questions.get());
   builder.RegisterService(parts->graphs_service.get());
+  builder.RegisterService(parts->inference.get());
   parts->grpc_server = builder.BuildAndStart();
   if (parts->grpc_server == nullptr || parts->port == 0) {
     return absl::UnavailableError(

@@ -1,5 +1,6 @@
 #include "server/services/call.h"
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 
@@ -48,11 +49,11 @@ absl::Status JobCall::FindModel(const Registry& registry, absl::string_view name
   return absl::OkStatus();
 }
 
-absl::Status JobCall::Submit(std::vector<std::unique_ptr<Task>> tasks) {
+absl::Status JobCall::Submit(std::vector<std::unique_ptr<Task>> tasks, TimePoint latest) {
   auto job = std::make_shared<Job>();
   job->model = model_;
   job->tasks = std::move(tasks);
-  job->deadline = deadline();
+  job->deadline = std::min(deadline(), latest);
   job->observer = this;
   job_ = job;
   return scheduler_.Submit(std::move(job));

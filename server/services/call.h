@@ -59,8 +59,8 @@ class JobCall : public Call, public JobObserver {
   // Looks the model up and keeps it.
   absl::Status FindModel(const Registry& registry, absl::string_view name, absl::string_view kind);
   // After FindModel; at least one task, all started by the model. OK: the job was accepted, and the observer's calls
-  // may already have come. Otherwise they never come.
-  absl::Status Submit(std::vector<std::unique_ptr<Task>> tasks);
+  // may already have come. Otherwise they never come. It ends at `latest` if the client's deadline is later.
+  absl::Status Submit(std::vector<std::unique_ptr<Task>> tasks, TimePoint latest = kNoDeadline);
   // The client has gone.
   void Cancel() {
     if (job_ != nullptr) scheduler_.Cancel(*job_);

@@ -11,6 +11,7 @@
 #include "engine/status_macros.h"
 #include "server/services/call.h"
 #include "server/services/graph_messages.h"
+#include "server/services/work_metrics.h"
 
 namespace heed {
 namespace {
@@ -94,9 +95,7 @@ class GraphsService::ClassifyCall : public JobCall, public grpc::ServerUnaryReac
 
   void OnTaskOutput(int, Task& task) override {
     if (!task.finished()) return;
-    const GraphAnswer& answer = static_cast<const GraphQueryTask&>(task).answer();
-    metrics_.Add(Metric::kGraphNodes, {model_name()}, static_cast<double>(answer.nodes_computed));
-    metrics_.Add(Metric::kGraphEdges, {model_name()}, static_cast<double>(answer.edges_computed));
+    AddComputed(static_cast<const GraphQueryTask&>(task).answer(), model_name(), metrics_);
   }
 
   void OnJobDone(const absl::Status& status, const JobTimes&) override {

@@ -10,6 +10,7 @@
 #include "engine/status_macros.h"
 #include "server/services/call.h"
 #include "server/services/translation_messages.h"
+#include "server/services/work_metrics.h"
 
 namespace heed {
 
@@ -45,13 +46,7 @@ class TranslationService::Call : public JobCall {
     return Submit(std::move(tasks));
   }
 
-  void CountTokensOf(const TranslationTask& task) {
-    const TokenCounts counts = CountTokens(task.result());
-    metrics_.Add(Metric::kSourceTokens, {model_name()}, static_cast<double>(counts.source));
-    metrics_.Add(Metric::kTargetTokens, {model_name()}, static_cast<double>(counts.target));
-  }
-
-  const TranslationTask& task(size_t index) const { return static_cast<const TranslationTask&>(*job_->tasks[index]); }
+  void CountTokensOf(const TranslationTask& task) { AddTokens(task.result(), model_name(), metrics_); }
 
   TranslationService& service_;
   const v1::TranslateRequest& request_;
@@ -85,7 +80,10 @@ class TranslationService::UnaryCall : public Call, public grpc::ServerUnaryReact
   }
 
   void OnJobDone(const absl::Status& status, const JobTimes&) override {
-    if (status.ok()) FillResponse();
+    if (status.ok()) {
+      response_.set_model(std::string(model_name()));
+      FillTranslations(job_->tasks, places_, trailing_, detail_, response_);
+    }
     Finish(End(status));
   }
 
@@ -93,19 +91,6 @@ class TranslationService::UnaryCall : public Call, public grpc::ServerUnaryReact
   void OnDone() override { delete this; }
 
  private:
-  void FillResponse() {
-    response_.set_model(std::string(model_name()));
-    size_t begin = 0;
-    for (size_t text = 0; text < trailing_.size(); ++text) {
-      std::vector<const TranslationTask*> tasks;
-      size_t end = begin;
-      for (; end < places_.size() && places_[end].text == static_cast<int>(text); ++end) tasks.push_back(&task(end));
-      *response_.add_translations() =
-          ToProto(tasks, absl::MakeConstSpan(places_).subspan(begin, end - begin), trailing_[text], detail_);
-      begin = end;
-    }
-  }
-
   v1::TranslateResponse& response_;
 };
 

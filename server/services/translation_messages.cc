@@ -132,4 +132,19 @@ v1::TranslatedText ToProto(absl::Span<const TranslationTask* const> tasks, absl:
   return translation;
 }
 
+void FillTranslations(absl::Span<const std::unique_ptr<Task>> tasks, absl::Span<const SentencePlace> places,
+                      const std::vector<std::string>& trailing, const SentenceDetail& detail,
+                      v1::TranslateResponse& response) {
+  size_t begin = 0;
+  for (size_t text = 0; text < trailing.size(); ++text) {
+    std::vector<const TranslationTask*> sentences;
+    size_t end = begin;
+    for (; end < places.size() && places[end].text == static_cast<int>(text); ++end) {
+      sentences.push_back(static_cast<const TranslationTask*>(tasks[end].get()));
+    }
+    *response.add_translations() = ToProto(sentences, places.subspan(begin, end - begin), trailing[text], detail);
+    begin = end;
+  }
+}
+
 }  // namespace heed

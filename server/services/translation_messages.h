@@ -1,7 +1,9 @@
 // Between heed.v1's translation messages and the types of models/translator.h.
 #pragma once
 
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -37,5 +39,11 @@ v1::Sentence ToProto(const TranslationTask& task, const SentencePlace& place, co
 // One text from its sentences, in order: `tasks` are finished without an error, `places` theirs.
 v1::TranslatedText ToProto(absl::Span<const TranslationTask* const> tasks, absl::Span<const SentencePlace> places,
                            const std::string& trailing, const SentenceDetail& detail);
+
+// All texts of a request from its sentences: `tasks`, TranslationTasks, are finished without an error, `places` and
+// `trailing` are as Translator::Start gave them.
+void FillTranslations(absl::Span<const std::unique_ptr<Task>> tasks, absl::Span<const SentencePlace> places,
+                      const std::vector<std::string>& trailing, const SentenceDetail& detail,
+                      v1::TranslateResponse& response);
 
 }  // namespace heed

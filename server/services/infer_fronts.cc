@@ -1,0 +1,495 @@
+#include "server/services/infer_fronts.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "engine/status_macros.h"
+#include "google/protobuf/util/json_util.h"
+#include "heed/v1/graphs.pb.h"
+#include "heed/v1/questions.pb.h"
+#include "heed/v1/translation.pb.h"
+#include "models/graph_classifier.h"
+#include "models/question_answerer.h"
+#include "models/sequence_model.h"
+#include "models/translator.h"
+#include "server/services/graph_messages.h"
+#include "server/services/question_messages.h"
+#include "server/services/translation_messages.h"
+#include "server/services/work_metrics.h"
+
+namespace heed {
+namespace {
+
+using Tasks = std::vector<std::unique_ptr<Task>>;
+
+int64_t Size(const auto& container) { return static_cast<int64_t>(container.size()); }
+
+// `error` of a field of the typed message, as one of the input it came from.
+absl::Status Of(absl::string_view input, const absl::Status& error) {
+  return absl::Status(error.code(), absl::StrCat("inputs \"", input, "\": ", error.message()));
+}
+
+absl::Status CheckCount(absl::string_view input, int64_t count, int64_t most) {
+  if (count <= most) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("inputs \"", input, "\": has ", count, " elements, at most ", most));
+}
+
+std::string Json(const google::protobuf::Message& message) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  std::string json;
+  // Fails for messages of types that are not known alone.
+  (void)google::protobuf::util::MessageToJsonString(message, &json, options);
+  return json;
+}
+
+// --- Translators ---
+
+ModelTensors TranslatorTensors() {
+  return {.inputs = {{"text", TensorType::kBytes, {kAnySize}, false, "texts of any length, UTF-8"}},
+          .outputs = {{"translation", TensorType::kBytes, {kAnySize}, false, "of each text"},
+                      {"score", TensorType::kFp32, {kAnySize}, false, "of each text: sum of its sentences' scores"},
+                      {"finish_reason", TensorType::kBytes, {kAnySize}, false, "of each text: eos, length or loop"},
+                      {"source_tokens", TensorType::kInt64, {kAnySize}, false, "of each text"},
+                      {"target_tokens", TensorType::kInt64, {kAnySize}, false, "of each text"},
+                      {"details",
+                       TensorType::kBytes,
+                       {kAnySize},
+                       true,
+                       "JSON of heed.v1.TranslatedText: n best, tokens, attention, as asked for"}},
+          .properties = {{"parameters", DescribeOptions(*v1::TranslateOptions::descriptor())}}};
+}
+
+std::string FinishReasonText(v1::FinishReason reason) {
+  switch (reason) {
+    case v1::FINISH_REASON_LENGTH:
+      return "length";
+    case v1::FINISH_REASON_LOOP:
+      return "loop";
+    default:
+      return "eos";
+  }
+}
+
+class TranslatorFront : public InferFront {
+ public:
+  explicit TranslatorFront(const Translator& model) : model_(model) {}
+
+  absl::StatusOr<Tasks> Start(const InputTensors& inputs, const InferParameters& parameters,
+                              const OutputTensors&) override {
+    v1::TranslateOptions options;
+    HEED_RETURN_IF_ERROR(SetOptionsFrom(parameters, kCommonParameters, options));
+    HEED_ASSIGN_OR_RETURN(const TranslateOptions converted,
+                          ToTranslateOptions(options, model_.default_options(), /*stream=*/false));
+    detail_ = ToSentenceDetail(options);
+    HEED_ASSIGN_OR_RETURN(StartedTranslation started, model_.Start(inputs.strings("text"), converted));
+    places_ = std::move(started.places);
+    trailing_ = std::move(started.trailing);
+    return Tasks(std::make_move_iterator(started.tasks.begin()), std::make_move_iterator(started.tasks.end()));
+  }
+
+  void Count(const Task& task, Metrics& metrics) const override {
+    AddTokens(static_cast<const TranslationTask&>(task).result(), model_.spec().name, metrics);
+  }
+
+  void Finish(const Tasks& tasks, OutputTensors& outputs) const override {
+    v1::TranslateResponse response;
+    FillTranslations(tasks, places_, trailing_, detail_, response);
+    std::vector<std::string> translations, reasons, details;
+    std::vector<float> scores;
+    std::vector<int64_t> source_tokens, target_tokens;
+    for (const v1::TranslatedText& text : response.translations()) {
+      translations.push_back(text.text());
+      scores.push_back(text.score());
+      reasons.push_back(FinishReasonText(text.finish_reason()));
+      source_tokens.push_back(text.source_tokens());
+      target_tokens.push_back(text.target_tokens());
+      if (outputs.Wants("details")) details.push_back(Json(text));
+    }
+    const std::vector<int64_t> shape = {Size(translations)};
+    outputs.Set("translation", shape, translations);
+    outputs.Set("score", shape, scores);
+    outputs.Set("finish_reason", shape, reasons);
+    outputs.Set("source_tokens", shape, source_tokens);
+    outputs.Set("target_tokens", shape, target_tokens);
+    outputs.Set("details", shape, details);
+  }
+
+ private:
+  const Translator& model_;
+  std::vector<SentencePlace> places_;
+  std::vector<std::string> trailing_;
+  SentenceDetail detail_;
+};
+
+// --- Questions ---
+
+ModelTensors QuestionTensors() {
+  return {.inputs = {{"story", TensorType::kBytes, {kAnySize}, false, "facts, in the order in which they are told"},
+                     {"question", TensorType::kBytes, {kAnySize}, false, "each about the facts before it"},
+                     {"after_facts",
+                      TensorType::kInt64,
+                      {kAnySize},
+                      true,
+                      "for each question: how many facts are told before it; without: all"}},
+          .outputs = {{"answer", TensorType::kBytes, {kAnySize}, false, "the likeliest one, to each question"},
+                      {"probability", TensorType::kFp32, {kAnySize}, false, "of each answer"},
+                      {"details",
+                       TensorType::kBytes,
+                       {kAnySize},
+                       true,
+                       "JSON of heed.v1.Answer: top_k answers, facts and reads, as asked for"}},
+          .properties = {{"parameters", DescribeOptions(*v1::AnswerOptions::descriptor())},
+                         {"optional_inputs", "after_facts"}}};
+}
+
+class QuestionFront : public InferFront {
+ public:
+  QuestionFront(const QuestionAnswerer& model, int64_t most) : model_(model), most_(most) {}
+
+  absl::StatusOr<Tasks> Start(const InputTensors& inputs, const InferParameters& parameters,
+                              const OutputTensors&) override {
+    v1::AnswerRequest request;
+    HEED_RETURN_IF_ERROR(SetOptionsFrom(parameters, kCommonParameters, *request.mutable_options()));
+    // A fact may be several lines of text, each a fact.
+    for (const std::string& element : inputs.strings("story")) {
+      for (const absl::string_view line : absl::StrSplit(element, '\n', absl::SkipWhitespace())) {
+        request.add_facts(std::string(line));
+      }
+    }
+    const std::vector<std::string>& questions = inputs.strings("question");
+    if (questions.empty()) return absl::InvalidArgumentError("inputs \"question\": shape: is [0], at least [1]");
+    for (const std::string& question : questions) request.add_questions()->set_text(question);
+    if (inputs.Has("after_facts")) {
+      const std::vector<int64_t>& after = inputs.integers("after_facts");
+      if (after.size() != questions.size()) {
+        return absl::InvalidArgumentError(absl::StrCat("inputs \"after_facts\": shape: is [", after.size(),
+                                                       "], must be that of \"question\", [", questions.size(), "]"));
+      }
+      for (size_t i = 0; i < after.size(); ++i) {
+        request.mutable_questions(static_cast<int>(i))->set_after_facts(after[i]);
+      }
+    }
+    HEED_ASSIGN_OR_RETURN(StoryRequest story, ToStory(request, most_));
+    HEED_ASSIGN_OR_RETURN(std::unique_ptr<StoryTask> task, model_.Start(std::move(story)));
+    Tasks tasks;
+    tasks.push_back(std::move(task));
+    return tasks;
+  }
+
+  void Count(const Task&, Metrics&) const override {}
+
+  void Finish(const Tasks& tasks, OutputTensors& outputs) const override {
+    v1::AnswerResponse response;
+    Fill(static_cast<const StoryTask&>(*tasks[0]), model_, response);
+    std::vector<std::string> answers, details;
+    std::vector<float> probabilities;
+    for (const v1::Answer& answer : response.answers()) {
+      answers.push_back(answer.text());
+      probabilities.push_back(answer.candidates(0).probability());
+      if (outputs.Wants("details")) details.push_back(Json(answer));
+    }
+    const std::vector<int64_t> shape = {Size(answers)};
+    outputs.Set("answer", shape, answers);
+    outputs.Set("probability", shape, probabilities);
+    outputs.Set("details", shape, details);
+  }
+
+ private:
+  const QuestionAnswerer& model_;
+  const int64_t most_;
+};
+
+// --- Graphs ---
+
+ModelTensors GraphTensors(const GraphClassifier& model) {
+  const std::string& kind = model.spec().kind;
+  const int64_t classes = Size(model.labels());
+  ModelTensors tensors;
+  tensors.inputs = {{"x", TensorType::kFp32, {kAnySize, model.feature_width()}, false, "features of each node"},
+                    {"edge_index", TensorType::kInt64, {2, kAnySize}, false, "sources, then targets: rows of x"}};
+  std::vector<std::string> optional;
+  if (model.edge_feature_width() > 0) {
+    tensors.inputs.push_back(
+        {"edge_attr", TensorType::kFp32, {kAnySize, model.edge_feature_width()}, true, "features of each edge"});
+  }
+  absl::string_view asked = "each node";
+  if (kind == kNodeClassifier) {
+    tensors.inputs.push_back(
+        {"nodes", TensorType::kInt64, {kAnySize}, true, "rows of x that are asked about; without: all"});
+  } else if (kind == kEdgeClassifier) {
+    tensors.inputs.push_back({"edge_label_index",
+                              TensorType::kInt64,
+                              {2, kAnySize},
+                              true,
+                              "pairs of rows of x that are asked about; without: the edges"});
+    asked = "each edge";
+  } else {
+    tensors.inputs.push_back({"batch",
+                              TensorType::kInt64,
+                              {kAnySize},
+                              true,
+                              "of several graphs: for each node, ascending, the graph that it is in; without: one"});
+    asked = "each graph";
+  }
+  for (const TensorSpec& input : tensors.inputs) {
+    if (input.optional) optional.push_back(input.name);
+  }
+  tensors.outputs = {{"probabilities", TensorType::kFp32, {kAnySize, classes}, false, absl::StrCat("of ", asked)},
+                     {"class", TensorType::kInt64, {kAnySize}, false, absl::StrCat("the likeliest of ", asked)},
+                     {"label", TensorType::kBytes, {kAnySize}, false, "that class's name"},
+                     {"embedding", TensorType::kFp32, {kAnySize, kAnySize}, true, absl::StrCat("of ", asked)}};
+  tensors.properties = {{"parameters", DescribeOptions(*v1::ClassifyOptions::descriptor())},
+                        {"optional_inputs", absl::StrJoin(optional, ", ")},
+                        {"labels", absl::StrJoin(model.labels(), ", ")}};
+  return tensors;
+}
+
+class GraphFront : public InferFront {
+ public:
+  GraphFront(const GraphClassifier& model, const InferLimits& limits) : model_(model), limits_(limits) {}
+
+  absl::StatusOr<Tasks> Start(const InputTensors& inputs, const InferParameters& parameters,
+                              const OutputTensors& outputs) override {
+    v1::ClassifyOptions options;
+    HEED_RETURN_IF_ERROR(SetOptionsFrom(parameters, kCommonParameters, options));
+    GraphQuery prototype;
+    HEED_RETURN_IF_ERROR(SetOptions(options, prototype));
+    prototype.return_embeddings = outputs.Wants("embedding");
+    prototype.return_attention = false;  // no tensor would hold it
+    HEED_ASSIGN_OR_RETURN(std::vector<GraphArrays> graphs, Split(inputs));
+    HEED_RETURN_IF_ERROR(CheckCount("batch", Size(graphs), limits_.max_tasks));
+    Tasks tasks;
+    for (GraphArrays& arrays : graphs) {
+      const int64_t nodes = arrays.features.rows;
+      GraphQuery query = prototype;
+      std::vector<EdgeIds> edges;
+      for (size_t i = 0; i < arrays.sources.size(); ++i) edges.emplace_back(arrays.sources[i], arrays.targets[i]);
+      absl::StatusOr<std::shared_ptr<const Graph>> graph = Graph::Build(std::move(arrays), limits_.max_graph_nodes);
+      if (!graph.ok()) return Of("edge_index", graph.status());
+      query.graph = *std::move(graph);
+      if (!Ask(inputs, nodes, std::move(edges), query)) continue;
+      HEED_ASSIGN_OR_RETURN(std::unique_ptr<GraphQueryTask> task, model_.Start(std::move(query)));
+      tasks.push_back(std::move(task));
+    }
+    return tasks;
+  }
+
+  void Count(const Task& task, Metrics& metrics) const override {
+    AddComputed(static_cast<const GraphQueryTask&>(task).answer(), model_.spec().name, metrics);
+  }
+
+  void Finish(const Tasks& tasks, OutputTensors& outputs) const override {
+    const int64_t classes = Size(model_.labels());
+    std::vector<float> probabilities, embeddings;
+    std::vector<int64_t> indices;
+    std::vector<std::string> labels;
+    int64_t width = 0;
+    for (const auto& task : tasks) {
+      const GraphAnswer& answer = static_cast<const GraphQueryTask&>(*task).answer();
+      const int64_t asked = Size(answer.probabilities) / answer.classes;
+      for (int64_t i = 0; i < asked; ++i) {
+        const v1::Classification one = ToProto(answer, i, model_, /*top_k=*/1);
+        indices.push_back(one.class_index());
+        labels.push_back(one.label());
+      }
+      probabilities.insert(probabilities.end(), answer.probabilities.begin(), answer.probabilities.end());
+      embeddings.insert(embeddings.end(), answer.embeddings.begin(), answer.embeddings.end());
+      width = answer.embedding_width;
+    }
+    const int64_t asked = Size(indices);
+    outputs.Set("probabilities", {asked, classes}, probabilities);
+    outputs.Set("class", {asked}, indices);
+    outputs.Set("label", {asked}, labels);
+    outputs.Set("embedding", {embeddings.empty() ? 0 : asked, width}, embeddings);
+  }
+
+ private:
+  // The request's graphs: one, or those that "batch" tells.
+  absl::StatusOr<std::vector<GraphArrays>> Split(const InputTensors& inputs) const {
+    const std::vector<int64_t>& edges = inputs.integers("edge_index");
+    const size_t edge_count = edges.size() / 2;
+    GraphArrays whole;
+    whole.features.rows = inputs.shape("x")[0];
+    whole.features.width = model_.feature_width();
+    whole.features.values = inputs.floats("x");
+    whole.sources.assign(edges.begin(), edges.begin() + static_cast<std::ptrdiff_t>(edge_count));
+    whole.targets.assign(edges.begin() + static_cast<std::ptrdiff_t>(edge_count), edges.end());
+    if (inputs.Has("edge_attr")) {
+      if (inputs.shape("edge_attr")[0] != static_cast<int64_t>(edge_count)) {
+        return absl::InvalidArgumentError(absl::StrCat("inputs \"edge_attr\": has ", inputs.shape("edge_attr")[0],
+                                                       " rows, but edge_index has ", edge_count, " edges"));
+      }
+      whole.edge_feature_width = model_.edge_feature_width();
+      whole.edge_features = inputs.floats("edge_attr");
+    }
+    std::vector<GraphArrays> graphs;
+    if (!inputs.Has("batch")) {
+      graphs.push_back(std::move(whole));
+      return graphs;
+    }
+    return SplitByBatch(whole, inputs.integers("batch"));
+  }
+
+  static absl::StatusOr<std::vector<GraphArrays>> SplitByBatch(const GraphArrays& whole,
+                                                               const std::vector<int64_t>& batch) {
+    if (Size(batch) != whole.features.rows) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("inputs \"batch\": has ", batch.size(), " elements, but x has ", whole.features.rows, " rows"));
+    }
+    std::vector<GraphArrays> graphs;
+    std::vector<int64_t> first;  // row of each graph
+    for (size_t row = 0; row < batch.size(); ++row) {
+      const int64_t last = Size(graphs) - 1;
+      if (batch[row] != last && batch[row] != last + 1) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("inputs \"batch\": element ", row, " is ", batch[row], ", must be ",
+                         last < 0 ? "0" : absl::StrCat(last, " or ", last + 1), ": ascending from 0"));
+      }
+      if (batch[row] > last) {
+        graphs.emplace_back().features.width = whole.features.width;
+        graphs.back().edge_feature_width = whole.edge_feature_width;
+        first.push_back(static_cast<int64_t>(row));
+      }
+      FeatureArrays& features = graphs.back().features;
+      ++features.rows;
+      const auto begin = whole.features.values.begin() + static_cast<std::ptrdiff_t>(row) * whole.features.width;
+      features.values.insert(features.values.end(), begin, begin + whole.features.width);
+    }
+    for (size_t edge = 0; edge < whole.sources.size(); ++edge) {
+      const int64_t source = whole.sources[edge], target = whole.targets[edge];
+      for (const int64_t row : {source, target}) {
+        if (row >= 0 && row < whole.features.rows) continue;
+        return absl::InvalidArgumentError(absl::StrCat("inputs \"edge_index\": edge ", edge, " names row ", row,
+                                                       ", but x has ", whole.features.rows, " rows"));
+      }
+      const auto graph = static_cast<size_t>(batch[static_cast<size_t>(source)]);
+      if (batch[static_cast<size_t>(target)] != static_cast<int64_t>(graph)) {
+        return absl::InvalidArgumentError(absl::StrCat("inputs \"edge_index\": edge ", edge, " leads from graph ",
+                                                       graph, " to graph ", batch[static_cast<size_t>(target)]));
+      }
+      GraphArrays& part = graphs[graph];
+      part.sources.push_back(source - first[graph]);
+      part.targets.push_back(target - first[graph]);
+      const auto begin = whole.edge_features.begin() + static_cast<std::ptrdiff_t>(edge) * whole.edge_feature_width;
+      part.edge_features.insert(part.edge_features.end(), begin, begin + whole.edge_feature_width);
+    }
+    return graphs;
+  }
+
+  // What is asked of the graph: all, in the request's order, or what the request names. False: nothing.
+  bool Ask(const InputTensors& inputs, int64_t nodes, std::vector<EdgeIds> edges, GraphQuery& query) const {
+    const std::string& kind = model_.spec().kind;
+    if (kind == kNodeClassifier) {
+      if (inputs.Has("nodes")) {
+        query.nodes = inputs.integers("nodes");
+      } else {
+        for (int64_t node = 0; node < nodes; ++node) query.nodes.push_back(node);
+      }
+      return !query.nodes.empty();
+    }
+    if (kind == kEdgeClassifier) {
+      query.edges = std::move(edges);
+      if (!inputs.Has("edge_label_index")) return !query.edges.empty();
+      const std::vector<int64_t>& asked = inputs.integers("edge_label_index");
+      query.edges.clear();
+      for (size_t i = 0; i < asked.size() / 2; ++i) query.edges.emplace_back(asked[i], asked[asked.size() / 2 + i]);
+      return !query.edges.empty();
+    }
+    return true;
+  }
+
+  const GraphClassifier& model_;
+  const InferLimits limits_;
+};
+
+// --- Sequences ---
+
+ModelTensors SequenceTensors(const SequenceModel& model) {
+  ModelTensors tensors;
+  tensors.inputs = {{"input",
+                     TensorType::kFp32,
+                     {kAnySize, kAnySize},
+                     false,
+                     absl::StrCat("rows of ", model.input_width(), " numbers",
+                                  model.data_width() > 0
+                                      ? absl::StrCat(", or of ", model.data_width(), " of data alone, to be framed")
+                                      : "")}};
+  tensors.outputs = {
+      {"output", TensorType::kFp32, {kAnySize, kAnySize}, false, "the rows that the model answers with"}};
+  tensors.properties = {{"parameters", "repeats: integer, answer_rows: integer"}};
+  return tensors;
+}
+
+class SequenceFront : public InferFront {
+ public:
+  explicit SequenceFront(const SequenceModel& model) : model_(model) {}
+
+  absl::StatusOr<Tasks> Start(const InputTensors& inputs, const InferParameters& parameters,
+                              const OutputTensors&) override {
+    SequenceRequest request;
+    request.width = inputs.shape("input")[1];
+    request.values = inputs.floats("input");
+    for (const auto& [name, parameter] : parameters) {
+      if (std::find(std::begin(kCommonParameters), std::end(kCommonParameters), name) != std::end(kCommonParameters)) {
+        continue;
+      }
+      std::optional<int64_t>* const option = name == "repeats"       ? &request.repeats
+                                             : name == "answer_rows" ? &request.answer_rows
+                                                                     : nullptr;
+      if (option == nullptr) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("parameters: \"", name, "\" is not known; known are: ", absl::StrJoin(kCommonParameters, ", "),
+                         ", repeats, answer_rows"));
+      }
+      HEED_ASSIGN_OR_RETURN(*option, ToInteger(name, parameter));
+    }
+    HEED_ASSIGN_OR_RETURN(std::unique_ptr<SequenceTask> task, model_.Start(std::move(request)));
+    Tasks tasks;
+    tasks.push_back(std::move(task));
+    return tasks;
+  }
+
+  void Count(const Task&, Metrics&) const override {}
+
+  void Finish(const Tasks& tasks, OutputTensors& outputs) const override {
+    const SequenceResult& result = static_cast<const SequenceTask&>(*tasks[0]).result();
+    const int64_t rows = result.width > 0 ? Size(result.values) / result.width : 0;
+    outputs.Set("output", {rows, result.width}, result.values);
+  }
+
+ private:
+  const SequenceModel& model_;
+};
+
+}  // namespace
+
+ModelTensors TensorsOf(const Model& model) {
+  if (dynamic_cast<const Translator*>(&model) != nullptr) return TranslatorTensors();
+  if (dynamic_cast<const QuestionAnswerer*>(&model) != nullptr) return QuestionTensors();
+  if (const auto* graphs = dynamic_cast<const GraphClassifier*>(&model)) return GraphTensors(*graphs);
+  if (const auto* sequences = dynamic_cast<const SequenceModel*>(&model)) return SequenceTensors(*sequences);
+  return {};
+}
+
+std::unique_ptr<InferFront> MakeInferFront(const Model& model, const InferLimits& limits) {
+  if (const auto* translator = dynamic_cast<const Translator*>(&model)) {
+    return std::make_unique<TranslatorFront>(*translator);
+  }
+  if (const auto* answerer = dynamic_cast<const QuestionAnswerer*>(&model)) {
+    return std::make_unique<QuestionFront>(*answerer, limits.max_tasks);
+  }
+  if (const auto* graphs = dynamic_cast<const GraphClassifier*>(&model)) {
+    return std::make_unique<GraphFront>(*graphs, limits);
+  }
+  if (const auto* sequences = dynamic_cast<const SequenceModel*>(&model)) {
+    return std::make_unique<SequenceFront>(*sequences);
+  }
+  return nullptr;
+}
+
+}  // namespace heed

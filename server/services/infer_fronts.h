@@ -1,0 +1,59 @@
+// What each kind of model takes and gives in the Open Inference Protocol: named tensors to tasks, and back.
+//
+//   translator         text -> translation, ...       questions   story, question -> answer, ...
+//   graph models       x, edge_index, ... -> probabilities, class, ...       sequences   input -> output
+//
+// Every option of the typed service (heed.v1) is a request parameter of the same name; what only the typed service's
+// message can hold is the output "details", JSON of that message.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "models/task.h"
+#include "server/metrics.h"
+#include "server/services/infer_tensors.h"
+
+namespace heed {
+
+struct InferLimits {
+  int64_t max_tasks = 0;  // of one request
+  int64_t max_graph_nodes = 0;
+};
+
+// What a model's metadata tells.
+struct ModelTensors {
+  std::vector<TensorSpec> inputs;
+  std::vector<TensorSpec> outputs;
+  std::map<std::string, std::string> properties;
+};
+// None for a kind that the protocol does not serve.
+ModelTensors TensorsOf(const Model& model);
+
+// One request. One thread at a time.
+class InferFront {
+ public:
+  virtual ~InferFront() = default;
+
+  // On gRPC's thread. INVALID_ARGUMENT names the input or parameter and both values. No tasks: there is nothing to do.
+  virtual absl::StatusOr<std::vector<std::unique_ptr<Task>>> Start(const InputTensors& inputs,
+                                                                   const InferParameters& parameters,
+                                                                   const OutputTensors& outputs) = 0;
+  // Adds what the task, which is finished without an error, did to the metrics of its kind.
+  virtual void Count(const Task& task, Metrics& metrics) const = 0;
+  // All tasks of Start are finished without an error.
+  virtual void Finish(const std::vector<std::unique_ptr<Task>>& tasks, OutputTensors& outputs) const = 0;
+};
+
+// The parameters that every request may have. The last one is about streams; the protocol's C++ client sends it always.
+inline constexpr absl::string_view kCommonParameters[] = {"priority", "timeout", "triton_enable_empty_final_response"};
+
+// Null for a kind that the protocol does not serve. `model` outlives it.
+std::unique_ptr<InferFront> MakeInferFront(const Model& model, const InferLimits& limits);
+
+}  // namespace heed

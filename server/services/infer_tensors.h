@@ -1,0 +1,111 @@
+// The Open Inference Protocol's tensors: a request's inputs and parameters checked and read, a response's outputs
+// written. Knows nothing of what they mean.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "google/protobuf/message.h"
+#include "inference.pb.h"
+
+namespace heed {
+
+// The protocol's datatypes that our models' tensors have.
+enum class TensorType { kBytes, kFp32, kInt64 };
+absl::string_view DatatypeName(TensorType type);
+
+inline constexpr int64_t kAnySize = -1;
+
+// What a model says of a tensor.
+struct TensorSpec {
+  std::string name;
+  TensorType type = TensorType::kBytes;
+  std::vector<int64_t> shape;  // kAnySize: of any size
+  bool optional = false;       // an input that may be absent; an output that is given only when it is named
+  std::string help;            // in a few words
+};
+
+// A request's inputs, all checked. Immutable.
+class InputTensors {
+ public:
+  // INVALID_ARGUMENT names the input, the field and both values: an input that is unknown, missing or there twice;
+  // another datatype or shape; elements that are not as many as the shape says, in more than one place, or not what
+  // their encoding says. Takes no more memory than the request's own elements.
+  static absl::StatusOr<InputTensors> Read(const inference::ModelInferRequest& request,
+                                           absl::Span<const TensorSpec> specs);
+
+  bool Has(absl::string_view name) const { return tensors_.find(name) != tensors_.end(); }
+  // Of an input that is there, and of that type.
+  const std::vector<int64_t>& shape(absl::string_view name) const { return At(name).shape; }
+  const std::vector<std::string>& strings(absl::string_view name) const {
+    return std::get<std::vector<std::string>>(At(name).elements);
+  }
+  const std::vector<float>& floats(absl::string_view name) const {
+    return std::get<std::vector<float>>(At(name).elements);
+  }
+  const std::vector<int64_t>& integers(absl::string_view name) const {
+    return std::get<std::vector<int64_t>>(At(name).elements);
+  }
+
+ private:
+  struct Tensor {
+    std::vector<int64_t> shape;
+    std::variant<std::vector<std::string>, std::vector<float>, std::vector<int64_t>> elements;
+  };
+  const Tensor& At(absl::string_view name) const { return tensors_.find(name)->second; }
+
+  std::map<std::string, Tensor, std::less<>> tensors_;
+};
+
+// The outputs that a request wants, of those that a model gives; and the response that they are written to.
+class OutputTensors {
+ public:
+  // All of `specs` but the optional ones, or those that the request names. INVALID_ARGUMENT: one is unknown or named
+  // twice, or has a parameter: none is known. `specs` outlives it.
+  static absl::StatusOr<OutputTensors> Choose(const inference::ModelInferRequest& request,
+                                              absl::Span<const TensorSpec> specs);
+
+  bool Wants(absl::string_view name) const { return wanted_.find(name) != wanted_.end(); }
+  // Of an output that is one of `specs`, row-major; nothing happens if it is not wanted.
+  void Set(absl::string_view name, std::vector<int64_t> shape, const std::vector<std::string>& elements);
+  void Set(absl::string_view name, std::vector<int64_t> shape, absl::Span<const float> elements);
+  void Set(absl::string_view name, std::vector<int64_t> shape, absl::Span<const int64_t> elements);
+
+  // Appends those that were set, in the order in which they are wanted. Once.
+  void MoveTo(inference::ModelInferResponse& response);
+
+ private:
+  struct Output {
+    std::vector<int64_t> shape;
+    std::string raw;
+    bool set = false;
+  };
+  template <typename T>
+  void SetNumbers(absl::string_view name, std::vector<int64_t> shape, absl::Span<const T> elements);
+
+  std::vector<const TensorSpec*> order_;
+  std::map<std::string, Output, std::less<>> wanted_;
+};
+
+using InferParameters = google::protobuf::Map<std::string, inference::InferParameter>;
+
+// A parameter that is a whole number, or one written as text. INVALID_ARGUMENT names it and what it is.
+absl::StatusOr<int64_t> ToInteger(absl::string_view name, const inference::InferParameter& parameter);
+
+// Sets each field of `options`, a message of options whose fields are scalars, enums or messages of such, for which
+// there is a parameter of its name. Enums are named as in the message, in small letters and without their prefix
+// ("first"). Numbers and truth values may be written as text. A parameter in `others` is left alone. INVALID_ARGUMENT:
+// one that is no option, with those that are; or of another type or out of its range.
+absl::Status SetOptionsFrom(const InferParameters& parameters, absl::Span<const absl::string_view> others,
+                            google::protobuf::Message& options);
+// Their names and types, for people: "beam_size: integer, ...".
+std::string DescribeOptions(const google::protobuf::Descriptor& options);
+
+}  // namespace heed

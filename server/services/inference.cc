@@ -1,0 +1,401 @@
+#include "server/services/inference.h"
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "engine/status_macros.h"
+#include "server/excerpt.h"
+#include "server/model_statistics.h"
+#include "server/services/call.h"
+#include "server/services/infer_tensors.h"
+#include "server/services/status.h"
+#include "server/version.h"
+
+namespace heed {
+namespace {
+
+constexpr size_t kLongestEcho = 128;
+
+// An answer that is there at once.
+grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext& context, const absl::Status& status = absl::OkStatus()) {
+  grpc::ServerUnaryReactor* reactor = context.DefaultReactor();
+  reactor->Finish(ToGrpcStatus(status));
+  return reactor;
+}
+
+inference::DataType ToDataType(TensorType type) {
+  switch (type) {
+    case TensorType::kBytes:
+      return inference::TYPE_STRING;
+    case TensorType::kFp32:
+      return inference::TYPE_FP32;
+    case TensorType::kInt64:
+      return inference::TYPE_INT64;
+  }
+  return inference::TYPE_INVALID;
+}
+
+std::string Platform(const Model& model) { return absl::StrCat("heed_", model.spec().architecture); }
+
+void Fill(const TensorSpec& spec, inference::ModelMetadataResponse::TensorMetadata& tensor) {
+  tensor.set_name(spec.name);
+  tensor.set_datatype(std::string(DatatypeName(spec.type)));
+  tensor.mutable_shape()->Assign(spec.shape.begin(), spec.shape.end());
+}
+
+// What a person wants to know of each tensor and cannot see in the protocol's fields.
+std::string Help(const std::vector<TensorSpec>& specs) {
+  std::string help;
+  for (const TensorSpec& spec : specs) {
+    absl::StrAppend(&help, help.empty() ? "" : "; ", spec.name, spec.optional ? " (on request)" : "", ": ", spec.help);
+  }
+  return help;
+}
+
+absl::Status CheckRepository(const std::string& name) {
+  if (name.empty()) return absl::OkStatus();
+  return absl::NotFoundError(absl::StrCat("repository_name: there is no \"", Excerpt(name, kLongestEcho),
+                                          "\"; the only repository has no name"));
+}
+
+void Fill(const DurationSum& from, inference::StatisticDuration& to) {
+  to.set_count(static_cast<uint64_t>(from.count));
+  to.set_ns(static_cast<uint64_t>(from.total.count()));
+}
+
+void Fill(const ModelCounts& counts, inference::ModelStatistics& to) {
+  to.set_last_inference(static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(counts.last.time_since_epoch()).count()));
+  to.set_inference_count(static_cast<uint64_t>(counts.tasks));
+  inference::InferStatistics& times = *to.mutable_inference_stats();
+  Fill(counts.success, *times.mutable_success());
+  Fill(counts.fail, *times.mutable_fail());
+  Fill(counts.queue, *times.mutable_queue());
+  Fill(counts.input, *times.mutable_compute_input());
+  Fill(counts.compute, *times.mutable_compute_infer());
+  Fill(counts.output, *times.mutable_compute_output());
+  int64_t steps = 0;
+  for (const auto& [tasks, durations] : counts.steps) {
+    inference::InferBatchStatistics& batch = *to.add_batch_stats();
+    batch.set_batch_size(static_cast<uint64_t>(tasks));
+    Fill(durations, *batch.mutable_compute_infer());
+    steps += durations.count;
+  }
+  to.set_execution_count(static_cast<uint64_t>(steps));
+}
+
+// Calls `visit` with the versions that serve: all, those of one model, or one; errors as Registry::FindVersion's.
+template <typename Visit>
+absl::Status VisitServing(const Registry& registry, const std::string& name, const std::string& version, Visit visit) {
+  if (!version.empty() && name.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("version: is ", version, ", but name is empty"));
+  }
+  if (!version.empty()) {
+    HEED_ASSIGN_OR_RETURN(const ServedModel served, registry.FindVersion(name, version));
+    visit(name, served.version, *served.model);
+    return absl::OkStatus();
+  }
+  if (!name.empty()) HEED_RETURN_IF_ERROR(registry.FindVersion(name, "").status());
+  for (const ModelStatus& status : registry.List()) {
+    if (status.model != nullptr && (name.empty() || status.name == name)) {
+      visit(status.name, status.version, *status.model);
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+class InferenceService::InferCall : public JobCall, public grpc::ServerUnaryReactor {
+ public:
+  InferCall(const InferenceParts& parts, grpc::CallbackServerContext& context,
+            const inference::ModelInferRequest& request, inference::ModelInferResponse& response)
+      : JobCall(parts.metrics, parts.scheduler, context, "ModelInfer"),
+        parts_(parts),
+        request_(request),
+        response_(response) {}
+
+  void Run() {
+    const absl::Status status = Begin();
+    if (!status.ok()) {
+      Finish(End(status));
+    } else if (!has_job()) {
+      Respond({});
+      Finish(End(status));
+    }
+  }
+
+  void OnTaskOutput(int, Task& task) override {
+    if (task.finished()) front_->Count(task, metrics_);
+  }
+
+  void OnJobDone(const absl::Status& status, const JobTimes&) override {
+    if (status.ok()) Respond(job_->tasks);
+    Finish(End(status));
+  }
+
+  void OnCancel() override { Cancel(); }
+  void OnDone() override { delete this; }
+
+ private:
+  // OK: the job was accepted, or there is none because there is nothing to do.
+  absl::Status Begin() {
+    const TimePoint begin = Clock::now();
+    if (request_.model_name().empty()) return absl::InvalidArgumentError("model_name: is empty");
+    absl::StatusOr<ServedModel> served = parts_.registry.FindVersion(request_.model_name(), request_.model_version());
+    if (!served.ok()) {
+      if (absl::IsUnavailable(served.status())) metrics_.Add(Metric::kRejections, {"model_unavailable"});
+      return served.status();
+    }
+    model_ = std::move(served->model);
+    version_ = served->version;
+    front_ = MakeInferFront(*model_, parts_.limits);
+    if (front_ == nullptr) {
+      return absl::UnimplementedError(absl::StrCat("model_name: \"", request_.model_name(), "\" is a ",
+                                                   model_->spec().kind, ", which has no tensors"));
+    }
+    specs_ = TensorsOf(*model_);
+    HEED_ASSIGN_OR_RETURN(const TimePoint latest, Latest());
+    HEED_ASSIGN_OR_RETURN(OutputTensors outputs, OutputTensors::Choose(request_, specs_.outputs));
+    HEED_ASSIGN_OR_RETURN(const InputTensors inputs, InputTensors::Read(request_, specs_.inputs));
+    HEED_ASSIGN_OR_RETURN(std::vector<std::unique_ptr<Task>> tasks,
+                          front_->Start(inputs, request_.parameters(), outputs));
+    outputs_ = std::make_unique<OutputTensors>(std::move(outputs));
+    conversion_ = Clock::now() - begin;
+    if (tasks.empty()) return absl::OkStatus();
+    return Submit(std::move(tasks), latest);
+  }
+
+  // Of the parameter "timeout", in microseconds; 0: none.
+  absl::StatusOr<TimePoint> Latest() const {
+    const auto found = request_.parameters().find("timeout");
+    if (found == request_.parameters().end()) return kNoDeadline;
+    HEED_ASSIGN_OR_RETURN(const int64_t timeout, ToInteger("timeout", found->second));
+    if (timeout < 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("parameters: \"timeout\" is ", timeout, ", must be at least 0 microseconds"));
+    }
+    // Longer than anything runs.
+    constexpr int64_t kLongest = int64_t{1} << 50;
+    if (timeout == 0 || timeout > kLongest) return kNoDeadline;
+    return Clock::now() + std::chrono::microseconds(timeout);
+  }
+
+  void Respond(const std::vector<std::unique_ptr<Task>>& tasks) {
+    const TimePoint begin = Clock::now();
+    response_.set_model_name(request_.model_name());
+    response_.set_model_version(absl::StrCat(version_));
+    response_.set_id(request_.id());
+    front_->Finish(tasks, *outputs_);
+    outputs_->MoveTo(response_);
+    parts_.scheduler.statistics().AddConversions(model_, conversion_, Clock::now() - begin);
+  }
+
+  const InferenceParts& parts_;
+  const inference::ModelInferRequest& request_;
+  inference::ModelInferResponse& response_;
+
+  // Constant once Begin has called Submit.
+  int64_t version_ = 0;
+  ModelTensors specs_;
+  std::unique_ptr<InferFront> front_;
+  std::unique_ptr<OutputTensors> outputs_;
+  Clock::duration conversion_{0};
+};
+
+// A change that the loader carries out.
+class InferenceService::ChangeCall : public Call, public grpc::ServerUnaryReactor {
+ public:
+  ChangeCall(const InferenceParts& parts, grpc::CallbackServerContext& context, std::string_view method)
+      : Call(parts.metrics, context, method), parts_(parts) {}
+
+  void Load(const inference::RepositoryModelLoadRequest& request) {
+    absl::Status status = CheckRepository(request.repository_name());
+    if (status.ok() && !request.parameters().empty()) {
+      status = absl::InvalidArgumentError(absl::StrCat("parameters: \"",
+                                                       Excerpt(request.parameters().begin()->first, kLongestEcho),
+                                                       "\" is not known; models are loaded as their files say"));
+    }
+    if (!status.ok()) return Finish(End(status));
+    parts_.loader.Load(request.model_name(), {}, [this](const absl::Status& result) { Finish(End(result)); });
+  }
+
+  void Unload(const inference::RepositoryModelUnloadRequest& request) {
+    absl::Status status = CheckRepository(request.repository_name());
+    for (const auto& [name, parameter] : request.parameters()) {
+      // Clients send it always; no model depends on another.
+      if (name == "unload_dependents") continue;
+      status = absl::InvalidArgumentError(
+          absl::StrCat("parameters: \"", Excerpt(name, kLongestEcho), "\" is not known; known are: unload_dependents"));
+    }
+    if (!status.ok()) return Finish(End(status));
+    parts_.loader.Unload(request.model_name(), [this](const absl::Status& result) { Finish(End(result)); });
+  }
+
+  void OnDone() override { delete this; }
+
+ private:
+  const InferenceParts& parts_;
+};
+
+grpc::ServerUnaryReactor* InferenceService::ServerLive(grpc::CallbackServerContext* context,
+                                                       const inference::ServerLiveRequest*,
+                                                       inference::ServerLiveResponse* response) {
+  response->set_live(true);
+  return Answer(*context);
+}
+
+grpc::ServerUnaryReactor* InferenceService::ServerReady(grpc::CallbackServerContext* context,
+                                                        const inference::ServerReadyRequest*,
+                                                        inference::ServerReadyResponse* response) {
+  response->set_ready(parts_.health.serving(""));
+  return Answer(*context);
+}
+
+grpc::ServerUnaryReactor* InferenceService::ModelReady(grpc::CallbackServerContext* context,
+                                                       const inference::ModelReadyRequest* request,
+                                                       inference::ModelReadyResponse* response) {
+  const absl::Status status = parts_.registry.FindVersion(request->name(), request->version()).status();
+  // While the server shuts down its models take no requests.
+  response->set_ready(status.ok() && parts_.health.serving(request->name()));
+  return Answer(*context, absl::IsUnavailable(status) ? absl::OkStatus() : status);
+}
+
+grpc::ServerUnaryReactor* InferenceService::ServerMetadata(grpc::CallbackServerContext* context,
+                                                           const inference::ServerMetadataRequest*,
+                                                           inference::ServerMetadataResponse* response) {
+  response->set_name("heed");
+  response->set_version(kVersion);
+  for (const char* extension :
+       {"model_configuration", "model_repository", "parameters", "schedule_policy", "statistics"}) {
+    response->add_extensions(extension);
+  }
+  return Answer(*context);
+}
+
+grpc::ServerUnaryReactor* InferenceService::ModelMetadata(grpc::CallbackServerContext* context,
+                                                          const inference::ModelMetadataRequest* request,
+                                                          inference::ModelMetadataResponse* response) {
+  const absl::StatusOr<ServedModel> served = parts_.registry.FindVersion(request->name(), request->version());
+  if (!served.ok()) return Answer(*context, served.status());
+  response->set_name(request->name());
+  for (const ModelStatus& status : parts_.registry.List()) {
+    if (status.name == request->name() && status.model != nullptr) response->add_versions(absl::StrCat(status.version));
+  }
+  response->set_platform(Platform(*served->model));
+  const ModelTensors tensors = TensorsOf(*served->model);
+  for (const TensorSpec& spec : tensors.inputs) {
+    if (!spec.optional) Fill(spec, *response->add_inputs());
+  }
+  for (const TensorSpec& spec : tensors.inputs) {
+    if (spec.optional) Fill(spec, *response->add_inputs());
+  }
+  for (const TensorSpec& spec : tensors.outputs) Fill(spec, *response->add_outputs());
+  for (const auto& [name, text] : tensors.properties) (*response->mutable_properties())[name] = text;
+  (*response->mutable_properties())["inputs"] = Help(tensors.inputs);
+  (*response->mutable_properties())["outputs"] = Help(tensors.outputs);
+  return Answer(*context);
+}
+
+grpc::ServerUnaryReactor* InferenceService::ModelInfer(grpc::CallbackServerContext* context,
+                                                       const inference::ModelInferRequest* request,
+                                                       inference::ModelInferResponse* response) {
+  auto* call = new InferCall(parts_, *context, *request, *response);  // deletes itself in OnDone
+  call->Run();
+  return call;
+}
+
+grpc::ServerUnaryReactor* InferenceService::ModelConfig(grpc::CallbackServerContext* context,
+                                                        const inference::ModelConfigRequest* request,
+                                                        inference::ModelConfigResponse* response) {
+  const absl::StatusOr<ServedModel> served = parts_.registry.FindVersion(request->name(), request->version());
+  if (!served.ok()) return Answer(*context, served.status());
+  inference::ModelConfig& config = *response->mutable_config();
+  config.set_name(request->name());
+  config.set_platform(Platform(*served->model));
+  config.set_backend("heed");
+  inference::ModelVersionPolicy::Specific& versions = *config.mutable_version_policy()->mutable_specific();
+  for (const ModelStatus& status : parts_.registry.List()) {
+    if (status.name == request->name() && status.model != nullptr) versions.add_versions(status.version);
+  }
+  const ModelTensors tensors = TensorsOf(*served->model);
+  for (const TensorSpec& spec : tensors.inputs) {
+    inference::ModelInput& input = *config.add_input();
+    input.set_name(spec.name);
+    input.set_data_type(ToDataType(spec.type));
+    input.mutable_dims()->Assign(spec.shape.begin(), spec.shape.end());
+    input.set_optional(spec.optional);
+  }
+  for (const TensorSpec& spec : tensors.outputs) {
+    inference::ModelOutput& output = *config.add_output();
+    output.set_name(spec.name);
+    output.set_data_type(ToDataType(spec.type));
+    output.mutable_dims()->Assign(spec.shape.begin(), spec.shape.end());
+  }
+  for (const auto& [name, text] : tensors.properties) (*config.mutable_parameters())[name].set_string_value(text);
+  return Answer(*context);
+}
+
+grpc::ServerUnaryReactor* InferenceService::ModelStatistics(grpc::CallbackServerContext* context,
+                                                            const inference::ModelStatisticsRequest* request,
+                                                            inference::ModelStatisticsResponse* response) {
+  return Answer(*context, VisitServing(parts_.registry, request->name(), request->version(),
+                                       [&](const std::string& name, int64_t version, const Model& model) {
+                                         inference::ModelStatistics& one = *response->add_model_stats();
+                                         one.set_name(name);
+                                         one.set_version(absl::StrCat(version));
+                                         Fill(parts_.scheduler.statistics().Of(model), one);
+                                       }));
+}
+
+grpc::ServerUnaryReactor* InferenceService::RepositoryIndex(grpc::CallbackServerContext* context,
+                                                            const inference::RepositoryIndexRequest* request,
+                                                            inference::RepositoryIndexResponse* response) {
+  if (const absl::Status status = CheckRepository(request->repository_name()); !status.ok()) {
+    return Answer(*context, status);
+  }
+  for (const ModelStatus& status : parts_.registry.List()) {
+    if (request->ready() && status.state != ModelState::kReady) continue;
+    inference::RepositoryIndexResponse::ModelIndex& model = *response->add_models();
+    model.set_name(status.name);
+    model.set_version(absl::StrCat(status.version));
+    model.set_reason(std::string(status.reason.message()));
+    switch (status.state) {
+      case ModelState::kLoading:
+        model.set_state("LOADING");
+        break;
+      case ModelState::kReady:
+        model.set_state("READY");
+        break;
+      case ModelState::kUnloaded:
+        model.set_reason("unloaded");
+        [[fallthrough]];
+      case ModelState::kUnavailable:
+        model.set_state("UNAVAILABLE");
+        break;
+    }
+  }
+  return Answer(*context);
+}
+
+grpc::ServerUnaryReactor* InferenceService::RepositoryModelLoad(grpc::CallbackServerContext* context,
+                                                                const inference::RepositoryModelLoadRequest* request,
+                                                                inference::RepositoryModelLoadResponse*) {
+  auto* call = new ChangeCall(parts_, *context, "RepositoryModelLoad");  // deletes itself in OnDone
+  call->Load(*request);
+  return call;
+}
+
+grpc::ServerUnaryReactor* InferenceService::RepositoryModelUnload(
+    grpc::CallbackServerContext* context, const inference::RepositoryModelUnloadRequest* request,
+    inference::RepositoryModelUnloadResponse*) {
+  auto* call = new ChangeCall(parts_, *context, "RepositoryModelUnload");  // deletes itself in OnDone
+  call->Unload(*request);
+  return call;
+}
+
+}  // namespace heed
