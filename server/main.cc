@@ -1,4 +1,5 @@
 // heed-server: parses flags, runs the server, waits for a signal.
+#include <malloc.h>
 #include <signal.h>
 
 #include <cstdio>
@@ -18,7 +19,12 @@ namespace {
 constexpr int kExitFailure = 1;  // it could not start
 constexpr int kExitUsage = 2;    // a flag is wrong
 
+// What is as large as a layer's weights lies in pages of its own, which go back to the system with the model. Left to
+// itself the allocator raises this with the first such block that it frees, and keeps the next ones.
+constexpr int kOwnPagesBytes = 256 << 10;
+
 int Serve(const heed::ServerOptions& options) {
+  mallopt(M_MMAP_THRESHOLD, kOwnPagesBytes);
   // Every thread inherits this: signals are taken by sigwait alone.
   sigset_t signals;
   sigemptyset(&signals);
