@@ -2,12 +2,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <map>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -285,6 +287,51 @@ TEST_F(ModelVersions, ChangedDirectoriesAreFound) {
   EXPECT_THAT(registry_->Changed(), IsEmpty());
   Remove("m", 1);
   EXPECT_THAT(registry_->Changed(), ElementsAre("m"));
+}
+
+// For the thread sanitizer, too: it cannot see into gRPC.
+TEST_F(ModelVersions, RequestsFindAModelAtAnyTimeWhileVersionsChange) {
+  Write("m", 1, "one");
+  Write("m", 2, "two");
+  Write("other", 1, "one");
+  Open();
+  std::atomic<bool> stop = false;
+  std::atomic<int> missed = 0, found = 0;
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 3; ++i) {
+    callers.emplace_back([&] {
+      Context context(1);
+      while (!stop) {
+        const auto served = registry_->FindVersion("m", "");
+        if (!served.ok()) {
+          ++missed;
+          continue;
+        }
+        const auto& model = static_cast<const QuestionAnswerer&>(*served->model);
+        StoryRequest story;
+        story.facts.emplace_back("it rains");
+        const auto task = model.Start(std::move(story));
+        Task* const tasks[] = {task->get()};
+        model.Step(tasks, context);
+        found += (*task)->finished();
+        if (registry_->FindFingerprint("m", model.spec().fingerprint) == nullptr) ++missed;
+        if (registry_->List().size() < 3) ++missed;
+      }
+    });
+  }
+  for (int round = 0; round < 30; ++round) {
+    EXPECT_TRUE(Load("m", {1 + round % 2}).ok());
+    Write("m", 3, "broken");
+    EXPECT_FALSE(Load("m").ok());
+    Remove("m", 3);
+    EXPECT_TRUE(registry_->Unload("other", Listener()).ok());
+    EXPECT_TRUE(Load("other").ok());
+    registry_->Sweep(Clock::now());
+  }
+  stop = true;
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(missed, 0);
+  EXPECT_GT(found, 0);
 }
 
 TEST_F(ModelVersions, VersionThatServesOutlivesItsDirectoryUntilTheNextLoad) {
