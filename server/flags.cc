@@ -67,7 +67,8 @@ const std::vector<FlagInfo>& Table() {
   static const auto& table = *new std::vector<FlagInfo>{
       Text("models", "directory", &O::models, "each sub-directory that has a config.json is a model"),
       Text("listen", "host:port", &O::listen, "where gRPC listens; port 0 picks one, the log says which"),
-      Text("metrics_listen", "host:port", &O::metrics_listen, "where GET /metrics answers; empty: nowhere"),
+      Text("metrics_listen", "host:port", &O::metrics_listen,
+           "where HTTP answers GET /metrics, /livez, /readyz and /buildinfo; empty: nowhere"),
       Integer("threads", "threads", &O::threads, 0, 1024,
               "that step models, in all; 0: the cgroup's CPU quota, else the cores"),
       Integer("executors", "executors", &O::executors, 1, 1024,

@@ -20,7 +20,7 @@ struct ServerOptions {
   // Where gRPC listens, host:port. Anyone who reaches it may use it: open it to others only behind something that asks
   // who they are. Port 0 picks a free one; the log says which.
   std::string listen = "127.0.0.1:50051";
-  // Where GET /metrics answers. Empty: nowhere.
+  // Where HTTP answers GET /metrics, /livez, /readyz and /buildinfo, to anyone. Empty: nowhere.
   std::string metrics_listen = "127.0.0.1:8002";
   // Threads that step models. 0: the cgroup's CPU quota, else the cores. More than the machine grants makes steps wait
   // for each other.

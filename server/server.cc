@@ -10,7 +10,9 @@
 #include "grpcpp/resource_quota.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
+#include "server/build_info.h"
 #include "server/graphs.h"
+#include "server/http_endpoint.h"
 #include "server/services/graphs.h"
 #include "server/services/health.h"
 #include "server/services/models.h"
@@ -86,6 +88,7 @@ struct Server::Parts {
         translation(*registry, scheduler, metrics, options.max_stream_events),
         sequences(*registry, scheduler, metrics) {}
 
+  // Who may call what, and by which certificates.
   // The last parts that can fail.
   absl::Status OpenStores() {
     HEED_ASSIGN_OR_RETURN(sessions, SessionStore::Open(ToSessionOptions(options), *registry, metrics));
@@ -93,6 +96,40 @@ struct Server::Parts {
     HEED_ASSIGN_OR_RETURN(graphs, GraphStore::Open(ToGraphStoreOptions(options), *registry, scheduler, metrics));
     graphs_service = std::make_unique<GraphsService>(*registry, scheduler, *graphs, metrics, options.max_inline_nodes);
     return absl::OkStatus();
+  }
+
+  absl::Status ListenForHttp() {
+    if (options.metrics_listen.empty()) return absl::OkStatus();
+    HEED_ASSIGN_OR_RETURN(
+        http,
+        HttpEndpoint::Listen(options.metrics_listen,
+                             {{"/buildinfo",
+                               [] {
+                                 return HttpAnswer{200, BuildInfoJson(), "application/json"};
+                               }},
+                              {"/livez",
+                               [] {
+                                 return HttpAnswer{200, "alive\n"};
+                               }},
+                              {"/metrics",
+                               [this] {
+                                 return HttpAnswer{200, metrics.Text(), "text/plain; version=0.0.4; charset=utf-8"};
+                               }},
+                              {"/readyz", [this] { return Readiness(); }}}));
+    spdlog::info("metrics address={}", WithPort(options.metrics_listen, http->port()));
+    return absl::OkStatus();
+  }
+
+  HttpAnswer Readiness() const {
+    const bool serving = health.IsServing("");
+    std::string text = serving ? "ready\n" : "not ready\n";
+    for (const ModelStatus& model : registry->List()) {
+      if (model.state == ModelState::kLoading) absl::StrAppend(&text, model.name, ": is loading\n");
+      if (model.state == ModelState::kUnavailable) {
+        absl::StrAppend(&text, model.name, ": is unavailable: ", model.reason.message(), "\n");
+      }
+    }
+    return {serving ? 200u : 503u, std::move(text)};
   }
 
   const ServerOptions options;
@@ -109,8 +146,8 @@ struct Server::Parts {
   std::unique_ptr<GraphStore> graphs;
   std::unique_ptr<GraphsService> graphs_service;
   int port = 0;
-  int metrics_port = 0;
   std::unique_ptr<grpc::Server> grpc_server;
+  std::unique_ptr<HttpEndpoint> http;  // null: nowhere
 };
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options, Registry::LoadFunction load) {
@@ -120,18 +157,11 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   auto parts = std::make_unique<Parts>(options, threads, *std::move(registry));
   parts->metrics.Set(Metric::kThreads, {}, threads);
   HEED_RETURN_IF_ERROR(parts->OpenStores());
-
-  if (!options.metrics_listen.empty()) {
-    absl::StatusOr<int> port = parts->metrics.Listen(options.metrics_listen);
-    if (!port.ok()) return port.status();
-    parts->metrics_port = *port;
-    spdlog::info("metrics address={}", WithPort(options.metrics_listen, *port));
-  }
-
   for (const ModelStatus& model : parts->registry->List()) {
     parts->health.Set(model.name, false);
     parts->metrics.Set(Metric::kModelReady, {model.name}, 0);
   }
+  HEED_RETURN_IF_ERROR(parts->ListenForHttp());
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   // Two servers on one port would each get a part of the requests.
@@ -174,7 +204,7 @@ Server::~Server() {
 }
 
 int Server::port() const { return parts_->port; }
-int Server::metrics_port() const { return parts_->metrics_port; }
+int Server::metrics_port() const { return parts_->http == nullptr ? 0 : parts_->http->port(); }
 const Metrics& Server::metrics() const { return parts_->metrics; }
 
 void Server::WaitUntilLoaded() {

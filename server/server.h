@@ -27,7 +27,7 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   int port() const;
-  int metrics_port() const;  // 0: metrics are not served
+  int metrics_port() const;  // of HTTP; 0: it is not served
   const Metrics& metrics() const;
 
   // Returns when each model and each stored graph was tried; not to be called at the time of Shutdown or after it.

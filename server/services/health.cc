@@ -83,6 +83,11 @@ void HealthService::Set(const std::string& service, bool serving) {
   TellWatchers();
 }
 
+bool HealthService::IsServing(const std::string& service) const {
+  MutexLock lock(mutex_);
+  return StatusOf(service) == HealthCheckResponse::SERVING;
+}
+
 void HealthService::Shutdown() {
   {
     MutexLock lock(mutex_);

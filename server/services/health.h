@@ -19,6 +19,7 @@ class HealthService : public grpc::health::v1::Health::CallbackService {
 
   // Sets what `service` answers and tells its watchers. Nothing after Shutdown.
   void Set(const std::string& service, bool serving);
+  bool IsServing(const std::string& service) const;
   // Everything is NOT_SERVING from now on. Watches go on.
   void Shutdown();
   // Ends every Watch, those to come included, with UNAVAILABLE, once it has sent the present state.
