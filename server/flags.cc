@@ -37,6 +37,15 @@ FlagInfo OneOf(absl::string_view name, absl::string_view unit, std::string Serve
           }};
 }
 
+FlagInfo Bool(absl::string_view name, bool ServerOptions::*field, absl::string_view help) {
+  return {name, kBool, help, kDefaults.*field ? "true" : "false",
+          [field](absl::string_view value, ServerOptions& options) {
+            if (value != "true" && value != "false") return absl::InvalidArgumentError("must be true or false");
+            options.*field = value == "true";
+            return absl::OkStatus();
+          }};
+}
+
 FlagInfo Integer(absl::string_view name, absl::string_view unit, int64_t ServerOptions::*field, int64_t least,
                  int64_t most, absl::string_view help) {
   return {name, unit, help, absl::StrCat(kDefaults.*field),
@@ -69,6 +78,17 @@ const std::vector<FlagInfo>& Table() {
       Text("listen", "host:port", &O::listen, "where gRPC listens; port 0 picks one, the log says which"),
       Text("metrics_listen", "host:port", &O::metrics_listen,
            "where HTTP answers GET /metrics, /livez, /readyz and /buildinfo; empty: nowhere"),
+      Text("tls_cert", "file", &O::tls_cert, "PEM: the server's certificate and those above it; empty: no encryption"),
+      Text("tls_key", "file", &O::tls_key, "PEM: the certificate's key"),
+      Text("tls_client_ca", "file", &O::tls_client_ca,
+           "PEM: authorities; clients must show a certificate that one of them signed; empty: they show none"),
+      Seconds("tls_reload_s", &O::tls_reload_s,
+              "how long after a change of these files new connections may still meet the old ones"),
+      Text("tokens", "file", &O::tokens,
+           "of lines NAME TOKEN RIGHTS, with RIGHTS infer, manage or infer,manage: who may use the server; read again "
+           "when it changes; empty: anyone"),
+      Bool("management", &O::management,
+           "clients may change what the server has: put, update and delete stored graphs, load and unload models"),
       Integer("threads", "threads", &O::threads, 0, 1024,
               "that step models, in all; 0: the cgroup's CPU quota, else the cores"),
       Integer("executors", "executors", &O::executors, 1, 1024,
@@ -150,12 +170,13 @@ absl::StatusOr<CommandLine> ParseCommandLine(absl::Span<const absl::string_view>
     const auto& table = Table();
     auto flag = std::find_if(table.begin(), table.end(), [&](const FlagInfo& info) { return info.name == name; });
     if (flag == table.end()) return absl::InvalidArgumentError(absl::StrCat("--", name, ": there is no such flag"));
-    if (name.size() + 2 == argument.size()) {
+    const bool has_value = name.size() + 2 < argument.size();
+    if (!has_value && flag->unit != kBool) {
       return absl::InvalidArgumentError(
           absl::StrCat("--", name, ": needs a value, as in --", name, "=<", flag->unit, ">"));
     }
     if (!seen.insert(name).second) return absl::InvalidArgumentError(absl::StrCat("--", name, ": is given twice"));
-    const absl::string_view value = argument.substr(name.size() + 3);
+    const absl::string_view value = has_value ? argument.substr(name.size() + 3) : "true";
     const absl::Status status = flag->set(value, command_line.options);
     if (!status.ok()) {
       return absl::InvalidArgumentError(absl::StrCat("--", name, "=", value, ": ", status.message()));
@@ -165,6 +186,14 @@ absl::StatusOr<CommandLine> ParseCommandLine(absl::Span<const absl::string_view>
   if (options.threads > 0 && options.executors > options.threads) {
     return absl::InvalidArgumentError(
         absl::StrCat("--executors=", options.executors, ": must be at most --threads=", options.threads));
+  }
+  if (options.tls_cert.empty() != options.tls_key.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("--tls_cert=", options.tls_cert, ", --tls_key=", options.tls_key,
+                                                   ": one is of no use without the other"));
+  }
+  if (!options.tls_client_ca.empty() && options.tls_cert.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--tls_client_ca=", options.tls_client_ca, ": is of no use without --tls_cert and --tls_key"));
   }
   return command_line;
 }

@@ -17,11 +17,24 @@ namespace heed {
 struct ServerOptions {
   // The directory whose sub-directories are models.
   std::string models = "weights";
-  // Where gRPC listens, host:port. Anyone who reaches it may use it: open it to others only behind something that asks
-  // who they are. Port 0 picks a free one; the log says which.
+  // Where gRPC listens, host:port. Anyone who reaches it may use it, unless TLS or tokens ask who they are. Port 0
+  // picks a free one; the log says which.
   std::string listen = "127.0.0.1:50051";
   // Where HTTP answers GET /metrics, /livez, /readyz and /buildinfo, to anyone. Empty: nowhere.
   std::string metrics_listen = "127.0.0.1:8002";
+  // PEM files: the server's certificate (with those between it and its authority) and its key. Set both: gRPC is
+  // encrypted; neither: plain text.
+  std::string tls_cert;
+  std::string tls_key;
+  // PEM file of authorities. Set: clients must show a certificate that one of them signed.
+  std::string tls_client_ca;
+  // How long after a change of these files new connections may still meet the old ones. Connections that are there
+  // stay: max_connection_age_s ends them.
+  double tls_reload_s = 60;
+  // File of the tokens of those who may use the server: lines of NAME TOKEN RIGHTS. Empty: anyone may.
+  std::string tokens;
+  // Whether clients may change what the server has: stored graphs, loaded models.
+  bool management = false;
   // Threads that step models. 0: the cgroup's CPU quota, else the cores. More than the machine grants makes steps wait
   // for each other.
   int64_t threads = 0;
@@ -78,10 +91,12 @@ struct ServerOptions {
   std::string log_level = "info";
 };
 
+inline constexpr absl::string_view kBool = "bool";
+
 // One flag: `--name=value`.
 struct FlagInfo {
   absl::string_view name;
-  absl::string_view unit;  // "address", "directory", "rows", "bytes", "s", ...
+  absl::string_view unit;  // "address", "directory", "rows", "bytes", "s", ...; kBool: the value may be left out
   absl::string_view help;
   std::string default_value;
   // INVALID_ARGUMENT says what the value must be.
@@ -101,7 +116,7 @@ struct CommandLine {
 };
 
 // `arguments` without the program's name. INVALID_ARGUMENT names the flag: unknown, without a value, out of range,
-// given twice, or not a flag at all.
+// given twice, without the one that it belongs to, or not a flag at all.
 absl::StatusOr<CommandLine> ParseCommandLine(absl::Span<const absl::string_view> arguments);
 
 }  // namespace heed

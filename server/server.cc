@@ -4,13 +4,17 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/status_macros.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/resource_quota.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
+#include "server/authorization.h"
 #include "server/build_info.h"
+#include "server/certificates.h"
+#include "server/credentials.h"
 #include "server/graphs.h"
 #include "server/http_endpoint.h"
 #include "server/services/graphs.h"
@@ -21,6 +25,7 @@
 #include "server/services/translation.h"
 #include "server/sessions.h"
 #include "server/thread_budget.h"
+#include "server/tokens.h"
 #include "spdlog/spdlog.h"
 
 namespace heed {
@@ -70,6 +75,12 @@ SessionOptions ToSessionOptions(const ServerOptions& options) {
   return result;
 }
 
+// Whether nobody but this machine reaches the address.
+bool IsLoopback(const std::string& address) {
+  const std::string host = address.substr(0, address.rfind(':'));
+  return absl::StartsWith(host, "127.") || host == "localhost" || host == "[::1]" || absl::StartsWith(address, "unix:");
+}
+
 // The address with the port that was picked, as clients write it.
 std::string WithPort(const std::string& address, int port) {
   return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
@@ -89,6 +100,30 @@ struct Server::Parts {
         sequences(*registry, scheduler, metrics) {}
 
   // Who may call what, and by which certificates.
+  absl::Status OpenGate() {
+    std::unique_ptr<TokenFile> tokens;
+    if (!options.tokens.empty()) {
+      absl::StatusOr<std::unique_ptr<TokenFile>> opened = TokenFile::Open(options.tokens, Clock::now());
+      if (!opened.ok()) {
+        return absl::Status(opened.status().code(), absl::StrCat("--tokens=", opened.status().message()));
+      }
+      tokens = *std::move(opened);
+      if (options.tls_cert.empty() && !IsLoopback(options.listen)) {
+        spdlog::warn("tokens listen={} problem=\"without --tls_cert they travel in plain text\"", options.listen);
+      }
+    }
+    auto on = [](bool is_on) { return is_on ? "on" : "off"; };
+    spdlog::info("security tls={} client_certificates={} tokens={} management={}", on(!options.tls_cert.empty()),
+                 on(!options.tls_client_ca.empty()), on(!options.tokens.empty()), on(options.management));
+    authorization = std::make_unique<Authorization>(std::move(tokens), options.management, metrics);
+    if (!options.tls_cert.empty()) {
+      HEED_ASSIGN_OR_RETURN(certificates,
+                            CertificateFiles::Open({options.tls_cert, options.tls_key, options.tls_client_ca},
+                                                   Seconds(options.tls_reload_s), Clock::now()));
+    }
+    return absl::OkStatus();
+  }
+
   // The last parts that can fail.
   absl::Status OpenStores() {
     HEED_ASSIGN_OR_RETURN(sessions, SessionStore::Open(ToSessionOptions(options), *registry, metrics));
@@ -145,6 +180,8 @@ struct Server::Parts {
   std::unique_ptr<QuestionsService> questions;
   std::unique_ptr<GraphStore> graphs;
   std::unique_ptr<GraphsService> graphs_service;
+  std::unique_ptr<Authorization> authorization;
+  std::unique_ptr<CertificateFiles> certificates;  // null: plain text
   int port = 0;
   std::unique_ptr<grpc::Server> grpc_server;
   std::unique_ptr<HttpEndpoint> http;  // null: nowhere
@@ -156,6 +193,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   const int threads = options.threads > 0 ? static_cast<int>(options.threads) : ThreadBudget();
   auto parts = std::make_unique<Parts>(options, threads, *std::move(registry));
   parts->metrics.Set(Metric::kThreads, {}, threads);
+  HEED_RETURN_IF_ERROR(parts->OpenGate());
   HEED_RETURN_IF_ERROR(parts->OpenStores());
   for (const ModelStatus& model : parts->registry->List()) {
     parts->health.Set(model.name, false);
@@ -174,7 +212,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
-  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &parts->port);
+  builder.AddListeningPort(options.listen, MakeCredentials(*parts->authorization, parts->certificates.get()),
+                           &parts->port);
   builder.RegisterService(&parts->health);
   builder.RegisterService(&parts->models_service);
   builder.RegisterService(&parts->translation);

@@ -18,8 +18,8 @@ namespace heed {
 class Server {
  public:
   // `load` loads one model directory: models/architectures.h's LoadModel. NOT_FOUND or INVALID_ARGUMENT: the models'
-  // directory, or that of the graphs or sessions; UNAVAILABLE: an address cannot be listened on, because it is taken or
-  // not this machine's.
+  // directory, or that of the graphs or sessions, a file of certificates or tokens; UNAVAILABLE: an address cannot be
+  // listened on, because it is taken or not this machine's.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options, Registry::LoadFunction load);
   // Shuts down without waiting for requests, if that was not done.
   ~Server();

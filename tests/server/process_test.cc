@@ -176,7 +176,7 @@ TEST(ProcessTest, StoredGraphSurvivesBeingKilledAtAnyMoment) {
   int64_t accepted = 0;  // the latest version that was answered
   for (int round = 0; round < kKills; ++round) {
     Process server({absl::StrCat("--models=", root.File("models")), absl::StrCat("--graphs=", root.File("graphs")),
-                    "--listen=127.0.0.1:0", "--metrics_listen=", "--graph_save_interval_s=0"});
+                    "--listen=127.0.0.1:0", "--metrics_listen=", "--graph_save_interval_s=0", "--management"});
     const std::string address = server.ReadUntil("listening address=");
     ASSERT_NE(server.ReadUntil("ready models="), "");
     auto graphs = v1::Graphs::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
