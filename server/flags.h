@@ -81,6 +81,16 @@ struct ServerOptions {
   int64_t session_facts = 1000;
   // Size of a request message; larger ones are RESOURCE_EXHAUSTED before they are read.
   int64_t max_message_bytes = 16 << 20;
+  // Calls under way on one connection; a client's others wait in the client.
+  int64_t max_concurrent_streams = 1024;
+  // A connection is asked to go (GOAWAY) after so long, give or take a tenth, and cut off after the grace if calls are
+  // still under way. 0: never. Lets balanced clients find new servers, and ends those whose certificate was revoked.
+  double max_connection_age_s = 0;
+  double max_connection_age_grace_s = 30;
+  // A client that pings more often than this, three times, is cut off with ENHANCE_YOUR_CALM.
+  double min_ping_interval_s = 10;
+  // Memory of gRPC's own buffers: beyond it reads slow down, and when it is nearly full new connections are closed.
+  int64_t max_grpc_bytes = int64_t{1} << 30;
   // Events of a stream that may wait for its reader before the request is parked.
   int64_t max_stream_events = 64;
   // How long a request may be parked before it ends with ABORTED: it holds cache memory meanwhile.

@@ -75,10 +75,32 @@ SessionOptions ToSessionOptions(const ServerOptions& options) {
   return result;
 }
 
+int Milliseconds(double seconds) { return static_cast<int>(std::min(seconds * 1000, 2e9)); }
+
 // Whether nobody but this machine reaches the address.
 bool IsLoopback(const std::string& address) {
   const std::string host = address.substr(0, address.rfind(':'));
   return absl::StartsWith(host, "127.") || host == "localhost" || host == "[::1]" || absl::StartsWith(address, "unix:");
+}
+
+void SetLimits(const ServerOptions& options, int threads, grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, static_cast<int>(options.max_concurrent_streams));
+  if (options.max_connection_age_s > 0) {
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, Milliseconds(options.max_connection_age_s));
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, Milliseconds(options.max_connection_age_grace_s));
+  }
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             Milliseconds(options.min_ping_interval_s));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  // Our methods are callbacks that never block: beside the executors, gRPC needs few threads.
+  grpc::ResourceQuota quota("heed");
+  quota.SetMaxThreads(std::max(4, 2 * threads));
+  quota.Resize(static_cast<size_t>(options.max_grpc_bytes));
+  builder.SetResourceQuota(quota);
+  builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
 }
 
 // The address with the port that was picked, as clients write it.
@@ -204,14 +226,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   grpc::ServerBuilder builder;
   // Two servers on one port would each get a part of the requests.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
-  // Our methods are callbacks that never block: beside the executors, gRPC needs few threads.
-  grpc::ResourceQuota quota("heed");
-  quota.SetMaxThreads(std::max(4, 2 * threads));
-  builder.SetResourceQuota(quota);
-  builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
-  builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
-  builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
+  SetLimits(options, threads, builder);
   builder.AddListeningPort(options.listen, MakeCredentials(*parts->authorization, parts->certificates.get()),
                            &parts->port);
   builder.RegisterService(&parts->health);
