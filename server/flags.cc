@@ -139,6 +139,8 @@ const std::vector<FlagInfo>& Table() {
       Integer("max_stream_events", "events", &O::max_stream_events, 1, kMost,
               "of a stream that may wait for its reader before its request is parked"),
       Seconds("max_reader_lag_s", &O::max_reader_lag_s, "how long a request may be parked before it ends with ABORTED"),
+      Seconds("lame_duck_s", &O::lame_duck_s,
+              "how long after SIGTERM everything is still served, while health says NOT_SERVING"),
       Seconds("drain_timeout_s", &O::drain_timeout_s,
               "how long SIGTERM lets accepted requests run before they end with UNAVAILABLE"),
       OneOf("log_level", "level", &O::log_level, {"debug", "info", "warn", "error"},

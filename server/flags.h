@@ -95,6 +95,9 @@ struct ServerOptions {
   int64_t max_stream_events = 64;
   // How long a request may be parked before it ends with ABORTED: it holds cache memory meanwhile.
   double max_reader_lag_s = 30;
+  // How long after SIGTERM everything is still served, while health says NOT_SERVING: the time that balancers take to
+  // look away. Kubernetes kills 30 s after SIGTERM: leave drain_timeout_s its part.
+  double lame_duck_s = 0;
   // How long SIGTERM lets accepted requests run before they end with UNAVAILABLE. Kubernetes kills after 30 s.
   double drain_timeout_s = 25;
   // debug, info, warn or error. debug logs each request (never its text).

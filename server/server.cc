@@ -304,6 +304,12 @@ void Server::Shutdown() {
     MutexLock lock(mutex_);
     shut_down_ = true;
   }
+  const double lame_duck_s = parts_->options.lame_duck_s;
+  if (lame_duck_s > 0) {
+    spdlog::info("lame duck limit_s={}", lame_duck_s);
+    parts_->health.Shutdown();
+    std::this_thread::sleep_for(Seconds(lame_duck_s));
+  }
   Stop(Seconds(parts_->options.drain_timeout_s));
 }
 

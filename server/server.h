@@ -33,8 +33,9 @@ class Server {
   // Returns when each model and each stored graph was tried; not to be called at the time of Shutdown or after it.
   void WaitUntilLoaded();
 
-  // Health becomes NOT_SERVING, new requests are refused with UNAVAILABLE, those that were accepted run on. Returns
-  // when they are done, or options.drain_timeout_s later: what is left then ends with UNAVAILABLE. Call once.
+  // Health becomes NOT_SERVING. options.lame_duck_s later new requests are refused with UNAVAILABLE, those that were
+  // accepted run on. Returns when they are done, or options.drain_timeout_s later: what is left then ends with
+  // UNAVAILABLE. Call once.
   void Shutdown();
 
  private:
