@@ -113,7 +113,8 @@ const std::vector<FlagInfo>& Table() {
       Integer("max_inline_nodes", "nodes", &O::max_inline_nodes, 1, kMostGraphNodes,
               "of a graph that a request brings"),
       Text("sessions", "place", &O::sessions,
-           "where sessions are kept: a directory, or redis://[:PASSWORD@]HOST:PORT[/DATABASE]; empty: in memory alone"),
+           "where sessions are kept: a directory, or redis://[:PASSWORD@]HOST:PORT[/DATABASE] (or the password "
+           "in the environment: HEED_REDIS_PASSWORD); empty: in memory alone"),
       Seconds("session_idle_s", &O::session_idle_s, "after which a session that is not used is closed; 0: never"),
       Integer("max_sessions", "sessions", &O::max_sessions, 1, kMost,
               "in memory; beyond it the least recently used one leaves it, where sessions are kept in memory alone for "

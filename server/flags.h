@@ -68,8 +68,10 @@ struct ServerOptions {
   int64_t max_inline_nodes = 1'000'000;
   // Where the sessions of question answering are kept: empty: in memory alone, lost when the server ends; a directory,
   // made if it is not there; or redis://[:PASSWORD@]HOST:PORT[/DATABASE], which several servers may share. Other users
-  // of the machine can read a password given here.
+  // of the machine can read a password given here, but not the environment's.
   std::string sessions;
+  // Of a --sessions=redis://... without one. No flag: from the environment, HEED_REDIS_PASSWORD.
+  std::string redis_password;
   // A session that is not used for so long is closed. 0: none is.
   double session_idle_s = 3600;
   // Sessions in memory, and the memory that they take. Beyond either the least recently used one leaves memory: to come

@@ -67,6 +67,7 @@ GraphStoreOptions ToGraphStoreOptions(const ServerOptions& options) {
 SessionOptions ToSessionOptions(const ServerOptions& options) {
   SessionOptions result;
   result.place = options.sessions;
+  result.redis_password = options.redis_password;
   result.idle_limit = Seconds(options.session_idle_s);
   result.max_sessions = options.max_sessions;
   result.max_bytes = options.max_session_bytes;
