@@ -3,7 +3,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "client/channel.h"
 #include "client/command_line.h"
 #include "client/commands.h"
 #include "client/exit_code.h"
@@ -80,7 +79,8 @@ int ModelsCommand(const std::vector<std::string>& arguments, Console& console) {
   std::vector<std::string> others;
   if (const auto code = ParseCommand(Help(), flags, arguments, 0, others, console)) return *code;
 
-  const std::shared_ptr<grpc::Channel> channel = MakeChannel(server.address);
+  std::shared_ptr<grpc::Channel> channel;
+  if (const auto code = Connect(server, channel, console)) return *code;
   const TranslationClient client(channel, {.deadline = server.deadline(), .stop = console.stop});
   v1::ListModelsResponse models;
   const grpc::Status status = client.ListModels(models);
