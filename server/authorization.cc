@@ -1,5 +1,6 @@
 #include "server/authorization.h"
 
+#include <algorithm>
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
@@ -48,17 +49,6 @@ constexpr MethodRight kMethodRights[] = {
     {"/inference.GRPCInferenceService/ServerReady", Right::kOpen},
 };
 
-std::optional<Right> RightOf(absl::string_view path) {
-  static const auto& rights = *[] {
-    auto* map = new absl::flat_hash_map<absl::string_view, Right>;
-    for (const MethodRight& method : kMethodRights) map->emplace(method.path, method.right);
-    return map;
-  }();
-  const auto it = rights.find(path);
-  if (it == rights.end()) return std::nullopt;
-  return it->second;
-}
-
 // "Bearer TOKEN"; the scheme's case does not matter (RFC 9110). Empty: it is of another scheme.
 absl::string_view TokenOf(absl::string_view authorization) {
   constexpr absl::string_view kScheme = "bearer ";
@@ -71,6 +61,17 @@ absl::string_view TokenOf(absl::string_view authorization) {
 }  // namespace
 
 absl::Span<const MethodRight> MethodRights() { return kMethodRights; }
+
+std::optional<Right> RightOf(absl::string_view path) {
+  static const auto& rights = *[] {
+    auto* map = new absl::flat_hash_map<absl::string_view, Right>;
+    for (const MethodRight& method : kMethodRights) map->emplace(method.path, method.right);
+    return map;
+  }();
+  const auto it = rights.find(path);
+  if (it == rights.end()) return std::nullopt;
+  return it->second;
+}
 
 absl::Status Authorization::Check(absl::string_view path, std::optional<absl::string_view> authorization,
                                   TimePoint now) const {

@@ -27,6 +27,8 @@ struct MethodRight {
 
 // Each method that the server has.
 absl::Span<const MethodRight> MethodRights();
+// Nothing: the table has no such method.
+std::optional<Right> RightOf(absl::string_view path);
 
 // Thread-safe.
 class Authorization {
@@ -35,6 +37,9 @@ class Authorization {
   // too. `metrics` outlives it and counts what is refused.
   Authorization(std::unique_ptr<TokenFile> tokens, bool management, Metrics& metrics)
       : tokens_(std::move(tokens)), management_(management), metrics_(metrics) {}
+
+  bool asks_for_tokens() const { return tokens_ != nullptr; }
+  bool management() const { return management_; }
 
   // May the method be called by who sends this `authorization` header (nothing: none)? UNAUTHENTICATED: no token, or
   // nobody's. PERMISSION_DENIED: its holder lacks the right, by both names; or management is off, whoever asks. A

@@ -1,10 +1,15 @@
 #include "server/credentials.h"
 
+#include <google/protobuf/descriptor.h>
+
+#include <functional>
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "grpc/grpc.h"
 #include "grpc/grpc_security.h"
+#include "grpcpp/impl/codegen/server_callback_handlers.h"
 #include "server/services/status.h"
 
 namespace heed {
@@ -62,6 +67,7 @@ class PortCredentials final : public grpc::ServerCredentials {
  public:
   PortCredentials(const Authorization& authorization, CertificateFiles* certificates)
       : credentials_(MakeCore(certificates)) {
+    if (!authorization.asks_for_tokens()) return;
     grpc_server_credentials_set_auth_metadata_processor(
         credentials_, {CheckCall, [](void*) {}, const_cast<Authorization*>(&authorization)});
   }
@@ -78,7 +84,46 @@ class PortCredentials final : public grpc::ServerCredentials {
   grpc_server_credentials* const credentials_;
 };
 
+// What a service lets its own generated classes alone do: to take a method's messages as they are.
+struct MethodAccess : grpc::Service {
+  using grpc::Service::MarkMethodRawCallback;
+};
+
+// Ends a stream of messages before any is read.
+class RefusedStream final : public grpc::ServerReadReactor<grpc::ByteBuffer> {
+ public:
+  explicit RefusedStream(const grpc::Status& status) { Finish(status); }
+  void OnDone() override { delete this; }
+};
+
+// No method that manages streams its answers.
+grpc::internal::MethodHandler* MakeRefusal(std::function<grpc::Status()> refuse, bool client_streams) {
+  if (client_streams) {
+    return new grpc::internal::CallbackClientStreamingHandler<grpc::ByteBuffer, grpc::ByteBuffer>(
+        [refuse](grpc::CallbackServerContext*, grpc::ByteBuffer*) { return new RefusedStream(refuse()); });
+  }
+  return new grpc::internal::CallbackUnaryHandler<grpc::ByteBuffer, grpc::ByteBuffer>(
+      [refuse](grpc::CallbackServerContext* context, const grpc::ByteBuffer*, grpc::ByteBuffer*) {
+        grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+        reactor->Finish(refuse());
+        return reactor;
+      });
+}
+
 }  // namespace
+
+void RefuseManagement(const Authorization& authorization, const char* name, grpc::Service& service) {
+  if (authorization.asks_for_tokens() || authorization.management()) return;
+  const auto* descriptor = google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(name);
+  for (int i = 0; i < descriptor->method_count(); ++i) {
+    const std::string path = absl::StrCat("/", name, "/", descriptor->method(i)->name());
+    if (RightOf(path) != Right::kManage) continue;
+    auto refuse = [&authorization, path] {
+      return ToGrpcStatus(authorization.Check(path, std::nullopt, Clock::now()));
+    };
+    (service.*&MethodAccess::MarkMethodRawCallback)(i, MakeRefusal(refuse, descriptor->method(i)->client_streaming()));
+  }
+}
 
 std::shared_ptr<grpc::ServerCredentials> MakeCredentials(const Authorization& authorization,
                                                          CertificateFiles* certificates) {

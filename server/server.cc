@@ -230,12 +230,18 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   SetLimits(options, threads, builder);
   builder.AddListeningPort(options.listen, MakeCredentials(*parts->authorization, parts->certificates.get()),
                            &parts->port);
-  builder.RegisterService(&parts->health);
-  builder.RegisterService(&parts->models_service);
-  builder.RegisterService(&parts->translation);
-  builder.RegisterService(&parts->sequences);
-  builder.RegisterService(parts->questions.get());
-  builder.RegisterService(parts->graphs_service.get());
+  const std::pair<const char*, grpc::Service*> services[] = {
+      {grpc::health::v1::Health::service_full_name(), &parts->health},
+      {v1::Models::service_full_name(), &parts->models_service},
+      {v1::Translation::service_full_name(), &parts->translation},
+      {v1::Sequences::service_full_name(), &parts->sequences},
+      {v1::QuestionAnswering::service_full_name(), parts->questions.get()},
+      {v1::Graphs::service_full_name(), parts->graphs_service.get()},
+  };
+  for (const auto& [name, service] : services) {
+    RefuseManagement(*parts->authorization, name, *service);
+    builder.RegisterService(service);
+  }
   parts->grpc_server = builder.BuildAndStart();
   if (parts->grpc_server == nullptr || parts->port == 0) {
     return absl::UnavailableError(

@@ -287,28 +287,37 @@ TEST_F(AuthorizationTest, ManagementIsOffUnlessEnabledWhoeverAsks) {
     Start();
     const auto channel = Connect();
     const std::string authorization = tokens ? "Bearer " + kOwner : "";
-    for (const char* method : {"PutGraph", "UpdateGraph", "DeleteGraph"}) {
-      const std::string path = absl::StrCat("/heed.v1.Graphs/", method);
+    int refused = 0;
+    for (const std::string& path : MethodsOf(channel)) {
+      if (RightOf(path) != Right::kManage) continue;
+      ++refused;
       const grpc::Status status = Call(channel, path, authorization);
       EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED) << path;
       EXPECT_EQ(status.error_message(),
                 path + ": this server is not to be managed; it is if started with --management=true");
     }
+    EXPECT_GE(refused, 3);
+    EXPECT_TRUE(HasMetric(absl::StrCat("heed_rejections_total{reason=\"permission_denied\"} ", refused)));
     EXPECT_TRUE(Call(channel, "/heed.v1.Graphs/DescribeGraph", authorization).ok());
     EXPECT_TRUE(Translate(channel, authorization).ok());
   }
 }
 
 TEST_F(AuthorizationTest, APutIsRefusedBeforeItsGraphIsSent) {
-  Start();
-  grpc::ClientContext context;
-  v1::GraphInfo info;
-  auto writer = v1::Graphs::NewStub(Connect())->PutGraph(&context, &info);
-  v1::PutGraphRequest message;
-  message.mutable_part()->mutable_features()->mutable_values()->Resize(100'000, 1);
-  while (writer->Write(message)) {  // without end, if nobody refused it
+  for (const bool tokens : {true, false}) {
+    server_.reset();
+    if (!tokens) options_.tokens.clear();
+    Start();
+    grpc::ClientContext context;
+    v1::GraphInfo info;
+    auto writer = v1::Graphs::NewStub(Connect())->PutGraph(&context, &info);
+    v1::PutGraphRequest message;
+    message.mutable_part()->mutable_features()->mutable_values()->Resize(100'000, 1);
+    while (writer->Write(message)) {  // without end, if nobody refused it
+    }
+    EXPECT_EQ(writer->Finish().error_code(),
+              tokens ? grpc::StatusCode::UNAUTHENTICATED : grpc::StatusCode::PERMISSION_DENIED);
   }
-  EXPECT_EQ(writer->Finish().error_code(), grpc::StatusCode::UNAUTHENTICATED);
 }
 
 TEST_F(AuthorizationTest, WithoutTokensNobodyIsAsked) {
