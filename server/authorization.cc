@@ -101,7 +101,7 @@ absl::Status Authorization::Decide(absl::string_view path, std::optional<absl::s
   }
   if (known == Right::kManage && !management_) {
     return absl::PermissionDeniedError(
-        absl::StrCat(path, ": this server is not to be managed; it is if started with --management=true"));
+        absl::StrCat(path, ": this server is not to be managed; it is if started with --management"));
   }
   if (holder == nullptr) return absl::OkStatus();
   if (right == Right::kInfer && !holder->infer) {

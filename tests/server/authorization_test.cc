@@ -294,7 +294,7 @@ TEST_F(AuthorizationTest, ManagementIsOffUnlessEnabledWhoeverAsks) {
       const grpc::Status status = Call(channel, path, authorization);
       EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED) << path;
       EXPECT_EQ(status.error_message(),
-                path + ": this server is not to be managed; it is if started with --management=true");
+                path + ": this server is not to be managed; it is if started with --management");
     }
     EXPECT_GE(refused, 3);
     EXPECT_TRUE(HasMetric(absl::StrCat("heed_rejections_total{reason=\"permission_denied\"} ", refused)));

@@ -209,6 +209,29 @@ TEST(ProcessTest, LameDuckServesWhileItsHealthIsNotServingAndASecondSigtermEndsI
   EXPECT_FALSE(watch->Finish().ok());
 }
 
+TEST(ProcessTest, ASecondSigtermEndsTheDrain) {
+  std::vector<std::string> flags = Flags();
+  flags.push_back("--drain_timeout_s=100000");
+  Process server(flags);
+  const std::string address = server.ReadUntil("listening address=");
+  ASSERT_NE(server.ReadUntil("ready models="), "");
+  auto translation = v1::Translation::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+  v1::TranslateRequest request;  // of more answers than gRPC's windows take: it does not end while nobody reads them
+  request.set_model("marian-swish");
+  for (int i = 0; i < 100'000; ++i) request.add_texts("a dog runs.");
+  grpc::ClientContext context;
+  const auto reader = translation->TranslateStream(&context, request);
+  v1::TranslateStreamResponse event;
+  ASSERT_TRUE(reader->Read(&event));
+  server.Signal(SIGTERM);
+  ASSERT_NE(server.ReadUntil("draining limit_s="), "");
+  server.Signal(SIGTERM);
+  EXPECT_EQ(server.Wait(), -SIGTERM);
+  while (reader->Read(&event)) {
+  }
+  EXPECT_FALSE(reader->Finish().ok());
+}
+
 TEST(ProcessTest, AfterTheLameDuckComesTheShutdown) {
   std::vector<std::string> flags = Flags();
   flags.push_back("--lame_duck_s=0.3");
