@@ -416,7 +416,8 @@ int AskCommand(const std::vector<std::string>& arguments, Console& console) {
   CommandInput input(console);
   const bool flags = !settings.sentences.empty();
   if (const auto code = input.Open(settings.babi.value_or(settings.story.value_or("")))) return *code;
-  const std::shared_ptr<grpc::Channel> channel = MakeChannel(settings.server.address);
+  std::shared_ptr<grpc::Channel> channel;
+  if (const auto code = Connect(settings.server, channel, console)) return *code;
   if (const auto code = ResolveModel(channel, settings.server.address, kQuestionAnswerer, settings.model,
                                      *prototype.mutable_model(), console)) {
     return *code;

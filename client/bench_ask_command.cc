@@ -270,7 +270,8 @@ int BenchAskCommand(const std::vector<std::string>& arguments, Console& console)
   if (const auto code = ParseSettings(arguments, console, settings)) return *code;
   Story story;
   if (const auto code = ReadStory(settings, console, story)) return *code;
-  const auto channels = MakeChannels(settings.server.address, settings.load.connections);
+  std::vector<std::shared_ptr<grpc::Channel>> channels;
+  if (const auto code = Connect(settings.server, settings.load.connections, channels, console)) return *code;
   v1::AnswerRequest prototype;
   prototype.mutable_options()->set_return_attribution(settings.why);
   if (const auto code = ResolveModel(channels[0], settings.server.address, kQuestionAnswerer, settings.model,

@@ -223,7 +223,8 @@ int BenchClassifyCommand(const std::vector<std::string>& arguments, Console& con
   }
   options.set_return_attention(settings.attention);
 
-  const auto channels = MakeChannels(settings.server.address, settings.load.connections);
+  std::vector<std::shared_ptr<grpc::Channel>> channels;
+  if (const auto code = Connect(settings.server, settings.load.connections, channels, console)) return *code;
   std::string kind;
   if (const auto code = FindKind(settings, channels[0], console, kind)) return *code;
   const bool edges = kind == "edge-classifier";

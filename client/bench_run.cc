@@ -75,12 +75,6 @@ std::optional<int> LoadFlags::Check(Console& console) {
   return std::nullopt;
 }
 
-std::vector<std::shared_ptr<grpc::Channel>> MakeChannels(const std::string& address, int connections) {
-  std::vector<std::shared_ptr<grpc::Channel>> channels;
-  for (int i = 0; i < connections; ++i) channels.push_back(MakeChannel(address, /*own_connection=*/true));
-  return channels;
-}
-
 int RunBench(const BenchRun& run, const LoadFlags& flags, const ServerFlags& server,
              const std::vector<std::shared_ptr<grpc::Channel>>& channels, const SendCall& send, Console& console) {
   const auto nanoseconds = [](double seconds) {

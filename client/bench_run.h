@@ -48,9 +48,6 @@ struct BenchRun {
   bool json = false;  // an object for each row, instead of a table
 };
 
-// `connections` of them to the server.
-std::vector<std::shared_ptr<grpc::Channel>> MakeChannels(const std::string& address, int connections);
-
 // Runs the load of each row, with `send` over `channels`, and prints it. Returns the exit code.
 int RunBench(const BenchRun& run, const LoadFlags& flags, const ServerFlags& server,
              const std::vector<std::shared_ptr<grpc::Channel>>& channels, const SendCall& send, Console& console);

@@ -105,7 +105,8 @@ int BenchTranslateCommand(const std::vector<std::string>& arguments, Console& co
   }
   std::vector<std::string> texts;
   if (const auto code = ReadTexts(settings.input, texts, console)) return *code;
-  const auto channels = MakeChannels(settings.server.address, settings.load.connections);
+  std::vector<std::shared_ptr<grpc::Channel>> channels;
+  if (const auto code = Connect(settings.server, settings.load.connections, channels, console)) return *code;
   if (const auto code = ResolveModel(channels[0], settings.server.address, "translator", settings.model,
                                      *prototype.mutable_model(), console)) {
     return *code;

@@ -1,26 +1,76 @@
 #include "client/channel.h"
 
+#include <arpa/inet.h>
+
 #include <array>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/security/credentials.h"
 #include "grpcpp/support/channel_arguments.h"
+#include "grpcpp/support/client_interceptor.h"
 
 namespace heed::client {
+namespace {
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, bool own_connection) {
+using grpc::experimental::ClientInterceptorFactoryInterface;
+using grpc::experimental::InterceptionHookPoints;
+using grpc::experimental::Interceptor;
+
+// Adds the token to a call's headers. gRPC's own call credentials exist over TLS alone.
+class AddToken : public Interceptor {
+ public:
+  explicit AddToken(const std::string& header) : header_(header) {}
+  void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
+    if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_INITIAL_METADATA)) {
+      methods->GetSendInitialMetadata()->insert({"authorization", header_});
+    }
+    methods->Proceed();
+  }
+
+ private:
+  const std::string& header_;
+};
+
+class AddTokenFactory : public ClientInterceptorFactoryInterface {
+ public:
+  explicit AddTokenFactory(const std::string& token) : header_(absl::StrCat("Bearer ", token)) {}
+  Interceptor* CreateClientInterceptor(grpc::experimental::ClientRpcInfo*) override { return new AddToken(header_); }
+
+ private:
+  const std::string header_;
+};
+
+std::shared_ptr<grpc::ChannelCredentials> MakeCredentials(const ConnectionSecurity& security) {
+  if (!security.tls) return grpc::InsecureChannelCredentials();
+  return grpc::SslCredentials({security.authorities, security.key, security.certificate});
+}
+
+}  // namespace
+
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, const ConnectionSecurity& security,
+                                           bool own_connection) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
   if (own_connection) arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  if (absl::StartsWith(address, "127.") || absl::StartsWith(address, "localhost") ||
-      absl::StartsWith(address, "[::1]")) {
-    arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  }
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  if (IsLoopback(address)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  std::vector<std::unique_ptr<ClientInterceptorFactoryInterface>> interceptors;
+  if (!security.token.empty()) interceptors.push_back(std::make_unique<AddTokenFactory>(security.token));
+  return grpc::experimental::CreateCustomChannelWithInterceptors(address, MakeCredentials(security), arguments,
+                                                                 std::move(interceptors));
+}
+
+bool IsLoopback(const std::string& address) {
+  if (absl::StartsWith(address, "unix:")) return true;
+  const std::string host = address.substr(0, address.rfind(':'));
+  in_addr v4{};
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
+  return host == "localhost" || host == "[::1]";
 }
 
 std::string StatusCodeName(grpc::StatusCode code) {

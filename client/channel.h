@@ -9,10 +9,23 @@
 
 namespace heed::client {
 
-// A plain-text channel to `address` ("host:port"). Returns at once and connects with the first call; a lost connection
-// is tried again every 0.1 to 2 s. Messages of any size are received. Equal addresses share one connection unless
+// How a connection is protected, and who it says it is.
+struct ConnectionSecurity {
+  bool tls = false;         // otherwise plain text
+  std::string authorities;  // PEM: who may have signed the server's certificate; empty: whom this system trusts
+  std::string certificate;  // PEM: what the client shows; empty: nothing
+  std::string key;          // PEM: the certificate's
+  std::string token;        // sent with every call; empty: none
+};
+
+// A channel to `address` ("host:port"). Returns at once and connects with the first call; a lost connection is tried
+// again every 0.1 to 2 s. Messages of any size are received. Equal addresses share one connection unless
 // `own_connection`. Environment proxies are not asked for loopback addresses.
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, bool own_connection = false);
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, const ConnectionSecurity& security = {},
+                                           bool own_connection = false);
+
+// Whether what is sent to `address` stays on this machine.
+bool IsLoopback(const std::string& address);
 
 // "NOT_FOUND"
 std::string StatusCodeName(grpc::StatusCode code);

@@ -406,7 +406,8 @@ class Chat {
 int ChatCommand(const std::vector<std::string>& arguments, Console& console) {
   Settings settings;
   if (const auto code = ParseSettings(arguments, console, settings)) return *code;
-  const std::shared_ptr<grpc::Channel> channel = MakeChannel(settings.server.address);
+  std::shared_ptr<grpc::Channel> channel;
+  if (const auto code = Connect(settings.server, channel, console)) return *code;
   std::string model;
   if (settings.session.empty() && settings.load.empty()) {
     if (const auto code =

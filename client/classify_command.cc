@@ -560,7 +560,8 @@ int Classify(const std::vector<std::string>& arguments, Console& console) {
   if (const absl::Status read = ReadInput(settings, console, input); !read.ok()) {
     return Fail(console, kExitUsage, std::string(read.message()));
   }
-  const std::shared_ptr<grpc::Channel> channel = MakeChannel(settings.server.address);
+  std::shared_ptr<grpc::Channel> channel;
+  if (const auto code = Connect(settings.server, channel, console)) return *code;
   if (const auto code = ResolveModel(channel, settings.server.address, Task::kKind, settings.model,
                                      *input.prototype.mutable_model(), console)) {
     return *code;

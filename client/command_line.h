@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
+#include "client/channel.h"
 #include "client/console.h"
 #include "client/flags.h"
 #include "grpcpp/channel.h"
@@ -33,11 +35,27 @@ int Fail(Console& console, int code, const std::string& message);
 struct ServerFlags {
   std::string address = "127.0.0.1:50051";
   double deadline_seconds = 0;
+  bool tls = false;
+  std::string tls_ca;
+  std::string tls_cert;
+  std::string tls_key;
+  std::string token_file;
+  bool insecure_token = false;
 
   // `deadline_help` says what the deadline is of.
   void AddTo(FlagTable& flags, const std::string& deadline_help);
   std::chrono::milliseconds deadline() const;
+  // Reads the files. The token is that of the file or, without one, of the environment's HEED_TOKEN. INVALID_ARGUMENT
+  // names the flag: its file cannot be read or holds no token, or it needs another one; or the token would travel in
+  // plain text beyond this machine.
+  absl::StatusOr<ConnectionSecurity> Security() const;
 };
+
+// A channel to the server. An exit code after a message on console.err, or none and `channel` is set.
+std::optional<int> Connect(const ServerFlags& server, std::shared_ptr<grpc::Channel>& channel, Console& console);
+// `count` channels, each with a connection of its own.
+std::optional<int> Connect(const ServerFlags& server, int count, std::vector<std::shared_ptr<grpc::Channel>>& channels,
+                           Console& console);
 
 // What to tell a person about a call over `channel` that failed as a whole: the server's reason; if no server is
 // connected, where one was expected and how to start one. Returns the exit code.

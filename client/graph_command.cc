@@ -10,7 +10,6 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "client/channel.h"
 #include "client/classification_json.h"
 #include "client/command_line.h"
 #include "client/commands.h"
@@ -157,7 +156,8 @@ int GraphPutCommand(const std::vector<std::string>& arguments, Console& console)
   progress.unit = "nodes and edges";
   progress.total_bytes = graph->features.rows + static_cast<int64_t>(graph->sources.size());
   v1::GraphInfo info;
-  const std::shared_ptr<grpc::Channel> channel = MakeChannel(settings.server.address);
+  std::shared_ptr<grpc::Channel> channel;
+  if (const auto code = Connect(settings.server, channel, console)) return *code;
   const grpc::Status status =
       Client(channel, settings.server, console)
           .Put(
@@ -198,7 +198,8 @@ int GraphUpdateCommand(const std::vector<std::string>& arguments, Console& conso
     return Fail(console, kExitUsage, std::string(filled.message()));
   }
   v1::GraphInfo info;
-  const std::shared_ptr<grpc::Channel> channel = MakeChannel(settings.server.address);
+  std::shared_ptr<grpc::Channel> channel;
+  if (const auto code = Connect(settings.server, channel, console)) return *code;
   const grpc::Status status = Client(channel, settings.server, console).Update(request, info);
   if (!status.ok()) return FailCall(console, settings.server.address, *channel, status);
   return PrintInfo(info, settings.json, console);
@@ -219,7 +220,8 @@ int GraphDescribeCommand(const std::vector<std::string>& arguments, Console& con
   std::vector<std::string> others;
   if (const auto code = ParseCommand(help, flags, arguments, 1, others, console)) return *code;
   v1::DescribeGraphResponse graphs;
-  const std::shared_ptr<grpc::Channel> channel = MakeChannel(server.address);
+  std::shared_ptr<grpc::Channel> channel;
+  if (const auto code = Connect(server, channel, console)) return *code;
   const grpc::Status status = Client(channel, server, console).Describe(others.empty() ? "" : others[0], graphs);
   if (!status.ok()) return FailCall(console, server.address, *channel, status);
   if (!json && graphs.graphs_size() == 0) return Fail(console, kExitOk, "the server keeps no graphs");
@@ -246,7 +248,8 @@ int GraphDeleteCommand(const std::vector<std::string>& arguments, Console& conso
   std::vector<std::string> others;
   if (const auto code = ParseCommand(help, flags, arguments, 1, others, console)) return *code;
   if (others.empty()) return Fail(console, kExitUsage, "the graph's NAME is needed");
-  const std::shared_ptr<grpc::Channel> channel = MakeChannel(server.address);
+  std::shared_ptr<grpc::Channel> channel;
+  if (const auto code = Connect(server, channel, console)) return *code;
   const grpc::Status status = Client(channel, server, console).Delete(others[0]);
   if (!status.ok()) return FailCall(console, server.address, *channel, status);
   return kExitOk;

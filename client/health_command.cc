@@ -3,7 +3,6 @@
 #include <stop_token>
 
 #include "absl/strings/str_cat.h"
-#include "client/channel.h"
 #include "client/command_line.h"
 #include "client/commands.h"
 #include "client/exit_code.h"
@@ -92,7 +91,8 @@ int HealthCommand(const std::vector<std::string>& arguments, Console& console) {
   if (const auto code = ParseCommand(Help(), flags, arguments, 0, others, console)) return *code;
   if (watch && wait) return Fail(console, kExitUsage, "--watch and --wait exclude each other");
 
-  const std::shared_ptr<grpc::Channel> channel = MakeChannel(server.address);
+  std::shared_ptr<grpc::Channel> channel;
+  if (const auto code = Connect(server, channel, console)) return *code;
   const std::unique_ptr<Health::Stub> stub = Health::NewStub(channel);
   HealthCheckRequest request;
   request.set_service(model);

@@ -4,7 +4,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "client/channel.h"
 #include "client/command_line.h"
 #include "client/commands.h"
 #include "client/exit_code.h"
@@ -120,7 +119,8 @@ int ModelsCommand(const std::vector<std::string>& arguments, Console& console) {
   std::vector<std::string> others;
   if (const auto code = ParseCommand(Help(), flags, arguments, 0, others, console)) return *code;
 
-  const std::shared_ptr<grpc::Channel> channel = MakeChannel(server.address);
+  std::shared_ptr<grpc::Channel> channel;
+  if (const auto code = Connect(server, channel, console)) return *code;
   const TranslationClient client(channel, {.deadline = server.deadline(), .stop = console.stop});
   v1::ListModelsResponse models;
   const grpc::Status status = client.ListModels(models);
@@ -143,7 +143,8 @@ int ModelsLoadCommand(const std::vector<std::string>& arguments, Console& consol
   if (const auto code = ParseCommand(LoadHelp(), flags, arguments, 1, names, console)) return *code;
   if (names.empty()) return Fail(console, kExitUsage, "heed models load needs the name of a model");
 
-  const std::shared_ptr<grpc::Channel> channel = MakeChannel(server.address);
+  std::shared_ptr<grpc::Channel> channel;
+  if (const auto code = Connect(server, channel, console)) return *code;
   const TranslationClient client(channel, {.deadline = server.deadline(), .stop = console.stop});
   v1::LoadModelRequest request;
   request.set_model(names[0]);
@@ -163,7 +164,8 @@ int ModelsUnloadCommand(const std::vector<std::string>& arguments, Console& cons
   if (const auto code = ParseCommand(UnloadHelp(), flags, arguments, 1, names, console)) return *code;
   if (names.empty()) return Fail(console, kExitUsage, "heed models unload needs the name of a model");
 
-  const std::shared_ptr<grpc::Channel> channel = MakeChannel(server.address);
+  std::shared_ptr<grpc::Channel> channel;
+  if (const auto code = Connect(server, channel, console)) return *code;
   const TranslationClient client(channel, {.deadline = server.deadline(), .stop = console.stop});
   const grpc::Status status = client.UnloadModel(names[0]);
   if (!status.ok()) return FailCall(console, server.address, *channel, status);

@@ -212,7 +212,8 @@ int RunCommand(const std::vector<std::string>& arguments, Console& console) {
   v1::RunRequest prototype;
   if (settings.repeats) prototype.set_repeats(*settings.repeats);
   if (settings.answer_rows) prototype.set_answer_rows(*settings.answer_rows);
-  const std::shared_ptr<grpc::Channel> channel = MakeChannel(settings.server.address);
+  std::shared_ptr<grpc::Channel> channel;
+  if (const auto code = Connect(settings.server, channel, console)) return *code;
   if (const auto code = ResolveModel(channel, settings.server.address, kSequenceModel, settings.model,
                                      *prototype.mutable_model(), console)) {
     return *code;

@@ -337,7 +337,8 @@ int TranslateCommand(const std::vector<std::string>& arguments, Console& console
 
   CommandInput input(console);
   if (const auto code = input.Open(settings.file)) return *code;
-  const std::shared_ptr<grpc::Channel> channel = MakeChannel(settings.server.address);
+  std::shared_ptr<grpc::Channel> channel;
+  if (const auto code = Connect(settings.server, channel, console)) return *code;
   if (const auto code = ResolveModel(channel, settings.server.address, "translator", settings.model,
                                      *prototype.mutable_model(), console)) {
     return *code;

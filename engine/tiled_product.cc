@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "engine/mutex.h"
 #include "engine/onednn.h"
 
@@ -175,5 +176,10 @@ void TiledProduct(const TiledWeights& weights, ConstMatrixView x, const float* b
 }
 
 int64_t PrimitiveCacheSize() { return Primitives().size(); }
+
+std::string OneDnnVersion() {
+  const dnnl::version_t* version = dnnl::version();
+  return absl::StrCat(version->major, ".", version->minor, ".", version->patch);
+}
 
 }  // namespace heed

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "absl/functional/function_ref.h"
 #include "engine/kernels.h"
@@ -38,5 +39,8 @@ void TiledProduct(const TiledWeights& weights, ConstMatrixView x, const float* b
 
 // Compiled oneDNN primitives that this process holds: bounded, since shapes come from the models and not from requests.
 int64_t PrimitiveCacheSize();
+
+// Of the oneDNN that this process runs: "2.6.3".
+std::string OneDnnVersion();
 
 }  // namespace heed

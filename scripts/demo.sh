@@ -56,9 +56,9 @@ Milliseconds() {  # of two EPOCHREALTIMEs
   awk -v from="$1" -v to="$2" 'BEGIN { printf "%.1f", (to - from) * 1000 }'
 }
 
-Title "Starting build/bin/heed-server --models=$models"
+Title "Starting build/bin/heed-server --models=$models --management"
 start=$EPOCHREALTIME
-build/bin/heed-server --models="$models" --listen=127.0.0.1:0 --metrics_listen=127.0.0.1:0 > "$log" 2>&1 &
+build/bin/heed-server --models="$models" --listen=127.0.0.1:0 --metrics_listen=127.0.0.1:0 --management > "$log" 2>&1 &
 server_pid=$!
 address=
 for ((i = 0; i < 600; i++)); do

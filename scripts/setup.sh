@@ -16,8 +16,10 @@ build_packages=(
   libhiredis-dev           # sessions in Redis
   libhwy-dev               # Highway: our own kernels, dispatched at run time
   libicu-dev               # sentence boundaries
+  libmicrohttpd-dev        # the HTTP endpoint
   libsentencepiece-dev     # tokenisers
   libspdlog-dev            # logs
+  libssl-dev               # certificates, hashes of tokens
   libxxhash-dev            # fingerprints of models, checksums of sessions
   nlohmann-json3-dev       # config.json, vocab.json, safetensors headers
   prometheus-cpp-dev       # metrics

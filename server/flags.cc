@@ -46,6 +46,15 @@ FlagInfo Versions(absl::string_view name, absl::string_view unit, std::string Se
           }};
 }
 
+FlagInfo Bool(absl::string_view name, bool ServerOptions::*field, absl::string_view help) {
+  return {name, kBool, help, kDefaults.*field ? "true" : "false",
+          [field](absl::string_view value, ServerOptions& options) {
+            if (value != "true" && value != "false") return absl::InvalidArgumentError("must be true or false");
+            options.*field = value == "true";
+            return absl::OkStatus();
+          }};
+}
+
 FlagInfo Integer(absl::string_view name, absl::string_view unit, int64_t ServerOptions::*field, int64_t least,
                  int64_t most, absl::string_view help) {
   return {name, unit, help, absl::StrCat(kDefaults.*field),
@@ -81,7 +90,19 @@ const std::vector<FlagInfo>& Table() {
       Seconds("poll_models_s", &O::poll_models_s,
               "how often changed model directories are looked for and loaded; 0: never"),
       Text("listen", "host:port", &O::listen, "where gRPC listens; port 0 picks one, the log says which"),
-      Text("metrics_listen", "host:port", &O::metrics_listen, "where GET /metrics answers; empty: nowhere"),
+      Text("metrics_listen", "host:port", &O::metrics_listen,
+           "where HTTP answers GET /metrics, /livez, /readyz and /buildinfo; empty: nowhere"),
+      Text("tls_cert", "file", &O::tls_cert, "PEM: the server's certificate and those above it; empty: no encryption"),
+      Text("tls_key", "file", &O::tls_key, "PEM: the certificate's key"),
+      Text("tls_client_ca", "file", &O::tls_client_ca,
+           "PEM: authorities; clients must show a certificate that one of them signed; empty: they show none"),
+      Seconds("tls_reload_s", &O::tls_reload_s,
+              "how long after a change of these files new connections may still meet the old ones"),
+      Text("tokens", "file", &O::tokens,
+           "of lines NAME TOKEN RIGHTS, with RIGHTS infer, manage or infer,manage: who may use the server; read again "
+           "when it changes; empty: anyone"),
+      Bool("management", &O::management,
+           "clients may change what the server has: put, update and delete stored graphs, load and unload models"),
       Integer("threads", "threads", &O::threads, 0, 1024,
               "that step models, in all; 0: the cgroup's CPU quota, else the cores"),
       Integer("executors", "executors", &O::executors, 1, 1024,
@@ -106,7 +127,8 @@ const std::vector<FlagInfo>& Table() {
       Integer("max_inline_nodes", "nodes", &O::max_inline_nodes, 1, kMostGraphNodes,
               "of a graph that a request brings"),
       Text("sessions", "place", &O::sessions,
-           "where sessions are kept: a directory, or redis://[:PASSWORD@]HOST:PORT[/DATABASE]; empty: in memory alone"),
+           "where sessions are kept: a directory, or redis://[:PASSWORD@]HOST:PORT[/DATABASE] (or the password "
+           "in the environment: HEED_REDIS_PASSWORD); empty: in memory alone"),
       Seconds("session_pin_s", &O::session_pin_s,
               "that a model version which was replaced stays for sessions opened with it"),
       Seconds("session_idle_s", &O::session_idle_s, "after which a session that is not used is closed; 0: never"),
@@ -122,9 +144,20 @@ const std::vector<FlagInfo>& Table() {
               "that one session may hold; more are RESOURCE_EXHAUSTED"),
       Integer("max_message_bytes", "bytes", &O::max_message_bytes, 1024, (int64_t{1} << 31) - 1,
               "of a request; larger ones are RESOURCE_EXHAUSTED"),
+      Integer("max_concurrent_streams", "calls", &O::max_concurrent_streams, 1, 1 << 30,
+              "under way on one connection; a client's others wait in the client"),
+      Seconds("max_connection_age_s", &O::max_connection_age_s, "after which a connection is asked to go; 0: never"),
+      Seconds("max_connection_age_grace_s", &O::max_connection_age_grace_s,
+              "that calls of such a connection may still take before they are cut off"),
+      Seconds("min_ping_interval_s", &O::min_ping_interval_s,
+              "between a client's pings; one that goes on pinging more often is cut off"),
+      Integer("max_grpc_bytes", "bytes", &O::max_grpc_bytes, 1 << 20, int64_t{1} << 50,
+              "of gRPC's own buffers; beyond it reads slow down and new connections are closed"),
       Integer("max_stream_events", "events", &O::max_stream_events, 1, kMost,
               "of a stream that may wait for its reader before its request is parked"),
       Seconds("max_reader_lag_s", &O::max_reader_lag_s, "how long a request may be parked before it ends with ABORTED"),
+      Seconds("lame_duck_s", &O::lame_duck_s,
+              "how long after SIGTERM everything is still served, while health says NOT_SERVING"),
       Seconds("drain_timeout_s", &O::drain_timeout_s,
               "how long SIGTERM lets accepted requests run before they end with UNAVAILABLE"),
       OneOf("log_level", "level", &O::log_level, {"debug", "info", "warn", "error"},
@@ -165,12 +198,13 @@ absl::StatusOr<CommandLine> ParseCommandLine(absl::Span<const absl::string_view>
     const auto& table = Table();
     auto flag = std::find_if(table.begin(), table.end(), [&](const FlagInfo& info) { return info.name == name; });
     if (flag == table.end()) return absl::InvalidArgumentError(absl::StrCat("--", name, ": there is no such flag"));
-    if (name.size() + 2 == argument.size()) {
+    const bool has_value = name.size() + 2 < argument.size();
+    if (!has_value && flag->unit != kBool) {
       return absl::InvalidArgumentError(
           absl::StrCat("--", name, ": needs a value, as in --", name, "=<", flag->unit, ">"));
     }
     if (!seen.insert(name).second) return absl::InvalidArgumentError(absl::StrCat("--", name, ": is given twice"));
-    const absl::string_view value = argument.substr(name.size() + 3);
+    const absl::string_view value = has_value ? argument.substr(name.size() + 3) : "true";
     const absl::Status status = flag->set(value, command_line.options);
     if (!status.ok()) {
       return absl::InvalidArgumentError(absl::StrCat("--", name, "=", value, ": ", status.message()));
@@ -180,6 +214,14 @@ absl::StatusOr<CommandLine> ParseCommandLine(absl::Span<const absl::string_view>
   if (options.threads > 0 && options.executors > options.threads) {
     return absl::InvalidArgumentError(
         absl::StrCat("--executors=", options.executors, ": must be at most --threads=", options.threads));
+  }
+  if (options.tls_cert.empty() != options.tls_key.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("--tls_cert=", options.tls_cert, ", --tls_key=", options.tls_key,
+                                                   ": one is of no use without the other"));
+  }
+  if (!options.tls_client_ca.empty() && options.tls_cert.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--tls_client_ca=", options.tls_client_ca, ": is of no use without --tls_cert and --tls_key"));
   }
   return command_line;
 }

@@ -26,11 +26,24 @@ struct ServerOptions {
   // How long a version that was replaced stays for the sessions that were opened with it, unless a version that serves
   // has the same weights. It holds its memory meanwhile.
   double session_pin_s = 600;
-  // Where gRPC listens, host:port. Anyone who reaches it may use it: open it to others only behind something that asks
-  // who they are. Port 0 picks a free one; the log says which.
+  // Where gRPC listens, host:port. Anyone who reaches it may use it, unless TLS or tokens ask who they are. Port 0
+  // picks a free one; the log says which.
   std::string listen = "127.0.0.1:50051";
-  // Where GET /metrics answers. Empty: nowhere.
+  // Where HTTP answers GET /metrics, /livez, /readyz and /buildinfo, to anyone. Empty: nowhere.
   std::string metrics_listen = "127.0.0.1:8002";
+  // PEM files: the server's certificate (with those between it and its authority) and its key. Set both: gRPC is
+  // encrypted; neither: plain text.
+  std::string tls_cert;
+  std::string tls_key;
+  // PEM file of authorities. Set: clients must show a certificate that one of them signed.
+  std::string tls_client_ca;
+  // How long after a change of these files new connections may still meet the old ones. Connections that are there
+  // stay: max_connection_age_s ends them.
+  double tls_reload_s = 60;
+  // File of the tokens of those who may use the server: lines of NAME TOKEN RIGHTS. Empty: anyone may.
+  std::string tokens;
+  // Whether clients may change what the server has: stored graphs, loaded models.
+  bool management = false;
   // Threads that step models. 0: the cgroup's CPU quota, else the cores. More than the machine grants makes steps wait
   // for each other.
   int64_t threads = 0;
@@ -64,8 +77,10 @@ struct ServerOptions {
   int64_t max_inline_nodes = 1'000'000;
   // Where the sessions of question answering are kept: empty: in memory alone, lost when the server ends; a directory,
   // made if it is not there; or redis://[:PASSWORD@]HOST:PORT[/DATABASE], which several servers may share. Other users
-  // of the machine can read a password given here.
+  // of the machine can read a password given here, but not the environment's.
   std::string sessions;
+  // Of a --sessions=redis://... without one. No flag: from the environment, HEED_REDIS_PASSWORD.
+  std::string redis_password;
   // A session that is not used for so long is closed. 0: none is.
   double session_idle_s = 3600;
   // Sessions in memory, and the memory that they take. Beyond either the least recently used one leaves memory: to come
@@ -77,20 +92,35 @@ struct ServerOptions {
   int64_t session_facts = 1000;
   // Size of a request message; larger ones are RESOURCE_EXHAUSTED before they are read.
   int64_t max_message_bytes = 16 << 20;
+  // Calls under way on one connection; a client's others wait in the client.
+  int64_t max_concurrent_streams = 1024;
+  // A connection is asked to go (GOAWAY) after so long, give or take a tenth, and cut off after the grace if calls are
+  // still under way. 0: never. Lets balanced clients find new servers, and ends those whose certificate was revoked.
+  double max_connection_age_s = 0;
+  double max_connection_age_grace_s = 30;
+  // A client that pings more often than this, three times, is cut off with ENHANCE_YOUR_CALM.
+  double min_ping_interval_s = 10;
+  // Memory of gRPC's own buffers: beyond it reads slow down, and when it is nearly full new connections are closed.
+  int64_t max_grpc_bytes = int64_t{1} << 30;
   // Events of a stream that may wait for its reader before the request is parked.
   int64_t max_stream_events = 64;
   // How long a request may be parked before it ends with ABORTED: it holds cache memory meanwhile.
   double max_reader_lag_s = 30;
+  // How long after SIGTERM everything is still served, while health says NOT_SERVING: the time that balancers take to
+  // look away. Kubernetes kills 30 s after SIGTERM: leave drain_timeout_s its part.
+  double lame_duck_s = 0;
   // How long SIGTERM lets accepted requests run before they end with UNAVAILABLE. Kubernetes kills after 30 s.
   double drain_timeout_s = 25;
   // debug, info, warn or error. debug logs each request (never its text).
   std::string log_level = "info";
 };
 
+inline constexpr absl::string_view kBool = "bool";
+
 // One flag: `--name=value`.
 struct FlagInfo {
   absl::string_view name;
-  absl::string_view unit;  // "address", "directory", "rows", "bytes", "s", ...
+  absl::string_view unit;  // "address", "directory", "rows", "bytes", "s", ...; kBool: the value may be left out
   absl::string_view help;
   std::string default_value;
   // INVALID_ARGUMENT says what the value must be.
@@ -110,7 +140,7 @@ struct CommandLine {
 };
 
 // `arguments` without the program's name. INVALID_ARGUMENT names the flag: unknown, without a value, out of range,
-// given twice, or not a flag at all.
+// given twice, without the one that it belongs to, or not a flag at all.
 absl::StatusOr<CommandLine> ParseCommandLine(absl::Span<const absl::string_view> arguments);
 
 }  // namespace heed

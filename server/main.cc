@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -49,7 +50,7 @@ int Serve(const heed::ServerOptions& options) {
 
 int main(int argc, char** argv) {
   const std::vector<absl::string_view> arguments(argv + 1, argv + argc);
-  const auto command_line = heed::ParseCommandLine(arguments);
+  auto command_line = heed::ParseCommandLine(arguments);
   if (!command_line.ok()) {
     std::fprintf(stderr, "heed-server: %s\nheed-server --help lists the flags.\n",
                  std::string(command_line.status().message()).c_str());
@@ -65,6 +66,7 @@ int main(int argc, char** argv) {
     case heed::Action::kServe:
       break;
   }
+  if (const char* password = std::getenv("HEED_REDIS_PASSWORD")) command_line->options.redis_password = password;
   spdlog::set_default_logger(spdlog::stderr_logger_mt("heed"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
   spdlog::set_level(spdlog::level::from_str(command_line->options.log_level));

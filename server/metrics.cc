@@ -9,12 +9,9 @@
 #include <sstream>
 #include <utility>
 
-#include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "engine/tiled_product.h"
 #include "prometheus/collectable.h"
 #include "prometheus/counter.h"
-#include "prometheus/exposer.h"
 #include "prometheus/family.h"
 #include "prometheus/gauge.h"
 #include "prometheus/histogram.h"
@@ -167,7 +164,8 @@ const std::vector<MetricInfo>& Table() {
        "heed_rejections_total",
        kCounter,
        {"reason"},
-       "Requests refused before they were queued: queue_full, too_large, draining, model_unavailable.",
+       "Requests refused before they were queued: queue_full, too_large, draining, model_unavailable, unauthenticated, "
+       "permission_denied.",
        {}},
       {Metric::kCancellations,
        "heed_cancellations_total",
@@ -331,11 +329,6 @@ struct Metrics::Families {
   std::map<Metric, prometheus::Family<prometheus::Histogram>*> histograms;
 };
 
-struct Metrics::Endpoint {
-  explicit Endpoint(const std::string& address) : exposer(address) {}
-  prometheus::Exposer exposer;
-};
-
 Metrics::Metrics() : collector_(std::make_shared<Collector>()), families_(std::make_unique<Families>()) {
   for (const MetricInfo& info : Table()) {
     if (ReadAtScrape(info.metric)) continue;
@@ -375,16 +368,6 @@ void Metrics::Increment(Metric gauge, LabelValues labels, double amount) {
 void Metrics::Observe(Metric histogram, LabelValues labels, double value) {
   const MetricInfo& info = Info(histogram);
   families_->histograms.at(histogram)->Add(Named(info, labels), info.buckets).Observe(value);
-}
-
-absl::StatusOr<int> Metrics::Listen(const std::string& address) {
-  try {  // civetweb's way to report that it cannot listen
-    endpoint_ = std::make_unique<Endpoint>(address);
-  } catch (const std::exception& error) {
-    return absl::UnavailableError(absl::StrCat("cannot listen on ", address, " for metrics: ", error.what()));
-  }
-  endpoint_->exposer.RegisterCollectable(collector_);
-  return endpoint_->exposer.GetListeningPorts().front();
 }
 
 std::string Metrics::Text() const { return prometheus::TextSerializer().Serialize(collector_->Collect()); }

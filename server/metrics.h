@@ -1,4 +1,4 @@
-// What an operator can see: one table of metrics, and the HTTP endpoint that Prometheus scrapes.
+// What an operator can see: one table of metrics.
 //
 // prometheus-cpp is known to metrics.cc alone.
 #pragma once
@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
 namespace heed {
@@ -79,7 +78,7 @@ class Metrics {
   using LabelValues = std::initializer_list<std::string_view>;
 
   Metrics();
-  ~Metrics();  // closes the endpoint
+  ~Metrics();
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 
@@ -88,21 +87,15 @@ class Metrics {
   void Increment(Metric gauge, LabelValues labels, double amount);
   void Observe(Metric histogram, LabelValues labels, double value);
 
-  // Serves GET /metrics on `address` (host:port; port 0 picks a free one) and returns the port. At most once.
-  // UNAVAILABLE: the address cannot be listened on.
-  absl::StatusOr<int> Listen(const std::string& address);
-
   // What a scrape would answer, in Prometheus' text format.
   std::string Text() const;
 
  private:
   class Collector;
   struct Families;
-  struct Endpoint;
 
   std::shared_ptr<Collector> collector_;
   std::unique_ptr<Families> families_;
-  std::unique_ptr<Endpoint> endpoint_;
 };
 
 }  // namespace heed

@@ -5,13 +5,19 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/status_macros.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/resource_quota.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
+#include "server/authorization.h"
+#include "server/build_info.h"
+#include "server/certificates.h"
+#include "server/credentials.h"
 #include "server/graphs.h"
+#include "server/http_endpoint.h"
 #include "server/model_loader.h"
 #include "server/services/graphs.h"
 #include "server/services/health.h"
@@ -22,6 +28,7 @@
 #include "server/services/translation.h"
 #include "server/sessions.h"
 #include "server/thread_budget.h"
+#include "server/tokens.h"
 #include "spdlog/spdlog.h"
 
 namespace heed {
@@ -63,12 +70,41 @@ GraphStoreOptions ToGraphStoreOptions(const ServerOptions& options) {
 SessionOptions ToSessionOptions(const ServerOptions& options) {
   SessionOptions result;
   result.place = options.sessions;
+  result.redis_password = options.redis_password;
   result.idle_limit = Seconds(options.session_idle_s);
   result.max_sessions = options.max_sessions;
   result.max_bytes = options.max_session_bytes;
   result.max_stored_sessions = options.max_stored_sessions;
   result.max_facts = options.session_facts;
   return result;
+}
+
+int Milliseconds(double seconds) { return static_cast<int>(std::min(seconds * 1000, 2e9)); }
+
+// Whether nobody but this machine reaches the address.
+bool IsLoopback(const std::string& address) {
+  const std::string host = address.substr(0, address.rfind(':'));
+  return absl::StartsWith(host, "127.") || host == "localhost" || host == "[::1]" || absl::StartsWith(address, "unix:");
+}
+
+void SetLimits(const ServerOptions& options, int threads, grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, static_cast<int>(options.max_concurrent_streams));
+  if (options.max_connection_age_s > 0) {
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, Milliseconds(options.max_connection_age_s));
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, Milliseconds(options.max_connection_age_grace_s));
+  }
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             Milliseconds(options.min_ping_interval_s));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  // Our methods are callbacks that never block: beside the executors, gRPC needs few threads.
+  grpc::ResourceQuota quota("heed");
+  quota.SetMaxThreads(std::max(4, 2 * threads));
+  quota.Resize(static_cast<size_t>(options.max_grpc_bytes));
+  builder.SetResourceQuota(quota);
+  builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
 }
 
 // The address with the port that was picked, as clients write it.
@@ -87,6 +123,31 @@ struct Server::Parts {
         scheduler(ToSchedulerOptions(options, threads), metrics),
         translation(*registry, scheduler, metrics, options.max_stream_events),
         sequences(*registry, scheduler, metrics) {}
+
+  // Who may call what, and by which certificates.
+  absl::Status OpenGate() {
+    std::unique_ptr<TokenFile> tokens;
+    if (!options.tokens.empty()) {
+      absl::StatusOr<std::unique_ptr<TokenFile>> opened = TokenFile::Open(options.tokens, Clock::now());
+      if (!opened.ok()) {
+        return absl::Status(opened.status().code(), absl::StrCat("--tokens=", opened.status().message()));
+      }
+      tokens = *std::move(opened);
+      if (options.tls_cert.empty() && !IsLoopback(options.listen)) {
+        spdlog::warn("tokens listen={} problem=\"without --tls_cert they travel in plain text\"", options.listen);
+      }
+    }
+    auto on = [](bool is_on) { return is_on ? "on" : "off"; };
+    spdlog::info("security tls={} client_certificates={} tokens={} management={}", on(!options.tls_cert.empty()),
+                 on(!options.tls_client_ca.empty()), on(!options.tokens.empty()), on(options.management));
+    authorization = std::make_unique<Authorization>(std::move(tokens), options.management, metrics);
+    if (!options.tls_cert.empty()) {
+      HEED_ASSIGN_OR_RETURN(certificates,
+                            CertificateFiles::Open({options.tls_cert, options.tls_key, options.tls_client_ca},
+                                                   Seconds(options.tls_reload_s), Clock::now()));
+    }
+    return absl::OkStatus();
+  }
 
   // The last parts that can fail.
   absl::Status OpenStores() {
@@ -114,6 +175,40 @@ struct Server::Parts {
   // Of the graphs that want the outputs of the model that is to take over. They answer without, should it fail.
   absl::Status PrecomputeFor(const std::shared_ptr<const Model>& model, bool is_default);
 
+  absl::Status ListenForHttp() {
+    if (options.metrics_listen.empty()) return absl::OkStatus();
+    HEED_ASSIGN_OR_RETURN(
+        http,
+        HttpEndpoint::Listen(options.metrics_listen,
+                             {{"/buildinfo",
+                               [] {
+                                 return HttpAnswer{200, BuildInfoJson(), "application/json"};
+                               }},
+                              {"/livez",
+                               [] {
+                                 return HttpAnswer{200, "alive\n"};
+                               }},
+                              {"/metrics",
+                               [this] {
+                                 return HttpAnswer{200, metrics.Text(), "text/plain; version=0.0.4; charset=utf-8"};
+                               }},
+                              {"/readyz", [this] { return Readiness(); }}}));
+    spdlog::info("metrics address={}", WithPort(options.metrics_listen, http->port()));
+    return absl::OkStatus();
+  }
+
+  HttpAnswer Readiness() const {
+    const bool serving = health.IsServing("");
+    std::string text = serving ? "ready\n" : "not ready\n";
+    for (const ModelStatus& model : registry->List()) {
+      if (model.state == ModelState::kLoading) absl::StrAppend(&text, model.name, ": is loading\n");
+      if (model.state == ModelState::kUnavailable) {
+        absl::StrAppend(&text, model.name, ": is unavailable: ", model.reason.message(), "\n");
+      }
+    }
+    return {serving ? 200u : 503u, std::move(text)};
+  }
+
   const ServerOptions options;
   const int threads;
   Metrics metrics;
@@ -126,12 +221,14 @@ struct Server::Parts {
   std::unique_ptr<QuestionsService> questions;
   std::unique_ptr<GraphStore> graphs;
   std::unique_ptr<GraphsService> graphs_service;
+  std::unique_ptr<Authorization> authorization;
+  std::unique_ptr<CertificateFiles> certificates;  // null: plain text
   std::unique_ptr<ModelLoader> loader;
   std::unique_ptr<ModelsService> models_service;
   std::unique_ptr<InferenceService> inference;
   int port = 0;
-  int metrics_port = 0;
   std::unique_ptr<grpc::Server> grpc_server;
+  std::unique_ptr<HttpEndpoint> http;  // null: nowhere
 };
 
 void Server::Parts::Tell(const ModelStatus& version) {
@@ -189,41 +286,35 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   const int threads = options.threads > 0 ? static_cast<int>(options.threads) : ThreadBudget();
   auto parts = std::make_unique<Parts>(options, threads, *std::move(registry));
   parts->metrics.Set(Metric::kThreads, {}, threads);
+  HEED_RETURN_IF_ERROR(parts->OpenGate());
   HEED_RETURN_IF_ERROR(parts->OpenStores());
   parts->MakeLoader();
-
-  if (!options.metrics_listen.empty()) {
-    absl::StatusOr<int> port = parts->metrics.Listen(options.metrics_listen);
-    if (!port.ok()) return port.status();
-    parts->metrics_port = *port;
-    spdlog::info("metrics address={}", WithPort(options.metrics_listen, *port));
-  }
-
   for (const ModelStatus& model : parts->registry->List()) {
     parts->health.Set(model.name, false);
     parts->metrics.Set(Metric::kModelReady, {model.name}, 0);
     parts->metrics.Set(Metric::kModelVersion, {model.name}, 0);
   }
+  HEED_RETURN_IF_ERROR(parts->ListenForHttp());
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   // Two servers on one port would each get a part of the requests.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
-  // Our methods are callbacks that never block: beside the executors, gRPC needs few threads.
-  grpc::ResourceQuota quota("heed");
-  quota.SetMaxThreads(std::max(4, 2 * threads));
-  builder.SetResourceQuota(quota);
-  builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
-  builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
-  builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
-  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &parts->port);
-  builder.RegisterService(&parts->health);
-  builder.RegisterService(parts->models_service.get());
-  builder.RegisterService(&parts->translation);
-  builder.RegisterService(&parts->sequences);
-  builder.RegisterService(parts->questions.get());
-  builder.RegisterService(parts->graphs_service.get());
-  builder.RegisterService(parts->inference.get());
+  SetLimits(options, threads, builder);
+  builder.AddListeningPort(options.listen, MakeCredentials(*parts->authorization, parts->certificates.get()),
+                           &parts->port);
+  const std::pair<const char*, grpc::Service*> services[] = {
+      {grpc::health::v1::Health::service_full_name(), &parts->health},
+      {v1::Models::service_full_name(), parts->models_service.get()},
+      {v1::Translation::service_full_name(), &parts->translation},
+      {v1::Sequences::service_full_name(), &parts->sequences},
+      {v1::QuestionAnswering::service_full_name(), parts->questions.get()},
+      {v1::Graphs::service_full_name(), parts->graphs_service.get()},
+      {inference::GRPCInferenceService::service_full_name(), parts->inference.get()},
+  };
+  for (const auto& [name, service] : services) {
+    RefuseManagement(*parts->authorization, name, *service);
+    builder.RegisterService(service);
+  }
   parts->grpc_server = builder.BuildAndStart();
   if (parts->grpc_server == nullptr || parts->port == 0) {
     return absl::UnavailableError(
@@ -247,7 +338,7 @@ Server::~Server() {
 }
 
 int Server::port() const { return parts_->port; }
-int Server::metrics_port() const { return parts_->metrics_port; }
+int Server::metrics_port() const { return parts_->http == nullptr ? 0 : parts_->http->port(); }
 const Metrics& Server::metrics() const { return parts_->metrics; }
 
 void Server::WaitUntilLoaded() {
@@ -275,6 +366,12 @@ void Server::Shutdown() {
   {
     MutexLock lock(mutex_);
     shut_down_ = true;
+  }
+  const double lame_duck_s = parts_->options.lame_duck_s;
+  if (lame_duck_s > 0) {
+    spdlog::info("lame duck limit_s={}", lame_duck_s);
+    parts_->health.Shutdown();
+    std::this_thread::sleep_for(Seconds(lame_duck_s));
   }
   Stop(Seconds(parts_->options.drain_timeout_s));
 }

@@ -17,7 +17,8 @@ namespace heed {
 class Server {
  public:
   // `load` loads one model directory and checks what it made: models/probe.h's LoadProbedModel. NOT_FOUND or
-  // INVALID_ARGUMENT: the models' directory, or that of the graphs or sessions; UNAVAILABLE: an address cannot be
+  // INVALID_ARGUMENT: the models' directory, or that of the graphs or sessions, a file of certificates or tokens;
+  // UNAVAILABLE: an address cannot be
   // listened on, because it is taken or not this machine's.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options, Registry::LoadFunction load);
   // Shuts down without waiting for requests, if that was not done.
@@ -26,14 +27,15 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   int port() const;
-  int metrics_port() const;  // 0: metrics are not served
+  int metrics_port() const;  // of HTTP; 0: it is not served
   const Metrics& metrics() const;
 
   // Returns when each model and each stored graph was tried; not to be called at the time of Shutdown or after it.
   void WaitUntilLoaded();
 
-  // Health becomes NOT_SERVING, new requests are refused with UNAVAILABLE, those that were accepted run on. Returns
-  // when they are done, or options.drain_timeout_s later: what is left then ends with UNAVAILABLE. Call once.
+  // Health becomes NOT_SERVING. options.lame_duck_s later new requests are refused with UNAVAILABLE, those that were
+  // accepted run on. Returns when they are done, or options.drain_timeout_s later: what is left then ends with
+  // UNAVAILABLE. Call once.
   void Shutdown();
 
  private:

@@ -18,7 +18,7 @@ absl::StatusOr<std::unique_ptr<SessionPlace>> OpenSessionPlace(const SessionOpti
   // A mistyped URL must not become a directory, whose name would show the password.
   if (absl::StrContains(options.place, "://") || absl::StartsWith(options.place, "redis:") ||
       absl::StartsWith(options.place, "redis/"))
-    return SessionRedis::Open(options.place, options.idle_limit);
+    return SessionRedis::Open(options.place, options.redis_password, options.idle_limit);
   return SessionDirectory::Open(options.place);
 }
 

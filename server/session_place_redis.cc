@@ -65,9 +65,11 @@ std::string First(const RedisReply& reply) { return reply.texts.empty() ? "" : r
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<SessionPlace>> SessionRedis::Open(absl::string_view url, Clock::duration idle_limit) {
+absl::StatusOr<std::unique_ptr<SessionPlace>> SessionRedis::Open(absl::string_view url, const std::string& password,
+                                                                 Clock::duration idle_limit) {
   absl::StatusOr<RedisAddress> address = ParseRedisUrl(url);
   if (!address.ok()) return absl::InvalidArgumentError(absl::StrCat("--sessions: ", address.status().message()));
+  if (address->password.empty()) address->password = password;
   return std::unique_ptr<SessionPlace>(new SessionRedis(*std::move(address), idle_limit));
 }
 

@@ -25,8 +25,9 @@ namespace heed {
 
 class SessionRedis : public SessionPlace {
  public:
-  // INVALID_ARGUMENT: `url` is none. Connects when it is first needed.
-  static absl::StatusOr<std::unique_ptr<SessionPlace>> Open(absl::string_view url, Clock::duration idle_limit);
+  // INVALID_ARGUMENT: `url` is none. `password`: of a URL without one. Connects when it is first needed.
+  static absl::StatusOr<std::unique_ptr<SessionPlace>> Open(absl::string_view url, const std::string& password,
+                                                            Clock::duration idle_limit);
 
   bool shared() const override { return true; }
   absl::StatusOr<std::vector<RestingSession>> List() override { return std::vector<RestingSession>(); }

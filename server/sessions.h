@@ -38,7 +38,8 @@
 namespace heed {
 
 struct SessionOptions {
-  std::string place;  // empty, a directory, or redis://[:PASSWORD@]HOST:PORT[/DATABASE]
+  std::string place;           // empty, a directory, or redis://[:PASSWORD@]HOST:PORT[/DATABASE]
+  std::string redis_password;  // of a URL without one
   Clock::duration idle_limit = std::chrono::hours(1);  // zero: none
   int64_t max_sessions = 100'000;                      // in memory
   int64_t max_bytes = int64_t{1} << 30;                // in memory

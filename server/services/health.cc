@@ -83,7 +83,7 @@ void HealthService::Set(const std::string& service, bool serving) {
   TellWatchers();
 }
 
-bool HealthService::serving(const std::string& service) const {
+bool HealthService::IsServing(const std::string& service) const {
   MutexLock lock(mutex_);
   return StatusOf(service) == HealthCheckResponse::SERVING;
 }

@@ -20,7 +20,7 @@ class HealthService : public grpc::health::v1::Health::CallbackService {
   // Sets what `service` answers and tells its watchers. Nothing after Shutdown.
   void Set(const std::string& service, bool serving);
   // What Check would say. False for a service that is not known.
-  bool serving(const std::string& service) const;
+  bool IsServing(const std::string& service) const;
   // Everything is NOT_SERVING from now on. Watches go on.
   void Shutdown();
   // Ends every Watch, those to come included, with UNAVAILABLE, once it has sent the present state.

@@ -252,7 +252,7 @@ grpc::ServerUnaryReactor* InferenceService::ServerLive(grpc::CallbackServerConte
 grpc::ServerUnaryReactor* InferenceService::ServerReady(grpc::CallbackServerContext* context,
                                                         const inference::ServerReadyRequest*,
                                                         inference::ServerReadyResponse* response) {
-  response->set_ready(parts_.health.serving(""));
+  response->set_ready(parts_.health.IsServing(""));
   return Answer(*context);
 }
 
@@ -261,7 +261,7 @@ grpc::ServerUnaryReactor* InferenceService::ModelReady(grpc::CallbackServerConte
                                                        inference::ModelReadyResponse* response) {
   const absl::Status status = parts_.registry.FindVersion(request->name(), request->version()).status();
   // While the server shuts down its models take no requests.
-  response->set_ready(status.ok() && parts_.health.serving(request->name()));
+  response->set_ready(status.ok() && parts_.health.IsServing(request->name()));
   return Answer(*context, absl::IsUnavailable(status) ? absl::OkStatus() : status);
 }
 

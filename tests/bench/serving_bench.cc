@@ -182,7 +182,7 @@ int Run(double seconds, int rounds) {
 
   const auto channels_to = [](int port) {
     std::vector<std::shared_ptr<grpc::Channel>> channels;
-    for (int i = 0; i < 2; ++i) channels.push_back(client::MakeChannel(absl::StrCat("127.0.0.1:", port), true));
+    for (int i = 0; i < 2; ++i) channels.push_back(client::MakeChannel(absl::StrCat("127.0.0.1:", port), {}, true));
     return channels;
   };
   const auto heed_channels = channels_to((*server)->port());

@@ -99,7 +99,7 @@ TEST(LoadRecorder, OpenLoopMeasuresWhatWasDueInTheWindowHoweverLateItFinishes) {
 
 LoadOptions Load(const FakeServer& server) {
   LoadOptions options;
-  options.channels = {MakeChannel(server.address(), true), MakeChannel(server.address(), true)};
+  options.channels = {MakeChannel(server.address(), {}, true), MakeChannel(server.address(), {}, true)};
   options.send = SendUnaryCalls<v1::TranslateRequest>(
       options.channels,
       [](size_t number) {

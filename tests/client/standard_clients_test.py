@@ -37,7 +37,7 @@ class StandardClients(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.process = subprocess.Popen(
-            [SERVER, f"--models={WEIGHTS}", "--listen=127.0.0.1:0", "--metrics_listen="],
+            [SERVER, f"--models={WEIGHTS}", "--listen=127.0.0.1:0", "--metrics_listen=", "--management=true"],
             stderr=subprocess.PIPE, text=True)
         for line in cls.process.stderr:
             listening = re.search(r"listening address=(\S+)", line)

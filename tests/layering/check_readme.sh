@@ -46,10 +46,17 @@ Flags() {  # COMMAND...
     { Flush() }
     END { Flush() }'
 }
+# Of the connection: every command takes them, and one table shows them.
+ConnectionFlags() {
+  echo '| flag | is |'
+  echo '| --- | --- |'
+  Flags models | grep -E '^[|] `--(server|tls|tls_ca|tls_cert|tls_key|token_file|insecure_token)[=`]'
+}
 ClientFlags() {  # COMMAND...
   echo '| flag | is |'
   echo '| --- | --- |'
-  Flags "$@"
+  ConnectionFlags | grep -F '`' > "$work/connection"
+  Flags "$@" | grep -vxFf "$work/connection"
 }
 # Those of its own: the flags of search are the same as translate's.
 BenchFlags() {
@@ -83,6 +90,7 @@ Table() {
   case "$1" in
     server-flags) ServerFlags ;;
     metrics) MetricTable ;;
+    connection-flags) ConnectionFlags ;;
     translate-flags) ClientFlags translate ;;
     classify-flags) ClientFlags classify nodes ;;
     graph-put-flags) ClientFlags graph put ;;
@@ -99,7 +107,7 @@ Table() {
   esac
 }
 
-for name in server-flags metrics translate-flags classify-flags graph-put-flags graph-update-flags bench-flags \
+for name in server-flags metrics connection-flags translate-flags classify-flags graph-put-flags graph-update-flags bench-flags \
   bench-classify-flags models-flags models-load-flags health-flags ask-flags chat-flags run-flags; do
   grep -qxF "<!-- table: $name -->" README.md || { echo "readme: README.md has no table '$name'" >&2; exit 1; }
   Table "$name" > "$work/$name.table"

@@ -18,7 +18,7 @@ LawfulTree() {
   Write engine/CMakeLists.txt 'target_link_libraries(heed_engine PRIVATE ${DNNL_LIBRARY} PkgConfig::HWY)'
   Write models/CMakeLists.txt 'target_link_libraries(heed_models PUBLIC heed_engine PRIVATE PkgConfig::SENTENCEPIECE)'
   Write server/CMakeLists.txt \
-    'target_link_libraries(heed_server PUBLIC heed_models heed_proto prometheus-cpp::pull)  # not heed_client'
+    'target_link_libraries(heed_server PUBLIC heed_models heed_proto prometheus-cpp::core OpenSSL::SSL)  # not heed_client'
   Write client/CMakeLists.txt 'target_link_libraries(heed_client PUBLIC heed_proto heed_files gRPC::grpc++)'
   Write engine/onednn.h '#include <dnnl.hpp>' 'using Primitive = dnnl::matmul::primitive_desc;' \
     '#if DNNL_VERSION_MAJOR < 3'
@@ -32,6 +32,8 @@ LawfulTree() {
   Write models/marian.cc '#include "engine/linear.h"' '#include "models/text.h"'
   Write server/redis_connection.cc '#include "hiredis/hiredis.h"'
   Write server/metrics.cc '#include <prometheus/counter.h>'
+  Write server/http_endpoint.cc '#include <microhttpd.h>'
+  Write server/tokens.cc '#include "openssl/sha.h"'
   Write server/service.cc '#include "models/text.h"' '#include "engine/linear.h"' '#include "heed/v1/models.grpc.pb.h"' \
     '#include <grpcpp/grpcpp.h>'
   Write client/client.cc '#include "client/client.h"' '#include "heed/v1/models.grpc.pb.h"'
@@ -98,6 +100,10 @@ Violation 'gRPC and protobuf' engine/other.cc '#include <google/protobuf/message
 Violation 'gRPC and protobuf' engine/other.cc '#include <grpc/grpc.h>'
 Violation 'server/metrics.* alone' server/service.h '#include <prometheus/counter.h>'
 Violation 'server/metrics.* alone' models/other.cc '#include "prometheus/counter.h"'
+Violation 'server/http_endpoint.cc alone' server/other.cc '#include <microhttpd.h>'
+Violation 'server/http_endpoint.cc alone' server/http_endpoint.h '#include "microhttpd.h"'
+Violation 'OpenSSL is for server/tokens.cc' server/other.cc '#include <openssl/ssl.h>'
+Violation 'OpenSSL is for server/tokens.cc' client/other.cc '#include "openssl/sha.h"'
 Violation 'server/redis_connection.cc alone' server/other.cc '#include <hiredis/hiredis.h>'
 Violation 'server/redis_connection.cc alone' server/redis_connection.h '#include "hiredis/hiredis.h"'
 Violation 'models/subwords.* alone' models/other.cc '#include <sentencepiece_processor.h>'
@@ -123,6 +129,8 @@ Violation 'server/ may not link client/' server/CMakeLists.txt 'target_link_libr
 Violation 'linked by proto/, server/ and client/' models/CMakeLists.txt 'target_link_libraries(heed_models PUBLIC gRPC::grpc++)'
 Violation 'linked by models/ alone' server/CMakeLists.txt 'target_link_libraries(heed_server PUBLIC PkgConfig::SENTENCEPIECE)'
 Violation 'linked by server/ alone' client/CMakeLists.txt 'target_link_libraries(heed_client PUBLIC prometheus-cpp::core)'
+Violation 'libmicrohttpd is linked by server/ alone' client/CMakeLists.txt 'target_link_libraries(heed_client PUBLIC PkgConfig::MICROHTTPD)'
+Violation 'OpenSSL is linked by server/ alone' client/CMakeLists.txt 'target_link_libraries(heed_client PUBLIC OpenSSL::SSL)'
 Violation 'hiredis is linked by server/ alone' models/CMakeLists.txt 'target_link_libraries(heed_models PUBLIC PkgConfig::HIREDIS)'
 Violation 'linked by engine/ alone' models/CMakeLists.txt 'target_link_libraries(heed_models PUBLIC ${DNNL_LIBRARY})'
 

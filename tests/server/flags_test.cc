@@ -32,7 +32,8 @@ TEST(FlagsTest, NoFlagsMeansTheDefaults) {
 TEST(FlagsTest, ValuesReachTheOptions) {
   const auto command_line =
       Parse({"--models=/m", "--listen=0.0.0.0:0", "--metrics_listen=", "--threads=4", "--executors=2",
-             "--max_queued_requests=5", "--max_batch_rows=7", "--drain_timeout_s=1.5", "--log_level=debug"});
+             "--max_queued_requests=5", "--max_batch_rows=7", "--drain_timeout_s=1.5", "--log_level=debug",
+             "--management", "--tls_cert=c", "--tls_key=k", "--tls_client_ca=a"});
   ASSERT_TRUE(command_line.ok()) << command_line.status();
   const ServerOptions& options = command_line->options;
   EXPECT_EQ(options.models, "/m");
@@ -44,6 +45,17 @@ TEST(FlagsTest, ValuesReachTheOptions) {
   EXPECT_EQ(options.max_batch_rows, 7);
   EXPECT_EQ(options.drain_timeout_s, 1.5);
   EXPECT_EQ(options.log_level, "debug");
+  EXPECT_TRUE(options.management);
+  EXPECT_EQ(options.tls_cert, "c");
+  EXPECT_EQ(options.tls_key, "k");
+  EXPECT_EQ(options.tls_client_ca, "a");
+}
+
+TEST(FlagsTest, ABoolNeedsNoValueAndTakesOne) {
+  EXPECT_TRUE(Parse({"--management"})->options.management);
+  EXPECT_TRUE(Parse({"--management=true"})->options.management);
+  EXPECT_FALSE(Parse({"--management=false"})->options.management);
+  EXPECT_FALSE(Parse({})->options.management);
 }
 
 TEST(FlagsTest, EveryDefaultIsAllowedAndChangesNothing) {
@@ -78,6 +90,10 @@ TEST(FlagsTest, ErrorsNameTheFlag) {
   EXPECT_THAT(ErrorOf({"--drain_timeout_s=-1"}), HasSubstr("--drain_timeout_s=-1: must be"));
   EXPECT_THAT(ErrorOf({"--drain_timeout_s=nan"}), HasSubstr("--drain_timeout_s=nan: must be"));
   EXPECT_THAT(ErrorOf({"--log_level=loud"}), HasSubstr("must be one of debug, info, warn, error"));
+  EXPECT_THAT(ErrorOf({"--management=yes"}), HasSubstr("--management=yes: must be true or false"));
+  EXPECT_THAT(ErrorOf({"--tls_cert=c"}), HasSubstr("--tls_cert=c, --tls_key=: one is of no use without the other"));
+  EXPECT_THAT(ErrorOf({"--tls_key=k"}), HasSubstr("--tls_cert=, --tls_key=k: one is of no use without the other"));
+  EXPECT_THAT(ErrorOf({"--tls_client_ca=a"}), HasSubstr("--tls_client_ca=a: is of no use without --tls_cert"));
   EXPECT_THAT(ErrorOf({"--threads=1", "--threads=2"}), HasSubstr("--threads: is given twice"));
   EXPECT_THAT(ErrorOf({"--threads=2", "--executors=3"}), HasSubstr("--executors=3: must be at most --threads=2"));
 }

@@ -97,6 +97,7 @@ class GraphsTest : public ::testing::Test {
     options_.listen = "127.0.0.1:0";
     options_.metrics_listen = "";
     options_.threads = 1;
+    options_.management = true;
   }
   ~GraphsTest() override {
     nodes_->Release();

@@ -43,6 +43,7 @@ class InferenceTest : public testing::Test {
     options.models = root_.path().string();
     options.listen = "127.0.0.1:0";
     options.metrics_listen = "";
+    options.management = true;
     options.threads = 1;
     options.max_inline_nodes = 100;
     auto server = Server::Start(

@@ -1,9 +1,5 @@
 #include "server/metrics.h"
 
-#include <arpa/inet.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <map>
 #include <set>
 #include <string>
@@ -21,24 +17,6 @@ namespace {
 using ::testing::HasSubstr;
 
 absl::string_view Name(const MetricInfo& info) { return absl::string_view(info.name.data(), info.name.size()); }
-
-// GET `path` of a server on this machine; the whole answer.
-std::string Get(int port, const std::string& path) {
-  const int connection = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  std::string answer;
-  if (connect(connection, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0) {
-    const std::string request = absl::StrCat("GET ", path, " HTTP/1.0\r\n\r\n");
-    EXPECT_EQ(write(connection, request.data(), request.size()), static_cast<ssize_t>(request.size()));
-    char buffer[4096];
-    for (ssize_t n; (n = read(connection, buffer, sizeof(buffer))) > 0;) answer.append(buffer, static_cast<size_t>(n));
-  }
-  close(connection);
-  return answer;
-}
 
 // Gives every metric of the table a value.
 void UseAll(Metrics& metrics) {
@@ -110,26 +88,6 @@ TEST(MetricsTest, ProcessIsMeasuredAtTheScrape) {
   EXPECT_GE(values["process_max_fds"], values["process_open_fds"]);
   EXPECT_GE(values["process_threads"], 1);
   EXPECT_GE(values["process_cpu_seconds_total"], 0);
-}
-
-TEST(MetricsTest, EndpointAnswersOnThePortItPicked) {
-  Metrics metrics;
-  metrics.Add(Metric::kRejections, {"queue_full"});
-  const auto port = metrics.Listen("127.0.0.1:0");
-  ASSERT_TRUE(port.ok()) << port.status();
-  EXPECT_GT(*port, 0);
-  const std::string answer = Get(*port, "/metrics");
-  EXPECT_THAT(answer, HasSubstr("200 OK"));
-  EXPECT_THAT(answer, HasSubstr("heed_rejections_total{reason=\"queue_full\"} 1"));
-}
-
-TEST(MetricsTest, TakenPortIsAnError) {
-  Metrics first, second;
-  const auto port = first.Listen("127.0.0.1:0");
-  ASSERT_TRUE(port.ok());
-  const auto taken = second.Listen(absl::StrCat("127.0.0.1:", *port));
-  EXPECT_EQ(taken.status().code(), absl::StatusCode::kUnavailable);
-  EXPECT_THAT(std::string(taken.status().message()), HasSubstr(absl::StrCat("127.0.0.1:", *port)));
 }
 
 }  // namespace

@@ -35,6 +35,7 @@ class ModelChanges : public testing::Test {
     options.models = root_.path().string();
     options.listen = "127.0.0.1:0";
     options.metrics_listen = "";
+    options.management = true;
     options.threads = 2;
     options.session_pin_s = pin_s_;
     auto server = Server::Start(

@@ -17,6 +17,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "grpcpp/create_channel.h"
 #include "gtest/gtest.h"
 #include "heed/v1/graphs.grpc.pb.h"
@@ -30,6 +31,7 @@ extern char** environ;
 namespace heed {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 // A running heed-server; what it writes to standard output and standard error can be read.
@@ -165,6 +167,92 @@ TEST(ProcessTest, SigtermUnderLoadLosesNothing) {
   EXPECT_THAT(server.Output(), HasSubstr("stopped cut_off=0"));
 }
 
+// Reads a watch of the server's health until that is no longer SERVING.
+void AwaitEndOfServing(grpc::ClientReader<grpc::health::v1::HealthCheckResponse>& watch) {
+  grpc::health::v1::HealthCheckResponse state;
+  do {
+    ASSERT_TRUE(watch.Read(&state)) << "the watch ended first";
+  } while (state.status() == grpc::health::v1::HealthCheckResponse::SERVING);
+  EXPECT_EQ(state.status(), grpc::health::v1::HealthCheckResponse::NOT_SERVING);
+}
+
+grpc::Status TranslateOnce(v1::Translation::Stub& translation) {
+  grpc::ClientContext context;
+  v1::TranslateRequest request;
+  v1::TranslateResponse response;
+  request.set_model("marian-swish");
+  request.add_texts("a dog runs.");
+  return translation.Translate(&context, request, &response);
+}
+
+TEST(ProcessTest, LameDuckServesWhileItsHealthIsNotServingAndASecondSigtermEndsIt) {
+  std::vector<std::string> flags = Flags();
+  flags.push_back("--lame_duck_s=100000");
+  Process server(flags);
+  const std::string address = server.ReadUntil("listening address=");
+  ASSERT_NE(server.ReadUntil("ready models="), "");
+  auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
+  auto translation = v1::Translation::NewStub(channel);
+  auto health = grpc::health::v1::Health::NewStub(channel);
+  grpc::ClientContext context;
+  const auto watch = health->Watch(&context, {});
+  server.Signal(SIGTERM);
+  AwaitEndOfServing(*watch);
+  for (int i = 0; i < 20; ++i) {
+    const grpc::Status status = TranslateOnce(*translation);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+  }
+  const auto late = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
+  EXPECT_TRUE(TranslateOnce(*v1::Translation::NewStub(late)).ok()) << "whoever comes now is served, too";
+  server.Signal(SIGTERM);
+  EXPECT_EQ(server.Wait(), -SIGTERM);
+  EXPECT_FALSE(watch->Finish().ok());
+}
+
+TEST(ProcessTest, ASecondSigtermEndsTheDrain) {
+  std::vector<std::string> flags = Flags();
+  flags.push_back("--drain_timeout_s=100000");
+  Process server(flags);
+  const std::string address = server.ReadUntil("listening address=");
+  ASSERT_NE(server.ReadUntil("ready models="), "");
+  auto translation = v1::Translation::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+  v1::TranslateRequest request;  // of more answers than gRPC's windows take: it does not end while nobody reads them
+  request.set_model("marian-swish");
+  for (int i = 0; i < 100'000; ++i) request.add_texts("a dog runs.");
+  grpc::ClientContext context;
+  const auto reader = translation->TranslateStream(&context, request);
+  v1::TranslateStreamResponse event;
+  ASSERT_TRUE(reader->Read(&event));
+  server.Signal(SIGTERM);
+  ASSERT_NE(server.ReadUntil("draining limit_s="), "");
+  server.Signal(SIGTERM);
+  EXPECT_EQ(server.Wait(), -SIGTERM);
+  while (reader->Read(&event)) {
+  }
+  EXPECT_FALSE(reader->Finish().ok());
+}
+
+TEST(ProcessTest, AfterTheLameDuckComesTheShutdown) {
+  std::vector<std::string> flags = Flags();
+  flags.push_back("--lame_duck_s=0.3");
+  Process server(flags);
+  const std::string address = server.ReadUntil("listening address=");
+  ASSERT_NE(server.ReadUntil("ready models="), "");
+  auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
+  auto translation = v1::Translation::NewStub(channel);
+  grpc::ClientContext context;
+  const auto watch = grpc::health::v1::Health::NewStub(channel)->Watch(&context, {});
+  server.Signal(SIGTERM);
+  AwaitEndOfServing(*watch);
+  grpc::Status last;
+  do {
+    last = TranslateOnce(*translation);
+  } while (last.ok());
+  EXPECT_EQ(last.error_code(), grpc::StatusCode::UNAVAILABLE) << last.error_message();
+  EXPECT_EQ(server.Wait(), 0);
+  EXPECT_THAT(server.Output(), AllOf(HasSubstr("lame duck"), HasSubstr("stopped cut_off=0")));
+}
+
 // One client puts and updates a graph while the server is killed; the next server goes on with what is in the file.
 TEST(ProcessTest, StoredGraphSurvivesBeingKilledAtAnyMoment) {
   constexpr int kKills = 8;
@@ -176,7 +264,7 @@ TEST(ProcessTest, StoredGraphSurvivesBeingKilledAtAnyMoment) {
   int64_t accepted = 0;  // the latest version that was answered
   for (int round = 0; round < kKills; ++round) {
     Process server({absl::StrCat("--models=", root.File("models")), absl::StrCat("--graphs=", root.File("graphs")),
-                    "--listen=127.0.0.1:0", "--metrics_listen=", "--graph_save_interval_s=0"});
+                    "--listen=127.0.0.1:0", "--metrics_listen=", "--graph_save_interval_s=0", "--management"});
     const std::string address = server.ReadUntil("listening address=");
     ASSERT_NE(server.ReadUntil("ready models="), "");
     auto graphs = v1::Graphs::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));

@@ -310,6 +310,22 @@ TEST_F(SessionRedisTest, DamagedDataIsRefusedAndLeftAlone) {
   EXPECT_FALSE(Create(second).empty());  // the connection is as good as before
 }
 
+TEST_F(SessionRedisTest, ThePasswordIsTheUrlsOrElseTheOptions) {
+  const RedisServer redis("p@ssword");
+  options_.place = redis.url();
+  options_.redis_password = "p@ssword";
+  Node by_option(models_, options_);
+  EXPECT_FALSE(Create(by_option).empty());
+  options_.place = absl::StrCat("redis://:p@ssword@127.0.0.1:", redis.port());
+  options_.redis_password = "another";
+  Node by_url(models_, options_);
+  EXPECT_FALSE(Create(by_url).empty());
+  options_.place = redis.url();
+  Node wrong(models_, options_);
+  EXPECT_THAT(MessageOf(wrong->Create(models_), absl::StatusCode::kUnavailable),
+              AllOf(HasSubstr("WRONGPASS"), Not(HasSubstr("another"))));
+}
+
 TEST(RedisUrlTest, UrlsSayWhereRedisIs) {
   const auto plain = ParseRedisUrl("redis://redis:6380");
   ASSERT_TRUE(plain.ok()) << plain.status();

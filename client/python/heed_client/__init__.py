@@ -11,6 +11,8 @@ The stubs beneath it are written by generate.sh, once. Errors of the server arri
 (RESOURCE_EXHAUSTED) is tried again until the deadline.
 """
 
+import ipaddress
+import os
 import queue
 import random
 import time
@@ -117,12 +119,81 @@ def _queue_full(error):
     return any(key == "grpc-retry-pushback-ms" for key, _ in error.trailing_metadata() or ())
 
 
-class Client:
-    """One connection; may be used by many threads at once."""
+def _is_loopback(server):
+    """Whether what is sent to it stays on this machine."""
+    host = server.rpartition(":")[0].removeprefix("[").removesuffix("]")
+    if server.startswith("unix:") or host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
-    def __init__(self, server="127.0.0.1:50051", timeout_s=60.0, max_message_bytes=64 << 20):
+
+def _read(path):
+    """A file's bytes; None: there is no file."""
+    if path is None:
+        return None
+    with open(path, "rb") as file:
+        return file.read()
+
+
+class _AddToken(
+    grpc.UnaryUnaryClientInterceptor,
+    grpc.UnaryStreamClientInterceptor,
+    grpc.StreamUnaryClientInterceptor,
+    grpc.StreamStreamClientInterceptor,
+):
+    """Adds a token to a call's headers. gRPC's own call credentials exist over TLS alone."""
+
+    class _Details(grpc.ClientCallDetails):
+        def __init__(self, details, metadata):
+            for name in ("method", "timeout", "credentials", "wait_for_ready", "compression"):
+                setattr(self, name, getattr(details, name, None))
+            self.metadata = metadata
+
+    def __init__(self, token):
+        self._header = ("authorization", f"Bearer {token}")
+
+    def _call(self, continuation, details, request):
+        return continuation(self._Details(details, [*(details.metadata or ()), self._header]), request)
+
+    intercept_unary_unary = intercept_unary_stream = _call
+    intercept_stream_unary = intercept_stream_stream = _call
+
+
+class Client:
+    """One connection; may be used by many threads at once. With tls=True it is encrypted: tls_ca is the file (PEM) of who
+    may have signed the server's certificate (None: whom gRPC trusts), tls_cert and tls_key what the client shows. The
+    token is that of token_file or, without one, of the environment's HEED_TOKEN; in plain text it is sent to this machine
+    alone, unless insecure_token=True."""
+
+    def __init__(
+        self,
+        server="127.0.0.1:50051",
+        timeout_s=60.0,
+        max_message_bytes=64 << 20,
+        tls=False,
+        tls_ca=None,
+        tls_cert=None,
+        tls_key=None,
+        token_file=None,
+        insecure_token=False,
+    ):
+        if not tls and (tls_ca or tls_cert or tls_key):
+            raise ValueError("tls_ca, tls_cert and tls_key are of no use without tls=True")
+        token = (_read(token_file) or os.environb.get(b"HEED_TOKEN", b"")).decode().strip()
+        if token_file is not None and not token:
+            raise ValueError(f"token_file={token_file!r}: holds no token")
+        if token and not (tls or insecure_token or _is_loopback(server)):
+            raise ValueError(f"the token would travel to {server} in plain text; use tls, or insecure_token if it may")
         sizes = [("grpc.max_receive_message_length", max_message_bytes), ("grpc.max_send_message_length", -1)]
-        self._channel = grpc.insecure_channel(server, options=sizes)
+        if tls:
+            credentials = grpc.ssl_channel_credentials(_read(tls_ca), _read(tls_key), _read(tls_cert))
+            self._connection = grpc.secure_channel(server, credentials, options=sizes)
+        else:
+            self._connection = grpc.insecure_channel(server, options=sizes)
+        self._channel = grpc.intercept_channel(self._connection, _AddToken(token)) if token else self._connection
         self._translation = translation_pb2_grpc.TranslationStub(self._channel)
         self._graphs = graphs_pb2_grpc.GraphsStub(self._channel)
         self._models = models_pb2_grpc.ModelsStub(self._channel)
@@ -137,7 +208,7 @@ class Client:
         self.close()
 
     def close(self):
-        self._channel.close()
+        self._connection.close()
 
     def models(self):
         """A ModelInfo for every model directory of the server, also those that failed to load."""

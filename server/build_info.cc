@@ -1,0 +1,31 @@
+#include "server/build_info.h"
+
+#include <google/protobuf/stubs/common.h>
+
+#include <nlohmann/json.hpp>
+
+#include "engine/kernels.h"
+#include "engine/tiled_product.h"
+#include "grpcpp/grpcpp.h"
+#include "openssl/crypto.h"
+#include "server/http_endpoint.h"
+#include "server/version.h"
+
+namespace heed {
+
+std::string BuildInfoJson() {
+  const nlohmann::ordered_json info = {
+      {"version", kVersion},
+      {"compiler", "g++ " __VERSION__},
+      {"instruction_set", std::string(InstructionSet())},
+      {"libraries",
+       {{"gRPC", grpc::Version()},
+        {"protobuf", google::protobuf::internal::VersionString(GOOGLE_PROTOBUF_VERSION)},
+        {"oneDNN", OneDnnVersion()},
+        {"OpenSSL", OpenSSL_version(OPENSSL_VERSION_STRING)},
+        {"libmicrohttpd", HttpEndpoint::LibraryVersion()}}},
+  };
+  return info.dump(2) + "\n";
+}
+
+}  // namespace heed

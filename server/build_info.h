@@ -1,0 +1,12 @@
+// What this program was built of and runs on.
+#pragma once
+
+#include <string>
+
+namespace heed {
+
+// A JSON object: version, compiler, instruction_set (of the kernels that this machine chose), libraries (name:
+// version).
+std::string BuildInfoJson();
+
+}  // namespace heed

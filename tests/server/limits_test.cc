@@ -1,0 +1,107 @@
+// What one client may take of the server: bytes of a message, calls of a connection, the connection's age.
+#include <string>
+#include <thread>
+
+#include "gmock/gmock.h"
+#include "grpc/health/v1/health.grpc.pb.h"
+#include "gtest/gtest.h"
+#include "tests/server/translation_server.h"
+
+namespace heed {
+namespace {
+
+using grpc::StatusCode;
+using ::testing::HasSubstr;
+
+using LimitsTest = TranslationServerTest;
+
+TEST_F(LimitsTest, AMessageOfTheLimitIsServedAndALargerOneRefused) {
+  constexpr size_t kLimit = 4096;
+  options_.max_message_bytes = kLimit;
+  Start();
+  const auto channel = Connect();
+  v1::TranslateRequest request;
+  request.add_texts(std::string(kLimit - 100, 'a'));
+  const size_t frame = request.ByteSizeLong() - (kLimit - 100);  // what the message adds to its text
+  EXPECT_TRUE(Translate(channel, "", std::string(kLimit - frame, 'a')).ok());
+  for (const size_t size : {kLimit - frame + 1, 100 * kLimit, 10'000 * kLimit}) {
+    const grpc::Status status = Translate(channel, "", std::string(size, 'a'));
+    EXPECT_EQ(status.error_code(), StatusCode::RESOURCE_EXHAUSTED) << size;
+    EXPECT_THAT(status.error_message(), HasSubstr("4096")) << size;
+  }
+  EXPECT_TRUE(Translate(channel).ok());
+}
+
+TEST_F(LimitsTest, CallsBeyondAConnectionsLimitWaitForOneToEnd) {
+  options_.max_concurrent_streams = 2;
+  Start();
+  const auto channel = Connect();
+  const auto health = grpc::health::v1::Health::NewStub(channel);
+  grpc::ClientContext first_context, second_context;
+  const auto first = health->Watch(&first_context, {});
+  const auto second = health->Watch(&second_context, {});
+  grpc::health::v1::HealthCheckResponse state;
+  ASSERT_TRUE(first->Read(&state));
+  ASSERT_TRUE(second->Read(&state));
+  for (int i = 0; i < 20; ++i) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(20));
+    v1::TranslateResponse response;
+    EXPECT_EQ(v1::Translation::NewStub(channel)->Translate(&context, {}, &response).error_code(),
+              StatusCode::DEADLINE_EXCEEDED);
+  }
+  EXPECT_TRUE(Translate(Connect()).ok()) << "of another connection";
+  first_context.TryCancel();
+  first->Finish();
+  EXPECT_TRUE(Translate(channel).ok());
+  second_context.TryCancel();
+  second->Finish();
+}
+
+TEST_F(LimitsTest, AnOldConnectionIsClosedAndLosesNoCall) {
+  options_.max_connection_age_s = 0.05;
+  Start();
+  const auto channel = Connect();
+  do {
+    const grpc::Status status = Translate(channel);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+  } while (channel->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY);  // until GOAWAY has come
+  EXPECT_TRUE(Translate(channel).ok());
+}
+
+TEST_F(LimitsTest, AnOldConnectionsCallsAreCutOffAfterTheGrace) {
+  options_.max_connection_age_s = 0.05;
+  options_.max_connection_age_grace_s = 0.05;
+  Start();
+  const auto channel = Connect();
+  const auto health = grpc::health::v1::Health::NewStub(channel);
+  grpc::ClientContext context;
+  const auto watch = health->Watch(&context, {});
+  grpc::health::v1::HealthCheckResponse state;
+  while (watch->Read(&state)) {
+  }
+  EXPECT_EQ(watch->Finish().error_code(), StatusCode::UNAVAILABLE);
+}
+
+TEST_F(LimitsTest, AClientThatPingsTooOftenIsCutOff) {
+  options_.min_ping_interval_s = 1e6;
+  Start();
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  const auto channel = grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", server_->port()),
+                                                 grpc::InsecureChannelCredentials(), arguments);
+  const auto health = grpc::health::v1::Health::NewStub(channel);
+  grpc::ClientContext context;
+  const auto watch = health->Watch(&context, {});
+  grpc::health::v1::HealthCheckResponse state;
+  while (watch->Read(&state)) {
+  }
+  const grpc::Status status = watch->Finish();
+  EXPECT_EQ(status.error_code(), StatusCode::UNAVAILABLE);
+  EXPECT_THAT(status.error_message(), HasSubstr("Too many pings"));
+}
+
+}  // namespace
+}  // namespace heed
