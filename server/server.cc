@@ -302,6 +302,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   SetLimits(options, threads, builder);
   builder.AddListeningPort(options.listen, MakeCredentials(*parts->authorization, parts->certificates.get()),
                            &parts->port);
+  // Every service passes through here, so that none of its methods that manage is forgotten.
   const std::pair<const char*, grpc::Service*> services[] = {
       {grpc::health::v1::Health::service_full_name(), &parts->health},
       {v1::Models::service_full_name(), parts->models_service.get()},

@@ -1,10 +1,12 @@
 #include "server/authorization.h"
 
+#include <atomic>
 #include <filesystem>
 #include <future>
 #include <map>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -109,6 +111,26 @@ TEST_F(TokenFileTest, AFileThatIsWrongOrGoneChangesNothingUntilItIsMended) {
   const auto mended = file->Get(now_ += std::chrono::seconds(1));
   EXPECT_EQ(mended->Find(kReader), nullptr);
   EXPECT_TRUE(mended->Find(kKeeper)->manage);
+}
+
+TEST_F(TokenFileTest, ManyThreadsAskWhileTheFileChanges) {
+  Write("a " + kReader + " infer\n");
+  const auto file = Open();
+  std::atomic<int64_t> seconds = 0;
+  std::atomic<bool> ended = false;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      while (!ended) {
+        const auto tokens = file->Get(now_ + std::chrono::seconds(++seconds));
+        EXPECT_NE(tokens->Find(kReader) != nullptr, tokens->Find(kKeeper) != nullptr) << "the one or the other";
+      }
+    });
+  }
+  for (int i = 0; i < 200; ++i) Write(absl::StrCat("a ", i % 2 == 0 ? kKeeper : kReader, " infer\n"));
+  ended = true;
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_NE(file->Get(now_ + std::chrono::hours(1 << 20))->Find(kReader), nullptr);
 }
 
 TEST_F(TokenFileTest, AFileThatIsWrongAtTheStartIsAnErrorThatNamesIt) {
