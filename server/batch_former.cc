@@ -44,7 +44,7 @@ absl::Status BatchFormer::Add(std::shared_ptr<Job> job, TimePoint now) {
   entry.times.submitted = now;
   entry.unfinished = static_cast<int>(tasks);
   by_job_[entry.job.get()] = &entry;
-  turns_.push_back(&entry);
+  OwnLevel(entry).turns.push_back(&entry);
   ++queued_jobs_;
   queued_tasks_ += tasks;
   return absl::OkStatus();
@@ -155,9 +155,11 @@ void BatchFormer::Expire(TimePoint now, std::vector<Ended>& ended) {
 }
 
 void BatchFormer::Admit() {
-  size_t passed_over = 0;  // jobs in a row that could admit nothing
-  while (passed_over < turns_.size()) {
-    Entry& entry = *turns_.front();
+  std::array<size_t, kPriorityLevels> passed_over{};  // jobs in a row, of each level, that could admit nothing
+  for (size_t i = NextLevel(passed_over); i < kPriorityLevels; i = NextLevel(passed_over)) {
+    Level& level = levels_[i];
+    const bool due = Due(level);
+    Entry& entry = *level.turns.front();
     bool may_admit = entry.end.ok() && !entry.backlogged;
     bool admitted = false;
     if (may_admit && entry.turn_credit <= 0) {
@@ -179,11 +181,31 @@ void BatchFormer::Admit() {
       ++entry.next_task;
       ++entry.running;
       entry.turn_credit -= rows;
+      CountPassed(i, due, rows);
       admitted = true;
     }
-    turns_.pop_front();
-    if (entry.waiting()) turns_.push_back(&entry);
-    passed_over = admitted ? 0 : passed_over + 1;
+    level.turns.pop_front();
+    if (entry.waiting()) level.turns.push_back(&entry);
+    if (level.turns.empty()) level.passed_rows = 0;
+    passed_over[i] = admitted ? 0 : passed_over[i] + 1;
+  }
+}
+
+size_t BatchFormer::NextLevel(const std::array<size_t, kPriorityLevels>& passed_over) const {
+  size_t next = kPriorityLevels;
+  for (size_t i = kPriorityLevels; i-- > 0;) {
+    if (passed_over[i] >= levels_[i].turns.size()) continue;
+    if (Due(levels_[i])) return i;
+    next = i;
+  }
+  return next;
+}
+
+void BatchFormer::CountPassed(size_t admitting, bool due, int64_t rows) {
+  if (due) levels_[admitting].passed_rows -= kHigherTurns * rows;
+  for (size_t i = admitting + 1; i < kPriorityLevels; ++i) {
+    Level& lower = levels_[i];
+    if (!lower.turns.empty()) lower.passed_rows = std::min(lower.passed_rows + rows, kHigherTurns * limits_.turn_rows);
   }
 }
 
@@ -211,7 +233,9 @@ void BatchFormer::Retire(Entry& entry, std::vector<Ended>& ended) {
   if (entry.next_task == 0) --queued_jobs_;
   if (entry.waiting()) {
     queued_tasks_ -= entry.task_count() - entry.next_task;
-    turns_.erase(std::find(turns_.begin(), turns_.end(), &entry));
+    Level& level = OwnLevel(entry);
+    level.turns.erase(std::find(level.turns.begin(), level.turns.end(), &entry));
+    if (level.turns.empty()) level.passed_rows = 0;
   }
   by_job_.erase(entry.job.get());
   ended.push_back({std::move(entry.job), std::move(entry.end), entry.times});

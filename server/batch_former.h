@@ -5,6 +5,11 @@
 //  - Admission takes turns: at its turn a job may admit tasks worth `turn_rows` rows, then the next job's turn comes.
 //  So a
 //    request of 10,000 tasks delays a request of one by a turn, not by 10,000 tasks.
+//  - Turns go to the jobs of the highest priority that waits. But a level that waits while higher ones admit
+//    kHigherTurns turns' worth of rows has the next turn, and then pays kHigherTurns rows for each that it admits. So
+//    where all levels wait, the lowest has a ninth of the rows and the middle one a ninth of the rest; and what higher
+//    levels admit between two turns of a level is at most nine turns (and a task), or eight times the rows of its last
+//    one.
 //  - A job that has tasks running admits more only into the first three quarters of each budget. The last quarter is
 //  for
 //    jobs that have none yet: they join at the next step, however much of the set older jobs have filled.
@@ -19,6 +24,7 @@
 //    keep their memory but count neither as rows nor as running tasks. Nobody else waits for it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <list>
@@ -29,6 +35,7 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "server/job.h"
+#include "server/priority.h"
 
 namespace heed {
 
@@ -46,6 +53,9 @@ struct BatchLimits {
 // Not thread-safe.
 class BatchFormer {
  public:
+  // Turns' worth of rows that higher priorities admit before a lower one that waits has its turn.
+  static constexpr int64_t kHigherTurns = 8;
+
   // A task in a batch: nothing else touches it until Complete.
   struct Member {
     std::shared_ptr<Job> job;
@@ -123,10 +133,23 @@ class BatchFormer {
     bool in_batch = false;
     bool lasting = false;  // it takes large steps, and this is not its first
   };
+  // The jobs of one priority that have tasks to admit.
+  struct Level {
+    std::deque<Entry*> turns;  // the front one's turn it is
+    // Rows that higher levels admitted while this one waited, up to what makes it due; negative: what it still pays for
+    // its own.
+    int64_t passed_rows = 0;
+  };
   enum class Room { kEnough, kNotForThisJob, kNone };
 
+  Level& OwnLevel(const Entry& entry) { return levels_[LevelOf(entry.job->priority)]; }
+  bool Due(const Level& level) const { return level.passed_rows >= kHigherTurns * limits_.turn_rows; }
   void Expire(TimePoint now, std::vector<Ended>& ended);
   void Admit();
+  // The level whose turn it is, of those with jobs that have not been passed over; kPriorityLevels: none.
+  size_t NextLevel(const std::array<size_t, kPriorityLevels>& passed_over) const;
+  // `rows` of level `admitting` join the running set.
+  void CountPassed(size_t admitting, bool due, int64_t rows);
   // Whether a task of `entry` may join the running set now. kNotForThisJob: others may be able to. kNone: wait for it.
   Room RoomFor(const Entry& entry, int64_t rows, int64_t bytes) const;
   int64_t Bytes(const Task& task) const;
@@ -137,8 +160,8 @@ class BatchFormer {
   const BatchLimits limits_;
   std::list<Entry> entries_;  // in order of arrival
   std::unordered_map<const Job*, Entry*> by_job_;
-  std::deque<Entry*> turns_;    // jobs with tasks to admit; the front one's turn it is
-  std::list<Running> running_;  // the one stepped longest ago first
+  std::array<Level, kPriorityLevels> levels_;  // the highest first
+  std::list<Running> running_;                 // the one stepped longest ago first
   std::unordered_map<const Task*, std::list<Running>::iterator> by_task_;
 
   int64_t queued_jobs_ = 0;

@@ -1,7 +1,9 @@
 #include "server/batch_former.h"
 
+#include <algorithm>
 #include <memory>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -45,6 +47,11 @@ std::shared_ptr<Job> MakeJob(int tasks, int steps = 1, int64_t rows = 1, int64_t
   return job;
 }
 
+std::shared_ptr<Job> WithPriority(Priority priority, std::shared_ptr<Job> job) {
+  job->priority = priority;
+  return job;
+}
+
 class BatchFormerTest : public ::testing::Test {
  protected:
   BatchFormer& former() {
@@ -80,6 +87,77 @@ class BatchFormerTest : public ::testing::Test {
  private:
   std::unique_ptr<BatchFormer> former_;
 };
+
+TEST_F(BatchFormerTest, HigherPrioritiesAreAdmittedFirstWhoeverCameFirst) {
+  limits_.max_running_tasks = 1;
+  auto low = Add(WithPriority(Priority::kLow, MakeJob(1)));
+  auto normal = Add(MakeJob(1));
+  auto high = Add(WithPriority(Priority::kHigh, MakeJob(1)));
+  auto also_high = Add(WithPriority(Priority::kHigh, MakeJob(1)));
+  for (int step = 0; step < 4; ++step) Complete(Form());
+  std::vector<std::shared_ptr<Job>> order;
+  for (const Ended& ended : ended_) order.push_back(ended.job);
+  EXPECT_THAT(order, ElementsAre(high, also_high, normal, low));
+}
+
+TEST_F(BatchFormerTest, LowerPriorityHasATurnAfterEightOfHigherOnes) {
+  limits_.max_running_tasks = 1;
+  limits_.turn_rows = 5;
+  auto low = Add(WithPriority(Priority::kLow, MakeJob(100, 1, /*rows=*/5)));
+  std::string order;
+  for (int step = 0; step < 27; ++step) {
+    Add(WithPriority(Priority::kHigh, MakeJob(1, 1, /*rows=*/5)));  // there is always one more
+    order += StepCounting({low})[0] == 1 ? "L" : "h";
+  }
+  EXPECT_EQ(order, "hhhhhhhhLhhhhhhhhLhhhhhhhhL");
+}
+
+TEST_F(BatchFormerTest, EachLevelThatWaitsHasANinthOfTheRowsThatItAndHigherOnesAdmit) {
+  limits_.max_queued_tasks = 1'000'000;
+  limits_.max_batch_rows = 60;
+  limits_.turn_rows = 10;
+  auto high = Add(WithPriority(Priority::kHigh, MakeJob(100'000, 1, /*rows=*/3)));
+  auto normal = Add(MakeJob(100'000, 1, /*rows=*/5)), low = Add(WithPriority(Priority::kLow, MakeJob(100'000)));
+  int64_t high_rows = 0, normal_rows = 0, low_rows = 0;
+  int64_t waited = 0, longest_wait = 0;  // rows of the others since the last of the low job's
+  for (int step = 0; step < 500; ++step) {
+    const std::vector<int> counts = StepCounting({high, normal, low});
+    high_rows += 3 * counts[0];
+    normal_rows += 5 * counts[1];
+    low_rows += counts[2];
+    waited = counts[2] > 0 ? 0 : waited + 3 * counts[0] + 5 * counts[1];
+    longest_wait = std::max(longest_wait, waited);
+  }
+  const int64_t all = high_rows + normal_rows + low_rows;
+  EXPECT_GE(low_rows, all / 9 - limits_.turn_rows);
+  EXPECT_GE(normal_rows, (all - low_rows) / 9 - limits_.turn_rows);
+  EXPECT_GE(high_rows, all * 7 / 10);
+  EXPECT_LE(longest_wait, 9 * limits_.turn_rows);
+}
+
+TEST_F(BatchFormerTest, LowerPriorityHasAllThatHigherOnesLeave) {
+  limits_.max_running_tasks = 4;
+  auto low = Add(WithPriority(Priority::kLow, MakeJob(100)));
+  EXPECT_THAT(StepCounting({low}), ElementsAre(3));
+  auto high = Add(WithPriority(Priority::kHigh, MakeJob(1)));
+  EXPECT_THAT(StepCounting({low, high}), ElementsAre(2, 1));
+  EXPECT_THAT(StepCounting({low, high}), ElementsAre(3, 0));
+}
+
+TEST_F(BatchFormerTest, TaskOfLowPriorityThatDoesNotFitIsPassedByHigherOnesButNotForEver) {
+  limits_.max_running_bytes = 100;
+  limits_.turn_rows = 1;
+  Add(WithPriority(Priority::kHigh, MakeJob(1, /*steps=*/3, 1, /*bytes=*/60)));
+  Complete(Form());
+  auto large = Add(WithPriority(Priority::kLow, MakeJob(1, 1, 1, /*bytes=*/80)));
+  int passed = 0;
+  for (int step = 0; step < 20 && StepCounting({large})[0] == 0; ++step) {
+    for (int i = 0; i < 2; ++i) Add(WithPriority(Priority::kHigh, MakeJob(1, /*steps=*/2, 1, /*bytes=*/20)));
+    ++passed;
+  }
+  EXPECT_GE(passed, 4);  // eight turns, of which at most two are taken in a step
+  EXPECT_LE(passed, 8);
+}
 
 TEST_F(BatchFormerTest, JobRunsUntilItsTasksAreFinished) {
   auto job = Add(MakeJob(/*tasks=*/2, /*steps=*/2));
