@@ -1,0 +1,133 @@
+#include "server/wait_estimate.h"
+
+#include "gtest/gtest.h"
+
+namespace heed {
+namespace {
+
+TimePoint At(double seconds) {
+  return TimePoint() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+}
+
+double SecondsOf(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+double QueueSeconds(const QueueTimeEstimate& queue, double now) { return SecondsOf(queue.QueueTime(At(now)).value()); }
+
+// `departures` of `rows` each, `gap` seconds apart, from `now` on; something waits before and after.
+double Depart(QueueTimeEstimate& queue, double now, int departures, int64_t rows, double gap) {
+  for (int i = 0; i < departures; ++i) {
+    now += gap;
+    queue.Join(rows, At(now));
+    queue.Depart(rows, At(now));
+  }
+  return now;
+}
+
+TEST(QueueTimeEstimateTest, NothingIsKnownBeforeTheFirstDeparture) {
+  QueueTimeEstimate queue;
+  EXPECT_FALSE(queue.QueueTime(At(0)).has_value());
+  queue.Join(100, At(0));
+  EXPECT_FALSE(queue.QueueTime(At(50)).has_value());
+  queue.GiveUp(50, At(50));
+  EXPECT_FALSE(queue.QueueTime(At(50)).has_value());
+}
+
+TEST(QueueTimeEstimateTest, IsWhatWaitsByTheRateOfDepartures) {
+  QueueTimeEstimate queue;
+  queue.Join(600, At(0));
+  const double now = Depart(queue, 0, /*departures=*/200, /*rows=*/3, /*gap=*/0.01);
+  EXPECT_NEAR(QueueSeconds(queue, now), 600 / 300.0, 0.01);
+  queue.Join(300, At(now));
+  EXPECT_NEAR(QueueSeconds(queue, now), 900 / 300.0, 0.01);
+  queue.GiveUp(600, At(now));
+  EXPECT_NEAR(QueueSeconds(queue, now), 300 / 300.0, 0.01);
+}
+
+TEST(QueueTimeEstimateTest, EmptyQueueIsWaitedForByNobody) {
+  QueueTimeEstimate queue;
+  queue.Join(10, At(0));
+  queue.Depart(10, At(1));
+  EXPECT_FALSE(queue.QueueTime(At(1)).has_value());
+}
+
+TEST(QueueTimeEstimateTest, TimesInWhichNothingWaitsDoNotCount) {
+  QueueTimeEstimate queue;
+  for (int i = 0; i < 20; ++i) {
+    queue.Join(10, At(5 * i));
+    queue.Depart(10, At(5 * i + 0.1));
+  }
+  queue.Join(100, At(100));
+  EXPECT_NEAR(QueueSeconds(queue, 100), 1, 0.001);
+}
+
+TEST(QueueTimeEstimateTest, StandstillIsSeenAndForgottenOnceTheQueueMovesAgain) {
+  QueueTimeEstimate queue;
+  queue.Join(100, At(0));
+  double now = Depart(queue, 0, 1000, 1, 0.01);  // 100 rows per second
+  EXPECT_NEAR(QueueSeconds(queue, now), 1, 0.01);
+  now += 9;  // nine times as long as the mean goes back
+  EXPECT_NEAR(QueueSeconds(queue, now), 10, 0.5);
+  now = Depart(queue, now, 200, 1, 0.01);
+  EXPECT_LT(QueueSeconds(queue, now), 2.5);
+  now = Depart(queue, now, 300, 1, 0.01);
+  EXPECT_NEAR(QueueSeconds(queue, now), 1, 0.1);
+}
+
+TEST(QueueTimeEstimateTest, OverloadIsSeenSoonAfterAnyNumberOfRequestsThatDidNotWait) {
+  QueueTimeEstimate queue;
+  double now = 0;
+  for (int i = 0; i < 100'000; ++i, now += 0.001) {
+    queue.Join(1, At(now));
+    queue.Depart(1, At(now));
+  }
+  queue.Join(100, At(now));
+  now = Depart(queue, now, /*departures=*/200, /*rows=*/1, /*gap=*/0.01);  // 100 rows per second, for two seconds
+  EXPECT_GT(QueueSeconds(queue, now), 0.3);
+  now = Depart(queue, now, 300, 1, 0.01);
+  EXPECT_NEAR(QueueSeconds(queue, now), 1, 0.1);
+}
+
+TEST(QueueTimeEstimateTest, RareDeparturesAreAveraged) {
+  QueueTimeEstimate queue;
+  queue.Join(1000, At(0));
+  double now = 0;
+  for (int i = 0; i < 20; ++i) {
+    now = Depart(queue, now, 1, i % 2 == 0 ? 150 : 50, 5);  // 20 rows per second
+    if (i < 8) continue;
+    EXPECT_NEAR(QueueSeconds(queue, now), 50, 8) << i;
+  }
+}
+
+TEST(QueueTimeEstimateTest, WhatWasLearntIsForgottenAfterTenSecondsWithoutQueue) {
+  QueueTimeEstimate queue;
+  queue.Join(10, At(0));
+  queue.Depart(10, At(3));
+  queue.Join(10, At(12.9));
+  EXPECT_TRUE(queue.QueueTime(At(12.9)).has_value());
+  queue.GiveUp(10, At(12.9));
+  queue.Join(10, At(23));
+  EXPECT_FALSE(queue.QueueTime(At(23)).has_value());
+}
+
+TEST(RunTimeEstimateTest, FollowsTheTasksAndOutliersChangeLittle) {
+  RunTimeEstimate run;
+  EXPECT_EQ(run.RunTime(At(0)), Clock::duration::zero());
+  run.Add(std::chrono::milliseconds(40), At(1));
+  EXPECT_NEAR(SecondsOf(run.RunTime(At(1))), 0.040, 1e-6);
+  run.Add(std::chrono::seconds(10), At(2));
+  EXPECT_NEAR(SecondsOf(run.RunTime(At(2))), 0.0565, 1e-3);  // 40 ms times 250 to the power of 1/16
+  for (int i = 0; i < 100; ++i) run.Add(std::chrono::milliseconds(500), At(3));
+  EXPECT_NEAR(SecondsOf(run.RunTime(At(3))), 0.5, 0.01);
+}
+
+TEST(RunTimeEstimateTest, IsForgottenAfterTenSeconds) {
+  RunTimeEstimate run;
+  run.Add(std::chrono::seconds(8), At(1));
+  EXPECT_GT(run.RunTime(At(10.9)), Clock::duration::zero());
+  EXPECT_EQ(run.RunTime(At(11)), Clock::duration::zero());
+  run.Add(std::chrono::milliseconds(1), At(12));
+  EXPECT_NEAR(SecondsOf(run.RunTime(At(12))), 0.001, 1e-9);
+}
+
+}  // namespace
+}  // namespace heed
