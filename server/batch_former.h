@@ -10,6 +10,10 @@
 //    where all levels wait, the lowest has a ninth of the rows and the middle one a ninth of the rest; and what higher
 //    levels admit between two turns of a level is at most nine turns (and a task), or eight times the rows of its last
 //    one.
+//  - A job with a deadline is refused at once if that would likely pass before it is done: if the time that the jobs of
+//    its priority in front of it are expected to wait, and then a task to run, is more than four fifths of what it has
+//    left. (Under overload the queue is as long as it may be, and estimates err to both sides.) Each of them counts
+//    with its first turn, as that is what it delays others by.
 //  - A job that has tasks running admits more only into the first three quarters of each budget. The last quarter is
 //  for
 //    jobs that have none yet: they join at the next step, however much of the set older jobs have filled.
@@ -29,6 +33,7 @@
 #include <deque>
 #include <list>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -36,6 +41,7 @@
 #include "absl/types/span.h"
 #include "server/job.h"
 #include "server/priority.h"
+#include "server/wait_estimate.h"
 
 namespace heed {
 
@@ -43,6 +49,7 @@ namespace heed {
 struct BatchLimits {
   int64_t max_queued_jobs = 1024;                         // jobs with no task admitted yet; beyond it Add refuses
   int64_t max_queued_tasks = 100'000;                     // tasks not yet admitted; beyond it Add refuses
+  int64_t max_queued_rows = 10'000'000;                   // of their next steps; beyond it Add refuses
   int64_t max_running_tasks = 256;                        // tasks admitted and unfinished, those of parked jobs aside
   int64_t max_batch_rows = 512;                           // rows of one step
   int64_t max_running_bytes = 1 << 30;                    // sum of peak_bytes() of the running tasks
@@ -74,9 +81,12 @@ class BatchFormer {
   BatchFormer(const BatchFormer&) = delete;
   BatchFormer& operator=(const BatchFormer&) = delete;
 
-  // Appends a job. RESOURCE_EXHAUSTED: the queue is full. INVALID_ARGUMENT: its tasks would not fit into an empty
-  // queue. An internal job (Job::internal) is never refused: who submits those has few at a time.
+  // Appends a job. RESOURCE_EXHAUSTED, with a reason and a delay (server/refusal.h): the queue is full ("queue_full"),
+  // or the deadline would likely pass ("expected_wait"). INVALID_ARGUMENT ("too_large"): its tasks would not fit into
+  // an empty queue. An internal job (Job::internal) is never refused: who submits those has few at a time.
   absl::Status Add(std::shared_ptr<Job> job, TimePoint now);
+  // What Add would answer; for a job that has no tasks yet, if it had the smallest one.
+  absl::Status CheckRoom(const Job& job, TimePoint now) const;
 
   // Ends the job with `status` (not OK) at the next Form, or after the batch that its tasks stand in. Nothing if it has
   // left or is about to.
@@ -104,6 +114,7 @@ class BatchFormer {
   int64_t jobs() const { return static_cast<int64_t>(entries_.size()); }
   int64_t queued_jobs() const { return queued_jobs_; }
   int64_t queued_tasks() const { return queued_tasks_; }
+  int64_t queued_rows() const { return queued_rows_; }
   int64_t running_tasks() const { return static_cast<int64_t>(running_.size()); }  // of parked jobs too
   int64_t running_bytes() const { return running_bytes_; }
 
@@ -115,13 +126,17 @@ class BatchFormer {
     int running = 0;          // tasks admitted and unfinished
     int in_batch = 0;         // of those, in a batch under way
     int unfinished = 0;       // tasks of the job, those that are finished and not taken yet included
+    int64_t queued_rows = 0;  // of the tasks that are not admitted
+    int64_t first_turn = 0;   // rows of those that its first turn admits
     int64_t turn_credit = 0;  // rows it may still admit in this turn; negative: debt of a task larger than its turn
     bool backlogged = false;
+    bool was_parked = false;
     TimePoint parked_since{};
     absl::Status end;  // not OK: the job is to end with this
     std::list<Entry>::iterator place{};
 
     int task_count() const { return static_cast<int>(job->tasks.size()); }
+    bool queued() const { return next_task == 0; }  // no task was admitted yet
     bool waiting() const { return next_task < task_count(); }
   };
   struct Running {
@@ -130,6 +145,7 @@ class BatchFormer {
     Task* task;
     int64_t rows;  // of its next step
     int64_t bytes;
+    std::optional<TimePoint> began;  // when it was admitted; nothing: it was finished already
     bool in_batch = false;
     bool lasting = false;  // it takes large steps, and this is not its first
   };
@@ -139,13 +155,14 @@ class BatchFormer {
     // Rows that higher levels admitted while this one waited, up to what makes it due; negative: what it still pays for
     // its own.
     int64_t passed_rows = 0;
+    QueueTimeEstimate queue;  // of the jobs that have no task admitted
   };
   enum class Room { kEnough, kNotForThisJob, kNone };
 
   Level& OwnLevel(const Entry& entry) { return levels_[LevelOf(entry.job->priority)]; }
   bool Due(const Level& level) const { return level.passed_rows >= kHigherTurns * limits_.turn_rows; }
   void Expire(TimePoint now, std::vector<Ended>& ended);
-  void Admit();
+  void Admit(TimePoint now);
   // The level whose turn it is, of those with jobs that have not been passed over; kPriorityLevels: none.
   size_t NextLevel(const std::array<size_t, kPriorityLevels>& passed_over) const;
   // `rows` of level `admitting` join the running set.
@@ -153,7 +170,12 @@ class BatchFormer {
   // Whether a task of `entry` may join the running set now. kNotForThisJob: others may be able to. kNone: wait for it.
   Room RoomFor(const Entry& entry, int64_t rows, int64_t bytes) const;
   int64_t Bytes(const Task& task) const;
-  void Retire(Entry& entry, std::vector<Ended>& ended);
+  // INVALID_ARGUMENT or RESOURCE_EXHAUSTED, for a queue's limits alone.
+  absl::Status CheckLimits(int64_t tasks, int64_t rows) const;
+  absl::Status CheckDeadline(const Job& job, TimePoint now) const;
+  void Retire(Entry& entry, TimePoint now, std::vector<Ended>& ended);
+  // `running` ends at `now`.
+  void CountRunTime(const Running& running, TimePoint now);
   // Adds (sign 1) or takes away (-1) a running task from the sums that the budgets are compared with.
   void Count(const Running& running, int sign);
 
@@ -163,9 +185,11 @@ class BatchFormer {
   std::array<Level, kPriorityLevels> levels_;  // the highest first
   std::list<Running> running_;                 // the one stepped longest ago first
   std::unordered_map<const Task*, std::list<Running>::iterator> by_task_;
+  RunTimeEstimate run_time_;  // of a task
 
   int64_t queued_jobs_ = 0;
   int64_t queued_tasks_ = 0;
+  int64_t queued_rows_ = 0;
   int64_t running_bytes_ = 0;
   int64_t parked_bytes_ = 0;  // of those, of parked jobs
   int64_t active_tasks_ = 0;  // running, those of parked jobs aside

@@ -9,6 +9,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/refusal.h"
 
 namespace heed {
 namespace {
@@ -467,6 +468,152 @@ TEST_F(BatchFormerTest, RefusesWhenTheQueueIsFullOfTasks) {
 TEST_F(BatchFormerTest, RefusesForGoodWhatNoQueueTakes) {
   limits_.max_queued_tasks = 10;
   EXPECT_EQ(former().Add(MakeJob(11), now_).code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(BatchFormerTest, RefusesWhenTheQueueIsFullOfRows) {
+  limits_.max_queued_rows = 100;
+  limits_.max_running_tasks = 1;
+  Add(MakeJob(4, 1, /*rows=*/20));
+  EXPECT_EQ(former().queued_rows(), 80);
+  const absl::Status refused = former().Add(MakeJob(3, 1, /*rows=*/7), now_);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(refused.message(), "the queue is full: 80 rows wait, 21 more would exceed 100");
+  EXPECT_EQ(ReasonOf(refused), "queue_full");
+  const absl::Status too_large = former().Add(MakeJob(3, 1, /*rows=*/34), now_);
+  EXPECT_EQ(too_large.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(too_large.message(), "102 rows (tokens, nodes) in one request, at most 100");
+  EXPECT_EQ(ReasonOf(too_large), "too_large");
+  EXPECT_EQ(RetryDelayOf(too_large).count(), 0);
+  const std::vector<Member> batch = Form();
+  EXPECT_EQ(former().queued_rows(), 60);
+  EXPECT_TRUE(former().Add(MakeJob(3, 1, /*rows=*/7), now_).ok());
+  former().CancelAll(absl::CancelledError());
+  Complete(batch);
+  Form();
+  EXPECT_EQ(former().queued_rows(), 0);
+}
+
+TEST_F(BatchFormerTest, RoomIsCheckedWithoutTasksAsForTheSmallest) {
+  limits_.max_queued_tasks = 3;
+  EXPECT_TRUE(former().CheckRoom(Job(), now_).ok());
+  Add(MakeJob(3));
+  const absl::Status refused = former().CheckRoom(Job(), now_);
+  EXPECT_EQ(refused.message(), "the queue is full: 3 tasks wait, 1 more would exceed 3");
+  EXPECT_EQ(RetryDelayOf(refused), kDefaultRetryDelay);
+  Job internal;
+  internal.internal = true;
+  EXPECT_TRUE(former().CheckRoom(internal, now_).ok());
+}
+
+// One task of ten rows at a time, each for 100 ms.
+class BatchFormerDeadlineTest : public BatchFormerTest {
+ protected:
+  BatchFormerDeadlineTest() { limits_.max_running_tasks = 1; }
+
+  static std::shared_ptr<Job> TenRows() { return MakeJob(1, 1, /*rows=*/10); }
+  absl::Status AddWithin(int milliseconds, Priority priority = kDefaultPriority) {
+    auto job = WithPriority(priority, TenRows());
+    job->deadline = now_ + std::chrono::milliseconds(milliseconds);
+    return former().Add(job, now_);
+  }
+  // The step under way ends, and the next one begins.
+  void StepFor(int milliseconds) {
+    now_ += std::chrono::milliseconds(milliseconds);
+    Complete(batch_);
+    batch_ = Form();
+  }
+  // Steps until the times are known; a step is under way and `jobs` wait.
+  void Learn(int jobs) {
+    for (int i = 0; i < 101 + jobs; ++i) Add(TenRows());
+    batch_ = Form();
+    for (int i = 0; i < 100; ++i) StepFor(100);
+    ASSERT_EQ(former().queued_jobs(), jobs);
+  }
+
+  std::vector<Member> batch_;
+};
+
+TEST_F(BatchFormerDeadlineTest, RefusesAtOnceWhatWouldLikelyMissItsDeadline) {
+  Learn(/*jobs=*/7);  // expected: 700 ms in the queue, and 100 ms to run
+  const absl::Status refused = AddWithin(950);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(std::string(refused.message()),
+            "the expected wait is 0.800 s (0.700 s in the queue, then 0.100 s), more than four fifths of the 0.950 s "
+            "until the deadline");
+  EXPECT_EQ(ReasonOf(refused), "expected_wait");
+  EXPECT_NEAR(RetryDelayOf(refused).count(), 700, 1);
+  EXPECT_TRUE(AddWithin(1010).ok());
+  EXPECT_FALSE(AddWithin(1010).ok()) << "there is one more in front of it";
+  EXPECT_TRUE(former().Add(TenRows(), now_).ok()) << "it has no deadline";
+}
+
+TEST_F(BatchFormerDeadlineTest, DeadlineThatHasPassedIsNotARefusal) {
+  Learn(/*jobs=*/9);
+  EXPECT_TRUE(AddWithin(0).ok());
+  Form();
+  ASSERT_FALSE(ended_.empty());
+  EXPECT_EQ(ended_.back().status.code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST_F(BatchFormerDeadlineTest, NeitherUnknownTimesNorAnEmptyQueueRefuse) {
+  for (int i = 0; i < 9; ++i) Add(TenRows());
+  EXPECT_TRUE(AddWithin(1).ok());
+  while (!former().empty()) StepFor(100);
+  EXPECT_TRUE(AddWithin(1).ok());
+}
+
+TEST_F(BatchFormerDeadlineTest, OnlyTheJobsOfItsPriorityDelayANewOne) {
+  Learn(/*jobs=*/9);
+  EXPECT_TRUE(AddWithin(200, Priority::kHigh).ok());
+  EXPECT_EQ(AddWithin(200).code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_F(BatchFormerDeadlineTest, LargeJobDelaysOthersByItsFirstTurnAlone) {
+  Learn(/*jobs=*/0);
+  Add(MakeJob(1000, 1, /*rows=*/10));  // of its 10,000 rows a turn has 64
+  EXPECT_TRUE(AddWithin(950).ok());
+  EXPECT_FALSE(AddWithin(950).ok()) << "there are 74 rows now";
+}
+
+TEST_F(BatchFormerDeadlineTest, QueueThatRefusesByItsDeadlinesAloneTakesRequestsAgain) {
+  Learn(/*jobs=*/9);
+  StepFor(5000);  // the rate collapses
+  EXPECT_FALSE(AddWithin(4000).ok());
+  // Every request from now on has a deadline that is refused at first; steps are as fast as before the collapse.
+  int steps = 0;
+  while (!AddWithin(400).ok()) {
+    StepFor(100);
+    ASSERT_LT(++steps, 10);  // at the latest when those in the queue have left
+  }
+  for (int i = 0; i < 20; ++i) {
+    StepFor(100);
+    EXPECT_TRUE(AddWithin(400).ok()) << i;
+  }
+  for (const Ended& ended : ended_) EXPECT_TRUE(ended.status.ok());
+}
+
+TEST_F(BatchFormerDeadlineTest, QueueWhoseJobsAreAllCancelledRefusesNobody) {
+  Learn(/*jobs=*/9);
+  former().CancelAll(absl::CancelledError());
+  StepFor(100);
+  EXPECT_TRUE(AddWithin(1).ok());
+}
+
+TEST_F(BatchFormerDeadlineTest, AcceptedJobsMeetTheirDeadlinesUnderTenfoldOverload) {
+  limits_.max_running_tasks = 8;
+  int accepted = 0;
+  for (int step = 0; step < 1000; ++step) {
+    for (int i = 0; i < 20; ++i) {  // two a step can be served: eight run, for four steps
+      auto job = MakeJob(1, /*steps=*/4, /*rows=*/1 + (i * 7 + step) % 20);
+      job->deadline = now_ + std::chrono::milliseconds(1000);
+      accepted += former().Add(job, now_).ok();
+    }
+    StepFor(10);
+  }
+  int expired = 0;
+  for (const Ended& ended : ended_) expired += absl::IsDeadlineExceeded(ended.status);
+  EXPECT_GE(accepted, 1900);  // nearly all that can be served
+  EXPECT_LE(expired, accepted / 100);
 }
 
 TEST_F(BatchFormerTest, TakesInternalJobsAlthoughTheQueueIsFull) {
