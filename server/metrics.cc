@@ -167,7 +167,9 @@ const std::vector<MetricInfo>& Table() {
        "heed_rejections_total",
        kCounter,
        {"reason"},
-       "Requests refused before they were queued: queue_full, too_large, draining, model_unavailable.",
+       "Requests refused before they were queued: queue_full, expected_wait (beyond the deadline), too_large, "
+       "draining, "
+       "model_unavailable.",
        {}},
       {Metric::kCancellations,
        "heed_cancellations_total",

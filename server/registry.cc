@@ -11,12 +11,17 @@
 #include "absl/strings/str_join.h"
 #include "engine/status_macros.h"
 #include "server/excerpt.h"
+#include "server/refusal.h"
 
 namespace heed {
 namespace {
 
 // Of a name that is not known, in a message.
 constexpr size_t kLongestEcho = 128;
+
+absl::Status Loading(absl::string_view message) {
+  return WithRetryDelay(absl::UnavailableError(message), kDefaultRetryDelay);
+}
 
 }  // namespace
 
@@ -98,7 +103,7 @@ absl::StatusOr<std::shared_ptr<const Model>> Registry::Find(absl::string_view na
   std::shared_ptr<const Model> only;
   for (const ModelStatus& model : models_) {
     // A model that is not there yet may turn out to be the second.
-    if (model.state == ModelState::kLoading) return absl::UnavailableError("the models are loading");
+    if (model.state == ModelState::kLoading) return Loading("the models are loading");
     if (model.state != ModelState::kReady || model.model->spec().kind != kind) continue;
     only = model.model;
     names.push_back(model.name);
@@ -121,7 +126,7 @@ absl::StatusOr<std::shared_ptr<const Model>> Registry::FindNamed(absl::string_vi
   if (it == models_.end())
     return absl::NotFoundError(absl::StrCat("model: there is no \"", Excerpt(name, kLongestEcho), "\""));
   if (it->state == ModelState::kLoading) {
-    return absl::UnavailableError(absl::StrCat("model: \"", name, "\" is loading"));
+    return Loading(absl::StrCat("model: \"", name, "\" is loading"));
   }
   if (it->state == ModelState::kUnavailable) {
     return absl::UnavailableError(absl::StrCat("model: \"", name, "\" failed to load: ", it->reason.message()));

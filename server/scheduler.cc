@@ -5,15 +5,12 @@
 #include <utility>
 
 #include "engine/status_macros.h"
+#include "server/refusal.h"
 
 namespace heed {
 namespace {
 
 double Seconds(TimePoint from, TimePoint to) { return std::chrono::duration<double>(to - from).count(); }
-
-std::string_view RejectionReason(const absl::Status& status) {
-  return status.code() == absl::StatusCode::kResourceExhausted ? "queue_full" : "too_large";
-}
 
 // Why an accepted job ended early, as heed_cancellations_total says it; empty for a job that did not.
 std::string_view CancellationReason(absl::StatusCode code) {
@@ -56,7 +53,8 @@ absl::Status Scheduler::Submit(std::shared_ptr<Job> job) {
   {
     MutexLock lock(mutex_);
     HEED_RETURN_IF_ERROR(CheckAccepting(job->internal, job->admitted));
-    auto [it, added] = lanes_.try_emplace(job->model.get(), job->model, options_.limits, served_rows_);
+    auto [it, added] =
+        lanes_.try_emplace(job->model.get(), job->model, LimitsOf(job->model->spec().name), served_rows_);
     Lane& lane = it->second;
     status = lane.former.Add(std::move(job), Clock::now());
     if (status.ok()) {
@@ -69,9 +67,26 @@ absl::Status Scheduler::Submit(std::shared_ptr<Job> job) {
   if (status.ok()) {
     work_.NotifyOne();
   } else {
-    metrics_.Add(Metric::kRejections, {RejectionReason(status)});
+    metrics_.Add(Metric::kRejections, {ReasonOf(status)});
   }
   return status;
+}
+
+absl::Status Scheduler::CheckRoom(const Job& job) {
+  absl::Status status;
+  {
+    MutexLock lock(mutex_);
+    HEED_RETURN_IF_ERROR(CheckAccepting(job.internal, job.admitted));
+    auto it = lanes_.find(job.model.get());
+    if (it != lanes_.end()) status = it->second.former.CheckRoom(job, Clock::now());
+  }
+  if (!status.ok()) metrics_.Add(Metric::kRejections, {ReasonOf(status)});
+  return status;
+}
+
+const BatchLimits& Scheduler::LimitsOf(std::string_view model_name) const {
+  const auto limits = options_.model_limits.find(model_name);
+  return limits == options_.model_limits.end() ? options_.limits : limits->second;
 }
 
 absl::StatusOr<std::unique_ptr<Scheduler::Admission>> Scheduler::Admit() {

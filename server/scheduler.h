@@ -7,8 +7,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -24,7 +27,8 @@ namespace heed {
 struct SchedulerOptions {
   int threads = 1;     // the thread budget, shared out to the executors' teams
   int executors = 1;   // at most `threads`; more than one only lets steps of different batches overlap
-  BatchLimits limits;  // of each model
+  BatchLimits limits;  // of each model that is not in the following
+  std::map<std::string, BatchLimits, std::less<>> model_limits;
 };
 
 // Thread-safe. The members that gRPC's threads call hold a lock for microseconds and never wait for a step.
@@ -37,10 +41,13 @@ class Scheduler {
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
-  // Accepts the job, or refuses it and never calls its observer: RESOURCE_EXHAUSTED the model's queue is full, try
-  // again later; INVALID_ARGUMENT more tasks than any queue takes; UNAVAILABLE draining. Returns at once. The
-  // observer's calls may come before it returns.
-  absl::Status Submit(std::shared_ptr<Job> job);
+  // Accepts the job, or refuses it and never calls its observer: RESOURCE_EXHAUSTED the model's queue is full, or the
+  // job would likely miss its deadline, try again later (BatchFormer::Add); INVALID_ARGUMENT more than any queue takes;
+  // UNAVAILABLE draining. Returns at once. The observer's calls may come before it returns.
+  absl::Status Submit(std::shared_ptr<Job> job) EXCLUDES(mutex_);
+  // The same answer for a job that has no tasks yet, if it had the smallest one: so that a refusal costs no more than
+  // the question. A refusal counts as one of Submit; OK promises nothing.
+  absl::Status CheckRoom(const Job& job) EXCLUDES(mutex_);
   // A request that was taken before its job, if it ever has one. While it lasts, Drain waits for it.
   class Admission {
    public:
@@ -69,7 +76,7 @@ class Scheduler {
   // Returns how many these were.
   int64_t Drain(TimePoint deadline);
 
-  const BatchLimits& limits() const { return options_.limits; }
+  const BatchLimits& LimitsOf(std::string_view model_name) const;
 
   // How many jobs and requests were refused because of Refuse and Drain.
   int64_t refused_by_drain() EXCLUDES(mutex_);
