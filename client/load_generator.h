@@ -50,10 +50,12 @@ struct AnswerCounts {
 struct LoadReport {
   int64_t requests = 0;  // answered in the measured time
   int64_t errors = 0;    // failed in the measured time
+  int64_t expired = 0;   // of those, past their deadline
   grpc::Status first_error;
   double seconds = 0;  // of measured time
   AnswerCounts counts;
   std::vector<double> latencies_ms;  // of answered requests, ascending
+  std::vector<double> refusals_ms;   // latencies of requests that the server refused (RESOURCE_EXHAUSTED), ascending
   bool unavailable = false;          // the server went away and the run ended there
 };
 
@@ -137,7 +139,8 @@ struct LoadOptions {
 // is over and nothing is on its way any more. No retries: what the server refuses is an error.
 
 // Keeps `in_flight` requests on their way: the next is sent when one finishes, or 10 ms after one failed. One thread,
-// the caller's. What is on its way at the end is cancelled, but for awaited calls: those are answered first, within 30 s.
+// the caller's. What is on its way at the end is cancelled, but for awaited calls: those are answered first, within 30
+// s.
 LoadReport RunClosedLoop(const LoadOptions& options, int in_flight);
 
 // Sends requests as PoissonArrivals says, however many are on their way. The caller's thread sends, a second one
