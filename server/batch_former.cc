@@ -86,17 +86,18 @@ absl::Status BatchFormer::CheckLimits(int64_t tasks, int64_t rows) const {
 }
 
 absl::Status BatchFormer::CheckDeadline(const Job& job, TimePoint now) const {
-  if (job.deadline == kNoDeadline || job.deadline <= now) return absl::OkStatus();
-  const std::optional<Clock::duration> queue_time = levels_[LevelOf(job.priority)].queue.QueueTime(now);
-  if (!queue_time) return absl::OkStatus();
-  const Clock::duration run_time = run_time_.RunTime(now);
+  if (empty() || job.deadline == kNoDeadline || job.deadline <= now) return absl::OkStatus();
+  const Clock::duration queue_time =
+      levels_[LevelOf(job.priority)].queue.QueueTime(now).value_or(Clock::duration::zero());
+  const int64_t room = std::max<int64_t>(0, limits_.max_running_tasks - active_tasks_);
+  const Clock::duration run_time = run_time_.RunTime(active_tasks_ + std::min(queued_tasks_, room));
   const Clock::duration left = job.deadline - now;
-  if (*queue_time + run_time <= left * 4 / 5) return absl::OkStatus();
+  if (queue_time + run_time <= left * 4 / 5) return absl::OkStatus();
   return WithReason(
       absl::ResourceExhaustedError(absl::StrFormat(
           "the expected wait is %.3f s (%.3f s in the queue, then %.3f s), more than four fifths of the %.3f s until "
           "the deadline",
-          Seconds(*queue_time + run_time), Seconds(*queue_time), Seconds(run_time), Seconds(left))),
+          Seconds(queue_time + run_time), Seconds(queue_time), Seconds(run_time), Seconds(left))),
       "expected_wait");
 }
 
@@ -142,6 +143,7 @@ std::vector<BatchFormer::Member> BatchFormer::Form(TimePoint now, std::vector<En
     if (!batch.empty() && rows + running->rows > limits_.max_batch_rows) break;
     rows += running->rows;
     running->in_batch = true;
+    running->steps += running->task->finished() ? 0 : 1;
     ++entry.in_batch;
     if (!entry.times.started) entry.times.started = now;
     batch.push_back({entry.job, running->index, running->task});
@@ -151,10 +153,18 @@ std::vector<BatchFormer::Member> BatchFormer::Form(TimePoint now, std::vector<En
 }
 
 void BatchFormer::Complete(absl::Span<const Member> batch, TimePoint now, std::vector<Ended>& ended) {
+  const int64_t sharing = active_tasks_;
+  Clock::duration periods{};
+  int64_t stepped = 0;
   for (const Member& member : batch) {
     auto running = by_task_.at(member.task);
     Entry& entry = *running->entry;
     --entry.in_batch;
+    if (running->steps > 0 && !entry.was_parked) {  // one that was parked waited for its reader
+      periods += now - running->stepped;
+      ++stepped;
+    }
+    running->stepped = now;
     if (member.has_output && !entry.times.first_output) entry.times.first_output = now;
     Count(*running, -1);
     if (!member.task->finished()) {
@@ -164,13 +174,14 @@ void BatchFormer::Complete(absl::Span<const Member> batch, TimePoint now, std::v
       Count(*running, 1);
       continue;
     }
-    if (member.task->error().ok()) CountRunTime(*running, now);
+    if (member.task->error().ok() && running->steps > 0) run_time_.AddTask(running->steps, /*ended=*/true);
     running_.erase(running);
     by_task_.erase(member.task);
     --entry.running;
     --entry.unfinished;
     if (entry.end.ok()) entry.end = member.task->error();
   }
+  if (stepped > 0) run_time_.AddStep(periods / stepped, sharing);
   for (const Member& member : batch) {
     auto it = by_job_.find(member.job.get());
     if (it == by_job_.end()) continue;  // retired with an earlier member
@@ -230,8 +241,7 @@ void BatchFormer::Admit(TimePoint now) {
       --queued_tasks_;
       queued_rows_ -= rows;
       entry.queued_rows -= rows;
-      const auto began = task->finished() ? std::nullopt : std::optional(now);
-      running_.push_back({&entry, entry.next_task, task, rows, bytes, began});
+      running_.push_back({&entry, entry.next_task, task, rows, bytes, now});
       by_task_[task] = std::prev(running_.end());
       Count(running_.back(), 1);
       ++entry.next_task;
@@ -282,7 +292,7 @@ void BatchFormer::Retire(Entry& entry, TimePoint now, std::vector<Ended>& ended)
   for (auto it = running_.begin(); entry.running > 0 && it != running_.end();) {
     auto running = it++;
     if (running->entry != &entry) continue;
-    if (absl::IsDeadlineExceeded(entry.end)) CountRunTime(*running, now);
+    if (absl::IsDeadlineExceeded(entry.end) && running->steps > 0) run_time_.AddTask(running->steps, /*ended=*/false);
     Count(*running, -1);
     by_task_.erase(running->task);
     running_.erase(running);
@@ -302,11 +312,6 @@ void BatchFormer::Retire(Entry& entry, TimePoint now, std::vector<Ended>& ended)
   by_job_.erase(entry.job.get());
   ended.push_back({std::move(entry.job), std::move(entry.end), entry.times});
   entries_.erase(entry.place);
-}
-
-void BatchFormer::CountRunTime(const Running& running, TimePoint now) {
-  // One that was parked waited for its reader.
-  if (running.began && !running.entry->was_parked) run_time_.Add(now - *running.began, now);
 }
 
 void BatchFormer::Count(const Running& running, int sign) {

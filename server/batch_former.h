@@ -13,7 +13,7 @@
 //  - A job with a deadline is refused at once if that would likely pass before it is done: if the time that the jobs of
 //    its priority in front of it are expected to wait, and then a task to run, is more than four fifths of what it has
 //    left. (Under overload the queue is as long as it may be, and estimates err to both sides.) Each of them counts
-//    with its first turn, as that is what it delays others by.
+//    with its first turn, as that is what it delays others by. Where there is no other job nobody is refused.
 //  - A job that has tasks running admits more only into the first three quarters of each budget. The last quarter is
 //  for
 //    jobs that have none yet: they join at the next step, however much of the set older jobs have filled.
@@ -77,7 +77,9 @@ class BatchFormer {
     JobTimes times;
   };
 
-  explicit BatchFormer(const BatchLimits& limits) : limits_(limits) {}
+  // `run_time`: what an earlier one learnt of the model's tasks.
+  explicit BatchFormer(const BatchLimits& limits, const RunTimeEstimate& run_time = {})
+      : limits_(limits), run_time_(run_time) {}
   BatchFormer(const BatchFormer&) = delete;
   BatchFormer& operator=(const BatchFormer&) = delete;
 
@@ -110,6 +112,7 @@ class BatchFormer {
   // batch. kNoDeadline if never.
   TimePoint NextExpiry() const;
 
+  const RunTimeEstimate& run_time() const { return run_time_; }
   bool empty() const { return entries_.empty(); }
   int64_t jobs() const { return static_cast<int64_t>(entries_.size()); }
   int64_t queued_jobs() const { return queued_jobs_; }
@@ -145,7 +148,8 @@ class BatchFormer {
     Task* task;
     int64_t rows;  // of its next step
     int64_t bytes;
-    std::optional<TimePoint> began;  // when it was admitted; nothing: it was finished already
+    TimePoint stepped;  // when its last step ended, or it was admitted
+    int64_t steps = 0;
     bool in_batch = false;
     bool lasting = false;  // it takes large steps, and this is not its first
   };
@@ -174,8 +178,6 @@ class BatchFormer {
   absl::Status CheckLimits(int64_t tasks, int64_t rows) const;
   absl::Status CheckDeadline(const Job& job, TimePoint now) const;
   void Retire(Entry& entry, TimePoint now, std::vector<Ended>& ended);
-  // `running` ends at `now`.
-  void CountRunTime(const Running& running, TimePoint now);
   // Adds (sign 1) or takes away (-1) a running task from the sums that the budgets are compared with.
   void Count(const Running& running, int sign);
 

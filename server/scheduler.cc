@@ -53,15 +53,15 @@ absl::Status Scheduler::Submit(std::shared_ptr<Job> job) {
   {
     MutexLock lock(mutex_);
     HEED_RETURN_IF_ERROR(CheckAccepting(job->internal, job->admitted));
-    auto [it, added] =
-        lanes_.try_emplace(job->model.get(), job->model, LimitsOf(job->model->spec().name), served_rows_);
-    Lane& lane = it->second;
+    const std::string& name = job->model->spec().name;
+    Lane& lane =
+        lanes_.try_emplace(job->model.get(), job->model, LimitsOf(name), run_times_[name], served_rows_).first->second;
     status = lane.former.Add(std::move(job), Clock::now());
     if (status.ok()) {
       ++unfinished_jobs_;
       Publish(lane);
-    } else if (lane.former.empty()) {
-      lanes_.erase(it);
+    } else {
+      CloseLanes();
     }
   }
   if (status.ok()) {
@@ -173,7 +173,7 @@ bool Scheduler::NextTurn(Turn& turn) {
     auto it = lanes_.find(turn.model.get());
     it->second.former.Complete(turn.batch, turn.step_end, turn.ended);
     Publish(it->second);
-    if (it->second.former.empty()) lanes_.erase(it);
+    CloseLanes();
     turn.batch.clear();
     turn.model.reset();
     work_.NotifyOne();  // what this batch held back is another executor's to take
@@ -206,8 +206,17 @@ bool Scheduler::TakeTurn(Turn& turn, TimePoint now) {
     }
     break;
   }
-  std::erase_if(lanes_, [](const auto& item) { return item.second.former.empty(); });
+  CloseLanes();
   return !turn.batch.empty();
+}
+
+void Scheduler::CloseLanes() {
+  std::erase_if(lanes_, [this](const auto& item) REQUIRES(mutex_) {
+    const Lane& lane = item.second;
+    if (!lane.former.empty()) return false;
+    run_times_[lane.model->spec().name] = lane.former.run_time();
+    return true;
+  });
 }
 
 void Scheduler::Step(Turn& turn, Context& context) {

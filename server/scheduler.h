@@ -84,8 +84,9 @@ class Scheduler {
  private:
   // The batches of one model. Lives while it has jobs.
   struct Lane {
-    Lane(std::shared_ptr<const Model> lane_model, const BatchLimits& limits, int64_t rows)
-        : model(std::move(lane_model)), former(limits), served_rows(rows) {}
+    Lane(std::shared_ptr<const Model> lane_model, const BatchLimits& limits, const RunTimeEstimate& run_time,
+         int64_t rows)
+        : model(std::move(lane_model)), former(limits, run_time), served_rows(rows) {}
     std::shared_ptr<const Model> model;
     BatchFormer former;
     int64_t served_rows;  // in steps so far, or what the others had when it came
@@ -109,6 +110,8 @@ class Scheduler {
   // Tells the observers of the jobs that ended.
   void Report(Turn& turn) EXCLUDES(mutex_);
   void Publish(const Lane& lane) REQUIRES(mutex_);
+  // Those without jobs.
+  void CloseLanes() REQUIRES(mutex_);
 
   const SchedulerOptions options_;
   Metrics& metrics_;
@@ -117,6 +120,8 @@ class Scheduler {
   CondVar work_;  // there may be something to do
   CondVar idle_;  // unfinished_jobs_ is 0
   std::map<const Model*, Lane> lanes_ GUARDED_BY(mutex_);
+  // Of models by name, from when they last had jobs, whatever the version.
+  std::map<std::string, RunTimeEstimate> run_times_ GUARDED_BY(mutex_);
   int64_t served_rows_ GUARDED_BY(mutex_) = 0;      // served_rows of the lane that had the last turn
   int64_t unfinished_jobs_ GUARDED_BY(mutex_) = 0;  // accepted, OnJobDone not yet returned
   int64_t refused_by_drain_ GUARDED_BY(mutex_) = 0;

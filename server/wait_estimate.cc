@@ -8,8 +8,10 @@ namespace {
 
 constexpr double kMeanSeconds = 1;
 constexpr double kMostForgottenAtOnce = 0.25;  // of e-folds: what a single departure makes of those before it
-constexpr double kRunTimeWeight = 1.0 / 16;
-constexpr double kShortestRunTime = 1e-6;
+constexpr double kTaskWeight = 1.0 / 32;
+constexpr double kDeviations = 1.5;
+constexpr double kStepWeight = 1.0 / 4;
+constexpr double kTasksOfAnEmptyStep = 8;  // a step takes about as long for 8 tasks as it would without
 constexpr std::chrono::seconds kForgotten(10);
 constexpr double kLongestSeconds = 1e6;
 
@@ -56,17 +58,26 @@ double QueueTimeEstimate::SecondsWithoutDeparture(TimePoint now) const {
   return seconds_before_change_ + (waiting_rows_ > 0 ? Seconds(now - changed_) : 0);
 }
 
-void RunTimeEstimate::Add(Clock::duration run_time, TimePoint now) {
-  const double log_seconds = std::log(std::max(Seconds(run_time), kShortestRunTime));
-  log_seconds_ = RunTime(now) > Clock::duration::zero() ? log_seconds_ + kRunTimeWeight * (log_seconds - log_seconds_)
-                                                        : log_seconds;
-  known_ = true;
-  last_ = now;
+void RunTimeEstimate::AddTask(int64_t steps, bool ended) {
+  double log_steps = std::log(static_cast<double>(steps));
+  if (!ended) log_steps = std::max(log_steps, log_steps_);
+  const double weight = knows_tasks_ ? kTaskWeight : 1;
+  const double difference = log_steps - log_steps_;
+  log_steps_ += weight * difference;
+  variance_ = (1 - weight) * (variance_ + weight * difference * difference);
+  knows_tasks_ = true;
 }
 
-Clock::duration RunTimeEstimate::RunTime(TimePoint now) const {
-  if (!known_ || now - last_ >= kForgotten) return Clock::duration::zero();
-  return Duration(std::exp(log_seconds_));
+void RunTimeEstimate::AddStep(Clock::duration period, int64_t tasks) {
+  const double share = Seconds(period) / (static_cast<double>(tasks) + kTasksOfAnEmptyStep);
+  share_seconds_ += (knows_steps_ ? kStepWeight : 1) * (share - share_seconds_);
+  knows_steps_ = true;
+}
+
+Clock::duration RunTimeEstimate::RunTime(int64_t tasks) const {
+  if (!knows_tasks_ || !knows_steps_) return Clock::duration::zero();
+  const double steps = std::exp(log_steps_ + kDeviations * std::sqrt(variance_));
+  return Duration(steps * share_seconds_ * (static_cast<double>(tasks) + kTasksOfAnEmptyStep));
 }
 
 }  // namespace heed

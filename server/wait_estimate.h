@@ -1,9 +1,9 @@
 // How long a request that comes to a queue now is likely to take, from how the queue and the tasks before it did
 // lately. Plain data that takes the time as an argument: no threads, no clock.
 //
-// What is not known does not count: before the first departure there is no estimate, and what was learnt is forgotten
-// after ten seconds without news. An empty queue is waited for by nobody. So a queue that refuses requests by these
-// estimates takes them again, at the latest when what waits in it has left.
+// What is not known does not count: before the first departure there is no estimate, and what was learnt of a queue is
+// forgotten after ten seconds without it. An empty queue is waited for by nobody. So a queue that refuses requests by
+// these estimates takes them again, at the latest when what waits in it has left.
 #pragma once
 
 #include <cstdint>
@@ -41,18 +41,26 @@ class QueueTimeEstimate {
   double departed_seconds_ = 0;
 };
 
-// How long a task takes once it is worked on: the geometric mean over about the last sixteen that ended, so that one
-// large task among small ones changes little. Not thread-safe.
+// How long a task is likely to take at most once it is worked on: its steps, times the time from step to step, which
+// grows with the number of tasks that share it. The steps are one and a half standard deviations above the mean over
+// about the last 32 tasks that ended, both of the logarithm, so that a large task among small ones changes little; nine
+// in ten take fewer. The share of a task in a step is a mean over about the last four steps. Not thread-safe.
 class RunTimeEstimate {
  public:
-  void Add(Clock::duration run_time, TimePoint now);
-  // Zero: no task ended lately.
-  Clock::duration RunTime(TimePoint now) const;
+  // A task ended after so many steps, at least 1; or it ran out of time, and would have taken more.
+  void AddTask(int64_t steps, bool ended);
+  // Tasks ended a step so long after the one before, in the mean, while `tasks` shared the steps.
+  void AddStep(Clock::duration period, int64_t tasks);
+
+  // While `tasks` share the steps. Zero: nothing is known.
+  Clock::duration RunTime(int64_t tasks) const;
 
  private:
-  bool known_ = false;
-  double log_seconds_ = 0;
-  TimePoint last_{};
+  bool knows_tasks_ = false;
+  bool knows_steps_ = false;
+  double log_steps_ = 0;  // their mean and variance
+  double variance_ = 0;
+  double share_seconds_ = 0;
 };
 
 }  // namespace heed

@@ -616,6 +616,37 @@ TEST_F(BatchFormerDeadlineTest, AcceptedJobsMeetTheirDeadlinesUnderTenfoldOverlo
   EXPECT_LE(expired, accepted / 100);
 }
 
+TEST_F(BatchFormerDeadlineTest, WhatAnEarlierFormerLearntOfRunTimesHoldsFromTheFirstJobOn) {
+  Learn(/*jobs=*/0);
+  BatchFormer next(limits_, former().run_time());
+  auto job = TenRows();
+  job->deadline = now_ + std::chrono::milliseconds(100);
+  EXPECT_TRUE(next.Add(TenRows(), now_).ok());
+  EXPECT_EQ(ReasonOf(next.Add(job, now_)), "expected_wait");
+}
+
+TEST_F(BatchFormerDeadlineTest, RunningSetIsKeptSmallEnoughForTheDeadlines) {
+  limits_.max_running_tasks = 256;  // with so many a task would take two seconds
+  int accepted = 0;
+  for (int step = 0; step < 2000; ++step) {
+    if (step == 100) {  // at first nothing is known, and all are taken
+      ended_.clear();
+      accepted = 0;
+    }
+    const int arrivals = 1 + static_cast<int>(batch_.size());  // fifteen times what is served
+    for (int i = 0; i < arrivals; ++i) {
+      auto job = MakeJob(1, /*steps=*/5 + (i * 7 + step) % 21, /*rows=*/1);
+      job->deadline = now_ + std::chrono::milliseconds(1000);
+      accepted += former().Add(job, now_).ok();
+    }
+    StepFor(1 + static_cast<int>(batch_.size()) / 2);
+  }
+  int expired = 0;
+  for (const Ended& ended : ended_) expired += absl::IsDeadlineExceeded(ended.status);
+  EXPECT_LE(expired, accepted / 100);
+  EXPECT_GE(accepted, 6000);  // as if fifty ran at a time
+}
+
 TEST_F(BatchFormerTest, TakesInternalJobsAlthoughTheQueueIsFull) {
   limits_.max_queued_jobs = 1;
   limits_.max_queued_tasks = 1;

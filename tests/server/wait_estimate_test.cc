@@ -109,24 +109,46 @@ TEST(QueueTimeEstimateTest, WhatWasLearntIsForgottenAfterTenSecondsWithoutQueue)
   EXPECT_FALSE(queue.QueueTime(At(23)).has_value());
 }
 
-TEST(RunTimeEstimateTest, FollowsTheTasksAndOutliersChangeLittle) {
+TEST(RunTimeEstimateTest, IsStepsTimesThePeriod) {
   RunTimeEstimate run;
-  EXPECT_EQ(run.RunTime(At(0)), Clock::duration::zero());
-  run.Add(std::chrono::milliseconds(40), At(1));
-  EXPECT_NEAR(SecondsOf(run.RunTime(At(1))), 0.040, 1e-6);
-  run.Add(std::chrono::seconds(10), At(2));
-  EXPECT_NEAR(SecondsOf(run.RunTime(At(2))), 0.0565, 1e-3);  // 40 ms times 250 to the power of 1/16
-  for (int i = 0; i < 100; ++i) run.Add(std::chrono::milliseconds(500), At(3));
-  EXPECT_NEAR(SecondsOf(run.RunTime(At(3))), 0.5, 0.01);
+  EXPECT_EQ(run.RunTime(1), Clock::duration::zero());
+  run.AddTask(10, true);
+  EXPECT_EQ(run.RunTime(1), Clock::duration::zero());
+  run.AddStep(std::chrono::milliseconds(4), 1);
+  EXPECT_NEAR(SecondsOf(run.RunTime(1)), 0.040, 1e-6);
+  for (int i = 0; i < 30; ++i) run.AddStep(std::chrono::milliseconds(400), 1);
+  for (int i = 0; i < 1000; ++i) run.AddTask(20, true);
+  EXPECT_NEAR(SecondsOf(run.RunTime(1)), 8, 0.1);
 }
 
-TEST(RunTimeEstimateTest, IsForgottenAfterTenSeconds) {
+TEST(RunTimeEstimateTest, MostTasksTakeFewerStepsAndALargeOneChangesLittle) {
   RunTimeEstimate run;
-  run.Add(std::chrono::seconds(8), At(1));
-  EXPECT_GT(run.RunTime(At(10.9)), Clock::duration::zero());
-  EXPECT_EQ(run.RunTime(At(11)), Clock::duration::zero());
-  run.Add(std::chrono::milliseconds(1), At(12));
-  EXPECT_NEAR(SecondsOf(run.RunTime(At(12))), 0.001, 1e-9);
+  run.AddStep(std::chrono::seconds(1), 1);
+  for (int i = 0; i < 1000; ++i) run.AddTask(5 + i * 7 % 21, true);  // 5 to 25
+  EXPECT_NEAR(SecondsOf(run.RunTime(1)), 25, 3);
+  RunTimeEstimate other;
+  other.AddStep(std::chrono::seconds(1), 1);
+  for (int i = 0; i < 1000; ++i) other.AddTask(1, true);
+  other.AddTask(1000, true);
+  EXPECT_LT(SecondsOf(other.RunTime(1)), 10);
+}
+
+TEST(RunTimeEstimateTest, StepsAreLongerForMoreTasksBeyondWhatAnEmptyOneCosts) {
+  RunTimeEstimate run;
+  run.AddTask(10, true);
+  run.AddStep(std::chrono::milliseconds(10), 92);
+  EXPECT_NEAR(SecondsOf(run.RunTime(192)), 0.2, 1e-6);
+  EXPECT_NEAR(SecondsOf(run.RunTime(2)), 0.01, 1e-6);
+}
+
+TEST(RunTimeEstimateTest, TaskThatRanOutOfTimeTellsThatItTakesMoreNotThatItTakesLess) {
+  RunTimeEstimate run;
+  run.AddStep(std::chrono::milliseconds(10), 1);
+  run.AddTask(20, true);
+  for (int i = 0; i < 100; ++i) run.AddTask(3, false);
+  EXPECT_NEAR(SecondsOf(run.RunTime(1)), 0.2, 1e-6);
+  for (int i = 0; i < 500; ++i) run.AddTask(30, false);
+  EXPECT_NEAR(SecondsOf(run.RunTime(1)), 0.3, 0.01);
 }
 
 }  // namespace
