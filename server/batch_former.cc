@@ -56,7 +56,7 @@ absl::Status BatchFormer::CheckRoom(const Job& job, TimePoint now) const {
   const auto tasks = static_cast<int64_t>(job.tasks.size());
   absl::Status status = CheckLimits(std::max<int64_t>(1, tasks), std::max<int64_t>(1, Rows(job)));
   if (status.ok()) status = CheckDeadline(job, now);
-  if (!absl::IsResourceExhausted(status)) return status;
+  if (!absl::IsResourceExhausted(status) || RetryDelayOf(status).count() > 0) return status;
   const std::optional<Clock::duration> wait = levels_[LevelOf(job.priority)].queue.QueueTime(now);
   return WithRetryDelay(std::move(status), wait.value_or(kDefaultRetryDelay));
 }
@@ -91,14 +91,14 @@ absl::Status BatchFormer::CheckDeadline(const Job& job, TimePoint now) const {
       levels_[LevelOf(job.priority)].queue.QueueTime(now).value_or(Clock::duration::zero());
   const int64_t room = std::max<int64_t>(0, limits_.max_running_tasks - active_tasks_);
   const Clock::duration run_time = run_time_.RunTime(active_tasks_ + std::min(queued_tasks_, room));
+  const Clock::duration expected = queue_time + run_time;
   const Clock::duration left = job.deadline - now;
-  if (queue_time + run_time <= left * 4 / 5) return absl::OkStatus();
-  return WithReason(
-      absl::ResourceExhaustedError(absl::StrFormat(
-          "the expected wait is %.3f s (%.3f s in the queue, then %.3f s), more than four fifths of the %.3f s until "
-          "the deadline",
-          Seconds(queue_time + run_time), Seconds(queue_time), Seconds(run_time), Seconds(left))),
-      "expected_wait");
+  if (expected <= left * 4 / 5) return absl::OkStatus();
+  absl::Status status = absl::ResourceExhaustedError(absl::StrFormat(
+      "the expected wait is %.3f s (%.3f s in the queue, then %.3f s), more than four fifths of the %.3f s until the "
+      "deadline",
+      Seconds(expected), Seconds(queue_time), Seconds(run_time), Seconds(left)));
+  return WithRetryDelay(WithReason(std::move(status), "expected_wait"), expected);
 }
 
 void BatchFormer::Cancel(const Job* job, absl::Status status) {

@@ -9,7 +9,7 @@ namespace {
 constexpr double kMeanSeconds = 1;
 constexpr double kMostForgottenAtOnce = 0.25;  // of e-folds: what a single departure makes of those before it
 constexpr double kTaskWeight = 1.0 / 32;
-constexpr double kDeviations = 1.5;
+constexpr double kDeviations = 2;
 constexpr double kStepWeight = 1.0 / 4;
 constexpr double kTasksOfAnEmptyStep = 8;  // a step takes about as long for 8 tasks as it would without
 constexpr std::chrono::seconds kForgotten(10);

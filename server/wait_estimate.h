@@ -42,9 +42,9 @@ class QueueTimeEstimate {
 };
 
 // How long a task is likely to take at most once it is worked on: its steps, times the time from step to step, which
-// grows with the number of tasks that share it. The steps are one and a half standard deviations above the mean over
-// about the last 32 tasks that ended, both of the logarithm, so that a large task among small ones changes little; nine
-// in ten take fewer. The share of a task in a step is a mean over about the last four steps. Not thread-safe.
+// grows with the number of tasks that share it. The steps are two standard deviations above the mean over
+// about the last 32 tasks that ended, both of the logarithm, so that a large task among small ones changes little;
+// nearly all take fewer. The share of a task in a step is a mean over about the last four steps. Not thread-safe.
 class RunTimeEstimate {
  public:
   // A task ended after so many steps, at least 1; or it ran out of time, and would have taken more.

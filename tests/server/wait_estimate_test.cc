@@ -125,12 +125,12 @@ TEST(RunTimeEstimateTest, MostTasksTakeFewerStepsAndALargeOneChangesLittle) {
   RunTimeEstimate run;
   run.AddStep(std::chrono::seconds(1), 1);
   for (int i = 0; i < 1000; ++i) run.AddTask(5 + i * 7 % 21, true);  // 5 to 25
-  EXPECT_NEAR(SecondsOf(run.RunTime(1)), 25, 3);
+  EXPECT_NEAR(SecondsOf(run.RunTime(1)), 30, 4);
   RunTimeEstimate other;
   other.AddStep(std::chrono::seconds(1), 1);
   for (int i = 0; i < 1000; ++i) other.AddTask(1, true);
   other.AddTask(1000, true);
-  EXPECT_LT(SecondsOf(other.RunTime(1)), 10);
+  EXPECT_LT(SecondsOf(other.RunTime(1)), 20);
 }
 
 TEST(RunTimeEstimateTest, StepsAreLongerForMoreTasksBeyondWhatAnEmptyOneCosts) {
