@@ -301,7 +301,7 @@ void BatchFormer::Retire(Entry& entry, TimePoint now, std::vector<Ended>& ended)
   Level& level = OwnLevel(entry);
   if (entry.queued()) {
     --queued_jobs_;
-    level.queue.GiveUp(entry.first_turn, now);
+    level.queue.GiveUp(entry.first_turn);
   }
   if (entry.waiting()) {
     queued_tasks_ -= entry.task_count() - entry.next_task;

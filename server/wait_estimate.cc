@@ -12,7 +12,6 @@ constexpr double kTaskWeight = 1.0 / 32;
 constexpr double kDeviations = 2;
 constexpr double kStepWeight = 1.0 / 4;
 constexpr double kTasksOfAnEmptyStep = 8;  // a step takes about as long for 8 tasks as it would without
-constexpr std::chrono::seconds kForgotten(10);
 constexpr double kLongestSeconds = 1e6;
 
 double Seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
@@ -25,37 +24,25 @@ Clock::duration Duration(double seconds) {
 
 void QueueTimeEstimate::Join(int64_t rows, TimePoint now) {
   if (waiting_rows_ == 0) {
-    if (now - changed_ >= kForgotten) departed_rows_ = departed_seconds_ = seconds_before_change_ = 0;
-    changed_ = now;
+    departed_rows_ = departed_seconds_ = 0;
+    last_departure_ = now;
   }
   waiting_rows_ += rows;
 }
 
 void QueueTimeEstimate::Depart(int64_t rows, TimePoint now) {
-  const double seconds = SecondsWithoutDeparture(now);
-  const double weight = std::exp(-std::min(Seconds(now - last_departure_) / kMeanSeconds, kMostForgottenAtOnce));
+  const double seconds = Seconds(now - last_departure_);
+  const double weight = std::exp(-std::min(seconds / kMeanSeconds, kMostForgottenAtOnce));
   departed_rows_ = departed_rows_ * weight + static_cast<double>(rows);
   departed_seconds_ = departed_seconds_ * weight + seconds;
   waiting_rows_ -= rows;
-  seconds_before_change_ = 0;
-  changed_ = last_departure_ = now;
-}
-
-void QueueTimeEstimate::GiveUp(int64_t rows, TimePoint now) {
-  waiting_rows_ -= rows;
-  if (waiting_rows_ > 0) return;
-  seconds_before_change_ += Seconds(now - changed_);
-  changed_ = now;
+  last_departure_ = now;
 }
 
 std::optional<Clock::duration> QueueTimeEstimate::QueueTime(TimePoint now) const {
   if (waiting_rows_ == 0 || departed_rows_ == 0) return std::nullopt;
-  const double seconds = departed_seconds_ + SecondsWithoutDeparture(now);
+  const double seconds = departed_seconds_ + Seconds(now - last_departure_);
   return Duration(static_cast<double>(waiting_rows_) * seconds / departed_rows_);
-}
-
-double QueueTimeEstimate::SecondsWithoutDeparture(TimePoint now) const {
-  return seconds_before_change_ + (waiting_rows_ > 0 ? Seconds(now - changed_) : 0);
 }
 
 void RunTimeEstimate::AddTask(int64_t steps, bool ended) {

@@ -1,8 +1,7 @@
 // How long a request that comes to a queue now is likely to take, from how the queue and the tasks before it did
 // lately. Plain data that takes the time as an argument: no threads, no clock.
 //
-// What is not known does not count: before the first departure there is no estimate, and what was learnt of a queue is
-// forgotten after ten seconds without it. An empty queue is waited for by nobody. So a queue that refuses requests by
+// What is not known does not count, so that an estimate is zero until there is one. A queue that refuses requests by
 // these estimates takes them again, at the latest when what waits in it has left.
 #pragma once
 
@@ -14,30 +13,25 @@
 namespace heed {
 
 // How long the queue takes to be worked off: the rows that wait, divided by the rate at which rows left it to be worked
-// on while any waited. That rate holds whatever slows the queue down: long steps, other priorities, other models, the
-// machine. It is a mean over about the last second, or over about the last four departures where that is longer. Time
-// without a departure counts as soon as it passes, so that a queue that stands still is seen to. Times never go back.
-// Not thread-safe.
+// on. That rate holds whatever slows the queue down: long steps, other priorities, other models, the machine. It is a
+// mean over about the last second, or over about the last four departures where that is longer, and begins anew with an
+// empty queue: while a queue empties at each departure, its rate is that of its arrivals. Time without a departure
+// counts as soon as it passes, so that a queue that stands still is seen to. Times never go back. Not thread-safe.
 class QueueTimeEstimate {
  public:
   void Join(int64_t rows, TimePoint now);
   // They are worked on from now on.
   void Depart(int64_t rows, TimePoint now);
   // Nobody waits for them any more.
-  void GiveUp(int64_t rows, TimePoint now);
+  void GiveUp(int64_t rows) { waiting_rows_ -= rows; }
 
-  // Nothing: no rows wait, or none departed lately.
+  // Nothing: no rows wait, or none departed since some do.
   std::optional<Clock::duration> QueueTime(TimePoint now) const;
 
  private:
-  // Since the last departure, times in which none waited aside.
-  double SecondsWithoutDeparture(TimePoint now) const;
-
   int64_t waiting_rows_ = 0;
-  TimePoint changed_{};  // when rows began to wait, departed or ceased to wait
-  TimePoint last_departure_{};
-  double seconds_before_change_ = 0;  // of SecondsWithoutDeparture
-  double departed_rows_ = 0;          // both with the weights of the mean
+  TimePoint last_departure_{};  // or when rows began to wait
+  double departed_rows_ = 0;    // both with the weights of the mean
   double departed_seconds_ = 0;
 };
 

@@ -569,10 +569,19 @@ TEST_F(BatchFormerDeadlineTest, OnlyTheJobsOfItsPriorityDelayANewOne) {
 }
 
 TEST_F(BatchFormerDeadlineTest, LargeJobDelaysOthersByItsFirstTurnAlone) {
-  Learn(/*jobs=*/0);
+  Learn(/*jobs=*/1);
   Add(MakeJob(1000, 1, /*rows=*/10));  // of its 10,000 rows a turn has 64
-  EXPECT_TRUE(AddWithin(950).ok());
-  EXPECT_FALSE(AddWithin(950).ok()) << "there are 74 rows now";
+  EXPECT_TRUE(AddWithin(1100).ok()) << "74 rows wait: 740 ms, and 100 ms to run";
+  EXPECT_FALSE(AddWithin(1100).ok());
+}
+
+TEST_F(BatchFormerDeadlineTest, BurstAfterAQuietTimeIsTaken) {
+  limits_.max_running_tasks = 1000;
+  for (int i = 0; i < 20; ++i) {  // each waits for a step, and then there is room
+    EXPECT_TRUE(AddWithin(1000).ok());
+    StepFor(100);
+  }
+  for (int i = 0; i < 50; ++i) EXPECT_TRUE(AddWithin(1000).ok()) << i;
 }
 
 TEST_F(BatchFormerDeadlineTest, QueueThatRefusesByItsDeadlinesAloneTakesRequestsAgain) {
