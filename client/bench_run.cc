@@ -30,7 +30,13 @@ std::string RowText(const BenchRun& run, const std::string& load, const LoadRepo
   for (const double percent : {50, 90, 99, 100}) {
     absl::StrAppendFormat(&out, "  %8.*f", run.latency_decimals, Percentile(latencies, percent));
   }
-  return out + "\n";
+  absl::StrAppend(&out, "\n");
+  if (!report.refusals_ms.empty() || report.expired > 0) {
+    absl::StrAppendFormat(&out, "%9s  %d refused (p50 %.*f ms, p99 %.*f ms), %d past their deadline\n", "",
+                          report.refusals_ms.size(), run.latency_decimals, Percentile(report.refusals_ms, 50),
+                          run.latency_decimals, Percentile(report.refusals_ms, 99), report.expired);
+  }
+  return out;
 }
 
 std::string RowJson(const BenchRun& run, const LoadFlags& flags, double load, const LoadReport& report) {
@@ -46,7 +52,11 @@ std::string RowJson(const BenchRun& run, const LoadFlags& flags, double load, co
   json.update({{"p50_ms", Percentile(latencies, 50)},
                {"p90_ms", Percentile(latencies, 90)},
                {"p99_ms", Percentile(latencies, 99)},
-               {"max_ms", Percentile(latencies, 100)}});
+               {"max_ms", Percentile(latencies, 100)},
+               {"refused", report.refusals_ms.size()},
+               {"refused_p50_ms", Percentile(report.refusals_ms, 50)},
+               {"refused_p99_ms", Percentile(report.refusals_ms, 99)},
+               {"expired", report.expired}});
   return json.dump() + "\n";
 }
 

@@ -82,9 +82,12 @@ LoadRecorder::LoadRecorder(std::chrono::nanoseconds warmup, std::chrono::nanosec
 
 void LoadRecorder::Record(std::chrono::nanoseconds scheduled, std::chrono::nanoseconds finished,
                           const grpc::Status& status, const AnswerCounts& counts) {
+  const double latency_ms = std::chrono::duration<double, std::milli>(finished - scheduled).count();
   if (!status.ok()) {
     if (!Within(by_schedule_ ? scheduled : finished)) return;
     if (report_.errors++ == 0) report_.first_error = status;
+    report_.expired += status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
+    if (status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED) report_.refusals_ms.push_back(latency_ms);
     return;
   }
   if (Within(finished)) {
@@ -93,13 +96,12 @@ void LoadRecorder::Record(std::chrono::nanoseconds scheduled, std::chrono::nanos
     report_.counts.source_tokens += counts.source_tokens;
     report_.counts.target_tokens += counts.target_tokens;
   }
-  if (Within(by_schedule_ ? scheduled : finished)) {
-    report_.latencies_ms.push_back(std::chrono::duration<double, std::milli>(finished - scheduled).count());
-  }
+  if (Within(by_schedule_ ? scheduled : finished)) report_.latencies_ms.push_back(latency_ms);
 }
 
 LoadReport LoadRecorder::TakeReport() {
   std::sort(report_.latencies_ms.begin(), report_.latencies_ms.end());
+  std::sort(report_.refusals_ms.begin(), report_.refusals_ms.end());
   return std::move(report_);
 }
 

@@ -50,10 +50,12 @@ struct AnswerCounts {
 struct LoadReport {
   int64_t requests = 0;  // answered in the measured time
   int64_t errors = 0;    // failed in the measured time
+  int64_t expired = 0;   // of those, past their deadline
   grpc::Status first_error;
   double seconds = 0;  // of measured time
   AnswerCounts counts;
   std::vector<double> latencies_ms;  // of answered requests, ascending
+  std::vector<double> refusals_ms;   // latencies of requests that the server refused (RESOURCE_EXHAUSTED), ascending
   bool unavailable = false;          // the server went away and the run ended there
 };
 

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "server/refusal.h"
 
 namespace heed {
 namespace {
@@ -14,6 +16,13 @@ int64_t ShareOfRunningJob(int64_t limit) { return std::max<int64_t>(1, limit - l
 
 // Rows that a task adds to a batch; one that is finished before its first step still has its turn.
 int64_t Rows(const Task& task) { return task.finished() ? 1 : std::max<int64_t>(1, task.next_rows()); }
+int64_t Rows(const Job& job) {
+  int64_t rows = 0;
+  for (const auto& task : job.tasks) rows += Rows(*task);
+  return rows;
+}
+
+double Seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 }  // namespace
 
@@ -24,30 +33,72 @@ int64_t BatchFormer::Bytes(const Task& task) const {
 }
 
 absl::Status BatchFormer::Add(std::shared_ptr<Job> job, TimePoint now) {
-  const int64_t tasks = static_cast<int64_t>(job->tasks.size());
-  if (!job->internal) {
-    if (tasks > limits_.max_queued_tasks) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(tasks, " tasks (sentences, graphs) in one request, at most ", limits_.max_queued_tasks));
-    }
-    if (queued_jobs_ >= limits_.max_queued_jobs) {
-      return absl::ResourceExhaustedError(absl::StrCat("the queue is full: ", queued_jobs_, " requests wait"));
-    }
-    if (queued_tasks_ + tasks > limits_.max_queued_tasks) {
-      return absl::ResourceExhaustedError(absl::StrCat("the queue is full: ", queued_tasks_, " tasks wait, ", tasks,
-                                                       " more would exceed ", limits_.max_queued_tasks));
-    }
-  }
+  if (absl::Status status = CheckRoom(*job, now); !status.ok()) return status;
   Entry& entry = entries_.emplace_back();
   entry.place = std::prev(entries_.end());
   entry.job = std::move(job);
   entry.times.submitted = now;
-  entry.unfinished = static_cast<int>(tasks);
+  entry.unfinished = entry.task_count();
+  entry.queued_rows = Rows(*entry.job);
+  entry.first_turn = std::min(entry.queued_rows, limits_.turn_rows);
   by_job_[entry.job.get()] = &entry;
-  turns_.push_back(&entry);
+  Level& level = OwnLevel(entry);
+  level.turns.push_back(&entry);
+  level.queue.Join(entry.first_turn, now);
   ++queued_jobs_;
-  queued_tasks_ += tasks;
+  queued_tasks_ += entry.task_count();
+  queued_rows_ += entry.queued_rows;
   return absl::OkStatus();
+}
+
+absl::Status BatchFormer::CheckRoom(const Job& job, TimePoint now) const {
+  if (job.internal) return absl::OkStatus();
+  const auto tasks = static_cast<int64_t>(job.tasks.size());
+  absl::Status status = CheckLimits(std::max<int64_t>(1, tasks), std::max<int64_t>(1, Rows(job)));
+  if (status.ok()) status = CheckDeadline(job, now);
+  if (!absl::IsResourceExhausted(status) || RetryDelayOf(status).count() > 0) return status;
+  const std::optional<Clock::duration> wait = levels_[LevelOf(job.priority)].queue.QueueTime(now);
+  return WithRetryDelay(std::move(status), wait.value_or(kDefaultRetryDelay));
+}
+
+absl::Status BatchFormer::CheckLimits(int64_t tasks, int64_t rows) const {
+  if (tasks > limits_.max_queued_tasks) {
+    return WithReason(absl::InvalidArgumentError(absl::StrCat(
+                          tasks, " tasks (sentences, graphs) in one request, at most ", limits_.max_queued_tasks)),
+                      "too_large");
+  }
+  if (rows > limits_.max_queued_rows) {
+    return WithReason(absl::InvalidArgumentError(absl::StrCat(rows, " rows (tokens, nodes) in one request, at most ",
+                                                              limits_.max_queued_rows)),
+                      "too_large");
+  }
+  auto full = [](int64_t queued, absl::string_view what, int64_t more, int64_t most) {
+    return WithReason(absl::ResourceExhaustedError(absl::StrCat("the queue is full: ", queued, " ", what, " wait, ",
+                                                                more, " more would exceed ", most)),
+                      "queue_full");
+  };
+  if (queued_jobs_ >= limits_.max_queued_jobs) return full(queued_jobs_, "requests", 1, limits_.max_queued_jobs);
+  if (queued_tasks_ + tasks > limits_.max_queued_tasks) {
+    return full(queued_tasks_, "tasks", tasks, limits_.max_queued_tasks);
+  }
+  if (queued_rows_ + rows > limits_.max_queued_rows) return full(queued_rows_, "rows", rows, limits_.max_queued_rows);
+  return absl::OkStatus();
+}
+
+absl::Status BatchFormer::CheckDeadline(const Job& job, TimePoint now) const {
+  if (empty() || job.deadline == kNoDeadline || job.deadline <= now) return absl::OkStatus();
+  const Clock::duration queue_time =
+      levels_[LevelOf(job.priority)].queue.QueueTime(now).value_or(Clock::duration::zero());
+  const int64_t room = std::max<int64_t>(0, limits_.max_running_tasks - active_tasks_);
+  const Clock::duration run_time = run_time_.RunTime(active_tasks_ + std::min(queued_tasks_, room));
+  const Clock::duration expected = queue_time + run_time;
+  const Clock::duration left = job.deadline - now;
+  if (expected <= left * 4 / 5) return absl::OkStatus();
+  absl::Status status = absl::ResourceExhaustedError(absl::StrFormat(
+      "the expected wait is %.3f s (%.3f s in the queue, then %.3f s), more than four fifths of the %.3f s until the "
+      "deadline",
+      Seconds(expected), Seconds(queue_time), Seconds(run_time), Seconds(left)));
+  return WithRetryDelay(WithReason(std::move(status), "expected_wait"), expected);
 }
 
 void BatchFormer::Cancel(const Job* job, absl::Status status) {
@@ -72,13 +123,14 @@ void BatchFormer::SetBacklogged(const Job* job, bool backlogged, TimePoint now) 
   };
   count_all(-1);
   entry.backlogged = backlogged;
+  entry.was_parked = true;
   entry.parked_since = now;
   count_all(1);
 }
 
 std::vector<BatchFormer::Member> BatchFormer::Form(TimePoint now, std::vector<Ended>& ended) {
   Expire(now, ended);
-  Admit();
+  Admit(now);
 
   std::vector<Member> batch;
   int64_t rows = 0;
@@ -91,6 +143,7 @@ std::vector<BatchFormer::Member> BatchFormer::Form(TimePoint now, std::vector<En
     if (!batch.empty() && rows + running->rows > limits_.max_batch_rows) break;
     rows += running->rows;
     running->in_batch = true;
+    running->steps += running->task->finished() ? 0 : 1;
     ++entry.in_batch;
     if (!entry.times.started) entry.times.started = now;
     batch.push_back({entry.job, running->index, running->task});
@@ -100,10 +153,18 @@ std::vector<BatchFormer::Member> BatchFormer::Form(TimePoint now, std::vector<En
 }
 
 void BatchFormer::Complete(absl::Span<const Member> batch, TimePoint now, std::vector<Ended>& ended) {
+  const int64_t sharing = active_tasks_;
+  Clock::duration periods{};
+  int64_t stepped = 0;
   for (const Member& member : batch) {
     auto running = by_task_.at(member.task);
     Entry& entry = *running->entry;
     --entry.in_batch;
+    if (running->steps > 0 && !entry.was_parked) {  // one that was parked waited for its reader
+      periods += now - running->stepped;
+      ++stepped;
+    }
+    running->stepped = now;
     if (member.has_output && !entry.times.first_output) entry.times.first_output = now;
     Count(*running, -1);
     if (!member.task->finished()) {
@@ -113,19 +174,20 @@ void BatchFormer::Complete(absl::Span<const Member> batch, TimePoint now, std::v
       Count(*running, 1);
       continue;
     }
+    if (member.task->error().ok() && running->steps > 0) run_time_.AddTask(running->steps, /*ended=*/true);
     running_.erase(running);
     by_task_.erase(member.task);
     --entry.running;
     --entry.unfinished;
     if (entry.end.ok()) entry.end = member.task->error();
   }
+  if (stepped > 0) run_time_.AddStep(periods / stepped, sharing);
   for (const Member& member : batch) {
     auto it = by_job_.find(member.job.get());
     if (it == by_job_.end()) continue;  // retired with an earlier member
     Entry& entry = *it->second;
     if (entry.in_batch > 0 || (entry.end.ok() && entry.unfinished > 0)) continue;
-    entry.times.done = now;
-    Retire(entry, ended);
+    Retire(entry, now, ended);
   }
 }
 
@@ -149,15 +211,16 @@ void BatchFormer::Expire(TimePoint now, std::vector<Ended>& ended) {
       entry.end = absl::AbortedError("the reader of the stream did not take its output in time");
     }
     if (entry.end.ok() || entry.in_batch > 0) continue;
-    entry.times.done = now;
-    Retire(entry, ended);
+    Retire(entry, now, ended);
   }
 }
 
-void BatchFormer::Admit() {
-  size_t passed_over = 0;  // jobs in a row that could admit nothing
-  while (passed_over < turns_.size()) {
-    Entry& entry = *turns_.front();
+void BatchFormer::Admit(TimePoint now) {
+  std::array<size_t, kPriorityLevels> passed_over{};  // jobs in a row, of each level, that could admit nothing
+  for (size_t i = NextLevel(passed_over); i < kPriorityLevels; i = NextLevel(passed_over)) {
+    Level& level = levels_[i];
+    const bool due = Due(level);
+    Entry& entry = *level.turns.front();
     bool may_admit = entry.end.ok() && !entry.backlogged;
     bool admitted = false;
     if (may_admit && entry.turn_credit <= 0) {
@@ -171,19 +234,44 @@ void BatchFormer::Admit() {
       const Room room = RoomFor(entry, rows, bytes);
       if (room == Room::kNone) return;  // its turn goes on at the next step
       if (room == Room::kNotForThisJob) break;
-      if (entry.next_task == 0) --queued_jobs_;
+      if (entry.queued()) {
+        --queued_jobs_;
+        level.queue.Depart(entry.first_turn, now);
+      }
       --queued_tasks_;
-      running_.push_back({&entry, entry.next_task, task, rows, bytes});
+      queued_rows_ -= rows;
+      entry.queued_rows -= rows;
+      running_.push_back({&entry, entry.next_task, task, rows, bytes, now});
       by_task_[task] = std::prev(running_.end());
       Count(running_.back(), 1);
       ++entry.next_task;
       ++entry.running;
       entry.turn_credit -= rows;
+      CountPassed(i, due, rows);
       admitted = true;
     }
-    turns_.pop_front();
-    if (entry.waiting()) turns_.push_back(&entry);
-    passed_over = admitted ? 0 : passed_over + 1;
+    level.turns.pop_front();
+    if (entry.waiting()) level.turns.push_back(&entry);
+    if (level.turns.empty()) level.passed_rows = 0;
+    passed_over[i] = admitted ? 0 : passed_over[i] + 1;
+  }
+}
+
+size_t BatchFormer::NextLevel(const std::array<size_t, kPriorityLevels>& passed_over) const {
+  size_t next = kPriorityLevels;
+  for (size_t i = kPriorityLevels; i-- > 0;) {
+    if (passed_over[i] >= levels_[i].turns.size()) continue;
+    if (Due(levels_[i])) return i;
+    next = i;
+  }
+  return next;
+}
+
+void BatchFormer::CountPassed(size_t admitting, bool due, int64_t rows) {
+  if (due) levels_[admitting].passed_rows -= kHigherTurns * rows;
+  for (size_t i = admitting + 1; i < kPriorityLevels; ++i) {
+    Level& lower = levels_[i];
+    if (!lower.turns.empty()) lower.passed_rows = std::min(lower.passed_rows + rows, kHigherTurns * limits_.turn_rows);
   }
 }
 
@@ -199,19 +287,27 @@ BatchFormer::Room BatchFormer::RoomFor(const Entry& entry, int64_t rows, int64_t
   return entry.running > 0 || waits_for_parked ? Room::kNotForThisJob : Room::kNone;
 }
 
-void BatchFormer::Retire(Entry& entry, std::vector<Ended>& ended) {
+void BatchFormer::Retire(Entry& entry, TimePoint now, std::vector<Ended>& ended) {
+  entry.times.done = now;
   for (auto it = running_.begin(); entry.running > 0 && it != running_.end();) {
     auto running = it++;
     if (running->entry != &entry) continue;
+    if (absl::IsDeadlineExceeded(entry.end) && running->steps > 0) run_time_.AddTask(running->steps, /*ended=*/false);
     Count(*running, -1);
     by_task_.erase(running->task);
     running_.erase(running);
     --entry.running;
   }
-  if (entry.next_task == 0) --queued_jobs_;
+  Level& level = OwnLevel(entry);
+  if (entry.queued()) {
+    --queued_jobs_;
+    level.queue.GiveUp(entry.first_turn);
+  }
   if (entry.waiting()) {
     queued_tasks_ -= entry.task_count() - entry.next_task;
-    turns_.erase(std::find(turns_.begin(), turns_.end(), &entry));
+    queued_rows_ -= entry.queued_rows;
+    level.turns.erase(std::find(level.turns.begin(), level.turns.end(), &entry));
+    if (level.turns.empty()) level.passed_rows = 0;
   }
   by_job_.erase(entry.job.get());
   ended.push_back({std::move(entry.job), std::move(entry.end), entry.times});

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "engine/graph.h"
 #include "server/version_policy.h"
 
@@ -79,6 +80,63 @@ FlagInfo Seconds(absl::string_view name, double ServerOptions::*field, absl::str
           }};
 }
 
+FlagInfo PerModel(FlagInfo flag) {
+  flag.per_model = true;
+  return flag;
+}
+
+const std::vector<FlagInfo>& Table();
+
+const FlagInfo* FindFlag(absl::string_view name) {
+  const auto& table = Table();
+  auto flag = std::find_if(table.begin(), table.end(), [&](const FlagInfo& info) { return info.name == name; });
+  return flag == table.end() ? nullptr : &*flag;
+}
+
+// "max_batch_rows=64" into the limits of one model.
+absl::Status SetModelLimit(absl::string_view text, std::map<std::string, std::string>& limits) {
+  const std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(text, absl::MaxSplits('=', 1));
+  const auto& [name, value] = parts;
+  const FlagInfo* flag = FindFlag(name);
+  if (flag == nullptr || !flag->per_model) {
+    std::vector<absl::string_view> known;
+    for (const FlagInfo& info : Table()) {
+      if (info.per_model) known.push_back(info.name);
+    }
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", name, "\" is no limit of a model; known are ", absl::StrJoin(known, ", ")));
+  }
+  if (name.size() == text.size()) {
+    return absl::InvalidArgumentError(absl::StrCat(name, ": needs a value, as in ", name, "=<", flag->unit, ">"));
+  }
+  ServerOptions ignored;
+  const absl::Status status = flag->set(value, ignored);
+  if (!status.ok()) return absl::InvalidArgumentError(absl::StrCat(text, ": ", status.message()));
+  const auto [before, added] = limits.emplace(name, value);
+  if (added) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(name, ": is given twice, as ", before->second, " and ", value));
+}
+
+// "en-de:max_queued_requests=64,max_batch_rows=256;ntm-babi:..." A model need not exist (yet).
+absl::Status SetModelLimits(absl::string_view text, ServerOptions& options) {
+  decltype(options.model_limits) models;
+  for (absl::string_view entry : absl::StrSplit(text, ';', absl::SkipEmpty())) {
+    const size_t colon = entry.rfind(':');  // a name may hold one
+    if (colon == 0 || colon == entry.npos) {
+      return absl::InvalidArgumentError(absl::StrCat("\"", entry, "\" is not MODEL:LIMIT=VALUE,..."));
+    }
+    const absl::string_view model = entry.substr(0, colon);
+    const auto [limits, added] = models.try_emplace(std::string(model));
+    if (!added) return absl::InvalidArgumentError(absl::StrCat("model \"", model, "\" is named twice"));
+    for (absl::string_view limit : absl::StrSplit(entry.substr(colon + 1), ',')) {
+      const absl::Status status = SetModelLimit(limit, limits->second);
+      if (!status.ok()) return absl::InvalidArgumentError(absl::StrCat("model \"", model, "\": ", status.message()));
+    }
+  }
+  options.model_limits = std::move(models);
+  return absl::OkStatus();
+}
+
 const std::vector<FlagInfo>& Table() {
   using O = ServerOptions;
   constexpr int64_t kMost = int64_t{1} << 40;
@@ -107,17 +165,25 @@ const std::vector<FlagInfo>& Table() {
               "that step models, in all; 0: the cgroup's CPU quota, else the cores"),
       Integer("executors", "executors", &O::executors, 1, 1024,
               "steps that may run at the same time, each on threads/executors threads"),
-      Integer("max_queued_requests", "requests", &O::max_queued_requests, 1, kMost,
-              "that may wait for each model; beyond it RESOURCE_EXHAUSTED"),
-      Integer("max_queued_tasks", "tasks", &O::max_queued_tasks, 1, kMost,
-              "(sentences, graphs) that may wait for each model; beyond it RESOURCE_EXHAUSTED; also the most of one "
-              "request"),
-      Integer("max_batch_rows", "rows", &O::max_batch_rows, 1, kMost,
-              "(packed tokens, nodes) of a step: more for throughput, fewer for shorter steps"),
-      Integer("max_running_tasks", "tasks", &O::max_running_tasks, 1, kMost,
-              "(sentences, graphs) of each model that are under way at the same time"),
-      Integer("max_cache_bytes", "bytes", &O::max_cache_bytes, 1, int64_t{1} << 50,
-              "of memory of each model's running tasks; others wait for room"),
+      PerModel(Integer("max_queued_requests", "requests", &O::max_queued_requests, 1, kMost,
+                       "that may wait for each model; beyond it RESOURCE_EXHAUSTED")),
+      PerModel(Integer(
+          "max_queued_tasks", "tasks", &O::max_queued_tasks, 1, kMost,
+          "(sentences, graphs) that may wait for each model; beyond it RESOURCE_EXHAUSTED; also the most of one "
+          "request")),
+      PerModel(Integer("max_queued_rows", "rows", &O::max_queued_rows, 1, kMost,
+                       "(packed tokens, nodes) that may wait for each model; beyond it RESOURCE_EXHAUSTED; also the "
+                       "most of one request")),
+      PerModel(Integer("max_batch_rows", "rows", &O::max_batch_rows, 1, kMost,
+                       "(packed tokens, nodes) of a step: more for throughput, fewer for shorter steps")),
+      PerModel(Integer("max_running_tasks", "tasks", &O::max_running_tasks, 1, kMost,
+                       "(sentences, graphs) of each model that are under way at the same time")),
+      PerModel(Integer("max_cache_bytes", "bytes", &O::max_cache_bytes, 1, int64_t{1} << 50,
+                       "of memory of each model's running tasks; others wait for room")),
+      {"model_limits", "model:limit=value,...;...",
+       "other values of the flags from --max_queued_requests to --max_cache_bytes for single models, as in "
+       "en-de:max_queued_requests=64,max_batch_rows=256;gat-cora:max_running_tasks=8",
+       "", SetModelLimits},
       Text("graphs", "directory", &O::graphs, "where stored graphs are kept; empty: in memory alone"),
       Seconds("graph_save_interval_s", &O::graph_save_interval_s,
               "how long an update of a stored graph may be unwritten: what a crash can lose"),
@@ -170,6 +236,14 @@ const std::vector<FlagInfo>& Table() {
 
 absl::Span<const FlagInfo> FlagTable() { return Table(); }
 
+ServerOptions OptionsOf(absl::string_view name, const ServerOptions& options) {
+  ServerOptions result = options;
+  const auto limits = options.model_limits.find(std::string(name));
+  if (limits == options.model_limits.end()) return result;
+  for (const auto& [flag, value] : limits->second) FindFlag(flag)->set(value, result).IgnoreError();
+  return result;
+}
+
 std::string HelpText() {
   std::string text =
       "heed-server serves the models below a directory over gRPC.\n\n"
@@ -195,9 +269,8 @@ absl::StatusOr<CommandLine> ParseCommandLine(absl::Span<const absl::string_view>
       return absl::InvalidArgumentError(absl::StrCat("\"", argument, "\" is not a flag; flags are --name=value"));
     }
     const absl::string_view name = argument.substr(2, argument.find('=') - 2);
-    const auto& table = Table();
-    auto flag = std::find_if(table.begin(), table.end(), [&](const FlagInfo& info) { return info.name == name; });
-    if (flag == table.end()) return absl::InvalidArgumentError(absl::StrCat("--", name, ": there is no such flag"));
+    const FlagInfo* flag = FindFlag(name);
+    if (flag == nullptr) return absl::InvalidArgumentError(absl::StrCat("--", name, ": there is no such flag"));
     const bool has_value = name.size() + 2 < argument.size();
     if (!has_value && flag->unit != kBool) {
       return absl::InvalidArgumentError(

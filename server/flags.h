@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,9 @@ struct ServerOptions {
   // Tasks (sentences, graphs) that may wait for each model before RESOURCE_EXHAUSTED, and the most that one request may
   // hold. Bounds memory.
   int64_t max_queued_tasks = 100'000;
+  // Rows (packed tokens, nodes) of the first steps of the tasks that may wait for each model before RESOURCE_EXHAUSTED,
+  // and the most that one request may hold. Bounds the work that waits.
+  int64_t max_queued_rows = 10'000'000;
   // Rows (packed tokens, of which beams count each; nodes) of a step. More gives throughput, less gives shorter steps.
   int64_t max_batch_rows = 512;
   // Tasks (sentences, graphs) of each model that are under way at the same time.
@@ -62,6 +66,9 @@ struct ServerOptions {
   // Memory of each model's running tasks (attention caches, layers' outputs), by its upper bounds. Tasks wait for room;
   // one that is larger counts as three quarters of it.
   int64_t max_cache_bytes = 1 << 30;
+  // What --model_limits says: for each model named there, flags (FlagInfo::per_model) and the values that they have for
+  // it. OptionsOf puts them in place.
+  std::map<std::string, std::map<std::string, std::string>> model_limits;
   // Where stored graphs are kept, made if it is not there. Empty: in memory alone, lost when the server ends.
   std::string graphs;
   // How long after an update its version may be unwritten: what a crash can lose. Less costs more writing.
@@ -125,10 +132,14 @@ struct FlagInfo {
   std::string default_value;
   // INVALID_ARGUMENT says what the value must be.
   std::function<absl::Status(absl::string_view value, ServerOptions& options)> set;
+  bool per_model = false;  // --model_limits may set it for a model
 };
 
 // Every flag that sets an option; --help and --version beside them.
 absl::Span<const FlagInfo> FlagTable();
+
+// `options` with the limits of the model `name` in place of the general ones. `options` are ParseCommandLine's.
+ServerOptions OptionsOf(absl::string_view name, const ServerOptions& options);
 
 // The text of --help: every flag with its unit and default.
 std::string HelpText();

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "models/task.h"
+#include "server/priority.h"
 
 namespace heed {
 
@@ -40,13 +41,13 @@ class JobObserver {
   virtual void OnJobDone(const absl::Status& status, const JobTimes& times) = 0;
 };
 
-// Shared by its submitter and the scheduler. `model`, `tasks` (its size), `deadline`, `internal` and `observer` are
-// constant once submitted; the tasks themselves belong to the scheduler from then until OnJobDone, OnTaskOutput's calls
-// aside.
+// Shared by its submitter and the scheduler. Constant once submitted, but for the tasks themselves: they belong to the
+// scheduler from then until OnJobDone, OnTaskOutput's calls aside.
 struct Job {
   std::shared_ptr<const Model> model;        // keeps the model alive while the job runs
   std::vector<std::unique_ptr<Task>> tasks;  // all started by `model`; at least one
   TimePoint deadline = kNoDeadline;
+  Priority priority = kDefaultPriority;
   bool internal = false;  // a part of what the server accepted before: taken while new requests are refused, and
                           // although the queue is full
   bool admitted = false;  // of a request that Scheduler::Admit took: taken while new requests are refused

@@ -164,8 +164,8 @@ const std::vector<MetricInfo>& Table() {
        "heed_rejections_total",
        kCounter,
        {"reason"},
-       "Requests refused before they were queued: queue_full, too_large, draining, model_unavailable, unauthenticated, "
-       "permission_denied.",
+       "Requests refused before they were queued: queue_full, expected_wait (beyond the deadline), too_large, "
+       "draining, model_unavailable, unauthenticated, permission_denied.",
        {}},
       {Metric::kCancellations,
        "heed_cancellations_total",

@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "engine/status_macros.h"
 #include "server/excerpt.h"
+#include "server/refusal.h"
 
 namespace heed {
 namespace {
@@ -50,6 +51,10 @@ absl::Status CheckName(absl::string_view name) {
 
 absl::Status NoSuchModel(absl::string_view name) {
   return absl::NotFoundError(absl::StrCat("model: there is no \"", Excerpt(name, kLongestEcho), "\""));
+}
+
+absl::Status Loading(absl::string_view message) {
+  return WithRetryDelay(absl::UnavailableError(message), kDefaultRetryDelay);
 }
 
 }  // namespace
@@ -358,7 +363,7 @@ absl::StatusOr<std::shared_ptr<const Model>> Registry::Find(absl::string_view na
       // A model that is not there yet may turn out to be the second.
       const bool loading = std::any_of(entry.versions.begin(), entry.versions.end(),
                                        [](const auto& item) { return item.second.state == ModelState::kLoading; });
-      if (loading) return absl::UnavailableError("the models are loading");
+      if (loading) return Loading("the models are loading");
       continue;
     }
     if (best->second.model->spec().kind != kind) continue;
@@ -434,7 +439,7 @@ absl::StatusOr<ServedModel> Registry::FindNamed(absl::string_view name, std::opt
     case ModelState::kReady:
       return ServedModel{one->second.model, one->first};
     case ModelState::kLoading:
-      return absl::UnavailableError(absl::StrCat(which, " is loading"));
+      return Loading(absl::StrCat(which, " is loading"));
     case ModelState::kUnavailable:
       return absl::UnavailableError(absl::StrCat(which, " failed to load: ", one->second.reason.message()));
     case ModelState::kUnloaded:

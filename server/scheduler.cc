@@ -5,15 +5,12 @@
 #include <utility>
 
 #include "engine/status_macros.h"
+#include "server/refusal.h"
 
 namespace heed {
 namespace {
 
 double Seconds(TimePoint from, TimePoint to) { return std::chrono::duration<double>(to - from).count(); }
-
-std::string_view RejectionReason(const absl::Status& status) {
-  return status.code() == absl::StatusCode::kResourceExhausted ? "queue_full" : "too_large";
-}
 
 // Why an accepted job ended early, as heed_cancellations_total says it; empty for a job that did not.
 std::string_view CancellationReason(absl::StatusCode code) {
@@ -56,22 +53,40 @@ absl::Status Scheduler::Submit(std::shared_ptr<Job> job) {
   {
     MutexLock lock(mutex_);
     HEED_RETURN_IF_ERROR(CheckAccepting(job->internal, job->admitted));
-    auto [it, added] = lanes_.try_emplace(job->model.get(), job->model, options_.limits, served_rows_);
-    Lane& lane = it->second;
+    const std::string& name = job->model->spec().name;
+    Lane& lane =
+        lanes_.try_emplace(job->model.get(), job->model, LimitsOf(name), run_times_[name], served_rows_).first->second;
     status = lane.former.Add(std::move(job), Clock::now());
     if (status.ok()) {
       ++unfinished_jobs_;
       Publish(lane);
-    } else if (lane.former.empty()) {
-      lanes_.erase(it);
+    } else {
+      CloseLanes();
     }
   }
   if (status.ok()) {
     work_.NotifyOne();
   } else {
-    metrics_.Add(Metric::kRejections, {RejectionReason(status)});
+    metrics_.Add(Metric::kRejections, {ReasonOf(status)});
   }
   return status;
+}
+
+absl::Status Scheduler::CheckRoom(const Job& job) {
+  absl::Status status;
+  {
+    MutexLock lock(mutex_);
+    HEED_RETURN_IF_ERROR(CheckAccepting(job.internal, job.admitted));
+    auto it = lanes_.find(job.model.get());
+    if (it != lanes_.end()) status = it->second.former.CheckRoom(job, Clock::now());
+  }
+  if (!status.ok()) metrics_.Add(Metric::kRejections, {ReasonOf(status)});
+  return status;
+}
+
+const BatchLimits& Scheduler::LimitsOf(std::string_view model_name) const {
+  const auto limits = options_.model_limits.find(model_name);
+  return limits == options_.model_limits.end() ? options_.limits : limits->second;
 }
 
 absl::StatusOr<std::unique_ptr<Scheduler::Admission>> Scheduler::Admit() {
@@ -158,7 +173,7 @@ bool Scheduler::NextTurn(Turn& turn) {
     auto it = lanes_.find(turn.model.get());
     it->second.former.Complete(turn.batch, turn.step_end, turn.ended);
     Publish(it->second);
-    if (it->second.former.empty()) lanes_.erase(it);
+    CloseLanes();
     turn.batch.clear();
     turn.model.reset();
     work_.NotifyOne();  // what this batch held back is another executor's to take
@@ -191,8 +206,17 @@ bool Scheduler::TakeTurn(Turn& turn, TimePoint now) {
     }
     break;
   }
-  std::erase_if(lanes_, [](const auto& item) { return item.second.former.empty(); });
+  CloseLanes();
   return !turn.batch.empty();
+}
+
+void Scheduler::CloseLanes() {
+  std::erase_if(lanes_, [this](const auto& item) REQUIRES(mutex_) {
+    const Lane& lane = item.second;
+    if (!lane.former.empty()) return false;
+    run_times_[lane.model->spec().name] = lane.former.run_time();
+    return true;
+  });
 }
 
 void Scheduler::Step(Turn& turn, Context& context) {

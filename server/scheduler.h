@@ -7,8 +7,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -25,7 +28,8 @@ namespace heed {
 struct SchedulerOptions {
   int threads = 1;     // the thread budget, shared out to the executors' teams
   int executors = 1;   // at most `threads`; more than one only lets steps of different batches overlap
-  BatchLimits limits;  // of each model
+  BatchLimits limits;  // of each model that is not in the following
+  std::map<std::string, BatchLimits, std::less<>> model_limits;
 };
 
 // Thread-safe. The members that gRPC's threads call hold a lock for microseconds and never wait for a step.
@@ -38,10 +42,13 @@ class Scheduler {
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
-  // Accepts the job, or refuses it and never calls its observer: RESOURCE_EXHAUSTED the model's queue is full, try
-  // again later; INVALID_ARGUMENT more tasks than any queue takes; UNAVAILABLE draining. Returns at once. The
-  // observer's calls may come before it returns.
-  absl::Status Submit(std::shared_ptr<Job> job);
+  // Accepts the job, or refuses it and never calls its observer: RESOURCE_EXHAUSTED the model's queue is full, or the
+  // job would likely miss its deadline, try again later (BatchFormer::Add); INVALID_ARGUMENT more than any queue takes;
+  // UNAVAILABLE draining. Returns at once. The observer's calls may come before it returns.
+  absl::Status Submit(std::shared_ptr<Job> job) EXCLUDES(mutex_);
+  // The same answer for a job that has no tasks yet, if it had the smallest one: so that a refusal costs no more than
+  // the question. A refusal counts as one of Submit; OK promises nothing.
+  absl::Status CheckRoom(const Job& job) EXCLUDES(mutex_);
   // A request that was taken before its job, if it ever has one. While it lasts, Drain waits for it.
   class Admission {
    public:
@@ -70,7 +77,7 @@ class Scheduler {
   // Returns how many these were.
   int64_t Drain(TimePoint deadline);
 
-  const BatchLimits& limits() const { return options_.limits; }
+  const BatchLimits& LimitsOf(std::string_view model_name) const;
   // What the models have done, internal jobs aside.
   ModelStatistics& statistics() { return statistics_; }
 
@@ -80,8 +87,9 @@ class Scheduler {
  private:
   // The batches of one model. Lives while it has jobs.
   struct Lane {
-    Lane(std::shared_ptr<const Model> lane_model, const BatchLimits& limits, int64_t rows)
-        : model(std::move(lane_model)), former(limits), served_rows(rows) {}
+    Lane(std::shared_ptr<const Model> lane_model, const BatchLimits& limits, const RunTimeEstimate& run_time,
+         int64_t rows)
+        : model(std::move(lane_model)), former(limits, run_time), served_rows(rows) {}
     std::shared_ptr<const Model> model;
     BatchFormer former;
     int64_t served_rows;  // in steps so far, or what the others had when it came
@@ -105,6 +113,8 @@ class Scheduler {
   // Tells the observers of the jobs that ended.
   void Report(Turn& turn) EXCLUDES(mutex_);
   void Publish(const Lane& lane) REQUIRES(mutex_);
+  // Those without jobs.
+  void CloseLanes() REQUIRES(mutex_);
 
   const SchedulerOptions options_;
   Metrics& metrics_;
@@ -114,6 +124,8 @@ class Scheduler {
   CondVar work_;  // there may be something to do
   CondVar idle_;  // unfinished_jobs_ is 0
   std::map<const Model*, Lane> lanes_ GUARDED_BY(mutex_);
+  // Of models by name, from when they last had jobs, whatever the version.
+  std::map<std::string, RunTimeEstimate> run_times_ GUARDED_BY(mutex_);
   int64_t served_rows_ GUARDED_BY(mutex_) = 0;      // served_rows of the lane that had the last turn
   int64_t unfinished_jobs_ GUARDED_BY(mutex_) = 0;  // accepted, OnJobDone not yet returned
   int64_t refused_by_drain_ GUARDED_BY(mutex_) = 0;

@@ -45,16 +45,26 @@ Clock::duration Seconds(double seconds) {
   return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
 }
 
+BatchLimits ToBatchLimits(const ServerOptions& options) {
+  BatchLimits result;
+  result.max_queued_jobs = options.max_queued_requests;
+  result.max_queued_tasks = options.max_queued_tasks;
+  result.max_queued_rows = options.max_queued_rows;
+  result.max_running_tasks = options.max_running_tasks;
+  result.max_batch_rows = options.max_batch_rows;
+  result.max_running_bytes = options.max_cache_bytes;
+  result.max_parked = Seconds(options.max_reader_lag_s);
+  return result;
+}
+
 SchedulerOptions ToSchedulerOptions(const ServerOptions& options, int threads) {
   SchedulerOptions result;
   result.threads = threads;
   result.executors = std::min(static_cast<int>(options.executors), threads);
-  result.limits.max_queued_jobs = options.max_queued_requests;
-  result.limits.max_queued_tasks = options.max_queued_tasks;
-  result.limits.max_running_tasks = options.max_running_tasks;
-  result.limits.max_batch_rows = options.max_batch_rows;
-  result.limits.max_running_bytes = options.max_cache_bytes;
-  result.limits.max_parked = Seconds(options.max_reader_lag_s);
+  result.limits = ToBatchLimits(options);
+  for (const auto& [model, limits] : options.model_limits) {
+    result.model_limits[model] = ToBatchLimits(OptionsOf(model, options));
+  }
   return result;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "grpcpp/support/status.h"
 #include "server/job.h"
 #include "server/metrics.h"
+#include "server/priority.h"
 #include "server/registry.h"
 #include "server/scheduler.h"
 
@@ -28,11 +30,13 @@ class Call {
 
  protected:
   // The status to finish the call with, noted for the record. Nothing of the call is touched after Finish. A refusal
-  // for want of room tells the client when to try again, unless `room_may_come` is false.
+  // for want of room, or of a model that loads, tells the client when to try again, unless `room_may_come` is false.
   grpc::Status End(const absl::Status& status, bool room_may_come = true);
 
   // The client's deadline, on the scheduler's clock.
   TimePoint deadline() const;
+  // What the client's metadata says (heed-priority), else the default. INVALID_ARGUMENT: there is no such level.
+  absl::StatusOr<Priority> PriorityOfMetadata() const;
   // Empty while the model is not known, so that a wrong name makes no label.
   virtual std::string_view model_name() const { return {}; }
 
@@ -56,11 +60,17 @@ class JobCall : public Call, public JobObserver {
   JobCall(Metrics& metrics, Scheduler& scheduler, grpc::CallbackServerContext& context, std::string_view method)
       : Call(metrics, context, method), scheduler_(scheduler) {}
 
-  // Looks the model up and keeps it.
+  // The request's own priority and end, in place of the metadata's and beside the client's deadline. Before FindModel,
+  // if they are to count there.
+  void SetPriority(Priority priority) { priority_ = priority; }
+  void EndBy(TimePoint latest) { latest_ = latest; }
+  // Looks the model up and keeps it. Refuses what Submit would refuse, before the request is converted and tokenised.
   absl::Status FindModel(const Registry& registry, absl::string_view name, absl::string_view kind);
-  // After FindModel; at least one task, all started by the model. OK: the job was accepted, and the observer's calls
-  // may already have come. Otherwise they never come. It ends at `latest` if the client's deadline is later.
-  absl::Status Submit(std::vector<std::unique_ptr<Task>> tasks, TimePoint latest = kNoDeadline);
+  // The same for a model that was looked up.
+  absl::Status TakeModel(std::shared_ptr<const Model> model);
+  // After one of them; at least one task, all started by the model. OK: the job was accepted, and the observer's calls
+  // may already have come. Otherwise they never come.
+  absl::Status Submit(std::vector<std::unique_ptr<Task>> tasks);
   // The client has gone.
   void Cancel() {
     if (job_ != nullptr) scheduler_.Cancel(*job_);
@@ -73,6 +83,13 @@ class JobCall : public Call, public JobObserver {
   // Constant once Submit has handed the job over.
   std::shared_ptr<const Model> model_;
   std::shared_ptr<Job> job_;
+
+ private:
+  // The job, as far as it is known without its tasks.
+  Job NewJob();
+
+  std::optional<Priority> priority_;  // set by TakeModel if not before
+  TimePoint latest_ = kNoDeadline;
 };
 
 }  // namespace heed

@@ -115,7 +115,7 @@ class GraphsService::ClassifyCall : public JobCall, public grpc::ServerUnaryReac
     HEED_RETURN_IF_ERROR(FindModel(service_.registry_, request_.model(), kind_));
     HEED_ASSIGN_OR_RETURN(top_k_, ToTopK(request_.options()));
     // A request is taken apart here, on gRPC's thread, before it can be refused: what no queue takes comes no further.
-    const int64_t most_queries = service_.scheduler_.limits().max_queued_tasks;
+    const int64_t most_queries = service_.scheduler_.LimitsOf(model_name()).max_queued_tasks;
     if (request_.queries_size() > most_queries) {
       return absl::InvalidArgumentError(absl::StrCat("queries: ", request_.queries_size(), ", at most ", most_queries));
     }
@@ -163,7 +163,7 @@ class GraphsService::ClassifyCall : public JobCall, public grpc::ServerUnaryReac
   // Counts what the request's own graphs take while it waits and runs. Together they may take as much as running tasks
   // may; the first is bounded by its nodes and its message alone.
   absl::Status Hold(int64_t bytes) {
-    const int64_t most = service_.scheduler_.limits().max_running_bytes;
+    const int64_t most = service_.scheduler_.LimitsOf(model_name()).max_running_bytes;
     const bool alone = held_bytes_ == 0;
     held_bytes_ += bytes;
     if (alone || held_bytes_ <= most) return absl::OkStatus();

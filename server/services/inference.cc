@@ -151,15 +151,15 @@ class InferenceService::InferCall : public JobCall, public grpc::ServerUnaryReac
       if (absl::IsUnavailable(served.status())) metrics_.Add(Metric::kRejections, {"model_unavailable"});
       return served.status();
     }
-    model_ = std::move(served->model);
     version_ = served->version;
+    HEED_RETURN_IF_ERROR(TakeCommonParameters());
+    HEED_RETURN_IF_ERROR(TakeModel(std::move(served->model)));
     front_ = MakeInferFront(*model_, parts_.limits);
     if (front_ == nullptr) {
       return absl::UnimplementedError(absl::StrCat("model_name: \"", request_.model_name(), "\" is a ",
                                                    model_->spec().kind, ", which has no tensors"));
     }
     specs_ = TensorsOf(*model_);
-    HEED_ASSIGN_OR_RETURN(const TimePoint latest, Latest());
     HEED_ASSIGN_OR_RETURN(OutputTensors outputs, OutputTensors::Choose(request_, specs_.outputs));
     HEED_ASSIGN_OR_RETURN(const InputTensors inputs, InputTensors::Read(request_, specs_.inputs));
     HEED_ASSIGN_OR_RETURN(std::vector<std::unique_ptr<Task>> tasks,
@@ -167,22 +167,29 @@ class InferenceService::InferCall : public JobCall, public grpc::ServerUnaryReac
     outputs_ = std::make_unique<OutputTensors>(std::move(outputs));
     conversion_ = Clock::now() - begin;
     if (tasks.empty()) return absl::OkStatus();
-    return Submit(std::move(tasks), latest);
+    return Submit(std::move(tasks));
   }
 
-  // Of the parameter "timeout", in microseconds; 0: none.
-  absl::StatusOr<TimePoint> Latest() const {
-    const auto found = request_.parameters().find("timeout");
-    if (found == request_.parameters().end()) return kNoDeadline;
-    HEED_ASSIGN_OR_RETURN(const int64_t timeout, ToInteger("timeout", found->second));
-    if (timeout < 0) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("parameters: \"timeout\" is ", timeout, ", must be at least 0 microseconds"));
+  // "timeout", in microseconds, 0: none; "priority", 0: the default.
+  absl::Status TakeCommonParameters() {
+    const InferParameters& parameters = request_.parameters();
+    if (const auto found = parameters.find("timeout"); found != parameters.end()) {
+      HEED_ASSIGN_OR_RETURN(const int64_t timeout, ToInteger("timeout", found->second));
+      if (timeout < 0) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("parameters: \"timeout\" is ", timeout, ", must be at least 0 microseconds"));
+      }
+      // More than a century is none.
+      constexpr int64_t kLongest = int64_t{1} << 52;
+      if (timeout > 0 && timeout < kLongest) EndBy(Clock::now() + std::chrono::microseconds(timeout));
     }
-    // Longer than anything runs.
-    constexpr int64_t kLongest = int64_t{1} << 50;
-    if (timeout == 0 || timeout > kLongest) return kNoDeadline;
-    return Clock::now() + std::chrono::microseconds(timeout);
+    if (const auto found = parameters.find("priority"); found != parameters.end()) {
+      HEED_ASSIGN_OR_RETURN(const int64_t level, ToInteger("priority", found->second));
+      if (level == 0) return absl::OkStatus();
+      HEED_ASSIGN_OR_RETURN(const Priority priority, ToPriority("parameters: \"priority\"", level));
+      SetPriority(priority);
+    }
+    return absl::OkStatus();
   }
 
   void Respond(const std::vector<std::unique_ptr<Task>>& tasks) {

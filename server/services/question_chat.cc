@@ -124,6 +124,7 @@ class QuestionChats::Chat : public Call,
   }
 
   absl::Status TakeSession() {
+    HEED_ASSIGN_OR_RETURN(priority_, PriorityOfMetadata());
     const auto done = [self = shared_from_this()](const absl::StatusOr<SessionStore::Found>& found) {
       if (!found.ok()) return self->Finish(self->End(found.status(), !self->request_.has_import()));
       self->session_ = ToProto(**found, self->parts_.store.options().idle_limit);
@@ -167,6 +168,7 @@ class QuestionChats::Chat : public Call,
     request.session = session_.session();
     request.story = std::move(story);
     request.deadline = deadline();
+    request.priority = priority_;
     const auto exchange = std::make_shared<Exchange<Response>>(
         parts_, std::move(request), [self = shared_from_this(), fill](absl::StatusOr<Response> response) {
           self->SetCancel(nullptr);
@@ -208,7 +210,8 @@ class QuestionChats::Chat : public Call,
   v1::ChatRequest request_;
   v1::ChatResponse response_;
   int64_t messages_ = 0;  // taken
-  v1::Session session_;   // as it was last seen
+  Priority priority_ = kDefaultPriority;
+  v1::Session session_;  // as it was last seen
 
   Mutex mutex_;
   std::function<void()> cancel_ GUARDED_BY(mutex_);  // ends the model's work

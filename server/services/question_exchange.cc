@@ -88,16 +88,17 @@ absl::Status Exchange<Response>::Submit(const Session& session) {
                                                      ", at most --session_facts=", most));
   }
   HEED_ASSIGN_OR_RETURN(model_, parts_.store.ModelOf(session));
+  auto job = std::make_shared<Job>();
+  job->model = model_;
+  job->deadline = request_.deadline;
+  job->priority = request_.priority;
+  job->admitted = true;
+  job->observer = this;
+  HEED_RETURN_IF_ERROR(parts_.scheduler.CheckRoom(*job));
   request_.story.state = session.state;
   HEED_ASSIGN_OR_RETURN(std::unique_ptr<StoryTask> task, model_->Start(std::move(request_.story)));
   task_ = task.get();
-
-  auto job = std::make_shared<Job>();
-  job->model = model_;
   job->tasks.push_back(std::move(task));
-  job->deadline = request_.deadline;
-  job->admitted = true;
-  job->observer = this;
   const auto self = this->shared_from_this();
   self_ = self;
   {

@@ -42,6 +42,7 @@ struct ExchangeRequest {
   std::string request_id;  // of a change; empty: it has no name
   StoryRequest story;      // all but its state, which is the session's
   TimePoint deadline = kNoDeadline;
+  Priority priority = kDefaultPriority;
 };
 
 // Response: v1::TellResponse or v1::AskResponse. Keeps itself alive from Run until `done` was called. Thread-safe.

@@ -13,8 +13,10 @@
 namespace heed {
 namespace {
 
-// Of a request's facts, and of its questions.
-int64_t MostSentences(const QuestionParts& parts) { return parts.scheduler.limits().max_queued_tasks; }
+// Of a request's facts, and of its questions. `model`: empty where a session knows it, which is found later.
+int64_t MostSentences(const QuestionParts& parts, std::string_view model) {
+  return parts.scheduler.LimitsOf(model).max_queued_tasks;
+}
 
 template <typename Request>
 std::optional<int64_t> ExpectedVersion(const Request& request) {
@@ -48,7 +50,7 @@ class QuestionsService::AnswerCall : public JobCall, public grpc::ServerUnaryRea
 
   absl::Status Begin(const v1::AnswerRequest& request) {
     HEED_RETURN_IF_ERROR(FindModel(parts_.registry, request.model(), kQuestionAnswerer));
-    HEED_ASSIGN_OR_RETURN(StoryRequest story, ToStory(request, MostSentences(parts_)));
+    HEED_ASSIGN_OR_RETURN(StoryRequest story, ToStory(request, MostSentences(parts_, model_name())));
     HEED_ASSIGN_OR_RETURN(std::unique_ptr<StoryTask> task, model().Start(std::move(story)));
     std::vector<std::unique_ptr<Task>> tasks;
     tasks.push_back(std::move(task));
@@ -69,7 +71,9 @@ class QuestionsService::ExchangeCall : public Call, public grpc::ServerUnaryReac
 
   template <typename Request>
   void Run(const Request& from) {
-    absl::StatusOr<StoryRequest> story = ToStory(from, MostSentences(parts_));
+    const absl::StatusOr<Priority> priority = PriorityOfMetadata();
+    if (!priority.ok()) return Finish(End(priority.status()));
+    absl::StatusOr<StoryRequest> story = ToStory(from, MostSentences(parts_, {}));
     if (!story.ok()) return Finish(End(story.status()));
     ExchangeRequest request;
     request.session = from.session();
@@ -77,6 +81,7 @@ class QuestionsService::ExchangeCall : public Call, public grpc::ServerUnaryReac
     request.request_id = from.request_id();
     request.story = *std::move(story);
     request.deadline = deadline();
+    request.priority = *priority;
     exchange_ = std::make_shared<Exchange<Response>>(parts_, std::move(request), [this](auto result) {
       if (result.ok()) response_ = *std::move(result);
       Finish(End(result.status(), exchange_->room_may_come()));

@@ -1,14 +1,16 @@
 #include "server/services/status.h"
 
+#include <chrono>
 #include <string>
 
+#include "absl/strings/str_cat.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
 #include "server/excerpt.h"
+#include "server/refusal.h"
 
 namespace heed {
 namespace {
-
-// About a few steps: a queue that is full now has room again as soon as one of its requests is through.
-constexpr char kRetryAfterMs[] = "100";
 
 // Messages travel in a header, of which clients take 8 KiB, and each byte that is no plain ASCII counts three there.
 constexpr size_t kLongestMessage = 2048;
@@ -30,8 +32,19 @@ std::string_view CodeName(grpc::StatusCode code) {
   return index < std::size(kNames) ? kNames[index] : "UNKNOWN";
 }
 
-void AddRetryHint(const absl::Status& status, grpc::CallbackServerContext& context) {
-  if (absl::IsResourceExhausted(status)) context.AddTrailingMetadata("grpc-retry-pushback-ms", kRetryAfterMs);
+void AddRetryHint(const absl::Status& status, grpc::Status& result, grpc::CallbackServerContext& context) {
+  std::chrono::milliseconds delay = RetryDelayOf(status);
+  if (delay.count() == 0 && absl::IsResourceExhausted(status)) delay = kDefaultRetryDelay;
+  if (delay.count() == 0) return;
+  context.AddTrailingMetadata("grpc-retry-pushback-ms", absl::StrCat(delay.count()));
+  google::rpc::RetryInfo info;
+  info.mutable_retry_delay()->set_seconds(delay.count() / 1000);
+  info.mutable_retry_delay()->set_nanos(static_cast<int32_t>(delay.count() % 1000) * 1'000'000);
+  google::rpc::Status details;
+  details.set_code(result.error_code());
+  details.set_message(result.error_message());
+  details.add_details()->PackFrom(info);
+  result = grpc::Status(result.error_code(), result.error_message(), details.SerializeAsString());
 }
 
 }  // namespace heed

@@ -15,8 +15,9 @@ grpc::Status ToGrpcStatus(const absl::Status& status);
 // "INVALID_ARGUMENT": the value of the `code` label and of logs.
 std::string_view CodeName(grpc::StatusCode code);
 
-// For a refusal that is worth another try: tells clients in how long, by the metadata that gRPC's own retries obey
-// (grpc-retry-pushback-ms). Before Finish.
-void AddRetryHint(const absl::Status& status, grpc::CallbackServerContext& context);
+// For a refusal that is worth another try (RESOURCE_EXHAUSTED, or one with a delay: server/refusal.h): tells clients in
+// how long, in `result` as google.rpc.RetryInfo and by the metadata that gRPC's own retries obey
+// (grpc-retry-pushback-ms). `result`: of `status`, to Finish with.
+void AddRetryHint(const absl::Status& status, grpc::Status& result, grpc::CallbackServerContext& context);
 
 }  // namespace heed

@@ -97,6 +97,21 @@ TEST(LoadRecorder, OpenLoopMeasuresWhatWasDueInTheWindowHoweverLateItFinishes) {
   EXPECT_EQ(report.first_error.error_message(), "x");
 }
 
+TEST(LoadRecorder, RefusalsHaveLatenciesOfTheirOwn) {
+  LoadRecorder recorder(seconds(0), seconds(2), true);
+  const grpc::Status refused(grpc::StatusCode::RESOURCE_EXHAUSTED, "full");
+  recorder.Record(milliseconds(10), milliseconds(15), refused, {});
+  recorder.Record(milliseconds(20), milliseconds(21), refused, {});
+  recorder.Record(milliseconds(30), milliseconds(530), grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "late"), {});
+  recorder.Record(milliseconds(40), milliseconds(90), grpc::Status::OK, {});
+  recorder.Record(milliseconds(2500), milliseconds(2501), refused, {});
+  const LoadReport report = recorder.TakeReport();
+  EXPECT_EQ(report.errors, 3);
+  EXPECT_EQ(report.expired, 1);
+  EXPECT_THAT(report.refusals_ms, ElementsAre(1, 5));
+  EXPECT_THAT(report.latencies_ms, ElementsAre(50));
+}
+
 LoadOptions Load(const FakeServer& server) {
   LoadOptions options;
   options.channels = {MakeChannel(server.address(), {}, true), MakeChannel(server.address(), {}, true)};

@@ -58,6 +58,39 @@ TEST(FlagsTest, ABoolNeedsNoValueAndTakesOne) {
   EXPECT_FALSE(Parse({})->options.management);
 }
 
+TEST(FlagsTest, LimitsOfAModelStandInForTheGeneralOnes) {
+  const auto command_line =
+      Parse({"--model_limits=en-de:max_queued_requests=64,max_batch_rows=256;a:b:max_queued_rows=9",
+             "--max_queued_requests=5", "--max_running_tasks=7"});
+  ASSERT_TRUE(command_line.ok()) << command_line.status();
+  const ServerOptions en_de = OptionsOf("en-de", command_line->options);
+  EXPECT_EQ(en_de.max_queued_requests, 64);
+  EXPECT_EQ(en_de.max_batch_rows, 256);
+  EXPECT_EQ(en_de.max_running_tasks, 7) << "it is not among the model's own";
+  EXPECT_EQ(OptionsOf("a:b", command_line->options).max_queued_rows, 9);
+  const ServerOptions other = OptionsOf("other", command_line->options);
+  EXPECT_EQ(other.max_queued_requests, 5);
+  EXPECT_EQ(other.max_batch_rows, 512);
+}
+
+TEST(FlagsTest, ErrorsOfModelLimitsNameModelLimitAndValues) {
+  EXPECT_EQ(ErrorOf({"--model_limits=a:max_batch_rows=0"}),
+            "--model_limits=a:max_batch_rows=0: model \"a\": max_batch_rows=0: must be a whole number from 1 to "
+            "1099511627776");
+  EXPECT_THAT(ErrorOf({"--model_limits=a:max_batch_rows=1,max_bach=2"}),
+              HasSubstr("model \"a\": \"max_bach\" is no limit of a model; known are max_queued_requests, "
+                        "max_queued_tasks, max_queued_rows, max_batch_rows, max_running_tasks, max_cache_bytes"));
+  EXPECT_THAT(ErrorOf({"--model_limits=a:threads=1"}), HasSubstr("\"threads\" is no limit of a model"));
+  EXPECT_THAT(ErrorOf({"--model_limits=a:max_batch_rows"}), HasSubstr("model \"a\": max_batch_rows: needs a value"));
+  EXPECT_THAT(ErrorOf({"--model_limits=a:max_batch_rows=1,max_batch_rows=2"}),
+              HasSubstr("model \"a\": max_batch_rows: is given twice, as 1 and 2"));
+  EXPECT_THAT(ErrorOf({"--model_limits=a:max_batch_rows=1;a:max_batch_rows=2"}),
+              HasSubstr("model \"a\" is named twice"));
+  EXPECT_THAT(ErrorOf({"--model_limits=max_batch_rows=1"}), HasSubstr("\"max_batch_rows=1\" is not MODEL:LIMIT=VALUE"));
+  EXPECT_THAT(ErrorOf({"--model_limits=:max_batch_rows=1"}), HasSubstr("is not MODEL:LIMIT=VALUE"));
+  EXPECT_THAT(ErrorOf({"--model_limits=a:"}), HasSubstr("model \"a\": \"\" is no limit"));
+}
+
 TEST(FlagsTest, EveryDefaultIsAllowedAndChangesNothing) {
   for (const FlagInfo& flag : FlagTable()) {
     ServerOptions options;

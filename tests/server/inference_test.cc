@@ -321,6 +321,17 @@ TEST_F(InferenceTest, UnknownModelsAndVersionsAreTold) {
   EXPECT_THAT(ErrorOf("model_name: 'tr'"), HasSubstr("inputs: \"text\" (BYTES [-1]) is missing"));
 }
 
+TEST_F(InferenceTest, PriorityParameterIsALevelOrTheDefault) {
+  const auto request = [](const std::string& level) {
+    return "model_name: 'tr' parameters { key: 'priority' value { " + level + " } }" + Texts("text", {"a"});
+  };
+  for (const char* level : {"uint64_param: 0", "uint64_param: 1", "int64_param: 3", "string_param: '2'"}) {
+    EXPECT_TRUE(Infer(request(level)).ok()) << level;
+  }
+  EXPECT_THAT(ErrorOf(request("uint64_param: 4")), HasSubstr("parameters: \"priority\""));
+  EXPECT_THAT(ErrorOf(request("string_param: 'high'")), HasSubstr("\"priority\" is \"high\", must be a whole number"));
+}
+
 TEST_F(InferenceTest, TimeoutParameterIsADeadline) {
   // A microsecond is over before the first step.
   EXPECT_EQ(Infer("model_name: 'tr' parameters { key: 'timeout' value { int64_param: 1 } }" + Texts("text", {"one"}))

@@ -402,6 +402,30 @@ TEST_P(QuestionsTest, FullQueueIsResourceExhaustedWithARetryHintAndLetsTheSessio
   ExpectUntouched(session);
 }
 
+TEST_P(QuestionsTest, PriorityThatDoesNotExistIsInvalid) {
+  Start();
+  const std::string session = Open();
+  auto expect_invalid = [&](auto method, const auto& request, auto response) {
+    grpc::ClientContext context;
+    context.AddMetadata("heed-priority", "4");
+    const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
+    EXPECT_EQ(status.error_code(), StatusCode::INVALID_ARGUMENT);
+    EXPECT_EQ(status.error_message(), "heed-priority: \"4\", known are 1 (first) to 3 (last)");
+  };
+  expect_invalid(&Stub::Answer, AnswerRequest({}, {"what"}), v1::AnswerResponse());
+  expect_invalid(&Stub::Tell, TellRequest(session, {"a"}), v1::TellResponse());
+  expect_invalid(&Stub::Ask, AskRequest(session, {"what"}), v1::AskResponse());
+  grpc::ClientContext context;
+  context.AddMetadata("heed-priority", "4");
+  auto stream = stub_->Chat(&context);
+  v1::ChatRequest message;
+  message.set_session(session);
+  stream->Write(message);
+  EXPECT_FALSE(stream->Read(std::make_unique<v1::ChatResponse>().get()));
+  EXPECT_EQ(stream->Finish().error_code(), StatusCode::INVALID_ARGUMENT);
+  ExpectUntouched(session);
+}
+
 TEST_P(QuestionsTest, ForkGoesItsOwnWay) {
   Start();
   const std::string session = Open();

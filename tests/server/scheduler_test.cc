@@ -231,11 +231,31 @@ TEST_F(SchedulerTest, FullQueueRefusesAtOnce) {
   auto queued = Submit({"b"});
   Client refused(model_, {"c"});
   EXPECT_EQ(scheduler().Submit(refused.job()).code(), absl::StatusCode::kResourceExhausted);
+  Job without_tasks;
+  without_tasks.model = model_;
+  EXPECT_EQ(scheduler().CheckRoom(without_tasks).code(), absl::StatusCode::kResourceExhausted);
+  Job of_another_model;
+  of_another_model.model = std::make_shared<FakeTranslator>("other");
+  EXPECT_TRUE(scheduler().CheckRoom(of_another_model).ok());
   model_->Release();
   EXPECT_TRUE(running->Wait().ok());
   EXPECT_TRUE(queued->Wait().ok());
   EXPECT_EQ(refused.done(), 0);
-  EXPECT_THAT(metrics_.Text(), HasSubstr("heed_rejections_total{reason=\"queue_full\"} 1"));
+  EXPECT_THAT(metrics_.Text(), HasSubstr("heed_rejections_total{reason=\"queue_full\"} 2"));
+  scheduler().Drain(kSoon);
+  EXPECT_EQ(scheduler().CheckRoom(without_tasks).code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(SchedulerTest, ModelMayHaveLimitsOfItsOwn) {
+  options_.limits.max_queued_tasks = 2;
+  options_.model_limits["fake"].max_queued_tasks = 3;
+  EXPECT_EQ(scheduler().LimitsOf("fake").max_queued_tasks, 3);
+  EXPECT_EQ(scheduler().LimitsOf("other").max_queued_tasks, 2);
+  auto client = Submit({"a", "b", "c"});
+  EXPECT_TRUE(client->Wait().ok());
+  Client other(std::make_shared<FakeTranslator>("other"), {"a", "b", "c"});
+  EXPECT_EQ(scheduler().Submit(other.job()).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(metrics_.Text(), HasSubstr("heed_rejections_total{reason=\"too_large\"} 1"));
 }
 
 TEST_F(SchedulerTest, ParkedJobWaitsAndOthersGoOn) {

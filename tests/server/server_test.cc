@@ -12,6 +12,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/generic/generic_stub.h"
@@ -132,6 +134,21 @@ class ServerTest : public ::testing::Test {
     pending->thread = std::thread(
         [this, p = pending.get()] { p->status = translation_->Translate(&p->context, p->request, &p->response); });
     return pending;
+  }
+  // In milliseconds: that of the metadata, and that of google.rpc.RetryInfo; 0: there is none.
+  static std::pair<int, int> RetryDelays(const grpc::ClientContext& context, const grpc::Status& status) {
+    const auto& metadata = context.GetServerTrailingMetadata();
+    const auto pushback = metadata.find("grpc-retry-pushback-ms");
+    const int first =
+        pushback == metadata.end() ? 0 : std::stoi(std::string(pushback->second.data(), pushback->second.size()));
+    google::rpc::Status details;
+    EXPECT_TRUE(details.ParseFromString(status.error_details()));
+    if (details.details().empty()) return {first, 0};
+    EXPECT_EQ(details.code(), status.error_code());
+    EXPECT_EQ(details.message(), status.error_message());
+    google::rpc::RetryInfo info;
+    EXPECT_TRUE(details.details(0).UnpackTo(&info)) << details.details(0).type_url();
+    return {first, static_cast<int>(info.retry_delay().seconds() * 1000 + info.retry_delay().nanos() / 1'000'000)};
   }
   bool HasMetric(const std::string& line) { return server_->metrics().Text().find(line) != std::string::npos; }
   // Until the server, which another thread shuts down, refuses new requests.
@@ -391,12 +408,141 @@ TEST_F(ServerTest, FullQueueIsResourceExhaustedWithARetryHint) {
   const grpc::Status status = translation_->Translate(&context, Request({"c"}), &response);
   EXPECT_EQ(status.error_code(), StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_THAT(status.error_message(), HasSubstr("queue is full"));
-  EXPECT_EQ(context.GetServerTrailingMetadata().count("grpc-retry-pushback-ms"), 1u);
+  const auto [delay_ms, same_ms] = RetryDelays(context, status);
+  EXPECT_GE(delay_ms, 10);
+  EXPECT_EQ(delay_ms, same_ms);
   model_->Release();
   running->thread.join();
   queued->thread.join();
   EXPECT_TRUE(running->status.ok());
   EXPECT_TRUE(queued->status.ok());
+}
+
+TEST_F(ServerTest, FullQueueRefusesBeforeTheRequestIsLookedInto) {
+  options_.max_queued_requests = 1;
+  options_.max_running_tasks = 1;
+  Start();
+  model_->Hold();
+  auto running = Begin({"a"});
+  model_->WaitUntilHeld();
+  auto queued = Begin({"b"});
+  WaitForMetric("heed_queued_requests{model=\"fake\"} 1");
+  v1::TranslateRequest request = Request({"c"});
+  request.mutable_options()->set_early_stopping(static_cast<v1::EarlyStopping>(99));
+  EXPECT_EQ(StatusOf(request).error_code(), StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(server_->metrics().Text(), HasSubstr("heed_rejections_total{reason=\"queue_full\"} 1"));
+  model_->Release();
+  running->thread.join();
+  queued->thread.join();
+  EXPECT_EQ(StatusOf(request).error_code(), StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(ServerTest, DeadlineThatTheQueueWouldMissIsRefusedAtOnce) {
+  options_.max_running_tasks = 1;
+  Start();
+  model_->Hold();
+  auto first = Begin({"a"});
+  model_->WaitUntilHeld();
+  std::vector<std::unique_ptr<Pending>> queued;
+  for (int i = 0; i < 3; ++i) queued.push_back(Begin({"b"}));
+  WaitForMetric("heed_queued_requests{model=\"fake\"} 3");
+  model_->Allow(1);  // of one word, so that the next request begins
+  WaitForMetric("heed_queued_requests{model=\"fake\"} 2");
+  // From now on the queue stands still, so that what is expected grows. A request that is taken runs into its deadline.
+  grpc::Status status;
+  std::pair<int, int> delays;
+  do {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(200));
+    v1::TranslateResponse response;
+    status = translation_->Translate(&context, Request({"c"}), &response);
+    delays = RetryDelays(context, status);
+  } while (status.error_code() == StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_EQ(status.error_code(), StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(status.error_message(), HasSubstr("the expected wait is "));
+  EXPECT_GE(delays.first, 10);
+  EXPECT_EQ(delays.first, delays.second);
+  EXPECT_TRUE(HasMetric("heed_rejections_total{reason=\"expected_wait\"} 1"));
+  model_->Release();
+  first->thread.join();
+  for (auto& pending : queued) pending->thread.join();
+}
+
+TEST_F(ServerTest, PriorityOfTheMetadataIsTheJobs) {
+  options_.max_running_tasks = 1;
+  Start();
+  model_->Hold();
+  auto first = Begin({"a"});
+  model_->WaitUntilHeld();
+  auto begin_with = [&](const std::string& priority, int queued) {
+    auto pending = std::make_unique<Pending>();
+    pending->context.AddMetadata("heed-priority", priority);
+    pending->request = Request({"x"});
+    pending->thread = std::thread(
+        [this, p = pending.get()] { p->status = translation_->Translate(&p->context, p->request, &p->response); });
+    WaitForMetric(absl::StrCat("heed_queued_requests{model=\"fake\"} ", queued));
+    return pending;
+  };
+  auto low = begin_with("3", 1);
+  auto high = begin_with("1", 2);
+  model_->Allow(2);  // of one word each
+  model_->WaitUntilHeld();
+  WaitForMetric("heed_requests_in_flight{method=\"Translate\"} 1");
+  low->context.TryCancel();  // too late for a request that has ended
+  high->thread.join();
+  low->thread.join();
+  first->thread.join();
+  EXPECT_TRUE(high->status.ok()) << high->status.error_message();
+  EXPECT_EQ(low->status.error_code(), StatusCode::CANCELLED);
+}
+
+TEST_F(ServerTest, PriorityThatDoesNotExistIsInvalid) {
+  Start();
+  for (const std::string priority : {"0", "4", "high"}) {
+    grpc::ClientContext context;
+    context.AddMetadata("heed-priority", priority);
+    v1::TranslateResponse response;
+    const grpc::Status status = translation_->Translate(&context, Request({"a"}), &response);
+    EXPECT_EQ(status.error_code(), StatusCode::INVALID_ARGUMENT);
+    EXPECT_EQ(status.error_message(), "heed-priority: \"" + priority + "\", known are 1 (first) to 3 (last)");
+  }
+}
+
+TEST_F(ServerTest, ModelThatLoadsIsUnavailableWithARetryHint) {
+  AddModel("slow");
+  AddModel("broken");
+  Start(/*wait_until_loaded=*/false);
+  v1::TranslateRequest request = Request({"a"});
+  request.set_model("slow");
+  grpc::ClientContext context;
+  v1::TranslateResponse response;
+  grpc::Status status = translation_->Translate(&context, request, &response);
+  EXPECT_EQ(status.error_code(), StatusCode::UNAVAILABLE);
+  EXPECT_EQ(RetryDelays(context, status), std::pair(100, 100));
+  load_.Open();
+  server_->WaitUntilLoaded();
+  request.set_model("broken");
+  grpc::ClientContext other;
+  status = translation_->Translate(&other, request, &response);
+  EXPECT_EQ(status.error_code(), StatusCode::UNAVAILABLE);
+  EXPECT_EQ(RetryDelays(other, status), std::pair(0, 0)) << "no waiting mends it";
+}
+
+TEST_F(ServerTest, LimitsOfAModelHoldForItAlone) {
+  options_.max_running_tasks = 1;
+  ASSERT_TRUE(ParseCommandLine({"--model_limits=fake:max_queued_requests=1"}).ok());
+  options_.model_limits = ParseCommandLine({"--model_limits=fake:max_queued_requests=1"})->options.model_limits;
+  Start();
+  model_->Hold();
+  auto running = Begin({"a"});
+  model_->WaitUntilHeld();
+  auto queued = Begin({"b"});
+  WaitForMetric("heed_queued_requests{model=\"fake\"} 1");
+  const grpc::Status status = StatusOf(Request({"c"}));
+  EXPECT_EQ(status.error_message(), "the queue is full: 1 requests wait, 1 more would exceed 1");
+  model_->Release();
+  running->thread.join();
+  queued->thread.join();
 }
 
 TEST_F(ServerTest, SlowReaderParksItsOwnRequestAlone) {

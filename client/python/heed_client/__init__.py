@@ -112,11 +112,15 @@ def _edge_ids(edges):
     return [graphs_pb2.EdgeId(source=int(source), target=int(target)) for source, target in edges]
 
 
-def _queue_full(error):
-    """What will never fit (a session of too many facts, too large a message) has the same code, but no time to come back."""
+def _retry_delay_s(error):
+    """How long the server asks to wait before another try; None: that would not help. What will never fit (a session of
+    too many facts, too large a message) has the same code as a full queue, but no time to come back."""
     if error.code() != grpc.StatusCode.RESOURCE_EXHAUSTED:
-        return False
-    return any(key == "grpc-retry-pushback-ms" for key, _ in error.trailing_metadata() or ())
+        return None
+    for key, value in error.trailing_metadata() or ():
+        if key == "grpc-retry-pushback-ms":
+            return int(value) / 1000
+    return None
 
 
 def _is_loopback(server):
@@ -406,15 +410,16 @@ class Client:
         return [values[i : i + width] for i in range(0, len(values), width)] if values else []
 
     def _patiently(self, call, request):
-        """Tries again while the server's queue is full."""
+        """Tries again while the server has no room, no sooner than it asks for."""
         deadline, pause_s = time.monotonic() + self._timeout_s, 0.05
         while True:
             try:
                 return call(request, timeout=max(0.001, deadline - time.monotonic()))
             except grpc.RpcError as error:
-                if not _queue_full(error) or time.monotonic() + pause_s > deadline:
+                delay_s = _retry_delay_s(error)
+                if delay_s is None or time.monotonic() + max(pause_s, delay_s) > deadline:
                     raise
-            time.sleep(pause_s * random.uniform(0.5, 1))
+            time.sleep(max(pause_s * random.uniform(0.5, 1), delay_s))
             pause_s = min(2 * pause_s, 2.0)
 
     @staticmethod
