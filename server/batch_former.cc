@@ -93,7 +93,7 @@ absl::Status BatchFormer::CheckDeadline(const Job& job, TimePoint now) const {
   const Clock::duration run_time = run_time_.RunTime(active_tasks_ + std::min(queued_tasks_, room));
   const Clock::duration expected = queue_time + run_time;
   const Clock::duration left = job.deadline - now;
-  if (expected <= left * 4 / 5) return absl::OkStatus();
+  if (expected <= left / 5 * 4) return absl::OkStatus();
   absl::Status status = absl::ResourceExhaustedError(absl::StrFormat(
       "the expected wait is %.3f s (%.3f s in the queue, then %.3f s), more than four fifths of the %.3f s until the "
       "deadline",

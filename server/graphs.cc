@@ -198,6 +198,12 @@ absl::Status GraphStore::Precompute(std::shared_ptr<const GraphClassifier> model
   });
 }
 
+absl::Status GraphStore::Forget(std::string name) {
+  return Enqueue([this, name = std::move(name)](const absl::Status& refused) {
+    if (refused.ok()) CarryOutForget(name);
+  });
+}
+
 absl::StatusOr<std::shared_ptr<const StoredGraph>> GraphStore::Find(absl::string_view name, int64_t version) const {
   MutexLock lock(mutex_);
   HEED_ASSIGN_OR_RETURN(const auto place, Present(name));
@@ -381,7 +387,9 @@ absl::StatusOr<StoredGraphState> GraphStore::CarryOut(NewGraph& graph) {
   auto version = std::make_shared<StoredGraph>();
   version->graph = *std::move(built);
   HEED_RETURN_IF_ERROR(graph.room->Resize(version->bytes()));
-  for (const auto& model : graph.precompute) {
+  for (const auto& asked : graph.precompute) {
+    // It may have been replaced since the graph's first part came.
+    HEED_ASSIGN_OR_RETURN(const std::shared_ptr<const GraphClassifier> model, FindModel(asked->spec().name));
     version->precomputed.push_back(Compute(model, version->graph, nullptr, {}));
     const Precomputed& one = version->precomputed.back();
     if (!one.unavailable.ok()) return PrecomputeError(one);
@@ -463,13 +471,7 @@ absl::StatusOr<StoredGraphState> GraphStore::CarryOutDelete(const std::string& n
 
 absl::Status GraphStore::CarryOutPrecompute(const std::shared_ptr<const GraphClassifier>& model) {
   const std::string& name = model->spec().name;
-  std::vector<std::pair<std::string, std::shared_ptr<const StoredGraph>>> wanting;
-  {
-    MutexLock lock(mutex_);
-    for (const auto& [graph, entry] : entries_) {
-      if (entry.version != nullptr && entry.version->Find(name) != nullptr) wanting.emplace_back(graph, entry.version);
-    }
-  }
+  std::vector<std::pair<std::string, std::shared_ptr<const StoredGraph>>> wanting = Wanting(name);
   GraphRoom room(*this);  // of the new outputs, beside the old ones
   int64_t bytes = 0;
   for (auto& [graph, version] : wanting) {
@@ -483,14 +485,41 @@ absl::Status GraphStore::CarryOutPrecompute(const std::shared_ptr<const GraphCla
     }
     version = std::move(next);
   }
-  MutexLock lock(mutex_);
+  Replace(std::move(wanting));
+  return absl::OkStatus();
+}
+
+void GraphStore::CarryOutForget(const std::string& name) {
+  std::vector<std::pair<std::string, std::shared_ptr<const StoredGraph>>> wanting = Wanting(name);
   for (auto& [graph, version] : wanting) {
+    auto next = std::make_shared<StoredGraph>(*version);
+    Precomputed& one = next->precomputed[static_cast<size_t>(version->Find(name) - version->precomputed.data())];
+    one = {};
+    one.model_name = name;
+    one.unavailable = absl::UnavailableError(absl::StrCat("model: \"", name, "\" is not loaded"));
+    version = std::move(next);
+  }
+  Replace(std::move(wanting));
+}
+
+std::vector<std::pair<std::string, std::shared_ptr<const StoredGraph>>> GraphStore::Wanting(
+    const std::string& name) const {
+  std::vector<std::pair<std::string, std::shared_ptr<const StoredGraph>>> wanting;
+  MutexLock lock(mutex_);
+  for (const auto& [graph, entry] : entries_) {
+    if (entry.version != nullptr && entry.version->Find(name) != nullptr) wanting.emplace_back(graph, entry.version);
+  }
+  return wanting;
+}
+
+void GraphStore::Replace(std::vector<std::pair<std::string, std::shared_ptr<const StoredGraph>>> versions) {
+  MutexLock lock(mutex_);
+  for (auto& [graph, version] : versions) {
     Entry& entry = entries_.find(graph)->second;
     graph_bytes_ += version->bytes() - entry.version->bytes();
-    std::swap(entry.version, version);  // the old one goes with `wanting`, after the lock
+    std::swap(entry.version, version);  // the old one goes with `versions`, after the lock
   }
   PublishMetrics();
-  return absl::OkStatus();
 }
 
 absl::Status GraphStore::CarryOutRestore() {

@@ -151,6 +151,10 @@ class GraphStore {
   absl::Status Precompute(std::shared_ptr<const GraphClassifier> model, std::function<void(const absl::Status&)> done)
       EXCLUDES(mutex_);
 
+  // The model `name` serves no more: graphs lose its outputs, which take memory, and keep wanting them: the next
+  // update, or Precompute, brings them back. UNAVAILABLE, RESOURCE_EXHAUSTED: as above.
+  absl::Status Forget(std::string name) EXCLUDES(mutex_);
+
   // The present version. NOT_FOUND: there is none. ABORTED: its number is not `version`, unless that is 0. UNAVAILABLE:
   // Restore has not returned. FAILED_PRECONDITION: the graph's file could not be read.
   absl::StatusOr<std::shared_ptr<const StoredGraph>> Find(absl::string_view name, int64_t version) const
@@ -208,6 +212,12 @@ class GraphStore {
                                             const GraphUpdate& update) EXCLUDES(mutex_);
   absl::StatusOr<StoredGraphState> CarryOutDelete(const std::string& name) EXCLUDES(mutex_);
   absl::Status CarryOutPrecompute(const std::shared_ptr<const GraphClassifier>& model) EXCLUDES(mutex_);
+  void CarryOutForget(const std::string& name) EXCLUDES(mutex_);
+  // Those that are served and want the outputs of the model `name`, with their names.
+  std::vector<std::pair<std::string, std::shared_ptr<const StoredGraph>>> Wanting(const std::string& name) const
+      EXCLUDES(mutex_);
+  // Puts the versions in the present ones' place.
+  void Replace(std::vector<std::pair<std::string, std::shared_ptr<const StoredGraph>>> versions) EXCLUDES(mutex_);
   absl::Status CarryOutRestore() EXCLUDES(mutex_);
   absl::StatusOr<std::shared_ptr<const StoredGraph>> ReadFile(const std::string& path, GraphRoom& room)
       EXCLUDES(mutex_);

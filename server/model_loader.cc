@@ -126,7 +126,7 @@ bool ModelLoader::Next(TimePoint wake, Change& change) {
 
 void ModelLoader::Poll() {
   for (const std::string& name : registry_.Changed()) {
-    const absl::Status status = registry_.Load(name, {}, listener_, prepare_);
+    const absl::Status status = registry_.Reload(name, listener_, prepare_);
     if (!status.ok()) {
       spdlog::error("model name={} poll code={} reason=\"{}\"", name, absl::StatusCodeToString(status.code()),
                     std::string(status.message()));

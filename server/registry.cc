@@ -159,24 +159,26 @@ absl::Status Registry::Load(const std::string& name, const std::vector<int64_t>&
   if (paths.empty()) return NoSuchModel(name);
   std::vector<int64_t> found;
   for (const auto& [version, path] : paths) found.push_back(version);
-  std::optional<VersionPolicy> policy;
+  VersionPolicy policy = options_.policies.Of(name);
   if (!versions.empty()) {
-    policy.emplace().listed = versions;
-    std::sort(policy->listed.begin(), policy->listed.end());
+    policy.listed = versions;
+    std::sort(policy.listed.begin(), policy.listed.end());
+    policy.listed.erase(std::unique(policy.listed.begin(), policy.listed.end()), policy.listed.end());
   }
-  absl::StatusOr<std::vector<int64_t>> chosen = policy.value_or(options_.policies.Of(name)).Choose(found);
+  absl::StatusOr<std::vector<int64_t>> chosen = policy.Choose(found);
   if (!chosen.ok()) {
     return absl::Status(chosen.status().code(), absl::StrCat("model: \"", name, "\": ", chosen.status().message()));
   }
   {
     MutexLock lock(mutex_);
     Entry& entry = entries_[name];
-    entry.policy = policy;
+    entry.listed = versions;
     entry.unloaded = false;
     for (const int64_t version : found) entry.versions[version];
-    for (const int64_t version : *chosen) {
-      Version& one = entry.versions[version];
-      if (one.model == nullptr) one.state = ModelState::kLoading;
+    for (auto& [number, version] : entry.versions) {
+      if (version.model != nullptr) continue;
+      const bool wanted = std::binary_search(chosen->begin(), chosen->end(), number);
+      version.state = wanted ? ModelState::kLoading : ModelState::kUnloaded;
     }
   }
 
@@ -244,6 +246,15 @@ absl::Status Registry::Load(const std::string& name, const std::vector<int64_t>&
   return absl::OkStatus();
 }
 
+absl::Status Registry::Reload(const std::string& name, const Listener& listener, const Prepare& prepare) {
+  std::vector<int64_t> listed;
+  {
+    MutexLock lock(mutex_);
+    if (const auto found = entries_.find(name); found != entries_.end()) listed = found->second.listed;
+  }
+  return Load(name, listed, listener, prepare);
+}
+
 absl::Status Registry::Unload(const std::string& name, const Listener& listener) {
   std::vector<ModelStatus> changed;
   {
@@ -252,10 +263,11 @@ absl::Status Registry::Unload(const std::string& name, const Listener& listener)
     if (found == entries_.end()) return NoSuchModel(name);
     Entry& entry = found->second;
     entry.unloaded = true;
-    for (Pinned& pinned : entry.pinned) leaving_.emplace_back(std::exchange(pinned.model, nullptr));
+    entry.listed.clear();
+    for (Pinned& pinned : entry.pinned) leaving_.push_back(std::move(pinned.model));
     entry.pinned.clear();
     for (auto& [number, version] : entry.versions) {
-      if (version.model != nullptr) leaving_.emplace_back(version.model);
+      if (version.model != nullptr) leaving_.push_back(std::move(version.model));
       version = {};
     }
     changed = StatusOf(name);
@@ -265,32 +277,46 @@ absl::Status Registry::Unload(const std::string& name, const Listener& listener)
 }
 
 void Registry::Retire(std::shared_ptr<const Model> model, Entry& entry) {
-  leaving_.emplace_back(model);
   const std::string& fingerprint = model->spec().fingerprint;
-  if (fingerprint.empty()) return;
-  for (const auto& [number, version] : entry.versions) {
-    if (version.model != nullptr && version.model->spec().fingerprint == fingerprint) return;
+  const auto serves = [&](const std::string& wanted) {
+    return std::any_of(entry.versions.begin(), entry.versions.end(), [&](const auto& item) {
+      return item.second.model != nullptr && item.second.model->spec().fingerprint == wanted;
+    });
+  };
+  // One for each fingerprint that does not serve.
+  std::erase_if(entry.pinned, [&](Pinned& pinned) {
+    const std::string& other = pinned.model->spec().fingerprint;
+    if (other != fingerprint && !serves(other)) return false;
+    leaving_.push_back(std::move(pinned.model));
+    return true;
+  });
+  if (fingerprint.empty() || serves(fingerprint)) {
+    leaving_.push_back(std::move(model));
+  } else {
+    entry.pinned.push_back({std::move(model), Clock::now() + options_.session_pin});
   }
-  entry.pinned.push_back({std::move(model), Clock::now() + options_.session_pin});
 }
 
 Registry::Swept Registry::Sweep(TimePoint now) {
-  std::vector<Pinned> expired;  // destroyed without the lock
+  std::vector<std::shared_ptr<const Model>> gone;  // destroyed without the lock
   Swept swept;
-  {
-    MutexLock lock(mutex_);
-    for (auto& [name, entry] : entries_) {
-      const auto first = std::stable_partition(entry.pinned.begin(), entry.pinned.end(),
-                                               [now](const Pinned& pinned) { return pinned.until > now; });
-      std::move(first, entry.pinned.end(), std::back_inserter(expired));
-      entry.pinned.erase(first, entry.pinned.end());
-    }
-  }
-  expired.clear();
   MutexLock lock(mutex_);
-  swept.destroyed = static_cast<int>(
-      std::erase_if(leaving_, [](const std::weak_ptr<const Model>& model) { return model.expired(); }));
-  swept.held = static_cast<int>(leaving_.size());
+  for (auto& [name, entry] : entries_) {
+    std::erase_if(entry.pinned, [&](Pinned& pinned) {
+      if (pinned.until > now) return false;
+      leaving_.push_back(std::move(pinned.model));
+      return true;
+    });
+    swept.held += static_cast<int>(entry.pinned.size());
+  }
+  // Nobody can find these any more, so what is held here alone stays so.
+  std::erase_if(leaving_, [&](std::shared_ptr<const Model>& model) {
+    if (model.use_count() > 1) return false;
+    gone.push_back(std::move(model));
+    return true;
+  });
+  swept.destroyed = static_cast<int>(gone.size());
+  swept.held += static_cast<int>(leaving_.size());
   return swept;
 }
 

@@ -77,23 +77,25 @@ class Registry {
   // tried. A model that fails harms no other. Returns early after Stop.
   void LoadAll(const Listener& listener, const Prepare& prepare = AcceptAll);
   // LoadAll and Load load no further version.
-  void Stop();
+  void Stop() EXCLUDES(mutex_);
+  bool stopped() const EXCLUDES(mutex_);
 
   // Looks into the model's directory again and loads the versions that its policy chooses, those that serve anew, too;
   // then the versions that it does not choose leave. With `versions`, those are its policy from now on, until the next
-  // Load without. FAILED_PRECONDITION: one failed, and why; then none leaves. NOT_FOUND: there is no such model, or a
-  // version that is listed is not there: nothing changes. INVALID_ARGUMENT: `name` is no directory's name. UNAVAILABLE:
-  // Stop.
+  // Load without; Reload keeps the policy that it has. FAILED_PRECONDITION: one failed, and why; then none leaves.
+  // NOT_FOUND: there is no such model, or a version that is listed is not there: nothing changes. INVALID_ARGUMENT:
+  // `name` is no directory's name. UNAVAILABLE: Stop.
   absl::Status Load(const std::string& name, const std::vector<int64_t>& versions, const Listener& listener,
                     const Prepare& prepare = AcceptAll);
+  absl::Status Reload(const std::string& name, const Listener& listener, const Prepare& prepare = AcceptAll);
   // All versions leave, those kept for sessions too. NOT_FOUND: there is no such model.
   absl::Status Unload(const std::string& name, const Listener& listener);
   // The models whose directories have versions that were not there when they were last loaded, have lost some, or have
   // files of another time or size; new ones included. By name; those that were unloaded aside.
   std::vector<std::string> Changed() const;
 
-  // Lets go of replaced versions whose time for sessions is over at `now`. Of the models that left, tells how many were
-  // destroyed since the last call, and how many are still held by requests or for sessions.
+  // Lets go of replaced versions whose time for sessions is over at `now`, and destroys the models that left and that
+  // no request holds any more, on this thread. Tells how many these were, and how many are still held.
   struct Swept {
     int destroyed = 0;
     int held = 0;
@@ -129,7 +131,7 @@ class Registry {
   };
   struct Entry {
     std::map<int64_t, Version> versions;
-    std::optional<VersionPolicy> policy;  // as the last Load gave it
+    std::vector<int64_t> listed;  // the policy that the last Load gave; none: that of the options
     std::vector<Pinned> pinned;
     bool unloaded = false;
 
@@ -155,7 +157,6 @@ class Registry {
   // The model leaves `entry`: kept for sessions if it may be, or as long as requests hold it.
   void Retire(std::shared_ptr<const Model> model, Entry& entry) REQUIRES(mutex_);
   std::vector<ModelStatus> StatusOf(absl::string_view name) const REQUIRES(mutex_);
-  bool stopped() const EXCLUDES(mutex_);
 
   const std::string directory_;
   const LoadFunction load_;
@@ -163,7 +164,7 @@ class Registry {
 
   mutable Mutex mutex_;
   Entries entries_ GUARDED_BY(mutex_);
-  std::vector<std::weak_ptr<const Model>> leaving_ GUARDED_BY(mutex_);
+  std::vector<std::shared_ptr<const Model>> leaving_ GUARDED_BY(mutex_);  // until only this holds them
   bool stop_ GUARDED_BY(mutex_) = false;
 };
 

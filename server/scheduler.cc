@@ -1,5 +1,8 @@
 #include "server/scheduler.h"
 
+#include <pthread.h>
+#include <sched.h>
+
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -159,6 +162,10 @@ int64_t Scheduler::refused_by_drain() {
 }
 
 void Scheduler::Execute(int team_size) {
+  // Waking up for one request does not push gRPC's threads aside that are reading the next ones: steps come to hold
+  // more tasks.
+  const sched_param parameters{};
+  pthread_setschedparam(pthread_self(), SCHED_BATCH, &parameters);
   Context context(team_size);
   Turn turn;
   while (NextTurn(turn)) {
@@ -269,9 +276,16 @@ void Scheduler::Report(Turn& turn) {
 
 void Scheduler::Publish(const Lane& lane) {
   const std::string& name = lane.model->spec().name;
-  metrics_.Set(Metric::kQueuedRequests, {name}, static_cast<double>(lane.former.queued_jobs()));
-  metrics_.Set(Metric::kQueuedTasks, {name}, static_cast<double>(lane.former.queued_tasks()));
-  metrics_.Set(Metric::kRunningTasks, {name}, static_cast<double>(lane.former.running_tasks()));
+  int64_t queued_jobs = 0, queued_tasks = 0, running_tasks = 0;  // of all its versions
+  for (const auto& [model, other] : lanes_) {
+    if (&other != &lane && other.model->spec().name != name) continue;
+    queued_jobs += other.former.queued_jobs();
+    queued_tasks += other.former.queued_tasks();
+    running_tasks += other.former.running_tasks();
+  }
+  metrics_.Set(Metric::kQueuedRequests, {name}, static_cast<double>(queued_jobs));
+  metrics_.Set(Metric::kQueuedTasks, {name}, static_cast<double>(queued_tasks));
+  metrics_.Set(Metric::kRunningTasks, {name}, static_cast<double>(running_tasks));
 }
 
 }  // namespace heed

@@ -175,9 +175,8 @@ struct Server::Parts {
         loader_options, *registry, [this](const ModelStatus& version) { Tell(version); },
         [this](const auto& model, bool is_default) { return PrecomputeFor(model, is_default); });
     models_service = std::make_unique<ModelsService>(*registry, *loader, metrics);
-    const InferLimits limits = {.max_tasks = options.max_queued_tasks, .max_graph_nodes = options.max_inline_nodes};
-    inference =
-        std::make_unique<InferenceService>(InferenceParts{*registry, *loader, scheduler, health, metrics, limits});
+    inference = std::make_unique<InferenceService>(
+        InferenceParts{*registry, *loader, scheduler, health, metrics, options.max_inline_nodes});
   }
 
   // A version was tried or has left.
@@ -211,9 +210,9 @@ struct Server::Parts {
     const bool serving = health.IsServing("");
     std::string text = serving ? "ready\n" : "not ready\n";
     for (const ModelStatus& model : registry->List()) {
-      if (model.state == ModelState::kLoading) absl::StrAppend(&text, model.name, ": is loading\n");
+      if (model.state == ModelState::kLoading) absl::StrAppend(&text, model.name, " ", model.version, ": is loading\n");
       if (model.state == ModelState::kUnavailable) {
-        absl::StrAppend(&text, model.name, ": is unavailable: ", model.reason.message(), "\n");
+        absl::StrAppend(&text, model.name, " ", model.version, ": is unavailable: ", model.reason.message(), "\n");
       }
     }
     return {serving ? 200u : 503u, std::move(text)};
@@ -269,6 +268,8 @@ void Server::Parts::Tell(const ModelStatus& version) {
   metrics.Set(Metric::kModelResidentBytes, {name}, static_cast<double>(resident_bytes));
   if (version.load_seconds > 0) metrics.Set(Metric::kModelLoadSeconds, {name}, version.load_seconds);
   health.Set(name, default_version > 0);
+  // Before the graphs are restored, and after they have stopped, there are no outputs to lose.
+  if (default_version == 0 && version.state == ModelState::kUnloaded) graphs->Forget(name).IgnoreError();
 }
 
 absl::Status Server::Parts::PrecomputeFor(const std::shared_ptr<const Model>& model, bool is_default) {
@@ -358,13 +359,13 @@ void Server::WaitUntilLoaded() {
 }
 
 void Server::OnLoaded(TimePoint start) {
-  int ready = 0, unavailable = 0, untried = 0;
+  if (parts_->registry->stopped()) return;
+  int ready = 0, unavailable = 0;
   for (const ModelStatus& model : parts_->registry->List()) {
     ready += model.state == ModelState::kReady;
     unavailable += model.state == ModelState::kUnavailable;
-    untried += model.state == ModelState::kLoading;
   }
-  if (untried > 0 || !parts_->graphs->Restore()) return;  // stopped on the way
+  if (!parts_->graphs->Restore()) return;  // stopped on the way
   parts_->health.Set("", true);
   spdlog::info("ready models={} unavailable={} threads={} executors={} seconds={:.3f}", ready, unavailable,
                parts_->threads, parts_->options.executors, std::chrono::duration<double>(Clock::now() - start).count());

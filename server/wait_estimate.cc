@@ -9,6 +9,7 @@ namespace {
 constexpr double kMeanSeconds = 1;
 constexpr double kMostForgottenAtOnce = 0.25;  // of e-folds: what a single departure makes of those before it
 constexpr double kTaskWeight = 1.0 / 32;
+constexpr double kLongestWeight = 1.0 / 512;
 constexpr double kDeviations = 2;
 constexpr double kStepWeight = 1.0 / 4;
 constexpr double kTasksOfAnEmptyStep = 8;  // a step takes about as long for 8 tasks as it would without
@@ -52,6 +53,7 @@ void RunTimeEstimate::AddTask(int64_t steps, bool ended) {
   const double difference = log_steps - log_steps_;
   log_steps_ += weight * difference;
   variance_ = (1 - weight) * (variance_ + weight * difference * difference);
+  longest_ = std::max(log_steps, longest_ + kLongestWeight * (log_steps_ - longest_));
   knows_tasks_ = true;
 }
 
@@ -63,7 +65,7 @@ void RunTimeEstimate::AddStep(Clock::duration period, int64_t tasks) {
 
 Clock::duration RunTimeEstimate::RunTime(int64_t tasks) const {
   if (!knows_tasks_ || !knows_steps_) return Clock::duration::zero();
-  const double steps = std::exp(log_steps_ + kDeviations * std::sqrt(variance_));
+  const double steps = std::exp(std::min(log_steps_ + kDeviations * std::sqrt(variance_), longest_));
   return Duration(steps * share_seconds_ * (static_cast<double>(tasks) + kTasksOfAnEmptyStep));
 }
 

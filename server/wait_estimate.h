@@ -38,7 +38,8 @@ class QueueTimeEstimate {
 // How long a task is likely to take at most once it is worked on: its steps, times the time from step to step, which
 // grows with the number of tasks that share it. The steps are two standard deviations above the mean over
 // about the last 32 tasks that ended, both of the logarithm, so that a large task among small ones changes little;
-// nearly all take fewer. The share of a task in a step is a mean over about the last four steps. Not thread-safe.
+// nearly all take fewer. They are never more than the longest of about the last 512 took. The share of a task in a step is a
+// mean over about the last four steps. Not thread-safe.
 class RunTimeEstimate {
  public:
   // A task ended after so many steps, at least 1; or it ran out of time, and would have taken more.
@@ -54,6 +55,7 @@ class RunTimeEstimate {
   bool knows_steps_ = false;
   double log_steps_ = 0;  // their mean and variance
   double variance_ = 0;
+  double longest_ = 0;  // of the logarithms; comes down to the mean as tasks are forgotten
   double share_seconds_ = 0;
 };
 

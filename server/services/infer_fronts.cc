@@ -1,12 +1,14 @@
 #include "server/services/infer_fronts.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "engine/status_macros.h"
 #include "google/protobuf/util/json_util.h"
 #include "heed/v1/graphs.pb.h"
@@ -14,8 +16,10 @@
 #include "heed/v1/translation.pb.h"
 #include "models/graph_classifier.h"
 #include "models/question_answerer.h"
+#include "models/sentences.h"
 #include "models/sequence_model.h"
 #include "models/translator.h"
+#include "server/excerpt.h"
 #include "server/services/graph_messages.h"
 #include "server/services/question_messages.h"
 #include "server/services/translation_messages.h"
@@ -26,16 +30,48 @@ namespace {
 
 using Tasks = std::vector<std::unique_ptr<Task>>;
 
+constexpr size_t kLongestEcho = 128;
+
 int64_t Size(const auto& container) { return static_cast<int64_t>(container.size()); }
 
-// `error` of a field of the typed message, as one of the input it came from.
-absl::Status Of(absl::string_view input, const absl::Status& error) {
-  return absl::Status(error.code(), absl::StrCat("inputs \"", input, "\": ", error.message()));
+// An error of models and typed messages names their field; here it names what the field was made from. `fields` are
+// pairs of how a message begins and what is to stand there instead; without any of them `otherwise` is put before it.
+using FieldNames = std::vector<std::pair<absl::string_view, absl::string_view>>;
+absl::Status Renamed(const absl::Status& error, const FieldNames& fields, absl::string_view otherwise) {
+  for (const auto& [field, name] : fields) {
+    absl::string_view rest = error.message();
+    if (absl::ConsumePrefix(&rest, field)) return absl::Status(error.code(), absl::StrCat(name, rest));
+  }
+  return absl::Status(error.code(), absl::StrCat(otherwise, error.message()));
+}
+
+constexpr std::pair<absl::string_view, absl::string_view> kOptionsField = {"options.", "parameters: "};
+
+// The typed services' messages hold nothing else.
+absl::Status CheckUtf8(absl::string_view input, const std::vector<std::string>& texts) {
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const int64_t wrong = FirstInvalidUtf8(texts[i]);
+    if (wrong < 0) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("inputs \"", input, "\": element ", i, " is not UTF-8 from its byte ", wrong, " on"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckCount(absl::string_view input, int64_t count, int64_t most) {
   if (count <= most) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("inputs \"", input, "\": has ", count, " elements, at most ", most));
+}
+
+bool IsCommon(absl::string_view parameter) {
+  return std::find(std::begin(kCommonParameters), std::end(kCommonParameters), parameter) !=
+         std::end(kCommonParameters);
+}
+
+absl::Status UnknownParameter(absl::string_view name, absl::string_view known) {
+  return absl::InvalidArgumentError(absl::StrCat("parameters: \"", Excerpt(name, kLongestEcho),
+                                                 "\" is not known; known are: ", absl::StrJoin(kCommonParameters, ", "),
+                                                 ", ", known));
 }
 
 std::string Json(const google::protobuf::Message& message) {
@@ -86,10 +122,13 @@ class TranslatorFront : public InferFront {
     HEED_ASSIGN_OR_RETURN(const TranslateOptions converted,
                           ToTranslateOptions(options, model_.default_options(), /*stream=*/false));
     detail_ = ToSentenceDetail(options);
-    HEED_ASSIGN_OR_RETURN(StartedTranslation started, model_.Start(inputs.strings("text"), converted));
-    places_ = std::move(started.places);
-    trailing_ = std::move(started.trailing);
-    return Tasks(std::make_move_iterator(started.tasks.begin()), std::make_move_iterator(started.tasks.end()));
+    absl::StatusOr<StartedTranslation> started = model_.Start(inputs.strings("text"), converted);
+    if (!started.ok()) {
+      return Renamed(started.status(), {{"texts", "inputs \"text\""}, kOptionsField}, "parameters: ");
+    }
+    places_ = std::move(started->places);
+    trailing_ = std::move(started->trailing);
+    return Tasks(std::make_move_iterator(started->tasks.begin()), std::make_move_iterator(started->tasks.end()));
   }
 
   void Count(const Task& task, Metrics& metrics) const override {
@@ -155,6 +194,9 @@ class QuestionFront : public InferFront {
                               const OutputTensors&) override {
     v1::AnswerRequest request;
     HEED_RETURN_IF_ERROR(SetOptionsFrom(parameters, kCommonParameters, *request.mutable_options()));
+    for (const char* input : {"story", "question"}) {
+      HEED_RETURN_IF_ERROR(CheckUtf8(input, inputs.strings(input)));
+    }
     // A fact may be several lines of text, each a fact.
     for (const std::string& element : inputs.strings("story")) {
       for (const absl::string_view line : absl::StrSplit(element, '\n', absl::SkipWhitespace())) {
@@ -174,10 +216,16 @@ class QuestionFront : public InferFront {
         request.mutable_questions(static_cast<int>(i))->set_after_facts(after[i]);
       }
     }
-    HEED_ASSIGN_OR_RETURN(StoryRequest story, ToStory(request, most_));
-    HEED_ASSIGN_OR_RETURN(std::unique_ptr<StoryTask> task, model_.Start(std::move(story)));
+    absl::StatusOr<StoryRequest> story = ToStory(request, most_);
+    absl::StatusOr<std::unique_ptr<StoryTask>> task =
+        story.ok() ? model_.Start(*std::move(story)) : absl::StatusOr<std::unique_ptr<StoryTask>>(story.status());
+    if (!task.ok()) {
+      return Renamed(task.status(),
+                     {{"facts", "inputs \"story\": fact"}, {"questions", "inputs \"question\""}, kOptionsField},
+                     "inputs: ");
+    }
     Tasks tasks;
-    tasks.push_back(std::move(task));
+    tasks.push_back(*std::move(task));
     return tasks;
   }
 
@@ -243,7 +291,7 @@ ModelTensors GraphTensors(const GraphClassifier& model) {
                      {"class", TensorType::kInt64, {kAnySize}, false, absl::StrCat("the likeliest of ", asked)},
                      {"label", TensorType::kBytes, {kAnySize}, false, "that class's name"},
                      {"embedding", TensorType::kFp32, {kAnySize, kAnySize}, true, absl::StrCat("of ", asked)}};
-  tensors.properties = {{"parameters", DescribeOptions(*v1::ClassifyOptions::descriptor())},
+  tensors.properties = {{"parameters", "fan_out: integer, seed: integer"},
                         {"optional_inputs", absl::StrJoin(optional, ", ")},
                         {"labels", absl::StrJoin(model.labels(), ", ")}};
   return tensors;
@@ -255,12 +303,9 @@ class GraphFront : public InferFront {
 
   absl::StatusOr<Tasks> Start(const InputTensors& inputs, const InferParameters& parameters,
                               const OutputTensors& outputs) override {
-    v1::ClassifyOptions options;
-    HEED_RETURN_IF_ERROR(SetOptionsFrom(parameters, kCommonParameters, options));
     GraphQuery prototype;
-    HEED_RETURN_IF_ERROR(SetOptions(options, prototype));
+    HEED_RETURN_IF_ERROR(TakeParameters(parameters, prototype));
     prototype.return_embeddings = outputs.Wants("embedding");
-    prototype.return_attention = false;  // no tensor would hold it
     HEED_ASSIGN_OR_RETURN(std::vector<GraphArrays> graphs, Split(inputs));
     HEED_RETURN_IF_ERROR(CheckCount("batch", Size(graphs), limits_.max_tasks));
     Tasks tasks;
@@ -270,11 +315,16 @@ class GraphFront : public InferFront {
       std::vector<EdgeIds> edges;
       for (size_t i = 0; i < arrays.sources.size(); ++i) edges.emplace_back(arrays.sources[i], arrays.targets[i]);
       absl::StatusOr<std::shared_ptr<const Graph>> graph = Graph::Build(std::move(arrays), limits_.max_graph_nodes);
-      if (!graph.ok()) return Of("edge_index", graph.status());
+      if (!graph.ok()) return Renamed(graph.status(), {}, "inputs \"x\", \"edge_index\": ");
       query.graph = *std::move(graph);
       if (!Ask(inputs, nodes, std::move(edges), query)) continue;
-      HEED_ASSIGN_OR_RETURN(std::unique_ptr<GraphQueryTask> task, model_.Start(std::move(query)));
-      tasks.push_back(std::move(task));
+      absl::StatusOr<std::unique_ptr<GraphQueryTask>> task = model_.Start(std::move(query));
+      if (!task.ok()) {
+        return Renamed(task.status(),
+                       {{"nodes", "inputs \"nodes\""}, {"edges", "inputs \"edge_label_index\""}, kOptionsField},
+                       "inputs: ");
+      }
+      tasks.push_back(*std::move(task));
     }
     return tasks;
   }
@@ -309,6 +359,24 @@ class GraphFront : public InferFront {
   }
 
  private:
+  // Those of the typed service that an answer in tensors can show.
+  static absl::Status TakeParameters(const InferParameters& parameters, GraphQuery& query) {
+    for (const auto& [name, parameter] : parameters) {
+      if (IsCommon(name)) continue;
+      if (name != "fan_out" && name != "seed") return UnknownParameter(name, "fan_out, seed");
+      HEED_ASSIGN_OR_RETURN(const int64_t number, ToInteger(name, parameter));
+      if (name == "seed") {
+        query.seed = static_cast<uint64_t>(number);
+      } else if (number < 1 || number > std::numeric_limits<int>::max()) {
+        return absl::InvalidArgumentError(absl::StrCat("parameters: \"fan_out\" is ", number, ", must be from 1 to ",
+                                                       std::numeric_limits<int>::max()));
+      } else {
+        query.fan_out = static_cast<int>(number);
+      }
+    }
+    return absl::OkStatus();
+  }
+
   // The request's graphs: one, or those that "batch" tells.
   absl::StatusOr<std::vector<GraphArrays>> Split(const InputTensors& inputs) const {
     const std::vector<int64_t>& edges = inputs.integers("edge_index");
@@ -345,7 +413,7 @@ class GraphFront : public InferFront {
     std::vector<int64_t> first;  // row of each graph
     for (size_t row = 0; row < batch.size(); ++row) {
       const int64_t last = Size(graphs) - 1;
-      if (batch[row] != last && batch[row] != last + 1) {
+      if (batch[row] < 0 || (batch[row] != last && batch[row] != last + 1)) {
         return absl::InvalidArgumentError(
             absl::StrCat("inputs \"batch\": element ", row, " is ", batch[row], ", must be ",
                          last < 0 ? "0" : absl::StrCat(last, " or ", last + 1), ": ascending from 0"));
@@ -435,22 +503,21 @@ class SequenceFront : public InferFront {
     request.width = inputs.shape("input")[1];
     request.values = inputs.floats("input");
     for (const auto& [name, parameter] : parameters) {
-      if (std::find(std::begin(kCommonParameters), std::end(kCommonParameters), name) != std::end(kCommonParameters)) {
-        continue;
-      }
+      if (IsCommon(name)) continue;
       std::optional<int64_t>* const option = name == "repeats"       ? &request.repeats
                                              : name == "answer_rows" ? &request.answer_rows
                                                                      : nullptr;
-      if (option == nullptr) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("parameters: \"", name, "\" is not known; known are: ", absl::StrJoin(kCommonParameters, ", "),
-                         ", repeats, answer_rows"));
-      }
+      if (option == nullptr) return UnknownParameter(name, "repeats, answer_rows");
       HEED_ASSIGN_OR_RETURN(*option, ToInteger(name, parameter));
     }
-    HEED_ASSIGN_OR_RETURN(std::unique_ptr<SequenceTask> task, model_.Start(std::move(request)));
+    absl::StatusOr<std::unique_ptr<SequenceTask>> task = model_.Start(std::move(request));
+    if (!task.ok()) {
+      return Renamed(task.status(),
+                     {{"repeats", "parameters: \"repeats\""}, {"answer_rows", "parameters: \"answer_rows\""}},
+                     "inputs \"input\": ");
+    }
     Tasks tasks;
-    tasks.push_back(std::move(task));
+    tasks.push_back(*std::move(task));
     return tasks;
   }
 

@@ -154,7 +154,8 @@ class InferenceService::InferCall : public JobCall, public grpc::ServerUnaryReac
     version_ = served->version;
     HEED_RETURN_IF_ERROR(TakeCommonParameters());
     HEED_RETURN_IF_ERROR(TakeModel(std::move(served->model)));
-    front_ = MakeInferFront(*model_, parts_.limits);
+    front_ = MakeInferFront(*model_, {.max_tasks = scheduler_.LimitsOf(model_->spec().name).max_queued_tasks,
+                                      .max_graph_nodes = parts_.max_graph_nodes});
     if (front_ == nullptr) {
       return absl::UnimplementedError(absl::StrCat("model_name: \"", request_.model_name(), "\" is a ",
                                                    model_->spec().kind, ", which has no tensors"));

@@ -19,7 +19,7 @@ struct InferenceParts {
   Scheduler& scheduler;
   const HealthService& health;
   Metrics& metrics;
-  InferLimits limits;
+  int64_t max_graph_nodes = 0;  // of a request's graphs
 };
 
 // Thread-safe. Outlives the calls it answers.

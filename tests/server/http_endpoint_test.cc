@@ -189,11 +189,11 @@ TEST_F(ServerPagesTest, ReadinessIsTheServersHealthAndNamesTheModelsThatAreNot) 
   server_ = *std::move(server);
   EXPECT_THAT(Page("/livez"), StartsWith("HTTP/1.1 200 OK\r\n"));
   EXPECT_THAT(Page("/readyz"),
-              AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("not ready\n"), HasSubstr("fake: is loading\n")));
+              AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("not ready\n"), HasSubstr("fake 1: is loading\n")));
   loads->set_value();
   server_->WaitUntilLoaded();
   EXPECT_THAT(Page("/readyz"), AllOf(StartsWith("HTTP/1.1 200 OK\r\n"),
-                                     EndsWith("ready\nbroken: is unavailable: config.json: is bad\n")));
+                                     EndsWith("ready\nbroken 1: is unavailable: config.json: is bad\n")));
   // A request that is under way holds the shutdown up.
   std::thread request([this] { EXPECT_TRUE(Translate(Connect()).ok()); });
   model_->WaitUntilHeld();

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <random>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
@@ -30,6 +31,19 @@ using inference::ModelInferResponse;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+
+std::string Texts(const std::string& name, const std::vector<std::string>& texts) {
+  std::string contents;
+  for (const std::string& text : texts) absl::StrAppend(&contents, " bytes_contents: '", text, "'");
+  return absl::StrCat("inputs { name: '", name, "' datatype: 'BYTES' shape: ", texts.size(), " contents {", contents,
+                      "} }");
+}
+std::string Zeros(const std::string& name, int rows, int width) {
+  std::string contents;
+  for (int i = 0; i < rows * width; ++i) absl::StrAppend(&contents, " fp32_contents: ", (i * 7 % 5) / 4.0);
+  return absl::StrCat("inputs { name: '", name, "' datatype: 'FP32' shape: [", rows, ", ", width, "] contents {",
+                      contents, "} }");
+}
 
 // Fakes "tr", "qa" and "sequences"; real graph models "nodes", "edges" and "graphs" of the fixtures; "broken" fails.
 class InferenceTest : public testing::Test {
@@ -83,6 +97,14 @@ class InferenceTest : public testing::Test {
     return status.error_message();
   }
 
+  // Two nodes and an edge, for "nodes".
+  std::string GraphOfNodes() {
+    inference::ModelMetadataResponse metadata;
+    EXPECT_TRUE(Call(&inference::GRPCInferenceService::Stub::ModelMetadata, "name: 'nodes'", metadata).ok());
+    return Zeros("x", 2, static_cast<int>(metadata.inputs(0).shape(1))) +
+           "inputs { name: 'edge_index' datatype: 'INT64' shape: [2, 1] contents { int64_contents: [0, 1] } }";
+  }
+
   int IndexOf(const std::string& output) const {
     for (int i = 0; i < response_.outputs_size(); ++i) {
       if (response_.outputs(i).name() == output) return i;
@@ -122,19 +144,6 @@ class InferenceTest : public testing::Test {
 };
 
 using Stub = inference::GRPCInferenceService::Stub;
-
-std::string Texts(const std::string& name, const std::vector<std::string>& texts) {
-  std::string contents;
-  for (const std::string& text : texts) absl::StrAppend(&contents, " bytes_contents: '", text, "'");
-  return absl::StrCat("inputs { name: '", name, "' datatype: 'BYTES' shape: ", texts.size(), " contents {", contents,
-                      "} }");
-}
-std::string Zeros(const std::string& name, int rows, int width) {
-  std::string contents;
-  for (int i = 0; i < rows * width; ++i) absl::StrAppend(&contents, " fp32_contents: ", (i * 7 % 5) / 4.0);
-  return absl::StrCat("inputs { name: '", name, "' datatype: 'FP32' shape: [", rows, ", ", width, "] contents {",
-                      contents, "} }");
-}
 
 TEST_F(InferenceTest, TranslatorGivesAnOutputForEachText) {
   ASSERT_TRUE(Infer("model_name: 'tr' id: 'seven' " + Texts("text", {"one two. three!", "", "loop"})).ok());
@@ -298,12 +307,62 @@ TEST_F(InferenceTest, BatchTellsSeveralGraphsApart) {
   EXPECT_TRUE(std::equal(alone.begin(), alone.end(), both.begin()));
 
   EXPECT_THAT(ErrorOf(request(2, first, "0, 2")), HasSubstr("\"batch\": element 1 is 2, must be 0 or 1: ascending"));
+  EXPECT_THAT(ErrorOf(request(2, first, "-1, -1")), HasSubstr("\"batch\": element 0 is -1, must be 0"));
+  EXPECT_THAT(ErrorOf(request(2, first, "0, -1")), HasSubstr("\"batch\": element 1 is -1, must be 0 or 1"));
   EXPECT_THAT(ErrorOf(request(2, first, "1, 1")), HasSubstr("\"batch\": element 0 is 1, must be 0: ascending from 0"));
   EXPECT_THAT(ErrorOf(request(2, first, "0, 1")), HasSubstr("edge 0 leads from graph 0 to graph 1"));
   EXPECT_THAT(ErrorOf(request(2, "shape: [2, 1] contents { int64_contents: [0, 9] }", "0, 0")),
               HasSubstr("edge 0 names row 9, but x has 2 rows"));
   EXPECT_THAT(ErrorOf(request(2, "shape: [2, 1] contents { int64_contents: [0, -1] }", "")), HasSubstr("-1"));
   EXPECT_THAT(ErrorOf(request(101, first, "")), HasSubstr("100"));
+}
+
+TEST_F(InferenceTest, ErrorsNameTheInputOrTheParameter) {
+  const std::string bad_utf8 =
+      "inputs { name: 'story' datatype: 'BYTES' shape: 1 contents { bytes_contents: 'a\\377' } }";
+  const std::string story = Texts("story", {"it rains"});
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"model_name: 'tr' parameters { key: 'beam_size' value { int64_param: 99 } }" + Texts("text", {"a"}),
+       "beam_size"},
+      {"model_name: 'qa' " + bad_utf8 + Texts("question", {"what"}), "inputs \"story\": element 0 is not UTF-8"},
+      {"model_name: 'qa' " + story + Texts("question", {"a b c d e f g h i j k"}), "inputs \"question\"[0]"},
+      {"model_name: 'qa' " + Texts("story", {"a b c d e f g h i j k"}) + Texts("question", {"what"}),
+       "inputs \"story\": fact[0]"},
+      {"model_name: 'qa' parameters { key: 'top_k' value { int64_param: -1 } }" + story + Texts("question", {"what"}),
+       "parameters: top_k: -1"},
+      {"model_name: 'sequences' " + Zeros("input", 1, 5), "inputs \"input\": width: 5"},
+      {"model_name: 'nodes' parameters { key: 'top_k' value { int64_param: 1 } }" + GraphOfNodes(),
+       "\"top_k\" is not known; known are: priority, timeout, triton_enable_empty_final_response, fan_out, seed"},
+      {"model_name: 'nodes' parameters { key: 'fan_out' value { int64_param: 0 } }" + GraphOfNodes(),
+       "\"fan_out\" is 0, must be from 1"},
+  };
+  for (const auto& [request, message] : cases) EXPECT_THAT(ErrorOf(request), HasSubstr(message)) << request;
+}
+
+// Inputs of the right names and types, whose numbers are anything.
+TEST_F(InferenceTest, RandomGraphsAreAnsweredOrRefused) {
+  inference::ModelMetadataResponse metadata;
+  ASSERT_TRUE(Call(&Stub::ModelMetadata, "name: 'graphs'", metadata).ok());
+  const int width = static_cast<int>(metadata.inputs(0).shape(1));
+  std::mt19937 random(2);
+  const auto pick = [&](int count) { return static_cast<int>(random() % static_cast<unsigned>(count)); };
+  int answered = 0;
+  for (int round = 0; round < 300; ++round) {
+    const int nodes = pick(5), edges = pick(4);
+    std::string batch, ends;
+    for (int i = 0, graph = 0; i < nodes; ++i) {
+      graph += pick(3) == 0;
+      absl::StrAppend(&batch, " int64_contents: ", pick(8) == 0 ? pick(5) - 2 : graph);
+    }
+    for (int i = 0; i < 2 * edges; ++i) absl::StrAppend(&ends, " int64_contents: ", pick(6) - (pick(6) == 0));
+    const grpc::Status status =
+        Infer(absl::StrCat("model_name: 'graphs' ", Zeros("x", nodes, width),
+                           "inputs { name: 'edge_index' datatype: 'INT64' shape: [2, ", edges, "] contents {", ends,
+                           "} } inputs { name: 'batch' datatype: 'INT64' shape: ", nodes, " contents {", batch, "} }"));
+    answered += status.ok();
+    EXPECT_TRUE(status.ok() || status.error_code() == StatusCode::INVALID_ARGUMENT) << status.error_message();
+  }
+  EXPECT_GT(answered, 0);
 }
 
 TEST_F(InferenceTest, UnknownModelsAndVersionsAreTold) {

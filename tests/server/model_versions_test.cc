@@ -253,9 +253,49 @@ TEST_F(ModelVersions, SameWeightsInANewVersionKeepNothing) {
   const std::weak_ptr<const Model> old = *registry_->Find("m");
   Write("m", 2, "same");
   ASSERT_TRUE(Load("m").ok());
-  EXPECT_TRUE(old.expired());
   EXPECT_EQ(registry_->FindFingerprint("m", "same"), *registry_->Find("m"));
   EXPECT_EQ(registry_->Sweep(Clock::now()).destroyed, 1);
+  EXPECT_TRUE(old.expired());
+}
+
+TEST_F(ModelVersions, WeightsThatComeAndGoAreKeptOnce) {
+  Fill(root_.path() / "m", "0");
+  Open();
+  for (int round = 1; round <= 20; ++round) {
+    Fill(root_.path() / "m", round % 2 == 0 ? "even" : "odd");
+    ASSERT_TRUE(Load("m").ok());
+    registry_->Sweep(Clock::now());
+  }
+  EXPECT_EQ(registry_->Sweep(Clock::now()).held, 2);  // "0" and "odd"; "even" serves
+  EXPECT_NE(registry_->FindFingerprint("m", "odd"), nullptr);
+}
+
+TEST_F(ModelVersions, VersionThatIsOvertakenBeforeItWasLoadedIsNotLoading) {
+  Write("m", 1, "one");
+  registry_ = nullptr;
+  RegistryOptions options;
+  registry_ = *Registry::Open(
+      root_.path().string(),
+      [](const std::string&, const std::string&) -> absl::StatusOr<std::shared_ptr<const Model>> {
+        return absl::InvalidArgumentError("half a copy");
+      },
+      options);
+  Write("m", 2, "two");
+  registry_->LoadAll(Listener());
+  EXPECT_THAT(States(), ElementsAre("1 unloaded", "2 unavailable"));
+}
+
+TEST_F(ModelVersions, ReloadKeepsTheVersionsThatWereListed) {
+  Write("m", 1, "one");
+  Write("m", 2, "bad");
+  Open();
+  ASSERT_TRUE(Load("m", {1, 1}).ok());
+  EXPECT_THAT(heard_, ElementsAre("m:1 serves", "m:2 rests"));  // once
+  Write("m", 3, "three");
+  ASSERT_TRUE(registry_->Reload("m", Listener()).ok());
+  EXPECT_EQ(Served(), "1:one");
+  ASSERT_TRUE(Load("m").ok());
+  EXPECT_EQ(Served(), "3:three");
 }
 
 TEST_F(ModelVersions, ReplacedModelIsHeldByRequestsAlone) {
@@ -326,6 +366,7 @@ TEST_F(ModelVersions, RequestsFindAModelAtAnyTimeWhileVersionsChange) {
     Remove("m", 3);
     EXPECT_TRUE(registry_->Unload("other", Listener()).ok());
     EXPECT_TRUE(Load("other").ok());
+    EXPECT_TRUE(Load("m", {1}).ok());
     registry_->Sweep(Clock::now());
   }
   stop = true;
