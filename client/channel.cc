@@ -2,12 +2,15 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/security/credentials.h"
 #include "grpcpp/support/channel_arguments.h"
@@ -44,6 +47,21 @@ class AddTokenFactory : public ClientInterceptorFactoryInterface {
   const std::string header_;
 };
 
+// Each call goes to the next server; one whose health is not SERVING gets none, and is watched until it is.
+constexpr char kBalanced[] =
+    R"({"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": {"serviceName": ""}})";
+
+bool IsBalanced(const std::string& address) {
+  return absl::StrContains(address, ',') || absl::StartsWith(address, "dns:");
+}
+
+// A list of servers as gRPC names it: literal IPv4 addresses, or IPv6 ones.
+std::string Target(const std::string& address) {
+  if (!absl::StrContains(address, ',')) return address;
+  const std::string literal = absl::StrReplaceAll(address, {{"localhost:", "127.0.0.1:"}});
+  return absl::StrCat(absl::StartsWith(literal, "[") ? "ipv6:" : "ipv4:", literal);
+}
+
 std::shared_ptr<grpc::ChannelCredentials> MakeCredentials(const ConnectionSecurity& security) {
   if (!security.tls) return grpc::InsecureChannelCredentials();
   return grpc::SslCredentials({security.authorities, security.key, security.certificate});
@@ -59,13 +77,17 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, const Con
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
   if (own_connection) arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   if (IsLoopback(address)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  if (IsBalanced(address)) arguments.SetServiceConfigJSON(kBalanced);
   std::vector<std::unique_ptr<ClientInterceptorFactoryInterface>> interceptors;
   if (!security.token.empty()) interceptors.push_back(std::make_unique<AddTokenFactory>(security.token));
-  return grpc::experimental::CreateCustomChannelWithInterceptors(address, MakeCredentials(security), arguments,
+  return grpc::experimental::CreateCustomChannelWithInterceptors(Target(address), MakeCredentials(security), arguments,
                                                                  std::move(interceptors));
 }
 
 bool IsLoopback(const std::string& address) {
+  if (const std::vector<std::string> servers = absl::StrSplit(address, ','); servers.size() > 1) {
+    return std::all_of(servers.begin(), servers.end(), IsLoopback);
+  }
   if (absl::StartsWith(address, "unix:")) return true;
   const std::string host = address.substr(0, address.rfind(':'));
   in_addr v4{};

@@ -18,7 +18,8 @@ struct ConnectionSecurity {
   std::string token;        // sent with every call; empty: none
 };
 
-// A channel to `address` ("host:port"). Returns at once and connects with the first call; a lost connection is tried
+// A channel to `address`: "host:port"; "ip:port,ip:port" or "dns:///host:port", all of whose addresses get calls in turn,
+// but for those whose health is not SERVING. Returns at once and connects with the first call; a lost connection is tried
 // again every 0.1 to 2 s. Messages of any size are received. Equal addresses share one connection unless
 // `own_connection`. Environment proxies are not asked for loopback addresses.
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, const ConnectionSecurity& security = {},

@@ -56,7 +56,10 @@ int Fail(Console& console, int code, const std::string& message) {
 }
 
 void ServerFlags::AddTo(FlagTable& flags, const std::string& deadline_help) {
-  flags.AddString("server", &address, "HOST:PORT", "The server's address.");
+  flags.AddString(
+      "server", &address, "HOST:PORT",
+      "The server's address. Several get calls in turn, but for those that are not SERVING: IP:PORT,IP:PORT or "
+      "dns:///HOST:PORT.");
   flags.AddDouble("deadline", &deadline_seconds, 0, 1e6, "SECONDS", deadline_help);
   flags.AddBool("tls", &tls, "Speak TLS with the server.");
   flags.AddString("tls_ca", &tls_ca, "FILE",

@@ -42,10 +42,16 @@ class ListeningServer : public v1::Models::Service {
 
   grpc::Status List(grpc::ServerContext* context, const v1::ListModelsRequest*, v1::ListModelsResponse*) override {
     const std::lock_guard lock(mutex_);
+    ++calls_;
     const auto [begin, end] = context->client_metadata().equal_range("authorization");
     for (auto it = begin; it != end; ++it) seen_.emplace_back(it->second.data(), it->second.size());
     if (refuses_) return grpc::Status(grpc::StatusCode::UNAUTHENTICATED, "this server asks for a token");
     return grpc::Status::OK;
+  }
+  std::string address() const { return absl::StrCat("127.0.0.1:", port_); }
+  int calls() const {
+    const std::lock_guard lock(mutex_);
+    return calls_;
   }
   std::string flag() const { return absl::StrCat("--server=127.0.0.1:", port_); }
   std::vector<std::string> seen() const {
@@ -57,6 +63,7 @@ class ListeningServer : public v1::Models::Service {
  private:
   int port_ = 0;
   bool refuses_ = false;
+  int calls_ = 0;  // guarded by mutex_
   mutable std::mutex mutex_;
   std::vector<std::string> seen_;
   std::unique_ptr<grpc::Server> server_;
@@ -168,6 +175,36 @@ TEST_F(ConnectionTest, TlsShowsACertificateAndSendsTheToken) {
   EXPECT_EQ(RunHeedWith({flags.begin(), flags.begin() + 4}).code, kExitUnavailable) << "an unknown authority";
   EXPECT_EQ(RunHeedWith({flags.begin(), flags.begin() + 3}).code, kExitUnavailable) << "plain text";
   EXPECT_EQ(server.seen().size(), 1u);
+}
+
+TEST(BalancedChannel, ServersOfAListGetCallsInTurnAndAMissingOneNone) {
+  ListeningServer first(grpc::InsecureServerCredentials()), second(grpc::InsecureServerCredentials());
+  std::string missing;
+  {
+    const ListeningServer gone(grpc::InsecureServerCredentials());
+    missing = gone.address();
+  }
+  const auto channel =
+      MakeChannel(absl::StrCat(first.address(), ",", missing, ",localhost:", second.address().substr(10)));
+  const auto stub = v1::Models::NewStub(channel);
+  while (first.calls() == 0 || second.calls() == 0) {  // until both are connected
+    grpc::ClientContext context;
+    v1::ListModelsResponse response;
+    ASSERT_TRUE(stub->List(&context, {}, &response).ok());
+  }
+  const int before = first.calls(), others = second.calls();
+  for (int i = 0; i < 20; ++i) {
+    grpc::ClientContext context;
+    v1::ListModelsResponse response;
+    ASSERT_TRUE(stub->List(&context, {}, &response).ok());
+  }
+  EXPECT_EQ(first.calls(), before + 10);
+  EXPECT_EQ(second.calls(), others + 10);
+}
+
+TEST(BalancedChannel, ListIsOfThisMachineIfAllOfItIs) {
+  EXPECT_TRUE(IsLoopback("127.0.0.1:1,localhost:2"));
+  EXPECT_FALSE(IsLoopback("127.0.0.1:1,10.0.0.1:2"));
 }
 
 }  // namespace
