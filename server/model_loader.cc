@@ -19,6 +19,10 @@ constexpr int kNiceness = 10;
 // How often it is looked whether requests have let go of models that were replaced.
 constexpr std::chrono::milliseconds kSweepInterval(200);
 
+// How long after the last model was destroyed what the allocator keeps of it goes back to the system: that holds up
+// whoever allocates meanwhile, so it is done once after several changes.
+constexpr std::chrono::seconds kTrimDelay(2);
+
 absl::Status ShuttingDown() { return absl::UnavailableError("the server is shutting down"); }
 
 }  // namespace
@@ -89,9 +93,12 @@ void ModelLoader::Run(const std::function<void()>& loaded) {
   loaded();
   const bool polls = options_.poll_interval > Clock::duration::zero();
   TimePoint poll = polls ? Clock::now() + options_.poll_interval : kNoDeadline;
+  TimePoint trim = kNoDeadline;
   Registry::Swept swept;
   Change change;
-  while (Next(swept.held > 0 ? std::min(poll, Clock::now() + kSweepInterval) : poll, change)) {
+  while (true) {
+    const TimePoint sweep = swept.held > 0 ? Clock::now() + kSweepInterval : kNoDeadline;
+    if (!Next(std::min({poll, trim, sweep}), change)) return;
     if (change.carry_out) {
       const absl::Status status = change.carry_out();
       change.done(status);
@@ -102,8 +109,12 @@ void ModelLoader::Run(const std::function<void()>& loaded) {
       poll = Clock::now() + options_.poll_interval;
     }
     swept = registry_.Sweep(Clock::now());
-    // What the allocator keeps of a model that is gone goes back to the system.
-    if (swept.destroyed > 0) malloc_trim(0);
+    if (swept.destroyed > 0) {
+      trim = Clock::now() + kTrimDelay;
+    } else if (Clock::now() >= trim) {
+      malloc_trim(0);
+      trim = kNoDeadline;
+    }
   }
 }
 
