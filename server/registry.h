@@ -60,7 +60,7 @@ struct RegistryOptions {
 // long as somebody holds it.
 class Registry {
  public:
-  // models/architectures.h's LoadModel, or a test's own.
+  // models/probe.h's LoadProbedModel, or a test's own.
   using LoadFunction =
       std::function<absl::StatusOr<std::shared_ptr<const Model>>(const std::string& path, const std::string& name)>;
   // The next two are called with no lock held, on the thread that loads or unloads.

@@ -218,6 +218,15 @@ class Client:
         """A ModelInfo for every model directory of the server, also those that failed to load."""
         return list(self._models.List(models_pb2.ListModelsRequest(), timeout=self._timeout_s).models)
 
+    def load_model(self, name, versions=()):
+        """Has the server load the model's new version, its files anew, or these versions; its ModelInfos."""
+        request = models_pb2.LoadModelRequest(model=name, versions=versions)
+        return list(self._models.Load(request, timeout=self._timeout_s).versions)
+
+    def unload_model(self, name):
+        """Takes the model out of service."""
+        self._models.Unload(models_pb2.UnloadModelRequest(model=name), timeout=self._timeout_s)
+
     def translate(self, texts, model="", **options):
         """The translation of each text, in order. Options: see make_options."""
         return [translation.text for translation in self.translate_fully(texts, model, **options).translations]
