@@ -1310,6 +1310,59 @@ TEST_F(GraphStoreTest, ModelPrecomputesBeforeItTakesOver) {
   }
 }
 
+TEST_F(GraphStoreTest, ModelThatServesNoMoreTakesItsOutputsAlong) {
+  Open();
+  ASSERT_TRUE(store_->Restore());
+  Put("g");
+  const int64_t before = store_->Describe("g")->version->bytes();
+  ASSERT_TRUE(registry_->Unload("nodes", [](const ModelStatus&) {}).ok());
+  ASSERT_TRUE(store_->Forget("nodes").ok());
+  const auto update = [&] {
+    Answer answer;
+    GraphUpdate change;
+    change.add_edges = {{0, 1}};
+    EXPECT_TRUE(store_->Update("g", 0, std::move(change), answer.done()).ok());
+    return answer.Wait();
+  };
+  absl::StatusOr<StoredGraphState> state = update();  // after it
+  ASSERT_TRUE(state.ok()) << state.status();
+  const Precomputed& forgotten = *state->version->Find("nodes");
+  EXPECT_EQ(forgotten.outputs, nullptr);
+  EXPECT_EQ(forgotten.model, nullptr);
+  EXPECT_EQ(forgotten.unavailable.code(), absl::StatusCode::kUnavailable);
+  EXPECT_LT(state->version->graph->bytes(), before);
+
+  ASSERT_TRUE(registry_->Load("nodes", {}, [](const ModelStatus&) {}).ok());
+  Answer answer;
+  GraphUpdate change;
+  change.remove_edges = {{0, 1}};
+  ASSERT_TRUE(store_->Update("g", 0, std::move(change), answer.done()).ok());
+  state = answer.Wait();
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_NE(state->version->Find("nodes")->outputs, nullptr);
+}
+
+// It was found before that, with the graph's first part.
+TEST_F(GraphStoreTest, ModelThatWasReplacedWhileAGraphCameIsNotKept) {
+  Open();
+  ASSERT_TRUE(store_->Restore());
+  const std::shared_ptr<FakeGraphClassifier> old = nodes_;
+  NewGraph graph;
+  graph.name = "g";
+  graph.precompute = *store_->FindModels({"nodes"});
+  graph.arrays.features.rows = 2;
+  graph.arrays.features.width = 2;
+  graph.arrays.features.values = {1, 2, 3, 4};
+  graph.room = std::make_unique<GraphRoom>(*store_);
+  nodes_ = std::make_shared<FakeGraphClassifier>("nodes");
+  ASSERT_TRUE(registry_->Load("nodes", {}, [](const ModelStatus&) {}).ok());
+  Answer answer;
+  ASSERT_TRUE(store_->Put(std::move(graph), answer.done()).ok());
+  const absl::StatusOr<StoredGraphState> state = answer.Wait();
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_EQ(state->version->Find("nodes")->model, nodes_);
+}
+
 TEST_F(GraphStoreTest, ModelThatDoesNotFitAnyMoreLeavesTheGraphServed) {
   Open();
   Put("a");
