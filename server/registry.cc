@@ -356,7 +356,10 @@ std::vector<ModelStatus> Registry::StatusOf(absl::string_view name) const {
   std::vector<ModelStatus> statuses;
   const auto* const best = found->second.Default();
   for (const auto& [number, version] : found->second.versions) {
-    statuses.push_back({found->first, number, version.state, version.reason, version.model, version.load_seconds,
+    // A status of its own: copies would count their references across threads, which the thread sanitizer cannot follow
+    // into Abseil's library.
+    const absl::Status reason(version.reason.code(), version.reason.message());
+    statuses.push_back({found->first, number, version.state, reason, version.model, version.load_seconds,
                         best != nullptr && best->first == number});
   }
   return statuses;

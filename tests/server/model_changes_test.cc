@@ -211,6 +211,28 @@ TEST_F(ModelChanges, NoCallFailsWhileModelsAreReplaced) {
   EXPECT_EQ(failed, 0);
 }
 
+TEST_F(ModelChanges, CallsOfAModelThatComesAndGoesAreAnsweredOrUnavailable) {
+  std::atomic<bool> stop = false;
+  std::atomic<int> answered = 0, unavailable = 0, others = 0;
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 3; ++i) {
+    callers.emplace_back([&] {
+      while (!stop) {
+        const grpc::Status status = Translate("one two. three");
+        (status.ok() ? answered : status.error_code() == StatusCode::UNAVAILABLE ? unavailable : others) += 1;
+      }
+    });
+  }
+  for (int round = 0; round < 10 || answered == 0 || unavailable == 0; ++round) {
+    EXPECT_TRUE(Unload("tr").ok());
+    EXPECT_TRUE(Load("tr").ok());
+  }
+  stop = true;
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(others, 0);
+  EXPECT_TRUE(Translate("a").ok());
+}
+
 TEST_F(ModelChanges, SessionGoesOnWithTheSameWeightsAndForAWhileWithOld) {
   const std::string session = Open();
   Write("qa", 2, "one");
