@@ -264,8 +264,7 @@ absl::Status Registry::Unload(const std::string& name, const Listener& listener)
     Entry& entry = found->second;
     entry.unloaded = true;
     entry.listed.clear();
-    for (Pinned& pinned : entry.pinned) leaving_.push_back(std::move(pinned.model));
-    entry.pinned.clear();
+    Unpin(entry, [](const Pinned&) { return true; });
     for (auto& [number, version] : entry.versions) {
       if (version.model != nullptr) leaving_.push_back(std::move(version.model));
       version = {};
@@ -276,6 +275,13 @@ absl::Status Registry::Unload(const std::string& name, const Listener& listener)
   return absl::OkStatus();
 }
 
+void Registry::Unpin(Entry& entry, const std::function<bool(const Pinned&)>& which) {
+  const auto first =
+      std::stable_partition(entry.pinned.begin(), entry.pinned.end(), [&](const Pinned& one) { return !which(one); });
+  for (auto pinned = first; pinned != entry.pinned.end(); ++pinned) leaving_.push_back(std::move(pinned->model));
+  entry.pinned.erase(first, entry.pinned.end());
+}
+
 void Registry::Retire(std::shared_ptr<const Model> model, Entry& entry) {
   const std::string& fingerprint = model->spec().fingerprint;
   const auto serves = [&](const std::string& wanted) {
@@ -284,11 +290,9 @@ void Registry::Retire(std::shared_ptr<const Model> model, Entry& entry) {
     });
   };
   // One for each fingerprint that does not serve.
-  std::erase_if(entry.pinned, [&](Pinned& pinned) {
+  Unpin(entry, [&](const Pinned& pinned) {
     const std::string& other = pinned.model->spec().fingerprint;
-    if (other != fingerprint && !serves(other)) return false;
-    leaving_.push_back(std::move(pinned.model));
-    return true;
+    return other == fingerprint || serves(other);
   });
   if (fingerprint.empty() || serves(fingerprint)) {
     leaving_.push_back(std::move(model));
@@ -302,11 +306,7 @@ Registry::Swept Registry::Sweep(TimePoint now) {
   Swept swept;
   MutexLock lock(mutex_);
   for (auto& [name, entry] : entries_) {
-    std::erase_if(entry.pinned, [&](Pinned& pinned) {
-      if (pinned.until > now) return false;
-      leaving_.push_back(std::move(pinned.model));
-      return true;
-    });
+    Unpin(entry, [now](const Pinned& pinned) { return pinned.until <= now; });
     swept.held += static_cast<int>(entry.pinned.size());
   }
   // Nobody can find these any more, so what is held here alone stays so.

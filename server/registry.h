@@ -154,6 +154,8 @@ class Registry {
   absl::StatusOr<std::shared_ptr<const Model>> LoadBeside(const std::string& path, const std::string& name,
                                                           bool is_default, const Prepare& prepare) const;
   absl::StatusOr<ServedModel> FindNamed(absl::string_view name, std::optional<int64_t> version) const REQUIRES(mutex_);
+  // Those are kept for sessions no more.
+  void Unpin(Entry& entry, const std::function<bool(const Pinned&)>& which) REQUIRES(mutex_);
   // The model leaves `entry`: kept for sessions if it may be, or as long as requests hold it.
   void Retire(std::shared_ptr<const Model> model, Entry& entry) REQUIRES(mutex_);
   std::vector<ModelStatus> StatusOf(absl::string_view name) const REQUIRES(mutex_);
