@@ -235,7 +235,9 @@ absl::Status Registry::Load(const std::string& name, const std::vector<int64_t>&
         numbers.push_back(number);
       }
       version = {};
-      it = paths.contains(number) ? std::next(it) : entry.versions.erase(it);
+      const bool there = paths.contains(number);
+      if (!there) changed.push_back({.name = name, .version = number, .state = ModelState::kUnloaded});
+      it = there ? std::next(it) : entry.versions.erase(it);
     }
     for (std::shared_ptr<const Model>& model : left) Retire(std::move(model), entry);
     for (ModelStatus& status : StatusOf(name)) {

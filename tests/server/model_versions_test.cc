@@ -383,6 +383,7 @@ TEST_F(ModelVersions, VersionThatServesOutlivesItsDirectoryUntilTheNextLoad) {
   EXPECT_EQ(Served(), "2:two");
   EXPECT_TRUE(Load("m").ok());
   EXPECT_THAT(States(), ElementsAre("1 ready default"));
+  EXPECT_THAT(heard_, ElementsAre("m:1 serves", "m:2 rests"));
 }
 
 }  // namespace
