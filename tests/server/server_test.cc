@@ -151,6 +151,18 @@ class ServerTest : public ::testing::Test {
     return {first, static_cast<int>(info.retry_delay().seconds() * 1000 + info.retry_delay().nanos() / 1'000'000)};
   }
   bool HasMetric(const std::string& line) { return server_->metrics().Text().find(line) != std::string::npos; }
+  // One request runs, at a step that is held, and one waits: there is room for no more.
+  std::pair<std::unique_ptr<Pending>, std::unique_ptr<Pending>> StartWithAFullQueue() {
+    options_.max_queued_requests = 1;
+    options_.max_running_tasks = 1;
+    Start();
+    model_->Hold();
+    auto running = Begin({"a"});
+    model_->WaitUntilHeld();
+    auto queued = Begin({"b"});
+    WaitForMetric("heed_queued_requests{model=\"fake\"} 1");
+    return {std::move(running), std::move(queued)};
+  }
   // Until the server, which another thread shuts down, refuses new requests.
   std::vector<std::unique_ptr<Pending>> BeginUntilRefused() {
     std::vector<std::unique_ptr<Pending>> begun;
@@ -395,14 +407,7 @@ TEST_F(ServerTest, DeadlineStopsARequestBetweenSteps) {
 }
 
 TEST_F(ServerTest, FullQueueIsResourceExhaustedWithARetryHint) {
-  options_.max_queued_requests = 1;
-  options_.max_running_tasks = 1;
-  Start();
-  model_->Hold();
-  auto running = Begin({"a"});
-  model_->WaitUntilHeld();
-  auto queued = Begin({"b"});
-  WaitForMetric("heed_queued_requests{model=\"fake\"} 1");
+  auto [running, queued] = StartWithAFullQueue();
   grpc::ClientContext context;
   v1::TranslateResponse response;
   const grpc::Status status = translation_->Translate(&context, Request({"c"}), &response);
@@ -419,14 +424,7 @@ TEST_F(ServerTest, FullQueueIsResourceExhaustedWithARetryHint) {
 }
 
 TEST_F(ServerTest, FullQueueRefusesBeforeTheRequestIsLookedInto) {
-  options_.max_queued_requests = 1;
-  options_.max_running_tasks = 1;
-  Start();
-  model_->Hold();
-  auto running = Begin({"a"});
-  model_->WaitUntilHeld();
-  auto queued = Begin({"b"});
-  WaitForMetric("heed_queued_requests{model=\"fake\"} 1");
+  auto [running, queued] = StartWithAFullQueue();
   v1::TranslateRequest request = Request({"c"});
   request.mutable_options()->set_early_stopping(static_cast<v1::EarlyStopping>(99));
   EXPECT_EQ(StatusOf(request).error_code(), StatusCode::RESOURCE_EXHAUSTED);
