@@ -2,6 +2,7 @@
 // that failed by the server's own fault, and at the level debug every one.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -55,6 +56,10 @@ class RequestLog {
   RequestLog(Clock::duration slow, Metrics& metrics) : slow_(slow), metrics_(metrics) {}
 
   Metrics& metrics() const { return metrics_; }
+  void Begin() { ++in_flight_; }
+  void End() { --in_flight_; }
+  // Requests that arrived and have not ended.
+  int64_t in_flight() const { return in_flight_; }
   // Whether there is a line to write of a request that takes this long. `is_fault`: it fails, and the server is to
   // blame.
   RequestInterest InterestIn(Clock::duration elapsed, bool is_fault) const;
@@ -64,6 +69,7 @@ class RequestLog {
  private:
   const Clock::duration slow_;
   Metrics& metrics_;
+  std::atomic<int64_t> in_flight_ = 0;
   Mutex mutex_;
   LineBudget budget_ GUARDED_BY(mutex_);
 };

@@ -26,6 +26,7 @@ double Seconds(TimePoint from, TimePoint to) { return std::chrono::duration<doub
 
 Call::Call(RequestLog& requests, grpc::CallbackServerContext& context, std::string_view method)
     : metrics_(requests.metrics()), context_(context), requests_(requests), method_(method), arrived_(Clock::now()) {
+  requests_.Begin();
   metrics_.Increment(Metric::kRequestsInFlight, {method_}, 1);
 }
 
@@ -34,9 +35,11 @@ Call::~Call() {
   metrics_.Add(Metric::kRequests, {method_, model_label_, CodeName(code_)});
   metrics_.Observe(Metric::kRequestSeconds, {method_, model_label_}, seconds);
   metrics_.Increment(Metric::kRequestsInFlight, {method_}, -1);  // last: whoever sees none in flight sees all counted
-  if (record_ == nullptr) return;
-  record_->seconds = seconds;
-  requests_.Write(interest_, *record_);
+  if (record_ != nullptr) {
+    record_->seconds = seconds;
+    requests_.Write(interest_, *record_);
+  }
+  requests_.End();
 }
 
 grpc::Status Call::End(const absl::Status& status, bool room_may_come) {
