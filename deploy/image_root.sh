@@ -12,7 +12,7 @@ shift
 
 # As Debian 12: /lib and the like lead to /usr/lib.
 mkdir -p "$root/usr/lib" "$root/usr/lib64" "$root/usr/local/bin" "$root/etc/ssl/certs" "$root/var/lib/dpkg/status.d" \
-  "$root/usr/share/doc" "$root/data/graphs" "$root/data/sessions"
+  "$root/usr/share/doc"
 ln -s usr/lib "$root/lib"
 ln -s usr/lib64 "$root/lib64"
 # In the modes that the image keeps; tmp is for a tmpfs.
