@@ -10,6 +10,7 @@ BIN_DIR's programs. Needs python3-yaml (exit code 77 without). Queries are parse
 """
 
 import argparse
+import functools
 import json
 import os
 import pathlib
@@ -25,12 +26,20 @@ except ImportError:
     print("deploy: SKIPPED: there is no PyYAML: apt-get install python3-yaml", file=sys.stderr)
     sys.exit(77)
 
+Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the former is ten times as fast
+
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import dashboard  # noqa: E402
 
 # Of Prometheus' own, and those that Kubernetes' discovery adds.
 OWN_METRICS = {"up": set()}
 TARGET_LABELS = {"job", "instance", "namespace", "pod"}
+
+
+@functools.cache
+def flags_of(program, *command):
+    run = subprocess.run([program, *command, "--help"], capture_output=True, text=True, check=True)
+    return set(re.findall(r"^  --(\w+)", run.stdout, re.M))
 
 
 def strings(value):
@@ -61,7 +70,7 @@ class Check:
     def documents(self, path):
         """The YAML documents of a file; none, and a problem, where it is not YAML."""
         try:
-            return [document for document in yaml.safe_load_all(path.read_text()) if document is not None]
+            return [document for document in yaml.load_all(path.read_text(), Loader) if document is not None]
         except (OSError, yaml.YAMLError) as error:
             self.problem(path.relative_to(self.tree), f"is not YAML: {' '.join(str(error).split())}")
             return []
@@ -90,8 +99,7 @@ class Check:
         return known
 
     def flags(self, *command):
-        run = subprocess.run([self.bin_dir / command[0], *command[1:], "--help"], capture_output=True, text=True, check=True)
-        return set(re.findall(r"^  --(\w+)", run.stdout, re.M))
+        return flags_of(self.bin_dir / command[0], *command[1:])
 
     # What is named.
 
@@ -195,12 +203,11 @@ class Check:
     def check_alerts(self):
         alerts = [rule for rule in self.rules() if "alert" in rule]
         told = re.findall(r"^### (\w+)$", (self.deploy / "prometheus/README.md").read_text(), re.M)
-        tested = {case["alertname"]: [] for document in self.documents(self.deploy / "prometheus/rules_test.yml")
-                  for test in document["tests"] for case in test["alert_rule_test"]}
+        tested = {}
         for document in self.documents(self.deploy / "prometheus/rules_test.yml"):
             for test in document["tests"]:
                 for case in test["alert_rule_test"]:
-                    tested[case["alertname"]].append(bool(case["exp_alerts"]))
+                    tested.setdefault(case["alertname"], []).append(bool(case["exp_alerts"]))
         for alert in alerts:
             name = alert["alert"]
             self.count("alerts")

@@ -257,7 +257,7 @@ def main():
         prefix = stack.enter_context(cgroup()) if options.cgroup else ()
         server = stack.enter_context(HeedServer(
             f"{options.build}/bin/heed-server", f"--models={options.models}", "--management", f"--sessions={work}/sessions",
-            f"--graphs={work}/graphs", "--graph_save_interval_s=2",
+            f"--graphs={work}/graphs", "--graph_save_interval_s=2", "--slow_request_ms=1000",
             "--model_limits=translator-en-de:max_queued_requests=100,max_running_tasks=64", prefix=prefix))
         prometheus = Prometheus(work, server.metrics_address)
         stack.callback(prometheus.stop)
