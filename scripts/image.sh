@@ -11,7 +11,8 @@
 #   --ccache=DIR       keep the compilers' cache there: the next build takes a fraction of the time
 #   JOBS=N             compilers at a time
 #
-# The image is in buildah's storage afterwards (`buildah images`). STORAGE_DRIVER chooses another driver than vfs.
+# The image is in buildah's storage afterwards (`buildah --storage-driver=vfs images`). The environment's STORAGE_DRIVER
+# chooses another driver.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -58,6 +59,7 @@ if ((${#missing[@]} > 0)); then
 fi
 
 export STORAGE_DRIVER=${STORAGE_DRIVER:-vfs} BUILDAH_ISOLATION=chroot
+buildah() { command buildah --storage-driver "$STORAGE_DRIVER" "$@"; }  # which heeds no variable
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

@@ -25,7 +25,8 @@ skip() { echo "check_image: SKIPPED: $*" >&2; exit 77; }
 for program in buildah ip unshare setpriv curl; do command -v "$program" > /dev/null || skip "there is no $program"; done
 [[ -x "$heed" ]] || skip "there is no $heed: scripts/build.sh --target=heed"
 
-export STORAGE_DRIVER=${STORAGE_DRIVER:-vfs}
+driver=${STORAGE_DRIVER:-vfs}
+buildah() { command buildah --storage-driver "$driver" "$@"; }
 failures=0
 expect() {  # WHAT GOT WANTED
   if [[ "$2" == "$3" ]]; then

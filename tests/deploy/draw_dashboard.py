@@ -35,6 +35,7 @@ PALETTE = ["#73bf69", "#f2cc0c", "#5794f2", "#ff9830", "#f2495c", "#b877d9", "#8
            "#fa6400", "#c4162a", "#8f3bb8", "#96d98d", "#ffcb7d"]
 NAMED = {"green": "#73bf69", "yellow": "#f2cc0c", "red": "#f2495c", "orange": "#ff9830", "blue": "#5794f2"}
 HEAT = LinearSegmentedColormap.from_list("oranges", [PANEL, "#5a2a0c", "#c4560f", "#ff9830", "#fff1d6"])
+TIME_STEPS = [5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800]
 DPI, COLUMN, LINE, GAP = 80, 0.8, 0.42, 0.08  # inches of a grid's column and line
 
 
@@ -42,7 +43,7 @@ def scaled(value, steps, digits=3):
     """A number with the largest of ((factor, unit), ...) that leaves at least 1."""
     for factor, unit in steps:
         if abs(value) >= factor:
-            return f"{value / factor:.{digits}g}{unit}"
+            return f"{value / factor:.0f}{unit}" if value >= 100 * factor else f"{value / factor:.{digits}g}{unit}"
     return f"{value / steps[-1][0]:.{digits}g}{steps[-1][1]}"
 
 
@@ -123,8 +124,10 @@ class Drawing:
 
     def time_axis(self, axes):
         axes.set_xlim(self.dates([self.start])[0], self.dates([self.end])[0])
-        axes.xaxis.set_major_locator(MaxNLocator(5) if self.end - self.start < 90 else matplotlib.dates.AutoDateLocator(maxticks=6))
-        axes.xaxis.set_major_formatter(matplotlib.dates.DateFormatter("%H:%M:%S" if self.end - self.start < 150 else "%H:%M"))
+        step = next((step for step in TIME_STEPS if (self.end - self.start) / step <= 6), 86400)
+        first = math.ceil(self.start / step)
+        axes.set_xticks(self.dates([step * tick for tick in range(first, int(self.end // step) + 1)]))
+        axes.xaxis.set_major_formatter(matplotlib.dates.DateFormatter("%H:%M:%S" if step % 60 else "%H:%M"))
         axes.tick_params(colors=DIM, labelsize=7, length=0)
         axes.grid(color=EDGE, linewidth=0.6)
         axes.set_axisbelow(True)
@@ -171,7 +174,7 @@ class Drawing:
             axes.set_yscale("log")
             axes.minorticks_off()
         elif defaults.get("min") == 0:
-            axes.set_ylim(bottom=0)
+            axes.set_ylim(bottom=0, top=defaults.get("max"))
             axes.yaxis.set_major_locator(ByteLocator() if unit == "bytes" else MaxNLocator(5))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: text_of(value, unit if unit != "none" else "short")))
         if right is not None:
@@ -204,7 +207,7 @@ class Drawing:
             bounds = [rows[number][0] for number in range(low, high + 1)]
             ticks = list(range(0, len(bounds), max(1, len(bounds) // 7)))
             axes.set_yticks([tick + 1 for tick in ticks])
-            axes.set_yticklabels(["+Inf" if math.isinf(bounds[tick]) else text_of(bounds[tick], unit) for tick in ticks])
+            axes.set_yticklabels(["∞" if math.isinf(bounds[tick]) else text_of(bounds[tick], unit) for tick in ticks])
         self.time_axis(axes)
         axes.grid(False)
         return []

@@ -90,14 +90,14 @@ class Prometheus:
 
 @contextlib.contextmanager
 def cgroup():
-    """Words before a program that put it into a cgroup of 1 GiB and one and a half cores."""
+    """Words before a program that put it into a cgroup of 384 MiB and one core."""
     name = f"heed-check-{os.getpid()}"
     unified = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
     if unified:
-        limits = {f"/sys/fs/cgroup/{name}": {"memory.max": 1 << 30, "cpu.max": "150000 100000"}}
+        limits = {f"/sys/fs/cgroup/{name}": {"memory.max": 384 << 20, "cpu.max": "100000 100000"}}
     else:
-        limits = {f"/sys/fs/cgroup/memory/{name}": {"memory.limit_in_bytes": 1 << 30},
-                  f"/sys/fs/cgroup/cpu/{name}": {"cpu.cfs_period_us": 100000, "cpu.cfs_quota_us": 150000}}
+        limits = {f"/sys/fs/cgroup/memory/{name}": {"memory.limit_in_bytes": 384 << 20},
+                  f"/sys/fs/cgroup/cpu/{name}": {"cpu.cfs_period_us": 100000, "cpu.cfs_quota_us": 100000}}
     try:
         for path, values in limits.items():
             os.mkdir(path)
@@ -244,7 +244,7 @@ def main():
     parser.add_argument("--models", default="weights")
     parser.add_argument("--seconds", type=float, default=60, help="of load")
     parser.add_argument("--picture", help="a PNG file for the dashboard")
-    parser.add_argument("--cgroup", action="store_true", help="the server in a cgroup of 1 GiB and 1.5 cores")
+    parser.add_argument("--cgroup", action="store_true", help="the server in a cgroup of 384 MiB and one core")
     options = parser.parse_args()
     if shutil.which("prometheus") is None:
         print("prometheus_check: SKIPPED: there is no prometheus: apt-get install --no-install-recommends prometheus")
@@ -264,7 +264,6 @@ def main():
         start = time.time()
         load = Load(f"{options.build}/bin/heed", server, options.seconds, options.models, work)
         load.run()
-        loaded = time.time()
         time.sleep(2 * SCRAPE_S)
         end = time.time()
         for words, code, out, err in load.said:
@@ -281,7 +280,7 @@ def main():
                                                         for alert in firing)) or "none"))
         print(f"{sum(1 for _ in queries())} queries, {failed} failed")
         if options.picture:
-            draw_dashboard.draw(prometheus.ask, start + 6 * SCRAPE_S, loaded, RATE_INTERVAL, options.picture)
+            draw_dashboard.draw(prometheus.ask, start + 6 * SCRAPE_S, start + options.seconds - SCRAPE_S, RATE_INTERVAL, options.picture)
             print(f"drawn: {options.picture}")
     return 1 if failed else 0
 
