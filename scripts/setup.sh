@@ -30,6 +30,7 @@ test_packages=(
   redis-server             # sessions of several servers
   clang                    # the thread-safety check of our locks
   python3-venv             # the public clients that the server is tried with
+  python3-yaml             # the manifests of deploy/
 )
 
 fail() {
