@@ -202,10 +202,10 @@ TEST_F(SchedulerTest, ExpiredJobIsNotStepped) {
 
 TEST_F(SchedulerTest, DeadlineWakesAnIdleExecutor) {
   Client client(model_, {"a b"});
-  client.job()->deadline = Clock::now() + std::chrono::milliseconds(20);
   model_->Hold();
   EXPECT_TRUE(scheduler().Submit(client.job()).ok());
   model_->WaitUntilHeld();
+  client.job()->deadline = Clock::now() + std::chrono::milliseconds(20);  // not before: its step could come too late
   scheduler().SetBacklogged(*client.job(), true);  // nothing to step, so only the clock can end it
   model_->Release();
   EXPECT_EQ(client.Wait().code(), absl::StatusCode::kDeadlineExceeded);
