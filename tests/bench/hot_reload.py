@@ -13,34 +13,18 @@ memory before, at its peak and after.
 import argparse
 import json
 import os
-import re
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+from heed_server import HeedServer  # noqa: E402
 
-class Server:
-    def __init__(self, binary, models):
-        self.process = subprocess.Popen([binary, f"--models={models}", "--listen=127.0.0.1:0", "--metrics_listen=",
-                                         "--management=true"], stderr=subprocess.PIPE, text=True)
-        for line in self.process.stderr:
-            listening = re.search(r"listening address=(\S+)", line)
-            if listening:
-                self.address = listening[1]
-            if " ready " in line:
-                break
-        threading.Thread(target=self.process.stderr.read, daemon=True).start()
-
-    def resident_mib(self, field="VmRSS"):
-        with open(f"/proc/{self.process.pid}/status", encoding="utf-8") as status:
-            return int(re.search(field + r":\s+(\d+) kB", status.read())[1]) / 1024
-
-    def stop(self):
-        self.process.terminate()
-        return self.process.wait()
+MIB = 1 << 20
 
 
 def bench(heed, address, *flags):
@@ -65,12 +49,10 @@ def main():
     with tempfile.TemporaryDirectory() as models:
         for version in ("1", "2"):
             shutil.copytree(options.model, os.path.join(models, "model", version))
-        server = Server(os.path.join(options.build, "bin/heed-server"), models)
-        try:
+        with HeedServer(os.path.join(options.build, "bin/heed-server"), f"--models={models}", "--metrics_listen=",
+                        "--management=true") as server:
             run(options, heed, server)
-        finally:
-            code = server.stop()
-        print(f"server's exit code {code}")
+            print(f"server's exit code {server.terminate()}")
 
 
 def run(options, heed, server):
@@ -86,7 +68,7 @@ def run(options, heed, server):
     for version in (2, 1):  # what the allocator and the caches keep after a first change is not growth
         load(version)
     time.sleep(4)
-    base = server.resident_mib()
+    base = server.resident_bytes()
     ratios, failed, reloads = [], 0, 0
     for _ in range(options.pairs):
         quiet = bench(heed, server.address, *window)
@@ -107,8 +89,8 @@ def run(options, heed, server):
               flush=True)
     time.sleep(4)  # memory goes back two seconds after the last change
     print(f"{reloads} reloads, {failed} failed requests, p99 ratio {statistics.median(ratios):.2f} (median)")
-    print(f"resident {base:.1f} MiB before, {server.resident_mib():.1f} MiB after, peak "
-          f"{server.resident_mib('VmHWM'):.1f} MiB")
+    print(f"resident {base / MIB:.1f} MiB before, {server.resident_bytes() / MIB:.1f} MiB after, peak "
+          f"{server.peak_resident_bytes() / MIB:.1f} MiB")
 
 
 if __name__ == "__main__":

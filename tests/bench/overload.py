@@ -10,10 +10,13 @@ after the overload how long ago it ended. Needs no packages.
 """
 import argparse
 import json
-import re
+import os
 import subprocess
 import sys
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+from heed_server import HeedServer  # noqa: E402
 
 
 def bench(bin_dir, address, model, *flags):
@@ -49,38 +52,26 @@ def main():
     parser.add_argument("--server_flag", action="append", default=[], help="one more flag of heed-server")
     arguments = parser.parse_args()
 
-    command = [f"{arguments.bin_dir}/heed-server", f"--models={arguments.models}", "--listen=127.0.0.1:0",
-               "--metrics_listen=", f"--threads={arguments.threads}", *arguments.server_flag]
-    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    try:
-        address = None
-        for line in server.stderr:
-            if match := re.search(r"listening address=(\S+)", line):
-                address = match.group(1)
-            if " ready " in line:
-                break
-        if address is None:
-            sys.exit("heed-server did not start")
+    with HeedServer(f"{arguments.bin_dir}/heed-server", f"--models={arguments.models}", "--metrics_listen=",
+                    f"--threads={arguments.threads}", *arguments.server_flag) as server:
         load = [f"--connections={arguments.connections}"]
-        sustained = bench(arguments.bin_dir, address, arguments.model, *load, "--concurrency=64", "--duration=5",
+        sustained = bench(arguments.bin_dir, server.address, arguments.model, *load, "--concurrency=64", "--duration=5",
                           "--warmup=1")
         rate = sustained["requests"] / sustained["seconds"]
         show("closed loop, 64", sustained)
         print(f"sustains {rate:.0f} requests/s; deadline {arguments.deadline} s")
         load += ["--mode=open", f"--deadline={arguments.deadline}"]
         calm = [*load, f"--rate={0.7 * rate}", "--warmup=0"]
-        show("70 %", bench(arguments.bin_dir, address, arguments.model, *calm, "--duration=10"))
-        overload = bench(arguments.bin_dir, address, arguments.model, *load, f"--rate={arguments.times * rate}",
+        show("70 %", bench(arguments.bin_dir, server.address, arguments.model, *calm, "--duration=10"))
+        overload = bench(arguments.bin_dir, server.address, arguments.model, *load, f"--rate={arguments.times * rate}",
                          "--warmup=0", f"--duration={arguments.duration}")
         ended = time.monotonic()
         show(f"{arguments.times:g} times", overload)
         for window in range(6):
             begin = time.monotonic() - ended
-            row = bench(arguments.bin_dir, address, arguments.model, *calm, "--duration=0.5", f"--load_seed={window + 1}")
+            row = bench(arguments.bin_dir, server.address, arguments.model, *calm, "--duration=0.5",
+                        f"--load_seed={window + 1}")
             show(f"70 %, {begin:.1f} s after", row)
-    finally:
-        server.terminate()
-        server.wait()
 
 
 if __name__ == "__main__":

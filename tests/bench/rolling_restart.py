@@ -12,34 +12,31 @@ SIGTERM, waits until it has exited, starts it again on its port, and waits until
 import argparse
 import json
 import os
-import re
-import socket
 import subprocess
+import sys
 import threading
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+from heed_server import HeedServer  # noqa: E402
+
 
 class Server:
+    """Comes back on the port that the kernel gave it first."""
+
     def __init__(self, options, core):
-        self.options, self.core = options, core
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.address = f"127.0.0.1:{probe.getsockname()[1]}"
+        self.options, self.core, self.address = options, core, "127.0.0.1:0"
         self.start()
 
     def start(self):
-        self.process = subprocess.Popen(
-            ["taskset", "-c", str(self.core), os.path.join(self.options.build, "bin/heed-server"),
-             f"--models={self.options.models}", f"--listen={self.address}", "--metrics_listen=", "--threads=1",
-             f"--lame_duck_s={self.options.lame_duck_s}"], stderr=subprocess.PIPE, text=True)
-        for line in self.process.stderr:
-            if re.search(r" ready ", line):
-                break
-        threading.Thread(target=self.process.stderr.read, daemon=True).start()
+        self.process = HeedServer(
+            os.path.join(self.options.build, "bin/heed-server"), f"--models={self.options.models}",
+            f"--listen={self.address}", "--metrics_listen=", "--threads=1", f"--lame_duck_s={self.options.lame_duck_s}",
+            prefix=("taskset", "-c", str(self.core)))
+        self.address = self.process.address
 
     def stop(self):
-        self.process.terminate()
-        return self.process.wait()
+        return self.process.terminate()
 
 
 def bench(options, address, *flags):

@@ -9,8 +9,6 @@ scripts/standard_clients.sh makes that Python. Without the client package, exits
 import json
 import os
 import queue
-import re
-import subprocess
 import sys
 import unittest
 
@@ -22,7 +20,11 @@ except ImportError as missing:
     print(f"skipped: {missing}; scripts/standard_clients.sh installs it")
     sys.exit(77)
 
-WEIGHTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../weights")
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../support"))
+from heed_server import HeedServer  # noqa: E402
+
+WEIGHTS = os.path.join(HERE, "../../weights")
 
 
 def tensor(name, values, datatype):
@@ -36,23 +38,13 @@ def tensor(name, values, datatype):
 class StandardClients(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.process = subprocess.Popen(
-            [SERVER, f"--models={WEIGHTS}", "--listen=127.0.0.1:0", "--metrics_listen=", "--management=true"],
-            stderr=subprocess.PIPE, text=True)
-        for line in cls.process.stderr:
-            listening = re.search(r"listening address=(\S+)", line)
-            if listening:
-                cls.address = listening[1]
-            if " ready " in line:
-                break
-        cls.client = client.InferenceServerClient(cls.address)
+        cls.server = HeedServer(SERVER, f"--models={WEIGHTS}", "--metrics_listen=", "--management=true")
+        cls.client = client.InferenceServerClient(cls.server.address)
 
     @classmethod
     def tearDownClass(cls):
         cls.client.close()
-        cls.process.terminate()
-        assert cls.process.wait() == 0
-        cls.process.stderr.close()
+        assert cls.server.terminate() == 0
 
     def test_health_and_metadata(self):
         self.assertTrue(self.client.is_server_live())
