@@ -24,6 +24,7 @@ int AskCommand(const std::vector<std::string>& arguments, Console& console);
 int ChatCommand(const std::vector<std::string>& arguments, Console& console);
 int RunCommand(const std::vector<std::string>& arguments, Console& console);
 int HealthCommand(const std::vector<std::string>& arguments, Console& console);
+int TopCommand(const std::vector<std::string>& arguments, Console& console);
 int BenchTranslateCommand(const std::vector<std::string>& arguments, Console& console);
 int BenchClassifyCommand(const std::vector<std::string>& arguments, Console& console);
 int BenchAskCommand(const std::vector<std::string>& arguments, Console& console);
