@@ -28,6 +28,7 @@ int TopCommand(const std::vector<std::string>& arguments, Console& console);
 int BenchTranslateCommand(const std::vector<std::string>& arguments, Console& console);
 int BenchClassifyCommand(const std::vector<std::string>& arguments, Console& console);
 int BenchAskCommand(const std::vector<std::string>& arguments, Console& console);
+int BenchSoakCommand(const std::vector<std::string>& arguments, Console& console);
 
 // The whole of `heed`: finds the command that the first arguments name; --help, --version.
 int RunHeed(const std::vector<std::string>& arguments, Console& console);
