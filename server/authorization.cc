@@ -78,7 +78,7 @@ absl::Status Authorization::Check(absl::string_view path, std::optional<absl::st
   absl::Status status = Decide(path, authorization, now);
   if (!status.ok()) {
     metrics_.Add(Metric::kRejections,
-                 {status.code() == absl::StatusCode::kUnauthenticated ? "unauthenticated" : "permission_denied"});
+                 {"", status.code() == absl::StatusCode::kUnauthenticated ? "unauthenticated" : "permission_denied"});
   }
   return status;
 }

@@ -10,7 +10,7 @@
 #include "openssl/err.h"
 #include "openssl/pem.h"
 #include "openssl/ssl.h"
-#include "spdlog/spdlog.h"
+#include "server/log.h"
 
 namespace heed {
 namespace {
@@ -92,9 +92,9 @@ void WarnIfExpired(const Certificates& certificates, const std::string& path) {
   const Bio bio(BIO_new_mem_buf(certificates.certificate.data(), static_cast<int>(certificates.certificate.size())));
   const Certificate certificate(PEM_read_bio_X509(bio.get(), nullptr, NoPassword, nullptr));
   if (X509_cmp_current_time(X509_get0_notAfter(certificate.get())) < 0) {
-    spdlog::warn("tls file={} problem=\"the certificate has expired: clients will refuse it\"", path);
+    LogWarn("tls", {{"file", path}, {"problem", "the certificate has expired: clients will refuse it"}});
   } else if (X509_cmp_current_time(X509_get0_notBefore(certificate.get())) > 0) {
-    spdlog::warn("tls file={} problem=\"the certificate is not valid yet: clients will refuse it\"", path);
+    LogWarn("tls", {{"file", path}, {"problem", "the certificate is not valid yet: clients will refuse it"}});
   }
 }
 
@@ -132,12 +132,12 @@ std::unique_ptr<Certificates> CertificateFiles::TakeNew(TimePoint now) {
     absl::StatusOr<Certificates> certificates = ReadCertificates(paths_);
     const std::string problem(certificates.status().message());
     if (!problem.empty() && problem != problem_) {
-      spdlog::error("tls reason=\"{}\" kept=\"the certificates that were read before\"", problem);
+      LogError("tls", {{"reason", problem}, {"kept", "the certificates that were read before"}});
     }
     problem_ = problem;
     if (certificates.ok() && *certificates != present_) {
       WarnIfExpired(*certificates, paths_.certificate);
-      spdlog::info("tls file={} state=reloaded", paths_.certificate);
+      LogInfo("tls", {{"file", paths_.certificate}, {"state", "reloaded"}});
       present_ = *std::move(certificates);
       handed_out_ = false;
     }

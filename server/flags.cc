@@ -80,6 +80,17 @@ FlagInfo Seconds(absl::string_view name, double ServerOptions::*field, absl::str
           }};
 }
 
+FlagInfo Milliseconds(absl::string_view name, double ServerOptions::*field, absl::string_view help) {
+  return {name, "ms", help, absl::StrCat(kDefaults.*field), [field](absl::string_view value, ServerOptions& options) {
+            double number = 0;
+            if (!absl::SimpleAtod(value, &number) || !(number >= 0 && number <= 1e9)) {
+              return absl::InvalidArgumentError("must be a number of milliseconds from 0 to 1000000000");
+            }
+            options.*field = number;
+            return absl::OkStatus();
+          }};
+}
+
 FlagInfo PerModel(FlagInfo flag) {
   flag.per_model = true;
   return flag;
@@ -150,6 +161,8 @@ const std::vector<FlagInfo>& Table() {
       Text("listen", "host:port", &O::listen, "where gRPC listens; port 0 picks one, the log says which"),
       Text("metrics_listen", "host:port", &O::metrics_listen,
            "where HTTP answers GET /metrics, /livez, /readyz and /buildinfo; empty: nowhere"),
+      Bool("record_metrics", &O::record_metrics,
+           "requests, steps and queues are counted; false: /metrics tells of the process alone"),
       Text("tls_cert", "file", &O::tls_cert, "PEM: the server's certificate and those above it; empty: no encryption"),
       Text("tls_key", "file", &O::tls_key, "PEM: the certificate's key"),
       Text("tls_client_ca", "file", &O::tls_client_ca,
@@ -228,6 +241,10 @@ const std::vector<FlagInfo>& Table() {
               "how long SIGTERM lets accepted requests run before they end with UNAVAILABLE"),
       OneOf("log_level", "level", &O::log_level, {"debug", "info", "warn", "error"},
             "debug, info, warn or error; debug logs each request, never its text"),
+      OneOf("log_format", "format", &O::log_format, {"logfmt", "json"},
+            "logfmt (event key=value ...) or json (one object a line)"),
+      Milliseconds("slow_request_ms", &O::slow_request_ms,
+                   "after which a request is counted and logged as slow; 0: never"),
   };
   return table;
 }

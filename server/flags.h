@@ -32,6 +32,8 @@ struct ServerOptions {
   std::string listen = "127.0.0.1:50051";
   // Where HTTP answers GET /metrics, /livez, /readyz and /buildinfo, to anyone. Empty: nowhere.
   std::string metrics_listen = "127.0.0.1:8002";
+  // Whether requests, steps and queues are counted. It costs next to nothing (tests/bench/serving_bench measures it).
+  bool record_metrics = true;
   // PEM files: the server's certificate (with those between it and its authority) and its key. Set both: gRPC is
   // encrypted; neither: plain text.
   std::string tls_cert;
@@ -120,6 +122,10 @@ struct ServerOptions {
   double drain_timeout_s = 25;
   // debug, info, warn or error. debug logs each request (never its text).
   std::string log_level = "info";
+  // logfmt (event key=value ...) or json (one object a line).
+  std::string log_format = "logfmt";
+  // A request that takes at least so long is counted and logged as slow; at most a few lines a second. 0: none is.
+  double slow_request_ms = 10'000;
 };
 
 inline constexpr absl::string_view kBool = "bool";

@@ -20,7 +20,7 @@
 #include "engine/status_macros.h"
 #include "server/excerpt.h"
 #include "server/locked_directory.h"
-#include "spdlog/spdlog.h"
+#include "server/log.h"
 
 namespace heed {
 namespace {
@@ -295,12 +295,12 @@ absl::Status GraphStore::Enqueue(Change change) {
     MutexLock lock(mutex_);
     if (draining_) {
       ++refused_by_drain_;
-      metrics_.Add(Metric::kRejections, {"draining"});
+      metrics_.Add(Metric::kRejections, {"", "draining"});
       return ShuttingDown();
     }
     HEED_RETURN_IF_ERROR(CheckRestored());
     if (changes_.size() >= options_.max_queued_changes) {
-      metrics_.Add(Metric::kRejections, {"queue_full"});
+      metrics_.Add(Metric::kRejections, {"", "queue_full"});
       return absl::ResourceExhaustedError(
           absl::StrCat("the queue is full: ", changes_.size(), " changes of stored graphs wait"));
     }
@@ -481,7 +481,7 @@ absl::Status GraphStore::CarryOutPrecompute(const std::shared_ptr<const GraphCla
     Fit(one, bytes, room);
     bytes += one.bytes();
     if (!one.unavailable.ok()) {
-      spdlog::error("graph name={} precompute={} reason=\"{}\"", graph, name, std::string(one.unavailable.message()));
+      LogError("graph", {{"name", graph}, {"precompute", name}, {"reason", one.unavailable.message()}});
     }
     version = std::move(next);
   }
@@ -529,19 +529,19 @@ absl::Status GraphStore::CarryOutRestore() {
   for (; !error && files != std::filesystem::directory_iterator(); files.increment(error)) {
     const std::string file = files->path().filename().string();
     if (absl::EndsWith(file, kPartialExtension)) {
-      spdlog::info("graph file={} state=removed reason=\"its writer was killed\"", file);
+      LogInfo("graph", {{"file", file}, {"state", "removed"}, {"reason", "its writer was killed"}});
       unlink(files->path().c_str());
       continue;
     }
     absl::string_view name = file;
     if (!absl::ConsumeSuffix(&name, kExtension)) continue;
     if (const absl::Status status = CheckName(name); !status.ok()) {
-      spdlog::warn("graph file=\"{}\" state=ignored reason=\"{}\"", file, std::string(status.message()));
+      LogWarn("graph", {{"file", file}, {"state", "ignored"}, {"reason", status.message()}});
       continue;
     }
     names.emplace_back(name);
   }
-  if (error) spdlog::error("graphs directory={} reason=\"{}\"", options_.directory, error.message());
+  if (error) LogError("graphs", {{"directory", options_.directory}, {"reason", error.message()}});
   std::sort(names.begin(), names.end());
   for (const std::string& name : names) {
     {
@@ -555,18 +555,21 @@ absl::Status GraphStore::CarryOutRestore() {
     if (version.ok()) {
       entry.version = *std::move(version);
       entry.saved_version = entry.version->version;
-      spdlog::info("graph name={} state=ready version={} nodes={} edges={} bytes={} seconds={:.3f}", name,
-                   entry.version->version, entry.version->graph->nodes(), entry.version->graph->edges(),
-                   entry.version->bytes(), SecondsSince(start));
+      LogInfo("graph", {{"name", name},
+                        {"state", "ready"},
+                        {"version", entry.version->version},
+                        {"nodes", entry.version->graph->nodes()},
+                        {"edges", entry.version->graph->edges()},
+                        {"bytes", entry.version->bytes()},
+                        {"seconds", SecondsSince(start)}});
       for (const Precomputed& one : entry.version->precomputed) {
         if (one.unavailable.ok()) continue;
-        spdlog::error("graph name={} precompute={} reason=\"{}\"", name, one.model_name,
-                      std::string(one.unavailable.message()));
+        LogError("graph", {{"name", name}, {"precompute", one.model_name}, {"reason", one.unavailable.message()}});
       }
     } else {
       entry.unavailable =
           absl::FailedPreconditionError(absl::StrCat("\"", name, "\" could not be read: ", version.status().message()));
-      spdlog::error("graph name={} state=unavailable reason=\"{}\"", name, std::string(version.status().message()));
+      LogError("graph", {{"name", name}, {"state", "unavailable"}, {"reason", version.status().message()}});
     }
     Publish(name, std::move(entry), room);
   }
@@ -691,10 +694,11 @@ absl::Status GraphStore::WriteFile(const std::string& name, const StoredGraph& v
       {{kVersionKey, absl::StrCat(version.version)}, {kPrecomputeKey, absl::StrJoin(models, kModelSeparator)}});
   metrics_.Add(Metric::kGraphSaves, {status.ok() ? "ok" : "failed"});
   if (status.ok()) {
-    spdlog::debug("graph name={} state=saved version={} seconds={:.3f}", name, version.version, SecondsSince(start));
+    LogDebug("graph",
+             {{"name", name}, {"state", "saved"}, {"version", version.version}, {"seconds", SecondsSince(start)}});
   } else {
-    spdlog::error("graph name={} state=unsaved version={} reason=\"{}\"", name, version.version,
-                  std::string(status.message()));
+    LogError("graph",
+             {{"name", name}, {"state", "unsaved"}, {"version", version.version}, {"reason", status.message()}});
   }
   return status;
 }

@@ -10,10 +10,9 @@
 
 #include "models/probe.h"
 #include "server/flags.h"
+#include "server/log.h"
 #include "server/server.h"
 #include "server/version.h"
-#include "spdlog/sinks/stdout_sinks.h"
-#include "spdlog/spdlog.h"
 
 namespace {
 
@@ -35,12 +34,12 @@ int Serve(const heed::ServerOptions& options) {
 
   auto server = heed::Server::Start(options, heed::LoadProbedModel);
   if (!server.ok()) {
-    spdlog::error("cannot start: {}", std::string(server.status().message()));
+    heed::LogError("cannot_start", {{"reason", server.status().message()}});
     return kExitFailure;
   }
   int signal = 0;
   sigwait(&signals, &signal);
-  spdlog::info("signal number={}", signal);
+  heed::LogInfo("signal", {{"number", signal}});
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);  // from here on one more ends the process at once
   (*server)->Shutdown();
   return 0;
@@ -67,8 +66,7 @@ int main(int argc, char** argv) {
       break;
   }
   if (const char* password = std::getenv("HEED_REDIS_PASSWORD")) command_line->options.redis_password = password;
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("heed"));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
-  spdlog::set_level(spdlog::level::from_str(command_line->options.log_level));
+  heed::StartLog(heed::ParseLogLevel(command_line->options.log_level),
+                 heed::ParseLogFormat(command_line->options.log_format));
   return Serve(command_line->options);
 }

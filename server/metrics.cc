@@ -4,11 +4,17 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <deque>
 #include <fstream>
-#include <map>
 #include <sstream>
+#include <type_traits>
 #include <utility>
 
+#include "absl/hash/hash.h"
+#include "engine/mutex.h"
 #include "engine/tiled_product.h"
 #include "prometheus/collectable.h"
 #include "prometheus/counter.h"
@@ -17,6 +23,7 @@
 #include "prometheus/histogram.h"
 #include "prometheus/registry.h"
 #include "prometheus/text_serializer.h"
+#include "server/cgroup.h"
 #include "server/version.h"
 
 namespace heed {
@@ -48,6 +55,12 @@ const std::vector<MetricInfo>& Table() {
        {"method"},
        "Requests that arrived and have not ended.",
        {}},
+      {Metric::kSlowRequests,
+       "heed_slow_requests_total",
+       kCounter,
+       {"method", "model"},
+       "Requests that took longer than --slow_request_ms.",
+       {}},
       {Metric::kQueueSeconds,
        "heed_queue_seconds",
        kHistogram,
@@ -72,11 +85,24 @@ const std::vector<MetricInfo>& Table() {
        {"model"},
        "Rows (packed tokens, nodes) of a step.",
        kRowsBuckets},
+      {Metric::kBatchTasks,
+       "heed_batch_tasks",
+       kHistogram,
+       {"model"},
+       "Tasks (sentences, graphs) of a step.",
+       kRowsBuckets},
+      {Metric::kMaxBatchRows, "heed_max_batch_rows", kGauge, {"model"}, "The limit of heed_batch_rows.", {}},
       {Metric::kQueuedRequests,
        "heed_queued_requests",
        kGauge,
        {"model"},
        "Requests that wait for their first task to be admitted.",
+       {}},
+      {Metric::kMaxQueuedRequests,
+       "heed_max_queued_requests",
+       kGauge,
+       {"model"},
+       "The limit of heed_queued_requests.",
        {}},
       {Metric::kQueuedTasks,
        "heed_queued_tasks",
@@ -163,8 +189,9 @@ const std::vector<MetricInfo>& Table() {
       {Metric::kRejections,
        "heed_rejections_total",
        kCounter,
-       {"reason"},
-       "Requests refused before they were queued: queue_full, expected_wait (beyond the deadline), too_large, "
+       {"model", "reason"},
+       "Requests refused before they were queued (model: empty where none was asked for, or not yet looked up): "
+       "queue_full, expected_wait (beyond the deadline), too_large, "
        "draining, model_unavailable, unauthenticated, permission_denied.",
        {}},
       {Metric::kCancellations,
@@ -215,7 +242,20 @@ const std::vector<MetricInfo>& Table() {
        {},
        "The thread budget: executors times the threads of an executor's team.",
        {}},
+      {Metric::kExecutors, "heed_executors", kGauge, {}, "Steps that may run at the same time.", {}},
       {Metric::kBuildInfo, "heed_build_info", kGauge, {"version"}, "Always 1; the label tells the version.", {}},
+      {Metric::kCpuThrottledSeconds,
+       "heed_cpu_throttled_seconds_total",
+       kCounter,
+       {},
+       "Time for which the container's CPU limit held the process, or others of its cgroup, back.",
+       {}},
+      {Metric::kMemoryLimitBytes,
+       "heed_memory_limit_bytes",
+       kGauge,
+       {},
+       "The container's (cgroup's) memory limit; 0: none.",
+       {}},
       {Metric::kProcessCpuSeconds, "process_cpu_seconds_total", kCounter, {}, "User and system CPU time spent.", {}},
       {Metric::kProcessResidentBytes, "process_resident_memory_bytes", kGauge, {}, "Resident memory.", {}},
       {Metric::kProcessOpenFds, "process_open_fds", kGauge, {}, "Open file descriptors.", {}},
@@ -233,17 +273,10 @@ const std::vector<MetricInfo>& Table() {
 
 // What Metrics is never told: Collector::Collect reads it.
 bool ReadAtScrape(Metric metric) {
-  return metric == Metric::kPrimitiveCacheEntries || metric >= Metric::kProcessCpuSeconds;
+  return metric == Metric::kPrimitiveCacheEntries || metric >= Metric::kCpuThrottledSeconds;
 }
 
 const MetricInfo& Info(Metric metric) { return Table()[static_cast<size_t>(metric)]; }
-
-prometheus::Labels Named(const MetricInfo& info, Metrics::LabelValues values) {
-  prometheus::Labels labels;
-  auto value = values.begin();
-  for (const std::string& name : info.labels) labels[name] = *value++;
-  return labels;
-}
 
 // The numbers that /proc tells about this process, read at each scrape.
 struct ProcessNumbers {
@@ -308,6 +341,8 @@ class Metrics::Collector : public prometheus::Collectable {
       }
     };
     add(Metric::kPrimitiveCacheEntries, static_cast<double>(PrimitiveCacheSize()));
+    add(Metric::kCpuThrottledSeconds, CpuThrottledSeconds());
+    add(Metric::kMemoryLimitBytes, static_cast<double>(MemoryLimit()));
     const ProcessNumbers process = ReadProcess();
     add(Metric::kProcessCpuSeconds, process.cpu_seconds);
     add(Metric::kProcessResidentBytes, process.resident_bytes);
@@ -322,29 +357,98 @@ class Metrics::Collector : public prometheus::Collectable {
   mutable prometheus::Registry registry_;
 };
 
-// Constant after construction; the families lock for themselves.
-struct Metrics::Families {
-  std::map<Metric, prometheus::Family<prometheus::Counter>*> counters;
-  std::map<Metric, prometheus::Family<prometheus::Gauge>*> gauges;
-  std::map<Metric, prometheus::Family<prometheus::Histogram>*> histograms;
+// The series of one metric by the values of their labels. They are only ever added to, so whoever looks for one walks a
+// list that grows at its head and takes no lock.
+template <typename T>
+class Metrics::Series {
+ public:
+  Series(const MetricInfo& info, prometheus::Family<T>& family) : info_(info), family_(family) {}
+
+  T& Of(LabelValues values) EXCLUDES(mutex_) {
+    const absl::Span<const std::string_view> used(values.begin(), info_.labels.size());
+    const size_t hash = absl::HashOf(used);
+    std::atomic<const Entry*>& head = lists_[hash % lists_.size()];
+    const Entry* entry = Find(head.load(std::memory_order_acquire), hash, used);
+    return entry != nullptr ? *entry->series : Add(head, hash, used);
+  }
+
+ private:
+  struct Entry {
+    size_t hash;
+    std::vector<std::string> values;
+    T* series;  // the family's
+    const Entry* next;
+  };
+
+  static const Entry* Find(const Entry* entry, size_t hash, absl::Span<const std::string_view> values) {
+    while (entry != nullptr && !(entry->hash == hash && std::equal(values.begin(), values.end(), entry->values.begin(),
+                                                                   entry->values.end()))) {
+      entry = entry->next;
+    }
+    return entry;
+  }
+
+  T& Add(std::atomic<const Entry*>& head, size_t hash, absl::Span<const std::string_view> values) EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    const Entry* const first = head.load(std::memory_order_relaxed);
+    if (const Entry* entry = Find(first, hash, values)) return *entry->series;
+    prometheus::Labels labels;
+    for (size_t i = 0; i < values.size(); ++i) labels[info_.labels[i]] = values[i];
+    T* series = nullptr;
+    if constexpr (std::is_same_v<T, prometheus::Histogram>) {
+      series = &family_.Add(labels, info_.buckets);
+    } else {
+      series = &family_.Add(labels);
+    }
+    entries_.push_back({hash, {values.begin(), values.end()}, series, first});
+    head.store(&entries_.back(), std::memory_order_release);
+    return *series;
+  }
+
+  const MetricInfo& info_;
+  prometheus::Family<T>& family_;
+  std::array<std::atomic<const Entry*>, 64> lists_{};
+  Mutex mutex_;
+  std::deque<Entry> entries_ GUARDED_BY(mutex_);  // constant once their list's head has shown them
 };
 
-Metrics::Metrics() : collector_(std::make_shared<Collector>()), families_(std::make_unique<Families>()) {
+// By metric; null but for those of the type. Constant after construction.
+struct Metrics::Families {
+  template <typename T>
+  using Table = std::vector<std::unique_ptr<Series<T>>>;
+
+  template <typename T>
+  static Series<T>& Of(const Table<T>& table, Metric metric) {
+    return *table[static_cast<size_t>(metric)];
+  }
+
+  Table<prometheus::Counter> counters;
+  Table<prometheus::Gauge> gauges;
+  Table<prometheus::Histogram> histograms;
+};
+
+Metrics::Metrics(bool recorded)
+    : recorded_(recorded), collector_(std::make_shared<Collector>()), families_(std::make_unique<Families>()) {
+  const size_t size = Table().size();
+  families_->counters.resize(size);
+  families_->gauges.resize(size);
+  families_->histograms.resize(size);
   for (const MetricInfo& info : Table()) {
     if (ReadAtScrape(info.metric)) continue;
-    const std::string name(info.name), help(info.help);
+    const size_t place = static_cast<size_t>(info.metric);
+    const auto make = [&](auto builder, auto& series) {
+      auto& family = builder.Name(std::string(info.name)).Help(std::string(info.help)).Register(collector_->registry());
+      series = std::make_unique<typename std::decay_t<decltype(series)>::element_type>(info, family);
+    };
     switch (info.type) {
       case MetricType::kCounter:
-        families_->counters[info.metric] =
-            &prometheus::BuildCounter().Name(name).Help(help).Register(collector_->registry());
+        make(prometheus::BuildCounter(), families_->counters[place]);
         break;
       case MetricType::kGauge:
-        families_->gauges[info.metric] =
-            &prometheus::BuildGauge().Name(name).Help(help).Register(collector_->registry());
+        make(prometheus::BuildGauge(), families_->gauges[place]);
         break;
       case MetricType::kHistogram:
-        families_->histograms[info.metric] =
-            &prometheus::BuildHistogram().Name(name).Help(help).Register(collector_->registry());
+        make(prometheus::BuildHistogram(), families_->histograms[place]);
         break;
     }
   }
@@ -354,20 +458,19 @@ Metrics::Metrics() : collector_(std::make_shared<Collector>()), families_(std::m
 Metrics::~Metrics() = default;
 
 void Metrics::Add(Metric counter, LabelValues labels, double amount) {
-  families_->counters.at(counter)->Add(Named(Info(counter), labels)).Increment(amount);
+  if (recorded_) Families::Of(families_->counters, counter).Of(labels).Increment(amount);
 }
 
 void Metrics::Set(Metric gauge, LabelValues labels, double value) {
-  families_->gauges.at(gauge)->Add(Named(Info(gauge), labels)).Set(value);
+  if (recorded_) Families::Of(families_->gauges, gauge).Of(labels).Set(value);
 }
 
 void Metrics::Increment(Metric gauge, LabelValues labels, double amount) {
-  families_->gauges.at(gauge)->Add(Named(Info(gauge), labels)).Increment(amount);
+  if (recorded_) Families::Of(families_->gauges, gauge).Of(labels).Increment(amount);
 }
 
 void Metrics::Observe(Metric histogram, LabelValues labels, double value) {
-  const MetricInfo& info = Info(histogram);
-  families_->histograms.at(histogram)->Add(Named(info, labels), info.buckets).Observe(value);
+  if (recorded_) Families::Of(families_->histograms, histogram).Of(labels).Observe(value);
 }
 
 std::string Metrics::Text() const { return prometheus::TextSerializer().Serialize(collector_->Collect()); }

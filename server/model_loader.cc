@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "spdlog/spdlog.h"
+#include "server/log.h"
 
 namespace heed {
 namespace {
@@ -139,8 +139,10 @@ void ModelLoader::Poll() {
   for (const std::string& name : registry_.Changed()) {
     const absl::Status status = registry_.Reload(name, listener_, prepare_);
     if (!status.ok()) {
-      spdlog::error("model name={} poll code={} reason=\"{}\"", name, absl::StatusCodeToString(status.code()),
-                    std::string(status.message()));
+      LogError("model", {{"name", name},
+                         {"state", "not looked for"},
+                         {"code", absl::StatusCodeToString(status.code())},
+                         {"reason", status.message()}});
     }
   }
 }

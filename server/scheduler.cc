@@ -52,11 +52,12 @@ Scheduler::~Scheduler() {
 }
 
 absl::Status Scheduler::Submit(std::shared_ptr<Job> job) {
+  const std::shared_ptr<const Model> model = job->model;  // lives, whatever becomes of the job
+  const std::string& name = model->spec().name;
   absl::Status status;
   {
     MutexLock lock(mutex_);
-    HEED_RETURN_IF_ERROR(CheckAccepting(job->internal, job->admitted));
-    const std::string& name = job->model->spec().name;
+    HEED_RETURN_IF_ERROR(CheckAccepting(name, job->internal, job->admitted));
     Lane& lane =
         lanes_.try_emplace(job->model.get(), job->model, LimitsOf(name), run_times_[name], served_rows_).first->second;
     status = lane.former.Add(std::move(job), Clock::now());
@@ -70,20 +71,21 @@ absl::Status Scheduler::Submit(std::shared_ptr<Job> job) {
   if (status.ok()) {
     work_.NotifyOne();
   } else {
-    metrics_.Add(Metric::kRejections, {ReasonOf(status)});
+    metrics_.Add(Metric::kRejections, {name, ReasonOf(status)});
   }
   return status;
 }
 
 absl::Status Scheduler::CheckRoom(const Job& job) {
+  const std::string& name = job.model->spec().name;
   absl::Status status;
   {
     MutexLock lock(mutex_);
-    HEED_RETURN_IF_ERROR(CheckAccepting(job.internal, job.admitted));
+    HEED_RETURN_IF_ERROR(CheckAccepting(name, job.internal, job.admitted));
     auto it = lanes_.find(job.model.get());
     if (it != lanes_.end()) status = it->second.former.CheckRoom(job, Clock::now());
   }
-  if (!status.ok()) metrics_.Add(Metric::kRejections, {ReasonOf(status)});
+  if (!status.ok()) metrics_.Add(Metric::kRejections, {name, ReasonOf(status)});
   return status;
 }
 
@@ -94,7 +96,7 @@ const BatchLimits& Scheduler::LimitsOf(std::string_view model_name) const {
 
 absl::StatusOr<std::unique_ptr<Scheduler::Admission>> Scheduler::Admit() {
   MutexLock lock(mutex_);
-  HEED_RETURN_IF_ERROR(CheckAccepting(/*internal=*/false, /*admitted=*/false));
+  HEED_RETURN_IF_ERROR(CheckAccepting("", /*internal=*/false, /*admitted=*/false));
   ++admissions_;
   return std::make_unique<Admission>(*this);
 }
@@ -104,10 +106,10 @@ void Scheduler::EndAdmission() {
   if (--admissions_ == 0) idle_.NotifyAll();
 }
 
-absl::Status Scheduler::CheckAccepting(bool internal, bool admitted) {
+absl::Status Scheduler::CheckAccepting(std::string_view model, bool internal, bool admitted) {
   if (admitted ? !drained_ : !draining_ && (!refusing_ || internal)) return absl::OkStatus();
   ++refused_by_drain_;
-  metrics_.Add(Metric::kRejections, {"draining"});
+  metrics_.Add(Metric::kRejections, {model, "draining"});
   return absl::UnavailableError("the server is shutting down");
 }
 
@@ -243,6 +245,7 @@ void Scheduler::Step(Turn& turn, Context& context) {
     const std::string& name = turn.model->spec().name;
     metrics_.Observe(Metric::kStepSeconds, {name}, Seconds(start, turn.step_end));
     metrics_.Observe(Metric::kBatchRows, {name}, static_cast<double>(rows));
+    metrics_.Observe(Metric::kBatchTasks, {name}, static_cast<double>(tasks.size()));
     statistics_.AddStep(turn.model, static_cast<int64_t>(tasks.size()), turn.step_end - start);
   }
   for (BatchFormer::Member& member : turn.batch) {

@@ -106,7 +106,8 @@ class Scheduler {
   // Gives the last turn's batch back and waits for the next: a batch, or jobs that ended. False: the executor is to
   // stop.
   bool NextTurn(Turn& turn) EXCLUDES(mutex_);
-  absl::Status CheckAccepting(bool internal, bool admitted) REQUIRES(mutex_);
+  // `model`: its name, empty where there is none yet.
+  absl::Status CheckAccepting(std::string_view model, bool internal, bool admitted) REQUIRES(mutex_);
   void EndAdmission() EXCLUDES(mutex_);
   bool TakeTurn(Turn& turn, TimePoint now) REQUIRES(mutex_);
   void Step(Turn& turn, Context& context);

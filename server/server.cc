@@ -18,7 +18,9 @@
 #include "server/credentials.h"
 #include "server/graphs.h"
 #include "server/http_endpoint.h"
+#include "server/log.h"
 #include "server/model_loader.h"
+#include "server/request_log.h"
 #include "server/services/graphs.h"
 #include "server/services/health.h"
 #include "server/services/inference.h"
@@ -29,7 +31,6 @@
 #include "server/sessions.h"
 #include "server/thread_budget.h"
 #include "server/tokens.h"
-#include "spdlog/spdlog.h"
 
 namespace heed {
 namespace {
@@ -44,6 +45,8 @@ constexpr std::chrono::seconds kMostRefusing(2);
 Clock::duration Seconds(double seconds) {
   return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
 }
+
+double SecondsSince(TimePoint start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 BatchLimits ToBatchLimits(const ServerOptions& options) {
   BatchLimits result;
@@ -129,10 +132,12 @@ struct Server::Parts {
   Parts(const ServerOptions& server_options, int thread_budget, std::unique_ptr<Registry> models)
       : options(server_options),
         threads(thread_budget),
+        metrics(options.record_metrics),
         registry(std::move(models)),
         scheduler(ToSchedulerOptions(options, threads), metrics),
-        translation(*registry, scheduler, metrics, options.max_stream_events),
-        sequences(*registry, scheduler, metrics) {}
+        requests(Seconds(options.slow_request_ms / 1000), metrics),
+        translation(*registry, scheduler, requests, options.max_stream_events),
+        sequences(*registry, scheduler, requests) {}
 
   // Who may call what, and by which certificates.
   absl::Status OpenGate() {
@@ -144,12 +149,14 @@ struct Server::Parts {
       }
       tokens = *std::move(opened);
       if (options.tls_cert.empty() && !IsLoopback(options.listen)) {
-        spdlog::warn("tokens listen={} problem=\"without --tls_cert they travel in plain text\"", options.listen);
+        LogWarn("tokens", {{"listen", options.listen}, {"problem", "without --tls_cert they travel in plain text"}});
       }
     }
     auto on = [](bool is_on) { return is_on ? "on" : "off"; };
-    spdlog::info("security tls={} client_certificates={} tokens={} management={}", on(!options.tls_cert.empty()),
-                 on(!options.tls_client_ca.empty()), on(!options.tokens.empty()), on(options.management));
+    LogInfo("security", {{"tls", on(!options.tls_cert.empty())},
+                         {"client_certificates", on(!options.tls_client_ca.empty())},
+                         {"tokens", on(!options.tokens.empty())},
+                         {"management", on(options.management)}});
     authorization = std::make_unique<Authorization>(std::move(tokens), options.management, metrics);
     if (!options.tls_cert.empty()) {
       HEED_ASSIGN_OR_RETURN(certificates,
@@ -162,9 +169,9 @@ struct Server::Parts {
   // The last parts that can fail.
   absl::Status OpenStores() {
     HEED_ASSIGN_OR_RETURN(sessions, SessionStore::Open(ToSessionOptions(options), *registry, metrics));
-    questions = std::make_unique<QuestionsService>(QuestionParts{*registry, scheduler, *sessions, metrics});
+    questions = std::make_unique<QuestionsService>(QuestionParts{*registry, scheduler, *sessions, requests});
     HEED_ASSIGN_OR_RETURN(graphs, GraphStore::Open(ToGraphStoreOptions(options), *registry, scheduler, metrics));
-    graphs_service = std::make_unique<GraphsService>(*registry, scheduler, *graphs, metrics, options.max_inline_nodes);
+    graphs_service = std::make_unique<GraphsService>(*registry, scheduler, *graphs, requests, options.max_inline_nodes);
     return absl::OkStatus();
   }
 
@@ -174,9 +181,9 @@ struct Server::Parts {
     loader = std::make_unique<ModelLoader>(
         loader_options, *registry, [this](const ModelStatus& version) { Tell(version); },
         [this](const auto& model, bool is_default) { return PrecomputeFor(model, is_default); });
-    models_service = std::make_unique<ModelsService>(*registry, *loader, metrics);
+    models_service = std::make_unique<ModelsService>(*registry, *loader, requests);
     inference = std::make_unique<InferenceService>(
-        InferenceParts{*registry, *loader, scheduler, health, metrics, options.max_inline_nodes});
+        InferenceParts{*registry, *loader, scheduler, health, requests, options.max_inline_nodes});
   }
 
   // A version was tried or has left.
@@ -202,7 +209,7 @@ struct Server::Parts {
                                  return HttpAnswer{200, metrics.Text(), "text/plain; version=0.0.4; charset=utf-8"};
                                }},
                               {"/readyz", [this] { return Readiness(); }}}));
-    spdlog::info("metrics address={}", WithPort(options.metrics_listen, http->port()));
+    LogInfo("metrics", {{"address", WithPort(options.metrics_listen, http->port())}});
     return absl::OkStatus();
   }
 
@@ -223,6 +230,7 @@ struct Server::Parts {
   Metrics metrics;
   const std::unique_ptr<Registry> registry;
   Scheduler scheduler;
+  RequestLog requests;
   HealthService health;
   TranslationService translation;
   SequencesService sequences;
@@ -242,19 +250,25 @@ struct Server::Parts {
 
 void Server::Parts::Tell(const ModelStatus& version) {
   const std::string& name = version.name;
-  const std::string reason(version.reason.message());
   if (!version.reason.ok()) {
     metrics.Add(Metric::kModelLoads, {name, "failed"});
-    spdlog::error("model name={} version={} state={} code={} reason=\"{}\"", name, version.version,
-                  version.model == nullptr ? "unavailable" : "ready", absl::StatusCodeToString(version.reason.code()),
-                  reason);
+    LogError("model", {{"name", name},
+                       {"version", version.version},
+                       {"state", version.model == nullptr ? "unavailable" : "ready"},
+                       {"code", absl::StatusCodeToString(version.reason.code())},
+                       {"reason", version.reason.message()}});
   } else if (version.model == nullptr) {
-    spdlog::info("model name={} version={} state=unloaded", name, version.version);
+    LogInfo("model", {{"name", name}, {"version", version.version}, {"state", "unloaded"}});
   } else {
     const ModelSpec& spec = version.model->spec();
     metrics.Add(Metric::kModelLoads, {name, "ok"});
-    spdlog::info("model name={} version={} state=ready architecture={} weights={} resident_bytes={} seconds={:.3f}",
-                 name, version.version, spec.architecture, spec.weights, spec.resident_bytes, version.load_seconds);
+    LogInfo("model", {{"name", name},
+                      {"version", version.version},
+                      {"state", "ready"},
+                      {"architecture", spec.architecture},
+                      {"weights", spec.weights},
+                      {"resident_bytes", spec.resident_bytes},
+                      {"seconds", version.load_seconds}});
   }
   int64_t default_version = 0;
   int64_t resident_bytes = 0;
@@ -263,6 +277,9 @@ void Server::Parts::Tell(const ModelStatus& version) {
     resident_bytes += one.model->spec().resident_bytes;
     if (one.is_default) default_version = one.version;
   }
+  const BatchLimits& limits = scheduler.LimitsOf(name);
+  metrics.Set(Metric::kMaxBatchRows, {name}, static_cast<double>(limits.max_batch_rows));
+  metrics.Set(Metric::kMaxQueuedRequests, {name}, static_cast<double>(limits.max_queued_jobs));
   metrics.Set(Metric::kModelReady, {name}, default_version > 0 ? 1 : 0);
   metrics.Set(Metric::kModelVersion, {name}, static_cast<double>(default_version));
   metrics.Set(Metric::kModelResidentBytes, {name}, static_cast<double>(resident_bytes));
@@ -281,8 +298,9 @@ absl::Status Server::Parts::PrecomputeFor(const std::shared_ptr<const Model>& mo
   if (status.ok()) status = done->get_future().get();
   // Before Restore there are no graphs.
   if (!status.ok() && !absl::IsUnavailable(status)) {
-    spdlog::error("graphs model={} precompute code={} reason=\"{}\"", model->spec().name,
-                  absl::StatusCodeToString(status.code()), std::string(status.message()));
+    LogError("graphs", {{"precompute", model->spec().name},
+                        {"code", absl::StatusCodeToString(status.code())},
+                        {"reason", status.message()}});
   }
   return absl::OkStatus();
 }
@@ -297,6 +315,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   const int threads = options.threads > 0 ? static_cast<int>(options.threads) : ThreadBudget();
   auto parts = std::make_unique<Parts>(options, threads, *std::move(registry));
   parts->metrics.Set(Metric::kThreads, {}, threads);
+  parts->metrics.Set(Metric::kExecutors, {}, ToSchedulerOptions(options, threads).executors);
   HEED_RETURN_IF_ERROR(parts->OpenGate());
   HEED_RETURN_IF_ERROR(parts->OpenStores());
   parts->MakeLoader();
@@ -332,7 +351,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
     return absl::UnavailableError(
         absl::StrCat("cannot listen on ", options.listen, ": the port is taken or the address is not this machine's"));
   }
-  spdlog::info("listening address={}", WithPort(options.listen, parts->port));
+  LogInfo("listening", {{"address", WithPort(options.listen, parts->port)}});
 
   std::unique_ptr<Server> server(new Server(std::move(parts)));
   server->parts_->loader->Start([self = server.get(), start = Clock::now()] { self->OnLoaded(start); });
@@ -367,8 +386,11 @@ void Server::OnLoaded(TimePoint start) {
   }
   if (!parts_->graphs->Restore()) return;  // stopped on the way
   parts_->health.Set("", true);
-  spdlog::info("ready models={} unavailable={} threads={} executors={} seconds={:.3f}", ready, unavailable,
-               parts_->threads, parts_->options.executors, std::chrono::duration<double>(Clock::now() - start).count());
+  LogInfo("ready", {{"models", ready},
+                    {"unavailable", unavailable},
+                    {"threads", parts_->threads},
+                    {"executors", parts_->options.executors},
+                    {"seconds", SecondsSince(start)}});
   MutexLock lock(mutex_);
   loaded_ = true;
   loaded_changed_.NotifyAll();
@@ -381,7 +403,7 @@ void Server::Shutdown() {
   }
   const double lame_duck_s = parts_->options.lame_duck_s;
   if (lame_duck_s > 0) {
-    spdlog::info("lame duck limit_s={}", lame_duck_s);
+    LogInfo("lame_duck", {{"limit_s", lame_duck_s}});
     parts_->health.Shutdown();
     std::this_thread::sleep_for(Seconds(lame_duck_s));
   }
@@ -390,7 +412,7 @@ void Server::Shutdown() {
 
 void Server::Stop(Clock::duration limit) {
   const TimePoint start = Clock::now();
-  spdlog::info("draining limit_s={}", std::chrono::duration<double>(limit).count());
+  LogInfo("draining", {{"limit_s", std::chrono::duration<double>(limit).count()}});
   parts_->loader->Stop();
   parts_->health.Shutdown();
   parts_->scheduler.Refuse();
@@ -406,8 +428,7 @@ void Server::Stop(Clock::duration limit) {
   parts_->grpc_server->Shutdown(std::chrono::system_clock::now() +
                                 std::chrono::duration_cast<std::chrono::system_clock::duration>(left));
   parts_->loader->Join();
-  spdlog::info("stopped cut_off={} seconds={:.3f}", cut_off,
-               std::chrono::duration<double>(Clock::now() - start).count());
+  LogInfo("stopped", {{"cut_off", cut_off}, {"seconds", SecondsSince(start)}});
 }
 
 void Server::RefuseUntilQuiet(TimePoint latest) {

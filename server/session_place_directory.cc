@@ -16,10 +16,11 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 #include "engine/status_macros.h"
 #include "server/locked_directory.h"
-#include "spdlog/spdlog.h"
+#include "server/log.h"
 
 namespace heed {
 namespace {
@@ -32,7 +33,7 @@ constexpr char kRevision[] = "file";
 
 absl::Status Failed(absl::string_view what) {
   const std::string reason = absl::StrCat("session: its file could not be ", what, ": ", std::strerror(errno));
-  spdlog::error("sessions state=failed reason=\"{}\"", reason);
+  LogError("sessions", {{"state", "failed"}, {"reason", reason}});
   return absl::UnavailableError(reason);
 }
 
@@ -52,10 +53,9 @@ absl::StatusOr<std::unique_ptr<SessionPlace>> SessionDirectory::Open(const std::
   HEED_ASSIGN_OR_RETURN(const int directory, OpenLockedDirectory("--sessions", path, 0700));
   struct stat status = {};
   if (fstat(directory, &status) == 0 && (status.st_mode & 0077) != 0) {
-    spdlog::warn(
-        "sessions directory={} mode={:04o} reason=\"others may read the sessions' names, which are enough to use "
-        "them\"",
-        path, status.st_mode & 07777);
+    LogWarn("sessions", {{"directory", path},
+                         {"mode", absl::StrFormat("%04o", status.st_mode & 07777)},
+                         {"reason", "others may read the sessions' names, which are enough to use them"}});
   }
   return std::unique_ptr<SessionPlace>(new SessionDirectory(path, directory));
 }
@@ -148,7 +148,7 @@ std::string SessionDirectory::SetAside(const std::string& id) {
 void SessionDirectory::Flush() {
   // Everybody sees the change already, and it outlives this process: an error takes nothing back.
   if (fsync(directory_) == 0) return;
-  spdlog::error("sessions directory={} operation=flush reason=\"{}\"", path_, std::strerror(errno));
+  LogError("sessions", {{"directory", path_}, {"operation", "flush"}, {"reason", std::strerror(errno)}});
 }
 
 }  // namespace heed

@@ -6,8 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/status_macros.h"
+#include "server/log.h"
 #include "server/random_name.h"
-#include "spdlog/spdlog.h"
 
 namespace heed {
 namespace {
@@ -168,8 +168,10 @@ absl::Status SessionRedis::Pause(const absl::Status& error) {
   if (Clock::now() >= next_try_) {
     pause_ = std::clamp<Clock::duration>(2 * pause_, kLeastPause, kMostPause);
     next_try_ = Clock::now() + pause_;
-    spdlog::error("sessions redis={}:{} state=failed reason=\"{}\" next_try_s={}", address_.host, address_.port, error_,
-                  std::chrono::duration<double>(pause_).count());
+    LogError("sessions", {{"redis", absl::StrCat(address_.host, ":", address_.port)},
+                          {"state", "failed"},
+                          {"reason", error_},
+                          {"next_try_s", std::chrono::duration<double>(pause_).count()}});
   }
   return Unavailable(error_);
 }

@@ -5,12 +5,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/status_macros.h"
+#include "server/log.h"
 #include "server/random_name.h"
 #include "server/session_file.h"
 #include "server/session_place.h"
 #include "server/session_place_queue.h"
 #include "server/session_table.h"
-#include "spdlog/spdlog.h"
 
 namespace heed {
 namespace {
@@ -120,7 +120,7 @@ absl::Status SessionStore::FindResting() {
     for (const RestingSession& one : resting) table_->AddResting(one.id, now - one.idle);
   }
   CloseIdle();
-  spdlog::info("sessions state=ready found={}", resting.size());
+  LogInfo("sessions", {{"state", "ready"}, {"found", resting.size()}});
   return absl::OkStatus();
 }
 
@@ -385,7 +385,7 @@ absl::Status SessionStore::SetAside(const std::string& id, const absl::Status& e
     table_->Forget(id, absl::FailedPreconditionError(reason), left);
     PublishMetrics();
   }
-  spdlog::error("session id={} state=unavailable reason=\"{}\"", Mention(id), reason);
+  LogError("session", {{"id", Mention(id)}, {"state", "unavailable"}, {"reason", reason}});
   return absl::FailedPreconditionError(reason);
 }
 

@@ -11,7 +11,7 @@
 #include "absl/strings/str_split.h"
 #include "openssl/crypto.h"
 #include "openssl/sha.h"
-#include "spdlog/spdlog.h"
+#include "server/log.h"
 
 namespace heed {
 namespace {
@@ -60,7 +60,7 @@ absl::StatusOr<Tokens> ParseOf(const std::string& path, const std::string& text)
 void WarnIfOthersCanRead(const std::string& path) {
   struct stat info {};
   if (stat(path.c_str(), &info) == 0 && (info.st_mode & (S_IROTH | S_IWOTH)) != 0) {
-    spdlog::warn("tokens file={} problem=\"other users of this machine can read or write it\"", path);
+    LogWarn("tokens", {{"file", path}, {"problem", "other users of this machine can read or write it"}});
   }
 }
 
@@ -133,11 +133,10 @@ std::shared_ptr<const Tokens> TokenFile::Get(TimePoint now) {
     absl::StatusOr<Tokens> tokens = text.ok() ? ParseOf(path_, *text) : text.status();
     if (tokens.ok()) {
       WarnIfOthersCanRead(path_);
-      spdlog::info("tokens file={} tokens={}", path_, tokens->size());
+      LogInfo("tokens", {{"file", path_}, {"tokens", tokens->size()}});
       fresh = std::make_shared<const Tokens>(*std::move(tokens));
     } else {
-      spdlog::error("tokens reason=\"{}\" kept=\"those that were read before\"",
-                    std::string(tokens.status().message()));
+      LogError("tokens", {{"reason", tokens.status().message()}, {"kept", "those that were read before"}});
     }
   }
   MutexLock lock(mutex_);

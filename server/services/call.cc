@@ -8,7 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "engine/status_macros.h"
 #include "server/services/status.h"
-#include "spdlog/spdlog.h"
 
 namespace heed {
 namespace {
@@ -16,19 +15,28 @@ namespace {
 // Of the client's metadata.
 constexpr char kPriorityKey[] = "heed-priority";
 
+// Whether a request that ends so fails by the server's fault.
+bool IsFault(grpc::StatusCode code) {
+  return code == grpc::StatusCode::INTERNAL || code == grpc::StatusCode::UNKNOWN || code == grpc::StatusCode::DATA_LOSS;
+}
+
+double Seconds(TimePoint from, TimePoint to) { return std::chrono::duration<double>(to - from).count(); }
+
 }  // namespace
 
-Call::Call(Metrics& metrics, grpc::CallbackServerContext& context, std::string_view method)
-    : metrics_(metrics), context_(context), method_(method), arrived_(Clock::now()) {
+Call::Call(RequestLog& requests, grpc::CallbackServerContext& context, std::string_view method)
+    : metrics_(requests.metrics()), context_(context), requests_(requests), method_(method), arrived_(Clock::now()) {
   metrics_.Increment(Metric::kRequestsInFlight, {method_}, 1);
 }
 
 Call::~Call() {
-  const double seconds = std::chrono::duration<double>(Clock::now() - arrived_).count();
+  const double seconds = Seconds(arrived_, Clock::now());
   metrics_.Add(Metric::kRequests, {method_, model_label_, CodeName(code_)});
   metrics_.Observe(Metric::kRequestSeconds, {method_, model_label_}, seconds);
   metrics_.Increment(Metric::kRequestsInFlight, {method_}, -1);  // last: whoever sees none in flight sees all counted
-  spdlog::debug("request method={} model={} code={} seconds={:.6f}", method_, model_label_, CodeName(code_), seconds);
+  if (record_ == nullptr) return;
+  record_->seconds = seconds;
+  requests_.Write(interest_, *record_);
 }
 
 grpc::Status Call::End(const absl::Status& status, bool room_may_come) {
@@ -36,7 +44,29 @@ grpc::Status Call::End(const absl::Status& status, bool room_may_come) {
   code_ = result.error_code();
   model_label_ = std::string(model_name());
   if (room_may_come) AddRetryHint(status, result, context_);
+  interest_ = requests_.InterestIn(Clock::now() - arrived_, IsFault(code_));
+  if (interest_ != RequestInterest::kNone) {
+    record_ = std::make_unique<FinishedRequest>();
+    record_->method = method_;
+    record_->model = model_label_;
+    record_->code = CodeName(code_);
+    record_->message = result.error_message();
+    AddOrigin(*record_);
+    Describe(*record_);
+  }
   return result;
+}
+
+void Call::AddOrigin(FinishedRequest& record) const {
+  record.peer = context_.peer();
+  // One that is there twice says nothing.
+  const auto only = [this](const char* key) {
+    const auto [begin, end] = context_.client_metadata().equal_range(key);
+    if (begin == end || std::next(begin) != end) return absl::string_view();
+    return absl::string_view(begin->second.data(), begin->second.size());
+  };
+  record.request_id = ParseRequestId(only(kRequestIdKey));
+  record.traceparent = ParseTraceparent(only(kTraceparentKey));
 }
 
 TimePoint Call::deadline() const {
@@ -55,7 +85,7 @@ absl::StatusOr<Priority> Call::PriorityOfMetadata() const {
 absl::StatusOr<std::shared_ptr<const Model>> FindModel(const Registry& registry, absl::string_view name,
                                                        absl::string_view kind, Metrics& metrics) {
   absl::StatusOr<std::shared_ptr<const Model>> model = registry.Find(name, kind);
-  if (absl::IsUnavailable(model.status())) metrics.Add(Metric::kRejections, {"model_unavailable"});
+  if (absl::IsUnavailable(model.status())) metrics.Add(Metric::kRejections, {std::string(name), "model_unavailable"});
   return model;
 }
 
@@ -75,6 +105,15 @@ absl::Status JobCall::Submit(std::vector<std::unique_ptr<Task>> tasks) {
   job_ = std::make_shared<Job>(NewJob());
   job_->tasks = std::move(tasks);
   return scheduler_.Submit(job_);
+}
+
+void JobCall::Describe(FinishedRequest& record) const {
+  if (!times_) return;
+  const TimePoint done = times_->done.value_or(Clock::now());
+  record.queue_seconds = Seconds(times_->submitted, times_->started.value_or(done));
+  if (times_->first_output) record.first_output_seconds = Seconds(times_->submitted, *times_->first_output);
+  if (times_->started) record.work_seconds = Seconds(*times_->started, done);
+  record.tasks = static_cast<int64_t>(job_->tasks.size());
 }
 
 Job JobCall::NewJob() {

@@ -1,4 +1,4 @@
-// What every request has in common, whatever its method: its record in the metrics, its deadline, its end.
+// What every request has in common, whatever its method: its record in the metrics and the log, its deadline, its end.
 #pragma once
 
 #include <memory>
@@ -16,6 +16,7 @@
 #include "server/metrics.h"
 #include "server/priority.h"
 #include "server/registry.h"
+#include "server/request_log.h"
 #include "server/scheduler.h"
 
 namespace heed {
@@ -23,7 +24,7 @@ namespace heed {
 // One request, from its arrival to its end. All that it is given outlives it.
 class Call {
  public:
-  Call(Metrics& metrics, grpc::CallbackServerContext& context, std::string_view method);
+  Call(RequestLog& requests, grpc::CallbackServerContext& context, std::string_view method);
   virtual ~Call();
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
@@ -39,15 +40,24 @@ class Call {
   absl::StatusOr<Priority> PriorityOfMetadata() const;
   // Empty while the model is not known, so that a wrong name makes no label.
   virtual std::string_view model_name() const { return {}; }
+  // Adds what the log tells of requests of its kind.
+  virtual void Describe(FinishedRequest&) const {}
 
   Metrics& metrics_;
   grpc::CallbackServerContext& context_;
 
  private:
+  // What the metadata tells of where the request comes from.
+  void AddOrigin(FinishedRequest& record) const;
+
+  RequestLog& requests_;
   const std::string_view method_;
   const TimePoint arrived_;
   grpc::StatusCode code_ = grpc::StatusCode::OK;  // of the thread that ends the call
   std::string model_label_;                       // model_name(), when the call ended
+  // Made by End, if there is a line to write. The context may be gone when it is written.
+  RequestInterest interest_ = RequestInterest::kNone;
+  std::unique_ptr<FinishedRequest> record_;
 };
 
 // The registry's model; that it is not there (yet) counts as a rejection.
@@ -57,8 +67,11 @@ absl::StatusOr<std::shared_ptr<const Model>> FindModel(const Registry& registry,
 // A request whose work is one job of a model.
 class JobCall : public Call, public JobObserver {
  protected:
-  JobCall(Metrics& metrics, Scheduler& scheduler, grpc::CallbackServerContext& context, std::string_view method)
-      : Call(metrics, context, method), scheduler_(scheduler) {}
+  JobCall(RequestLog& requests, Scheduler& scheduler, grpc::CallbackServerContext& context, std::string_view method)
+      : Call(requests, context, method), scheduler_(scheduler) {}
+
+  // As JobObserver::OnJobDone.
+  virtual void OnWorkDone(const absl::Status& status) = 0;
 
   // The request's own priority and end, in place of the metadata's and beside the client's deadline. Before FindModel,
   // if they are to count there.
@@ -77,6 +90,7 @@ class JobCall : public Call, public JobObserver {
   }
 
   bool has_job() const { return job_ != nullptr; }
+  void Describe(FinishedRequest& record) const override;
   std::string_view model_name() const override { return model_ == nullptr ? std::string_view() : model_->spec().name; }
 
   Scheduler& scheduler_;
@@ -85,9 +99,14 @@ class JobCall : public Call, public JobObserver {
   std::shared_ptr<Job> job_;
 
  private:
+  void OnJobDone(const absl::Status& status, const JobTimes& times) final {
+    times_ = times;
+    OnWorkDone(status);
+  }
   // The job, as far as it is known without its tasks.
   Job NewJob();
 
+  std::optional<JobTimes> times_;     // set when the job has ended
   std::optional<Priority> priority_;  // set by TakeModel if not before
   TimePoint latest_ = kNoDeadline;
 };

@@ -77,7 +77,7 @@ class GraphsService::ClassifyCall : public JobCall, public grpc::ServerUnaryReac
  public:
   ClassifyCall(GraphsService& service, grpc::CallbackServerContext& context, const Request& request, Response& response,
                std::string_view method, absl::string_view kind)
-      : JobCall(service.metrics_, service.scheduler_, context, method),
+      : JobCall(service.requests_, service.scheduler_, context, method),
         service_(service),
         request_(request),
         response_(response),
@@ -98,7 +98,7 @@ class GraphsService::ClassifyCall : public JobCall, public grpc::ServerUnaryReac
     AddComputed(static_cast<const GraphQueryTask&>(task).answer(), model_name(), metrics_);
   }
 
-  void OnJobDone(const absl::Status& status, const JobTimes&) override {
+  void OnWorkDone(const absl::Status& status) override {
     if (status.ok()) FillResponse();
     Finish(End(status));
   }
@@ -221,7 +221,7 @@ class GraphsService::ClassifyCall : public JobCall, public grpc::ServerUnaryReac
 class GraphsService::PutCall : public Call, public grpc::ServerReadReactor<v1::PutGraphRequest> {
  public:
   PutCall(GraphsService& service, grpc::CallbackServerContext& context, v1::GraphInfo& response)
-      : Call(service.metrics_, context, "PutGraph"), service_(service), response_(response) {
+      : Call(service.requests_, context, "PutGraph"), service_(service), response_(response) {
     graph_.room = std::make_unique<GraphRoom>(service_.store_);
   }
 
@@ -296,7 +296,7 @@ class GraphsService::PutCall : public Call, public grpc::ServerReadReactor<v1::P
 class GraphsService::StoreCall : public Call, public grpc::ServerUnaryReactor {
  public:
   StoreCall(GraphsService& service, grpc::CallbackServerContext& context, std::string_view method)
-      : Call(service.metrics_, context, method), service_(service) {}
+      : Call(service.requests_, context, method), service_(service) {}
 
   void Update(const v1::UpdateGraphRequest& request, v1::GraphInfo& response) {
     absl::StatusOr<GraphUpdate> update = ToGraphUpdate(request.update());

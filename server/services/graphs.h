@@ -5,8 +5,8 @@
 
 #include "heed/v1/graphs.grpc.pb.h"
 #include "server/graphs.h"
-#include "server/metrics.h"
 #include "server/registry.h"
+#include "server/request_log.h"
 #include "server/scheduler.h"
 
 namespace heed {
@@ -15,12 +15,12 @@ namespace heed {
 class GraphsService : public v1::Graphs::CallbackService {
  public:
   // Graphs that requests bring have at most `max_inline_nodes` nodes.
-  GraphsService(const Registry& registry, Scheduler& scheduler, GraphStore& store, Metrics& metrics,
+  GraphsService(const Registry& registry, Scheduler& scheduler, GraphStore& store, RequestLog& requests,
                 int64_t max_inline_nodes)
       : registry_(registry),
         scheduler_(scheduler),
         store_(store),
-        metrics_(metrics),
+        requests_(requests),
         max_inline_nodes_(max_inline_nodes) {}
 
   grpc::ServerUnaryReactor* ClassifyNodes(grpc::CallbackServerContext* context, const v1::ClassifyNodesRequest* request,
@@ -48,7 +48,7 @@ class GraphsService : public v1::Graphs::CallbackService {
   const Registry& registry_;
   Scheduler& scheduler_;
   GraphStore& store_;
-  Metrics& metrics_;
+  RequestLog& requests_;
   const int64_t max_inline_nodes_;
 };
 

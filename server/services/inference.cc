@@ -114,7 +114,7 @@ class InferenceService::InferCall : public JobCall, public grpc::ServerUnaryReac
  public:
   InferCall(const InferenceParts& parts, grpc::CallbackServerContext& context,
             const inference::ModelInferRequest& request, inference::ModelInferResponse& response)
-      : JobCall(parts.metrics, parts.scheduler, context, "ModelInfer"),
+      : JobCall(parts.requests, parts.scheduler, context, "ModelInfer"),
         parts_(parts),
         request_(request),
         response_(response) {}
@@ -133,7 +133,7 @@ class InferenceService::InferCall : public JobCall, public grpc::ServerUnaryReac
     if (task.finished()) front_->Count(task, metrics_);
   }
 
-  void OnJobDone(const absl::Status& status, const JobTimes&) override {
+  void OnWorkDone(const absl::Status& status) override {
     if (status.ok()) Respond(job_->tasks);
     Finish(End(status));
   }
@@ -148,7 +148,9 @@ class InferenceService::InferCall : public JobCall, public grpc::ServerUnaryReac
     if (request_.model_name().empty()) return absl::InvalidArgumentError("model_name: is empty");
     absl::StatusOr<ServedModel> served = parts_.registry.FindVersion(request_.model_name(), request_.model_version());
     if (!served.ok()) {
-      if (absl::IsUnavailable(served.status())) metrics_.Add(Metric::kRejections, {"model_unavailable"});
+      if (absl::IsUnavailable(served.status())) {
+        metrics_.Add(Metric::kRejections, {request_.model_name(), "model_unavailable"});
+      }
       return served.status();
     }
     version_ = served->version;
@@ -219,7 +221,7 @@ class InferenceService::InferCall : public JobCall, public grpc::ServerUnaryReac
 class InferenceService::ChangeCall : public Call, public grpc::ServerUnaryReactor {
  public:
   ChangeCall(const InferenceParts& parts, grpc::CallbackServerContext& context, std::string_view method)
-      : Call(parts.metrics, context, method), parts_(parts) {}
+      : Call(parts.requests, context, method), parts_(parts) {}
 
   void Load(const inference::RepositoryModelLoadRequest& request) {
     absl::Status status = CheckRepository(request.repository_name());

@@ -3,9 +3,9 @@
 #pragma once
 
 #include "inference.grpc.pb.h"
-#include "server/metrics.h"
 #include "server/model_loader.h"
 #include "server/registry.h"
+#include "server/request_log.h"
 #include "server/scheduler.h"
 #include "server/services/health.h"
 #include "server/services/infer_fronts.h"
@@ -18,7 +18,7 @@ struct InferenceParts {
   ModelLoader& loader;
   Scheduler& scheduler;
   const HealthService& health;
-  Metrics& metrics;
+  RequestLog& requests;
   int64_t max_graph_nodes = 0;  // of a request's graphs
 };
 

@@ -44,7 +44,7 @@ void Fill(const ModelStatus& status, v1::ModelInfo& info) {
 class ModelsService::ChangeCall : public Call, public grpc::ServerUnaryReactor {
  public:
   ChangeCall(ModelsService& service, grpc::CallbackServerContext& context, std::string_view method)
-      : Call(service.metrics_, context, method), service_(service) {}
+      : Call(service.requests_, context, method), service_(service) {}
 
   void Load(const v1::LoadModelRequest& request, v1::LoadModelResponse& response) {
     for (int i = 0; i < request.versions_size(); ++i) {

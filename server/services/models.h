@@ -2,17 +2,17 @@
 #pragma once
 
 #include "heed/v1/models.grpc.pb.h"
-#include "server/metrics.h"
 #include "server/model_loader.h"
 #include "server/registry.h"
+#include "server/request_log.h"
 
 namespace heed {
 
 // Thread-safe. What it is given outlives it.
 class ModelsService : public v1::Models::CallbackService {
  public:
-  ModelsService(const Registry& registry, ModelLoader& loader, Metrics& metrics)
-      : registry_(registry), loader_(loader), metrics_(metrics) {}
+  ModelsService(const Registry& registry, ModelLoader& loader, RequestLog& requests)
+      : registry_(registry), loader_(loader), requests_(requests) {}
 
   grpc::ServerUnaryReactor* List(grpc::CallbackServerContext* context, const v1::ListModelsRequest* request,
                                  v1::ListModelsResponse* response) override;
@@ -26,7 +26,7 @@ class ModelsService : public v1::Models::CallbackService {
 
   const Registry& registry_;
   ModelLoader& loader_;
-  Metrics& metrics_;
+  RequestLog& requests_;
 };
 
 }  // namespace heed

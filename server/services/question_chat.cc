@@ -38,7 +38,7 @@ class QuestionChats::Chat : public Call,
                             public std::enable_shared_from_this<Chat> {
  public:
   Chat(QuestionChats& chats, grpc::CallbackServerContext& context)
-      : Call(chats.parts_.metrics, context, "Chat"), chats_(chats), parts_(chats.parts_) {}
+      : Call(chats.parts_.requests, context, "Chat"), chats_(chats), parts_(chats.parts_) {}
 
   void Read() EXCLUDES(mutex_) {
     {

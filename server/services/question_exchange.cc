@@ -12,7 +12,7 @@
 namespace heed {
 
 void OpenSession(const QuestionParts& parts, const std::string& name, SessionStore::Done<SessionStore::Found> done) {
-  auto found = FindModel(parts.registry, name, kQuestionAnswerer, parts.metrics);
+  auto found = FindModel(parts.registry, name, kQuestionAnswerer, parts.requests.metrics());
   if (!found.ok()) return done(found.status());
   auto model = std::static_pointer_cast<const QuestionAnswerer>(*std::move(found));
   auto state = model->NewState();

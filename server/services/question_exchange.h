@@ -18,8 +18,8 @@
 #include "heed/v1/questions.pb.h"
 #include "models/question_answerer.h"
 #include "server/job.h"
-#include "server/metrics.h"
 #include "server/registry.h"
+#include "server/request_log.h"
 #include "server/scheduler.h"
 #include "server/sessions.h"
 
@@ -30,7 +30,7 @@ struct QuestionParts {
   const Registry& registry;
   Scheduler& scheduler;
   SessionStore& store;
-  Metrics& metrics;
+  RequestLog& requests;
 };
 
 // A new session of the model `name`; empty: the only one for questions.

@@ -29,7 +29,7 @@ std::optional<int64_t> ExpectedVersion(const Request& request) {
 class QuestionsService::AnswerCall : public JobCall, public grpc::ServerUnaryReactor {
  public:
   AnswerCall(const QuestionParts& parts, grpc::CallbackServerContext& context, v1::AnswerResponse& response)
-      : JobCall(parts.metrics, parts.scheduler, context, "Answer"), parts_(parts), response_(response) {}
+      : JobCall(parts.requests, parts.scheduler, context, "Answer"), parts_(parts), response_(response) {}
 
   void Run(const v1::AnswerRequest& request) {
     if (const absl::Status status = Begin(request); !status.ok()) Finish(End(status));
@@ -37,7 +37,7 @@ class QuestionsService::AnswerCall : public JobCall, public grpc::ServerUnaryRea
 
   void OnTaskOutput(int, Task&) override {}
 
-  void OnJobDone(const absl::Status& status, const JobTimes&) override {
+  void OnWorkDone(const absl::Status& status) override {
     if (status.ok()) Fill(static_cast<const StoryTask&>(*job_->tasks[0]), model(), response_);
     Finish(End(status));
   }
@@ -67,7 +67,7 @@ class QuestionsService::ExchangeCall : public Call, public grpc::ServerUnaryReac
  public:
   ExchangeCall(const QuestionParts& parts, grpc::CallbackServerContext& context, Response& response,
                std::string_view method)
-      : Call(parts.metrics, context, method), parts_(parts), response_(response) {}
+      : Call(parts.requests, context, method), parts_(parts), response_(response) {}
 
   template <typename Request>
   void Run(const Request& from) {
@@ -108,7 +108,7 @@ class QuestionsService::ExchangeCall : public Call, public grpc::ServerUnaryReac
 class QuestionsService::StoreCall : public Call, public grpc::ServerUnaryReactor {
  public:
   StoreCall(const QuestionParts& parts, grpc::CallbackServerContext& context, std::string_view method)
-      : Call(parts.metrics, context, method), parts_(parts) {}
+      : Call(parts.requests, context, method), parts_(parts) {}
 
   // Calls the method with the request and the response, unless the server is shutting down.
   template <typename Request, typename Response>

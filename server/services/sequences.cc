@@ -13,7 +13,7 @@ namespace heed {
 class SequencesService::RunCall : public JobCall, public grpc::ServerUnaryReactor {
  public:
   RunCall(SequencesService& service, grpc::CallbackServerContext& context, v1::RunResponse& response)
-      : JobCall(service.metrics_, service.scheduler_, context, "Run"), service_(service), response_(response) {}
+      : JobCall(service.requests_, service.scheduler_, context, "Run"), service_(service), response_(response) {}
 
   void Run(const v1::RunRequest& request) {
     if (const absl::Status status = Begin(request); !status.ok()) Finish(End(status));
@@ -21,7 +21,7 @@ class SequencesService::RunCall : public JobCall, public grpc::ServerUnaryReacto
 
   void OnTaskOutput(int, Task&) override {}
 
-  void OnJobDone(const absl::Status& status, const JobTimes&) override {
+  void OnWorkDone(const absl::Status& status) override {
     if (status.ok()) {
       const SequenceResult& result = static_cast<const SequenceTask&>(*job_->tasks[0]).result();
       response_.set_width(result.width);

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "heed/v1/sequences.grpc.pb.h"
-#include "server/metrics.h"
 #include "server/registry.h"
+#include "server/request_log.h"
 #include "server/scheduler.h"
 
 namespace heed {
@@ -11,8 +11,8 @@ namespace heed {
 // Thread-safe. All that it is given outlives it; it outlives the calls it answers.
 class SequencesService : public v1::Sequences::CallbackService {
  public:
-  SequencesService(const Registry& registry, Scheduler& scheduler, Metrics& metrics)
-      : registry_(registry), scheduler_(scheduler), metrics_(metrics) {}
+  SequencesService(const Registry& registry, Scheduler& scheduler, RequestLog& requests)
+      : registry_(registry), scheduler_(scheduler), requests_(requests) {}
 
   grpc::ServerUnaryReactor* Run(grpc::CallbackServerContext* context, const v1::RunRequest* request,
                                 v1::RunResponse* response) override;
@@ -22,7 +22,7 @@ class SequencesService : public v1::Sequences::CallbackService {
 
   const Registry& registry_;
   Scheduler& scheduler_;
-  Metrics& metrics_;
+  RequestLog& requests_;
 };
 
 }  // namespace heed

@@ -19,7 +19,7 @@ class TranslationService::Call : public JobCall {
  public:
   Call(TranslationService& service, grpc::CallbackServerContext& context, const v1::TranslateRequest& request,
        std::string_view method)
-      : JobCall(service.metrics_, service.scheduler_, context, method), service_(service), request_(request) {}
+      : JobCall(service.requests_, service.scheduler_, context, method), service_(service), request_(request) {}
 
  protected:
   // Looks the model up, converts, starts and submits. OK: the job was accepted, or there is none because there are no
@@ -79,7 +79,7 @@ class TranslationService::UnaryCall : public Call, public grpc::ServerUnaryReact
     if (task.finished()) CountTokensOf(static_cast<const TranslationTask&>(task));
   }
 
-  void OnJobDone(const absl::Status& status, const JobTimes&) override {
+  void OnWorkDone(const absl::Status& status) override {
     if (status.ok()) {
       response_.set_model(std::string(model_name()));
       FillTranslations(job_->tasks, places_, trailing_, detail_, response_);
@@ -147,7 +147,7 @@ class TranslationService::StreamCall : public Call, public grpc::ServerWriteReac
     }
   }
 
-  void OnJobDone(const absl::Status& status, const JobTimes&) override {
+  void OnWorkDone(const absl::Status& status) override {
     {
       MutexLock lock(mutex_);
       job_status_ = status;

@@ -4,8 +4,8 @@
 #include <cstdint>
 
 #include "heed/v1/translation.grpc.pb.h"
-#include "server/metrics.h"
 #include "server/registry.h"
+#include "server/request_log.h"
 #include "server/scheduler.h"
 
 namespace heed {
@@ -14,8 +14,8 @@ namespace heed {
 class TranslationService : public v1::Translation::CallbackService {
  public:
   // A stream with `max_stream_events` events that its reader has not taken is parked until half of them are gone.
-  TranslationService(const Registry& registry, Scheduler& scheduler, Metrics& metrics, int64_t max_stream_events)
-      : registry_(registry), scheduler_(scheduler), metrics_(metrics), max_stream_events_(max_stream_events) {}
+  TranslationService(const Registry& registry, Scheduler& scheduler, RequestLog& requests, int64_t max_stream_events)
+      : registry_(registry), scheduler_(scheduler), requests_(requests), max_stream_events_(max_stream_events) {}
 
   grpc::ServerUnaryReactor* Translate(grpc::CallbackServerContext* context, const v1::TranslateRequest* request,
                                       v1::TranslateResponse* response) override;
@@ -29,7 +29,7 @@ class TranslationService : public v1::Translation::CallbackService {
 
   const Registry& registry_;
   Scheduler& scheduler_;
-  Metrics& metrics_;
+  RequestLog& requests_;
   const int64_t max_stream_events_;
 };
 

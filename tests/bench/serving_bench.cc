@@ -1,11 +1,12 @@
 // What the server adds to gRPC: a model that gives back what it gets, through registry, tensors and scheduler, and
-// ServerLive, against services that do nothing but answer. All in one process, over loopback, built with the same
-// flags.
+// ServerLive, against services that do nothing but answer; and what its metrics add to it: the same model in a server
+// that records none. All in one process, over loopback, built with the same flags.
 //
 //   serving_bench [SECONDS [ROUNDS]]
 //
 // Rivals take turns for SECONDS each (default 2) in each of ROUNDS rounds (default 5). Prints, for each, the median of
-// its p50 at one request in flight and of its throughput at 64, and the shares of the bare service's throughput.
+// its p50 at one request in flight and of its throughput at 64, the shares of the bare service's throughput, and of the
+// server's without metrics.
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -23,8 +24,8 @@
 #include "grpcpp/server_builder.h"
 #include "inference.grpc.pb.h"
 #include "models/sequence_model.h"
+#include "server/log.h"
 #include "server/server.h"
-#include "spdlog/spdlog.h"
 #include "tests/bench/measure.h"
 #include "tests/support/temporary_directory.h"
 
@@ -138,13 +139,14 @@ client::SendCall Send(const std::vector<std::shared_ptr<grpc::Channel>>& channel
 
 struct Rival {
   const char* name;
+  std::vector<std::shared_ptr<grpc::Channel>> channels;
   client::SendCall send;
   std::vector<double> p50_us, per_second;
 };
 
-void Measure(Rival& rival, const std::vector<std::shared_ptr<grpc::Channel>>& channels, double seconds) {
+void Measure(Rival& rival, double seconds) {
   client::LoadOptions options;
-  options.channels = channels;
+  options.channels = rival.channels;
   options.send = rival.send;
   options.duration = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(seconds));
   options.warmup = options.duration / 10;
@@ -157,7 +159,7 @@ void Measure(Rival& rival, const std::vector<std::shared_ptr<grpc::Channel>>& ch
 }
 
 int Run(double seconds, int rounds) {
-  spdlog::set_level(spdlog::level::warn);
+  StartLog(LogLevel::kWarn, LogFormat::kLogfmt);
   TemporaryDirectory models;
   std::filesystem::create_directories(models.path() / "identity");
   models.Write("identity/config.json", "{}");
@@ -165,13 +167,18 @@ int Run(double seconds, int rounds) {
   options.models = models.path().string();
   options.listen = "127.0.0.1:0";
   options.metrics_listen = "";
-  auto server =
-      Server::Start(options, [](const std::string&, const std::string&) { return std::make_shared<Identity>(); });
-  if (!server.ok()) {
-    std::fprintf(stderr, "serving_bench: %s\n", std::string(server.status().message()).c_str());
-    return 1;
+  std::unique_ptr<Server> server, without_metrics;
+  for (const bool record : {true, false}) {
+    options.record_metrics = record;
+    auto started =
+        Server::Start(options, [](const std::string&, const std::string&) { return std::make_shared<Identity>(); });
+    if (!started.ok()) {
+      std::fprintf(stderr, "serving_bench: %s\n", std::string(started.status().message()).c_str());
+      return 1;
+    }
+    (*started)->WaitUntilLoaded();
+    (record ? server : without_metrics) = *std::move(started);
   }
-  (*server)->WaitUntilLoaded();
 
   BareService bare;
   int bare_port = 0;
@@ -185,19 +192,23 @@ int Run(double seconds, int rounds) {
     for (int i = 0; i < 2; ++i) channels.push_back(client::MakeChannel(absl::StrCat("127.0.0.1:", port), {}, true));
     return channels;
   };
-  const auto heed_channels = channels_to((*server)->port());
+  const auto heed_channels = channels_to(server->port());
+  const auto without_metrics_channels = channels_to(without_metrics->port());
   const auto bare_channels = channels_to(bare_port);
   const inference::ModelInferRequest infer = MakeRequest();
   const inference::ServerLiveRequest live;
-  std::vector<Rival> rivals = {{"bare ServerLive", Send(bare_channels, live), {}, {}},
-                               {"Heed ServerLive", Send(heed_channels, live), {}, {}},
-                               {"bare ModelInfer", Send(bare_channels, infer), {}, {}},
-                               {"Heed ModelInfer", Send(heed_channels, infer), {}, {}}};
-  std::vector<double> live_shares, infer_shares;
+  std::vector<Rival> rivals = {
+      {"bare ServerLive", bare_channels, Send(bare_channels, live), {}, {}},
+      {"Heed ServerLive", heed_channels, Send(heed_channels, live), {}, {}},
+      {"bare ModelInfer", bare_channels, Send(bare_channels, infer), {}, {}},
+      {"Heed ModelInfer", heed_channels, Send(heed_channels, infer), {}, {}},
+      {"without metrics", without_metrics_channels, Send(without_metrics_channels, infer), {}, {}}};
+  std::vector<double> live_shares, infer_shares, metrics_shares;
   for (int round = 0; round < rounds; ++round) {
-    for (size_t i = 0; i < rivals.size(); ++i) Measure(rivals[i], i % 2 == 0 ? bare_channels : heed_channels, seconds);
+    for (Rival& rival : rivals) Measure(rival, seconds);
     live_shares.push_back(rivals[1].per_second.back() / rivals[0].per_second.back());
     infer_shares.push_back(rivals[3].per_second.back() / rivals[2].per_second.back());
+    metrics_shares.push_back(rivals[3].per_second.back() / rivals[4].per_second.back());
   }
   std::printf("%-16s  %10s  %14s\n", "", "p50 us, 1", "requests/s, 64");
   for (const Rival& rival : rivals) {
@@ -207,7 +218,12 @@ int Run(double seconds, int rounds) {
               Median(rivals[1].p50_us) - Median(rivals[0].p50_us), 100 * Median(live_shares));
   std::printf("identity model: %+.1f us, %.1f %%\n", Median(rivals[3].p50_us) - Median(rivals[2].p50_us),
               100 * Median(infer_shares));
-  (*server)->Shutdown();
+  std::printf("metrics: %+.1f us, %.1f %% of the throughput without them (rounds:",
+              Median(rivals[3].p50_us) - Median(rivals[4].p50_us), 100 * Median(metrics_shares));
+  for (const double share : metrics_shares) std::printf(" %.1f", 100 * share);
+  std::printf(")\n");
+  server->Shutdown();
+  without_metrics->Shutdown();
   return 0;
 }
 

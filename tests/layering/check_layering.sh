@@ -45,6 +45,7 @@ awk '
     Fence("^(grpc|grpcpp|google/protobuf)/|\\.pb\\.h$", "^(server|client|tests)/",
           "gRPC and protobuf are for server/ and client/")
     Fence("^prometheus/", "^(server/metrics\\.(h|cc)|tests/.*)$", "prometheus-cpp is for server/metrics.* alone")
+    Fence("^spdlog/", "^(server/log\\.cc|tests/.*)$", "spdlog is for server/log.cc alone")
     Fence("^microhttpd", "^(server/http_endpoint\\.cc|tests/.*)$", "libmicrohttpd is for server/http_endpoint.cc alone")
     Fence("^httplib", "^(client/http_page\\.cc|tests/.*)$", "cpp-httplib is for client/http_page.cc alone")
     Fence("^openssl/", "^(server/(tokens|certificates|build_info)\\.cc|tests/.*)$",
@@ -58,6 +59,7 @@ awk '
     LinkFence("PkgConfig::HWY", "^engine/", "Highway is linked by engine/ alone")
     LinkFence("(gRPC|protobuf)::", "^(proto|server|client)/", "gRPC and protobuf are linked by proto/, server/ and client/")
     LinkFence("prometheus-cpp", "^server/", "prometheus-cpp is linked by server/ alone")
+    LinkFence("spdlog", "^server/", "spdlog is linked by server/ alone")
     LinkFence("MICROHTTPD", "^server/", "libmicrohttpd is linked by server/ alone")
     LinkFence("HTTPLIB", "^client/", "cpp-httplib is linked by client/ alone")
     LinkFence("OpenSSL", "^server/", "OpenSSL is linked by server/ alone")

@@ -267,7 +267,7 @@ TEST_F(AuthorizationTest, TokensGiveTheirHoldersTheirRights) {
   const grpc::Status removed = Call(channel, remove, "Bearer " + kReader);
   EXPECT_EQ(removed.error_code(), grpc::StatusCode::PERMISSION_DENIED);
   EXPECT_EQ(removed.error_message(), "/heed.v1.Graphs/DeleteGraph: takes the right manage, which reader lacks");
-  EXPECT_TRUE(HasMetric("heed_rejections_total{reason=\"permission_denied\"} 2"));
+  EXPECT_TRUE(HasMetric("heed_rejections_total{model=\"\",reason=\"permission_denied\"} 2"));
 }
 
 TEST_F(AuthorizationTest, WhatIsNoTokenIsUnauthenticated) {
@@ -282,7 +282,7 @@ TEST_F(AuthorizationTest, WhatIsNoTokenIsUnauthenticated) {
   const grpc::Status wrong = Translate(channel, "Bearer " + kReader + "x");
   EXPECT_EQ(wrong.error_code(), grpc::StatusCode::UNAUTHENTICATED);
   EXPECT_THAT(wrong.error_message(), Not(HasSubstr(kReader)));
-  EXPECT_TRUE(HasMetric("heed_rejections_total{reason=\"unauthenticated\"} 8"));
+  EXPECT_TRUE(HasMetric("heed_rejections_total{model=\"\",reason=\"unauthenticated\"} 8"));
 }
 
 TEST_F(AuthorizationTest, ATokenTakenOutOfTheFileIsRefusedSoon) {
@@ -319,7 +319,7 @@ TEST_F(AuthorizationTest, ManagementIsOffUnlessEnabledWhoeverAsks) {
                 path + ": this server is not to be managed; it is if started with --management");
     }
     EXPECT_GE(refused, 3);
-    EXPECT_TRUE(HasMetric(absl::StrCat("heed_rejections_total{reason=\"permission_denied\"} ", refused)));
+    EXPECT_TRUE(HasMetric(absl::StrCat("heed_rejections_total{model=\"\",reason=\"permission_denied\"} ", refused)));
     EXPECT_TRUE(Call(channel, "/heed.v1.Graphs/DescribeGraph", authorization).ok());
     EXPECT_TRUE(Translate(channel, authorization).ok());
   }

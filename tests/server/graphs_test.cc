@@ -999,7 +999,7 @@ TEST_F(GraphsTest, ShutdownCarriesOutWhatWasAcceptedAndRefusesTheRest) {
   WaitForMetric("heed_graph_updates_total{change=\"put\"} 1");
   std::vector<std::thread> others;
   v1::GraphInfo ignored[1000];
-  while (!HasMetric("heed_rejections_total{reason=\"draining\"}") && others.size() < 1000) {
+  while (!HasMetric("reason=\"draining\"}") && others.size() < 1000) {
     others.emplace_back(
         [this, to = &ignored[others.size()]] { Update("g", AddEdge(2, 0), to, /*expected_version=*/77); });
     std::this_thread::yield();
@@ -1024,7 +1024,7 @@ TEST_F(GraphsTest, ShutdownCutsOffAChangeThatOutlastsItsLimit) {
   std::thread update([&] { status = Update("g", AddEdge(3, 0), &info); });
   nodes_->WaitUntilHeld();
   std::thread shutdown([this] { server_->Shutdown(); });
-  while (!HasMetric("heed_rejections_total{reason=\"draining\"}")) {
+  while (!HasMetric("reason=\"draining\"}")) {
     v1::ClassifyEdgesRequest request;
     *request.add_queries()->mutable_graph() = SmallGraph();
     v1::ClassifyEdgesResponse response;

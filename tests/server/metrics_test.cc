@@ -3,6 +3,8 @@
 #include <map>
 #include <set>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -14,14 +16,16 @@
 namespace heed {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 absl::string_view Name(const MetricInfo& info) { return absl::string_view(info.name.data(), info.name.size()); }
 
 // Gives every metric of the table a value.
 void UseAll(Metrics& metrics) {
   for (const MetricInfo& info : MetricTable()) {
-    if (absl::StartsWith(Name(info), "process_") || info.metric == Metric::kPrimitiveCacheEntries) continue;
+    if (info.metric == Metric::kPrimitiveCacheEntries || info.metric >= Metric::kCpuThrottledSeconds) continue;
     const Metrics::LabelValues labels = {"a", "b", "c"};  // as many as it has are taken
     switch (info.type) {
       case MetricType::kCounter:
@@ -73,6 +77,43 @@ TEST(MetricsTest, LabelsStandInTheTablesOrder) {
   Metrics metrics;
   metrics.Add(Metric::kRequests, {"Translate", "en-de", "OK"}, 3);
   EXPECT_THAT(metrics.Text(), HasSubstr("heed_requests_total{code=\"OK\",method=\"Translate\",model=\"en-de\"} 3"));
+}
+
+TEST(MetricsTest, ThreadsThatUseASeriesForTheFirstTimeTogetherCountIntoOne) {
+  constexpr int kThreads = 4, kModels = 200;
+  Metrics metrics;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&metrics] {
+      for (int i = 0; i < kModels; ++i) {
+        const std::string model = absl::StrCat("m", i);
+        metrics.Add(Metric::kRequests, {"Translate", model, "OK"});
+        metrics.Observe(Metric::kStepSeconds, {model}, 0.5);
+        metrics.Increment(Metric::kRunningTasks, {model}, 1);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  const std::string text = metrics.Text();
+  for (int i = 0; i < kModels; ++i) {
+    EXPECT_THAT(text, HasSubstr(absl::StrCat("{code=\"OK\",method=\"Translate\",model=\"m", i, "\"} 4\n")));
+    EXPECT_THAT(text, HasSubstr(absl::StrCat("heed_step_seconds_count{model=\"m", i, "\"} 4\n")));
+    EXPECT_THAT(text, HasSubstr(absl::StrCat("heed_running_tasks{model=\"m", i, "\"} 4\n")));
+  }
+}
+
+TEST(MetricsTest, LabelValuesThatJoinToTheSameTextAreDifferentSeries) {
+  Metrics metrics;
+  metrics.Add(Metric::kRejections, {"ab", "c"}, 1);
+  metrics.Add(Metric::kRejections, {"a", "bc"}, 2);
+  EXPECT_THAT(metrics.Text(),
+              AllOf(HasSubstr("{model=\"ab\",reason=\"c\"} 1"), HasSubstr("{model=\"a\",reason=\"bc\"} 2")));
+}
+
+TEST(MetricsTest, UnrecordedTellOfTheProcessAlone) {
+  Metrics metrics(/*recorded=*/false);
+  UseAll(metrics);
+  EXPECT_THAT(metrics.Text(), AllOf(Not(HasSubstr("heed_requests_total{")), HasSubstr("process_threads ")));
 }
 
 TEST(MetricsTest, ProcessIsMeasuredAtTheScrape) {

@@ -188,16 +188,20 @@ TEST_F(ModelChanges, UnloadedModelIsNotServingUntilLoaded) {
 
 TEST_F(ModelChanges, NoCallFailsWhileModelsAreReplaced) {
   std::atomic<bool> stop = false;
-  std::atomic<int> answered = 0, failed = 0;
+  std::atomic<int> answered = 0;
+  const auto count = [&answered](const grpc::Status& status) {
+    EXPECT_TRUE(status.ok()) << status.error_code() << ": " << status.error_message();
+    ++answered;
+  };
   std::vector<std::thread> callers;
   for (int i = 0; i < 3; ++i) {
     callers.emplace_back([&] {
-      while (!stop) (Translate("one two. three").ok() ? answered : failed) += 1;
+      while (!stop) count(Translate("one two. three"));
     });
   }
   callers.emplace_back([&] {
     const std::string session = Open();
-    while (!stop) (Tell(session).ok() ? answered : failed) += 1;
+    while (!stop) count(Tell(session));
   });
   for (int round = 0; round < 20; ++round) {
     Write("tr", 2 + round, round % 4 == 3 ? "broken" : "good");
@@ -208,7 +212,6 @@ TEST_F(ModelChanges, NoCallFailsWhileModelsAreReplaced) {
   stop = true;
   for (std::thread& caller : callers) caller.join();
   EXPECT_GT(answered, 0);
-  EXPECT_EQ(failed, 0);
 }
 
 TEST_F(ModelChanges, CallsOfAModelThatComesAndGoesAreAnsweredOrUnavailable) {

@@ -23,6 +23,7 @@
 #include "heed/v1/graphs.grpc.pb.h"
 #include "heed/v1/models.grpc.pb.h"
 #include "heed/v1/translation.grpc.pb.h"
+#include "nlohmann/json.hpp"
 #include "server/flags.h"
 #include "tests/support/temporary_directory.h"
 
@@ -33,6 +34,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 // A running heed-server; what it writes to standard output and standard error can be read.
 class Process {
@@ -185,6 +187,52 @@ grpc::Status TranslateOnce(v1::Translation::Stub& translation) {
   return translation.Translate(&context, request, &response);
 }
 
+// The member of the JSON object that the line is, written back as JSON.
+std::string Member(const std::string& line, const char* name) {
+  const auto object = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+  return object.is_object() && object.contains(name) ? object[name].dump() : "";
+}
+
+TEST(ProcessTest, SlowRequestsAreLoggedWithTheNamesThatTheirCallersGaveThem) {
+  std::vector<std::string> flags = Flags();
+  flags.push_back("--slow_request_ms=0.001");
+  flags.push_back("--log_format=json");
+  Process server(flags);
+  const std::string address = Member("{" + server.ReadUntil("\"event\":\"listening\","), "address");
+  ASSERT_NE(server.ReadUntil("\"event\":\"ready\""), "");
+  auto translation = v1::Translation::NewStub(
+      grpc::CreateChannel(address.substr(1, address.size() - 2), grpc::InsecureChannelCredentials()));
+  grpc::ClientContext context;
+  context.AddMetadata("x-request-id", "order-66");
+  context.AddMetadata("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+  v1::TranslateRequest request;
+  v1::TranslateResponse response;
+  request.set_model("marian-swish");
+  request.add_texts("a dog runs.");
+  request.add_texts("a cat.");
+  ASSERT_TRUE(translation->Translate(&context, request, &response).ok());
+  const std::string line = "{" + server.ReadUntil("\"event\":\"slow_request\",");
+  EXPECT_EQ(Member(line, "method"), "\"Translate\"");
+  EXPECT_EQ(Member(line, "model"), "\"marian-swish\"");
+  EXPECT_EQ(Member(line, "code"), "\"OK\"");
+  EXPECT_EQ(Member(line, "tasks"), "2");
+  EXPECT_EQ(Member(line, "request_id"), "\"order-66\"");
+  EXPECT_EQ(Member(line, "trace_id"), "\"4bf92f3577b34da6a3ce929d0e0e4736\"");
+  EXPECT_EQ(Member(line, "parent_id"), "\"00f067aa0ba902b7\"");
+  const double queue = std::stod(Member(line, "queue_seconds")), work = std::stod(Member(line, "work_seconds"));
+  EXPECT_GT(work, 0);
+  EXPECT_GE(std::stod(Member(line, "seconds")), 0.999 * (queue + work));
+  EXPECT_THAT(line, Not(HasSubstr("dog"))) << "texts are nobody's business";
+
+  request.set_model("none");
+  grpc::ClientContext another;
+  EXPECT_FALSE(translation->Translate(&another, request, &response).ok());
+  const std::string failed = "{" + server.ReadUntil("\"event\":\"slow_request\",");
+  EXPECT_EQ(Member(failed, "code"), "\"NOT_FOUND\"");
+  EXPECT_THAT(Member(failed, "message"), HasSubstr("none"));
+  EXPECT_EQ(Member(failed, "request_id"), "");
+}
+
 TEST(ProcessTest, LameDuckServesWhileItsHealthIsNotServingAndASecondSigtermEndsIt) {
   std::vector<std::string> flags = Flags();
   flags.push_back("--lame_duck_s=100000");
@@ -250,7 +298,7 @@ TEST(ProcessTest, AfterTheLameDuckComesTheShutdown) {
   } while (last.ok());
   EXPECT_EQ(last.error_code(), grpc::StatusCode::UNAVAILABLE) << last.error_message();
   EXPECT_EQ(server.Wait(), 0);
-  EXPECT_THAT(server.Output(), AllOf(HasSubstr("lame duck"), HasSubstr("stopped cut_off=0")));
+  EXPECT_THAT(server.Output(), AllOf(HasSubstr("lame_duck"), HasSubstr("stopped cut_off=0")));
 }
 
 // One client puts and updates a graph while the server is killed; the next server goes on with what is in the file.

@@ -143,7 +143,7 @@ TEST_P(QuestionsTest, ModelIsFoundByNameOrByItsKind) {
   open.set_model("broken");
   EXPECT_THAT(ErrorOf(&Stub::Answer, answer, StatusCode::UNAVAILABLE), HasSubstr("config.json: is broken"));
   EXPECT_THAT(ErrorOf(&Stub::Open, open, StatusCode::UNAVAILABLE), HasSubstr("config.json: is broken"));
-  WaitForMetric("heed_rejections_total{reason=\"model_unavailable\"} 2");
+  WaitForMetric("heed_rejections_total{model=\"broken\",reason=\"model_unavailable\"} 2");
 }
 
 TEST_P(QuestionsTest, SeveralModelsNeedAName) {

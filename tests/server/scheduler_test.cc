@@ -241,7 +241,7 @@ TEST_F(SchedulerTest, FullQueueRefusesAtOnce) {
   EXPECT_TRUE(running->Wait().ok());
   EXPECT_TRUE(queued->Wait().ok());
   EXPECT_EQ(refused.done(), 0);
-  EXPECT_THAT(metrics_.Text(), HasSubstr("heed_rejections_total{reason=\"queue_full\"} 2"));
+  EXPECT_THAT(metrics_.Text(), HasSubstr("heed_rejections_total{model=\"fake\",reason=\"queue_full\"} 2"));
   scheduler().Drain(kSoon);
   EXPECT_EQ(scheduler().CheckRoom(without_tasks).code(), absl::StatusCode::kUnavailable);
 }
@@ -255,7 +255,7 @@ TEST_F(SchedulerTest, ModelMayHaveLimitsOfItsOwn) {
   EXPECT_TRUE(client->Wait().ok());
   Client other(std::make_shared<FakeTranslator>("other"), {"a", "b", "c"});
   EXPECT_EQ(scheduler().Submit(other.job()).code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(metrics_.Text(), HasSubstr("heed_rejections_total{reason=\"too_large\"} 1"));
+  EXPECT_THAT(metrics_.Text(), HasSubstr("heed_rejections_total{model=\"other\",reason=\"too_large\"} 1"));
 }
 
 TEST_F(SchedulerTest, ParkedJobWaitsAndOthersGoOn) {

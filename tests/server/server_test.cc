@@ -166,7 +166,7 @@ class ServerTest : public ::testing::Test {
   // Until the server, which another thread shuts down, refuses new requests.
   std::vector<std::unique_ptr<Pending>> BeginUntilRefused() {
     std::vector<std::unique_ptr<Pending>> begun;
-    while (!HasMetric("heed_rejections_total{reason=\"draining\"}")) {
+    while (!HasMetric("reason=\"draining\"}")) {
       begun.push_back(Begin({"b"}));
       std::this_thread::yield();
     }
@@ -428,7 +428,7 @@ TEST_F(ServerTest, FullQueueRefusesBeforeTheRequestIsLookedInto) {
   v1::TranslateRequest request = Request({"c"});
   request.mutable_options()->set_early_stopping(static_cast<v1::EarlyStopping>(99));
   EXPECT_EQ(StatusOf(request).error_code(), StatusCode::RESOURCE_EXHAUSTED);
-  EXPECT_THAT(server_->metrics().Text(), HasSubstr("heed_rejections_total{reason=\"queue_full\"} 1"));
+  EXPECT_THAT(server_->metrics().Text(), HasSubstr("heed_rejections_total{model=\"fake\",reason=\"queue_full\"} 1"));
   model_->Release();
   running->thread.join();
   queued->thread.join();
@@ -460,7 +460,7 @@ TEST_F(ServerTest, DeadlineThatTheQueueWouldMissIsRefusedAtOnce) {
   EXPECT_THAT(status.error_message(), HasSubstr("the expected wait is "));
   EXPECT_GE(delays.first, 10);
   EXPECT_EQ(delays.first, delays.second);
-  EXPECT_TRUE(HasMetric("heed_rejections_total{reason=\"expected_wait\"} 1"));
+  EXPECT_TRUE(HasMetric("heed_rejections_total{model=\"fake\",reason=\"expected_wait\"} 1"));
   model_->Release();
   first->thread.join();
   for (auto& pending : queued) pending->thread.join();

@@ -1,0 +1,59 @@
+#include "server/request_log.h"
+
+#include <chrono>
+#include <utility>
+#include <vector>
+
+namespace heed {
+
+std::optional<int64_t> LineBudget::Take(TimePoint now) {
+  if (now - second_ >= std::chrono::seconds(1)) {
+    second_ = now;
+    lines_ = 0;
+  }
+  if (lines_ == kMostRequestLines) {
+    ++left_out_;
+    return std::nullopt;
+  }
+  ++lines_;
+  return std::exchange(left_out_, 0);
+}
+
+RequestInterest RequestLog::InterestIn(Clock::duration elapsed, bool is_fault) const {
+  if (is_fault) return RequestInterest::kFault;
+  if (slow_ > Clock::duration::zero() && elapsed >= slow_) return RequestInterest::kSlow;
+  return IsLogged(LogLevel::kDebug) ? RequestInterest::kDebug : RequestInterest::kNone;
+}
+
+void RequestLog::Write(RequestInterest interest, const FinishedRequest& record) {
+  if (interest == RequestInterest::kNone) return;
+  if (interest == RequestInterest::kSlow) metrics_.Add(Metric::kSlowRequests, {record.method, record.model});
+  std::optional<int64_t> left_out = 0;
+  if (!IsLogged(LogLevel::kDebug)) {
+    MutexLock lock(mutex_);
+    left_out = budget_.Take(Clock::now());
+  }
+  if (!left_out) return;
+
+  std::vector<LogField> fields = {{"method", record.method}, {"model", record.model}, {"code", record.code}};
+  if (!record.message.empty()) fields.emplace_back("message", record.message);
+  fields.emplace_back("seconds", record.seconds);
+  if (record.queue_seconds) fields.emplace_back("queue_seconds", *record.queue_seconds);
+  if (record.first_output_seconds) fields.emplace_back("first_output_seconds", *record.first_output_seconds);
+  if (record.work_seconds) fields.emplace_back("work_seconds", *record.work_seconds);
+  if (record.tasks) fields.emplace_back("tasks", *record.tasks);
+  if (!record.peer.empty()) fields.emplace_back("peer", record.peer);
+  if (record.request_id) fields.emplace_back("request_id", *record.request_id);
+  if (record.traceparent) {
+    fields.emplace_back("trace_id", record.traceparent->trace_id);
+    fields.emplace_back("parent_id", record.traceparent->parent_id);
+  }
+  if (*left_out > 0) fields.emplace_back("left_out", *left_out);
+  const bool is_slow = interest == RequestInterest::kSlow;
+  const LogLevel level = interest == RequestInterest::kFault ? LogLevel::kError
+                         : is_slow                           ? LogLevel::kWarn
+                                                             : LogLevel::kDebug;
+  Log(level, is_slow ? "slow_request" : "request", fields);
+}
+
+}  // namespace heed

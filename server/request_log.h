@@ -1,0 +1,71 @@
+// What is kept of requests: their numbers, in the metrics, and the log's lines about them: each one that was slow, each
+// that failed by the server's own fault, and at the level debug every one.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "engine/mutex.h"
+#include "server/job.h"
+#include "server/log.h"
+#include "server/metrics.h"
+#include "server/trace_context.h"
+
+namespace heed {
+
+// So many lines a second at most are written of slow and failed requests, the level debug aside: an overload does not
+// drown the log. What was left out is told by the next one that is written.
+inline constexpr int kMostRequestLines = 10;
+
+// Admits at most kMostRequestLines in each second. Not thread-safe.
+class LineBudget {
+ public:
+  // Nothing: this line is to be left out. Otherwise how many were, since the last that was not.
+  std::optional<int64_t> Take(TimePoint now);
+
+ private:
+  TimePoint second_;
+  int lines_ = 0;
+  int64_t left_out_ = 0;
+};
+
+// What a line tells of a request.
+struct FinishedRequest {
+  std::string_view method;
+  std::string model;
+  std::string_view code;
+  std::string message;  // of the status; empty: OK
+  double seconds = 0;   // from its arrival to its end
+  // Of a request that was one job.
+  std::optional<double> queue_seconds, first_output_seconds, work_seconds;
+  std::optional<int64_t> tasks;
+  std::string peer;
+  std::optional<std::string> request_id;
+  std::optional<Traceparent> traceparent;
+};
+
+enum class RequestInterest { kNone, kDebug, kSlow, kFault };
+
+// Thread-safe.
+class RequestLog {
+ public:
+  // `slow`: what takes at least so long is slow; zero: nothing is. `metrics` outlives it.
+  RequestLog(Clock::duration slow, Metrics& metrics) : slow_(slow), metrics_(metrics) {}
+
+  Metrics& metrics() const { return metrics_; }
+  // Whether there is a line to write of a request that takes this long. `is_fault`: it fails, and the server is to
+  // blame.
+  RequestInterest InterestIn(Clock::duration elapsed, bool is_fault) const;
+  // Counts a slow one. Writes the line, if there is room for it.
+  void Write(RequestInterest interest, const FinishedRequest& record) EXCLUDES(mutex_);
+
+ private:
+  const Clock::duration slow_;
+  Metrics& metrics_;
+  Mutex mutex_;
+  LineBudget budget_ GUARDED_BY(mutex_);
+};
+
+}  // namespace heed

@@ -1,0 +1,52 @@
+#include "server/request_log.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace heed {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST(LineBudgetTest, SaysOfTheLinesThatItLeftOut) {
+  LineBudget budget;
+  const TimePoint start = Clock::now();
+  for (int i = 0; i < kMostRequestLines; ++i) EXPECT_EQ(budget.Take(start), 0);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(budget.Take(start + milliseconds(999)), std::nullopt);
+  EXPECT_EQ(budget.Take(start + seconds(1)), 5);
+  EXPECT_EQ(budget.Take(start + seconds(1)), 0);
+}
+
+TEST(RequestLogTest, TellsSlowOnesFromFaults) {
+  Metrics metrics;
+  const RequestLog log(milliseconds(100), metrics);
+  EXPECT_EQ(log.InterestIn(milliseconds(99), false), RequestInterest::kNone);
+  EXPECT_EQ(log.InterestIn(milliseconds(100), false), RequestInterest::kSlow);
+  EXPECT_EQ(log.InterestIn(milliseconds(1), true), RequestInterest::kFault);
+}
+
+TEST(RequestLogTest, WithoutALimitNothingIsSlow) {
+  Metrics metrics;
+  EXPECT_EQ(RequestLog(Clock::duration::zero(), metrics).InterestIn(seconds(100), false), RequestInterest::kNone);
+}
+
+TEST(RequestLogTest, SlowOnesAreCountedWhetherOrNotTheirLineIsWritten) {
+  Metrics metrics;
+  RequestLog log(milliseconds(1), metrics);
+  FinishedRequest record;
+  record.method = "Translate";
+  record.model = "en-de";
+  record.code = "OK";
+  ::testing::internal::CaptureStderr();
+  for (int i = 0; i < kMostRequestLines + 7; ++i) log.Write(RequestInterest::kSlow, record);
+  log.Write(RequestInterest::kNone, record);
+  const std::string lines = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(metrics.Text(), HasSubstr("heed_slow_requests_total{method=\"Translate\",model=\"en-de\"} 17"));
+  EXPECT_LE(std::count(lines.begin(), lines.end(), '\n'), 2 * kMostRequestLines);  // a second may end on the way
+}
+
+}  // namespace
+}  // namespace heed
