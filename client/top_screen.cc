@@ -419,7 +419,11 @@ std::vector<StyledLine> Summary(const TopView& view, const TopLayout& layout) {
   if (all.threads) absl::StrAppend(&cores, " of ", CountText(all.threads));
   std::string files = CountText(all.files);
   if (all.most_files) absl::StrAppend(&files, " of ", CountText(all.most_files));
-  std::vector<StyledLine> facts = {errors, rejected, Fact("cpu", cores)};
+  std::vector<StyledLine> facts = {errors, rejected};
+  if (all.slow) {
+    facts.push_back(Fact("slow", NumberText(all.slow) + "/s", *all.slow > 0 ? TextStyle::kWarning : TextStyle::kBold));
+  }
+  facts.push_back(Fact("cpu", cores));
   if (all.throttled) {
     facts.push_back(Fact("throttled", PercentText(all.throttled) + " %",
                          *all.throttled > 0.01 ? TextStyle::kWarning : TextStyle::kBold));

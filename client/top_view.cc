@@ -56,6 +56,7 @@ TopLoad Load(const MetricsChanges& now, const MetricsChanges& changes) {
   load.errors = changes.empty() ? std::nullopt : std::optional(Errors(changes, {}).value_or(0));
   load.in_flight = now.Sum("heed_requests_in_flight").value_or(0);
   load.rejected = RateOrZero(changes, "heed_rejections_total");
+  load.slow = changes.Rate("heed_slow_requests_total");
   load.p50 = seconds.Quantile(0.5);
   load.p99 = seconds.Quantile(0.99);
   load.cores = changes.Rate("process_cpu_seconds_total");
@@ -140,6 +141,7 @@ nlohmann::ordered_json Json(const TopLoad& load) {
           {"errors_per_second", Json(load.errors)},
           {"requests_in_flight", Json(load.in_flight)},
           {"rejections_per_second", Json(load.rejected)},
+          {"slow_requests_per_second", Json(load.slow)},
           {"p50_seconds", Json(load.p50)},
           {"p99_seconds", Json(load.p99)},
           {"cpu_cores", Json(load.cores)},

@@ -24,6 +24,7 @@ struct TopLoad {
   std::optional<double> errors;  // of any code but OK
   std::optional<double> in_flight;
   std::optional<double> rejected;
+  std::optional<double> slow;  // requests that took longer than the server's --slow_request_ms; absent while none did
   std::optional<double> p50;
   std::optional<double> p99;
   std::optional<double> cores;      // CPU time

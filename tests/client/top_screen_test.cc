@@ -197,6 +197,8 @@ TEST(TopScreen, WhatIsWrongIsMarked) {
   view.models[0].ready = 0;
   view.models[1].errors = 2;
   view.models[1].queued = 1000;
+  view.all.slow = 0.5;
+  EXPECT_THAT(Text(view, {.width = 120, .height = 24}), HasSubstr("rejected 0/s   slow 0.5/s   cpu"));
   view.all.models_ready = 1;
   std::vector<std::string> bad;
   for (const StyledLine& line : TopLines(view, {.width = 120, .height = 24})) {

@@ -90,6 +90,7 @@ TEST_F(TopViewTest, TwoPagesTellRatesAndLatenciesOfTheTimeBetween) {
   metrics.Add("heed_target_tokens_total{model=\"en-de\"}", 1200);
   metrics.Add("heed_rejections_total{model=\"en-de\",reason=\"queue_full\"}", 8);
   metrics.Add("heed_rejections_total{model=\"\",reason=\"unauthenticated\"}", 2);
+  metrics.Add("heed_slow_requests_total{method=\"Translate\",model=\"en-de\"}", 3);
   metrics.Add("process_cpu_seconds_total", 3);
   metrics.Add("heed_cpu_throttled_seconds_total", 0.5);
   metrics.Set("heed_queued_requests{model=\"en-de\"}", 7);
@@ -100,6 +101,7 @@ TEST_F(TopViewTest, TwoPagesTellRatesAndLatenciesOfTheTimeBetween) {
   EXPECT_EQ(view.all.errors, 5);
   EXPECT_EQ(view.all.rejected, 5);
   EXPECT_THAT(view.rejections, ElementsAre(Pair("queue_full", 4), Pair("unauthenticated", 1)));
+  EXPECT_EQ(view.all.slow, 1.5);
   EXPECT_EQ(view.all.cores, 1.5);
   EXPECT_EQ(view.all.throttled, 0.25);
   EXPECT_EQ(view.all.memory_limit, 256 << 20);
@@ -153,6 +155,7 @@ TEST_F(TopViewTest, WhatAnOlderServerDoesNotTellIsAbsent) {
   EXPECT_EQ(model.most_queued, std::nullopt);
   EXPECT_EQ(View().all.throttled, std::nullopt);
   EXPECT_EQ(View().all.memory_limit, std::nullopt);
+  EXPECT_EQ(View().all.slow, std::nullopt);
   EXPECT_THAT(View().rejections, ElementsAre(Pair("queue_full", 4)));
 }
 
