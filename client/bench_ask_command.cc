@@ -3,13 +3,13 @@
 #include <deque>
 #include <memory>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "client/bench_run.h"
+#include "client/bench_story.h"
 #include "client/close_sessions.h"
 #include "client/command_input.h"
 #include "client/command_line.h"
@@ -22,21 +22,6 @@ namespace heed::client {
 namespace {
 
 constexpr int kOpenLoopSessions = 64;
-
-constexpr char kBuiltInStory[] =
-    "Mary moved to the bathroom.\n"
-    "John went to the hallway.\n"
-    "Where is Mary?\n"
-    "Daniel went back to the hallway.\n"
-    "Sandra picked up the milk there.\n"
-    "Mary journeyed to the garden.\n"
-    "Where is Daniel?\n"
-    "John travelled to the office.\n"
-    "Sandra went to the bedroom.\n"
-    "Where is John?\n"
-    "Where is the milk?\n"
-    "Daniel moved to the kitchen.\n"
-    "Where is Mary?\n";
 
 struct Settings {
   ServerFlags server;
@@ -109,18 +94,12 @@ std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Cons
                            ", --concurrency=", most));
 }
 
-std::optional<int> ReadStory(const Settings& settings, Console& console, Story& story) {
-  CommandInput input(console);
-  std::istringstream built_in(kBuiltInStory);
-  if (const auto code = input.Open(settings.story)) return code;
-  StoryReader reader(settings.story.empty() ? built_in : input.stream(), input.name(), StoryFormat::kSentences);
-  absl::StatusOr<std::optional<Story>> read = reader.Next();
-  if (!read.ok()) return Fail(console, kExitUsage, std::string(read.status().message()));
-  if (read->has_value()) story = **std::move(read);
+// Of `name`.
+std::optional<int> CheckStory(const Settings& settings, const std::string& name, Console& console, const Story& story) {
   if (story.facts.empty() || story.questions.empty()) {
     return Fail(console, kExitUsage,
-                absl::StrCat(input.name(), ": the first story has ", story.facts.size(), " facts and ",
-                             story.questions.size(), " questions; both are needed"));
+                absl::StrCat(name, ": the first story has ", story.facts.size(), " facts and ", story.questions.size(),
+                             " questions; both are needed"));
   }
   if (settings.tell && static_cast<int64_t>(story.facts.size()) >= settings.session_facts) {
     return Fail(console, kExitUsage,
@@ -128,6 +107,20 @@ std::optional<int> ReadStory(const Settings& settings, Console& console, Story& 
                              " leaves no room for more"));
   }
   return std::nullopt;
+}
+
+std::optional<int> ReadStory(const Settings& settings, Console& console, Story& story) {
+  if (settings.story.empty()) {
+    story = BenchStory();
+    return CheckStory(settings, "the built-in story", console, story);
+  }
+  CommandInput input(console);
+  if (const auto code = input.Open(settings.story)) return code;
+  StoryReader reader(input.stream(), input.name(), StoryFormat::kSentences);
+  absl::StatusOr<std::optional<Story>> read = reader.Next();
+  if (!read.ok()) return Fail(console, kExitUsage, std::string(read.status().message()));
+  if (read->has_value()) story = **std::move(read);
+  return CheckStory(settings, input.name(), console, story);
 }
 
 // The sessions of a run, and what is asked of each next. One thread, apart from AskInTurn's requests.

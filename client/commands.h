@@ -24,9 +24,11 @@ int AskCommand(const std::vector<std::string>& arguments, Console& console);
 int ChatCommand(const std::vector<std::string>& arguments, Console& console);
 int RunCommand(const std::vector<std::string>& arguments, Console& console);
 int HealthCommand(const std::vector<std::string>& arguments, Console& console);
+int TopCommand(const std::vector<std::string>& arguments, Console& console);
 int BenchTranslateCommand(const std::vector<std::string>& arguments, Console& console);
 int BenchClassifyCommand(const std::vector<std::string>& arguments, Console& console);
 int BenchAskCommand(const std::vector<std::string>& arguments, Console& console);
+int BenchSoakCommand(const std::vector<std::string>& arguments, Console& console);
 
 // The whole of `heed`: finds the command that the first arguments name; --help, --version.
 int RunHeed(const std::vector<std::string>& arguments, Console& console);

@@ -46,6 +46,12 @@ LoadReport Unconnected() {
   return report;
 }
 
+// Of a call that is over.
+void Take(const LoadOptions& options, const LoadCall& call, std::chrono::nanoseconds finished, LoadRecorder& recorder) {
+  recorder.Record(call.scheduled, finished, call.status, call.status.ok() ? call.counts() : AnswerCounts());
+  if (options.on_end) options.on_end(call, finished);
+}
+
 // Of a run that ended with the error `lost`, if that is one. It may have come outside of the measured time.
 LoadReport Report(LoadRecorder& recorder, const grpc::Status& lost) {
   LoadReport report = recorder.TakeReport();
@@ -75,8 +81,9 @@ void PoissonArrivals::Draw() {
   next_ += std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(gap_seconds_(random_)));
 }
 
-LoadRecorder::LoadRecorder(std::chrono::nanoseconds warmup, std::chrono::nanoseconds duration, bool by_schedule)
-    : begin_(warmup), end_(warmup + duration), by_schedule_(by_schedule) {
+LoadRecorder::LoadRecorder(std::chrono::nanoseconds warmup, std::chrono::nanoseconds duration, bool by_schedule,
+                           bool keep_latencies)
+    : begin_(warmup), end_(warmup + duration), by_schedule_(by_schedule), keep_latencies_(keep_latencies) {
   report_.seconds = std::chrono::duration<double>(duration).count();
 }
 
@@ -87,7 +94,8 @@ void LoadRecorder::Record(std::chrono::nanoseconds scheduled, std::chrono::nanos
     if (!Within(by_schedule_ ? scheduled : finished)) return;
     if (report_.errors++ == 0) report_.first_error = status;
     report_.expired += status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
-    if (status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED) report_.refusals_ms.push_back(latency_ms);
+    if (keep_latencies_ && status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED)
+      report_.refusals_ms.push_back(latency_ms);
     return;
   }
   if (Within(finished)) {
@@ -96,7 +104,7 @@ void LoadRecorder::Record(std::chrono::nanoseconds scheduled, std::chrono::nanos
     report_.counts.source_tokens += counts.source_tokens;
     report_.counts.target_tokens += counts.target_tokens;
   }
-  if (Within(by_schedule_ ? scheduled : finished)) report_.latencies_ms.push_back(latency_ms);
+  if (keep_latencies_ && Within(by_schedule_ ? scheduled : finished)) report_.latencies_ms.push_back(latency_ms);
 }
 
 LoadReport LoadRecorder::TakeReport() {
@@ -109,7 +117,7 @@ LoadReport RunClosedLoop(const LoadOptions& options, int in_flight) {
   if (!Connect(options)) return Unconnected();
   grpc::CompletionQueue queue;
   size_t sent = 0;
-  LoadRecorder recorder(options.warmup, options.duration, /*by_schedule=*/false);
+  LoadRecorder recorder(options.warmup, options.duration, /*by_schedule=*/false, options.keep_latencies);
   const SteadyClock::time_point start = SteadyClock::now();
   const auto since_start = [&] { return SteadyClock::now() - start; };
 
@@ -141,14 +149,15 @@ LoadReport RunClosedLoop(const LoadOptions& options, int in_flight) {
     if (next == grpc::CompletionQueue::GOT_EVENT) {
       const auto found = by_tag.find(tag);
       Lane& lane = *found->second;
-      by_tag.erase(found);
       if (lane.call == nullptr) {
+        by_tag.erase(found);
         lane.pause.reset();
         send(lane);
-      } else {
+      } else if (lane.call->Advance(ok)) {
+        by_tag.erase(found);
         std::unique_ptr<LoadCall> call = std::move(lane.call);
         const grpc::Status status = call->status;
-        recorder.Record(call->scheduled, now, status, status.ok() ? call->counts() : AnswerCounts());
+        Take(options, *call, now, recorder);
         call.reset();
         if (status.error_code() == grpc::StatusCode::UNAVAILABLE) lost = status;
         if (status.ok()) {
@@ -166,26 +175,26 @@ LoadReport RunClosedLoop(const LoadOptions& options, int in_flight) {
     if (lane.call && !lane.call->awaited) lane.call->context.TryCancel();
     if (lane.pause) lane.pause->Cancel();
   }
-  queue.Shutdown();
-  const SystemClock::time_point drained = SystemClock::now() + kDrainLimit;
-  void* tag = nullptr;
-  bool ok = false;
-  while (true) {
-    const auto next = queue.AsyncNext(&tag, &ok, drained);
-    if (next == grpc::CompletionQueue::SHUTDOWN) break;
-    if (next == grpc::CompletionQueue::TIMEOUT) {
+  // Calls may need the queue until they are over, so it is shut down last.
+  SystemClock::time_point drained = SystemClock::now() + kDrainLimit;
+  while (!by_tag.empty()) {
+    void* tag = nullptr;
+    bool ok = false;
+    if (queue.AsyncNext(&tag, &ok, drained) != grpc::CompletionQueue::GOT_EVENT) {
       for (Lane& lane : lanes) {
         if (lane.call) lane.call->context.TryCancel();
       }
-      while (queue.Next(&tag, &ok)) {
-      }
-      break;
+      drained = SystemClock::time_point::max();
+      continue;
     }
-    const LoadCall* const call = by_tag.at(tag)->call.get();
-    if (call != nullptr && call->status.ok()) {
-      recorder.Record(call->scheduled, since_start(), call->status, call->counts());
-    }
+    const auto found = by_tag.find(tag);
+    LoadCall* const call = found->second->call.get();
+    if (call != nullptr && !call->Advance(ok)) continue;
+    by_tag.erase(found);
+    const bool cancelled = call != nullptr && call->status.error_code() == grpc::StatusCode::CANCELLED;
+    if (call != nullptr && !cancelled) Take(options, *call, since_start(), recorder);
   }
+  queue.Shutdown();
   return Report(recorder, lost);
 }
 
@@ -194,7 +203,8 @@ LoadReport RunOpenLoop(const LoadOptions& options, double per_second, uint64_t s
   grpc::CompletionQueue queue;
   size_t sent = 0;
   PoissonArrivals arrivals(per_second, seed);
-  LoadRecorder recorder(options.warmup, options.duration, /*by_schedule=*/true);  // the receiver's until it has ended
+  // The receiver's until it has ended.
+  LoadRecorder recorder(options.warmup, options.duration, /*by_schedule=*/true, options.keep_latencies);
   const SteadyClock::time_point start = SteadyClock::now();
 
   std::mutex mutex;
@@ -211,11 +221,12 @@ LoadReport RunOpenLoop(const LoadOptions& options, double per_second, uint64_t s
       {
         const std::lock_guard lock(mutex);
         const auto found = calls.find(static_cast<LoadCall*>(tag));
+        if (!found->second->Advance(ok)) continue;
         call = std::move(found->second);
         calls.erase(found);
         if (lost.ok() && call->status.error_code() == grpc::StatusCode::UNAVAILABLE) lost = call->status;
       }
-      recorder.Record(call->scheduled, now, call->status, call->status.ok() ? call->counts() : AnswerCounts());
+      Take(options, *call, now, recorder);
       changed.notify_all();
     }
   });
@@ -236,6 +247,7 @@ LoadReport RunOpenLoop(const LoadOptions& options, double per_second, uint64_t s
     std::unique_lock lock(mutex);
     changed.wait_for(lock, options.stop, kDrainLimit, [&] { return calls.empty() || !lost.ok(); });
     for (const auto& [call, owned] : calls) call->context.TryCancel();
+    changed.wait(lock, [&] { return calls.empty(); });
   }
   queue.Shutdown();
   receiver.join();

@@ -66,7 +66,9 @@ class LoadRecorder {
  public:
   // `by_schedule`: latencies are those of requests scheduled in the window, whenever they finish (open loop); otherwise
   // of those that finish in it (closed loop).
-  LoadRecorder(std::chrono::nanoseconds warmup, std::chrono::nanoseconds duration, bool by_schedule);
+  // `keep_latencies`: otherwise the report has none, and a long run takes no memory for them.
+  LoadRecorder(std::chrono::nanoseconds warmup, std::chrono::nanoseconds duration, bool by_schedule,
+               bool keep_latencies = true);
 
   void Record(std::chrono::nanoseconds scheduled, std::chrono::nanoseconds finished, const grpc::Status& status,
               const AnswerCounts& counts);
@@ -78,12 +80,15 @@ class LoadRecorder {
   const std::chrono::nanoseconds begin_;
   const std::chrono::nanoseconds end_;
   const bool by_schedule_;
+  const bool keep_latencies_;
   LoadReport report_;
 };
 
 // One request on its way or answered; its address is its tag.
 struct LoadCall {
   virtual ~LoadCall() = default;
+  // The queue gave its tag back, with `ok`. True: the call is over and `status` tells how; false: it waits for more.
+  virtual bool Advance(bool ok [[maybe_unused]]) { return true; }
   // Of an answer whose status is OK.
   virtual AnswerCounts counts() const = 0;
 
@@ -133,6 +138,10 @@ struct LoadOptions {
   std::chrono::nanoseconds duration{0};
   std::chrono::milliseconds deadline{0};  // for each request; 0: none
   std::stop_token stop;
+  // Each request that ended `finished` after the start of the run, in the measured time or not, apart from those that
+  // were cancelled at the end. Called by the thread that receives; may be none.
+  std::function<void(const LoadCall& call, std::chrono::nanoseconds finished)> on_end = {};
+  bool keep_latencies = true;
 };
 
 // Both connect first, which is not measured (10 s at most, else the report says unavailable), and block until the run

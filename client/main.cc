@@ -14,19 +14,23 @@
 #include "client/console.h"
 #include "client/exit_code.h"
 #include "client/interruptible_input.h"
+#include "client/terminal_screen.h"
 
 namespace {
 
-// The first interrupt asks the command to end, the second one ends the program at once.
+// The first interrupt (Ctrl-C, SIGTERM) asks the command to end, the second one ends the program at once.
 void WatchInterrupts(std::stop_source stop) {
   sigset_t interrupts;
   sigemptyset(&interrupts);
   sigaddset(&interrupts, SIGINT);
+  sigaddset(&interrupts, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &interrupts, nullptr);  // before other threads start and inherit it
   std::thread([interrupts, stop]() mutable {
     int signal = 0;
     while (sigwait(&interrupts, &signal) == 0) {
-      if (!stop.request_stop()) _exit(heed::client::kExitInterrupted);
+      if (stop.request_stop()) continue;
+      heed::client::RestoreTerminal();
+      _exit(heed::client::kExitInterrupted);
     }
   }).detach();
 }

@@ -19,7 +19,7 @@ struct Command {
   int (*run)(const std::vector<std::string>& arguments, Console& console);
 };
 
-constexpr std::array<Command, 18> kCommands = {{
+constexpr std::array<Command, 20> kCommands = {{
     {"translate", "translate lines of text", TranslateCommand},
     {"classify nodes", "classify nodes of a graph", ClassifyNodesCommand},
     {"classify edges", "classify edges of a graph", ClassifyEdgesCommand},
@@ -35,9 +35,11 @@ constexpr std::array<Command, 18> kCommands = {{
     {"models unload", "take a model out of service", ModelsUnloadCommand},
     {"models", "list the server's models", ModelsCommand},
     {"health", "is the server, or a model, serving?", HealthCommand},
+    {"top", "watch a server's rates, queues, batches and latencies", TopCommand},
     {"bench translate", "measure a server under load: text", BenchTranslateCommand},
     {"bench classify", "measure a server under load: graphs", BenchClassifyCommand},
     {"bench ask", "measure a server under load: questions", BenchAskCommand},
+    {"bench soak", "a mixed load for a long time: answers and memory", BenchSoakCommand},
 }};
 
 std::string Usage() {

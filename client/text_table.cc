@@ -33,8 +33,9 @@ std::string PlainColumn(const std::string& text) {
 
 std::string MemoryText(int64_t bytes) {
   if (bytes == 0) return "-";
-  return bytes < 1 << 20 ? absl::StrFormat("%.1f KiB", static_cast<double>(bytes) / (1 << 10))
-                         : absl::StrFormat("%.1f MiB", static_cast<double>(bytes) / (1 << 20));
+  if (bytes < 1 << 20) return absl::StrFormat("%.1f KiB", static_cast<double>(bytes) / (1 << 10));
+  if (bytes < 1 << 30) return absl::StrFormat("%.1f MiB", static_cast<double>(bytes) / (1 << 20));
+  return absl::StrFormat("%.1f GiB", static_cast<double>(bytes) / (1 << 30));
 }
 
 }  // namespace heed::client

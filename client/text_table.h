@@ -15,7 +15,7 @@ std::string TextTable(const std::vector<std::vector<std::string>>& rows, const s
 // Text between tabs on one line: tabs and ends of lines become blanks.
 std::string PlainColumn(const std::string& text);
 
-// "12.3 MiB", below 1 MiB "12.3 KiB", or "-" for 0.
+// "12.3 MiB", below 1 MiB "12.3 KiB", from 1 GiB on "12.3 GiB", or "-" for 0.
 std::string MemoryText(int64_t bytes);
 
 }  // namespace heed::client

@@ -53,6 +53,14 @@ struct UnaryCall<v1::AnswerRequest> {
 };
 
 template <>
+struct UnaryCall<v1::OpenRequest> {
+  using Response = v1::Session;
+  using Stub = v1::QuestionAnswering::Stub;
+  static constexpr auto kCall = &Stub::Open;
+  static constexpr auto kAsyncCall = &Stub::AsyncOpen;
+};
+
+template <>
 struct UnaryCall<v1::TellRequest> {
   using Response = v1::TellResponse;
   using Stub = v1::QuestionAnswering::Stub;

@@ -11,6 +11,7 @@ set -euo pipefail
 build_packages=(
   cmake g++ ninja-build pkgconf ccache
   libabsl-dev              # status, strings, containers
+  libcpp-httplib-dev       # heed top: the server's metrics over HTTP
   libdnnl-dev              # oneDNN: linear layers of many rows
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
   libhiredis-dev           # sessions in Redis

@@ -47,6 +47,7 @@ awk '
     Fence("^prometheus/", "^(server/metrics\\.(h|cc)|tests/.*)$", "prometheus-cpp is for server/metrics.* alone")
     Fence("^spdlog/", "^(server/log\\.cc|tests/.*)$", "spdlog is for server/log.cc alone")
     Fence("^microhttpd", "^(server/http_endpoint\\.cc|tests/.*)$", "libmicrohttpd is for server/http_endpoint.cc alone")
+    Fence("^httplib", "^(client/http_page\\.cc|tests/.*)$", "cpp-httplib is for client/http_page.cc alone")
     Fence("^openssl/", "^(server/(tokens|certificates|build_info)\\.cc|tests/.*)$",
           "OpenSSL is for server/tokens.cc, certificates.cc and build_info.cc alone")
     Fence("^hiredis", "^(server/redis_connection\\.cc|tests/.*)$", "hiredis is for server/redis_connection.cc alone")
@@ -60,6 +61,7 @@ awk '
     LinkFence("prometheus-cpp", "^server/", "prometheus-cpp is linked by server/ alone")
     LinkFence("spdlog", "^server/", "spdlog is linked by server/ alone")
     LinkFence("MICROHTTPD", "^server/", "libmicrohttpd is linked by server/ alone")
+    LinkFence("HTTPLIB", "^client/", "cpp-httplib is linked by client/ alone")
     LinkFence("OpenSSL", "^server/", "OpenSSL is linked by server/ alone")
     LinkFence("HIREDIS", "^server/", "hiredis is linked by server/ alone")
     LinkFence("SENTENCEPIECE", "^models/", "SentencePiece is linked by models/ alone")

@@ -103,12 +103,15 @@ Table() {
     ask-flags) ClientFlags ask ;;
     chat-flags) ClientFlags chat ;;
     run-flags) ClientFlags run ;;
+    bench-soak-flags) ClientFlags bench soak ;;
+    top-flags) ClientFlags top ;;
     *) echo "readme: README.md asks for an unknown table '$1'" >&2; return 1 ;;
   esac
 }
 
 for name in server-flags metrics connection-flags translate-flags classify-flags graph-put-flags graph-update-flags bench-flags \
-  bench-classify-flags models-flags models-load-flags health-flags ask-flags chat-flags run-flags; do
+  bench-classify-flags models-flags models-load-flags health-flags ask-flags chat-flags run-flags \
+  bench-soak-flags top-flags; do
   grep -qxF "<!-- table: $name -->" README.md || { echo "readme: README.md has no table '$name'" >&2; exit 1; }
   Table "$name" > "$work/$name.table"
   (($(wc -l < "$work/$name.table") >= 4)) || { echo "readme: found no rows for '$name'" >&2; exit 1; }

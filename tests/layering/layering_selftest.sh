@@ -37,6 +37,7 @@ LawfulTree() {
   Write server/service.cc '#include "models/text.h"' '#include "engine/linear.h"' '#include "heed/v1/models.grpc.pb.h"' \
     '#include <grpcpp/grpcpp.h>'
   Write client/client.cc '#include "client/client.h"' '#include "heed/v1/models.grpc.pb.h"'
+  Write client/http_page.cc '#include <httplib.h>'
   Write client/graph.cc '#include "engine/graph_file.h"' '#include "engine/graph_arrays.h"' \
     '#include "engine/status_macros.h"' '#include "engine/safetensors.h"' '#include "engine/safetensors_writer.h"'
   Write engine/graph_file.cc '#include "engine/graph_file.h"' '#include "engine/float16.h"'
@@ -102,6 +103,8 @@ Violation 'server/metrics.* alone' server/service.h '#include <prometheus/counte
 Violation 'server/metrics.* alone' models/other.cc '#include "prometheus/counter.h"'
 Violation 'server/http_endpoint.cc alone' server/other.cc '#include <microhttpd.h>'
 Violation 'server/http_endpoint.cc alone' server/http_endpoint.h '#include "microhttpd.h"'
+Violation 'client/http_page.cc alone' client/other.cc '#include <httplib.h>'
+Violation 'client/http_page.cc alone' server/other.cc '#include <httplib.h>'
 Violation 'spdlog is for server/log.cc alone' server/other.cc '#include "spdlog/spdlog.h"'
 Violation 'OpenSSL is for server/tokens.cc' server/other.cc '#include <openssl/ssl.h>'
 Violation 'OpenSSL is for server/tokens.cc' client/other.cc '#include "openssl/sha.h"'
@@ -131,6 +134,7 @@ Violation 'linked by proto/, server/ and client/' models/CMakeLists.txt 'target_
 Violation 'linked by models/ alone' server/CMakeLists.txt 'target_link_libraries(heed_server PUBLIC PkgConfig::SENTENCEPIECE)'
 Violation 'linked by server/ alone' client/CMakeLists.txt 'target_link_libraries(heed_client PUBLIC prometheus-cpp::core)'
 Violation 'libmicrohttpd is linked by server/ alone' client/CMakeLists.txt 'target_link_libraries(heed_client PUBLIC PkgConfig::MICROHTTPD)'
+Violation 'cpp-httplib is linked by client/ alone' server/CMakeLists.txt 'target_link_libraries(heed_server PUBLIC PkgConfig::HTTPLIB)'
 Violation 'spdlog is linked by server/ alone' client/CMakeLists.txt 'target_link_libraries(heed_client PUBLIC spdlog::spdlog)'
 Violation 'OpenSSL is linked by server/ alone' client/CMakeLists.txt 'target_link_libraries(heed_client PUBLIC OpenSSL::SSL)'
 Violation 'hiredis is linked by server/ alone' models/CMakeLists.txt 'target_link_libraries(heed_models PUBLIC PkgConfig::HIREDIS)'
