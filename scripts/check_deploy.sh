@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Checks all of deploy/ and docker-compose.yml: the cheap part that ctest runs (tests/deploy/check_deploy.py), then with the
 # tools themselves: kustomize builds every overlay, helm lints and renders every set of values, and what comes out is held
-# to Kubernetes' own schemas, custom resources to their definitions; compose-go reads docker-compose.yml as docker compose does.
+# to Kubernetes' own schemas, custom resources to their definitions; compose-go reads docker-compose.yml as docker compose
+# does, Grafana's own types read the dashboard.
 #
 #   scripts/check_deploy.sh [--bin=build/bin] [--tools=build/deploy-tools]
 #
@@ -63,6 +64,11 @@ for entry in "${modules[@]}"; do
   echo "check_deploy: installing $module"
   GOBIN=$tools go install "$module" > "$work/said" 2>&1 || skip "$name" "go install $module: $(tail -n 1 "$work/said")"
 done
+if ! have dashboard_schema && command -v go > /dev/null; then
+  echo "check_deploy: building tests/deploy/dashboard_schema"
+  (cd tests/deploy/dashboard_schema && go build -o "$tools/dashboard_schema" .) > "$work/said" 2>&1 ||
+    skip dashboard_schema "$(tail -n 1 "$work/said")"
+fi
 definitions=$tools/definitions
 if [[ ! -d "$definitions" ]]; then
   if directory=$(command -v go > /dev/null && go mod download -json "$operator" 2> /dev/null | sed -nE 's/^\t"Dir": "(.*)",$/\1/p') &&
@@ -104,6 +110,12 @@ if have helm; then
     graphs.volume.emptyDir.medium=Memory sessions.place=/data; do
     run "helm refuses $wrong" refuses "$wrong"
   done
+fi
+if have dashboard_schema; then
+  run "the dashboard: Grafana's schema" "$tools/dashboard_schema" deploy/grafana/dashboards/heed.json
+  sed 's/"fillOpacity"/"fillOpacities"/' deploy/grafana/dashboards/heed.json > "$work/wrong.json"
+  finds_in_dashboard() { ! "$tools/dashboard_schema" "$1"; }
+  run "a wrong panel is found" finds_in_dashboard "$work/wrong.json"
 fi
 if have cmd; then run "docker-compose.yml: compose-go" "$tools/cmd" docker-compose.yml; fi
 # The schemas' checker can fail.
