@@ -54,12 +54,12 @@ for program in buildah debootstrap; do command -v "$program" > /dev/null || miss
 if ((${#missing[@]} > 0)); then
   command -v apt-get > /dev/null || fail "there is no ${missing[*]}, and no apt-get to install it"
   say "installing ${missing[*]}"
-  DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" > /dev/null ||
-    fail "could not install ${missing[*]}: apt-get update, then apt-get install ${missing[*]}"
+  { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"; } > /dev/null ||
+    fail "could not install ${missing[*]} (apt's words are above)"
 fi
 
 export STORAGE_DRIVER=${STORAGE_DRIVER:-vfs} BUILDAH_ISOLATION=chroot
-buildah() { command buildah --storage-driver "$STORAGE_DRIVER" "$@"; }  # which heeds no variable
+buildah() { command buildah --storage-driver "$STORAGE_DRIVER" "$@"; }  # takes no driver from the environment
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

@@ -63,7 +63,7 @@ mapfile -t health < <(inspect '{{range .Docker.Config.Healthcheck.Test}}{{printl
 expect "health check" "${health[*]:0:3}" "CMD heed health"
 mapfile -t command < <(inspect '{{range .Docker.Config.Entrypoint}}{{println .}}{{end}}{{range .Docker.Config.Cmd}}{{println .}}{{end}}' | sed '/^$/d')
 expect "set-user-id files" "$(find "$root" -xdev -perm /6000 | wc -l)" 0
-expect "files that the user could change" "$(find "$root" -xdev \( -uid 10001 -o -perm -002 \) ! -type l -printf '/%P ' | xargs)" \
+expect "files that the user could change" "$(find "$root" -xdev \( -uid 10001 -o -perm -002 \) ! -type l -printf '/%P\n' | sort | xargs)" \
   "/data /data/graphs /data/sessions /tmp"
 expect "shells" "$(find "$root" -xdev \( -name sh -o -name bash -o -name dash -o -name busybox \) | wc -l)" 0
 echo "check_image: size    $(($(du -s -B1 --apparent-size "$root" | cut -f 1) / 1000000)) MB in $(find "$root" -xdev -type f | wc -l) files; largest:"
