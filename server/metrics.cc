@@ -370,6 +370,14 @@ void Metrics::Observe(Metric histogram, LabelValues labels, double value) {
   families_->histograms.at(histogram)->Add(Named(info, labels), info.buckets).Observe(value);
 }
 
+double Metrics::Sum(Metric gauge) const {
+  double sum = 0;
+  for (const prometheus::MetricFamily& family : families_->gauges.at(gauge)->Collect()) {
+    for (const prometheus::ClientMetric& one : family.metric) sum += one.gauge.value;
+  }
+  return sum;
+}
+
 std::string Metrics::Text() const { return prometheus::TextSerializer().Serialize(collector_->Collect()); }
 
 }  // namespace heed

@@ -87,6 +87,8 @@ class Metrics {
   void Increment(Metric gauge, LabelValues labels, double amount);
   void Observe(Metric histogram, LabelValues labels, double value);
 
+  // What a gauge says now, over all its labels.
+  double Sum(Metric gauge) const;
   // What a scrape would answer, in Prometheus' text format.
   std::string Text() const;
 

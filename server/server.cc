@@ -401,8 +401,10 @@ void Server::Stop(Clock::duration limit) {
   parts_->sessions->Stop();  // with the changes that the last jobs made
   RefuseUntilQuiet(std::min(start + limit, Clock::now() + kMostRefusing));
   parts_->health.EndWatches();
-  // What was answered may still be on its way to a slow reader: that has the rest of the limit, too.
-  const Clock::duration left = std::max<Clock::duration>(start + limit - Clock::now(), kLastBytes);
+  // What was answered may still be on its way to a slow reader: that has the rest of the limit, too. Where no call is
+  // left, gRPC would still wait for peers that answer nothing.
+  Clock::duration left = kLastBytes;
+  if (parts_->metrics.Sum(Metric::kRequestsInFlight) > 0) left = std::max(left, start + limit - Clock::now());
   parts_->grpc_server->Shutdown(std::chrono::system_clock::now() +
                                 std::chrono::duration_cast<std::chrono::system_clock::duration>(left));
   parts_->loader->Join();
