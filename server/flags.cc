@@ -221,7 +221,9 @@ const std::vector<FlagInfo>& Table() {
               "of gRPC's own buffers; beyond it reads slow down and new connections are closed"),
       Integer("max_stream_events", "events", &O::max_stream_events, 1, kMost,
               "of a stream that may wait for its reader before its request is parked"),
-      Seconds("max_reader_lag_s", &O::max_reader_lag_s, "how long a request may be parked before it ends with ABORTED"),
+      Seconds("max_reader_lag_s", &O::max_reader_lag_s,
+              "how long a request may be parked before it ends with ABORTED; a reader that for as long again does not "
+              "take what is on its way is cut off"),
       Seconds("lame_duck_s", &O::lame_duck_s,
               "how long after SIGTERM everything is still served, while health says NOT_SERVING"),
       Seconds("drain_timeout_s", &O::drain_timeout_s,

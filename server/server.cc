@@ -131,7 +131,7 @@ struct Server::Parts {
         threads(thread_budget),
         registry(std::move(models)),
         scheduler(ToSchedulerOptions(options, threads), metrics),
-        translation(*registry, scheduler, metrics, options.max_stream_events),
+        translation(*registry, scheduler, metrics, options.max_stream_events, Seconds(options.max_reader_lag_s)),
         sequences(*registry, scheduler, metrics) {}
 
   // Who may call what, and by which certificates.

@@ -107,6 +107,24 @@ TEST_F(LimitsTest, AClientThatPingsTooOftenIsCutOff) {
   EXPECT_THAT(status.error_message(), HasSubstr("Too many pings"));
 }
 
+TEST_F(LimitsTest, AReaderThatLagsAndReadsOnIsToldSo) {
+  options_.max_stream_events = 4;
+  options_.max_reader_lag_s = 2;
+  Start();
+  const auto channel = Connect();
+  const auto stub = v1::Translation::NewStub(channel);
+  v1::TranslateRequest request;
+  for (int i = 0; i < 5'000; ++i) request.add_texts(std::string(1000, 'a') + " b");
+  grpc::ClientContext context;
+  const auto reader = stub->TranslateStream(&context, request);
+  WaitForMetric("heed_cancellations_total{model=\"fake\",reason=\"reader_lagged\"} 1");
+  v1::TranslateStreamResponse event;
+  while (reader->Read(&event)) {
+  }
+  const grpc::Status status = reader->Finish();
+  EXPECT_EQ(status.error_code(), StatusCode::ABORTED) << status.error_message();
+}
+
 // Without calls there is nothing to deliver: nobody waits until a peer that has gone would have answered GOAWAY.
 TEST_F(LimitsTest, ASilentPeerDoesNotHoldUpTheEnd) {
   options_.drain_timeout_s = 60;
