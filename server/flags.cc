@@ -217,6 +217,9 @@ const std::vector<FlagInfo>& Table() {
               "that calls of such a connection may still take before they are cut off"),
       Seconds("min_ping_interval_s", &O::min_ping_interval_s,
               "between a client's pings; one that goes on pinging more often is cut off"),
+      Seconds("keepalive_s", &O::keepalive_s,
+              "after which a silent connection's peer is asked whether it is there; one that does not answer within as "
+              "long, at most 20 s, is cut off; 0: never"),
       Integer("max_grpc_bytes", "bytes", &O::max_grpc_bytes, 1 << 20, int64_t{1} << 50,
               "of gRPC's own buffers; beyond it reads slow down and new connections are closed"),
       Integer("max_stream_events", "events", &O::max_stream_events, 1, kMost,

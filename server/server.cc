@@ -41,6 +41,9 @@ constexpr std::chrono::seconds kLastBytes(2);
 constexpr std::chrono::milliseconds kQuiet(100);
 constexpr std::chrono::seconds kMostRefusing(2);
 
+// That a peer has to answer the server's ping.
+constexpr double kMostKeepaliveAnswerSeconds = 20;
+
 Clock::duration Seconds(double seconds) {
   return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
 }
@@ -107,6 +110,11 @@ void SetLimits(const ServerOptions& options, int threads, grpc::ServerBuilder& b
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              Milliseconds(options.min_ping_interval_s));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  if (options.keepalive_s > 0) {
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(options.keepalive_s));
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+                               Milliseconds(std::min(options.keepalive_s, kMostKeepaliveAnswerSeconds)));
+  }
   // Our methods are callbacks that never block: beside the executors, gRPC needs few threads.
   grpc::ResourceQuota quota("heed");
   quota.SetMaxThreads(std::max(4, 2 * threads));

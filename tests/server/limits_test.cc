@@ -137,5 +137,14 @@ TEST_F(LimitsTest, ASilentPeerDoesNotHoldUpTheEnd) {
   EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(10));  // gRPC gives it 20 s
 }
 
+TEST_F(LimitsTest, APeerThatHasFallenSilentIsCutOff) {
+  options_.keepalive_s = 1;
+  Start();
+  TcpConnection silent(server_->port());
+  ASSERT_TRUE(silent.Write(kGreeting));
+  silent.Read();  // until the server closes it
+  EXPECT_TRUE(Translate(Connect()).ok());
+}
+
 }  // namespace
 }  // namespace heed
