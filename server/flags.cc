@@ -230,11 +230,16 @@ const std::vector<FlagInfo>& Table() {
               "that calls of such a connection may still take before they are cut off"),
       Seconds("min_ping_interval_s", &O::min_ping_interval_s,
               "between a client's pings; one that goes on pinging more often is cut off"),
+      Seconds("keepalive_s", &O::keepalive_s,
+              "after which a silent connection's peer is asked whether it is there; one that does not answer within as "
+              "long, at most 20 s, is cut off; 0: never"),
       Integer("max_grpc_bytes", "bytes", &O::max_grpc_bytes, 1 << 20, int64_t{1} << 50,
               "of gRPC's own buffers; beyond it reads slow down and new connections are closed"),
       Integer("max_stream_events", "events", &O::max_stream_events, 1, kMost,
               "of a stream that may wait for its reader before its request is parked"),
-      Seconds("max_reader_lag_s", &O::max_reader_lag_s, "how long a request may be parked before it ends with ABORTED"),
+      Seconds("max_reader_lag_s", &O::max_reader_lag_s,
+              "how long a request may be parked before it ends with ABORTED; a reader that for as long again does not "
+              "take what is on its way is cut off"),
       Seconds("lame_duck_s", &O::lame_duck_s,
               "how long after SIGTERM everything is still served, while health says NOT_SERVING"),
       Seconds("drain_timeout_s", &O::drain_timeout_s,

@@ -42,6 +42,9 @@ constexpr std::chrono::seconds kLastBytes(2);
 constexpr std::chrono::milliseconds kQuiet(100);
 constexpr std::chrono::seconds kMostRefusing(2);
 
+// That a peer has to answer the server's ping.
+constexpr double kMostKeepaliveAnswerSeconds = 20;
+
 Clock::duration Seconds(double seconds) {
   return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
 }
@@ -110,6 +113,11 @@ void SetLimits(const ServerOptions& options, int threads, grpc::ServerBuilder& b
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              Milliseconds(options.min_ping_interval_s));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  if (options.keepalive_s > 0) {
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(options.keepalive_s));
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+                               Milliseconds(std::min(options.keepalive_s, kMostKeepaliveAnswerSeconds)));
+  }
   // Our methods are callbacks that never block: beside the executors, gRPC needs few threads.
   grpc::ResourceQuota quota("heed");
   quota.SetMaxThreads(std::max(4, 2 * threads));
@@ -136,7 +144,7 @@ struct Server::Parts {
         registry(std::move(models)),
         scheduler(ToSchedulerOptions(options, threads), metrics),
         requests(Seconds(options.slow_request_ms / 1000), metrics),
-        translation(*registry, scheduler, requests, options.max_stream_events),
+        translation(*registry, scheduler, requests, options.max_stream_events, Seconds(options.max_reader_lag_s)),
         sequences(*registry, scheduler, requests) {}
 
   // Who may call what, and by which certificates.
@@ -423,8 +431,10 @@ void Server::Stop(Clock::duration limit) {
   parts_->sessions->Stop();  // with the changes that the last jobs made
   RefuseUntilQuiet(std::min(start + limit, Clock::now() + kMostRefusing));
   parts_->health.EndWatches();
-  // What was answered may still be on its way to a slow reader: that has the rest of the limit, too.
-  const Clock::duration left = std::max<Clock::duration>(start + limit - Clock::now(), kLastBytes);
+  // What was answered may still be on its way to a slow reader: that has the rest of the limit, too. Where no call is
+  // left, gRPC would still wait for peers that answer nothing.
+  Clock::duration left = kLastBytes;
+  if (parts_->requests.in_flight() > 0) left = std::max(left, start + limit - Clock::now());
   parts_->grpc_server->Shutdown(std::chrono::system_clock::now() +
                                 std::chrono::duration_cast<std::chrono::system_clock::duration>(left));
   parts_->loader->Join();

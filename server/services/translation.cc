@@ -1,5 +1,6 @@
 #include "server/services/translation.h"
 
+#include <chrono>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "engine/status_macros.h"
+#include "grpcpp/alarm.h"
 #include "server/services/call.h"
 #include "server/services/translation_messages.h"
 #include "server/services/work_metrics.h"
@@ -97,7 +99,7 @@ class TranslationService::UnaryCall : public Call, public grpc::ServerUnaryReact
 class TranslationService::StreamCall : public Call, public grpc::ServerWriteReactor<v1::TranslateStreamResponse> {
  public:
   StreamCall(TranslationService& service, grpc::CallbackServerContext& context, const v1::TranslateRequest& request)
-      : Call(service, context, request, "TranslateStream") {}
+      : Call(service, context, request, "TranslateStream"), connection_(std::make_shared<Connection>(&context)) {}
 
   void Run() {
     const absl::Status status = Begin(/*stream=*/true);
@@ -152,17 +154,42 @@ class TranslationService::StreamCall : public Call, public grpc::ServerWriteReac
       MutexLock lock(mutex_);
       job_status_ = status;
       if (!status.ok()) unsent_.resize(writing_ ? 1 : 0);
-      // A reader that lags does not take the status either.
-      if (absl::IsAborted(status)) context_.TryCancel();
+      if (absl::IsAborted(status)) CutOffLater();
       if (writing_) return;  // OnWriteDone finishes
     }
     Finish(End(status));
   }
 
   void OnCancel() override { Cancel(); }
-  void OnDone() override { delete this; }
+  void OnDone() override {
+    {
+      MutexLock lock(connection_->mutex);
+      connection_->context = nullptr;
+    }
+    delete this;
+  }
 
  private:
+  // What the alarm may still find when the call is gone.
+  struct Connection {
+    explicit Connection(grpc::CallbackServerContext* of) : context(of) {}
+
+    Mutex mutex;
+    grpc::CallbackServerContext* context GUARDED_BY(mutex);  // null: the call is over
+  };
+
+  // The status of a reader that lags comes behind what it has not taken yet. One that goes on reading gets it; one that
+  // does not is not waited for.
+  void CutOffLater() {
+    auto cut_off = [connection = connection_](bool due) {
+      MutexLock lock(connection->mutex);
+      if (due && connection->context != nullptr) connection->context->TryCancel();
+    };
+    alarm_.Set(std::chrono::system_clock::now() +
+                   std::chrono::duration_cast<std::chrono::system_clock::duration>(service_.last_wait_),
+               std::move(cut_off));
+  }
+
   v1::TranslateStreamResponse& NewEvent(int index, std::vector<v1::TranslateStreamResponse>& events) const {
     const SentencePlace& place = places_[index];
     v1::TranslateStreamResponse& event = events.emplace_back();
@@ -184,6 +211,9 @@ class TranslationService::StreamCall : public Call, public grpc::ServerWriteReac
     backlogged_ = backlogged;
     service_.scheduler_.SetBacklogged(*job_, backlogged);
   }
+
+  const std::shared_ptr<Connection> connection_;
+  grpc::Alarm alarm_;
 
   Mutex mutex_;
   std::deque<v1::TranslateStreamResponse> unsent_ GUARDED_BY(mutex_);  // the front one is being written if writing_

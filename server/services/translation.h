@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "heed/v1/translation.grpc.pb.h"
+#include "server/job.h"
 #include "server/registry.h"
 #include "server/request_log.h"
 #include "server/scheduler.h"
@@ -13,9 +14,16 @@ namespace heed {
 // Thread-safe. All that it is given outlives it; it outlives the calls it answers.
 class TranslationService : public v1::Translation::CallbackService {
  public:
-  // A stream with `max_stream_events` events that its reader has not taken is parked until half of them are gone.
-  TranslationService(const Registry& registry, Scheduler& scheduler, RequestLog& requests, int64_t max_stream_events)
-      : registry_(registry), scheduler_(scheduler), requests_(requests), max_stream_events_(max_stream_events) {}
+  // A stream with `max_stream_events` events that its reader has not taken is parked until half of them are gone. If
+  // that takes too long for the scheduler, the reader has `last_wait` to take the event that is on its way, and the
+  // status.
+  TranslationService(const Registry& registry, Scheduler& scheduler, RequestLog& requests, int64_t max_stream_events,
+                     Clock::duration last_wait)
+      : registry_(registry),
+        scheduler_(scheduler),
+        requests_(requests),
+        max_stream_events_(max_stream_events),
+        last_wait_(last_wait) {}
 
   grpc::ServerUnaryReactor* Translate(grpc::CallbackServerContext* context, const v1::TranslateRequest* request,
                                       v1::TranslateResponse* response) override;
@@ -31,6 +39,7 @@ class TranslationService : public v1::Translation::CallbackService {
   Scheduler& scheduler_;
   RequestLog& requests_;
   const int64_t max_stream_events_;
+  const Clock::duration last_wait_;
 };
 
 }  // namespace heed

@@ -1,9 +1,5 @@
 #include "server/http_endpoint.h"
 
-#include <arpa/inet.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <filesystem>
 #include <future>
@@ -17,6 +13,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/server/translation_server.h"
+#include "tests/support/tcp_connection.h"
 
 namespace heed {
 namespace {
@@ -28,36 +25,8 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-// A connection to a port of this machine.
-class Connection {
- public:
-  explicit Connection(int port) : socket_(socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
-  }
-  ~Connection() { close(socket_); }
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
-
-  // False: the other side has closed.
-  bool Write(const std::string& bytes) { return send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL) >= 0; }
-  // All that comes until the other side closes.
-  std::string Read() {
-    std::string answer;
-    char buffer[4096];
-    for (ssize_t n; (n = read(socket_, buffer, sizeof(buffer))) > 0;) answer.append(buffer, static_cast<size_t>(n));
-    return answer;
-  }
-
- private:
-  const int socket_;
-};
-
 std::string Send(int port, const std::string& request) {
-  Connection connection(port);
+  TcpConnection connection(port);
   connection.Write(request);
   return connection.Read();
 }
@@ -124,9 +93,9 @@ TEST(HttpEndpointTest, HeadsThatAreTooLargeAreRefused) {
 
 TEST(HttpEndpointTest, WhoSendsNothingKeepsNobodyWaiting) {
   const auto endpoint = Listen();
-  std::vector<std::unique_ptr<Connection>> idle;
+  std::vector<std::unique_ptr<TcpConnection>> idle;
   for (int i = 0; i < 30; ++i) {
-    idle.push_back(std::make_unique<Connection>(endpoint->port()));
+    idle.push_back(std::make_unique<TcpConnection>(endpoint->port()));
     idle.back()->Write("GET /pa");
   }
   EXPECT_THAT(Get(endpoint->port(), "/page"), StartsWith("HTTP/1.1 200 OK\r\n"));
@@ -134,10 +103,10 @@ TEST(HttpEndpointTest, WhoSendsNothingKeepsNobodyWaiting) {
 
 TEST(HttpEndpointTest, ClosingWaitsForNobody) {
   auto endpoint = Listen();
-  Connection silent(endpoint->port());
-  Connection half(endpoint->port());
+  TcpConnection silent(endpoint->port());
+  TcpConnection half(endpoint->port());
   half.Write("GET /page HTTP/1.1\r\nHost");
-  Connection kept(endpoint->port());
+  TcpConnection kept(endpoint->port());
   kept.Write("GET /page HTTP/1.1\r\nHost: a\r\n\r\n");
   const auto start = std::chrono::steady_clock::now();
   endpoint.reset();

@@ -6,6 +6,7 @@
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "gtest/gtest.h"
 #include "tests/server/translation_server.h"
+#include "tests/support/tcp_connection.h"
 
 namespace heed {
 namespace {
@@ -14,6 +15,9 @@ using grpc::StatusCode;
 using ::testing::HasSubstr;
 
 using LimitsTest = TranslationServerTest;
+
+// What an HTTP/2 client says first: the preface and its settings, which are the defaults.
+const std::string kGreeting = std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") + std::string("\0\0\0\4\0\0\0\0\0", 9);
 
 TEST_F(LimitsTest, AMessageOfTheLimitIsServedAndALargerOneRefused) {
   constexpr size_t kLimit = 4096;
@@ -101,6 +105,45 @@ TEST_F(LimitsTest, AClientThatPingsTooOftenIsCutOff) {
   const grpc::Status status = watch->Finish();
   EXPECT_EQ(status.error_code(), StatusCode::UNAVAILABLE);
   EXPECT_THAT(status.error_message(), HasSubstr("Too many pings"));
+}
+
+TEST_F(LimitsTest, AReaderThatLagsAndReadsOnIsToldSo) {
+  options_.max_stream_events = 4;
+  options_.max_reader_lag_s = 2;
+  Start();
+  const auto channel = Connect();
+  const auto stub = v1::Translation::NewStub(channel);
+  v1::TranslateRequest request;
+  for (int i = 0; i < 5'000; ++i) request.add_texts(std::string(1000, 'a') + " b");
+  grpc::ClientContext context;
+  const auto reader = stub->TranslateStream(&context, request);
+  WaitForMetric("heed_cancellations_total{model=\"fake\",reason=\"reader_lagged\"} 1");
+  v1::TranslateStreamResponse event;
+  while (reader->Read(&event)) {
+  }
+  const grpc::Status status = reader->Finish();
+  EXPECT_EQ(status.error_code(), StatusCode::ABORTED) << status.error_message();
+}
+
+// Without calls there is nothing to deliver: nobody waits until a peer that has gone would have answered GOAWAY.
+TEST_F(LimitsTest, ASilentPeerDoesNotHoldUpTheEnd) {
+  options_.drain_timeout_s = 60;
+  Start();
+  TcpConnection silent(server_->port());
+  ASSERT_TRUE(silent.Write(kGreeting));
+  EXPECT_TRUE(Translate(Connect()).ok());
+  const auto begun = std::chrono::steady_clock::now();
+  server_->Shutdown();
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(10));  // gRPC gives it 20 s
+}
+
+TEST_F(LimitsTest, APeerThatHasFallenSilentIsCutOff) {
+  options_.keepalive_s = 1;
+  Start();
+  TcpConnection silent(server_->port());
+  ASSERT_TRUE(silent.Write(kGreeting));
+  silent.Read();  // until the server closes it
+  EXPECT_TRUE(Translate(Connect()).ok());
 }
 
 }  // namespace

@@ -116,13 +116,17 @@ class HeedServer:
             return parse_metrics(response.read().decode())
 
     def terminate(self, limit_s=60):
-        """SIGTERM. The exit code; a server that has not drained within the time is killed, and raises with the log."""
+        """SIGTERM, and wait."""
         self.process.send_signal(signal.SIGTERM)
+        return self.wait(limit_s)
+
+    def wait(self, limit_s=60):
+        """The exit code; a server that has not ended within the time is killed, and raises with the log."""
         try:
             self.process.wait(limit_s)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise RuntimeError(f"heed-server had not exited {limit_s} s after SIGTERM:\n{self.log()}") from None
+            raise RuntimeError(f"heed-server had not ended within {limit_s} s:\n{self.log()}") from None
         self._close()
         return self.process.returncode
 
