@@ -147,10 +147,26 @@ void ServerCallbackCall::ScheduleOnDone(bool inline_ondone) {
 }
 
 void ServerCallbackCall::CallOnCancel(ServerReactor* reactor) {
+  // Its OnCancel, too, ends before one is taken from the count of the call, by the library.
+  class Cancelled : public ServerReactor {
+   public:
+    Cancelled(ServerReactor* reactor, void* count) : reactor_(reactor), count_(count) {}
+    void OnCancel() override {
+      reactor_->OnCancel();
+      __tsan_release(count_);
+      delete this;
+    }
+    void OnDone() override { std::abort(); }  // the call tells the reactor itself
+    bool InternalInlineable() override { return reactor_->InternalInlineable(); }
+
+   private:
+    ServerReactor* const reactor_;
+    void* const count_;
+  };
   static auto* const call_on_cancel = Next<void(ServerCallbackCall*, ServerReactor*)>(
       "_ZN4grpc8internal18ServerCallbackCall12CallOnCancelEPNS0_13ServerReactorE");
   __tsan_acquire(&on_cancel_conditions_remaining_);
-  call_on_cancel(this, reactor);
+  call_on_cancel(this, new Cancelled(reactor, &callbacks_outstanding_));
 }
 
 }  // namespace grpc::internal
