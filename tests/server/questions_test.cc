@@ -17,6 +17,7 @@ namespace {
 
 using grpc::StatusCode;
 using ::testing::AllOf;
+using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -366,8 +367,9 @@ TEST_P(QuestionsTest, TellWhoseDeadlinePassesLeavesTheSessionAsItWas) {
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(limit_ms));
     v1::TellResponse response;
-    ASSERT_EQ(stub_->Tell(&context, TellRequest(session, Facts(100'000)), &response).error_code(),
-              StatusCode::DEADLINE_EXCEEDED);
+    // ABORTED: the server had the one before after all, and has it still.
+    ASSERT_THAT(stub_->Tell(&context, TellRequest(session, Facts(100'000)), &response).error_code(),
+                AnyOf(StatusCode::DEADLINE_EXCEEDED, StatusCode::ABORTED));
     stories_->gate().Release();
     if (HasMetric("heed_requests_in_flight{method=\"Tell\"")) {
       WaitForMetric("heed_requests_in_flight{method=\"Tell\"} 0");
