@@ -5,6 +5,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "models/normalization_rules.h"
+
 namespace heed {
 
 Subwords::Subwords() : processor_(std::make_unique<sentencepiece::SentencePieceProcessor>()) {}
@@ -18,8 +20,11 @@ std::unique_ptr<const Subwords> Subwords::Load(const std::string& path, std::str
   }
   std::ostringstream bytes;
   bytes << file.rdbuf();
+  const std::string model = bytes.str();
+  error = DamageOfRules(model);
+  if (!error.empty()) return nullptr;
   std::unique_ptr<Subwords> subwords(new Subwords);
-  const sentencepiece::util::Status status = subwords->processor_->LoadFromSerializedProto(bytes.str());
+  const sentencepiece::util::Status status = subwords->processor_->LoadFromSerializedProto(model);
   if (!status.ok()) {
     error = std::string("not a SentencePiece model: ") + status.message();
     return nullptr;
