@@ -53,6 +53,8 @@ awk '
 
     # The same for the libraries of a CMakeLists.txt.
     LinkFence("heed_files", "^(engine|client)/", "heed_files is linked by engine/ and client/ alone")
+    LinkFence("heed_messages", "^(proto|server|client)/", "heed_messages is linked by proto/, server/ and client/ alone")
+    LinkFence("heed_inputs", "^server/", "heed_inputs is linked by server/ alone")
     LinkFence("DNNL", "^engine/", "oneDNN is linked by engine/ alone")
     LinkFence("PkgConfig::HWY", "^engine/", "Highway is linked by engine/ alone")
     LinkFence("(gRPC|protobuf)::", "^(proto|server|client)/", "gRPC and protobuf are linked by proto/, server/ and client/")
