@@ -2,6 +2,7 @@
 
 #include <sentencepiece_processor.h>
 
+#include <exception>
 #include <fstream>
 #include <sstream>
 
@@ -24,9 +25,14 @@ std::unique_ptr<const Subwords> Subwords::Load(const std::string& path, std::str
   error = DamageOfRules(model);
   if (!error.empty()) return nullptr;
   std::unique_ptr<Subwords> subwords(new Subwords);
-  const sentencepiece::util::Status status = subwords->processor_->LoadFromSerializedProto(model);
-  if (!status.ok()) {
-    error = std::string("not a SentencePiece model: ") + status.message();
+  try {
+    const sentencepiece::util::Status status = subwords->processor_->LoadFromSerializedProto(model);
+    if (!status.ok()) error = status.message();
+  } catch (const std::exception& exception) {  // of its trie, as for a piece that begins with a zero byte
+    error = exception.what();
+  }
+  if (!error.empty()) {
+    error = "not a SentencePiece model: " + error;
     return nullptr;
   }
   if (subwords->size() == 0) {

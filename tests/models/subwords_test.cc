@@ -13,12 +13,13 @@
 namespace heed {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 class SubwordsFile : public testing::Test {
  protected:
-  static std::string Fixture() {
-    std::ifstream file(std::string(HEED_SOURCE_DIR) + "/tests/fixtures/marian-swish/source.spm", std::ios::binary);
+  static std::string Fixture(const std::string& name = "marian-swish") {
+    std::ifstream file(std::string(HEED_SOURCE_DIR) + "/tests/fixtures/" + name + "/source.spm", std::ios::binary);
     return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   }
   // What is wrong with it; nothing: it was loaded, and used.
@@ -58,6 +59,13 @@ TEST_F(SubwordsFile, AnyByteOfTheRulesMayBeWrong) {
     refused += !Load(model).empty();
   }
   EXPECT_GT(refused, 0);
+}
+
+// The library's trie of pieces throws where the library itself would tell.
+TEST_F(SubwordsFile, PiecesThatBeginWithAZeroByteAreRefused) {
+  const std::string piece("\x0a\x0b\x0a\x02\0x\x15\0\0\0\0\x18\x01", 13);
+  EXPECT_THAT(Load(Fixture("marian-separate") + piece),
+              AllOf(HasSubstr("not a SentencePiece model: "), HasSubstr("zero-length key")));
 }
 
 TEST_F(SubwordsFile, RulesThatLeadAstrayAreRefused) {
