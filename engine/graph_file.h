@@ -4,7 +4,8 @@
 //   edge_index [2, E]   source and target, as rows of x; may be left out: no edges
 //   edge_attr [E, D] or [E], node_id [N], y [N] or [G], graph_ptr [G + 1]: optional
 // graph_ptr cuts the file into G graphs: graph g has the rows graph_ptr[g] to graph_ptr[g + 1] and the edges among
-// them. Index tensors are int64 or int32, numbers f32, f16, bf16 or f64. Other tensors are left alone.
+// them. Index tensors are int64 or int32, numbers f32, f16, bf16 or f64. Other tensors are left alone. Of nodes without
+// features (F = 0) a file has 2^20 at most, so that no small file makes a large graph.
 #pragma once
 
 #include <cstdint>

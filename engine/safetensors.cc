@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "engine/float16.h"
+#include "engine/json.h"
 #include "engine/status_macros.h"
 #include "nlohmann/json.hpp"
 
@@ -125,7 +126,9 @@ absl::Status SafetensorsFile::Parse(const std::byte* file, size_t size) {
                    " after it: truncated, or not a safetensors file");
   }
   const char* text = reinterpret_cast<const char*>(file + 8);
-  const nlohmann::json header = nlohmann::json::parse(text, text + header_bytes, nullptr, /*allow_exceptions=*/false);
+  const absl::StatusOr<nlohmann::json> parsed = ParseJson(text, text + header_bytes);
+  if (!parsed.ok()) return damaged("the header is not a JSON object: ", parsed.status().message());
+  const nlohmann::json& header = *parsed;
   if (!header.is_object()) return damaged("the header is not a JSON object");
   const std::byte* data = file + 8 + header_bytes;
   const uint64_t data_bytes = size - 8 - header_bytes;

@@ -4,15 +4,17 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/json.h"
 
 namespace heed {
 namespace {
 
 constexpr size_t kMostShown = 80;  // characters of a wrong value in a message
 
-// Lists and objects by their kind alone: they may be of any size and depth.
+// Lists and objects by their kind alone: they may be of any size.
 std::string ShownValue(const nlohmann::json& value) {
   if (value.is_structured()) return value.is_array() ? "a list" : "an object";
   std::string text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
@@ -30,8 +32,9 @@ absl::StatusOr<JsonFields> JsonFields::Read(const std::string& path) {
   }
   JsonFields fields;
   fields.path_ = path;
-  fields.object_ = nlohmann::json::parse(file, nullptr, /*allow_exceptions=*/false);
-  if (fields.object_.is_discarded()) return absl::InvalidArgumentError(absl::StrCat(path, ": not valid JSON"));
+  absl::StatusOr<nlohmann::json> object = ParseJson(file);
+  if (!object.ok()) return absl::InvalidArgumentError(absl::StrCat(path, ": ", object.status().message()));
+  fields.object_ = *std::move(object);
   if (!fields.object_.is_object()) return absl::InvalidArgumentError(absl::StrCat(path, ": not a JSON object"));
   return fields;
 }

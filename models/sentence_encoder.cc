@@ -29,7 +29,7 @@ absl::StatusOr<absl::flat_hash_map<std::string, int32_t>> ReadVocabulary(const s
       return absl::InvalidArgumentError(absl::StrCat(path, ": word '", w, "' ", what...));
     };
     if (!row.is_number_unsigned() || row.get<uint64_t>() >= size) {
-      return wrong("has row ", row.dump(), ", which is not from 0 to ", static_cast<int64_t>(size) - 1);
+      return wrong("has row ", fields.Shown(word), ", which is not from 0 to ", static_cast<int64_t>(size) - 1);
     }
     std::string& known = names[row.get<size_t>()];
     if (!known.empty()) return wrong("and word '", known, "' both have row ", row.dump());

@@ -2,8 +2,11 @@
 
 #include <sentencepiece_processor.h>
 
+#include <exception>
 #include <fstream>
 #include <sstream>
+
+#include "models/normalization_rules.h"
 
 namespace heed {
 
@@ -18,10 +21,18 @@ std::unique_ptr<const Subwords> Subwords::Load(const std::string& path, std::str
   }
   std::ostringstream bytes;
   bytes << file.rdbuf();
+  const std::string model = bytes.str();
+  error = DamageOfRules(model);
+  if (!error.empty()) return nullptr;
   std::unique_ptr<Subwords> subwords(new Subwords);
-  const sentencepiece::util::Status status = subwords->processor_->LoadFromSerializedProto(bytes.str());
-  if (!status.ok()) {
-    error = std::string("not a SentencePiece model: ") + status.message();
+  try {
+    const sentencepiece::util::Status status = subwords->processor_->LoadFromSerializedProto(model);
+    if (!status.ok()) error = status.message();
+  } catch (const std::exception& exception) {  // of its trie, as for a piece that begins with a zero byte
+    error = exception.what();
+  }
+  if (!error.empty()) {
+    error = "not a SentencePiece model: " + error;
     return nullptr;
   }
   if (subwords->size() == 0) {

@@ -41,6 +41,23 @@ std::string Label(const GraphClassifier& model, int index) {
   return static_cast<size_t>(index) < labels.size() ? labels[static_cast<size_t>(index)] : absl::StrCat(index);
 }
 
+// What is asked when the request does not say: all of an inline graph, in its own order.
+std::vector<int64_t> NodesInOrder(const v1::Graph& graph, int64_t nodes) {
+  if (graph.node_ids_size() > 0) return ToVector(graph.node_ids());
+  std::vector<int64_t> rows(static_cast<size_t>(nodes));
+  std::iota(rows.begin(), rows.end(), 0);
+  return rows;
+}
+
+std::vector<EdgeIds> EdgesInOrder(const v1::Graph& graph) {
+  auto id = [&](int64_t row) { return graph.node_ids_size() > 0 ? graph.node_ids(static_cast<int>(row)) : row; };
+  std::vector<EdgeIds> edges(static_cast<size_t>(graph.edge_sources_size()));
+  for (int i = 0; i < graph.edge_sources_size(); ++i) {
+    edges[static_cast<size_t>(i)] = {id(graph.edge_sources(i)), id(graph.edge_targets(i))};
+  }
+  return edges;
+}
+
 }  // namespace
 
 absl::Status At(absl::string_view place, const absl::Status& error) {
@@ -112,28 +129,34 @@ absl::Status SetOptions(const v1::ClassifyOptions& options, GraphQuery& query) {
   return absl::OkStatus();
 }
 
-std::vector<int64_t> NodesInOrder(const v1::Graph& graph, int64_t nodes) {
-  if (graph.node_ids_size() > 0) return ToVector(graph.node_ids());
-  std::vector<int64_t> rows(static_cast<size_t>(nodes));
-  std::iota(rows.begin(), rows.end(), 0);
-  return rows;
-}
-
-std::vector<EdgeIds> EdgesInOrder(const v1::Graph& graph) {
-  auto id = [&](int64_t row) { return graph.node_ids_size() > 0 ? graph.node_ids(static_cast<int>(row)) : row; };
-  std::vector<EdgeIds> edges(static_cast<size_t>(graph.edge_sources_size()));
-  for (int i = 0; i < graph.edge_sources_size(); ++i) {
-    edges[static_cast<size_t>(i)] = {id(graph.edge_sources(i)), id(graph.edge_targets(i))};
-  }
-  return edges;
-}
-
 std::vector<EdgeIds> ToEdgeIds(const google::protobuf::RepeatedPtrField<v1::EdgeId>& edges) {
   std::vector<EdgeIds> result;
   result.reserve(static_cast<size_t>(edges.size()));
   for (const v1::EdgeId& edge : edges) result.emplace_back(edge.source(), edge.target());
   return result;
 }
+
+void Ask(const v1::ClassifyNodesRequest::Query& from, int64_t nodes, GraphQuery& query) {
+  query.nodes.assign(from.nodes().begin(), from.nodes().end());
+  if (!query.nodes.empty()) return;
+  if (from.has_graph()) {
+    query.nodes = NodesInOrder(from.graph(), nodes);
+  } else {
+    query.all = true;
+  }
+}
+
+void Ask(const v1::ClassifyEdgesRequest::Query& from, int64_t, GraphQuery& query) {
+  query.edges = ToEdgeIds(from.edges());
+  if (!query.edges.empty()) return;
+  if (from.has_graph()) {
+    query.edges = EdgesInOrder(from.graph());
+  } else {
+    query.all = true;
+  }
+}
+
+void Ask(const v1::ClassifyGraphsRequest::Query&, int64_t, GraphQuery&) {}
 
 absl::StatusOr<int> ToTopK(const v1::ClassifyOptions& options) {
   if (!options.has_top_k()) return 1;
@@ -175,6 +198,30 @@ v1::Classification ToProto(const GraphAnswer& answer, int64_t index, const Graph
   return result;
 }
 
+void FillAsked(const GraphAnswer& from, const GraphClassifier& model, int top_k,
+               v1::ClassifyNodesResponse::Answer& to) {
+  for (size_t i = 0; i < from.nodes.size(); ++i) {
+    v1::ClassifyNodesResponse::Node& node = *to.add_nodes();
+    node.set_id(from.nodes[i]);
+    *node.mutable_classification() = ToProto(from, static_cast<int64_t>(i), model, top_k);
+  }
+}
+
+void FillAsked(const GraphAnswer& from, const GraphClassifier& model, int top_k,
+               v1::ClassifyEdgesResponse::Answer& to) {
+  for (size_t i = 0; i < from.edges.size(); ++i) {
+    v1::ClassifyEdgesResponse::Edge& edge = *to.add_edges();
+    edge.mutable_id()->set_source(from.edges[i].first);
+    edge.mutable_id()->set_target(from.edges[i].second);
+    *edge.mutable_classification() = ToProto(from, static_cast<int64_t>(i), model, top_k);
+  }
+}
+
+void FillAsked(const GraphAnswer& from, const GraphClassifier& model, int top_k,
+               v1::ClassifyGraphsResponse::Answer& to) {
+  *to.mutable_classification() = ToProto(from, 0, model, top_k);
+}
+
 v1::GraphAttention ToProto(const std::vector<LayerAttention>& attention) {
   v1::GraphAttention result;
   for (const LayerAttention& from : attention) {
@@ -195,34 +242,6 @@ v1::Source ToSource(const GraphAnswer& answer, int64_t version) {
   source.set_nodes_computed(answer.nodes_computed);
   source.set_edges_computed(answer.edges_computed);
   return source;
-}
-
-v1::GraphInfo ToProto(const StoredGraphState& graph) {
-  v1::GraphInfo info;
-  info.set_name(graph.name);
-  if (graph.version == nullptr) {
-    info.set_unavailable(std::string(graph.unavailable.message()));
-    return info;
-  }
-  const StoredGraph& version = *graph.version;
-  info.set_version(version.version);
-  info.set_nodes(version.graph->nodes());
-  info.set_edges(version.graph->edges());
-  info.set_feature_width(version.graph->feature_width());
-  info.set_feature_values(version.graph->feature_values());
-  info.set_edge_feature_width(version.graph->edge_feature_width());
-  info.set_bytes(version.bytes());
-  for (const Precomputed& from : version.precomputed) {
-    v1::Precomputed& to = *info.add_precomputed();
-    to.set_model(from.model_name);
-    to.set_seconds(from.seconds);
-    to.set_unavailable(std::string(from.unavailable.message()));
-    if (from.outputs == nullptr) continue;
-    to.set_bytes(from.outputs->bytes());
-    to.set_rows_computed(from.outputs->rows_computed());
-  }
-  info.set_saved_version(graph.saved_version);
-  return info;
 }
 
 }  // namespace heed

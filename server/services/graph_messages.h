@@ -16,7 +16,6 @@
 #include "engine/graph_arrays.h"
 #include "heed/v1/graphs.pb.h"
 #include "models/graph_classifier.h"
-#include "server/graphs.h"
 
 namespace heed {
 
@@ -34,9 +33,10 @@ absl::Status AppendPart(GraphArrays part, GraphArrays& whole);
 // Sets what the options say of a query, `graph`, `outputs` and what is asked aside.
 absl::Status SetOptions(const v1::ClassifyOptions& options, GraphQuery& query);
 
-// What is asked when the request does not say: all of an inline graph, in its own order.
-std::vector<int64_t> NodesInOrder(const v1::Graph& graph, int64_t nodes);
-std::vector<EdgeIds> EdgesInOrder(const v1::Graph& graph);
+// What a query asks of its graph. `nodes`: how many an inline graph has; it is one that Graph::Build took.
+void Ask(const v1::ClassifyNodesRequest::Query& from, int64_t nodes, GraphQuery& query);
+void Ask(const v1::ClassifyEdgesRequest::Query& from, int64_t nodes, GraphQuery& query);
+void Ask(const v1::ClassifyGraphsRequest::Query& from, int64_t nodes, GraphQuery& query);
 
 std::vector<EdgeIds> ToEdgeIds(const google::protobuf::RepeatedPtrField<v1::EdgeId>& edges);
 
@@ -45,10 +45,14 @@ absl::StatusOr<int> ToTopK(const v1::ClassifyOptions& options);
 
 // The classification of what was asked as number `index`.
 v1::Classification ToProto(const GraphAnswer& answer, int64_t index, const GraphClassifier& model, int top_k);
+// Those of all that was asked, in order.
+void FillAsked(const GraphAnswer& from, const GraphClassifier& model, int top_k, v1::ClassifyNodesResponse::Answer& to);
+void FillAsked(const GraphAnswer& from, const GraphClassifier& model, int top_k, v1::ClassifyEdgesResponse::Answer& to);
+void FillAsked(const GraphAnswer& from, const GraphClassifier& model, int top_k,
+               v1::ClassifyGraphsResponse::Answer& to);
+
 v1::GraphAttention ToProto(const std::vector<LayerAttention>& attention);
 // `version`: 0 for an inline graph.
 v1::Source ToSource(const GraphAnswer& answer, int64_t version);
-
-v1::GraphInfo ToProto(const StoredGraphState& graph);
 
 }  // namespace heed

@@ -16,27 +16,6 @@
 namespace heed {
 namespace {
 
-// What a query asks of its graph. `nodes`: how many an inline graph has.
-void Ask(const v1::ClassifyNodesRequest::Query& from, int64_t nodes, GraphQuery& query) {
-  query.nodes.assign(from.nodes().begin(), from.nodes().end());
-  if (!query.nodes.empty()) return;
-  if (from.has_graph()) {
-    query.nodes = NodesInOrder(from.graph(), nodes);
-  } else {
-    query.all = true;
-  }
-}
-void Ask(const v1::ClassifyEdgesRequest::Query& from, int64_t, GraphQuery& query) {
-  query.edges = ToEdgeIds(from.edges());
-  if (!query.edges.empty()) return;
-  if (from.has_graph()) {
-    query.edges = EdgesInOrder(from.graph());
-  } else {
-    query.all = true;
-  }
-}
-void Ask(const v1::ClassifyGraphsRequest::Query&, int64_t, GraphQuery&) {}
-
 // About what the version with `unseen` does not share with `graph`: a page for each node that is named, of average
 // size, and the table of pages.
 int64_t BytesOfItsOwn(const GraphUpdate& unseen, const Graph& graph) {
@@ -47,26 +26,32 @@ int64_t BytesOfItsOwn(const GraphUpdate& unseen, const Graph& graph) {
          pages * static_cast<int64_t>(sizeof(void*));
 }
 
-void FillAsked(const GraphAnswer& from, const GraphClassifier& model, int top_k,
-               v1::ClassifyNodesResponse::Answer& to) {
-  for (size_t i = 0; i < from.nodes.size(); ++i) {
-    v1::ClassifyNodesResponse::Node& node = *to.add_nodes();
-    node.set_id(from.nodes[i]);
-    *node.mutable_classification() = ToProto(from, static_cast<int64_t>(i), model, top_k);
+v1::GraphInfo ToProto(const StoredGraphState& graph) {
+  v1::GraphInfo info;
+  info.set_name(graph.name);
+  if (graph.version == nullptr) {
+    info.set_unavailable(std::string(graph.unavailable.message()));
+    return info;
   }
-}
-void FillAsked(const GraphAnswer& from, const GraphClassifier& model, int top_k,
-               v1::ClassifyEdgesResponse::Answer& to) {
-  for (size_t i = 0; i < from.edges.size(); ++i) {
-    v1::ClassifyEdgesResponse::Edge& edge = *to.add_edges();
-    edge.mutable_id()->set_source(from.edges[i].first);
-    edge.mutable_id()->set_target(from.edges[i].second);
-    *edge.mutable_classification() = ToProto(from, static_cast<int64_t>(i), model, top_k);
+  const StoredGraph& version = *graph.version;
+  info.set_version(version.version);
+  info.set_nodes(version.graph->nodes());
+  info.set_edges(version.graph->edges());
+  info.set_feature_width(version.graph->feature_width());
+  info.set_feature_values(version.graph->feature_values());
+  info.set_edge_feature_width(version.graph->edge_feature_width());
+  info.set_bytes(version.bytes());
+  for (const Precomputed& from : version.precomputed) {
+    v1::Precomputed& to = *info.add_precomputed();
+    to.set_model(from.model_name);
+    to.set_seconds(from.seconds);
+    to.set_unavailable(std::string(from.unavailable.message()));
+    if (from.outputs == nullptr) continue;
+    to.set_bytes(from.outputs->bytes());
+    to.set_rows_computed(from.outputs->rows_computed());
   }
-}
-void FillAsked(const GraphAnswer& from, const GraphClassifier& model, int top_k,
-               v1::ClassifyGraphsResponse::Answer& to) {
-  *to.mutable_classification() = ToProto(from, 0, model, top_k);
+  info.set_saved_version(graph.saved_version);
+  return info;
 }
 
 }  // namespace

@@ -490,12 +490,13 @@ absl::Status SetOptionsFrom(const InferParameters& parameters, absl::Span<const 
     const FieldDescriptor* found = nullptr;
     const FieldDescriptor* parent = nullptr;
     std::vector<std::string> known(others.begin(), others.end());
-    VisitOptions(*options.GetDescriptor(), [&](const FieldDescriptor& field, const FieldDescriptor* within) {
-      known.push_back(field.name());
-      if (field.name() != name) return;
-      found = &field;
-      parent = within;
-    });
+    VisitOptions(*options.GetDescriptor(),
+                 [&, &wanted = name](const FieldDescriptor& field, const FieldDescriptor* within) {
+                   known.push_back(field.name());
+                   if (field.name() != wanted) return;
+                   found = &field;
+                   parent = within;
+                 });
     if (found == nullptr) {
       return absl::InvalidArgumentError(
           absl::StrCat("parameters: ", Echo(name), " is not known; known are: ", absl::StrJoin(known, ", ")));

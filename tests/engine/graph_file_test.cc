@@ -119,6 +119,11 @@ TEST_F(GraphFiles, MayHaveNoEdgesAndNoNodes) {
   EXPECT_EQ(ReadOne().features.rows, 5000);
 }
 
+TEST_F(GraphFiles, SmallOnesMakeNoLargeGraphs) {
+  Set<float>("x", DType::kF32, {int64_t{1} << 30, 0}, {});
+  ExpectRefused("x: shape [1073741824, 0]: nodes without features, at most 1048576");
+}
+
 TEST_F(GraphFiles, HoldNumbersOfAllTypes) {
   Edges({0, 1});
   Set<uint16_t>("x", DType::kF16, {2, 1}, {0x3C00, 0xC000});

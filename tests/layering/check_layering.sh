@@ -35,7 +35,7 @@ awk '
     # heed_files: its headers, which client/ may include, and all that its own files may include of engine/.
     files = "^engine/(graph_arrays|graph_file|safetensors|safetensors_writer)\\."
     files_headers = "^engine/(graph_arrays|graph_file|safetensors|safetensors_writer|status_macros)\\.h$"
-    files_may_use = "^engine/(graph_arrays|graph_file|safetensors|safetensors_writer|status_macros|float16)\\.h$"
+    files_may_use = "^engine/(graph_arrays|graph_file|safetensors|safetensors_writer|status_macros|float16|json)\\.h$"
 
     # Fences: what an include names, where it may stand, how to say so.
     Fence("^(oneapi/dnnl/.*|dnnl.*\\.(h|hpp))$", "^engine/onednn\\.h$", "oneDNN is included by engine/onednn.h alone")
@@ -55,6 +55,8 @@ awk '
 
     # The same for the libraries of a CMakeLists.txt.
     LinkFence("heed_files", "^(engine|client)/", "heed_files is linked by engine/ and client/ alone")
+    LinkFence("heed_messages", "^(proto|server|client)/", "heed_messages is linked by proto/, server/ and client/ alone")
+    LinkFence("heed_inputs", "^server/", "heed_inputs is linked by server/ alone")
     LinkFence("DNNL", "^engine/", "oneDNN is linked by engine/ alone")
     LinkFence("PkgConfig::HWY", "^engine/", "Highway is linked by engine/ alone")
     LinkFence("(gRPC|protobuf)::", "^(proto|server|client)/", "gRPC and protobuf are linked by proto/, server/ and client/")

@@ -129,6 +129,8 @@ Violation 'engine/ may not link models/' engine/CMakeLists.txt 'target_link_libr
 Violation 'models/ may not link proto/' models/CMakeLists.txt 'target_link_libraries(' '  heed_models' '  PRIVATE heed_proto)'
 Violation 'client/ may not link engine/' client/CMakeLists.txt 'target_link_libraries(heed_client PUBLIC heed_engine)'
 Violation 'linked by engine/ and client/ alone' models/CMakeLists.txt 'target_link_libraries(heed_models PUBLIC heed_files)'
+Violation 'heed_messages is linked by' models/CMakeLists.txt 'target_link_libraries(heed_models PUBLIC heed_messages)'
+Violation 'heed_inputs is linked by server/ alone' client/CMakeLists.txt 'target_link_libraries(heed_client PUBLIC heed_inputs)'
 Violation 'server/ may not link client/' server/CMakeLists.txt 'target_link_libraries(heed_server PUBLIC heed_client)'
 Violation 'linked by proto/, server/ and client/' models/CMakeLists.txt 'target_link_libraries(heed_models PUBLIC gRPC::grpc++)'
 Violation 'linked by models/ alone' server/CMakeLists.txt 'target_link_libraries(heed_server PUBLIC PkgConfig::SENTENCEPIECE)'

@@ -87,6 +87,30 @@ TEST_F(DamagedDirectory, BadJsonIsNamed) {
   }
 }
 
+// What copies or writes a JSON value recurses: a file of brackets must not end the process.
+TEST_F(DamagedDirectory, JsonOfVeryManyLevelsIsRefused) {
+  constexpr size_t kLevels = 1'000'000;
+  const std::string brackets = std::string(kLevels, '[') + std::string(kLevels, ']');
+  const auto refused = [](const char* file) { return AllOf(HasSubstr(file), HasSubstr("more than 64 levels")); };
+  for (const char* file : {"config.json", "generation_config.json", "vocab.json", "tokenizer_config.json"}) {
+    Copy();
+    directory_.Write(std::string("model/") + file, "{\"model_type\": \"marian\", \"a\": " + brackets + "}");
+    EXPECT_THAT(Load(), refused(file));
+  }
+  Copy("ntm-cell");
+  directory_.Write("model/config.json", "{\"model_type\": \"ntm\", \"controller\": {\"type\": " + brackets + "}}");
+  EXPECT_THAT(Load(), refused("config.json"));
+  Copy("ntm-questions");
+  directory_.Write("model/vocab.json", "{\"word\": " + brackets + "}");
+  EXPECT_THAT(Load(), refused("vocab.json"));
+  Copy();
+  const std::string header = "{\"a\": " + brackets + "}";
+  std::string length(8, '\0');
+  for (size_t i = 0; i < 8; ++i) length[i] = static_cast<char>(header.size() >> (8 * i));
+  directory_.Write("model/model.safetensors", length + header);
+  EXPECT_THAT(Load(), refused("model.safetensors"));
+}
+
 TEST_F(DamagedDirectory, WrongFieldsAreNamedWithTheirValue) {
   EXPECT_THAT(With("config.json", "model_type", "bert"),
               AllOf(HasSubstr("UNIMPLEMENTED"), HasSubstr("bert"), HasSubstr("marian")));

@@ -1,0 +1,75 @@
+// ModelInfer of the Open Inference Protocol, for each kind of model: tensors and parameters checked, read and run, and
+// the response written, as the service does.
+//
+// Input: a byte that says which model; then a ModelInferRequest.
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "inference.pb.h"
+#include "server/priority.h"
+#include "server/services/infer_fronts.h"
+#include "server/services/infer_tensors.h"
+#include "tests/fuzz/fixture_models.h"
+#include "tests/fuzz/fuzz_target.h"
+#include "tests/fuzz/message_mutator.h"
+
+namespace heed {
+namespace {
+
+constexpr InferLimits kLimits = {.max_tasks = 64, .max_graph_nodes = 1 << 14};
+// A sequence may have as many rows as kMostSequenceRows, a step each.
+constexpr int kMostSteps = 1 << 17;
+
+constexpr const char* kFixtures[] = {"marian-separate", "ntm-questions",      "pyg-gatv2-edge-features-mean",
+                                     "pyg-edge-dot",    "pyg-pool-attention", "ntm-feed-forward",
+                                     "ntm-pytorch-ntm"};
+
+std::unique_ptr<google::protobuf::Message> MessageFor(uint8_t) {
+  return std::make_unique<inference::ModelInferRequest>();
+}
+
+size_t Mutate(uint8_t* data, size_t size, size_t max_size, unsigned seed) {
+  return MutateMessage(data, size, max_size, seed, MessageFor);
+}
+
+void Run(absl::string_view input) {
+  if (input.empty()) return;
+  const Model& model = FixtureModel(kFixtures[static_cast<uint8_t>(input[0]) % std::size(kFixtures)]);
+  inference::ModelInferRequest request;
+  if (!request.ParseFromArray(input.data() + 1, static_cast<int>(input.size() - 1))) return;
+  for (const auto& [name, parameter] : request.parameters()) {
+    const absl::StatusOr<int64_t> number = ToInteger(name, parameter);
+    if (number.ok()) ToPriority(name, *number).IgnoreError();
+  }
+  const std::unique_ptr<InferFront> front = MakeInferFront(model, kLimits);
+  const ModelTensors tensors = TensorsOf(model);
+  absl::StatusOr<OutputTensors> outputs = OutputTensors::Choose(request, tensors.outputs);
+  if (!outputs.ok()) return;
+  const absl::StatusOr<InputTensors> inputs = InputTensors::Read(request, tensors.inputs);
+  if (!inputs.ok()) return;
+  const auto tasks = front->Start(*inputs, request.parameters(), *outputs);
+  if (!tasks.ok()) {
+    HEED_FUZZ_EXPECT(tasks.status().code() == absl::StatusCode::kInvalidArgument, tasks.status().ToString().c_str());
+    return;
+  }
+  if (!RunTasks(model, *tasks, kMostSteps)) return;
+  inference::ModelInferResponse response;
+  if (!tasks->empty()) front->Finish(*tasks, *outputs);
+  outputs->MoveTo(response);
+  HEED_FUZZ_EXPECT(response.outputs_size() == response.raw_output_contents_size(), "the response's outputs");
+  for (int i = 0; i < response.outputs_size(); ++i) {
+    int64_t elements = 1;
+    for (const int64_t size : response.outputs(i).shape()) elements *= size;
+    const int64_t bytes = static_cast<int64_t>(response.raw_output_contents(i).size());
+    const std::string& type = response.outputs(i).datatype();
+    HEED_FUZZ_EXPECT(type == "BYTES" ? bytes >= 4 * elements : bytes == elements * (type == "FP32" ? 4 : 8),
+                     "an output's elements");
+  }
+}
+
+}  // namespace
+
+HEED_FUZZ_TARGET(infer_request, Run, Mutate)
+
+}  // namespace heed

@@ -1,0 +1,345 @@
+#!/usr/bin/env python3
+"""Writes the seeds of the fuzz targets: tests/fuzz/seeds/TARGET/NAME, from tests/fixtures and from what stands here.
+
+    make_seeds.py [TARGET]...
+
+Seeds that begin with "found-" are inputs that a target once failed on: they stay. Needs protoc and libxxhash.
+"""
+import ctypes
+import json
+import pathlib
+import struct
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+TREE = HERE.parent.parent
+FIXTURES = TREE / "tests/fixtures"
+
+
+def fixture(path):
+    return (FIXTURES / path).read_bytes()
+
+
+def message(name, text):
+    """The bytes of a message in protobuf's text form."""
+    file = "inference.proto" if name.startswith("inference.") else {
+        "Classify": "heed/v1/graphs.proto", "Translat": "heed/v1/translation.proto"}.get(name.split(".")[-1][:8],
+                                                                                       "heed/v1/questions.proto")
+    done = subprocess.run(["protoc", "-I", TREE / "proto", f"--encode={name}", file], input=text.encode(), check=True,
+                          capture_output=True)
+    return done.stdout
+
+
+def safetensors(tensors, metadata=None):
+    """tensors: name -> (dtype, shape, bytes)."""
+    header, data = {}, b""
+    if metadata:
+        header["__metadata__"] = metadata
+    for name, (dtype, shape, raw) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header, separators=(",", ":")).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def floats(*values):
+    return struct.pack(f"<{len(values)}f", *values)
+
+
+def integers(*values):
+    return struct.pack(f"<{len(values)}q", *values)
+
+
+def safetensors_seeds():
+    yield "gat", fixture("pyg-gat/model.safetensors")
+    yield "graph", fixture("pyg-edge-dot/graph.safetensors")
+    yield "types", safetensors({
+        "a": ("F64", [1], bytes(8)), "b": ("F32", [2, 1], floats(1, -2)), "c": ("F16", [3], bytes(6)),
+        "d": ("BF16", [2], bytes(4)), "e": ("I64", [1], integers(-1)), "f": ("I32", [1, 1], bytes(4)),
+        "g": ("I16", [1], bytes(2)), "h": ("I8", [2], bytes(2)), "i": ("U8", [1], bytes(1)),
+        "j": ("BOOL", [1], bytes(1)), "empty": ("F32", [0, 7], b""), "scalar": ("F32", [], floats(3)),
+    }, {"format": "pt"})
+    yield "none", safetensors({})
+
+
+def graph_file_seeds():
+    yield "gat", fixture("pyg-gat/graph.safetensors")
+    yield "edge-features", fixture("pyg-gatv2-edge-features-mean/graph.safetensors")
+    yield "pool", fixture("pyg-pool-attention/graph.safetensors")
+    yield "sparse", fixture("pyg-sparse-gat/graph.safetensors")
+    yield "small", safetensors({
+        "x": ("F32", [3, 2], floats(1, 0, 0, 2, 3, 4)), "edge_index": ("I64", [2, 2], integers(0, 1, 1, 2)),
+        "edge_attr": ("F32", [2], floats(0.5, 1)), "node_id": ("I64", [3], integers(7, 5, 9)),
+        "graph_ptr": ("I64", [2], integers(0, 3)), "y": ("I64", [3], integers(0, 1, 1))}, {"version": "4"})
+    yield "small-sparse", safetensors({
+        "x_shape": ("I64", [2], integers(2, 9)), "x_indptr": ("I64", [3], integers(0, 1, 3)),
+        "x_indices": ("I64", [3], integers(4, 0, 8)), "x_values": ("F32", [3], floats(1, 2, 3)),
+        "graph_ptr": ("I64", [3], integers(0, 1, 2))})
+
+
+CONFIGS = [("marian-separate", "generation_config.json"), ("pyg-gat", None), ("pyg-gatv2-edge-features-mean", None),
+           ("pyg-gcn-edge-weights", None), ("pyg-edge-mlp-concat", None), ("pyg-pool-attention", None),
+           ("ntm-cell", None), ("ntm-questions", "vocab.json")]
+
+
+def model_config_seeds():
+    for number, (name, other) in enumerate(CONFIGS):
+        config = bytes([number]) + fixture(f"{name}/config.json")
+        yield name, config + (b"\0" + fixture(f"{name}/{other}") if other else b"")
+    yield "marian-bans", (bytes([0]) + fixture("marian-separate/config.json") + b"\0" + json.dumps({
+        "num_beams": 3, "bad_words_ids": [[96], [1, 2]], "suppress_tokens": [3], "forced_eos_token_id": 0,
+        "length_penalty": 0.6, "no_repeat_ngram_size": 2, "min_length": 3, "early_stopping": "never",
+        "renormalize_logits": True}).encode())
+    yield "gat-norm", bytes([1]) + json.dumps({
+        "model_type": "gat", "task": "node", "in_channels": 11, "output": "sigmoid", "layers": [
+            {"name": "conv1", "out_channels": 4, "heads": 8, "activation": "elu", "residual": "identity",
+             "negative_slope": 0.1, "add_self_loops": False, "bias": False, "activation_first": True,
+             "norm": {"name": "n", "type": "layer", "mode": "graph", "eps": 1e-5}},
+            {"name": "conv2", "out_channels": 5, "heads": 1, "concat": False, "fill_value": 0.5, "logit_bias": False}],
+        "mlp": [{"name": "m", "activation": "relu"}]}).encode()
+    yield "ntm-options", bytes([6]) + json.dumps({
+        "model_type": "ntm", "task": "sequences", "input_width": 5, "slots": 9, "slot_width": 4,
+        "heads": ["read", "write"], "shifts": [-2, 0, 1], "order": "interleaved", "key_activation": "none",
+        "add_activation": "none", "cosine": {"form": "clamped", "epsilon": 1e-6},
+        "sharpening": {"base_epsilon": 1e-6, "sum_epsilon": 1e-6}, "clip": 20,
+        "controller": {"type": "feed-forward", "width": 12, "layers": 2, "activation": "tanh", "residual": True,
+                       "input_norm": True, "output_norm": True},
+        "output": {"width": 4, "reads": "previous", "activation": "sigmoid"},
+        "frame": {"task": "repeat-copy", "data_width": 4, "max_repeats": 3}}).encode()
+
+
+WEIGHTS = ["pyg-gat", "pyg-gatv2-edge-features-mean", "pyg-gcn-edge-weights", "pyg-edge-mlp-concat",
+           "pyg-pool-attention", "ntm-defaults", "ntm-questions", "marian-separate"]
+
+
+def model_weights_seeds():
+    for number, name in enumerate(WEIGHTS):
+        yield name, bytes([number]) + fixture(f"{name}/model.safetensors")
+
+
+def subwords_seeds():
+    for name in ["marian-separate", "marian-relu", "marian-swish"]:
+        yield name, fixture(f"{name}/source.spm")
+
+
+def vocabulary_seeds():
+    parts = ["vocab.json", "tokenizer_config.json", "target_vocab.json"]
+    yield "separate", b"\0".join(fixture(f"marian-separate/{part}") for part in parts)
+    small = {"</s>": 0, "<unk>": 1, ">>de<<": 2, "<pad>": 96}
+    yield "languages", json.dumps(small).encode() + b'\0{"separate_vocabs":false,"source_lang":"en"}'
+
+
+GRAPH_11 = """graph { features { width: 11 values: [0.5, -0.5, 0, 0, 1, 0, 0, 0, 0, 0, 0.25,
+                                              1, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1] }
+                    node_ids: [7, 3] edge_sources: [0, 1, 1] edge_targets: [1, 0, 1] }"""
+SPARSE_11 = "graph { features { width: 11 values: [0.5, -0.5, 1] row_ends: [2, 2, 3] columns: [0, 4, 10] } }"
+
+
+def width_of(name):
+    config = json.loads(fixture(f"{name}/config.json"))
+    return config["in_channels"], config.get("edge_dim", 0)
+
+
+def dense(name, nodes, edges):
+    width, edge_width = width_of(name)
+    values = ", ".join(str((i % 5) / 2 - 1) for i in range(width * nodes))
+    text = f"graph {{ features {{ width: {width} values: [{values}] }} "
+    if edges:
+        text += f"edge_sources: [{', '.join(str(s) for s, _ in edges)}] "
+        text += f"edge_targets: [{', '.join(str(t) for _, t in edges)}] "
+        if edge_width:
+            text += f"edge_feature_width: {edge_width} "
+            text += f"edge_features: [{', '.join(str(i / 4) for i in range(edge_width * len(edges)))}] "
+    return text + "}"
+
+
+def unseen(name, width):
+    values = ", ".join(["0.5"] * width)
+    return f"""stored {{ name: "g" unseen {{ remove_edges {{ source: 0 target: 1 }} remove_nodes: 3 add_nodes: 9
+      add_features {{ width: {width} values: [{values}] }} change_nodes: 1
+      change_features {{ width: {width} values: [{values}] }} add_edges {{ source: 9 target: 1 }} }} }}"""
+
+
+def graph_request_seeds():
+    names = [["pyg-gat", "pyg-gatv2-edge-features-mean", "pyg-gcn-edge-weights"],
+             ["pyg-edge-dot", "pyg-edge-mlp-concat", "pyg-edge-mlp-product"],
+             ["pyg-pool-attention", "pyg-pool-max", "pyg-pool-norm-graph"]]
+    requests = ["ClassifyNodesRequest", "ClassifyEdgesRequest", "ClassifyGraphsRequest"]
+    asked = ["nodes: [0, 2]", "edges { source: 0 target: 2 }", ""]
+    for kind in range(3):
+        for variant in range(3):
+            name = names[kind][variant]
+            selector = bytes([kind + 3 * variant])
+            edges = [(0, 1), (1, 2), (2, 0), (0, 0)]
+            text = (f"queries {{ {dense(name, 3, edges)} {asked[kind]} }} queries {{ {dense(name, 2, [])} }} "
+                    "options { top_k: 0 return_embeddings: true return_attention: true fan_out: 2 seed: 5 }")
+            yield name, selector + message(f"heed.v1.{requests[kind]}", text)
+            if variant == 0:
+                width = width_of(name)[0]
+                yield name + "-stored", selector + message(
+                    f"heed.v1.{requests[kind]}",
+                    f'queries {{ stored {{ name: "g" }} }} queries {{ {unseen(name, width)} }}')
+    yield "sparse", bytes([0]) + message("heed.v1.ClassifyNodesRequest",
+                                         f"queries {{ {GRAPH_11} nodes: 3 }} queries {{ {SPARSE_11} }}")
+
+
+def graph_changes_seeds():
+    for number, name in enumerate(["pyg-gat", "pyg-gatv2-edge-features-mean", "pyg-gcn-edge-weights"]):
+        width, edge_width = width_of(name)
+        edges = [(0, 1), (1, 2), (2, 0), (0, 0), (3, 1)]
+        update = unseen(name, width)
+        if edge_width:
+            features = ", ".join(["0.25"] * edge_width)
+            update = update.replace("add_edges {", f"add_edge_features: [{features}] add_edges {{")
+        text = (f"queries {{ {dense(name, 4, edges)} }} queries {{ {dense(name, 2, [(0, 1)])} }} "
+                f"queries {{ {update} }} queries {{ stored {{ unseen {{ remove_nodes: [9, 0] }} }} }}")
+        yield name, bytes([number]) + message("heed.v1.ClassifyNodesRequest", text)
+    text = f"queries {{ {GRAPH_11} }} queries {{ stored {{ unseen {{ remove_nodes: [7] add_nodes: [100, 7] add_features "
+    text += "{ width: 11 values: [1, 2] row_ends: [1, 2] columns: [3, 5] } add_edges { source: 7 target: 3 } } } }"
+    yield "sparse-ids", bytes([0]) + message("heed.v1.ClassifyNodesRequest", text)
+
+
+def text_of(data):
+    return struct.pack("<Q", len(data)) + data
+
+
+def state(facts, told):
+    """Of tests/fixtures/ntm-questions."""
+    slots, width, heads, reads, hidden = 9, 5, 2, 5, 12
+    result = struct.pack("<I5q", 1, slots, width, heads, reads, hidden)
+    memory = [((i % 7) - 3) / 8 for i in range(slots * width)]
+    weights = [1 / slots] * (heads * slots)
+    result += floats(*memory, *weights, *([0.1] * reads), *([0.2] * (2 * hidden)))
+    result += struct.pack("<q", len(facts)) + b"".join(text_of(fact.encode()) for fact in facts)
+    for slot in range(slots):
+        shares = [(fact, 0.5 / (fact + 1)) for fact in range(len(facts))] if told and slot % 2 == 0 else []
+        result += struct.pack("<B", len(shares)) + b"".join(struct.pack("<if", *share) for share in shares)
+    return result
+
+
+def session(facts, told=True, records=()):
+    body = text_of(b"qa") + text_of(b"0123456789abcdef") + struct.pack("<qqI", 2, len(facts), len(records))
+    body += b"".join(text_of(part) for record in records for part in record) + text_of(state(facts, told))
+    size = 8 + 4 + 8 + len(body) + 8
+    whole = b"HEEDSESS" + struct.pack("<IQ", 1, size) + body
+    library = ctypes.CDLL("libxxhash.so.0")
+    library.XXH3_64bits.restype = ctypes.c_uint64
+    library.XXH3_64bits.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
+    return whole + struct.pack("<Q", library.XXH3_64bits(whole, len(whole)))
+
+
+FACTS = ["Mary went to the bathroom.", "John moved to the hallway."]
+
+
+def session_file_seeds():
+    yield "new", session([], told=False)
+    yield "told", session(FACTS, records=[(b"first", b"\x0a\x02ok"), (b"second", b"")])
+
+
+def session_import_seeds():
+    for name, data in session_file_seeds():
+        yield name, bytes([0]) + data
+    yield "other-model", bytes([1]) + session(FACTS)
+
+
+def raw(*numbers, form="f"):
+    packed = struct.pack(f"<{len(numbers)}{form}", *numbers)
+    return '"' + "".join(f"\\x{byte:02x}" for byte in packed) + '"'
+
+
+def infer_request_seeds():
+    name = "inference.ModelInferRequest"
+    yield "translator", bytes([0]) + message(name, """model_name: "m" id: "1"
+      inputs { name: "text" datatype: "BYTES" shape: 2 contents { bytes_contents: ["the cat", "a dog. it ran."] } }
+      parameters { key: "beam_size" value { int64_param: 2 } } parameters { key: "n_best" value { string_param: "2" } }
+      parameters { key: "max_tokens" value { int64_param: 6 } } parameters { key: "return_tokens" value { bool_param: true } }
+      outputs { name: "translation" } outputs { name: "details" } outputs { name: "score" }""")
+    yield "sampling", bytes([0]) + message(name, """
+      inputs { name: "text" datatype: "BYTES" shape: 1 } raw_input_contents: "\\x03\\0\\0\\0cat"
+      parameters { key: "temperature" value { double_param: 0.5 } } parameters { key: "top_k" value { int64_param: 5 } }
+      parameters { key: "max_tokens" value { int64_param: 5 } } parameters { key: "priority" value { int64_param: 1 } }
+      parameters { key: "timeout" value { int64_param: 1000 } }""")
+    yield "questions", bytes([1]) + message(name, """
+      inputs { name: "story" datatype: "BYTES" shape: 2 contents { bytes_contents: ["Mary went to the bathroom", "John moved"] } }
+      inputs { name: "question" datatype: "BYTES" shape: 2 contents { bytes_contents: ["Where is Mary", "Where is John"] } }
+      inputs { name: "after_facts" datatype: "INT64" shape: 2 contents { int64_contents: [1, 2] } }
+      parameters { key: "return_attribution" value { bool_param: true } }
+      parameters { key: "return_reads" value { bool_param: true } } parameters { key: "top_k" value { int64_param: 2 } }
+      outputs { name: "answer" } outputs { name: "details" }""")
+    width, edge_width = width_of("pyg-gatv2-edge-features-mean")
+    yield "nodes", bytes([2]) + message(name, f"""
+      inputs {{ name: "x" datatype: "FP32" shape: [2, {width}] contents {{ fp32_contents: [{', '.join(['0.5'] * 2 * width)}] }} }}
+      inputs {{ name: "edge_index" datatype: "INT64" shape: [2, 1] contents {{ int64_contents: [0, 1] }} }}
+      inputs {{ name: "edge_attr" datatype: "FP32" shape: [1, {edge_width}] contents {{ fp32_contents: [{', '.join(['1'] * edge_width)}] }} }}
+      inputs {{ name: "nodes" datatype: "INT64" shape: 1 contents {{ int64_contents: 1 }} }}
+      parameters {{ key: "fan_out" value {{ int64_param: 1 }} }} parameters {{ key: "seed" value {{ int64_param: 3 }} }}
+      outputs {{ name: "embedding" }} outputs {{ name: "class" }}""")
+    width = width_of("pyg-edge-dot")[0]
+    yield "edges", bytes([3]) + message(name, f"""
+      inputs {{ name: "x" datatype: "FP32" shape: [2, {width}] }} inputs {{ name: "edge_index" datatype: "INT64" shape: [2, 1] }}
+      inputs {{ name: "edge_label_index" datatype: "INT64" shape: [2, 1] }}
+      raw_input_contents: {raw(*([0.5] * 2 * width))} raw_input_contents: {raw(0, 1, form='q')}
+      raw_input_contents: {raw(1, 0, form='q')}""")
+    width = width_of("pyg-pool-attention")[0]
+    yield "graphs", bytes([4]) + message(name, f"""
+      inputs {{ name: "x" datatype: "FP32" shape: [3, {width}] contents {{ fp32_contents: [{', '.join(['0.5'] * 3 * width)}] }} }}
+      inputs {{ name: "edge_index" datatype: "INT64" shape: [2, 1] contents {{ int64_contents: [0, 1] }} }}
+      inputs {{ name: "batch" datatype: "INT64" shape: 3 contents {{ int64_contents: [0, 0, 1] }} }}""")
+    for number, fixture_name in [(5, "ntm-feed-forward"), (6, "ntm-pytorch-ntm")]:
+        width = json.loads(fixture(f"{fixture_name}/config.json"))["input_width"]
+        yield "sequence-" + fixture_name, bytes([number]) + message(name, f"""
+          inputs {{ name: "input" datatype: "FP32" shape: [2, {width}] contents {{ fp32_contents: [{', '.join(['1'] * 2 * width)}] }} }}
+          parameters {{ key: "answer_rows" value {{ int64_param: 2 }} }}""")
+
+
+def translate_request_seeds():
+    name = "heed.v1.TranslateRequest"
+    yield "greedy", bytes([1]) + message(name, """texts: ["the cat sleeps. it sleeps!", " \\n", "a\\tb"]
+      options { beam_size: 1 max_tokens: 9 }""")
+    yield "beam", bytes([0]) + message(name, """texts: "the cat" options { beam_size: 3 n_best: 3 length_penalty: 0.6
+      early_stopping: EARLY_STOPPING_FIRST no_repeat_ngram: 2 min_tokens: 2 max_tokens: 8 return_tokens: true
+      return_attention: true target_prefix: "die" stop_loops: false split_sentences: false }""")
+    yield "sampling", bytes([3]) + message(name, """texts: "the dog" options { max_tokens: 12
+      sampling { temperature: 0.7 top_k: 9 top_p: 0.9 seed: 4 } }""")
+    yield "defaults", bytes([2]) + message(name, 'model: "m" texts: ["z\\u00e9 \\u4e16\\u754c"] options { max_tokens: 4 }')
+
+
+def question_request_seeds():
+    yield "answer", bytes([0]) + message("heed.v1.AnswerRequest", """
+      facts: ["Mary went to the bathroom.", "John's dog moved to the hallway."]
+      questions { text: "Where is Mary?" after_facts: 1 } questions { text: "Where is zebra?" }
+      options { top_k: 0 return_attribution: true return_reads: true }""")
+    yield "tell", bytes([1]) + message("heed.v1.TellRequest",
+                                       'session: "s" facts: ["Mary got the milk", "yes"] request_id: "1"')
+    yield "ask", bytes([2]) + message("heed.v1.AskRequest", """session: "s" questions: ["Where is Mary", "who"]
+      commit: true request_id: "2" options { top_k: 2 return_attribution: true }""")
+
+
+def operator_text_seeds():
+    yield "flags", b"\0" + "\n".join([
+        "--models=models", "--threads=2", "--tls_cert=a", "--tls_key=b", "--max_queued_requests=8",
+        "--model_limits=en-de:max_queued_requests=64,max_batch_rows=256;qa:max_queued_requests=1",
+        "--model_versions=latest:2,qa=1+3", "--log_level=debug", "--drain_timeout_s=1.5"]).encode()
+    yield "flags-2", b"\0--models=m\n--listen=[::]:0\n--graphs=g\n--max_batch_rows=1\n--lame_duck_s=2"
+    yield "tokens", b"\x01# holders\nalice 0123456789abcdef infer\nbob fedcba9876543210 infer,manage # second\n"
+    yield "policies", b"\x02latest:3,en-de=latest:1,qa=1+2+7"
+    yield "priority", b"\x032"
+
+
+def main():
+    wanted = sys.argv[1:]
+    for name, make in list(globals().items()):
+        if not name.endswith("_seeds") or (wanted and name[:-6] not in wanted):
+            continue
+        directory = HERE / "seeds" / name[:-6]
+        directory.mkdir(parents=True, exist_ok=True)
+        for old in directory.iterdir():
+            if not old.name.startswith("found-"):
+                old.unlink()
+        for seed, data in make():
+            (directory / seed).write_bytes(data)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+// A safetensors file: what SafetensorsFile::Open takes must be safe to read, every value of it.
+#include <string>
+
+#include "engine/safetensors.h"
+#include "engine/weights.h"
+#include "tests/fuzz/fuzz_target.h"
+#include "tests/fuzz/input_files.h"
+#include "tests/fuzz/mutators.h"
+
+namespace heed {
+namespace {
+
+size_t Mutate(uint8_t* data, size_t size, size_t max_size, unsigned seed) {
+  return MutateSafetensors(data, size, max_size, seed);
+}
+
+void Run(absl::string_view input) {
+  static InputFiles files;
+  files.Set("model.safetensors", input);
+  const absl::StatusOr<SafetensorsFile> file = SafetensorsFile::Open(files.File("model.safetensors"));
+  if (!file.ok()) return;
+  size_t bytes = 0;
+  for (const auto& [name, tensor] : file->tensors()) {
+    HEED_FUZZ_EXPECT(file->Find(name) == &tensor, "a tensor's name");
+    bytes += tensor.bytes;
+    const bool integers = tensor.dtype == DType::kI64 || tensor.dtype == DType::kI32;
+    for (int64_t i = 0; i < tensor.size() && tensor.bytes > 0; ++i) {
+      [[maybe_unused]] const volatile double value =
+          integers ? static_cast<double>(tensor.IndexAt(i)) : static_cast<double>(tensor.ValueAt(i));
+    }
+    if (const auto weight = WeightScope(*file).Get(name, tensor.shape); weight.ok()) {
+      HEED_FUZZ_EXPECT(ReadFloats(**weight).size() == static_cast<size_t>(tensor.size()), "a tensor's values");
+    }
+  }
+  HEED_FUZZ_EXPECT(bytes < input.size(), "the tensors' bytes");
+}
+
+}  // namespace
+
+HEED_FUZZ_TARGET(safetensors, Run, Mutate)
+
+}  // namespace heed
