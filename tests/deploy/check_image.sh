@@ -43,7 +43,7 @@ work=$(mktemp -d)
 namespace=heed-check-$$
 # Two addresses of those that are for examples alone, and that this machine does not use.
 for network in 198.51.100 203.0.113 192.0.2; do
-  ip -4 address | grep -qF " $network." || break
+  [[ "$(ip -4 address)" == *" $network."* ]] || break
 done
 address=$network.2
 server=
@@ -67,7 +67,7 @@ expect "files that the user could change" "$(find "$root" -xdev \( -uid 10001 -o
   "/data /data/graphs /data/sessions /tmp"
 expect "shells" "$(find "$root" -xdev \( -name sh -o -name bash -o -name dash -o -name busybox \) | wc -l)" 0
 echo "check_image: size    $(($(du -s -B1 --apparent-size "$root" | cut -f 1) / 1000000)) MB in $(find "$root" -xdev -type f | wc -l) files; largest:"
-find "$root" -xdev -type f -printf '%s /%P\n' | sort -rn | head -n 5 | awk '{ printf "check_image:         %5.1f MB %s\n", $1 / 1e6, $2 }'
+find "$root" -xdev -type f -printf '%s /%P\n' | sort -rn | awk 'NR <= 5 { printf "check_image:         %5.1f MB %s\n", $1 / 1e6, $2 }'
 
 ip netns add "$namespace"
 ip link add "heed$$" type veth peer name eth0 netns "$namespace"
