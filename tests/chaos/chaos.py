@@ -316,7 +316,7 @@ class Chaos:
             stop.wait(self.random.uniform(0.2, 2))
             self.redis.start()
             self.count("Redis killed and started again")
-        stop.wait(4)  # a server tries again every two seconds at the latest
+        time.sleep(4)  # also at the end: a server tries again every two seconds at the latest
         self.load("fault session_place off")
 
     def scrape(self, stop):
