@@ -15,6 +15,10 @@ namespace {
 // A translation this much longer than its source has gone astray; Marian's own decoder has the same factor.
 constexpr int64_t kTargetTokensPerSourceToken = 3;
 constexpr int64_t kMoreTargetTokens = 50;
+// A sentence of more bytes for each position of the model is cut without a look at its tokens, a prefix refused. No
+// language's tokens are as long on average, and tokenising a run of unknown characters takes time by the square of its
+// length.
+constexpr int64_t kMostBytesPerPosition = 32;
 
 template <typename T>
 absl::Status OutOfRange(absl::string_view field, T value, absl::string_view range) {
@@ -210,6 +214,12 @@ absl::Status Seq2SeqTranslator::CheckOptions(const TranslateOptions& options) co
       return OutOfRange("sampling.top_p", sampling.top_p, "greater than 0 and at most 1");
     }
   }
+  const int64_t most_prefix_bytes = kMostBytesPerPosition * most_tokens;
+  if (static_cast<int64_t>(options.target_prefix.size()) > most_prefix_bytes) {
+    return absl::InvalidArgumentError(absl::StrCat("options.target_prefix has ", options.target_prefix.size(),
+                                                   " bytes, but the model's ", most_tokens, " positions hold at most ",
+                                                   most_prefix_bytes));
+  }
   if (const int64_t at = FirstInvalidUtf8(options.target_prefix); at >= 0) {
     return absl::InvalidArgumentError(absl::StrCat("options.target_prefix is not UTF-8 at byte ", at));
   }
@@ -249,10 +259,15 @@ absl::StatusOr<StartedTranslation> Seq2SeqTranslator::Start(const std::vector<st
 absl::Status Seq2SeqTranslator::StartSentence(const std::string& source, const std::string& separator, int text,
                                               int& sentence, const TranslateOptions& options,
                                               StartedTranslation& started) const {
-  HEED_ASSIGN_OR_RETURN(std::vector<int32_t> ids, codec_.EncodeSource(source));
+  const absl::string_view language = codec_.LanguagePrefix(source);
+  const int64_t body_bytes = static_cast<int64_t>(source.size() - language.size());
+  const bool vast = body_bytes > kMostBytesPerPosition * network_->max_source_tokens();
+  std::vector<int32_t> ids;
+  if (!vast) {
+    HEED_ASSIGN_OR_RETURN(ids, codec_.EncodeSource(source));
+  }
   const int64_t source_tokens = static_cast<int64_t>(ids.size());
-  if (source_tokens > network_->max_source_tokens()) {
-    const absl::string_view language = codec_.LanguagePrefix(source);
+  if (vast || source_tokens > network_->max_source_tokens()) {
     const SentenceSpan whole = {separator, source.substr(language.size())};
     if (!CanHalve(whole.text)) {
       return absl::InvalidArgumentError(absl::StrCat("has a character of ", source_tokens,

@@ -110,6 +110,10 @@ TEST_F(TranslatorTest, OptionsOutOfRangeAreNamedWithBothValues) {
   options.target_prefix = "Der Hund und die Katze und der Baum.";
   options.max_tokens = 3;
   EXPECT_THAT(RefusalOf(options), testing::AllOf(HasSubstr("target_prefix"), HasSubstr("at most 3")));
+  options.max_tokens = 0;
+  options.target_prefix = std::string(20000, 'a');
+  EXPECT_THAT(RefusalOf(options), HasSubstr("options.target_prefix has 20000 bytes, but the model's 512 positions hold "
+                                            "at most 16384"));
 }
 
 TEST_F(TranslatorTest, BlankTextIsFinishedAtOnce) {
@@ -138,6 +142,21 @@ TEST_F(TranslatorTest, SentencesOfATextAreTasksInOrder) {
   TranslateOptions whole;
   whole.split_sentences = false;
   EXPECT_EQ(translator_->Start({"Is it cold?  My sister reads."}, whole)->tasks.size(), 1u);
+}
+
+// A run of unknown characters is one token, however long: tokenising a megabyte of them took ten seconds.
+TEST_F(TranslatorTest, VastSentencesAreCutBeforeTheyAreTokenised) {
+  const std::shared_ptr<const Translator> short_positions = Load("marian-gelu-untied");  // 96 positions
+  std::string text;
+  for (int i = 0; i < 20000; ++i) text += "\xe4\xb8\x96";
+  const auto started = short_positions->Start({text}, short_positions->default_options());
+  ASSERT_TRUE(started.ok()) << started.status();
+  std::string joined;
+  for (size_t i = 0; i < started->tasks.size(); ++i) {
+    EXPECT_LE(started->tasks[i]->source().size(), 96u * 32);
+    joined += started->places[i].separator + started->tasks[i]->source();
+  }
+  EXPECT_EQ(joined, text);
 }
 
 TEST_F(TranslatorTest, ASentenceBeyondThePositionsIsSplitAndNothingIsLost) {
