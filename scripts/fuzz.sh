@@ -75,7 +75,7 @@ Figures() {
       number = $1; gsub(/[#:]/, "", number); if (number + 0 > executions) executions = number + 0
     }
     /^Done [0-9]+ runs in/ { executions = $2; seconds = $5 }
-    END { printf "%d %d %d %d %d", executions, seconds > 0 ? executions / seconds : 0, seconds, cov, ft }
+    END { printf "%d %d %d %d %d\n", executions, (seconds > 0 ? executions / seconds : 0), seconds, cov, ft }
   ' "$1"
 }
 
@@ -95,7 +95,7 @@ for target in "${targets[@]}"; do
     -runs="$runs" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=1024 \
     -artifact_prefix="$work/findings/" -print_final_stats=1 "${parallel[@]}" > "$log" 2>&1 || status=$?
   rm -rf "$work/files"
-  read -r executions rate took cov ft < <(Figures "$log") || true
+  read -r executions rate took cov ft < <(Figures "$log")
   ((took > 0)) || took=$((SECONDS - start))
   ((rate > 0)) || rate=$((executions / (took > 0 ? took : 1)))
   findings=$(find "$work/findings" -type f | wc -l)

@@ -6,6 +6,7 @@
 // seconds (3) if they take longer. An input that ends the process is written to TARGET.crash in the working directory.
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,8 +26,8 @@
 namespace heed {
 namespace {
 
-constexpr size_t kMostBytes = 64 << 10;   // of a changed input
-constexpr unsigned kSlowestSeconds = 10;  // that an input may take
+constexpr size_t kMostBytes = 64 << 10;  // of a changed input
+constexpr time_t kSlowestSeconds = 10;   // of a processor, that an input may take
 
 std::minstd_rand random_numbers(1);
 std::string input;
@@ -38,7 +39,7 @@ size_t Below(size_t end) { return random_numbers() % end; }
 void WriteInput(int signal_number) {
   const int file = open(crash_file, O_WRONLY | O_CREAT | O_TRUNC, 0600);
   const bool written = file >= 0 && write(file, input.data(), input.size()) == static_cast<ssize_t>(input.size());
-  const char* const words[] = {"fuzz_replay: ",   signal_number == SIGALRM ? "too slow" : "crashed",
+  const char* const words[] = {"fuzz_replay: ",   signal_number == SIGPROF ? "too slow" : "crashed",
                                ": the input is ", written ? "in " : "lost: cannot write ",
                                crash_file,        "\n"};
   for (const char* word : words) (void)!write(STDERR_FILENO, word, std::strlen(word));
@@ -53,9 +54,9 @@ std::string ReadFile(const std::filesystem::path& path) {
 
 void RunOne(const FuzzTarget& target, std::string bytes) {
   input = std::move(bytes);
-  alarm(kSlowestSeconds);
+  const itimerval limit = {{0, 0}, {kSlowestSeconds, 0}};
+  setitimer(ITIMER_PROF, &limit, nullptr);
   target.run(input);
-  alarm(0);
 }
 
 std::string Changed(const FuzzTarget& target, const std::vector<std::string>& seeds) {
@@ -100,7 +101,7 @@ int Main(int argc, char** argv) {
   }
 
   std::snprintf(crash_file, sizeof(crash_file), "%s.crash", target->name);
-  for (const int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM}) signal(number, WriteInput);
+  for (const int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGPROF}) signal(number, WriteInput);
   std::error_code error;
   if (!std::filesystem::exists(argv[2], error)) return Usage(absl::StrCat(argv[2], ": is not there"));
   if (!std::filesystem::is_directory(argv[2])) {
