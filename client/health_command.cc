@@ -6,6 +6,7 @@
 #include "client/command_line.h"
 #include "client/commands.h"
 #include "client/exit_code.h"
+#include "client/http_page.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "grpcpp/client_context.h"
 
@@ -16,10 +17,14 @@ using grpc::health::v1::Health;
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 
+// Without a deadline.
+constexpr std::chrono::hours kLongestPage(24);
+
 CommandHelp Help() {
   return {"heed health [flags]",
           "Prints the state of the server, or of one model: SERVING, NOT_SERVING, UNKNOWN or SERVICE_UNKNOWN\n"
-          "(no such model). Speaks grpc.health.v1, so it works with every gRPC server that has it.",
+          "(no such model). Speaks grpc.health.v1, so it works with every gRPC server that has it; with --http it\n"
+          "asks for the page /readyz, which needs neither certificates nor a token.",
           "Exit codes:\n"
           "  0    SERVING\n"
           "  1    any other state\n"
@@ -31,7 +36,8 @@ CommandHelp Help() {
           "  heed health && echo up\n"
           "  heed health --model=translator-en-de\n"
           "  heed health --wait --deadline=30    # for scripts: returns once the server serves\n"
-          "  heed health --watch                 # prints every change\n"};
+          "  heed health --watch                 # prints every change\n"
+          "  heed health --http=127.0.0.1:8002   # of a server that asks for certificates\n"};
 }
 
 std::string StateText(const HealthCheckResponse& response) {
@@ -75,11 +81,24 @@ int Watch(Health::Stub& stub, const HealthCheckRequest& request, grpc::ClientCon
   return FailCall(console, address, channel, status);
 }
 
+int CheckHttp(const std::string& text, std::chrono::milliseconds limit, Console& console) {
+  const absl::StatusOr<HttpAddress> address = ParseHttpAddress(text);
+  if (!address.ok()) return Fail(console, kExitUsage, absl::StrCat("--http: ", address.status().message()));
+  const absl::Status status = GetHttpPage(*address, "/readyz", limit, console.stop).status();
+  if (absl::IsCancelled(status)) return kExitInterrupted;
+  if (absl::IsUnavailable(status)) {
+    return Fail(console, kExitUnavailable, absl::StrCat(text, ": ", status.message()));
+  }
+  console.out << (status.ok() ? "SERVING" : "NOT_SERVING") << std::endl;
+  return status.ok() ? kExitOk : kExitFailed;
+}
+
 }  // namespace
 
 int HealthCommand(const std::vector<std::string>& arguments, Console& console) {
   ServerFlags server{.deadline_seconds = 10};
   std::string model;
+  std::string http;
   bool watch = false;
   bool wait = false;
   FlagTable flags;
@@ -87,9 +106,17 @@ int HealthCommand(const std::vector<std::string>& arguments, Console& console) {
   flags.AddString("model", &model, "NAME", "The state of this model (default: of the whole server).");
   flags.AddBool("watch", &watch, "Print the state and every change of it until interrupted.");
   flags.AddBool("wait", &wait, "Wait until a server is there and SERVING, at most the deadline.");
+  flags.AddString("http", &http, "HOST:PORT",
+                  "Ask the server's HTTP address (its --metrics_listen) instead of gRPC's.");
   std::vector<std::string> others;
   if (const auto code = ParseCommand(Help(), flags, arguments, 0, others, console)) return *code;
   if (watch && wait) return Fail(console, kExitUsage, "--watch and --wait exclude each other");
+  if (!http.empty()) {
+    if (watch || wait || !model.empty()) {
+      return Fail(console, kExitUsage, "--http tells of the whole server, once: not with --model, --watch or --wait");
+    }
+    return CheckHttp(http, server.deadline_seconds > 0 ? server.deadline() : kLongestPage, console);
+  }
 
   std::shared_ptr<grpc::Channel> channel;
   if (const auto code = Connect(server, channel, console)) return *code;

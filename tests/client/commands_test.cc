@@ -14,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "client/exit_code.h"
 #include "client/interruptible_input.h"
+#include "tests/client/fake_metrics.h"
 #include "tests/client/fake_server.h"
 #include "tests/client/heed_run.h"
 
@@ -429,6 +430,26 @@ TEST(Health, ExitsWithZeroOnlyWhenServing) {
   run = RunHeedWith({"health", server.flag(), "--model=other"});
   EXPECT_EQ(run.code, kExitFailed);
   EXPECT_EQ(run.out, "SERVICE_UNKNOWN\n");
+}
+
+TEST(Health, HttpTellsOfTheWholeServer) {
+  std::string address;
+  {
+    FakeMetricsServer server({"ready\n", ""}, "/readyz");
+    address = server.address();
+    HeedRun run = RunHeedWith({"health", "--http=" + address});
+    EXPECT_EQ(run.code, kExitOk);
+    EXPECT_EQ(run.out, "SERVING\n");
+    run = RunHeedWith({"health", "--http=" + address});
+    EXPECT_EQ(run.code, kExitFailed);
+    EXPECT_EQ(run.out, "NOT_SERVING\n");
+    EXPECT_EQ(RunHeedWith({"health", "--http=" + address, "--watch"}).code, kExitUsage);
+    EXPECT_EQ(RunHeedWith({"health", "--http=" + address, "--model=en-de"}).code, kExitUsage);
+  }
+  const HeedRun run = RunHeedWith({"health", "--http=" + address, "--deadline=5"});
+  EXPECT_EQ(run.code, kExitUnavailable);
+  EXPECT_THAT(run.err, HasSubstr(address));
+  EXPECT_THAT(RunHeedWith({"health", "--http=here"}).err, HasSubstr("'here' is no HOST:PORT"));
 }
 
 TEST(Health, WatchPrintsEveryChangeUntilTheServerGoes) {

@@ -91,12 +91,13 @@ class FakeMetrics {
   std::map<std::string, double> values_;
 };
 
-// Serves /metrics over HTTP on a loopback port: one page after the other, the last one again and again. An empty page
+// Serves `path` over HTTP on a loopback port: one page after the other, the last one again and again. An empty page
 // is answered with 503.
 class FakeMetricsServer {
  public:
-  explicit FakeMetricsServer(std::vector<std::string> pages) : pages_(std::move(pages)) {
-    server_.Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
+  explicit FakeMetricsServer(std::vector<std::string> pages, const std::string& path = "/metrics")
+      : pages_(std::move(pages)) {
+    server_.Get(path, [this](const httplib::Request&, httplib::Response& response) {
       const std::string& page = pages_[std::min(asked_++, pages_.size() - 1)];
       response.status = page.empty() ? 503 : 200;
       response.set_content(page, "text/plain; version=0.0.4");
