@@ -1,23 +1,8 @@
 #include "server/request_log.h"
 
-#include <chrono>
-#include <utility>
 #include <vector>
 
 namespace heed {
-
-std::optional<int64_t> LineBudget::Take(TimePoint now) {
-  if (now - second_ >= std::chrono::seconds(1)) {
-    second_ = now;
-    lines_ = 0;
-  }
-  if (lines_ == kMostRequestLines) {
-    ++left_out_;
-    return std::nullopt;
-  }
-  ++lines_;
-  return std::exchange(left_out_, 0);
-}
 
 RequestInterest RequestLog::InterestIn(Clock::duration elapsed, bool is_fault) const {
   if (is_fault) return RequestInterest::kFault;
@@ -29,10 +14,7 @@ void RequestLog::Write(RequestInterest interest, const FinishedRequest& record) 
   if (interest == RequestInterest::kNone) return;
   if (interest == RequestInterest::kSlow) metrics_.Add(Metric::kSlowRequests, {record.method, record.model});
   std::optional<int64_t> left_out = 0;
-  if (!IsLogged(LogLevel::kDebug)) {
-    MutexLock lock(mutex_);
-    left_out = budget_.Take(Clock::now());
-  }
+  if (!IsLogged(LogLevel::kDebug)) left_out = budget_.Take(Clock::now());
   if (!left_out) return;
 
   std::vector<LogField> fields = {{"method", record.method}, {"model", record.model}, {"code", record.code}};

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "engine/mutex.h"
 #include "server/job.h"
+#include "server/line_budget.h"
 #include "server/log.h"
 #include "server/metrics.h"
 #include "server/trace_context.h"
@@ -19,18 +19,6 @@ namespace heed {
 // So many lines a second at most are written of slow and failed requests, the level debug aside: an overload does not
 // drown the log. What was left out is told by the next one that is written.
 inline constexpr int kMostRequestLines = 10;
-
-// Admits at most kMostRequestLines in each second. Not thread-safe.
-class LineBudget {
- public:
-  // Nothing: this line is to be left out. Otherwise how many were, since the last that was not.
-  std::optional<int64_t> Take(TimePoint now);
-
- private:
-  TimePoint second_;
-  int lines_ = 0;
-  int64_t left_out_ = 0;
-};
 
 // What a line tells of a request.
 struct FinishedRequest {
@@ -64,14 +52,13 @@ class RequestLog {
   // blame.
   RequestInterest InterestIn(Clock::duration elapsed, bool is_fault) const;
   // Counts a slow one. Writes the line, if there is room for it.
-  void Write(RequestInterest interest, const FinishedRequest& record) EXCLUDES(mutex_);
+  void Write(RequestInterest interest, const FinishedRequest& record);
 
  private:
   const Clock::duration slow_;
   Metrics& metrics_;
   std::atomic<int64_t> in_flight_ = 0;
-  Mutex mutex_;
-  LineBudget budget_ GUARDED_BY(mutex_);
+  LineBudget budget_{kMostRequestLines};
 };
 
 }  // namespace heed

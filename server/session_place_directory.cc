@@ -31,12 +31,6 @@ constexpr char kDamagedExtension[] = ".session.damaged";
 // Of every file: one revision replaces another, and nobody else makes any.
 constexpr char kRevision[] = "file";
 
-absl::Status Failed(absl::string_view what) {
-  const std::string reason = absl::StrCat("session: its file could not be ", what, ": ", std::strerror(errno));
-  LogError("sessions", {{"state", "failed"}, {"reason", reason}});
-  return absl::UnavailableError(reason);
-}
-
 bool WriteAll(int file, absl::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t n = write(file, bytes.data(), bytes.size());
@@ -143,6 +137,14 @@ std::string SessionDirectory::SetAside(const std::string& id) {
   if (renameat(directory_, file.c_str(), directory_, aside.c_str()) != 0) return "";
   Flush();
   return absl::StrCat("; its file is kept beside the others, as *", kDamagedExtension);
+}
+
+absl::Status SessionDirectory::Failed(absl::string_view what) {
+  const std::string reason = absl::StrCat("session: its file could not be ", what, ": ", std::strerror(errno));
+  if (const auto left_out = failures_.Take(Clock::now())) {
+    LogError("sessions", {{"state", "failed"}, {"reason", reason}, {"left_out", *left_out}});
+  }
+  return absl::UnavailableError(reason);
 }
 
 void SessionDirectory::Flush() {

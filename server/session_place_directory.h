@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "server/line_budget.h"
 #include "server/session_place.h"
 
 namespace heed {
@@ -30,11 +31,14 @@ class SessionDirectory : public SessionPlace {
 
  private:
   SessionDirectory(std::string path, int directory) : path_(std::move(path)), directory_(directory) {}
+  // The status of what could not be done, for the reason in errno; logged, once a second at most.
+  absl::Status Failed(absl::string_view what);
   // So that what was moved or removed stays so when the machine stops.
   void Flush();
 
   const std::string path_;
   const int directory_;  // open and locked
+  LineBudget failures_{1};
 };
 
 }  // namespace heed
