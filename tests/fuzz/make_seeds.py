@@ -325,6 +325,7 @@ def operator_text_seeds():
     yield "tokens", b"\x01# holders\nalice 0123456789abcdef infer\nbob fedcba9876543210 infer,manage # second\n"
     yield "policies", b"\x02latest:3,en-de=latest:1,qa=1+2+7"
     yield "priority", b"\x032"
+    yield "traceparent", b"\x0300-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 def main():

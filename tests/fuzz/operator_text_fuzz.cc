@@ -1,5 +1,5 @@
 // Texts that operators and callers give the server: command lines (with --model_limits and --model_versions), token
-// files, version numbers, priorities.
+// files, version numbers, priorities, trace contexts.
 //
 // Input: a byte that says which; then the text. A command line's arguments are its lines.
 #include <string>
@@ -8,8 +8,10 @@
 #include "absl/strings/str_split.h"
 #include "server/excerpt.h"
 #include "server/flags.h"
+#include "server/log.h"
 #include "server/priority.h"
 #include "server/tokens.h"
+#include "server/trace_context.h"
 #include "server/version_policy.h"
 #include "tests/fuzz/fuzz_target.h"
 
@@ -56,6 +58,12 @@ void Run(absl::string_view input) {
     default:
       ParsePriority("heed-priority", input).IgnoreError();
       ParseVersion(input).IgnoreError();
+      if (const auto parent = ParseTraceparent(input)) {
+        HEED_FUZZ_EXPECT(parent->trace_id.size() == 32 && parent->parent_id.size() == 16, "a traceparent");
+      }
+      if (const auto id = ParseRequestId(input)) HEED_FUZZ_EXPECT(id->size() <= kLongestRequestId, "a request's name");
+      LogText(LogFormat::kLogfmt, "event", {{"text", input}});
+      HEED_FUZZ_EXPECT(LogText(LogFormat::kJson, "event", {{"text", input}}).find('\n') == std::string::npos, "a line");
       HEED_FUZZ_EXPECT(Excerpt(input, 32).size() < 200, "an excerpt");
   }
 }
