@@ -41,7 +41,10 @@ class FakeServer {
     builder.RegisterService(&health_);
     server_ = builder.BuildAndStart();
   }
-  ~FakeServer() { server_->Shutdown(std::chrono::system_clock::now()); }
+  ~FakeServer() { Stop(); }
+
+  // Ends the calls under way; afterwards none comes. A run that gives up, or whose time is over, leaves such calls.
+  void Stop() { server_->Shutdown(std::chrono::system_clock::now()); }
 
   std::string address() const { return absl::StrCat("127.0.0.1:", port_); }
   std::string flag() const { return "--server=" + address(); }

@@ -629,6 +629,7 @@ TEST_F(GraphCommands, BenchDrawsNodesOfAStoredGraph) {
   graphs_.stored = {Info()};
   const HeedRun run = Run({"bench", "classify", "--model=gat-nodes", "--stored=cora", "--nodes_per_request=3",
                            "--concurrency=1,4", "--duration=0.3", "--warmup=0", "--compute"});
+  server_.Stop();
   EXPECT_EQ(run.code, kExitOk) << run.err;
   const std::vector<std::string> lines = absl::StrSplit(run.out, '\n', absl::SkipEmpty());
   ASSERT_THAT(lines, SizeIs(4));
@@ -652,6 +653,7 @@ TEST_F(GraphCommands, BenchSendsTheGraphsOfAFileInTurn) {
   const std::string file = WriteGraphs("several.safetensors", {1, 2, 3});
   const HeedRun run = Run({"bench", "classify", "--model=gat-graphs", "--graph=" + file, "--concurrency=2",
                            "--duration=0.3", "--warmup=0", "--json"});
+  server_.Stop();
   EXPECT_EQ(run.code, kExitOk) << run.err;
   const auto rows = JsonLines(run.out);
   ASSERT_THAT(rows, SizeIs(1));
@@ -670,6 +672,7 @@ TEST_F(GraphCommands, BenchDrawsPairsForAnEdgeModel) {
   const std::string file = "--graph=" + WriteGraph("g.safetensors", 4, {10, 11, 12, 13});
   const HeedRun run = Run({"bench", "classify", "--model=gat-edges", file, "--concurrency=1", "--duration=0.2",
                            "--warmup=0", "--nodes_per_request=2"});
+  server_.Stop();
   EXPECT_EQ(run.code, kExitOk) << run.err;
   EXPECT_THAT(run.out, HasSubstr("2 edges per request"));
   ASSERT_FALSE(graphs_.edge_requests.empty());

@@ -313,11 +313,13 @@ TEST_F(QuestionCommands, UnwritableOutputEndsTheRun) {
   Console console{.in = in, .out = out, .err = err};
   EXPECT_EQ(RunHeed({"ask", server_.flag()}, console), kExitFailed);
   EXPECT_EQ(err.str(), "heed: cannot write the output\n");
+  server_.Stop();
   EXPECT_LT(questions_.answer_requests.size(), 10000u);
 }
 
 TEST_F(QuestionCommands, BenchAsksSessionsInTurnAndClosesThem) {
   const HeedRun run = Run({"bench", "ask", "--concurrency=1,4", "--duration=0.3", "--warmup=0", "--connections=2"});
+  server_.Stop();
   EXPECT_EQ(run.code, kExitOk) << run.err;
   const std::vector<std::string> lines = absl::StrSplit(run.out, '\n', absl::SkipEmpty());
   ASSERT_THAT(lines, SizeIs(4));
@@ -340,6 +342,7 @@ TEST_F(QuestionCommands, BenchAsksSessionsInTurnAndClosesThem) {
 TEST_F(QuestionCommands, BenchTellsAndAsksEachSessionInTurn) {
   const HeedRun run = Run(
       {"bench", "ask", "--tell", "--concurrency=3", "--duration=0.5", "--warmup=0", "--json", "--session_facts=10"});
+  server_.Stop();
   EXPECT_EQ(run.code, kExitOk) << run.err;
   EXPECT_EQ(JsonLines(run.out).at(0)["errors"], 0);
   EXPECT_GT(JsonLines(run.out).at(0)["answers_per_second"], 0);
@@ -377,6 +380,7 @@ TEST_F(QuestionCommands, BenchClosesCopiesThatAreMadeAtItsEnd) {
 TEST_F(QuestionCommands, BenchAnswersWholeStories) {
   const HeedRun run = Run(
       {"bench", "ask", "--answer", "--story=-", "--concurrency=2", "--duration=0.2", "--warmup=0", "--why"}, kStory);
+  server_.Stop();
   EXPECT_EQ(run.code, kExitOk) << run.err;
   EXPECT_THAT(run.out, StartsWith("ntm-babi, a story per request, closed loop, 2 facts, 2 questions, 0.2 s"));
   ASSERT_GE(questions_.answer_requests.size(), 2u);
