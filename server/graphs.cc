@@ -138,6 +138,9 @@ GraphStore::GraphStore(const GraphStoreOptions& options, const Registry& registr
       metrics_(metrics),
       directory_(directory),
       restored_(directory < 0) {
+  if (directory_ >= 0) {
+    for (const char* outcome : {"ok", "failed"}) metrics_.Add(Metric::kGraphSaves, {outcome}, 0);
+  }
   {
     MutexLock lock(mutex_);
     PublishMetrics();

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstdio>
+#include <cstdlib>
 #include <deque>
 #include <fstream>
 #include <sstream>
@@ -248,7 +250,9 @@ const std::vector<MetricInfo>& Table() {
        "heed_cpu_throttled_seconds_total",
        kCounter,
        {},
-       "Time for which the container's CPU limit held the process, or others of its cgroup, back.",
+       "Time for which the container's CPU limit held back the process, and others of its cgroup; summed over the "
+       "CPUs, "
+       "so up to heed_threads seconds a second.",
        {}},
       {Metric::kMemoryLimitBytes,
        "heed_memory_limit_bytes",
@@ -283,6 +287,15 @@ struct ProcessNumbers {
   double cpu_seconds = 0, resident_bytes = 0, open_fds = 0, max_fds = 0, threads = 0, start_time = 0;
 };
 
+double BootTime() {
+  std::ifstream system("/proc/stat");
+  for (std::string name; system >> name; system.ignore(1 << 16, '\n')) {
+    double boot_time = 0;
+    if (name == "btime" && system >> boot_time) return boot_time;
+  }
+  return 0;
+}
+
 ProcessNumbers ReadProcess() {
   ProcessNumbers numbers;
   std::ifstream stat("/proc/self/stat");
@@ -297,13 +310,9 @@ ProcessNumbers ReadProcess() {
     numbers.cpu_seconds = (std::stod(field[14]) + std::stod(field[15])) / ticks;
     numbers.threads = std::stod(field[20]);
     numbers.resident_bytes = std::stod(field[24]) * static_cast<double>(sysconf(_SC_PAGESIZE));
-    std::ifstream system("/proc/stat");
-    for (std::string name; system >> name; system.ignore(1 << 16, '\n')) {
-      double boot_time = 0;
-      if (name != "btime" || !(system >> boot_time)) continue;
-      numbers.start_time = boot_time + std::stod(field[22]) / ticks;
-      break;
-    }
+    // Once: the kernel reckons the time of its boot back from the clock, and a clock that is set is no restart.
+    static const double start_time = BootTime() + std::stod(field[22]) / ticks;
+    numbers.start_time = start_time;
   }
   if (DIR* directory = opendir("/proc/self/fd")) {
     while (const dirent* file = readdir(directory)) numbers.open_fds += file->d_name[0] != '.';
@@ -365,6 +374,10 @@ class Metrics::Series {
   Series(const MetricInfo& info, prometheus::Family<T>& family) : info_(info), family_(family) {}
 
   T& Of(LabelValues values) EXCLUDES(mutex_) {
+    if (values.size() < info_.labels.size()) {
+      std::fprintf(stderr, "a use of %s has %zu labels\n", std::string(info_.name).c_str(), values.size());
+      std::abort();
+    }
     const absl::Span<const std::string_view> used(values.begin(), info_.labels.size());
     const size_t hash = absl::HashOf(used);
     std::atomic<const Entry*>& head = lists_[hash % lists_.size()];

@@ -5,14 +5,11 @@
 namespace heed {
 
 RequestInterest RequestLog::InterestIn(Clock::duration elapsed, bool is_fault) const {
-  if (is_fault) return RequestInterest::kFault;
-  if (slow_ > Clock::duration::zero() && elapsed >= slow_) return RequestInterest::kSlow;
-  return IsLogged(LogLevel::kDebug) ? RequestInterest::kDebug : RequestInterest::kNone;
+  return {slow_ > Clock::duration::zero() && elapsed >= slow_, is_fault, IsLogged(LogLevel::kDebug)};
 }
 
 void RequestLog::Write(RequestInterest interest, const FinishedRequest& record) {
-  if (interest == RequestInterest::kNone) return;
-  if (interest == RequestInterest::kSlow) metrics_.Add(Metric::kSlowRequests, {record.method, record.model});
+  if (interest.is_slow) metrics_.Add(Metric::kSlowRequests, {record.method, record.model});
   std::optional<int64_t> left_out = 0;
   if (!IsLogged(LogLevel::kDebug)) left_out = budget_.Take(Clock::now());
   if (!left_out) return;
@@ -31,11 +28,8 @@ void RequestLog::Write(RequestInterest interest, const FinishedRequest& record) 
     fields.emplace_back("parent_id", record.traceparent->parent_id);
   }
   if (*left_out > 0) fields.emplace_back("left_out", *left_out);
-  const bool is_slow = interest == RequestInterest::kSlow;
-  const LogLevel level = interest == RequestInterest::kFault ? LogLevel::kError
-                         : is_slow                           ? LogLevel::kWarn
-                                                             : LogLevel::kDebug;
-  Log(level, is_slow ? "slow_request" : "request", fields);
+  const LogLevel level = interest.is_fault ? LogLevel::kError : interest.is_slow ? LogLevel::kWarn : LogLevel::kDebug;
+  Log(level, interest.is_slow ? "slow_request" : "request", fields);
 }
 
 }  // namespace heed

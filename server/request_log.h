@@ -35,7 +35,14 @@ struct FinishedRequest {
   std::optional<Traceparent> traceparent;
 };
 
-enum class RequestInterest { kNone, kDebug, kSlow, kFault };
+// Why there is a line to write of a request.
+struct RequestInterest {
+  bool is_slow = false;
+  bool is_fault = false;  // it fails, and the server is to blame
+  bool is_debug = false;  // every one is logged
+
+  bool any() const { return is_slow || is_fault || is_debug; }
+};
 
 // Thread-safe.
 class RequestLog {
@@ -48,8 +55,7 @@ class RequestLog {
   void End() { --in_flight_; }
   // Requests that arrived and have not ended.
   int64_t in_flight() const { return in_flight_; }
-  // Whether there is a line to write of a request that takes this long. `is_fault`: it fails, and the server is to
-  // blame.
+  // In a request whose answer is ready after `elapsed`. `is_fault`: it fails, and the server is to blame.
   RequestInterest InterestIn(Clock::duration elapsed, bool is_fault) const;
   // Counts a slow one. Writes the line, if there is room for it.
   void Write(RequestInterest interest, const FinishedRequest& record);

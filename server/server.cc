@@ -194,6 +194,8 @@ struct Server::Parts {
         InferenceParts{*registry, *loader, scheduler, health, requests, options.max_inline_nodes});
   }
 
+  // Gives the model's metrics their first values, if they have none: whoever watches them sees the first change, too.
+  void ShowModel(const std::string& name);
   // A version was tried or has left.
   void Tell(const ModelStatus& version);
   // Of the graphs that want the outputs of the model that is to take over. They answer without, should it fail.
@@ -256,8 +258,20 @@ struct Server::Parts {
   std::unique_ptr<HttpEndpoint> http;  // null: nowhere
 };
 
+void Server::Parts::ShowModel(const std::string& name) {
+  const BatchLimits& limits = scheduler.LimitsOf(name);
+  metrics.Set(Metric::kMaxBatchRows, {name}, static_cast<double>(limits.max_batch_rows));
+  metrics.Set(Metric::kMaxQueuedRequests, {name}, static_cast<double>(limits.max_queued_jobs));
+  for (const char* outcome : {"ok", "failed"}) metrics.Add(Metric::kModelLoads, {name, outcome}, 0);
+  for (const Metric gauge : {Metric::kModelReady, Metric::kModelVersion, Metric::kQueuedRequests, Metric::kQueuedTasks,
+                             Metric::kRunningTasks}) {
+    metrics.Increment(gauge, {name}, 0);
+  }
+}
+
 void Server::Parts::Tell(const ModelStatus& version) {
   const std::string& name = version.name;
+  ShowModel(name);
   if (!version.reason.ok()) {
     metrics.Add(Metric::kModelLoads, {name, "failed"});
     LogError("model", {{"name", name},
@@ -285,9 +299,6 @@ void Server::Parts::Tell(const ModelStatus& version) {
     resident_bytes += one.model->spec().resident_bytes;
     if (one.is_default) default_version = one.version;
   }
-  const BatchLimits& limits = scheduler.LimitsOf(name);
-  metrics.Set(Metric::kMaxBatchRows, {name}, static_cast<double>(limits.max_batch_rows));
-  metrics.Set(Metric::kMaxQueuedRequests, {name}, static_cast<double>(limits.max_queued_jobs));
   metrics.Set(Metric::kModelReady, {name}, default_version > 0 ? 1 : 0);
   metrics.Set(Metric::kModelVersion, {name}, static_cast<double>(default_version));
   metrics.Set(Metric::kModelResidentBytes, {name}, static_cast<double>(resident_bytes));
@@ -329,8 +340,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   parts->MakeLoader();
   for (const ModelStatus& model : parts->registry->List()) {
     parts->health.Set(model.name, false);
-    parts->metrics.Set(Metric::kModelReady, {model.name}, 0);
-    parts->metrics.Set(Metric::kModelVersion, {model.name}, 0);
+    parts->ShowModel(model.name);
   }
   HEED_RETURN_IF_ERROR(parts->ListenForHttp());
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();

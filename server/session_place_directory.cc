@@ -142,7 +142,9 @@ std::string SessionDirectory::SetAside(const std::string& id) {
 absl::Status SessionDirectory::Failed(absl::string_view what) {
   const std::string reason = absl::StrCat("session: its file could not be ", what, ": ", std::strerror(errno));
   if (const auto left_out = failures_.Take(Clock::now())) {
-    LogError("sessions", {{"state", "failed"}, {"reason", reason}, {"left_out", *left_out}});
+    std::vector<LogField> fields = {{"state", "failed"}, {"reason", reason}};
+    if (*left_out > 0) fields.emplace_back("left_out", *left_out);
+    LogError("sessions", fields);
   }
   return absl::UnavailableError(reason);
 }

@@ -106,6 +106,11 @@ SessionStore::SessionStore(const SessionOptions& options, const Registry& regist
     MutexLock lock(mutex_);
     PublishMetrics();
   }
+  if (place_ != nullptr) {
+    for (const char* operation : {"read", "write", "remove"}) {
+      metrics_.Add(Metric::kSessionPlaceFailures, {operation}, 0);
+    }
+  }
   if (place_ != nullptr) queue_ = std::make_unique<SessionPlaceQueue>(kPlaceThreads, kMostPlaceJobs);
   if (options_.idle_limit > Clock::duration::zero()) sweeper_ = std::thread([this] { Sweep(); });
 }

@@ -34,21 +34,22 @@ Call::~Call() {
   const double seconds = Seconds(arrived_, Clock::now());
   metrics_.Add(Metric::kRequests, {method_, model_label_, CodeName(code_)});
   metrics_.Observe(Metric::kRequestSeconds, {method_, model_label_}, seconds);
-  metrics_.Increment(Metric::kRequestsInFlight, {method_}, -1);  // last: whoever sees none in flight sees all counted
   if (record_ != nullptr) {
     record_->seconds = seconds;
     requests_.Write(interest_, *record_);
   }
+  metrics_.Increment(Metric::kRequestsInFlight, {method_}, -1);  // last: whoever sees none in flight sees all counted
   requests_.End();
 }
 
 grpc::Status Call::End(const absl::Status& status, bool room_may_come) {
   grpc::Status result = ToGrpcStatus(status);
   code_ = result.error_code();
-  model_label_ = std::string(model_name());
+  model_label_ = model_name().empty() ? unavailable_model_ : std::string(model_name());
   if (room_may_come) AddRetryHint(status, result, context_);
-  interest_ = requests_.InterestIn(Clock::now() - arrived_, IsFault(code_));
-  if (interest_ != RequestInterest::kNone) {
+  interest_ =
+      requests_.InterestIn(is_paced_by_client() ? Clock::duration::zero() : Clock::now() - arrived_, IsFault(code_));
+  if (interest_.any()) {
     record_ = std::make_unique<FinishedRequest>();
     record_->method = method_;
     record_->model = model_label_;
@@ -93,8 +94,10 @@ absl::StatusOr<std::shared_ptr<const Model>> FindModel(const Registry& registry,
 }
 
 absl::Status JobCall::FindModel(const Registry& registry, absl::string_view name, absl::string_view kind) {
-  HEED_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, heed::FindModel(registry, name, kind, metrics_));
-  return TakeModel(std::move(model));
+  absl::StatusOr<std::shared_ptr<const Model>> model = heed::FindModel(registry, name, kind, metrics_);
+  if (absl::IsUnavailable(model.status())) NoteUnavailableModel(name);
+  if (!model.ok()) return model.status();
+  return TakeModel(*std::move(model));
 }
 
 absl::Status JobCall::TakeModel(std::shared_ptr<const Model> model) {

@@ -38,6 +38,10 @@ class Call {
   TimePoint deadline() const;
   // What the client's metadata says (heed-priority), else the default. INVALID_ARGUMENT: there is no such level.
   absl::StatusOr<Priority> PriorityOfMetadata() const;
+  // Whether the client decides how long the call takes, as in a conversation: then it is never slow.
+  virtual bool is_paced_by_client() const { return false; }
+  // The model that was asked for is known, but does not serve: model_name() for the record.
+  void NoteUnavailableModel(absl::string_view name) { unavailable_model_ = std::string(name); }
   // Empty while the model is not known, so that a wrong name makes no label.
   virtual std::string_view model_name() const { return {}; }
   // Adds what the log tells of requests of its kind.
@@ -55,8 +59,9 @@ class Call {
   const TimePoint arrived_;
   grpc::StatusCode code_ = grpc::StatusCode::OK;  // of the thread that ends the call
   std::string model_label_;                       // model_name(), when the call ended
+  std::string unavailable_model_;
   // Made by End, if there is a line to write. The context may be gone when it is written.
-  RequestInterest interest_ = RequestInterest::kNone;
+  RequestInterest interest_;
   std::unique_ptr<FinishedRequest> record_;
 };
 

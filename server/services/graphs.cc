@@ -212,6 +212,8 @@ class GraphsService::PutCall : public Call, public grpc::ServerReadReactor<v1::P
 
   void Run() { StartRead(&message_); }
 
+  bool is_paced_by_client() const override { return true; }
+
   void OnReadDone(bool ok) override {
     if (!ok) {
       // The client has sent all, or it is gone in the middle: a stream that is broken takes no answer either.

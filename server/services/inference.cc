@@ -150,6 +150,7 @@ class InferenceService::InferCall : public JobCall, public grpc::ServerUnaryReac
     if (!served.ok()) {
       if (absl::IsUnavailable(served.status())) {
         metrics_.Add(Metric::kRejections, {request_.model_name(), "model_unavailable"});
+        NoteUnavailableModel(request_.model_name());
       }
       return served.status();
     }

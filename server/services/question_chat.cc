@@ -40,6 +40,8 @@ class QuestionChats::Chat : public Call,
   Chat(QuestionChats& chats, grpc::CallbackServerContext& context)
       : Call(chats.parts_.requests, context, "Chat"), chats_(chats), parts_(chats.parts_) {}
 
+  bool is_paced_by_client() const override { return true; }
+
   void Read() EXCLUDES(mutex_) {
     {
       MutexLock lock(mutex_);

@@ -109,7 +109,7 @@ TEST_F(LimitsTest, AClientThatPingsTooOftenIsCutOff) {
 
 TEST_F(LimitsTest, AReaderThatLagsAndReadsOnIsToldSo) {
   options_.max_stream_events = 4;
-  options_.max_reader_lag_s = 2;
+  options_.max_reader_lag_s = 4;
   Start();
   const auto channel = Connect();
   const auto stub = v1::Translation::NewStub(channel);

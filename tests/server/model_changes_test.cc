@@ -136,6 +136,9 @@ TEST_F(ModelChanges, LoadAnswersWithTheVersions) {
   EXPECT_TRUE(loaded_.versions(1).is_default());
   EXPECT_TRUE(HasMetric("heed_model_version{model=\"tr\"} 2"));
   EXPECT_TRUE(HasMetric("heed_model_loads_total{model=\"tr\",outcome=\"ok\"} 2"));
+  EXPECT_TRUE(HasMetric("heed_model_loads_total{model=\"tr\",outcome=\"failed\"} 0"))
+      << "so that the first is an increase";
+  EXPECT_TRUE(HasMetric("heed_queued_tasks{model=\"tr\"} 0"));
 }
 
 TEST_F(ModelChanges, ErrorsNameModelVersionAndReason) {
@@ -181,6 +184,10 @@ TEST_F(ModelChanges, UnloadedModelIsNotServingUntilLoaded) {
   EXPECT_EQ(Health("tr"), grpc::health::v1::HealthCheckResponse::NOT_SERVING);
   EXPECT_EQ(Health(""), grpc::health::v1::HealthCheckResponse::SERVING);
   EXPECT_TRUE(HasMetric("heed_model_ready{model=\"tr\"} 0"));
+  // Counted, once the call is over for the server too, under the name that was asked for.
+  while (!HasMetric("heed_requests_total{code=\"UNAVAILABLE\",method=\"Translate\",model=\"tr\"} 1")) {
+    std::this_thread::yield();
+  }
   ASSERT_TRUE(Load("tr").ok());
   EXPECT_TRUE(Translate("a").ok());
   EXPECT_EQ(Health("tr"), grpc::health::v1::HealthCheckResponse::SERVING);
