@@ -6,7 +6,8 @@ check_deploy.py TREE BIN_DIR --write     makes deploy/prometheus/prometheusrule.
 check_deploy.py TREE BIN_DIR --selftest  breaks a copy of deploy/ in every way that is looked for, and wants each found
 
 Metrics and their labels are those of README.md's table, which the test `readme` holds to the server; flags those of
-BIN_DIR's programs. Needs python3-yaml (exit code 77 without). Queries are parsed where promtool is installed.
+BIN_DIR's programs. Needs python3-yaml (exit code 77 without). Queries are parsed, and alerts tested, where there is promtool:
+installed, or in BIN_DIR/../tools, where scripts/promtool.sh puts it.
 """
 
 import argparse
@@ -40,6 +41,11 @@ TARGET_LABELS = {"job", "instance", "namespace", "pod"}
 def flags_of(program, *command):
     run = subprocess.run([program, *command, "--help"], capture_output=True, text=True, check=True)
     return set(re.findall(r"^  --(\w+)", run.stdout, re.M))
+
+
+def promtool_of(bin_dir):
+    """The program, or None."""
+    return shutil.which("promtool") or shutil.which(pathlib.Path(bin_dir).resolve().parent / "tools/promtool")
 
 
 def strings(value):
@@ -151,9 +157,10 @@ class Check:
                     self.problem(path.relative_to(self.tree), f"there is no metric {name}")
 
     def check_promtool(self):
-        if shutil.which("promtool") is None:
-            print("deploy: SKIPPED: queries are not parsed and alerts not tested: there is no promtool: "
-                  "apt-get install prometheus", file=sys.stderr)
+        promtool = promtool_of(self.bin_dir)
+        if promtool is None:
+            print("deploy: SKIPPED: queries are not parsed and alerts not tested: there is no promtool: scripts/promtool.sh",
+                  file=sys.stderr)
             return
         with tempfile.TemporaryDirectory() as work:
             path = os.path.join(work, "queries.yml")
@@ -165,7 +172,7 @@ class Check:
             for command, what in [(["check", "rules", path], "the queries"),
                                   (["check", "config", directory / "prometheus.yml"], "prometheus.yml"),
                                   (["test", "rules", directory / "rules_test.yml"], "the alerts' tests")]:
-                run = subprocess.run(["promtool", *command], capture_output=True, text=True, check=False)
+                run = subprocess.run([promtool, *command], capture_output=True, text=True, check=False)
                 self.count("promtool runs")
                 if run.returncode != 0:
                     text = (run.stdout + run.stderr).strip()
@@ -343,7 +350,7 @@ PROMTOOL_BREAKAGES = [
 
 def selftest(tree, bin_dir):
     failed = 0
-    breakages = BREAKAGES + (PROMTOOL_BREAKAGES if shutil.which("promtool") else [])
+    breakages = BREAKAGES + (PROMTOOL_BREAKAGES if promtool_of(bin_dir) else [])
     for file, text, other, expected in breakages:
         with tempfile.TemporaryDirectory() as copy:
             copy = pathlib.Path(copy)
