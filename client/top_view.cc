@@ -61,7 +61,8 @@ TopLoad Load(const MetricsChanges& now, const MetricsChanges& changes) {
   load.p99 = seconds.Quantile(0.99);
   load.cores = changes.Rate("process_cpu_seconds_total");
   load.threads = now.Sum("heed_threads");
-  load.throttled = changes.Rate("heed_cpu_throttled_seconds_total");
+  // The kernel adds up what each CPU was held up.
+  load.throttled = Ratio(changes.Rate("heed_cpu_throttled_seconds_total"), changes.Sum("heed_threads"));
   load.memory = now.Sum("process_resident_memory_bytes");
   load.memory_limit = now.Sum("heed_memory_limit_bytes");
   load.process_threads = now.Sum("process_threads");

@@ -29,7 +29,7 @@ struct TopLoad {
   std::optional<double> p99;
   std::optional<double> cores;      // CPU time
   std::optional<double> threads;    // the budget for stepping models
-  std::optional<double> throttled;  // share of the time that the cgroup held the process up
+  std::optional<double> throttled;  // share of its threads' time that the cgroup held the process up
   std::optional<double> memory;
   std::optional<double> memory_limit;
   std::optional<double> process_threads;

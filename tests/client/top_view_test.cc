@@ -92,7 +92,7 @@ TEST_F(TopViewTest, TwoPagesTellRatesAndLatenciesOfTheTimeBetween) {
   metrics.Add("heed_rejections_total{model=\"\",reason=\"unauthenticated\"}", 2);
   metrics.Add("heed_slow_requests_total{method=\"Translate\",model=\"en-de\"}", 3);
   metrics.Add("process_cpu_seconds_total", 3);
-  metrics.Add("heed_cpu_throttled_seconds_total", 0.5);
+  metrics.Add("heed_cpu_throttled_seconds_total", 1);  // of two threads' 4 s
   metrics.Set("heed_queued_requests{model=\"en-de\"}", 7);
   Read(metrics, 2);
 
@@ -222,6 +222,9 @@ TEST_F(TopViewTest, SeveralServersAreAddedUp) {
   first.Step("en-de", 10, 128, 0.1);
   second.Serve("Translate", "en-de", 30, 0.3);
   second.Step("en-de", 10, 128, 0.1);
+  second.Set("heed_threads", 6);
+  first.Add("heed_cpu_throttled_seconds_total", 2);
+  second.Add("heed_cpu_throttled_seconds_total", 6);
   ReadEach({first.Text(), second.Text(), ""}, 2);
   const TopView view = View();
   EXPECT_EQ(view.servers[0].load.requests, 5);
@@ -230,7 +233,9 @@ TEST_F(TopViewTest, SeveralServersAreAddedUp) {
   EXPECT_EQ(view.all.requests, 20);
   EXPECT_EQ(view.all.models, 3);  // of both
   EXPECT_EQ(view.all.models_ready, 3);
-  EXPECT_EQ(view.all.threads, 4);
+  EXPECT_EQ(view.all.threads, 8);
+  EXPECT_EQ(view.servers[0].load.throttled, 0.5);
+  EXPECT_EQ(view.all.throttled, 0.5);
   EXPECT_EQ(Model("en-de").ready, 2);
   EXPECT_EQ(Model("other").ready, 1);
   EXPECT_GT(*Model("en-de").p50, 0.25);
