@@ -1,6 +1,7 @@
 // heed bench soak: a mixed load on all models for a long time; are the answers right, and does the memory grow?
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <condition_variable>
 #include <map>
 #include <memory>
@@ -35,6 +36,7 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr size_t kQuarters = 4;
 constexpr double kMiB = 1 << 20;
+constexpr int kFewestReadings = 3;  // that tell a slope
 
 struct Settings {
   ServerFlags server{.deadline_seconds = 30};
@@ -49,31 +51,36 @@ struct Settings {
   bool json = false;
 
   std::optional<HttpAddress> metrics_address;  // none: the memory is not looked at
+
+  // Between two readings of the memory.
+  double reading_interval() const { return std::min(1.0, duration_seconds / 20); }
 };
 
 CommandHelp Help() {
-  return {"heed bench soak [flags]",
-          "Puts a mixed load on all models of a server for a long time: translations (greedy, beam, streamed), nodes,\n"
-          "edges and graphs, stories, sessions that are opened, told, asked, copied and closed, sequences; as many\n"
-          "requests of each kind, a fixed number on their way at any time. Each distinct request is first made alone;\n"
-          "every later answer has to be the same to the bit. Refused requests are failures, not retried.\n"
-          "\n"
-          "Meanwhile the server's resident memory is read from its metrics page each second. What it grows by over\n"
-          "the second half of the time (the slope is the median of all slopes between two readings) may be at most\n"
-          "--max_growth_mib. That is no rate, so that a longer run finds a smaller leak.\n"
-          "Percentiles are at most 2 % too high.",
-          "Exit codes:\n"
-          "  0    every request was answered, and rightly; the memory did not grow\n"
-          "  1    a request failed or had a wrong answer, the memory grew, or the server restarted\n"
-          "  2    wrong flags, or no such model\n"
-          "  3    no server, no metrics, it went away, or no model that serves\n"
-          "  130  interrupted; what was seen until then is printed\n"
-          "\n"
-          "Examples:\n"
-          "  heed bench soak --duration=600\n"
-          "  heed bench soak --duration=86400 --concurrency=4 --json > soak.json\n"
-          "  heed bench soak --models=translator-en-de,ntm-babi --metrics=10.0.0.1:8002 --server=10.0.0.1:50051\n"
-          "  heed bench soak --metrics= --duration=10    # the answers alone\n"};
+  return {
+      "heed bench soak [flags]",
+      "Puts a mixed load on all models of a server for a long time: translations (greedy, beam, streamed), nodes,\n"
+      "edges and graphs, stories, sessions that are opened, told, asked, copied and closed, sequences; as many\n"
+      "requests of each kind, a fixed number on their way at any time. Each distinct request is first made alone;\n"
+      "every later answer has to be the same to the bit. Refused requests are failures, not retried.\n"
+      "\n"
+      "Meanwhile the server's resident memory is read from its metrics page each second, 20 times in a shorter run.\n"
+      "What it grows by over the second half of the time (the slope is the median of all slopes between two\n"
+      "readings) may be at most --max_growth_mib. That is no rate, so that a longer run finds a smaller leak.\n"
+      "At least half of the second half's readings have to succeed.\n"
+      "Percentiles are at most 2 % too high.",
+      "Exit codes:\n"
+      "  0    every request was answered, and rightly; the memory did not grow\n"
+      "  1    a request failed or had a wrong answer, the memory grew or could not be read, or the server restarted\n"
+      "  2    wrong flags, or no such model\n"
+      "  3    no server, no metrics, it went away, or no model that serves\n"
+      "  130  interrupted; what was seen until then is printed\n"
+      "\n"
+      "Examples:\n"
+      "  heed bench soak --duration=600\n"
+      "  heed bench soak --duration=86400 --concurrency=4 --json > soak.json\n"
+      "  heed bench soak --models=translator-en-de,ntm-babi --metrics=10.0.0.1:8002 --server=10.0.0.1:50051\n"
+      "  heed bench soak --metrics= --duration=10    # the answers alone\n"};
 }
 
 std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Console& console, Settings& settings) {
@@ -101,11 +108,14 @@ std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Cons
   return std::nullopt;
 }
 
-// Reads the server's memory each second, on a thread of its own, from its construction on.
+// Reads the server's memory every `interval`, on a thread of its own, from its construction on.
 class MemoryWatch {
  public:
-  MemoryWatch(const HttpAddress& address, SteadyClock::time_point start)
-      : address_(address), start_(start), thread_([this](const std::stop_token& stop) { Watch(stop); }) {}
+  MemoryWatch(const HttpAddress& address, SteadyClock::time_point start, SteadyClock::duration interval)
+      : address_(address),
+        start_(start),
+        interval_(interval),
+        thread_([this](const std::stop_token& stop) { Watch(stop); }) {}
 
   // Ends the watch. Those of the measured time, which begins `begin` after the start, by when they were made.
   std::vector<MemoryReading> TakeReadings(double begin, double seconds) {
@@ -141,7 +151,7 @@ class MemoryWatch {
       } else {
         ++failed_;
       }
-      next = std::max(next + std::chrono::seconds(1), SteadyClock::now());
+      next = std::max(next + interval_, SteadyClock::now());
       std::unique_lock lock(mutex);
       stopped.wait_until(lock, stop, next, [] { return false; });
     }
@@ -149,6 +159,7 @@ class MemoryWatch {
 
   const HttpAddress address_;
   const SteadyClock::time_point start_;
+  const SteadyClock::duration interval_;
   // The thread's until it has ended.
   std::vector<MemoryReading> readings_;
   std::set<double> starts_;  // of the processes that answered
@@ -170,6 +181,7 @@ struct SoakReport {
   std::array<LatencyCounts, kQuarters> quarters;  // of the measured time
   double seconds = 0;                             // that were measured
   std::optional<MemoryGrowth> memory;
+  int64_t second_half_readings = 0;
   int missed_readings = 0;
   bool restarted = false;
 
@@ -260,6 +272,7 @@ std::string ReportJson(const SoakReport& report, const std::vector<SoakKind>& ki
                       {"end_bytes", report.memory->end},
                       {"second_half_growth_bytes", report.memory->grown},
                       {"growth_bytes_per_hour", report.memory->bytes_per_hour},
+                      {"second_half_readings", report.second_half_readings},
                       {"missed_readings", report.missed_readings}};
   }
   return json.dump() + "\n";
@@ -322,9 +335,13 @@ int Judge(const SoakReport& report, const Settings& settings, Console& console) 
   if (report.restarted) code = Fail(console, kExitFailed, "the server restarted meanwhile");
   if (!report.memory) return code;
   // With fewer, the slope says nothing.
-  if (report.missed_readings * 2 > report.seconds) {
+  const double expected = report.seconds / 2 / settings.reading_interval();
+  const int64_t needed = std::max<int64_t>(kFewestReadings, std::llround(expected / 2));
+  if (report.second_half_readings < needed) {
     code = Fail(console, kExitFailed,
-                absl::StrCat("the server's memory could not be read ", report.missed_readings, " times"));
+                absl::StrCat("the server's memory could be read ", report.second_half_readings,
+                             " times in the second half, which takes at least ", needed,
+                             " to tell whether it grows; readings that failed: ", report.missed_readings));
   }
   if (report.memory->grown > settings.max_growth_mib * kMiB) {
     code = Fail(console, kExitFailed,
@@ -362,13 +379,18 @@ int Soak(const Settings& settings, const std::vector<std::shared_ptr<grpc::Chann
         SteadyClock::now());
   };
   std::optional<MemoryWatch> watch;
-  if (settings.metrics_address) watch.emplace(*settings.metrics_address, start);
+  if (settings.metrics_address)
+    watch.emplace(*settings.metrics_address, start, nanoseconds(settings.reading_interval()));
   const LoadReport run = RunClosedLoop(load, settings.concurrency);
   bar.Clear();
   const double elapsed = std::chrono::duration<double>(SteadyClock::now() - start).count();
   report.seconds = std::clamp(elapsed - settings.warmup_seconds, 0.0, settings.duration_seconds);
   if (watch) {
-    report.memory = MeasureGrowth(watch->TakeReadings(settings.warmup_seconds, report.seconds), report.seconds);
+    const std::vector<MemoryReading> readings = watch->TakeReadings(settings.warmup_seconds, report.seconds);
+    report.memory = MeasureGrowth(readings, report.seconds);
+    report.second_half_readings = std::count_if(readings.begin(), readings.end(), [&](const MemoryReading& reading) {
+      return reading.seconds >= report.seconds / 2;
+    });
     report.missed_readings = watch->failed();
     report.restarted = watch->restarted();
   }

@@ -27,7 +27,7 @@ namespace heed::client {
 namespace {
 
 using SteadyClock = std::chrono::steady_clock;
-using Pages = std::vector<absl::StatusOr<MetricsPage>>;
+using Readings = std::vector<TopReading>;
 
 struct Settings {
   std::string metrics = kDefaultMetricsAddress;
@@ -83,14 +83,17 @@ std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Cons
 }
 
 // All at the same time. Blocks.
-Pages AskAll(const Settings& settings, const std::stop_token& stop) {
-  std::vector<std::future<absl::StatusOr<MetricsPage>>> asked;
+Readings AskAll(const Settings& settings, const std::stop_token& stop) {
+  std::vector<std::future<TopReading>> asked;
   for (const HttpAddress& address : settings.addresses) {
-    asked.push_back(std::async(std::launch::async, [&address, &stop] { return ReadServerMetrics(address, stop); }));
+    asked.push_back(std::async(std::launch::async, [&address, &stop] {
+      absl::StatusOr<MetricsPage> page = ReadServerMetrics(address, stop);
+      return TopReading{.page = std::move(page), .time = SteadyClock::now()};
+    }));
   }
-  Pages pages;
-  for (auto& page : asked) pages.push_back(page.get());
-  return pages;
+  Readings readings;
+  for (auto& reading : asked) readings.push_back(reading.get());
+  return readings;
 }
 
 // Of the system's clock, now.
@@ -107,10 +110,12 @@ bool ColoursWanted(const Console& console) {
 }
 
 // If none of them answers.
-std::optional<int> FailUnlessAnswered(const Settings& settings, const Pages& pages, Console& console) {
+std::optional<int> FailUnlessAnswered(const Settings& settings, const Readings& readings, Console& console) {
   if (console.stop.stop_requested()) return Fail(console, kExitInterrupted, "interrupted");
-  if (std::any_of(pages.begin(), pages.end(), [](const auto& page) { return page.ok(); })) return std::nullopt;
-  return FailServerMetrics(console, settings.metrics, pages[0].status());
+  if (std::any_of(readings.begin(), readings.end(), [](const TopReading& reading) { return reading.page.ok(); })) {
+    return std::nullopt;
+  }
+  return FailServerMetrics(console, settings.metrics, readings[0].page.status());
 }
 
 // Frames one after the other, on console.out.
@@ -153,11 +158,10 @@ int PrintFrames(const Settings& settings, TopMonitor& monitor, Console& console)
     next = std::max(next + interval, SteadyClock::now());
     std::unique_lock lock(mutex);
     stopped.wait_until(lock, console.stop, next, [] { return false; });
-    Pages pages = AskAll(settings, console.stop);
+    Readings readings = AskAll(settings, console.stop);
     if (console.stop.stop_requested()) return Fail(console, kExitInterrupted, "interrupted");
-    const SteadyClock::time_point now = SteadyClock::now();
-    monitor.Add(std::move(pages), now);
-    printer.Print(monitor.View(now, static_cast<double>(std::time(nullptr))));
+    monitor.Add(std::move(readings));
+    printer.Print(monitor.View(SteadyClock::now(), static_cast<double>(std::time(nullptr))));
     if (!console.out) return Fail(console, kExitFailed, "cannot write the output");
   }
   return monitor.answering() ? kExitOk : kExitUnavailable;
@@ -183,14 +187,14 @@ class TopSession {
     std::stop_source leave;  // ends what is asked when the user leaves
     const std::stop_callback forward(console_.stop, [&leave] { leave.request_stop(); });
     SteadyClock::time_point next = SteadyClock::now() + interval;
-    std::future<Pages> asked;
+    std::future<Readings> asked;
     while (!console_.stop.stop_requested() && !screen_.gone() && !done_) {
       if (!asked.valid() && SteadyClock::now() >= next) {
         next = std::max(next + interval, SteadyClock::now());
         asked = std::async(std::launch::async, [&] { return AskAll(settings_, leave.get_token()); });
       }
       if (asked.valid() && asked.wait_for(std::chrono::seconds(0)) == std::future_status::ready) {
-        monitor_.Add(asked.get(), SteadyClock::now());
+        monitor_.Add(asked.get());
         if (!layout_.paused) TakeView();
       }
       Draw();
@@ -292,9 +296,9 @@ int TopCommand(const std::vector<std::string>& arguments, Console& console) {
   Settings settings;
   if (const auto code = ParseSettings(arguments, console, settings)) return *code;
   TopMonitor monitor(settings.names, SteadyClock::now());
-  Pages first = AskAll(settings, console.stop);
+  Readings first = AskAll(settings, console.stop);
   if (const auto code = FailUnlessAnswered(settings, first, console)) return *code;
-  monitor.Add(std::move(first), SteadyClock::now());
+  monitor.Add(std::move(first));
   if (!console.out_is_terminal || settings.json || settings.count > 0) return PrintFrames(settings, monitor, console);
   return TopSession(settings, monitor, console).Run();
 }

@@ -466,8 +466,8 @@ std::vector<StyledLine> HelpLines() {
                            "BUSY%     share of the executors' time that the model's steps take",
                            "TOK/S     tokens translated; NODES/S nodes read; MIB memory of weights",
                            "",
-                           "cpu       cores used, of the thread budget; throttled: share of time",
-                           "          that the container's quota held the server up",
+                           "cpu       cores used, of the thread budget; throttled: share of",
+                           "          the threads' time that the container's quota held the server up",
                            "",
                            "q quit   p or blank pause   s sort by another column   r reverse",
                            "up, down, k, j scroll the models   h close this"}) {

@@ -42,6 +42,17 @@ std::optional<double> RateOrZero(const MetricsChanges& changes, const std::strin
   return changes.empty() ? std::nullopt : std::optional(changes.Rate(counter, labels).value_or(0));
 }
 
+// Memory of all together has a limit only where each has one.
+std::optional<double> MemoryLimit(const MetricsChanges& now) {
+  double sum = 0;
+  for (const MetricsChange& server : now.servers()) {
+    const double limit = server.after().Sum("heed_memory_limit_bytes").value_or(0);
+    if (!(limit > 0)) return std::nullopt;
+    sum += limit;
+  }
+  return sum;
+}
+
 // `now` has the gauges of every server that answers, `changes` what happened to those of which there are two pages.
 TopLoad Load(const MetricsChanges& now, const MetricsChanges& changes) {
   TopLoad load;
@@ -61,9 +72,10 @@ TopLoad Load(const MetricsChanges& now, const MetricsChanges& changes) {
   load.p99 = seconds.Quantile(0.99);
   load.cores = changes.Rate("process_cpu_seconds_total");
   load.threads = now.Sum("heed_threads");
-  load.throttled = changes.Rate("heed_cpu_throttled_seconds_total");
+  // The kernel adds up what each CPU was held up.
+  load.throttled = Ratio(changes.Rate("heed_cpu_throttled_seconds_total"), changes.Sum("heed_threads"));
   load.memory = now.Sum("process_resident_memory_bytes");
-  load.memory_limit = now.Sum("heed_memory_limit_bytes");
+  load.memory_limit = MemoryLimit(now);
   load.process_threads = now.Sum("process_threads");
   load.files = now.Sum("process_open_fds");
   load.most_files = now.Sum("process_max_fds");
@@ -169,17 +181,18 @@ TopMonitor::TopMonitor(std::vector<std::string> addresses, TimePoint start) {
   }
 }
 
-void TopMonitor::Add(std::vector<absl::StatusOr<MetricsPage>> pages, TimePoint now) {
+void TopMonitor::Add(std::vector<TopReading> readings) {
   for (size_t i = 0; i < servers_.size(); ++i) {
     Server& server = servers_[i];
-    server.trouble = pages[i].status();
-    if (!pages[i].ok()) continue;
-    const double seconds = std::chrono::duration<double>(now - server.last_answer).count();
-    if (server.page) server.change.emplace(*server.page, *pages[i], seconds);
-    server.page = *std::move(pages[i]);
-    server.last_answer = now;
+    absl::StatusOr<MetricsPage>& page = readings[i].page;
+    server.trouble = page.status();
+    if (!page.ok()) continue;
+    const double seconds = std::chrono::duration<double>(readings[i].time - server.last_answer).count();
+    if (server.page) server.change.emplace(*server.page, *page, seconds);
+    server.page = *std::move(page);
+    server.last_answer = readings[i].time;
   }
-  if (const std::optional<double> requests = View(now, 0).all.requests) history_.push_back(*requests);
+  if (const std::optional<double> requests = View(TimePoint(), 0).all.requests) history_.push_back(*requests);
   if (history_.size() > kHistory) history_.pop_front();
 }
 

@@ -29,9 +29,9 @@ struct TopLoad {
   std::optional<double> p99;
   std::optional<double> cores;      // CPU time
   std::optional<double> threads;    // the budget for stepping models
-  std::optional<double> throttled;  // share of the time that the cgroup held the process up
+  std::optional<double> throttled;  // share of its threads' time that the cgroup held the process up
   std::optional<double> memory;
-  std::optional<double> memory_limit;
+  std::optional<double> memory_limit;  // absent if one of them has none
   std::optional<double> process_threads;
   std::optional<double> files;
   std::optional<double> most_files;
@@ -96,6 +96,12 @@ struct TopView {
   std::deque<double> history;                              // requests per second, the newest last
 };
 
+// A server's page, or why there is none, and when it came.
+struct TopReading {
+  absl::StatusOr<MetricsPage> page;
+  std::chrono::steady_clock::time_point time;
+};
+
 // Keeps the last two pages of each server. Not thread-safe; time is the caller's.
 class TopMonitor {
  public:
@@ -104,8 +110,8 @@ class TopMonitor {
 
   TopMonitor(std::vector<std::string> addresses, TimePoint start);
 
-  // A page, or why there is none, of each server.
-  void Add(std::vector<absl::StatusOr<MetricsPage>> pages, TimePoint now);
+  // One of each server.
+  void Add(std::vector<TopReading> readings);
   // At `now`, by both clocks. A server that does not answer has no part in rates and sums. Rates are there from its
   // second answer on.
   TopView View(TimePoint now, double unix_seconds) const;

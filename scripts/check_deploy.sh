@@ -107,7 +107,7 @@ if have helm; then
   # What must not render.
   refuses() { ! "$tools/helm" template heed "$chart" --kube-version "$kubernetes" --set "$1"; }
   for wrong in flags.listen=0.0.0.0:1 replicas=3 terminationGracePeriodSeconds=35 tls.enabled=perhaps \
-    graphs.volume.emptyDir.medium=Memory sessions.place=/data; do
+    graphs.volume.emptyDir.medium=Memory sessions.place=/data sessions.place=redis://redis:6379; do
     run "helm refuses $wrong" refuses "$wrong"
   done
 fi

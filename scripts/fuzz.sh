@@ -14,6 +14,7 @@
 # A finding is a crash, a promise that is broken (HEED_FUZZ_EXPECT), an input that takes longer than 10 s, or one that
 # makes the target take more than 2 GiB in all or 1 GiB at once. Findings lie in FUZZ_DIR/TARGET/findings; one is run again by
 #   build-fuzz/bin/fuzz_TARGET FILE
+# The next run tries them first: one that is mended goes into the corpus, and counts no more.
 #
 # Needs, beside scripts/setup.sh's packages: libfuzzer-14-dev libclang-rt-14-dev libomp-14-dev llvm-14
 set -euo pipefail
@@ -26,7 +27,7 @@ fail() {
 
 mapfile -t known < <(cd tests/fuzz && ls ./*_fuzz.cc | sed 's|^\./||; s|_fuzz\.cc$||')
 targets=()
-runs=-1 seconds=60 jobs=1
+runs= seconds=60 jobs=1
 for argument in "$@"; do
   case "$argument" in
     --runs=*) runs=${argument#*=} ;;
@@ -39,9 +40,11 @@ for argument in "$@"; do
       ;;
   esac
 done
-for number in "$runs" "$seconds" "$jobs"; do
-  [[ "$number" =~ ^-?[0-9]+$ ]] || fail "'$number' is not a number"
+for number in "$seconds" "$jobs" ${runs:+"$runs"}; do
+  [[ "$number" =~ ^[0-9]+$ ]] || fail "'$number' is not a number of at least 0"
 done
+((jobs > 0)) || fail "--jobs=0: at least one process is needed"
+[[ -n "$runs" ]] || ((seconds > 0)) || fail "--seconds=0 without --runs: the first target would never end"
 ((${#targets[@]} > 0)) || targets=("${known[@]}")
 
 missing=()
@@ -86,13 +89,21 @@ for target in "${targets[@]}"; do
   work=$directory/$target
   mkdir -p "$work/corpus" "$work/findings" "$work/files"
   log=$work/log
+  limits=(-timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=1024)
+  for file in "$work"/findings/*; do
+    [[ -f "$file" ]] || continue
+    if HEED_FUZZ_DIR=$work/files build-fuzz/bin/fuzz_"$target" "${limits[@]}" "$file" > "$log" 2>&1; then
+      echo "fuzz: $target: mended: $(basename "$file")"
+      mv "$file" "$work/corpus/"
+    fi
+  done
   parallel=()
   ((jobs == 1)) || parallel=("-fork=$jobs")
   echo "fuzz: $target: log in $log"
   start=$SECONDS
   status=0
   HEED_FUZZ_DIR=$work/files build-fuzz/bin/fuzz_"$target" "$work/corpus" tests/fuzz/seeds/"$target" \
-    -runs="$runs" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=1024 \
+    -runs="${runs:--1}" -max_total_time="$seconds" "${limits[@]}" \
     -artifact_prefix="$work/findings/" -print_final_stats=1 "${parallel[@]}" > "$log" 2>&1 || status=$?
   rm -rf "$work/files"
   read -r executions rate took cov ft < <(Figures "$log")

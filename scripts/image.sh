@@ -101,7 +101,9 @@ if [[ -n "$ccache" ]]; then
   volumes+=(--volume "$(realpath "$ccache"):/root/.cache/ccache")
 fi
 version=$(sed -nE 's/^project\(heed VERSION ([0-9.]+).*/\1/p' CMakeLists.txt)
-revision=$(git rev-parse HEAD 2> /dev/null || true)
+# Git does not trust a tree of another user, as it is under sudo, unless told to.
+revision=$(git -c safe.directory="$PWD" rev-parse HEAD 2> /dev/null || true)
+[[ -n "$revision" ]] || say "this is no git tree: the image's label of the revision stays empty"
 start=$SECONDS
 say "building $tag: packages, then the compilers; about ten minutes of two cores"
 # The Docker format, since OCI's has no HEALTHCHECK. Nothing is pulled: both stages are over the base above.

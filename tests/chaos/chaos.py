@@ -41,6 +41,8 @@ REDIS = "/usr/bin/redis-server"
 READER_LAG_S = 1
 DRAIN_S = 30
 KEEPALIVE_S = 5  # as long again for the answer
+REDIS_START_S = 30
+LOAD_END_S = 120
 # Memory that may be more than after the warm-up: what the allocator keeps, and histograms that fill up.
 MEMORY_SHARE, MEMORY_BYTES = 0.15, 24 * MIB
 DESCRIPTORS, THREADS = 8, 8
@@ -63,8 +65,9 @@ class Load:
 
     def __call__(self, command):
         with self.lock:
-            self.process.stdin.write(command + "\n")
-            self.process.stdin.flush()
+            with contextlib.suppress(BrokenPipeError):  # it has ended, as the empty line tells
+                self.process.stdin.write(command + "\n")
+                self.process.stdin.flush()
             line = self.process.stdout.readline()
         if not line:
             raise RuntimeError(f"heed_chaos_load ended with {self.process.wait()} at '{command}'")
@@ -74,8 +77,16 @@ class Load:
         return answer
 
     def close(self):
-        self.process.stdin.close()
-        self.process.wait(120)
+        """Whether it ended by itself."""
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        try:
+            self.process.wait(LOAD_END_S)
+            return True
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            return False
 
 
 class Redis:
@@ -89,13 +100,21 @@ class Redis:
         self.start()
 
     def start(self):
-        self.process = subprocess.Popen(
-            [REDIS, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.directory, "--save", "", "--appendonly",
-             "yes", "--appendfsync", "always", "--daemonize", "no"], stdout=subprocess.PIPE, text=True)
-        for line in self.process.stdout:
-            if "Ready to accept connections" in line:
+        path = os.path.join(self.directory, "log")
+        with open(path, "wb") as log:
+            self.process = subprocess.Popen(
+                [REDIS, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.directory, "--save", "", "--appendonly",
+                 "yes", "--appendfsync", "always", "--daemonize", "no"], stdout=log)
+        end = time.monotonic() + REDIS_START_S
+        while True:
+            with open(path, encoding="utf-8") as file:
+                said = file.read()
+            if "Ready to accept connections" in said:
                 return
-        raise RuntimeError("redis-server has not started")
+            if self.process.poll() is not None or time.monotonic() > end:
+                self.kill()
+                raise RuntimeError(f"redis-server has not started: {said}")
+            time.sleep(0.01)
 
     def signal(self, number):
         self.process.send_signal(number)
@@ -103,7 +122,6 @@ class Redis:
     def kill(self):
         self.process.kill()
         self.process.wait()
-        self.process.stdout.close()
 
 
 class Disk:
@@ -113,7 +131,10 @@ class Disk:
         self.directory, self.mounted = directory, mounted
         os.mkdir(directory)
         if mounted:
-            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m,mode=700", "tmpfs", directory], check=True)
+            run = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m,mode=700", "tmpfs", directory], check=False,
+                                 capture_output=True, text=True)
+            if run.returncode != 0:
+                raise RuntimeError(f"no file system can be mounted at {directory}: {run.stderr.strip()}")
 
     def fill(self):
         with open(os.path.join(self.directory, ".filler"), "wb", buffering=0) as file, contextlib.suppress(OSError):
@@ -211,6 +232,7 @@ class Chaos:
         self.load_program = os.path.join(options.bin_dir, "heed_chaos_load")
         self.heed = os.path.join(options.bin_dir, "heed")
         self.failures, self.faults, self.reports, self.memory = [], {}, [], []
+        self.phase = "preparation"
         self.longest = {"/livez": 0.0, "grpc.health.v1": 0.0}
         self.logs, self.started = [], time.monotonic()
         self.models = os.path.join(directory, "models")
@@ -359,7 +381,7 @@ class Chaos:
         """Resident bytes, file descriptors and threads, once nothing is under way, silent connections are gone, and freed memory
         has gone back to the system: two seconds after a model was changed."""
         if self.silent:
-            time.sleep(2 * KEEPALIVE_S)
+            time.sleep(2 * KEEPALIVE_S + 2)  # the server's timers, and some for a busy machine
         self.settled()
         self.check(self.load_model("gat-karate", "--versions=1").returncode == 0, "gat-karate could not be loaded anew")
         time.sleep(3)
@@ -427,16 +449,18 @@ class Chaos:
             self.check(self.server.terminate() == 0, "the second server's exit code is not 0")
             took = time.monotonic() - started
             self.check(took < IDLE_END_S * self.patience, f"a server that has nothing to do took {took:.1f} s to end")
+            self.take_report()
+        except Exception:
+            # What the load found may be the cause; but it may be the load that has ended.
+            with contextlib.suppress(Exception):
+                self.take_report()
+            raise
         finally:
             liveness.stop()
+            self.failures += [f"{phase}: {one}" for one in liveness.problems]
             for proxy in self.silent:
                 proxy.close()
-            self.reports.append(self.load("report"))
-            self.load.close()
-        self.failures += [f"{phase}: {one}" for one in liveness.problems + self.reports[-1]["failures"]]
-        more = self.reports[-1]["failed"] - len(self.reports[-1]["failures"])
-        if more > 0:
-            self.failures.append(f"{phase}: and {more} more")
+            self.check(self.load.close(), f"heed_chaos_load did not end in {LOAD_END_S} s")
         for name, longest in (("/livez", liveness.longest), ("grpc.health.v1", self.reports[-1]["most"]["health check, s"])):
             self.check(longest < LIVENESS_S * self.patience, f"{name} took {longest:.1f} s")
         self.longest["/livez"] = max(self.longest["/livez"], liveness.longest)
@@ -446,6 +470,14 @@ class Chaos:
             for line in server.log().splitlines():
                 if re.match(r"\S+ (error|critical) ", line) and not any(re.search(one, line) for one in EXPECTED_ERRORS):
                     self.failures.append(f"{phase}: logged: {line}")
+
+    def take_report(self):
+        report = self.load("report")
+        self.reports.append(report)
+        self.failures += [f"{self.phase}: {one}" for one in report["failures"]]
+        more = report["failed"] - len(report["failures"])
+        if more > 0:
+            self.failures.append(f"{self.phase}: and {more} more")
 
     def repeat(self, fault, stop):
         try:
@@ -493,12 +525,12 @@ class Chaos:
                    f"requests were cut off by the drain ({time.monotonic() - started:.1f} s)")
 
     def run(self):
-        self.graphs = Disk(os.path.join(self.directory, "graphs"), self.mounts)
-        self.sessions = Disk(os.path.join(self.directory, "sessions"), self.mounts)
-        self.redis = None
+        self.graphs = self.sessions = self.redis = None
         disk_faults = [self.fill_disk] if self.mounts else []
         shared = [self.reload, self.kill_clients, self.half_open]
         try:
+            self.graphs = Disk(os.path.join(self.directory, "graphs"), self.mounts)
+            self.sessions = Disk(os.path.join(self.directory, "sessions"), self.mounts)
             self.run_phase("directory", shared + disk_faults, self.options.duration / 2)
             self.sessions.close()
             self.sessions = None

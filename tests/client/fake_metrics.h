@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <string>
 #include <thread>
@@ -92,13 +93,16 @@ class FakeMetrics {
 };
 
 // Serves `path` over HTTP on a loopback port: one page after the other, the last one again and again. An empty page
-// is answered with 503.
+// is answered with 503, kHangs not at all.
 class FakeMetricsServer {
  public:
+  static constexpr char kHangs[] = "hangs";
+
   explicit FakeMetricsServer(std::vector<std::string> pages, const std::string& path = "/metrics")
       : pages_(std::move(pages)) {
     server_.Get(path, [this](const httplib::Request&, httplib::Response& response) {
       const std::string& page = pages_[std::min(asked_++, pages_.size() - 1)];
+      while (page == kHangs && !ended_) std::this_thread::sleep_for(std::chrono::milliseconds(5));
       response.status = page.empty() ? 503 : 200;
       response.set_content(page, "text/plain; version=0.0.4");
     });
@@ -107,6 +111,7 @@ class FakeMetricsServer {
     while (!server_.is_running()) std::this_thread::yield();  // it may not be stopped before
   }
   ~FakeMetricsServer() {
+    ended_ = true;
     server_.stop();
     thread_.join();
   }
@@ -118,6 +123,7 @@ class FakeMetricsServer {
  private:
   const std::vector<std::string> pages_;
   std::atomic<size_t> asked_ = 0;
+  std::atomic<bool> ended_ = false;
   httplib::Server server_;
   int port_ = 0;
   std::thread thread_;

@@ -100,11 +100,23 @@ TEST_F(SoakCommandTest, ARefusalIsAFailureThatIsNotTriedAgain) {
 TEST_F(SoakCommandTest, MemoryThatGrowsIsAFailure) {
   Begin();
   std::vector<std::pair<double, double>> pages;
-  for (int i = 0; i < 8; ++i) pages.emplace_back(64 + 20 * i, 1);
+  for (int i = 0; i < 30; ++i) pages.emplace_back(64 + 20 * i, 1);
   FakeMetricsServer metrics(Pages(pages));
-  const HeedRun run = Run({metrics.flag(), "--duration=4"});
+  const HeedRun run = Run({metrics.flag(), "--duration=2"});
   EXPECT_EQ(run.code, kExitFailed);
   EXPECT_THAT(run.err, AllOf(HasSubstr("the server's memory grew by "), HasSubstr("more than --max_growth_mib=8")));
+}
+
+TEST_F(SoakCommandTest, MemoryThatIsNotReadInTheSecondHalfIsAFailure) {
+  for (const char* const silence : {"", FakeMetricsServer::kHangs}) {
+    Begin();
+    std::vector<std::string> pages = Pages(std::vector<std::pair<double, double>>(8, {64, 1}));
+    pages.emplace_back(silence);
+    FakeMetricsServer metrics(pages);
+    const HeedRun run = Run({metrics.flag(), "--duration=3"});
+    EXPECT_EQ(run.code, kExitFailed);
+    EXPECT_THAT(run.err, HasSubstr("memory could be read 0 times in the second half, which takes at least 5"));
+  }
 }
 
 TEST_F(SoakCommandTest, AServerThatRestartsIsAFailure) {

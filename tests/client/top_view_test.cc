@@ -20,23 +20,20 @@ class TopViewTest : public testing::Test {
  protected:
   // Reads what `metrics` has `after` so long.
   void Read(const FakeMetrics& metrics, int after) { ReadEach({metrics.Text()}, after); }
-  // An empty page is no answer.
-  void ReadEach(const std::vector<std::string>& pages, int after) {
+  // An empty page is no answer. Each page comes `apart` after the one before it.
+  void ReadEach(const std::vector<std::string>& pages, int after, int apart = 0) {
     if (!monitor_) {
       std::vector<std::string> addresses;
       for (size_t i = 0; i < pages.size(); ++i) addresses.push_back(absl::StrCat("server:", i + 1));
       monitor_.emplace(std::move(addresses), now_);
     }
     now_ += seconds(after);
-    std::vector<absl::StatusOr<MetricsPage>> parsed;
+    std::vector<TopReading> readings;
     for (const std::string& page : pages) {
-      if (page.empty()) {
-        parsed.push_back(absl::UnavailableError("gone"));
-      } else {
-        parsed.push_back(MetricsPage::Parse(page));
-      }
+      const TopMonitor::TimePoint time = now_ + seconds(apart) * readings.size();
+      readings.push_back({page.empty() ? absl::UnavailableError("gone") : MetricsPage::Parse(page), time});
     }
-    monitor_->Add(std::move(parsed), now_);
+    monitor_->Add(std::move(readings));
   }
   TopView View() const { return monitor_->View(now_, 5000); }
   TopModel Model(const std::string& name) const {
@@ -92,7 +89,7 @@ TEST_F(TopViewTest, TwoPagesTellRatesAndLatenciesOfTheTimeBetween) {
   metrics.Add("heed_rejections_total{model=\"\",reason=\"unauthenticated\"}", 2);
   metrics.Add("heed_slow_requests_total{method=\"Translate\",model=\"en-de\"}", 3);
   metrics.Add("process_cpu_seconds_total", 3);
-  metrics.Add("heed_cpu_throttled_seconds_total", 0.5);
+  metrics.Add("heed_cpu_throttled_seconds_total", 1);  // of two threads' 4 s
   metrics.Set("heed_queued_requests{model=\"en-de\"}", 7);
   Read(metrics, 2);
 
@@ -222,6 +219,9 @@ TEST_F(TopViewTest, SeveralServersAreAddedUp) {
   first.Step("en-de", 10, 128, 0.1);
   second.Serve("Translate", "en-de", 30, 0.3);
   second.Step("en-de", 10, 128, 0.1);
+  second.Set("heed_threads", 6);
+  first.Add("heed_cpu_throttled_seconds_total", 2);
+  second.Add("heed_cpu_throttled_seconds_total", 6);
   ReadEach({first.Text(), second.Text(), ""}, 2);
   const TopView view = View();
   EXPECT_EQ(view.servers[0].load.requests, 5);
@@ -230,12 +230,40 @@ TEST_F(TopViewTest, SeveralServersAreAddedUp) {
   EXPECT_EQ(view.all.requests, 20);
   EXPECT_EQ(view.all.models, 3);  // of both
   EXPECT_EQ(view.all.models_ready, 3);
-  EXPECT_EQ(view.all.threads, 4);
+  EXPECT_EQ(view.all.threads, 8);
+  EXPECT_EQ(view.servers[0].load.throttled, 0.5);
+  EXPECT_EQ(view.all.throttled, 0.5);
   EXPECT_EQ(Model("en-de").ready, 2);
   EXPECT_EQ(Model("other").ready, 1);
   EXPECT_GT(*Model("en-de").p50, 0.25);
   EXPECT_EQ(Model("en-de").occupancy, 0.25);
   EXPECT_NEAR(*Model("en-de").busy, 0.5, 1e-9);
+}
+
+TEST_F(TopViewTest, ServersHaveALimitOfMemoryOnlyIfEachHasOne) {
+  FakeMetrics first;
+  FakeMetrics second;
+  first.Set("heed_memory_limit_bytes", 256 << 20);
+  second.Set("heed_memory_limit_bytes", 128 << 20);
+  ReadEach({first.Text(), second.Text()}, 0);
+  EXPECT_EQ(View().all.memory_limit, 384 << 20);
+  second.Set("heed_memory_limit_bytes", 0);
+  ReadEach({first.Text(), second.Text()}, 1);
+  EXPECT_EQ(View().all.memory_limit, std::nullopt);
+  EXPECT_EQ(View().servers[0].load.memory_limit, 256 << 20);
+  EXPECT_EQ(View().servers[1].load.memory_limit, std::nullopt);
+}
+
+TEST_F(TopViewTest, ARateIsOverTheTimeBetweenTheServersOwnPages) {
+  FakeMetrics first;
+  FakeMetrics second;
+  ReadEach({first.Text(), second.Text()}, 0);
+  first.Serve("Translate", "en-de", 10, 0.002);
+  second.Serve("Translate", "en-de", 10, 0.002);
+  ReadEach({first.Text(), second.Text()}, 2, 3);  // the second is slow to answer
+  EXPECT_EQ(View().servers[0].load.requests, 5);
+  EXPECT_EQ(View().servers[1].load.requests, 2);
+  EXPECT_EQ(View().all.requests, 7);
 }
 
 TEST_F(TopViewTest, JsonHasEveryNumberAndNullForWhatIsNotKnown) {

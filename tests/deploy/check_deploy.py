@@ -6,7 +6,8 @@ check_deploy.py TREE BIN_DIR --write     makes deploy/prometheus/prometheusrule.
 check_deploy.py TREE BIN_DIR --selftest  breaks a copy of deploy/ in every way that is looked for, and wants each found
 
 Metrics and their labels are those of README.md's table, which the test `readme` holds to the server; flags those of
-BIN_DIR's programs. Needs python3-yaml (exit code 77 without). Queries are parsed where promtool is installed.
+BIN_DIR's programs. Needs python3-yaml (exit code 77 without). Queries are parsed, and alerts tested, where there is promtool:
+installed, or in BIN_DIR/../tools, where scripts/promtool.sh puts it.
 """
 
 import argparse
@@ -40,6 +41,17 @@ TARGET_LABELS = {"job", "instance", "namespace", "pod"}
 def flags_of(program, *command):
     run = subprocess.run([program, *command, "--help"], capture_output=True, text=True, check=True)
     return set(re.findall(r"^  --(\w+)", run.stdout, re.M))
+
+
+@functools.cache
+def defaults_of(program):
+    run = subprocess.run([program, "--help"], capture_output=True, text=True, check=True)
+    return dict(re.findall(r"^  --(\w+)=.*\(default: (.*)\)$", run.stdout, re.M))
+
+
+def promtool_of(bin_dir):
+    """The program, or None."""
+    return shutil.which("promtool") or shutil.which(pathlib.Path(bin_dir).resolve().parent / "tools/promtool")
 
 
 def strings(value):
@@ -151,9 +163,10 @@ class Check:
                     self.problem(path.relative_to(self.tree), f"there is no metric {name}")
 
     def check_promtool(self):
-        if shutil.which("promtool") is None:
-            print("deploy: SKIPPED: queries are not parsed and alerts not tested: there is no promtool: "
-                  "apt-get install prometheus", file=sys.stderr)
+        promtool = promtool_of(self.bin_dir)
+        if promtool is None:
+            print("deploy: SKIPPED: queries are not parsed and alerts not tested: there is no promtool: scripts/promtool.sh",
+                  file=sys.stderr)
             return
         with tempfile.TemporaryDirectory() as work:
             path = os.path.join(work, "queries.yml")
@@ -165,7 +178,7 @@ class Check:
             for command, what in [(["check", "rules", path], "the queries"),
                                   (["check", "config", directory / "prometheus.yml"], "prometheus.yml"),
                                   (["test", "rules", directory / "rules_test.yml"], "the alerts' tests")]:
-                run = subprocess.run(["promtool", *command], capture_output=True, text=True, check=False)
+                run = subprocess.run([promtool, *command], capture_output=True, text=True, check=False)
                 self.count("promtool runs")
                 if run.returncode != 0:
                     text = (run.stdout + run.stderr).strip()
@@ -261,17 +274,47 @@ class Check:
                     self.count("flags")
                     if flag not in server:
                         self.problem(path.relative_to(self.tree), f"there is no flag --{flag}")
-        # Kubernetes kills what is not done when its grace is over.
-        deployment = self.documents(self.deploy / "kubernetes/base/deployment.yaml")
-        base = self.documents(self.deploy / "kubernetes/base/kustomization.yaml")
-        if deployment and base:
-            literals = dict(line.split(" ")[0].split("=", 1) for line in base[0]["configMapGenerator"][0]["literals"])
-            grace = deployment[0]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
-            if float(literals["LAME_DUCK_S"]) + float(literals["DRAIN_TIMEOUT_S"]) >= grace:
-                self.problem("deploy/kubernetes/base", f"LAME_DUCK_S and DRAIN_TIMEOUT_S are not less than the grace of {grace} s")
-            for name in re.findall(r"\$\((\w+)\)", (self.deploy / "kubernetes/base/deployment.yaml").read_text()):
-                if name not in literals:
-                    self.problem("deploy/kubernetes/base/deployment.yaml", f"heed-flags has no {name}")
+        _, literals = self.kustomized(self.deploy / "kubernetes/base")
+        for name in re.findall(r"\$\((\w+)\)", (self.deploy / "kubernetes/base/deployment.yaml").read_text()):
+            if name not in literals:
+                self.problem("deploy/kubernetes/base/deployment.yaml", f"heed-flags has no {name}")
+
+    def kustomized(self, directory):
+        """(seconds of grace, heed-flags' literals) of a kustomization: its own, then those of what it names."""
+        grace, literals = None, {}
+        for document in self.documents(directory / "kustomization.yaml"):
+            for name in (*document.get("resources", []), *document.get("components", [])):
+                if (directory / name).is_dir():
+                    below = self.kustomized(directory / name)
+                    grace = below[0] or grace
+                    literals |= below[1]
+            for generator in document.get("configMapGenerator", []):
+                if generator["name"] == "heed-flags":
+                    literals |= dict(line.split(" ")[0].split("=", 1) for line in generator["literals"])
+            patches = [self.documents(directory / patch["path"]) if "path" in patch else [yaml.safe_load(patch["patch"])]
+                       for patch in document.get("patches", [])]
+            files = [self.documents(directory / name) for name in document.get("resources", []) if (directory / name).is_file()]
+            for one in [one for documents in files + patches for one in documents]:
+                if isinstance(one, dict) and one.get("kind") == "Deployment":
+                    grace = one["spec"]["template"]["spec"].get("terminationGracePeriodSeconds", grace)
+        return grace, literals
+
+    def check_grace(self):
+        """Kubernetes and Docker kill what is not done when its grace is over."""
+        def check(where, grace, lame_duck_s, drain_timeout_s):
+            self.count("graces")
+            if float(lame_duck_s) + float(drain_timeout_s) >= grace:
+                self.problem(where, f"the lame duck's {lame_duck_s} s and the drain's {drain_timeout_s} s are not less than the "
+                                    f"grace of {grace} s")
+
+        for directory in [self.deploy / "kubernetes/base", *(self.deploy / "kubernetes/overlays").iterdir()]:
+            grace, literals = self.kustomized(directory)
+            check(directory.relative_to(self.tree), grace, literals["LAME_DUCK_S"], literals["DRAIN_TIMEOUT_S"])
+        for document in self.documents(self.tree / "docker-compose.yml"):
+            heed = document["services"]["heed"]
+            flags = defaults_of(self.bin_dir / "heed-server") | dict(re.findall(r"--(\w+)=(\S+)", " ".join(heed["command"])))
+            grace = re.fullmatch(r"(\d+)s", heed["stop_grace_period"])
+            check("docker-compose.yml", int(grace[1]), flags["lame_duck_s"], flags["drain_timeout_s"])
 
     def prometheus_rule(self):
         text = (self.deploy / "prometheus/rules.yml").read_text()
@@ -297,7 +340,7 @@ class Check:
 
     def run(self):
         for check in (self.check_files, self.check_queries, self.check_dashboard, self.check_alerts, self.check_flags,
-                      self.check_promtool):
+                      self.check_grace, self.check_promtool):
             try:
                 check()
             except Exception as error:  # What is not YAML is named already; what it breaks further on says little.
@@ -324,6 +367,10 @@ BREAKAGES = [
     ("deploy/grafana/dashboards/heed.json", '"uid": "heed"', '"uid": heed', "is not JSON"),
     ("deploy/kubernetes/base/deployment.yaml", "--lame_duck_s=", "--lame_duck=", "no flag --lame_duck"),
     ("deploy/kubernetes/base/deployment.yaml", "terminationGracePeriodSeconds: 45", "terminationGracePeriodSeconds: 30", "grace of 30 s"),
+    ("deploy/kubernetes/overlays/production/deployment.yaml", "terminationGracePeriodSeconds: 60", "terminationGracePeriodSeconds: 40",
+     "overlays/production: the lame duck's 15 s and the drain's 25 s"),
+    ("deploy/kubernetes/overlays/small/kustomization.yaml", "LAME_DUCK_S=2", "LAME_DUCK_S=20", "overlays/small: the lame duck's 20 s"),
+    ("docker-compose.yml", "stop_grace_period: 40s", "stop_grace_period: 27s", "docker-compose.yml: the lame duck's 2 s and the drain's 25 s"),
     ("deploy/kubernetes/base/deployment.yaml", "$(THREADS)", "$(THREAD)", "heed-flags has no THREAD"),
     ("deploy/kubernetes/components/tls/kustomization.yaml", "--tls_cert=", "--tls_certificate=", "no flag --tls_certificate"),
     ("deploy/kubernetes/components/autoscaling/adapter-values.yaml", "heed_threads{", "heed_thread{", "no metric heed_thread"),
@@ -343,7 +390,7 @@ PROMTOOL_BREAKAGES = [
 
 def selftest(tree, bin_dir):
     failed = 0
-    breakages = BREAKAGES + (PROMTOOL_BREAKAGES if shutil.which("promtool") else [])
+    breakages = BREAKAGES + (PROMTOOL_BREAKAGES if promtool_of(bin_dir) else [])
     for file, text, other, expected in breakages:
         with tempfile.TemporaryDirectory() as copy:
             copy = pathlib.Path(copy)

@@ -22,9 +22,10 @@ for argument in "$@"; do
 done
 skip() { echo "check_image: SKIPPED: $*" >&2; exit 77; }
 ((EUID == 0)) || skip "needs root for namespaces"
-for program in buildah ip unshare setpriv curl; do command -v "$program" > /dev/null || skip "there is no $program"; done
+for program in buildah ip unshare setpriv curl pgrep nsenter; do command -v "$program" > /dev/null || skip "there is no $program"; done
 [[ -x "$heed" ]] || skip "there is no $heed: scripts/build.sh --target=heed"
 
+start_limit_s=60  # from start to ready
 driver=${STORAGE_DRIVER:-vfs}
 buildah() { command buildah --storage-driver "$driver" "$@"; }
 failures=0
@@ -103,9 +104,15 @@ start() {  # DATA FLAG...: the image's command line; sets `server`, its process 
   started=$(date +%s.%N)
   ip netns exec "$namespace" unshare --mount --pid --ipc --uts --fork --kill-child sh "$work/enter.sh" "$root" "$data" \
     "${command[@]}" "$@" 2> "$work/log" &
-  local unshare=$!
+  local unshare=$! deadline=$((SECONDS + start_limit_s))
   until curl -fs -o /dev/null --max-time 1 "http://$address:8002/readyz"; do
     kill -0 $unshare 2> /dev/null || { cat "$work/log" >&2; echo "check_image: FAILED  it did not start" >&2; exit 1; }
+    if ((SECONDS > deadline)); then
+      server=$(pgrep -P "$unshare" || true)
+      cat "$work/log" >&2
+      echo "check_image: FAILED  it was not ready within $start_limit_s s" >&2
+      exit 1
+    fi
     sleep 0.01
   done
   ready=$(date +%s.%N)

@@ -6,7 +6,8 @@ python3 tests/deploy/prometheus_check.py [--build=build] [--models=weights] [--s
 The load: translations in closed and open loops, streams, graphs sent and stored, sessions, sequences, models loaded anew; in
 the middle third more than the server sustains, some of it with deadlines too short for it. Then every recording rule, every
 alert's expression, every query of the dashboard and of the autoscaler's rule is evaluated through Prometheus' HTTP API:
-each has to be answered without an error, and all but those that name a fault or a limit that is not there have to return data.
+each has to be answered without an error, and all but those that name a fault or a limit that is not there have to return data;
+of an alert's expression, which is quiet at its best, what it compares.
 Prints a line for each. Exit code 1 where one fails.
 
 --picture draws the dashboard from the same Prometheus (needs matplotlib). --cgroup runs the server in a memory and CPU cgroup of
@@ -18,6 +19,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import struct
@@ -195,6 +197,16 @@ class Load:
             thread.join()
 
 
+def compared(expression):
+    """What an alert's expression compares, each a query that has data while all is well."""
+    for side in re.split(r"\s+(?:and|or|unless|==|!=|>=|<=|>|<)\s+", expression):
+        absent = re.fullmatch(r"absent\((.*)\)", side)
+        if absent:
+            yield absent[1]
+        elif not re.fullmatch(r"[\d.e+-]+", side):
+            yield side
+
+
 def queries():
     """(kind, name, query)"""
     with open(TREE / "deploy/prometheus/rules.yml", encoding="utf-8") as file:
@@ -213,6 +225,11 @@ def queries():
             yield "adapter", rule["name"]["as"], dashboard.substitute_adapter(rule["metricsQuery"])
 
 
+def finite_values(series):
+    values = [float(value) for one in series for _, value in one["values"]]
+    return [value for value in values if value == value]
+
+
 def check(prometheus, start, end, limits):
     """Asks every query over the time of the load; prints a line for each. The number that failed."""
     failed = 0
@@ -225,16 +242,20 @@ def check(prometheus, start, end, limits):
             print(f"FAILED  {kind:8} {name:60} {error}")
             failed += 1
             continue
-        values = [float(value) for one in series for _, value in one["values"]]
-        finite = [value for value in values if value == value]
+        finite = finite_values(series)
         range_text = f"{min(finite):.4g} to {max(finite):.4g}" if finite else "-"
         if kind == "alert":
             # Its data are the moments at which its condition held.
-            print(f"ok      {kind:8} {name:60} {'condition held: ' + range_text if series else 'quiet'}")
+            empty = [side for side in compared(query) if not any(text in side for text in empty_is_right)
+                     and not finite_values(prometheus.ask("query_range", query=side, start=start, end=end, step=step)["result"])]
+            failed += bool(empty)
+            print(f"{'NO DATA' if empty else 'ok     '} {kind:8} {name:60} "
+                  + ("compares what has no data: " + ", ".join(empty) if empty else
+                     "condition held: " + range_text if series else "quiet"))
             continue
         missing = not finite and not any(text in name + query for text in empty_is_right)
         failed += missing
-        print(f"{'NO DATA' if missing else 'ok     '} {kind:8} {name:60} {len(series):3} series, {len(values):5} points: {range_text}")
+        print(f"{'NO DATA' if missing else 'ok     '} {kind:8} {name:60} {len(series):3} series, {len(finite):5} points: {range_text}")
     return failed
 
 
