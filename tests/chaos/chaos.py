@@ -127,12 +127,12 @@ class Redis:
 class Disk:
     """A small file system of its own, which can be filled up. Without the right to mount one: a directory."""
 
-    def __init__(self, directory, mounted):
+    def __init__(self, directory, mounted, mebibytes):
         self.directory, self.mounted = directory, mounted
         os.mkdir(directory)
         if mounted:
-            run = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m,mode=700", "tmpfs", directory], check=False,
-                                 capture_output=True, text=True)
+            run = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m,mode=700", "tmpfs", directory],
+                                 check=False, capture_output=True, text=True)
             if run.returncode != 0:
                 raise RuntimeError(f"no file system can be mounted at {directory}: {run.stderr.strip()}")
 
@@ -529,8 +529,9 @@ class Chaos:
         disk_faults = [self.fill_disk] if self.mounts else []
         shared = [self.reload, self.kill_clients, self.half_open]
         try:
-            self.graphs = Disk(os.path.join(self.directory, "graphs"), self.mounts)
-            self.sessions = Disk(os.path.join(self.directory, "sessions"), self.mounts)
+            self.graphs = Disk(os.path.join(self.directory, "graphs"), self.mounts, 32)
+            # Sessions whose opener never heard of them, for its deadline, stay until they have been idle for an hour.
+            self.sessions = Disk(os.path.join(self.directory, "sessions"), self.mounts, 32 + int(self.options.duration / 4))
             self.run_phase("directory", shared + disk_faults, self.options.duration / 2)
             self.sessions.close()
             self.sessions = None

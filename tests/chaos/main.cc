@@ -136,6 +136,7 @@ class Load {
     while (!stop.stop_requested()) {
       grpc::ClientContext context;
       context.set_deadline(std::chrono::system_clock::now() + kLost);
+      context.set_wait_for_ready(true);  // as balancers do: a connection that is lost is made anew
       grpc::health::v1::HealthCheckResponse response;
       const Faults::Moment begun = faults_.Now();
       const auto start = std::chrono::steady_clock::now();
