@@ -137,11 +137,13 @@ class Load {
       grpc::ClientContext context;
       context.set_deadline(std::chrono::system_clock::now() + kLost);
       context.set_wait_for_ready(true);  // as balancers do: a connection that is lost is made anew
+      const std::stop_callback cancel(stop, [&context] { context.TryCancel(); });
       grpc::health::v1::HealthCheckResponse response;
       const Faults::Moment begun = faults_.Now();
       const auto start = std::chrono::steady_clock::now();
       const grpc::Status status = stub->Check(&context, {}, &response);
       const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+      if (stop.stop_requested()) return;
       if (!faults_.Overlaps(Fault::kServer, begun)) {
         ledger_.Count("health checks");
         ledger_.Most("health check, s", took.count());
