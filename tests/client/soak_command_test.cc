@@ -75,9 +75,9 @@ TEST_F(SoakCommandTest, TextNamesTheFiguresAndTheLimit) {
 
 TEST_F(SoakCommandTest, AnAnswerThatDiffersFromTheFirstOneIsAFailure) {
   Begin();
-  std::atomic<int> answers = 0;
-  server_->SetEdit([&answers](v1::TranslatedText& answer) {
-    if (++answers == 100) answer.set_score(answer.score() + 1e-6f);
+  const auto answers = std::make_shared<std::atomic<int>>(0);
+  server_->SetEdit([answers](v1::TranslatedText& answer) {
+    if (++*answers == 100) answer.set_score(answer.score() + 1e-6f);
   });
   const HeedRun run = Run({"--metrics=", "--duration=1", "--json"});
   EXPECT_EQ(run.code, kExitFailed);
@@ -144,9 +144,9 @@ TEST_F(SoakCommandTest, WhatIsMissingIsToldBeforeTheLoad) {
 
 TEST_F(SoakCommandTest, AnInterruptPrintsWhatWasSeen) {
   std::stop_source stop;
-  std::atomic<int> calls = 0;
-  Begin([&](const std::string&, int) {
-    if (++calls == 500) stop.request_stop();
+  const auto calls = std::make_shared<std::atomic<int>>(0);
+  Begin([stop, calls](const std::string&, int) mutable {
+    if (++*calls == 500) stop.request_stop();
     return grpc::Status::OK;
   });
   const HeedRun run =
