@@ -22,8 +22,6 @@ int64_t Rows(const Job& job) {
   return rows;
 }
 
-double Seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
-
 }  // namespace
 
 int64_t BatchFormer::Bytes(const Task& task) const {
@@ -97,7 +95,7 @@ absl::Status BatchFormer::CheckDeadline(const Job& job, TimePoint now) const {
   absl::Status status = absl::ResourceExhaustedError(absl::StrFormat(
       "the expected wait is %.3f s (%.3f s in the queue, then %.3f s), more than four fifths of the %.3f s until the "
       "deadline",
-      Seconds(expected), Seconds(queue_time), Seconds(run_time), Seconds(left)));
+      ToSeconds(expected), ToSeconds(queue_time), ToSeconds(run_time), ToSeconds(left)));
   return WithRetryDelay(WithReason(std::move(status), "expected_wait"), expected);
 }
 

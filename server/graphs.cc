@@ -35,8 +35,6 @@ constexpr char kModelSeparator[] = "/";
 // A write that failed is tried again no sooner.
 constexpr std::chrono::seconds kLeastRetry(1);
 
-double SecondsSince(TimePoint start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
 template <typename T>
 int64_t Bytes(const std::vector<T>& values) {
   return static_cast<int64_t>(values.size() * sizeof(T));
@@ -564,7 +562,7 @@ absl::Status GraphStore::CarryOutRestore() {
                         {"nodes", entry.version->graph->nodes()},
                         {"edges", entry.version->graph->edges()},
                         {"bytes", entry.version->bytes()},
-                        {"seconds", SecondsSince(start)}});
+                        {"seconds", ToSeconds(Clock::now() - start)}});
       for (const Precomputed& one : entry.version->precomputed) {
         if (one.unavailable.ok()) continue;
         LogError("graph", {{"name", name}, {"precompute", one.model_name}, {"reason", one.unavailable.message()}});
@@ -646,7 +644,7 @@ Precomputed GraphStore::Compute(const std::shared_ptr<const GraphClassifier>& mo
   if (result.unavailable.ok()) result.unavailable = outcome.Wait();
   if (!result.unavailable.ok()) return result;
   result.outputs = computed.outputs();
-  result.seconds = SecondsSince(start);
+  result.seconds = ToSeconds(Clock::now() - start);
   metrics_.Observe(Metric::kGraphPrecomputeSeconds, {result.model_name}, result.seconds);
   return result;
 }
@@ -697,8 +695,10 @@ absl::Status GraphStore::WriteFile(const std::string& name, const StoredGraph& v
       {{kVersionKey, absl::StrCat(version.version)}, {kPrecomputeKey, absl::StrJoin(models, kModelSeparator)}});
   metrics_.Add(Metric::kGraphSaves, {status.ok() ? "ok" : "failed"});
   if (status.ok()) {
-    LogDebug("graph",
-             {{"name", name}, {"state", "saved"}, {"version", version.version}, {"seconds", SecondsSince(start)}});
+    LogDebug("graph", {{"name", name},
+                       {"state", "saved"},
+                       {"version", version.version},
+                       {"seconds", ToSeconds(Clock::now() - start)}});
   } else {
     LogError("graph",
              {{"name", name}, {"state", "unsaved"}, {"version", version.version}, {"reason", status.message()}});

@@ -16,6 +16,9 @@ using Clock = std::chrono::steady_clock;
 using TimePoint = Clock::time_point;
 inline constexpr TimePoint kNoDeadline = TimePoint::max();
 
+// As people and metrics read it.
+inline double ToSeconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
+
 // When a job passed each point of its life; nothing where it never came that far.
 struct JobTimes {
   TimePoint submitted;

@@ -196,7 +196,7 @@ absl::Status Registry::Load(const std::string& name, const std::vector<int64_t>&
       MutexLock lock(mutex_);
       Entry& entry = entries_.find(name)->second;
       Version& version = entry.versions[*number];
-      version.load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      version.load_seconds = ToSeconds(Clock::now() - start);
       version.stamp = stamp;
       version.reason = model.status();
       if (model.ok()) {

@@ -13,8 +13,6 @@
 namespace heed {
 namespace {
 
-double Seconds(TimePoint from, TimePoint to) { return std::chrono::duration<double>(to - from).count(); }
-
 // Why an accepted job ended early, as heed_cancellations_total says it; empty for a job that did not.
 std::string_view CancellationReason(absl::StatusCode code) {
   switch (code) {
@@ -243,7 +241,7 @@ void Scheduler::Step(Turn& turn, Context& context) {
     turn.model->Step(tasks, context);
     turn.step_end = Clock::now();
     const std::string& name = turn.model->spec().name;
-    metrics_.Observe(Metric::kStepSeconds, {name}, Seconds(start, turn.step_end));
+    metrics_.Observe(Metric::kStepSeconds, {name}, ToSeconds(turn.step_end - start));
     metrics_.Observe(Metric::kBatchRows, {name}, static_cast<double>(rows));
     metrics_.Observe(Metric::kBatchTasks, {name}, static_cast<double>(tasks.size()));
     statistics_.AddStep(turn.model, static_cast<int64_t>(tasks.size()), turn.step_end - start);
@@ -260,9 +258,9 @@ void Scheduler::Report(Turn& turn) {
   for (BatchFormer::Ended& ended : turn.ended) {
     const std::string& name = ended.job->model->spec().name;
     const JobTimes& times = ended.times;
-    if (times.started) metrics_.Observe(Metric::kQueueSeconds, {name}, Seconds(times.submitted, *times.started));
+    if (times.started) metrics_.Observe(Metric::kQueueSeconds, {name}, ToSeconds(*times.started - times.submitted));
     if (times.first_output) {
-      metrics_.Observe(Metric::kFirstOutputSeconds, {name}, Seconds(times.submitted, *times.first_output));
+      metrics_.Observe(Metric::kFirstOutputSeconds, {name}, ToSeconds(*times.first_output - times.submitted));
     }
     const std::string_view reason = CancellationReason(ended.status.code());
     if (!reason.empty()) metrics_.Add(Metric::kCancellations, {name, reason});

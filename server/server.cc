@@ -49,8 +49,6 @@ Clock::duration Seconds(double seconds) {
   return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
 }
 
-double SecondsSince(TimePoint start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
 BatchLimits ToBatchLimits(const ServerOptions& options) {
   BatchLimits result;
   result.max_queued_jobs = options.max_queued_requests;
@@ -408,7 +406,7 @@ void Server::OnLoaded(TimePoint start) {
                     {"unavailable", unavailable},
                     {"threads", parts_->threads},
                     {"executors", parts_->options.executors},
-                    {"seconds", SecondsSince(start)}});
+                    {"seconds", ToSeconds(Clock::now() - start)}});
   MutexLock lock(mutex_);
   loaded_ = true;
   loaded_changed_.NotifyAll();
@@ -430,7 +428,7 @@ void Server::Shutdown() {
 
 void Server::Stop(Clock::duration limit) {
   const TimePoint start = Clock::now();
-  LogInfo("draining", {{"limit_s", std::chrono::duration<double>(limit).count()}});
+  LogInfo("draining", {{"limit_s", ToSeconds(limit)}});
   parts_->loader->Stop();
   parts_->health.Shutdown();
   parts_->scheduler.Refuse();
@@ -448,7 +446,7 @@ void Server::Stop(Clock::duration limit) {
   parts_->grpc_server->Shutdown(std::chrono::system_clock::now() +
                                 std::chrono::duration_cast<std::chrono::system_clock::duration>(left));
   parts_->loader->Join();
-  LogInfo("stopped", {{"cut_off", cut_off}, {"seconds", SecondsSince(start)}});
+  LogInfo("stopped", {{"cut_off", cut_off}, {"seconds", ToSeconds(Clock::now() - start)}});
 }
 
 void Server::RefuseUntilQuiet(TimePoint latest) {

@@ -171,7 +171,7 @@ absl::Status SessionRedis::Pause(const absl::Status& error) {
     LogError("sessions", {{"redis", absl::StrCat(address_.host, ":", address_.port)},
                           {"state", "failed"},
                           {"reason", error_},
-                          {"next_try_s", std::chrono::duration<double>(pause_).count()}});
+                          {"next_try_s", ToSeconds(pause_)}});
   }
   return Unavailable(error_);
 }

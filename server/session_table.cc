@@ -66,7 +66,7 @@ void SessionTable::CloseIdle(const std::string& id, Left& left) {
   if (leaving_ == LeavingMemory::kDropped) return Drop(id, left);
   Forget(id,
          absl::NotFoundError(absl::StrCat("session: it was closed, as it was not used for more than ",
-                                          std::chrono::duration<double>(idle_limit_).count(), " s")),
+                                          ToSeconds(idle_limit_), " s")),
          left);
 }
 

@@ -55,7 +55,7 @@ auto Measured(Metrics& metrics, absl::string_view operation, const Call& call) {
   const std::string_view label(operation.data(), operation.size());
   const TimePoint start = Clock::now();
   auto result = call();
-  metrics.Observe(Metric::kSessionPlaceSeconds, {label}, std::chrono::duration<double>(Clock::now() - start).count());
+  metrics.Observe(Metric::kSessionPlaceSeconds, {label}, ToSeconds(Clock::now() - start));
   const absl::Status status = StatusOf(result);
   if (!status.ok() && !absl::IsNotFound(status) && !absl::IsAborted(status)) {
     metrics.Add(Metric::kSessionPlaceFailures, {label});

@@ -15,8 +15,6 @@ constexpr double kStepWeight = 1.0 / 4;
 constexpr double kTasksOfAnEmptyStep = 8;  // a step takes about as long for 8 tasks as it would without
 constexpr double kLongestSeconds = 1e6;
 
-double Seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
-
 Clock::duration Duration(double seconds) {
   return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(std::min(seconds, kLongestSeconds)));
 }
@@ -32,7 +30,7 @@ void QueueTimeEstimate::Join(int64_t rows, TimePoint now) {
 }
 
 void QueueTimeEstimate::Depart(int64_t rows, TimePoint now) {
-  const double seconds = Seconds(now - last_departure_);
+  const double seconds = ToSeconds(now - last_departure_);
   const double weight = std::exp(-std::min(seconds / kMeanSeconds, kMostForgottenAtOnce));
   departed_rows_ = departed_rows_ * weight + static_cast<double>(rows);
   departed_seconds_ = departed_seconds_ * weight + seconds;
@@ -42,7 +40,7 @@ void QueueTimeEstimate::Depart(int64_t rows, TimePoint now) {
 
 std::optional<Clock::duration> QueueTimeEstimate::QueueTime(TimePoint now) const {
   if (waiting_rows_ == 0 || departed_rows_ == 0) return std::nullopt;
-  const double seconds = departed_seconds_ + Seconds(now - last_departure_);
+  const double seconds = departed_seconds_ + ToSeconds(now - last_departure_);
   return Duration(static_cast<double>(waiting_rows_) * seconds / departed_rows_);
 }
 
@@ -58,7 +56,7 @@ void RunTimeEstimate::AddTask(int64_t steps, bool ended) {
 }
 
 void RunTimeEstimate::AddStep(Clock::duration period, int64_t tasks) {
-  const double share = Seconds(period) / (static_cast<double>(tasks) + kTasksOfAnEmptyStep);
+  const double share = ToSeconds(period) / (static_cast<double>(tasks) + kTasksOfAnEmptyStep);
   share_seconds_ += (knows_steps_ ? kStepWeight : 1) * (share - share_seconds_);
   knows_steps_ = true;
 }
