@@ -69,26 +69,26 @@ FlagInfo Integer(absl::string_view name, absl::string_view unit, int64_t ServerO
           }};
 }
 
-FlagInfo Seconds(absl::string_view name, double ServerOptions::*field, absl::string_view help) {
-  return {name, "s", help, absl::StrCat(kDefaults.*field), [field](absl::string_view value, ServerOptions& options) {
+FlagInfo Time(absl::string_view name, absl::string_view unit, double ServerOptions::*field, int64_t most,
+              absl::string_view help) {
+  return {name, unit, help, absl::StrCat(kDefaults.*field),
+          [unit, field, most](absl::string_view value, ServerOptions& options) {
             double number = 0;
-            if (!absl::SimpleAtod(value, &number) || !(number >= 0 && number <= 1e6)) {
-              return absl::InvalidArgumentError("must be a number of seconds from 0 to 1000000");
+            if (!absl::SimpleAtod(value, &number) || !(number >= 0 && number <= static_cast<double>(most))) {
+              return absl::InvalidArgumentError(
+                  absl::StrCat("must be a number of ", unit == "ms" ? "milliseconds" : "seconds", " from 0 to ", most));
             }
             options.*field = number;
             return absl::OkStatus();
           }};
 }
 
+FlagInfo Seconds(absl::string_view name, double ServerOptions::*field, absl::string_view help) {
+  return Time(name, "s", field, 1'000'000, help);
+}
+
 FlagInfo Milliseconds(absl::string_view name, double ServerOptions::*field, absl::string_view help) {
-  return {name, "ms", help, absl::StrCat(kDefaults.*field), [field](absl::string_view value, ServerOptions& options) {
-            double number = 0;
-            if (!absl::SimpleAtod(value, &number) || !(number >= 0 && number <= 1e9)) {
-              return absl::InvalidArgumentError("must be a number of milliseconds from 0 to 1000000000");
-            }
-            options.*field = number;
-            return absl::OkStatus();
-          }};
+  return Time(name, "ms", field, 1'000'000'000, help);
 }
 
 FlagInfo PerModel(FlagInfo flag) {

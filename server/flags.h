@@ -109,6 +109,8 @@ struct ServerOptions {
   double max_connection_age_grace_s = 30;
   // A client that pings more often than this, three times, is cut off with ENHANCE_YOUR_CALM.
   double min_ping_interval_s = 10;
+  // A connection that has been silent for so long is asked whether its peer is still there; one that does not answer
+  // within as long, at most 20 s, is closed. 0: never, and what peers hold that vanished without a word stays held.
   double keepalive_s = 60;
   // Memory of gRPC's own buffers: beyond it reads slow down, and when it is nearly full new connections are closed.
   int64_t max_grpc_bytes = int64_t{1} << 30;
