@@ -20,8 +20,6 @@ bool IsFault(grpc::StatusCode code) {
   return code == grpc::StatusCode::INTERNAL || code == grpc::StatusCode::UNKNOWN || code == grpc::StatusCode::DATA_LOSS;
 }
 
-double Seconds(TimePoint from, TimePoint to) { return std::chrono::duration<double>(to - from).count(); }
-
 }  // namespace
 
 Call::Call(RequestLog& requests, grpc::CallbackServerContext& context, std::string_view method)
@@ -31,7 +29,7 @@ Call::Call(RequestLog& requests, grpc::CallbackServerContext& context, std::stri
 }
 
 Call::~Call() {
-  const double seconds = Seconds(arrived_, Clock::now());
+  const double seconds = ToSeconds(Clock::now() - arrived_);
   metrics_.Add(Metric::kRequests, {method_, model_label_, CodeName(code_)});
   metrics_.Observe(Metric::kRequestSeconds, {method_, model_label_}, seconds);
   if (record_ != nullptr) {
@@ -86,18 +84,21 @@ absl::StatusOr<Priority> Call::PriorityOfMetadata() const {
   return ParsePriority(kPriorityKey, absl::string_view(begin->second.data(), begin->second.size()));
 }
 
-absl::StatusOr<std::shared_ptr<const Model>> FindModel(const Registry& registry, absl::string_view name,
-                                                       absl::string_view kind, Metrics& metrics) {
+absl::StatusOr<std::shared_ptr<const Model>> Call::LookUp(const Registry& registry, absl::string_view name,
+                                                          absl::string_view kind) {
   absl::StatusOr<std::shared_ptr<const Model>> model = registry.Find(name, kind);
-  if (absl::IsUnavailable(model.status())) metrics.Add(Metric::kRejections, {std::string(name), "model_unavailable"});
+  if (absl::IsUnavailable(model.status())) CountUnavailable(name);
   return model;
 }
 
+void Call::CountUnavailable(absl::string_view name) {
+  unavailable_model_ = std::string(name);
+  metrics_.Add(Metric::kRejections, {unavailable_model_, "model_unavailable"});
+}
+
 absl::Status JobCall::FindModel(const Registry& registry, absl::string_view name, absl::string_view kind) {
-  absl::StatusOr<std::shared_ptr<const Model>> model = heed::FindModel(registry, name, kind, metrics_);
-  if (absl::IsUnavailable(model.status())) NoteUnavailableModel(name);
-  if (!model.ok()) return model.status();
-  return TakeModel(*std::move(model));
+  HEED_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, LookUp(registry, name, kind));
+  return TakeModel(std::move(model));
 }
 
 absl::Status JobCall::TakeModel(std::shared_ptr<const Model> model) {
@@ -116,9 +117,9 @@ absl::Status JobCall::Submit(std::vector<std::unique_ptr<Task>> tasks) {
 void JobCall::Describe(FinishedRequest& record) const {
   if (!times_) return;
   const TimePoint done = times_->done.value_or(Clock::now());
-  record.queue_seconds = Seconds(times_->submitted, times_->started.value_or(done));
-  if (times_->first_output) record.first_output_seconds = Seconds(times_->submitted, *times_->first_output);
-  if (times_->started) record.work_seconds = Seconds(*times_->started, done);
+  record.queue_seconds = ToSeconds(times_->started.value_or(done) - times_->submitted);
+  if (times_->first_output) record.first_output_seconds = ToSeconds(*times_->first_output - times_->submitted);
+  if (times_->started) record.work_seconds = ToSeconds(done - *times_->started);
   record.tasks = static_cast<int64_t>(job_->tasks.size());
 }
 

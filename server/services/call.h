@@ -40,8 +40,11 @@ class Call {
   absl::StatusOr<Priority> PriorityOfMetadata() const;
   // Whether the client decides how long the call takes, as in a conversation: then it is never slow.
   virtual bool is_paced_by_client() const { return false; }
-  // The model that was asked for is known, but does not serve: model_name() for the record.
-  void NoteUnavailableModel(absl::string_view name) { unavailable_model_ = std::string(name); }
+  // The registry's model. UNAVAILABLE: it is not there (yet), which is counted as below.
+  absl::StatusOr<std::shared_ptr<const Model>> LookUp(const Registry& registry, absl::string_view name,
+                                                      absl::string_view kind);
+  // The model that was asked for is known, but does not serve: a rejection, and model_name() for the record.
+  void CountUnavailable(absl::string_view name);
   // Empty while the model is not known, so that a wrong name makes no label.
   virtual std::string_view model_name() const { return {}; }
   // Adds what the log tells of requests of its kind.
@@ -64,10 +67,6 @@ class Call {
   RequestInterest interest_;
   std::unique_ptr<FinishedRequest> record_;
 };
-
-// The registry's model; that it is not there (yet) counts as a rejection.
-absl::StatusOr<std::shared_ptr<const Model>> FindModel(const Registry& registry, absl::string_view name,
-                                                       absl::string_view kind, Metrics& metrics);
 
 // A request whose work is one job of a model.
 class JobCall : public Call, public JobObserver {

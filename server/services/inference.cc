@@ -148,10 +148,7 @@ class InferenceService::InferCall : public JobCall, public grpc::ServerUnaryReac
     if (request_.model_name().empty()) return absl::InvalidArgumentError("model_name: is empty");
     absl::StatusOr<ServedModel> served = parts_.registry.FindVersion(request_.model_name(), request_.model_version());
     if (!served.ok()) {
-      if (absl::IsUnavailable(served.status())) {
-        metrics_.Add(Metric::kRejections, {request_.model_name(), "model_unavailable"});
-        NoteUnavailableModel(request_.model_name());
-      }
+      if (absl::IsUnavailable(served.status())) CountUnavailable(request_.model_name());
       return served.status();
     }
     version_ = served->version;

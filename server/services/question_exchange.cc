@@ -6,17 +6,15 @@
 #include "absl/strings/str_cat.h"
 #include "engine/status_macros.h"
 #include "google/protobuf/any.pb.h"
-#include "server/services/call.h"
 #include "server/services/question_messages.h"
 
 namespace heed {
 
-void OpenSession(const QuestionParts& parts, const std::string& name, SessionStore::Done<SessionStore::Found> done) {
-  auto found = FindModel(parts.registry, name, kQuestionAnswerer, parts.requests.metrics());
-  if (!found.ok()) return done(found.status());
-  auto model = std::static_pointer_cast<const QuestionAnswerer>(*std::move(found));
-  auto state = model->NewState();
-  parts.store.Create(std::move(model), std::move(state), std::move(done));
+void OpenSession(const QuestionParts& parts, std::shared_ptr<const Model> model,
+                 SessionStore::Done<SessionStore::Found> done) {
+  auto answerer = std::static_pointer_cast<const QuestionAnswerer>(std::move(model));
+  auto state = answerer->NewState();
+  parts.store.Create(std::move(answerer), std::move(state), std::move(done));
 }
 
 template <typename Response>

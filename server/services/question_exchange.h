@@ -33,8 +33,9 @@ struct QuestionParts {
   RequestLog& requests;
 };
 
-// A new session of the model `name`; empty: the only one for questions.
-void OpenSession(const QuestionParts& parts, const std::string& name, SessionStore::Done<SessionStore::Found> done);
+// A new session of the model, which is one for questions.
+void OpenSession(const QuestionParts& parts, std::shared_ptr<const Model> model,
+                 SessionStore::Done<SessionStore::Found> done);
 
 struct ExchangeRequest {
   std::string session;

@@ -120,7 +120,9 @@ class QuestionsService::StoreCall : public Call, public grpc::ServerUnaryReactor
   }
 
   void Open(const v1::OpenRequest& request, v1::Session& response) {
-    OpenSession(parts_, request.model(), AnswerWith(response));
+    auto model = LookUp(parts_.registry, request.model(), kQuestionAnswerer);
+    if (!model.ok()) return EndWith(model.status());
+    OpenSession(parts_, *std::move(model), AnswerWith(response));
   }
 
   void Fork(const v1::ForkRequest& request, v1::Session& response) {

@@ -145,6 +145,8 @@ TEST_P(QuestionsTest, ModelIsFoundByNameOrByItsKind) {
   EXPECT_THAT(ErrorOf(&Stub::Answer, answer, StatusCode::UNAVAILABLE), HasSubstr("config.json: is broken"));
   EXPECT_THAT(ErrorOf(&Stub::Open, open, StatusCode::UNAVAILABLE), HasSubstr("config.json: is broken"));
   WaitForMetric("heed_rejections_total{model=\"broken\",reason=\"model_unavailable\"} 2");
+  WaitForMetric("heed_requests_total{code=\"UNAVAILABLE\",method=\"Answer\",model=\"broken\"} 1");
+  WaitForMetric("heed_requests_total{code=\"UNAVAILABLE\",method=\"Open\",model=\"broken\"} 1");
 }
 
 TEST_P(QuestionsTest, SeveralModelsNeedAName) {
