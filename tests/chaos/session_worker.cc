@@ -68,6 +68,13 @@ void SessionWorker::CheckSession(const Known& known, const v1::Session& session,
   });
 }
 
+void SessionWorker::AddCopy(Known copy, const v1::Session& session, absl::string_view after) {
+  copy.id = session.session();
+  copy.version = session.version();
+  CheckSession(copy, session, after);
+  sessions_.push_back(std::move(copy));
+}
+
 void SessionWorker::Open() {
   v1::Session session;
   const grpc::Status status = Call("Open", Kept(), [&](grpc::ClientContext& context) {
@@ -194,11 +201,7 @@ void SessionWorker::Fork(Known& known) {
     return v1::QuestionAnswering::NewStub(AnyChannel())->Fork(&context, request, &session);
   });
   if (!status.ok()) return;
-  Known copy = known;
-  copy.id = session.session();
-  copy.version = session.version();
-  CheckSession(copy, session, "forked");
-  sessions_.push_back(std::move(copy));
+  AddCopy(known, session, "forked");
 }
 
 void SessionWorker::ExportAndImport(Known& known) {
@@ -226,11 +229,7 @@ void SessionWorker::ExportAndImport(Known& known) {
       Call("Import", expected, [&](grpc::ClientContext& context) { return stub->Import(&context, request, &session); });
   if (!status.ok()) return;
   Check(!damaged, [] { return std::string("Import: took a damaged export"); });
-  Known copy = known;
-  copy.id = session.session();
-  copy.version = session.version();
-  CheckSession(copy, session, "imported");
-  sessions_.push_back(std::move(copy));
+  AddCopy(known, session, "imported");
 }
 
 void SessionWorker::Chat(Known& known) {

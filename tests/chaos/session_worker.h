@@ -51,6 +51,8 @@ class SessionWorker : public Worker {
   bool Close(const Known& known);
   void Changed(Known& known, int64_t version);
   // The server's view of it is ours.
+  // The session that was made of one that is known.
+  void AddCopy(Known copy, const v1::Session& session, absl::string_view after);
   void CheckSession(const Known& known, const v1::Session& session, absl::string_view after);
   std::string NewRequestId();
 

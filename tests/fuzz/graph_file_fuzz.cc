@@ -11,10 +11,6 @@
 namespace heed {
 namespace {
 
-size_t Mutate(uint8_t* data, size_t size, size_t max_size, unsigned seed) {
-  return MutateSafetensors(data, size, max_size, seed);
-}
-
 void Run(absl::string_view input) {
   static InputFiles files;
   files.Set("graph.safetensors", input);
@@ -41,6 +37,6 @@ void Run(absl::string_view input) {
 
 }  // namespace
 
-HEED_FUZZ_TARGET(graph_file, Run, Mutate)
+HEED_FUZZ_TARGET(graph_file, Run, MutateSafetensors)
 
 }  // namespace heed

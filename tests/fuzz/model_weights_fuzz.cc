@@ -25,7 +25,7 @@ constexpr const char* kFixtures[] = {
 };
 
 size_t Mutate(uint8_t* data, size_t size, size_t max_size, unsigned seed) {
-  return MutateSafetensors(data, size, max_size, seed, /*prefix=*/1);
+  return MutateSafetensorsBehind(1, data, size, max_size, seed);
 }
 
 void Run(absl::string_view input) {

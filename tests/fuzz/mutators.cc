@@ -8,7 +8,11 @@
 
 namespace heed {
 
-size_t MutateSafetensors(uint8_t* data, size_t size, size_t max_size, unsigned seed, size_t prefix) {
+size_t MutateSafetensors(uint8_t* data, size_t size, size_t max_size, unsigned seed) {
+  return MutateSafetensorsBehind(0, data, size, max_size, seed);
+}
+
+size_t MutateSafetensorsBehind(size_t prefix, uint8_t* data, size_t size, size_t max_size, unsigned seed) {
   constexpr size_t kLength = sizeof(uint64_t);
   if (seed % 8 == 0 || size < prefix + kLength || max_size < prefix + kLength) {
     return LLVMFuzzerMutate(data, size, max_size);

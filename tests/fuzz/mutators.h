@@ -7,7 +7,9 @@
 
 namespace heed {
 
-// Of a safetensors file behind `prefix` bytes that stay: its header or its data, and then the header's length.
-size_t MutateSafetensors(uint8_t* data, size_t size, size_t max_size, unsigned seed, size_t prefix = 0);
+// Of a safetensors file: its header or its data, and then the header's length.
+size_t MutateSafetensors(uint8_t* data, size_t size, size_t max_size, unsigned seed);
+// The same behind `prefix` bytes that stay.
+size_t MutateSafetensorsBehind(size_t prefix, uint8_t* data, size_t size, size_t max_size, unsigned seed);
 
 }  // namespace heed

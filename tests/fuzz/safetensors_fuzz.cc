@@ -10,10 +10,6 @@
 namespace heed {
 namespace {
 
-size_t Mutate(uint8_t* data, size_t size, size_t max_size, unsigned seed) {
-  return MutateSafetensors(data, size, max_size, seed);
-}
-
 void Run(absl::string_view input) {
   static InputFiles files;
   files.Set("model.safetensors", input);
@@ -37,6 +33,6 @@ void Run(absl::string_view input) {
 
 }  // namespace
 
-HEED_FUZZ_TARGET(safetensors, Run, Mutate)
+HEED_FUZZ_TARGET(safetensors, Run, MutateSafetensors)
 
 }  // namespace heed
