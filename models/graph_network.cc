@@ -21,6 +21,10 @@ constexpr int64_t kMostRows = kBlockEdges / kWorkPerRow;
 // How many multiply-adds weigh as much as an edge.
 constexpr int64_t kMultiplyAddsPerEdge = kBlockMultiplyAdds / kBlockEdges;
 
+// Of an item that is asked about, and of an edge whose coefficients are: ids, numbers, and a message for each.
+constexpr int64_t kAskedBytes = 64;
+constexpr int64_t kAttendedBytes = 17;
+
 int64_t WorkRows(int64_t work) { return std::clamp<int64_t>((work + kWorkPerRow - 1) / kWorkPerRow, 1, kMostRows); }
 
 int64_t MatrixBytes(int64_t rows, int64_t cols) {
@@ -63,6 +67,7 @@ class GraphNetwork::QueryTask : public GraphQueryTask {
 
   int64_t next_rows() const override { return WorkRows(work_); }
   int64_t peak_bytes() const override { return peak_bytes_; }
+  int64_t answer_bytes() const override { return answer_bytes_; }
   bool has_output() const override { return finished(); }
   const GraphAnswer& answer() const override { return result; }
 
@@ -92,6 +97,9 @@ class GraphNetwork::QueryTask : public GraphQueryTask {
     work_ = network_.Work(bound.nodes, bound.edges, graph, asked_for);
     if (precomputed() && network_.config_.task == GraphTaskKind::kGraph) work_ += reached;
 
+    answer_bytes_ = asked_for * (kAskedBytes + 4 * int64_t{network_.head_.classes()});
+    if (query.return_embeddings) answer_bytes_ += asked_for * 4 * network_.layers_.back().in();
+
     // Vectors that grow may take twice what they hold.
     peak_bytes_ = 2 * (bound.nodes * 24 + bound.edges * (4 + 4 * network_.config_.edge_dim)) + reached * 8 +
                   asked_for * (32 + 12 * int64_t{network_.head_.classes()});
@@ -119,6 +127,11 @@ class GraphNetwork::QueryTask : public GraphQueryTask {
         result.edges_computed += hood.offsets[static_cast<size_t>(NodesOf(l + 1))];
       }
       work_ = network_.Work(hood.nodes(), hood.edges(), graph, items());
+      if (query.return_attention) {
+        for (const GraphLayer& layer : network_.layers_) {
+          answer_bytes_ += (hood.nodes() + hood.edges()) * (kAttendedBytes + 4 * layer.heads());
+        }
+      }
     }
   }
 
@@ -202,6 +215,7 @@ class GraphNetwork::QueryTask : public GraphQueryTask {
   const GraphNetwork& network_;
   int64_t work_ = 0;  // in edges
   int64_t peak_bytes_ = 0;
+  int64_t answer_bytes_ = 0;
   bool begun_ = false;
   // Of a large query.
   int layer_ = 0;

@@ -25,6 +25,9 @@ class NtmSequenceModel::Sequence : public SequenceTask {
     const int64_t outputs = (framed_.rows - framed_.first_output) * result_.width;
     return state_bytes_ + (static_cast<int64_t>(framed_.inputs.size()) + outputs) * static_cast<int64_t>(sizeof(float));
   }
+  int64_t answer_bytes() const override {
+    return (framed_.rows - framed_.first_output) * result_.width * static_cast<int64_t>(sizeof(float));
+  }
   bool has_output() const override { return finished(); }
   const SequenceResult& result() const override { return result_; }
 

@@ -122,12 +122,13 @@ NtmStory::NtmStory(StoryRequest request, std::shared_ptr<const NtmState> from, s
     longest = std::max(longest, text.size());
     peak_bytes_ += 2 * static_cast<int64_t>(text.size() + sizeof(text));
   }
-  int64_t answer_bytes = candidate_bytes + static_cast<int64_t>(sizeof(QuestionAnswer));
-  if (request_.return_reads) answer_bytes += read_bytes;
+  int64_t bytes_per_answer = candidate_bytes + static_cast<int64_t>(sizeof(QuestionAnswer));
+  if (request_.return_reads) bytes_per_answer += read_bytes;
   if (request_.return_attribution) {
-    answer_bytes += kMostAttributedFacts * static_cast<int64_t>(longest + sizeof(FactWeight));
+    bytes_per_answer += kMostAttributedFacts * static_cast<int64_t>(longest + sizeof(FactWeight));
   }
-  peak_bytes_ += static_cast<int64_t>(questions_.size()) * answer_bytes;
+  answer_bytes_ = static_cast<int64_t>(questions_.size()) * bytes_per_answer;
+  peak_bytes_ += answer_bytes_;
   if (facts_.empty() && questions_.empty()) Finish();
 }
 

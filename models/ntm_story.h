@@ -61,6 +61,7 @@ class NtmStory : public StoryTask {
 
   int64_t next_rows() const override;
   int64_t peak_bytes() const override { return peak_bytes_; }
+  int64_t answer_bytes() const override { return answer_bytes_; }
   bool has_output() const override { return finished(); }
   const std::vector<std::string>& unknown_words() const override { return unknown_words_; }
   const std::vector<QuestionAnswer>& answers() const override { return answers_; }
@@ -96,6 +97,7 @@ class NtmStory : public StoryTask {
   std::vector<size_t> order_;  // of the questions, by when they are asked
   std::vector<std::string> unknown_words_;
   int64_t peak_bytes_ = 0;
+  int64_t answer_bytes_ = 0;
 
   std::optional<NtmState> own_;
   size_t next_fact_ = 0, next_question_ = 0;  // that of order_

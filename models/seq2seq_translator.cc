@@ -20,6 +20,10 @@ constexpr int64_t kMoreTargetTokens = 50;
 // length.
 constexpr int64_t kMostBytesPerPosition = 32;
 
+// Of a token in a text, about, and of its own text in an answer: a string, and its bytes in the message.
+constexpr int64_t kUsualTokenBytes = 4;
+constexpr int64_t kTokenTextBytes = 48;
+
 template <typename T>
 absl::Status OutOfRange(absl::string_view field, T value, absl::string_view range) {
   return absl::InvalidArgumentError(absl::StrCat("options.", field, " is ", value, ", but must be ", range));
@@ -65,6 +69,13 @@ class Seq2SeqTranslator::SentenceTask : public TranslationTask {
     const int64_t logits = options_.sample ? translator_.network_->vocabulary() : 0;
     return translator_.network_->MemoryBytes(source_tokens, options_.beam_size, options_.max_tokens) +
            (attention + logits) * static_cast<int64_t>(sizeof(float));
+  }
+  int64_t answer_bytes() const override {
+    const int64_t source_tokens = static_cast<int64_t>(source_ids_.size());
+    int64_t per_token = options_.n_best > 1 ? kUsualTokenBytes : 0;
+    if (options_.return_tokens) per_token += kTokenTextBytes;
+    if (options_.return_attention) per_token += source_tokens * static_cast<int64_t>(sizeof(float));
+    return options_.n_best * options_.max_tokens * per_token;
   }
   bool has_output() const override { return text_is_new_; }
   const std::string& source() const override { return source_; }
@@ -121,8 +132,9 @@ class Seq2SeqTranslator::SentenceTask : public TranslationTask {
       hypothesis.text = codec.Decode(found.tokens);
       hypothesis.score = static_cast<float>(found.score);
       hypothesis.finish_reason = found.reason;
+      hypothesis.token_count = static_cast<int64_t>(found.tokens.size());
       for (size_t i = 0; i < found.tokens.size(); ++i) {
-        hypothesis.tokens.push_back(codec.TargetPiece(found.tokens[i]));
+        if (options_.return_tokens) hypothesis.tokens.push_back(codec.TargetPiece(found.tokens[i]));
         if (attention_.empty()) continue;
         const size_t entry = i * static_cast<size_t>(options_.beam_size) + static_cast<size_t>(found.slots[i]);
         const auto row = attention_.begin() + static_cast<int64_t>(entry * source_ids_.size());
@@ -130,7 +142,10 @@ class Seq2SeqTranslator::SentenceTask : public TranslationTask {
       }
       result_.hypotheses.push_back(std::move(hypothesis));
     }
-    for (int32_t id : source_ids_) result_.source_tokens.push_back(codec.SourcePiece(id));
+    result_.source_token_count = static_cast<int64_t>(source_ids_.size());
+    if (options_.return_tokens) {
+      for (int32_t id : source_ids_) result_.source_tokens.push_back(codec.SourcePiece(id));
+    }
     text_is_new_ = true;
     search_.reset();
     memory_.reset();
@@ -226,11 +241,55 @@ absl::Status Seq2SeqTranslator::CheckOptions(const TranslateOptions& options) co
   return absl::OkStatus();
 }
 
-absl::StatusOr<StartedTranslation> Seq2SeqTranslator::Start(const std::vector<std::string>& texts,
-                                                            const TranslateOptions& options) const {
-  HEED_RETURN_IF_ERROR(CheckOptions(options));
+// A request whose sentences become tasks.
+struct Seq2SeqTranslator::Starting {
+  const TranslateOptions& options;
+  const StartLimits& limits;
   StartedTranslation started;
+  int64_t rows = 0;  // of the tasks so far
+
+  // Before each sentence.
+  absl::Status Check() const {
+    if (static_cast<int64_t>(started.tasks.size()) > limits.max_tasks) {
+      return absl::InvalidArgumentError(absl::StrCat("has more than ", limits.max_tasks,
+                                                     " sentences with the texts before it, the most of a request"));
+    }
+    if (rows > limits.max_rows) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("has more than ", limits.max_rows, " tokens with the texts before it, the most of a request"));
+    }
+    return limits.Check();
+  }
+};
+
+absl::Status Seq2SeqTranslator::CheckSizes(const std::vector<std::string>& texts, const StartLimits& limits) const {
+  const auto count = static_cast<int64_t>(texts.size());
+  if (count > limits.max_tasks) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("texts: ", count, " texts in one request, at most ", limits.max_tasks));
+  }
+  // No task's sentence is longer than this, and each has a token and its end.
+  const int64_t sentence_bytes = kMostBytesPerPosition * network_->max_source_tokens();
+  int64_t bytes = 0;
+  for (const std::string& text : texts) bytes += static_cast<int64_t>(text.size());
+  const int64_t sentences = bytes / sentence_bytes;
+  if (sentences > limits.max_tasks || 2 * sentences > limits.max_rows) {
+    return absl::InvalidArgumentError(absl::StrCat("texts: ", bytes, " bytes in one request make at least ", sentences,
+                                                   " sentences and ", 2 * sentences, " tokens, at most ",
+                                                   limits.max_tasks, " and ", limits.max_rows));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<StartedTranslation> Seq2SeqTranslator::Start(const std::vector<std::string>& texts,
+                                                            const TranslateOptions& options,
+                                                            const StartLimits& limits) const {
+  HEED_RETURN_IF_ERROR(CheckOptions(options));
+  HEED_RETURN_IF_ERROR(CheckSizes(texts, limits));
+  Starting starting{options, limits, {}};
+  StartedTranslation& started = starting.started;
   for (size_t i = 0; i < texts.size(); ++i) {
+    HEED_RETURN_IF_ERROR(limits.Check());
     const int text = static_cast<int>(i);
     if (const int64_t at = FirstInvalidUtf8(texts[i]); at >= 0) {
       return absl::InvalidArgumentError(
@@ -248,17 +307,21 @@ absl::StatusOr<StartedTranslation> Seq2SeqTranslator::Start(const std::vector<st
         continue;
       }
       const absl::Status status =
-          StartSentence(absl::StrCat(language, span.text), span.separator, text, sentence, options, started);
-      if (!status.ok()) return absl::Status(status.code(), absl::StrCat("texts[", i, "] ", status.message()));
+          StartSentence(absl::StrCat(language, span.text), span.separator, text, sentence, starting);
+      if (absl::IsInvalidArgument(status)) {
+        return absl::InvalidArgumentError(absl::StrCat("texts[", i, "] ", status.message()));
+      }
+      HEED_RETURN_IF_ERROR(status);
     }
     started.trailing.push_back(split.trailing);
   }
-  return started;
+  return std::move(starting.started);
 }
 
 absl::Status Seq2SeqTranslator::StartSentence(const std::string& source, const std::string& separator, int text,
-                                              int& sentence, const TranslateOptions& options,
-                                              StartedTranslation& started) const {
+                                              int& sentence, Starting& starting) const {
+  HEED_RETURN_IF_ERROR(starting.Check());
+  const TranslateOptions& options = starting.options;
   const absl::string_view language = codec_.LanguagePrefix(source);
   const int64_t body_bytes = static_cast<int64_t>(source.size() - language.size());
   const bool vast = body_bytes > kMostBytesPerPosition * network_->max_source_tokens();
@@ -275,8 +338,7 @@ absl::Status Seq2SeqTranslator::StartSentence(const std::string& source, const s
                                                      " positions"));
     }
     for (const SentenceSpan& half : Halve(whole)) {
-      HEED_RETURN_IF_ERROR(
-          StartSentence(absl::StrCat(language, half.text), half.separator, text, sentence, options, started));
+      HEED_RETURN_IF_ERROR(StartSentence(absl::StrCat(language, half.text), half.separator, text, sentence, starting));
     }
     return absl::OkStatus();
   }
@@ -293,6 +355,8 @@ absl::Status Seq2SeqTranslator::StartSentence(const std::string& source, const s
     return absl::InvalidArgumentError(absl::StrCat("cannot be translated: options.target_prefix has ", prefix_tokens,
                                                    " tokens, but at most ", own.max_tokens, " may be produced"));
   }
+  starting.rows += source_tokens;
+  StartedTranslation& started = starting.started;
   started.tasks.push_back(std::make_unique<SentenceTask>(*this, source, std::move(ids), own, std::move(prefix),
                                                          SentenceSeed(own.sampling.seed, text, sentence)));
   started.places.push_back({text, sentence++, separator});

@@ -21,8 +21,9 @@ class Seq2SeqTranslator : public Translator {
 
   const ModelSpec& spec() const override { return spec_; }
   const TranslateOptions& default_options() const override { return default_options_; }
-  absl::StatusOr<StartedTranslation> Start(const std::vector<std::string>& texts,
-                                           const TranslateOptions& options) const override;
+  using Translator::Start;
+  absl::StatusOr<StartedTranslation> Start(const std::vector<std::string>& texts, const TranslateOptions& options,
+                                           const StartLimits& limits) const override;
   void Step(absl::Span<Task* const> tasks, Context& context) const override;
 
   const Seq2SeqNetwork& network() const { return *network_; }
@@ -31,10 +32,14 @@ class Seq2SeqTranslator : public Translator {
  private:
   class SentenceTask;
 
+  struct Starting;
+
   absl::Status CheckOptions(const TranslateOptions& options) const;
+  // Whether the texts exceed the limits whatever their tokens are.
+  absl::Status CheckSizes(const std::vector<std::string>& texts, const StartLimits& limits) const;
   // Appends the tasks of one sentence: one, or several if it is longer than the network's positions.
   absl::Status StartSentence(const std::string& source, const std::string& separator, int text, int& sentence,
-                             const TranslateOptions& options, StartedTranslation& started) const;
+                             Starting& starting) const;
 
   ModelSpec spec_;
   std::unique_ptr<const Seq2SeqNetwork> network_;

@@ -43,6 +43,7 @@ struct TranslateOptions {
   Sampling sampling;
   bool split_sentences = true;
   bool stop_loops = true;
+  bool return_tokens = true;  // as text
   bool return_attention = false;
   bool stream = false;  // tasks give out their text as it grows (greedy search and sampling only)
 };
@@ -54,13 +55,15 @@ struct Hypothesis {
   std::string text;
   float score = 0;  // log-probability / length^length_penalty
   FinishReason finish_reason = FinishReason::kEos;
-  std::vector<std::string> tokens;  // end-of-sentence included
+  int64_t token_count = 0;          // end-of-sentence included
+  std::vector<std::string> tokens;  // those, if asked for
   std::vector<float> attention;     // [tokens, source_tokens], row-major, if asked for: last layer, mean of heads
 };
 
 struct SentenceResult {
   std::vector<Hypothesis> hypotheses;      // best first, n_best of them
-  std::vector<std::string> source_tokens;  // end-of-sentence included; none for a blank text
+  int64_t source_token_count = 0;          // end-of-sentence included; 0: a blank text
+  std::vector<std::string> source_tokens;  // those, if asked for
 };
 
 // One sentence of a request.
@@ -93,9 +96,16 @@ class Translator : public Model {
   virtual const TranslateOptions& default_options() const = 0;
 
   // Validates, splits into sentences and tokenises, on the caller's thread; every INVALID_ARGUMENT comes from here and
-  // names the field and both values. Blank texts become finished tasks with an empty translation.
+  // names the field and both values. Blank texts become finished tasks with an empty translation. `limits` are checked
+  // before any text is looked at, as far as counts and sizes tell, and between sentences.
   virtual absl::StatusOr<StartedTranslation> Start(const std::vector<std::string>& texts,
-                                                   const TranslateOptions& options) const = 0;
+                                                   const TranslateOptions& options,
+                                                   const StartLimits& limits) const = 0;
+  // Without limits.
+  absl::StatusOr<StartedTranslation> Start(const std::vector<std::string>& texts,
+                                           const TranslateOptions& options) const {
+    return Start(texts, options, StartLimits());
+  }
 };
 
 }  // namespace heed

@@ -22,6 +22,8 @@ class FakeTask : public TranslationTask {
       Finish();
       return;
     }
+    result_.source_token_count = static_cast<int64_t>(words_.size()) + 1;
+    if (!options_.return_tokens) return;
     result_.source_tokens = words_;
     result_.source_tokens.push_back("</s>");
   }
@@ -30,6 +32,9 @@ class FakeTask : public TranslationTask {
     return done_ == 0 ? static_cast<int64_t>(words_.size()) + 1 : static_cast<int64_t>(options_.beam_size);
   }
   int64_t peak_bytes() const override { return 1000 * static_cast<int64_t>(words_.size()); }
+  int64_t answer_bytes() const override {
+    return options_.return_attention ? 4 * static_cast<int64_t>(words_.size() * words_.size()) : 0;
+  }
   bool has_output() const override { return finished() || (options_.stream && taken_ < text_.size()); }
   const std::string& source() const override { return source_; }
   const SentenceResult& result() const override { return result_; }
@@ -51,10 +56,11 @@ class FakeTask : public TranslationTask {
       hypothesis.text = k == 0 ? text_ : absl::StrCat(text_, "#", k);
       hypothesis.score = -static_cast<float>(words_.size()) - static_cast<float>(k);
       hypothesis.finish_reason = loop ? FinishReason::kLoop : length ? FinishReason::kLength : FinishReason::kEos;
-      hypothesis.tokens = tokens_;
+      hypothesis.token_count = static_cast<int64_t>(tokens_.size());
+      if (options_.return_tokens) hypothesis.tokens = tokens_;
       if (options_.return_attention) {
-        const float weight = 1 / static_cast<float>(result_.source_tokens.size());
-        hypothesis.attention.assign(tokens_.size() * result_.source_tokens.size(), weight);
+        const float weight = 1 / static_cast<float>(result_.source_token_count);
+        hypothesis.attention.assign(tokens_.size() * static_cast<size_t>(result_.source_token_count), weight);
       }
     }
     Finish();
@@ -84,7 +90,8 @@ FakeTranslator::FakeTranslator(std::string name) {
 }
 
 absl::StatusOr<StartedTranslation> FakeTranslator::Start(const std::vector<std::string>& texts,
-                                                         const TranslateOptions& options) const {
+                                                         const TranslateOptions& options,
+                                                         const StartLimits& limits) const {
   {
     MutexLock lock(mutex_);
     last_options_ = options;
@@ -99,8 +106,12 @@ absl::StatusOr<StartedTranslation> FakeTranslator::Start(const std::vector<std::
   if (options.sample && options.beam_size != 1) {
     return absl::InvalidArgumentError(absl::StrCat("sampling: needs beam_size 1, it is ", options.beam_size));
   }
+  if (static_cast<int64_t>(texts.size()) > limits.max_tasks) {
+    return absl::InvalidArgumentError(absl::StrCat("texts: ", texts.size(), ", at most ", limits.max_tasks));
+  }
   StartedTranslation started;
   for (size_t text = 0; text < texts.size(); ++text) {
+    if (absl::Status status = limits.Check(); !status.ok()) return status;
     const std::string& all = texts[text];
     size_t begin = 0;
     int sentence = 0;

@@ -23,8 +23,9 @@ class FakeTranslator : public Translator {
   const ModelSpec& spec() const override { return spec_; }
   const TranslateOptions& default_options() const override { return default_options_; }
   void set_default_options(const TranslateOptions& options) { default_options_ = options; }  // before it is used
-  absl::StatusOr<StartedTranslation> Start(const std::vector<std::string>& texts,
-                                           const TranslateOptions& options) const override;
+  using Translator::Start;
+  absl::StatusOr<StartedTranslation> Start(const std::vector<std::string>& texts, const TranslateOptions& options,
+                                           const StartLimits& limits) const override;
   void Step(absl::Span<Task* const> tasks, Context& context) const override;
 
   // From now on steps wait, before they do anything.
