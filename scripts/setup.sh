@@ -22,6 +22,7 @@ build_packages=(
   libspdlog-dev            # logs
   libssl-dev               # certificates, hashes of tokens
   libxxhash-dev            # fingerprints of models, checksums of sessions
+  zlib1g-dev               # compressed messages
   nlohmann-json3-dev       # config.json, vocab.json, safetensors headers
   prometheus-cpp-dev       # metrics
 )

@@ -10,6 +10,7 @@
 
 #include "models/probe.h"
 #include "server/flags.h"
+#include "server/library_logs.h"
 #include "server/log.h"
 #include "server/server.h"
 #include "server/version.h"
@@ -68,5 +69,6 @@ int main(int argc, char** argv) {
   if (const char* password = std::getenv("HEED_REDIS_PASSWORD")) command_line->options.redis_password = password;
   heed::StartLog(heed::ParseLogLevel(command_line->options.log_level),
                  heed::ParseLogFormat(command_line->options.log_format));
+  heed::TakeLibraryLogs();
   return Serve(command_line->options);
 }

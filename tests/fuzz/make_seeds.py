@@ -6,11 +6,13 @@
 Seeds that begin with "found-" are inputs that a target once failed on: they stay. Needs protoc and libxxhash.
 """
 import ctypes
+import gzip
 import json
 import pathlib
 import struct
 import subprocess
 import sys
+import zlib
 
 HERE = pathlib.Path(__file__).resolve().parent
 TREE = HERE.parent.parent
@@ -314,6 +316,21 @@ def question_request_seeds():
                                        'session: "s" facts: ["Mary got the milk", "yes"] request_id: "1"')
     yield "ask", bytes([2]) + message("heed.v1.AskRequest", """session: "s" questions: ["Where is Mary", "who"]
       commit: true request_id: "2" options { top_k: 2 return_attribution: true }""")
+
+
+def message_check_seeds():
+    yield "translate", bytes([0]) + message("heed.v1.TranslateRequest", """model: "m" texts: ["the cat", "z\\u00e9"]
+      options { sampling { temperature: 0.7 seed: 4 } beam_size: 2 }""")
+    yield "answer", bytes([1]) + message("heed.v1.AnswerRequest", """facts: ["a", "b"]
+      questions { text: "Where?" after_facts: 1 } options { top_k: 2 }""")
+    yield "nodes", bytes([2]) + message("heed.v1.ClassifyNodesRequest", """queries { nodes: [1, 300]
+      graph { features { width: 1 values: [1, 2] } edge_sources: 0 edge_targets: 1 } }""")
+    yield "chat", bytes([3]) + message("heed.v1.ChatRequest", 'fact: "Mary went home"')
+    yield "infer", bytes([4]) + message("inference.ModelInferRequest", """model_name: "m"
+      inputs { name: "x" datatype: "FP32" shape: [1, 2] contents { fp32_contents: [1, 2] } }
+      parameters { key: "seed" value { int64_param: 3 } } raw_input_contents: "\\377\\000" """)
+    for number, compress in enumerate([lambda data: gzip.compress(data, mtime=0), zlib.compress]):
+        yield f"compressed-{number}", bytes([0]) + compress(bytes(1000))
 
 
 def operator_text_seeds():

@@ -1,0 +1,64 @@
+#include "server/memory_trimmer.h"
+
+#include <gtest/gtest.h>
+
+namespace heed {
+namespace {
+
+constexpr int64_t kMiB = 1 << 20;
+constexpr std::chrono::seconds kSecond(1);
+
+class TrimPolicyTest : public testing::Test {
+ protected:
+  // After a second.
+  bool Ask(int64_t in_flight, int64_t mebibytes) {
+    now_ += kSecond;
+    return policy_.IsDue(now_, in_flight, mebibytes * kMiB);
+  }
+
+  TrimPolicy policy_;
+  TimePoint now_;
+};
+
+TEST_F(TrimPolicyTest, TrimsAPeakOnceTheServerIsIdle) {
+  EXPECT_FALSE(Ask(0, 67));
+  EXPECT_FALSE(Ask(1, 200));
+  EXPECT_FALSE(Ask(0, 200));  // idle from here on
+  EXPECT_FALSE(Ask(0, 200));
+  EXPECT_TRUE(Ask(0, 200));
+  policy_.Trimmed(now_, 70 * kMiB);
+  EXPECT_FALSE(Ask(0, 70));
+  EXPECT_FALSE(Ask(0, 101));  // not worth it
+  EXPECT_TRUE(Ask(0, 102));
+}
+
+TEST_F(TrimPolicyTest, DoesNotTrimAgainWhatCouldNotBeReturned) {
+  Ask(0, 67);
+  Ask(1, 500);
+  for (int i = 0; i < 2; ++i) Ask(0, 500);
+  EXPECT_TRUE(Ask(0, 500));
+  policy_.Trimmed(now_, 490 * kMiB);
+  for (int i = 0; i < 100; ++i) EXPECT_FALSE(Ask(0, 490));
+}
+
+TEST_F(TrimPolicyTest, TrimsUnderLoadSeldomAndOnlyLargePeaks) {
+  EXPECT_FALSE(Ask(1, 100));
+  EXPECT_FALSE(Ask(1, 355));
+  EXPECT_TRUE(Ask(1, 356));
+  policy_.Trimmed(now_, 100 * kMiB);
+  for (int i = 1; i < 30; ++i) EXPECT_FALSE(Ask(1, 1000));
+  EXPECT_TRUE(Ask(1, 1000));
+}
+
+TEST_F(TrimPolicyTest, MeasuresGrowthFromTheLeastSince) {
+  // Memory that went by itself does not hide a later peak.
+  Ask(0, 300);
+  Ask(0, 80);
+  Ask(1, 200);
+  Ask(0, 200);
+  Ask(0, 200);
+  EXPECT_TRUE(Ask(0, 200));
+}
+
+}  // namespace
+}  // namespace heed
