@@ -31,6 +31,7 @@ int64_t BatchFormer::Bytes(const Task& task) const {
 }
 
 absl::Status BatchFormer::Add(std::shared_ptr<Job> job, TimePoint now) {
+  if (absl::Status status = CheckAnswer(*job); !status.ok()) return status;
   if (absl::Status status = CheckRoom(*job, now); !status.ok()) return status;
   Entry& entry = entries_.emplace_back();
   entry.place = std::prev(entries_.end());
@@ -47,6 +48,15 @@ absl::Status BatchFormer::Add(std::shared_ptr<Job> job, TimePoint now) {
   queued_tasks_ += entry.task_count();
   queued_rows_ += entry.queued_rows;
   return absl::OkStatus();
+}
+
+absl::Status BatchFormer::CheckAnswer(const Job& job) const {
+  if (job.internal) return absl::OkStatus();
+  int64_t bytes = 0;
+  for (const auto& task : job.tasks) {
+    bytes = job.one_by_one ? std::max(bytes, task->answer_bytes()) : bytes + task->answer_bytes();
+  }
+  return bytes <= limits_.max_answer_bytes ? absl::OkStatus() : AnswerTooLarge(bytes, limits_.max_answer_bytes);
 }
 
 absl::Status BatchFormer::CheckRoom(const Job& job, TimePoint now) const {

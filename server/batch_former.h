@@ -53,6 +53,7 @@ struct BatchLimits {
   int64_t max_running_tasks = 256;                        // tasks admitted and unfinished, those of parked jobs aside
   int64_t max_batch_rows = 512;                           // rows of one step
   int64_t max_running_bytes = 1 << 30;                    // sum of peak_bytes() of the running tasks
+  int64_t max_answer_bytes = 128 << 20;                   // sum of answer_bytes() of a job's tasks, or of each
   int64_t turn_rows = 64;                                 // rows that a job admits before the next job's turn
   Clock::duration max_parked = std::chrono::seconds(30);  // a job parked for longer ends with ABORTED
 };
@@ -85,7 +86,8 @@ class BatchFormer {
 
   // Appends a job. RESOURCE_EXHAUSTED, with a reason and a delay (server/refusal.h): the queue is full ("queue_full"),
   // or the deadline would likely pass ("expected_wait"). INVALID_ARGUMENT ("too_large"): its tasks would not fit into
-  // an empty queue. An internal job (Job::internal) is never refused: who submits those has few at a time.
+  // an empty queue. RESOURCE_EXHAUSTED ("answer_too_large"): what they ask for is more than an answer may be. An
+  // internal job (Job::internal) is never refused: who submits those has few at a time.
   absl::Status Add(std::shared_ptr<Job> job, TimePoint now);
   // What Add would answer; for a job that has no tasks yet, if it had the smallest one.
   absl::Status CheckRoom(const Job& job, TimePoint now) const;
@@ -177,6 +179,7 @@ class BatchFormer {
   // INVALID_ARGUMENT or RESOURCE_EXHAUSTED, for a queue's limits alone.
   absl::Status CheckLimits(int64_t tasks, int64_t rows) const;
   absl::Status CheckDeadline(const Job& job, TimePoint now) const;
+  absl::Status CheckAnswer(const Job& job) const;
   void Retire(Entry& entry, TimePoint now, std::vector<Ended>& ended);
   // Adds (sign 1) or takes away (-1) a running task from the sums that the budgets are compared with.
   void Count(const Running& running, int sign);

@@ -193,8 +193,10 @@ const std::vector<FlagInfo>& Table() {
                        "(sentences, graphs) of each model that are under way at the same time")),
       PerModel(Integer("max_cache_bytes", "bytes", &O::max_cache_bytes, 1, int64_t{1} << 50,
                        "of memory of each model's running tasks; others wait for room")),
+      PerModel(Integer("max_response_bytes", "bytes", &O::max_response_bytes, 1, int64_t{1} << 31,
+                       "of an answer; what asks for more is RESOURCE_EXHAUSTED before it is computed")),
       {"model_limits", "model:limit=value,...;...",
-       "other values of the flags from --max_queued_requests to --max_cache_bytes for single models, as in "
+       "other values of the flags from --max_queued_requests to --max_response_bytes for single models, as in "
        "en-de:max_queued_requests=64,max_batch_rows=256;gat-cora:max_running_tasks=8",
        "", SetModelLimits},
       Text("graphs", "directory", &O::graphs, "where stored graphs are kept; empty: in memory alone"),

@@ -68,6 +68,9 @@ struct ServerOptions {
   // Memory of each model's running tasks (attention caches, layers' outputs), by its upper bounds. Tasks wait for room;
   // one that is larger counts as three quarters of it.
   int64_t max_cache_bytes = 1 << 30;
+  // An answer to a model's request: refused before it is computed if what is asked for would take more, ended with
+  // RESOURCE_EXHAUSTED if it comes to more. Streams: each message. Several times this is in memory while it is sent.
+  int64_t max_response_bytes = 128 << 20;
   // What --model_limits says: for each model named there, flags (FlagInfo::per_model) and the values that they have for
   // it. OptionsOf puts them in place.
   std::map<std::string, std::map<std::string, std::string>> model_limits;

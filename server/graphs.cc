@@ -18,6 +18,7 @@
 #include "absl/strings/strip.h"
 #include "engine/graph_file.h"
 #include "engine/status_macros.h"
+#include "server/exception_barrier.h"
 #include "server/excerpt.h"
 #include "server/locked_directory.h"
 #include "server/log.h"
@@ -157,8 +158,9 @@ bool GraphStore::Restore() {
   {
     MutexLock lock(mutex_);
     if (draining_ || stop_) return false;
-    changes_.push_back(
-        [this, outcome](const absl::Status& refused) { outcome->Set(refused.ok() ? CarryOutRestore() : refused); });
+    changes_.push_back([this, outcome](const absl::Status& refused) {
+      outcome->Set(refused.ok() ? WithoutExceptions([&] { return CarryOutRestore(); }) : refused);
+    });
   }
   work_.NotifyOne();
   return outcome->Wait().ok();
@@ -167,7 +169,7 @@ bool GraphStore::Restore() {
 absl::Status GraphStore::Put(NewGraph graph, Done done) {
   auto shared = std::make_shared<NewGraph>(std::move(graph));
   return Enqueue([this, shared, done = std::move(done)](const absl::Status& refused) {
-    const auto state = refused.ok() ? CarryOut(*shared) : refused;
+    const auto state = refused.ok() ? WithoutExceptions([&] { return CarryOut(*shared); }) : refused;
     if (state.ok()) metrics_.Add(Metric::kGraphUpdates, {"put"});
     shared->room.reset();
     done(state);
@@ -178,7 +180,8 @@ absl::Status GraphStore::Update(std::string name, int64_t expected_version, Grap
   auto shared = std::make_shared<GraphUpdate>(std::move(update));
   return Enqueue(
       [this, name = std::move(name), expected_version, shared, done = std::move(done)](const absl::Status& refused) {
-        const auto state = refused.ok() ? CarryOut(name, expected_version, *shared) : refused;
+        const auto state =
+            refused.ok() ? WithoutExceptions([&] { return CarryOut(name, expected_version, *shared); }) : refused;
         if (state.ok()) metrics_.Add(Metric::kGraphUpdates, {"update"});
         done(state);
       });
@@ -186,7 +189,7 @@ absl::Status GraphStore::Update(std::string name, int64_t expected_version, Grap
 
 absl::Status GraphStore::Delete(std::string name, Done done) {
   return Enqueue([this, name = std::move(name), done = std::move(done)](const absl::Status& refused) {
-    const auto state = refused.ok() ? CarryOutDelete(name) : refused;
+    const auto state = refused.ok() ? WithoutExceptions([&] { return CarryOutDelete(name); }) : refused;
     if (state.ok()) metrics_.Add(Metric::kGraphUpdates, {"delete"});
     done(state);
   });
@@ -195,7 +198,7 @@ absl::Status GraphStore::Delete(std::string name, Done done) {
 absl::Status GraphStore::Precompute(std::shared_ptr<const GraphClassifier> model,
                                     std::function<void(const absl::Status&)> done) {
   return Enqueue([this, model = std::move(model), done = std::move(done)](const absl::Status& refused) {
-    done(refused.ok() ? CarryOutPrecompute(model) : refused);
+    done(refused.ok() ? WithoutExceptions([&] { return CarryOutPrecompute(model); }) : refused);
   });
 }
 
@@ -674,7 +677,7 @@ void GraphStore::Save(TimePoint now) {
     }
   }
   for (const auto& [name, version] : due) {
-    const absl::Status status = WriteFile(name, *version);
+    const absl::Status status = WithoutExceptions([&] { return WriteFile(name, *version); });
     MutexLock lock(mutex_);
     Entry& entry = entries_.find(name)->second;
     if (status.ok()) {

@@ -51,9 +51,10 @@ struct Job {
   std::vector<std::unique_ptr<Task>> tasks;  // all started by `model`; at least one
   TimePoint deadline = kNoDeadline;
   Priority priority = kDefaultPriority;
-  bool internal = false;  // a part of what the server accepted before: taken while new requests are refused, and
-                          // although the queue is full
-  bool admitted = false;  // of a request that Scheduler::Admit took: taken while new requests are refused
+  bool internal = false;    // a part of what the server accepted before: taken while new requests are refused, and
+                            // although the queue is full
+  bool one_by_one = false;  // its tasks' answers are sent one by one, not as one message
+  bool admitted = false;    // of a request that Scheduler::Admit took: taken while new requests are refused
   JobObserver* observer = nullptr;  // outlives its OnJobDone
 };
 

@@ -200,7 +200,9 @@ const std::vector<MetricInfo>& Table() {
        "heed_cancellations_total",
        kCounter,
        {"model", "reason"},
-       "Requests accepted and ended early: client, deadline, reader_lagged, shutdown.",
+       "Requests accepted and ended early: client, deadline, reader_lagged, shutdown, no_room (an answer too large, or "
+       "no "
+       "memory).",
        {}},
       {Metric::kModelReady,
        "heed_model_ready",

@@ -11,6 +11,7 @@ namespace heed {
 namespace {
 
 constexpr char kReason[] = "heed/reason";
+constexpr char kAnswerTooLarge[] = "answer_too_large";
 constexpr char kRetryDelayMs[] = "heed/retry_delay_ms";
 
 }  // namespace
@@ -19,6 +20,15 @@ absl::Status WithReason(absl::Status status, absl::string_view reason) {
   status.SetPayload(kReason, absl::Cord(reason));
   return status;
 }
+
+absl::Status AnswerTooLarge(int64_t bytes, int64_t max) {
+  return WithReason(absl::ResourceExhaustedError(absl::StrCat("the answer would take ", bytes,
+                                                              " bytes, at most --max_response_bytes=", max,
+                                                              ": ask for less at a time, or in less detail")),
+                    kAnswerTooLarge);
+}
+
+bool IsFinal(const absl::Status& status) { return ReasonOf(status) == kAnswerTooLarge; }
 
 std::string ReasonOf(const absl::Status& status) {
   const auto reason = status.GetPayload(kReason);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/status_macros.h"
+#include "server/exception_barrier.h"
 #include "server/refusal.h"
 
 namespace heed {
@@ -24,6 +25,8 @@ std::string_view CancellationReason(absl::StatusCode code) {
       return "reader_lagged";
     case absl::StatusCode::kUnavailable:
       return "shutdown";
+    case absl::StatusCode::kResourceExhausted:
+      return "no_room";
     default:
       return {};
   }
@@ -121,6 +124,16 @@ void Scheduler::Cancel(const Job& job) {
     it->second.former.Cancel(&job, expired
                                        ? absl::DeadlineExceededError("the deadline passed before the request was done")
                                        : absl::CancelledError("the client cancelled the request"));
+  }
+  work_.NotifyOne();
+}
+
+void Scheduler::End(const Job& job, absl::Status status) {
+  {
+    MutexLock lock(mutex_);
+    auto it = lanes_.find(job.model.get());
+    if (it == lanes_.end()) return;
+    it->second.former.Cancel(&job, std::move(status));
   }
   work_.NotifyOne();
 }
@@ -238,7 +251,7 @@ void Scheduler::Step(Turn& turn, Context& context) {
   turn.step_end = Clock::now();
   if (!tasks.empty()) {
     const TimePoint start = turn.step_end;
-    turn.model->Step(tasks, context);
+    Advance(*turn.model, tasks, context);
     turn.step_end = Clock::now();
     const std::string& name = turn.model->spec().name;
     metrics_.Observe(Metric::kStepSeconds, {name}, ToSeconds(turn.step_end - start));
@@ -246,10 +259,31 @@ void Scheduler::Step(Turn& turn, Context& context) {
     metrics_.Observe(Metric::kBatchTasks, {name}, static_cast<double>(tasks.size()));
     statistics_.AddStep(turn.model, static_cast<int64_t>(tasks.size()), turn.step_end - start);
   }
+  const int64_t max_answer_bytes = LimitsOf(turn.model->spec().name).max_answer_bytes;
   for (BatchFormer::Member& member : turn.batch) {
     if (!member.task->error().ok()) continue;
+    if (const int64_t bytes = member.task->answer_bytes(); bytes > max_answer_bytes && !member.job->internal) {
+      End(*member.job, AnswerTooLarge(bytes, max_answer_bytes));
+      continue;
+    }
     member.has_output = member.task->has_output() || member.task->finished();
-    if (member.has_output) member.job->observer->OnTaskOutput(member.index, *member.task);
+    if (!member.has_output) continue;
+    try {
+      member.job->observer->OnTaskOutput(member.index, *member.task);
+    } catch (...) {
+      End(*member.job, StatusOfException());
+    }
+  }
+}
+
+void Scheduler::Advance(const Model& model, absl::Span<Task* const> tasks, Context& context) {
+  try {
+    model.Step(tasks, context);
+  } catch (...) {
+    const absl::Status status = StatusOfException();
+    for (Task* task : tasks) {
+      if (task->error().ok()) task->Fail(status);
+    }
   }
 }
 

@@ -67,6 +67,10 @@ class Scheduler {
   // The client has gone: the job ends with CANCELLED, before its next step. Nothing if it has ended.
   void Cancel(const Job& job);
 
+  // The job ends with `status`, which is not OK, before its next step. Nothing if it has ended. From an observer's call
+  // too.
+  void End(const Job& job, absl::Status status) EXCLUDES(mutex_);
+
   // Parks the job until its reader has drained, or lets it go on. Nothing if it has ended. From an observer's call too.
   void SetBacklogged(const Job& job, bool backlogged);
 
@@ -111,6 +115,8 @@ class Scheduler {
   void EndAdmission() EXCLUDES(mutex_);
   bool TakeTurn(Turn& turn, TimePoint now) REQUIRES(mutex_);
   void Step(Turn& turn, Context& context);
+  // Model::Step, and what it throws as the error of all tasks: how far each has come is not known.
+  static void Advance(const Model& model, absl::Span<Task* const> tasks, Context& context);
   // Tells the observers of the jobs that ended.
   void Report(Turn& turn) EXCLUDES(mutex_);
   void Publish(const Lane& lane) REQUIRES(mutex_);

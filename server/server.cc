@@ -1,6 +1,7 @@
 #include "server/server.h"
 
 #include <algorithm>
+#include <deque>
 #include <future>
 #include <string>
 #include <utility>
@@ -19,8 +20,11 @@
 #include "server/graphs.h"
 #include "server/http_endpoint.h"
 #include "server/log.h"
+#include "server/memory_trimmer.h"
 #include "server/model_loader.h"
+#include "server/preparation.h"
 #include "server/request_log.h"
+#include "server/services/checked_messages.h"
 #include "server/services/graphs.h"
 #include "server/services/health.h"
 #include "server/services/inference.h"
@@ -57,6 +61,7 @@ BatchLimits ToBatchLimits(const ServerOptions& options) {
   result.max_running_tasks = options.max_running_tasks;
   result.max_batch_rows = options.max_batch_rows;
   result.max_running_bytes = options.max_cache_bytes;
+  result.max_answer_bytes = options.max_response_bytes;
   result.max_parked = Seconds(options.max_reader_lag_s);
   return result;
 }
@@ -103,6 +108,7 @@ bool IsLoopback(const std::string& address) {
 
 void SetLimits(const ServerOptions& options, int threads, grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);  // CheckedService inflates
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, static_cast<int>(options.max_concurrent_streams));
   if (options.max_connection_age_s > 0) {
     builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, Milliseconds(options.max_connection_age_s));
@@ -142,8 +148,11 @@ struct Server::Parts {
         registry(std::move(models)),
         scheduler(ToSchedulerOptions(options, threads), metrics),
         requests(Seconds(options.slow_request_ms / 1000), metrics),
-        translation(*registry, scheduler, requests, options.max_stream_events, Seconds(options.max_reader_lag_s)),
-        sequences(*registry, scheduler, requests) {}
+        translation(*registry, jobs(), options.max_stream_events, Seconds(options.max_reader_lag_s)),
+        sequences(*registry, jobs()) {}
+
+  JobParts jobs() { return {requests, scheduler, preparation}; }
+  MessageLimits message_limits() const { return {.max_bytes = options.max_message_bytes}; }
 
   // Who may call what, and by which certificates.
   absl::Status OpenGate() {
@@ -175,9 +184,11 @@ struct Server::Parts {
   // The last parts that can fail.
   absl::Status OpenStores() {
     HEED_ASSIGN_OR_RETURN(sessions, SessionStore::Open(ToSessionOptions(options), *registry, metrics));
-    questions = std::make_unique<QuestionsService>(QuestionParts{*registry, scheduler, *sessions, requests});
+    questions = std::make_unique<QuestionsService>(
+        QuestionParts{*registry, scheduler, *sessions, requests, preparation, message_limits()});
     HEED_ASSIGN_OR_RETURN(graphs, GraphStore::Open(ToGraphStoreOptions(options), *registry, scheduler, metrics));
-    graphs_service = std::make_unique<GraphsService>(*registry, scheduler, *graphs, requests, options.max_inline_nodes);
+    graphs_service =
+        std::make_unique<GraphsService>(*registry, jobs(), *graphs, options.max_inline_nodes, message_limits());
     return absl::OkStatus();
   }
 
@@ -189,7 +200,7 @@ struct Server::Parts {
         [this](const auto& model, bool is_default) { return PrecomputeFor(model, is_default); });
     models_service = std::make_unique<ModelsService>(*registry, *loader, requests);
     inference = std::make_unique<InferenceService>(
-        InferenceParts{*registry, *loader, scheduler, health, requests, options.max_inline_nodes});
+        InferenceParts{*registry, *loader, scheduler, health, requests, preparation, options.max_inline_nodes});
   }
 
   // Gives the model's metrics their first values, if they have none: whoever watches them sees the first change, too.
@@ -239,6 +250,8 @@ struct Server::Parts {
   const std::unique_ptr<Registry> registry;
   Scheduler scheduler;
   RequestLog requests;
+  MemoryTrimmer trimmer{[this] { return requests.in_flight(); }};
+  Preparation preparation;
   HealthService health;
   TranslationService translation;
   SequencesService sequences;
@@ -251,6 +264,7 @@ struct Server::Parts {
   std::unique_ptr<ModelLoader> loader;
   std::unique_ptr<ModelsService> models_service;
   std::unique_ptr<InferenceService> inference;
+  std::deque<CheckedService> checked_services;  // as they are registered
   int port = 0;
   std::unique_ptr<grpc::Server> grpc_server;
   std::unique_ptr<HttpEndpoint> http;  // null: nowhere
@@ -360,7 +374,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   };
   for (const auto& [name, service] : services) {
     RefuseManagement(*parts->authorization, name, *service);
-    builder.RegisterService(service);
+    builder.RegisterService(
+        &parts->checked_services.emplace_back(name, *service, parts->message_limits(), parts->requests));
   }
   parts->grpc_server = builder.BuildAndStart();
   if (parts->grpc_server == nullptr || parts->port == 0) {

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/status_macros.h"
+#include "server/refusal.h"
 #include "server/services/status.h"
 
 namespace heed {
@@ -108,10 +109,76 @@ absl::Status JobCall::TakeModel(std::shared_ptr<const Model> model) {
   return scheduler_.CheckRoom(NewJob());
 }
 
-absl::Status JobCall::Submit(std::vector<std::unique_ptr<Task>> tasks) {
-  job_ = std::make_shared<Job>(NewJob());
-  job_->tasks = std::move(tasks);
-  return scheduler_.Submit(job_);
+void JobCall::Run(int64_t bytes) {
+  if (const absl::Status status = preparation_.Run(bytes, [this] { RunNow(); }); !status.ok()) OnWorkDone(status);
+}
+
+void JobCall::RunNow() {
+  absl::StatusOr<Tasks> tasks = WithoutExceptions([this] { return Begin(); });
+  if (!tasks.ok() || tasks->empty()) return OnWorkDone(tasks.status());
+  if (const absl::Status status = Submit(*std::move(tasks)); !status.ok()) OnWorkDone(status);
+}
+
+absl::Status JobCall::Submit(Tasks tasks) {
+  auto job = std::make_shared<Job>(NewJob());
+  job->tasks = std::move(tasks);
+  job_ = job;
+  Scheduler& scheduler = scheduler_;
+  const std::shared_ptr<Cancellation> cancellation = cancellation_;
+  {
+    MutexLock lock(cancellation->mutex);
+    cancellation->job = job;
+  }
+  if (absl::Status status = scheduler.Submit(job); !status.ok()) {
+    job_ = nullptr;
+    return status;
+  }
+  bool cancelled = false;
+  {
+    MutexLock lock(cancellation->mutex);
+    cancelled = cancellation->cancelled;
+  }
+  // A Cancel that came before the scheduler had the job did nothing there.
+  if (cancelled) scheduler.Cancel(*job);
+  return absl::OkStatus();
+}
+
+void JobCall::Cancel() {
+  std::shared_ptr<Job> job;
+  {
+    MutexLock lock(cancellation_->mutex);
+    cancellation_->cancelled = true;
+    job = cancellation_->job;
+  }
+  if (job != nullptr) scheduler_.Cancel(*job);
+}
+
+void JobCall::OnJobDone(const absl::Status& status, const JobTimes& times) {
+  times_ = times;
+  OnWorkDone(status);
+}
+
+StartLimits JobCall::LimitsOfStart() const {
+  const BatchLimits& limits = scheduler_.LimitsOf(model_name());
+  auto check = [this, last = std::min(deadline(), latest_)] {
+    if (Clock::now() >= last) return absl::DeadlineExceededError("the deadline passed before the request was done");
+    if (context_.IsCancelled()) return absl::CancelledError("the client cancelled the request");
+    return absl::OkStatus();
+  };
+  return {limits.max_queued_tasks, limits.max_queued_rows, std::move(check)};
+}
+
+void JobCall::CountAnswer(int64_t bytes) {
+  const int64_t sum = answer_bytes_.fetch_add(bytes) + bytes;
+  if (sum > max_answer_bytes()) scheduler_.End(*job_, AnswerTooLarge(sum, max_answer_bytes()));
+}
+
+absl::Status JobCall::CheckAnswer(int64_t bytes) const {
+  return bytes <= max_answer_bytes() ? absl::OkStatus() : AnswerTooLarge(bytes, max_answer_bytes());
+}
+
+absl::Status JobCall::CheckSize(const google::protobuf::MessageLite& response) const {
+  return CheckAnswer(static_cast<int64_t>(response.ByteSizeLong()));
 }
 
 void JobCall::Describe(FinishedRequest& record) const {
@@ -129,6 +196,7 @@ Job JobCall::NewJob() {
   job.deadline = std::min(deadline(), latest_);
   job.priority = *priority_;
   job.observer = this;
+  job.one_by_one = one_by_one_;
   return job;
 }
 

@@ -1,6 +1,8 @@
 // What every request has in common, whatever its method: its record in the metrics and the log, its deadline, its end.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -10,10 +12,16 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "engine/mutex.h"
+#include "google/protobuf/message_lite.h"
 #include "grpcpp/server_context.h"
+#include "grpcpp/support/server_callback.h"
 #include "grpcpp/support/status.h"
+#include "server/exception_barrier.h"
 #include "server/job.h"
 #include "server/metrics.h"
+#include "server/preparation.h"
 #include "server/priority.h"
 #include "server/registry.h"
 #include "server/request_log.h"
@@ -68,51 +76,125 @@ class Call {
   std::unique_ptr<FinishedRequest> record_;
 };
 
-// A request whose work is one job of a model.
-class JobCall : public Call, public JobObserver {
- protected:
-  JobCall(RequestLog& requests, Scheduler& scheduler, grpc::CallbackServerContext& context, std::string_view method)
-      : Call(requests, context, method), scheduler_(scheduler) {}
+// What every request that is a job works with. All of it outlives the request.
+struct JobParts {
+  RequestLog& requests;
+  Scheduler& scheduler;
+  Preparation& preparation;
+};
 
-  // As JobObserver::OnJobDone.
+// A request whose work is one job of a model. Run makes its tasks (Begin) and submits them; OnWorkDone is the end.
+//
+// Begin runs on gRPC's thread, or, if the request is large, on one of Preparation's; OnTaskOutput and OnWorkDone on the
+// executors'. None of them overlap, but for OnTaskOutput as JobObserver says. Cancel may come at any time.
+class JobCall : public Call, public JobObserver {
+ public:
+  // Once. `bytes`: the size of the request's message. The call may be gone when it returns, unless gRPC is still being
+  // given it.
+  void Run(int64_t bytes);
+
+ protected:
+  using Tasks = std::vector<std::unique_ptr<Task>>;
+
+  JobCall(const JobParts& parts, grpc::CallbackServerContext& context, std::string_view method)
+      : Call(parts.requests, context, method), scheduler_(parts.scheduler), preparation_(parts.preparation) {}
+
+  // Looks the model up (FindModel), converts and starts the tasks, all of that model. No tasks: there is nothing to do.
+  virtual absl::StatusOr<Tasks> Begin() = 0;
+  // The last call, exactly once: with the job's end as JobObserver::OnJobDone reports it, OK if there was nothing to
+  // do, or the reason why there was no job.
   virtual void OnWorkDone(const absl::Status& status) = 0;
 
   // The request's own priority and end, in place of the metadata's and beside the client's deadline. Before FindModel,
   // if they are to count there.
   void SetPriority(Priority priority) { priority_ = priority; }
   void EndBy(TimePoint latest) { latest_ = latest; }
+  // The tasks' answers are sent one by one, so that each of them may be as large as an answer.
+  void SendOneByOne() { one_by_one_ = true; }
   // Looks the model up and keeps it. Refuses what Submit would refuse, before the request is converted and tokenised.
   absl::Status FindModel(const Registry& registry, absl::string_view name, absl::string_view kind);
   // The same for a model that was looked up.
   absl::Status TakeModel(std::shared_ptr<const Model> model);
-  // After one of them; at least one task, all started by the model. OK: the job was accepted, and the observer's calls
-  // may already have come. Otherwise they never come.
-  absl::Status Submit(std::vector<std::unique_ptr<Task>> tasks);
+  // For the Start of the model that was found: what a request may hold, and whether there is still somebody to answer.
+  StartLimits LimitsOfStart() const;
+  // Adds to what the answer has come to. Beyond the limit the job ends with RESOURCE_EXHAUSTED. In OnTaskOutput.
+  void CountAnswer(int64_t bytes);
+  // RESOURCE_EXHAUSTED: an answer of the model may not take `bytes`.
+  absl::Status CheckAnswer(int64_t bytes) const;
+  // RESOURCE_EXHAUSTED: the response is larger than an answer of the model may be.
+  absl::Status CheckSize(const google::protobuf::MessageLite& response) const;
   // The client has gone.
-  void Cancel() {
-    if (job_ != nullptr) scheduler_.Cancel(*job_);
-  }
+  void Cancel() EXCLUDES(cancellation_->mutex);
 
   bool has_job() const { return job_ != nullptr; }
+  // The job's tasks; none if there was nothing to do.
+  absl::Span<const std::unique_ptr<Task>> tasks() const {
+    return has_job() ? absl::MakeConstSpan(job_->tasks) : absl::Span<const std::unique_ptr<Task>>();
+  }
   void Describe(FinishedRequest& record) const override;
   std::string_view model_name() const override { return model_ == nullptr ? std::string_view() : model_->spec().name; }
 
   Scheduler& scheduler_;
-  // Constant once Submit has handed the job over.
+  // Constant once Begin has returned.
   std::shared_ptr<const Model> model_;
+  // Constant once the scheduler has it; null: the request was refused, or there was nothing to do.
   std::shared_ptr<Job> job_;
 
  private:
-  void OnJobDone(const absl::Status& status, const JobTimes& times) final {
-    times_ = times;
-    OnWorkDone(status);
-  }
+  // Shared with the thread that submits the job: the call may end before Submit has returned.
+  struct Cancellation {
+    Mutex mutex;
+    bool cancelled GUARDED_BY(mutex) = false;
+    std::shared_ptr<Job> job GUARDED_BY(mutex);  // null: there is none yet
+  };
+
+  void RunNow();
+  // OK: the job was accepted; its end may already have come, and the call be gone. Otherwise it never comes.
+  absl::Status Submit(Tasks tasks);
+  void OnJobDone(const absl::Status& status, const JobTimes& times) final;
   // The job, as far as it is known without its tasks.
   Job NewJob();
+  int64_t max_answer_bytes() const { return scheduler_.LimitsOf(model_name()).max_answer_bytes; }
 
+  Preparation& preparation_;
+  const std::shared_ptr<Cancellation> cancellation_ = std::make_shared<Cancellation>();
   std::optional<JobTimes> times_;     // set when the job has ended
   std::optional<Priority> priority_;  // set by TakeModel if not before
   TimePoint latest_ = kNoDeadline;
+  bool one_by_one_ = false;
+  std::atomic<int64_t> answer_bytes_ = 0;
+};
+
+// One with one response.
+template <typename Response>
+class UnaryJobCall : public JobCall, public grpc::ServerUnaryReactor {
+ public:
+  void OnTaskOutput(int, Task&) override {}
+  void OnCancel() override { Cancel(); }
+  void OnDone() override { delete this; }
+
+ protected:
+  UnaryJobCall(const JobParts& parts, grpc::CallbackServerContext& context, Response& response, std::string_view method)
+      : JobCall(parts, context, method), response_(response) {}
+
+  // All tasks are finished without an error.
+  virtual void Respond(Response& response) = 0;
+  // For a request that is refused for want of room: whether there may be some soon.
+  virtual bool room_may_come() const { return true; }
+
+ private:
+  void OnWorkDone(const absl::Status& status) final {
+    absl::Status result = status;
+    if (result.ok()) {
+      result = WithoutExceptions([this] {
+        Respond(response_);
+        return CheckSize(response_);
+      });
+    }
+    Finish(End(result, room_may_come()));
+  }
+
+  Response& response_;
 };
 
 }  // namespace heed

@@ -136,6 +136,14 @@ std::vector<EdgeIds> ToEdgeIds(const google::protobuf::RepeatedPtrField<v1::Edge
   return result;
 }
 
+int64_t ItemsAsked(const v1::ClassifyNodesRequest::Query& query, const Graph& graph) {
+  return query.nodes_size() > 0 ? query.nodes_size() : graph.nodes();
+}
+int64_t ItemsAsked(const v1::ClassifyEdgesRequest::Query& query, const Graph& graph) {
+  return query.edges_size() > 0 ? query.edges_size() : graph.edges();
+}
+int64_t ItemsAsked(const v1::ClassifyGraphsRequest::Query&, const Graph&) { return 1; }
+
 void Ask(const v1::ClassifyNodesRequest::Query& from, int64_t nodes, GraphQuery& query) {
   query.nodes.assign(from.nodes().begin(), from.nodes().end());
   if (!query.nodes.empty()) return;

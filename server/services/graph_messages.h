@@ -33,6 +33,11 @@ absl::Status AppendPart(GraphArrays part, GraphArrays& whole);
 // Sets what the options say of a query, `graph`, `outputs` and what is asked aside.
 absl::Status SetOptions(const v1::ClassifyOptions& options, GraphQuery& query);
 
+// How many items of `graph` the query asks about.
+int64_t ItemsAsked(const v1::ClassifyNodesRequest::Query& query, const Graph& graph);
+int64_t ItemsAsked(const v1::ClassifyEdgesRequest::Query& query, const Graph& graph);
+int64_t ItemsAsked(const v1::ClassifyGraphsRequest::Query& query, const Graph& graph);
+
 // What a query asks of its graph. `nodes`: how many an inline graph has; it is one that Graph::Build took.
 void Ask(const v1::ClassifyNodesRequest::Query& from, int64_t nodes, GraphQuery& query);
 void Ask(const v1::ClassifyEdgesRequest::Query& from, int64_t nodes, GraphQuery& query);

@@ -9,7 +9,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/status_macros.h"
-#include "server/services/call.h"
 #include "server/services/graph_messages.h"
 #include "server/services/work_metrics.h"
 
@@ -58,64 +57,41 @@ v1::GraphInfo ToProto(const StoredGraphState& graph) {
 
 // Each query of the request is a task of one job.
 template <typename Request, typename Response>
-class GraphsService::ClassifyCall : public JobCall, public grpc::ServerUnaryReactor {
+class GraphsService::ClassifyCall : public UnaryJobCall<Response> {
  public:
   ClassifyCall(GraphsService& service, grpc::CallbackServerContext& context, const Request& request, Response& response,
                std::string_view method, absl::string_view kind)
-      : JobCall(service.requests_, service.scheduler_, context, method),
+      : UnaryJobCall<Response>(service.parts_, context, response, method),
         service_(service),
         request_(request),
-        response_(response),
         kind_(kind) {}
-
-  void Run() {
-    const absl::Status status = Begin();
-    if (!status.ok()) {
-      Finish(End(status, room_may_come_));
-    } else if (!has_job()) {
-      response_.set_model(model_->spec().name);
-      Finish(End(status));
-    }
-  }
 
   void OnTaskOutput(int, Task& task) override {
     if (!task.finished()) return;
-    AddComputed(static_cast<const GraphQueryTask&>(task).answer(), model_name(), metrics_);
+    AddComputed(static_cast<const GraphQueryTask&>(task).answer(), this->model_name(), this->metrics_);
+    this->CountAnswer(task.answer_bytes());
   }
-
-  void OnWorkDone(const absl::Status& status) override {
-    if (status.ok()) FillResponse();
-    Finish(End(status));
-  }
-
-  void OnCancel() override { Cancel(); }
-  void OnDone() override { delete this; }
 
  private:
-  const GraphClassifier& model() const { return static_cast<const GraphClassifier&>(*model_); }
+  const GraphClassifier& model() const { return static_cast<const GraphClassifier&>(*this->model_); }
 
-  // Looks the model up, converts, starts and submits. OK: the job was accepted, or there is none because there are no
-  // queries.
-  absl::Status Begin() {
-    HEED_RETURN_IF_ERROR(FindModel(service_.registry_, request_.model(), kind_));
+  absl::StatusOr<JobCall::Tasks> Begin() override {
+    HEED_RETURN_IF_ERROR(this->FindModel(service_.registry_, request_.model(), kind_));
     HEED_ASSIGN_OR_RETURN(top_k_, ToTopK(request_.options()));
-    // A request is taken apart here, on gRPC's thread, before it can be refused: what no queue takes comes no further.
-    const int64_t most_queries = service_.scheduler_.LimitsOf(model_name()).max_queued_tasks;
-    if (request_.queries_size() > most_queries) {
-      return absl::InvalidArgumentError(absl::StrCat("queries: ", request_.queries_size(), ", at most ", most_queries));
+    const StartLimits limits = this->LimitsOfStart();
+    if (request_.queries_size() > limits.max_tasks) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("queries: ", request_.queries_size(), ", at most ", limits.max_tasks));
     }
-    const TimePoint last = deadline();
-    std::vector<std::unique_ptr<Task>> tasks;
+    JobCall::Tasks tasks;
     for (int i = 0; i < request_.queries_size(); ++i) {
-      if (Clock::now() >= last) return absl::DeadlineExceededError("the deadline passed before the request was done");
-      if (context_.IsCancelled()) return absl::CancelledError("the client cancelled the request");
+      HEED_RETURN_IF_ERROR(limits.Check());
       absl::StatusOr<std::unique_ptr<GraphQueryTask>> task =
           Start(request_.queries(i), absl::StrCat("queries[", i, "]"));
       if (!task.ok()) return task.status();
       tasks.push_back(*std::move(task));
     }
-    if (tasks.empty()) return absl::OkStatus();
-    return Submit(std::move(tasks));
+    return tasks;
   }
 
   absl::StatusOr<std::unique_ptr<GraphQueryTask>> Start(const typename Request::Query& from, const std::string& place) {
@@ -133,10 +109,20 @@ class GraphsService::ClassifyCall : public JobCall, public grpc::ServerUnaryReac
     } else {
       return absl::InvalidArgumentError(absl::StrCat(place, ": has neither a graph nor a stored one"));
     }
+    asked_bytes_ += ItemsAsked(from, *query.graph) * BytesOfItem();
+    HEED_RETURN_IF_ERROR(this->CheckAnswer(asked_bytes_));
     Ask(from, query.graph->nodes(), query);
     absl::StatusOr<std::unique_ptr<GraphQueryTask>> task = model().Start(std::move(query));
     if (!task.ok()) return At(place, task.status());
     return task;
+  }
+
+  // Of an item of the answer: its message, about, and what it lists.
+  int64_t BytesOfItem() const {
+    constexpr int64_t kItemBytes = 64, kClassBytes = 32;
+    const auto classes = static_cast<int64_t>(model().labels().size());
+    const int64_t listed = top_k_ == 1 ? 0 : top_k_ == 0 ? classes : std::min<int64_t>(top_k_, classes);
+    return kItemBytes + listed * kClassBytes;
   }
 
   absl::Status TakeInline(const v1::Graph& from, GraphQuery& query) {
@@ -148,7 +134,7 @@ class GraphsService::ClassifyCall : public JobCall, public grpc::ServerUnaryReac
   // Counts what the request's own graphs take while it waits and runs. Together they may take as much as running tasks
   // may; the first is bounded by its nodes and its message alone.
   absl::Status Hold(int64_t bytes) {
-    const int64_t most = service_.scheduler_.LimitsOf(model_name()).max_running_bytes;
+    const int64_t most = this->scheduler_.LimitsOf(this->model_name()).max_running_bytes;
     const bool alone = held_bytes_ == 0;
     held_bytes_ += bytes;
     if (alone || held_bytes_ <= most) return absl::OkStatus();
@@ -175,42 +161,47 @@ class GraphsService::ClassifyCall : public JobCall, public grpc::ServerUnaryReac
       query.graph = *std::move(graph);
       query.has_unseen = true;
     } else if (!request_.options().compute() && !query.fan_out && !query.return_attention) {
-      query.outputs = stored->OutputsOf(model_.get());
+      query.outputs = stored->OutputsOf(this->model_.get());
     }
     return absl::OkStatus();
   }
 
-  void FillResponse() {
-    response_.set_model(model_->spec().name);
-    for (size_t i = 0; i < job_->tasks.size(); ++i) {
-      const GraphAnswer& answer = static_cast<const GraphQueryTask&>(*job_->tasks[i]).answer();
-      auto& to = *response_.add_answers();
+  void Respond(Response& response) override {
+    response.set_model(model().spec().name);
+    for (size_t i = 0; i < this->tasks().size(); ++i) {
+      const GraphAnswer& answer = static_cast<const GraphQueryTask&>(*this->tasks()[i]).answer();
+      auto& to = *response.add_answers();
       FillAsked(answer, model(), top_k_, to);
       *to.mutable_source() = ToSource(answer, versions_[i]);
       if (!answer.attention.empty()) *to.mutable_attention() = ToProto(answer.attention);
     }
   }
 
+  bool room_may_come() const override { return room_may_come_; }
+
   GraphsService& service_;
   const Request& request_;
-  Response& response_;
   const absl::string_view kind_;
-  // Constant once Begin has called Submit.
+  // Constant once Begin has returned.
   int top_k_ = 1;
   int64_t held_bytes_ = 0;
+  int64_t asked_bytes_ = 0;        // of the answers' items
   bool room_may_come_ = true;      // if it is refused for want of room
   std::vector<int64_t> versions_;  // of each query's graph; 0: it is inline
 };
 
 // A graph that comes in parts. The store gets it when the client has sent all of it.
-class GraphsService::PutCall : public Call, public grpc::ServerReadReactor<v1::PutGraphRequest> {
+class GraphsService::PutCall : public Call, public grpc::ServerReadReactor<Received<v1::PutGraphRequest>> {
  public:
   PutCall(GraphsService& service, grpc::CallbackServerContext& context, v1::GraphInfo& response)
-      : Call(service.requests_, context, "PutGraph"), service_(service), response_(response) {
+      : Call(service.parts_.requests, context, "PutGraph"),
+        service_(service),
+        response_(response),
+        received_(service.message_limits_) {
     graph_.room = std::make_unique<GraphRoom>(service_.store_);
   }
 
-  void Run() { StartRead(&message_); }
+  void Run() { StartRead(&received_); }
 
   bool is_paced_by_client() const override { return true; }
 
@@ -224,7 +215,7 @@ class GraphsService::PutCall : public Call, public grpc::ServerReadReactor<v1::P
       Finish(End(status, /*room_may_come=*/false));
       return;
     }
-    StartRead(&message_);
+    StartRead(&received_);
   }
 
   void OnSendInitialMetadataDone(bool ok) override {
@@ -248,6 +239,9 @@ class GraphsService::PutCall : public Call, public grpc::ServerReadReactor<v1::P
 
  private:
   absl::Status Take() {
+    if (!received_.status.ok()) {
+      return absl::Status(received_.status.code(), absl::StrCat("message ", parts_, ": ", received_.status.message()));
+    }
     if (parts_ == 0) {
       HEED_RETURN_IF_ERROR(GraphStore::CheckName(message_.name()));
       graph_.name = message_.name();
@@ -274,7 +268,8 @@ class GraphsService::PutCall : public Call, public grpc::ServerReadReactor<v1::P
 
   GraphsService& service_;
   v1::GraphInfo& response_;
-  v1::PutGraphRequest message_;
+  Received<v1::PutGraphRequest> received_;
+  v1::PutGraphRequest& message_ = received_.message;
   NewGraph graph_;
   int64_t parts_ = 0;
 };
@@ -283,7 +278,7 @@ class GraphsService::PutCall : public Call, public grpc::ServerReadReactor<v1::P
 class GraphsService::StoreCall : public Call, public grpc::ServerUnaryReactor {
  public:
   StoreCall(GraphsService& service, grpc::CallbackServerContext& context, std::string_view method)
-      : Call(service.requests_, context, method), service_(service) {}
+      : Call(service.parts_.requests, context, method), service_(service) {}
 
   void Update(const v1::UpdateGraphRequest& request, v1::GraphInfo& response) {
     absl::StatusOr<GraphUpdate> update = ToGraphUpdate(request.update());
@@ -323,6 +318,19 @@ class GraphsService::StoreCall : public Call, public grpc::ServerUnaryReactor {
   GraphsService& service_;
 };
 
+GraphsService::GraphsService(const Registry& registry, const JobParts& parts, GraphStore& store,
+                             int64_t max_inline_nodes, const MessageLimits& message_limits)
+    : registry_(registry),
+      parts_(parts),
+      store_(store),
+      max_inline_nodes_(max_inline_nodes),
+      message_limits_(message_limits) {
+  MarkMethodCallback(
+      MethodIndex(v1::Graphs::service_full_name(), "PutGraph"),
+      new grpc::internal::CallbackClientStreamingHandler<Received<v1::PutGraphRequest>, v1::GraphInfo>(
+          [this](grpc::CallbackServerContext* context, v1::GraphInfo* response) { return Put(context, response); }));
+}
+
 // Each of these calls deletes itself in OnDone.
 
 grpc::ServerUnaryReactor* GraphsService::ClassifyNodes(grpc::CallbackServerContext* context,
@@ -330,7 +338,7 @@ grpc::ServerUnaryReactor* GraphsService::ClassifyNodes(grpc::CallbackServerConte
                                                        v1::ClassifyNodesResponse* response) {
   auto* call = new ClassifyCall<v1::ClassifyNodesRequest, v1::ClassifyNodesResponse>(
       *this, *context, *request, *response, "ClassifyNodes", kNodeClassifier);
-  call->Run();
+  call->Run(static_cast<int64_t>(request->ByteSizeLong()));
   return call;
 }
 
@@ -339,7 +347,7 @@ grpc::ServerUnaryReactor* GraphsService::ClassifyEdges(grpc::CallbackServerConte
                                                        v1::ClassifyEdgesResponse* response) {
   auto* call = new ClassifyCall<v1::ClassifyEdgesRequest, v1::ClassifyEdgesResponse>(
       *this, *context, *request, *response, "ClassifyEdges", kEdgeClassifier);
-  call->Run();
+  call->Run(static_cast<int64_t>(request->ByteSizeLong()));
   return call;
 }
 
@@ -348,12 +356,12 @@ grpc::ServerUnaryReactor* GraphsService::ClassifyGraphs(grpc::CallbackServerCont
                                                         v1::ClassifyGraphsResponse* response) {
   auto* call = new ClassifyCall<v1::ClassifyGraphsRequest, v1::ClassifyGraphsResponse>(
       *this, *context, *request, *response, "ClassifyGraphs", kGraphClassifier);
-  call->Run();
+  call->Run(static_cast<int64_t>(request->ByteSizeLong()));
   return call;
 }
 
-grpc::ServerReadReactor<v1::PutGraphRequest>* GraphsService::PutGraph(grpc::CallbackServerContext* context,
-                                                                      v1::GraphInfo* response) {
+grpc::ServerReadReactor<Received<v1::PutGraphRequest>>* GraphsService::Put(grpc::CallbackServerContext* context,
+                                                                           v1::GraphInfo* response) {
   auto* call = new PutCall(*this, *context, *response);
   call->Run();
   return call;

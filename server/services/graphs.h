@@ -6,8 +6,8 @@
 #include "heed/v1/graphs.grpc.pb.h"
 #include "server/graphs.h"
 #include "server/registry.h"
-#include "server/request_log.h"
-#include "server/scheduler.h"
+#include "server/services/call.h"
+#include "server/services/checked_messages.h"
 
 namespace heed {
 
@@ -15,13 +15,8 @@ namespace heed {
 class GraphsService : public v1::Graphs::CallbackService {
  public:
   // Graphs that requests bring have at most `max_inline_nodes` nodes.
-  GraphsService(const Registry& registry, Scheduler& scheduler, GraphStore& store, RequestLog& requests,
-                int64_t max_inline_nodes)
-      : registry_(registry),
-        scheduler_(scheduler),
-        store_(store),
-        requests_(requests),
-        max_inline_nodes_(max_inline_nodes) {}
+  GraphsService(const Registry& registry, const JobParts& parts, GraphStore& store, int64_t max_inline_nodes,
+                const MessageLimits& message_limits);
 
   grpc::ServerUnaryReactor* ClassifyNodes(grpc::CallbackServerContext* context, const v1::ClassifyNodesRequest* request,
                                           v1::ClassifyNodesResponse* response) override;
@@ -30,8 +25,6 @@ class GraphsService : public v1::Graphs::CallbackService {
   grpc::ServerUnaryReactor* ClassifyGraphs(grpc::CallbackServerContext* context,
                                            const v1::ClassifyGraphsRequest* request,
                                            v1::ClassifyGraphsResponse* response) override;
-  grpc::ServerReadReactor<v1::PutGraphRequest>* PutGraph(grpc::CallbackServerContext* context,
-                                                         v1::GraphInfo* response) override;
   grpc::ServerUnaryReactor* UpdateGraph(grpc::CallbackServerContext* context, const v1::UpdateGraphRequest* request,
                                         v1::GraphInfo* response) override;
   grpc::ServerUnaryReactor* DescribeGraph(grpc::CallbackServerContext* context, const v1::DescribeGraphRequest* request,
@@ -45,11 +38,15 @@ class GraphsService : public v1::Graphs::CallbackService {
   class PutCall;
   class StoreCall;
 
+  // In place of PutGraph.
+  grpc::ServerReadReactor<Received<v1::PutGraphRequest>>* Put(grpc::CallbackServerContext* context,
+                                                              v1::GraphInfo* response);
+
   const Registry& registry_;
-  Scheduler& scheduler_;
+  const JobParts parts_;
   GraphStore& store_;
-  RequestLog& requests_;
   const int64_t max_inline_nodes_;
+  const MessageLimits message_limits_;
 };
 
 }  // namespace heed

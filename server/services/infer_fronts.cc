@@ -113,7 +113,7 @@ std::string FinishReasonText(v1::FinishReason reason) {
 
 class TranslatorFront : public InferFront {
  public:
-  explicit TranslatorFront(const Translator& model) : model_(model) {}
+  TranslatorFront(const Translator& model, StartLimits limits) : model_(model), limits_(std::move(limits)) {}
 
   absl::StatusOr<Tasks> Start(const InputTensors& inputs, const InferParameters& parameters,
                               const OutputTensors&) override {
@@ -122,7 +122,7 @@ class TranslatorFront : public InferFront {
     HEED_ASSIGN_OR_RETURN(const TranslateOptions converted,
                           ToTranslateOptions(options, model_.default_options(), /*stream=*/false));
     detail_ = ToSentenceDetail(options);
-    absl::StatusOr<StartedTranslation> started = model_.Start(inputs.strings("text"), converted);
+    absl::StatusOr<StartedTranslation> started = model_.Start(inputs.strings("text"), converted, limits_);
     if (!started.ok()) {
       return Renamed(started.status(), {{"texts", "inputs \"text\""}, kOptionsField}, "parameters: ");
     }
@@ -135,7 +135,7 @@ class TranslatorFront : public InferFront {
     AddTokens(static_cast<const TranslationTask&>(task).result(), model_.spec().name, metrics);
   }
 
-  void Finish(const Tasks& tasks, OutputTensors& outputs) const override {
+  void Finish(absl::Span<const std::unique_ptr<Task>> tasks, OutputTensors& outputs) const override {
     v1::TranslateResponse response;
     FillTranslations(tasks, places_, trailing_, detail_, response);
     std::vector<std::string> translations, reasons, details;
@@ -160,6 +160,7 @@ class TranslatorFront : public InferFront {
 
  private:
   const Translator& model_;
+  const StartLimits limits_;
   std::vector<SentencePlace> places_;
   std::vector<std::string> trailing_;
   SentenceDetail detail_;
@@ -231,7 +232,7 @@ class QuestionFront : public InferFront {
 
   void Count(const Task&, Metrics&) const override {}
 
-  void Finish(const Tasks& tasks, OutputTensors& outputs) const override {
+  void Finish(absl::Span<const std::unique_ptr<Task>> tasks, OutputTensors& outputs) const override {
     v1::AnswerResponse response;
     Fill(static_cast<const StoryTask&>(*tasks[0]), model_, response);
     std::vector<std::string> answers, details;
@@ -307,7 +308,7 @@ class GraphFront : public InferFront {
     HEED_RETURN_IF_ERROR(TakeParameters(parameters, prototype));
     prototype.return_embeddings = outputs.Wants("embedding");
     HEED_ASSIGN_OR_RETURN(std::vector<GraphArrays> graphs, Split(inputs));
-    HEED_RETURN_IF_ERROR(CheckCount("batch", Size(graphs), limits_.max_tasks));
+    HEED_RETURN_IF_ERROR(CheckCount("batch", Size(graphs), limits_.start.max_tasks));
     Tasks tasks;
     for (GraphArrays& arrays : graphs) {
       const int64_t nodes = arrays.features.rows;
@@ -333,7 +334,7 @@ class GraphFront : public InferFront {
     AddComputed(static_cast<const GraphQueryTask&>(task).answer(), model_.spec().name, metrics);
   }
 
-  void Finish(const Tasks& tasks, OutputTensors& outputs) const override {
+  void Finish(absl::Span<const std::unique_ptr<Task>> tasks, OutputTensors& outputs) const override {
     const int64_t classes = Size(model_.labels());
     std::vector<float> probabilities, embeddings;
     std::vector<int64_t> indices;
@@ -523,7 +524,7 @@ class SequenceFront : public InferFront {
 
   void Count(const Task&, Metrics&) const override {}
 
-  void Finish(const Tasks& tasks, OutputTensors& outputs) const override {
+  void Finish(absl::Span<const std::unique_ptr<Task>> tasks, OutputTensors& outputs) const override {
     const SequenceResult& result = static_cast<const SequenceTask&>(*tasks[0]).result();
     const int64_t rows = result.width > 0 ? Size(result.values) / result.width : 0;
     outputs.Set("output", {rows, result.width}, result.values);
@@ -545,10 +546,10 @@ ModelTensors TensorsOf(const Model& model) {
 
 std::unique_ptr<InferFront> MakeInferFront(const Model& model, const InferLimits& limits) {
   if (const auto* translator = dynamic_cast<const Translator*>(&model)) {
-    return std::make_unique<TranslatorFront>(*translator);
+    return std::make_unique<TranslatorFront>(*translator, limits.start);
   }
   if (const auto* answerer = dynamic_cast<const QuestionAnswerer*>(&model)) {
-    return std::make_unique<QuestionFront>(*answerer, limits.max_tasks);
+    return std::make_unique<QuestionFront>(*answerer, limits.start.max_tasks);
   }
   if (const auto* graphs = dynamic_cast<const GraphClassifier*>(&model)) {
     return std::make_unique<GraphFront>(*graphs, limits);

@@ -15,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "models/task.h"
 #include "server/metrics.h"
 #include "server/services/infer_tensors.h"
@@ -22,7 +23,7 @@
 namespace heed {
 
 struct InferLimits {
-  int64_t max_tasks = 0;  // of one request
+  StartLimits start;
   int64_t max_graph_nodes = 0;
 };
 
@@ -47,7 +48,7 @@ class InferFront {
   // Adds what the task, which is finished without an error, did to the metrics of its kind.
   virtual void Count(const Task& task, Metrics& metrics) const = 0;
   // All tasks of Start are finished without an error.
-  virtual void Finish(const std::vector<std::unique_ptr<Task>>& tasks, OutputTensors& outputs) const = 0;
+  virtual void Finish(absl::Span<const std::unique_ptr<Task>> tasks, OutputTensors& outputs) const = 0;
 };
 
 // The parameters that every request may have. The last one is about streams; the protocol's C++ client sends it always.

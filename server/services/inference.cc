@@ -10,7 +10,6 @@
 #include "engine/status_macros.h"
 #include "server/excerpt.h"
 #include "server/model_statistics.h"
-#include "server/services/call.h"
 #include "server/services/infer_tensors.h"
 #include "server/services/status.h"
 #include "server/version.h"
@@ -110,40 +109,20 @@ absl::Status VisitServing(const Registry& registry, const std::string& name, con
 
 }  // namespace
 
-class InferenceService::InferCall : public JobCall, public grpc::ServerUnaryReactor {
+class InferenceService::InferCall : public UnaryJobCall<inference::ModelInferResponse> {
  public:
   InferCall(const InferenceParts& parts, grpc::CallbackServerContext& context,
             const inference::ModelInferRequest& request, inference::ModelInferResponse& response)
-      : JobCall(parts.requests, parts.scheduler, context, "ModelInfer"),
+      : UnaryJobCall({parts.requests, parts.scheduler, parts.preparation}, context, response, "ModelInfer"),
         parts_(parts),
-        request_(request),
-        response_(response) {}
-
-  void Run() {
-    const absl::Status status = Begin();
-    if (!status.ok()) {
-      Finish(End(status));
-    } else if (!has_job()) {
-      Respond({});
-      Finish(End(status));
-    }
-  }
+        request_(request) {}
 
   void OnTaskOutput(int, Task& task) override {
     if (task.finished()) front_->Count(task, metrics_);
   }
 
-  void OnWorkDone(const absl::Status& status) override {
-    if (status.ok()) Respond(job_->tasks);
-    Finish(End(status));
-  }
-
-  void OnCancel() override { Cancel(); }
-  void OnDone() override { delete this; }
-
  private:
-  // OK: the job was accepted, or there is none because there is nothing to do.
-  absl::Status Begin() {
+  absl::StatusOr<Tasks> Begin() override {
     const TimePoint begin = Clock::now();
     if (request_.model_name().empty()) return absl::InvalidArgumentError("model_name: is empty");
     absl::StatusOr<ServedModel> served = parts_.registry.FindVersion(request_.model_name(), request_.model_version());
@@ -154,8 +133,7 @@ class InferenceService::InferCall : public JobCall, public grpc::ServerUnaryReac
     version_ = served->version;
     HEED_RETURN_IF_ERROR(TakeCommonParameters());
     HEED_RETURN_IF_ERROR(TakeModel(std::move(served->model)));
-    front_ = MakeInferFront(*model_, {.max_tasks = scheduler_.LimitsOf(model_->spec().name).max_queued_tasks,
-                                      .max_graph_nodes = parts_.max_graph_nodes});
+    front_ = MakeInferFront(*model_, {.start = LimitsOfStart(), .max_graph_nodes = parts_.max_graph_nodes});
     if (front_ == nullptr) {
       return absl::UnimplementedError(absl::StrCat("model_name: \"", request_.model_name(), "\" is a ",
                                                    model_->spec().kind, ", which has no tensors"));
@@ -163,12 +141,10 @@ class InferenceService::InferCall : public JobCall, public grpc::ServerUnaryReac
     specs_ = TensorsOf(*model_);
     HEED_ASSIGN_OR_RETURN(OutputTensors outputs, OutputTensors::Choose(request_, specs_.outputs));
     HEED_ASSIGN_OR_RETURN(const InputTensors inputs, InputTensors::Read(request_, specs_.inputs));
-    HEED_ASSIGN_OR_RETURN(std::vector<std::unique_ptr<Task>> tasks,
-                          front_->Start(inputs, request_.parameters(), outputs));
+    HEED_ASSIGN_OR_RETURN(Tasks tasks, front_->Start(inputs, request_.parameters(), outputs));
     outputs_ = std::make_unique<OutputTensors>(std::move(outputs));
     conversion_ = Clock::now() - begin;
-    if (tasks.empty()) return absl::OkStatus();
-    return Submit(std::move(tasks));
+    return tasks;
   }
 
   // "timeout", in microseconds, 0: none; "priority", 0: the default.
@@ -193,21 +169,20 @@ class InferenceService::InferCall : public JobCall, public grpc::ServerUnaryReac
     return absl::OkStatus();
   }
 
-  void Respond(const std::vector<std::unique_ptr<Task>>& tasks) {
+  void Respond(inference::ModelInferResponse& response) override {
     const TimePoint begin = Clock::now();
-    response_.set_model_name(request_.model_name());
-    response_.set_model_version(absl::StrCat(version_));
-    response_.set_id(request_.id());
-    front_->Finish(tasks, *outputs_);
-    outputs_->MoveTo(response_);
+    response.set_model_name(request_.model_name());
+    response.set_model_version(absl::StrCat(version_));
+    response.set_id(request_.id());
+    front_->Finish(tasks(), *outputs_);
+    outputs_->MoveTo(response);
     parts_.scheduler.statistics().AddConversions(model_, conversion_, Clock::now() - begin);
   }
 
   const InferenceParts& parts_;
   const inference::ModelInferRequest& request_;
-  inference::ModelInferResponse& response_;
 
-  // Constant once Begin has called Submit.
+  // Constant once Begin has returned.
   int64_t version_ = 0;
   ModelTensors specs_;
   std::unique_ptr<InferFront> front_;
@@ -313,7 +288,7 @@ grpc::ServerUnaryReactor* InferenceService::ModelInfer(grpc::CallbackServerConte
                                                        const inference::ModelInferRequest* request,
                                                        inference::ModelInferResponse* response) {
   auto* call = new InferCall(parts_, *context, *request, *response);  // deletes itself in OnDone
-  call->Run();
+  call->Run(static_cast<int64_t>(request->ByteSizeLong()));
   return call;
 }
 

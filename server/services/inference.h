@@ -7,6 +7,7 @@
 #include "server/registry.h"
 #include "server/request_log.h"
 #include "server/scheduler.h"
+#include "server/services/call.h"
 #include "server/services/health.h"
 #include "server/services/infer_fronts.h"
 
@@ -19,6 +20,7 @@ struct InferenceParts {
   Scheduler& scheduler;
   const HealthService& health;
   RequestLog& requests;
+  Preparation& preparation;
   int64_t max_graph_nodes = 0;  // of a request's graphs
 };
 

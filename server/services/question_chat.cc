@@ -34,11 +34,14 @@ std::string WithoutIndex(absl::string_view message) {
 // work in the store or the model, or a write. Only its callback, or Refuse during a read, starts the next or ends the
 // call.
 class QuestionChats::Chat : public Call,
-                            public grpc::ServerBidiReactor<v1::ChatRequest, v1::ChatResponse>,
+                            public grpc::ServerBidiReactor<Received<v1::ChatRequest>, v1::ChatResponse>,
                             public std::enable_shared_from_this<Chat> {
  public:
   Chat(QuestionChats& chats, grpc::CallbackServerContext& context)
-      : Call(chats.parts_.requests, context, "Chat"), chats_(chats), parts_(chats.parts_) {}
+      : Call(chats.parts_.requests, context, "Chat"),
+        chats_(chats),
+        parts_(chats.parts_),
+        received_(parts_.message_limits) {}
 
   bool is_paced_by_client() const override { return true; }
 
@@ -49,7 +52,7 @@ class QuestionChats::Chat : public Call,
         reading_ = true;
         // With the lock held, so that Refuse ends the call before a read or during one. gRPC never calls back from
         // within.
-        StartRead(&request_);
+        StartRead(&received_);
         return;
       }
     }
@@ -108,6 +111,9 @@ class QuestionChats::Chat : public Call,
   // OK: the message's work is under way, and what comes of it is written.
   absl::Status Take() {
     const int64_t number = messages_++;
+    if (!received_.status.ok()) {
+      return absl::Status(received_.status.code(), absl::StrCat("message ", number, ": ", received_.status.message()));
+    }
     switch (request_.message_case()) {
       case v1::ChatRequest::kOpen:
       case v1::ChatRequest::kSession:
@@ -210,7 +216,8 @@ class QuestionChats::Chat : public Call,
   const QuestionParts parts_;
 
   // Of whatever is under way.
-  v1::ChatRequest request_;
+  Received<v1::ChatRequest> received_;
+  v1::ChatRequest& request_ = received_.message;
   v1::ChatResponse response_;
   int64_t messages_ = 0;  // taken
   Priority priority_ = kDefaultPriority;
@@ -227,7 +234,8 @@ QuestionChats::QuestionChats(const QuestionParts& parts) : parts_(parts) {}
 
 QuestionChats::~QuestionChats() = default;
 
-grpc::ServerBidiReactor<v1::ChatRequest, v1::ChatResponse>* QuestionChats::Begin(grpc::CallbackServerContext& context) {
+grpc::ServerBidiReactor<Received<v1::ChatRequest>, v1::ChatResponse>* QuestionChats::Begin(
+    grpc::CallbackServerContext& context) {
   auto chat = std::make_shared<Chat>(*this, context);
   {
     MutexLock lock(mutex_);

@@ -7,6 +7,7 @@
 #include "engine/mutex.h"
 #include "grpcpp/support/server_callback.h"
 #include "heed/v1/questions.pb.h"
+#include "server/services/checked_messages.h"
 #include "server/services/question_exchange.h"
 
 namespace heed {
@@ -19,7 +20,7 @@ class QuestionChats {
   explicit QuestionChats(const QuestionParts& parts);
   ~QuestionChats();
 
-  grpc::ServerBidiReactor<v1::ChatRequest, v1::ChatResponse>* Begin(grpc::CallbackServerContext& context);
+  grpc::ServerBidiReactor<Received<v1::ChatRequest>, v1::ChatResponse>* Begin(grpc::CallbackServerContext& context);
 
   // After Scheduler::Refuse: each conversation, those to come included, ends with UNAVAILABLE as soon as the message
   // that it is about is answered.

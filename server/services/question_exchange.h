@@ -18,9 +18,11 @@
 #include "heed/v1/questions.pb.h"
 #include "models/question_answerer.h"
 #include "server/job.h"
+#include "server/message_check.h"
 #include "server/registry.h"
 #include "server/request_log.h"
 #include "server/scheduler.h"
+#include "server/services/call.h"
 #include "server/sessions.h"
 
 namespace heed {
@@ -31,6 +33,10 @@ struct QuestionParts {
   Scheduler& scheduler;
   SessionStore& store;
   RequestLog& requests;
+  Preparation& preparation;
+  MessageLimits message_limits;
+
+  JobParts jobs() const { return {requests, scheduler, preparation}; }
 };
 
 // A new session of the model, which is one for questions.

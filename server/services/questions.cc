@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "engine/status_macros.h"
-#include "server/services/call.h"
 #include "server/services/question_messages.h"
 
 namespace heed {
@@ -26,39 +25,30 @@ std::optional<int64_t> ExpectedVersion(const Request& request) {
 }  // namespace
 
 // A story and its questions are one task.
-class QuestionsService::AnswerCall : public JobCall, public grpc::ServerUnaryReactor {
+class QuestionsService::AnswerCall : public UnaryJobCall<v1::AnswerResponse> {
  public:
-  AnswerCall(const QuestionParts& parts, grpc::CallbackServerContext& context, v1::AnswerResponse& response)
-      : JobCall(parts.requests, parts.scheduler, context, "Answer"), parts_(parts), response_(response) {}
-
-  void Run(const v1::AnswerRequest& request) {
-    if (const absl::Status status = Begin(request); !status.ok()) Finish(End(status));
-  }
-
-  void OnTaskOutput(int, Task&) override {}
-
-  void OnWorkDone(const absl::Status& status) override {
-    if (status.ok()) Fill(static_cast<const StoryTask&>(*job_->tasks[0]), model(), response_);
-    Finish(End(status));
-  }
-
-  void OnCancel() override { Cancel(); }
-  void OnDone() override { delete this; }
+  AnswerCall(const QuestionParts& parts, grpc::CallbackServerContext& context, const v1::AnswerRequest& request,
+             v1::AnswerResponse& response)
+      : UnaryJobCall(parts.jobs(), context, response, "Answer"), parts_(parts), request_(request) {}
 
  private:
   const QuestionAnswerer& model() const { return static_cast<const QuestionAnswerer&>(*model_); }
 
-  absl::Status Begin(const v1::AnswerRequest& request) {
-    HEED_RETURN_IF_ERROR(FindModel(parts_.registry, request.model(), kQuestionAnswerer));
-    HEED_ASSIGN_OR_RETURN(StoryRequest story, ToStory(request, MostSentences(parts_, model_name())));
+  absl::StatusOr<Tasks> Begin() override {
+    HEED_RETURN_IF_ERROR(FindModel(parts_.registry, request_.model(), kQuestionAnswerer));
+    HEED_ASSIGN_OR_RETURN(StoryRequest story, ToStory(request_, MostSentences(parts_, model_name())));
     HEED_ASSIGN_OR_RETURN(std::unique_ptr<StoryTask> task, model().Start(std::move(story)));
-    std::vector<std::unique_ptr<Task>> tasks;
+    Tasks tasks;
     tasks.push_back(std::move(task));
-    return Submit(std::move(tasks));
+    return tasks;
+  }
+
+  void Respond(v1::AnswerResponse& response) override {
+    Fill(static_cast<const StoryTask&>(*tasks()[0]), model(), response);
   }
 
   const QuestionParts& parts_;
-  v1::AnswerResponse& response_;
+  const v1::AnswerRequest& request_;
 };
 
 // Tell and Ask.
@@ -178,12 +168,18 @@ class QuestionsService::StoreCall : public Call, public grpc::ServerUnaryReactor
   bool room_may_come_ = true;
 };
 
+QuestionsService::QuestionsService(const QuestionParts& parts) : parts_(parts), chats_(parts) {
+  MarkMethodCallback(MethodIndex(v1::QuestionAnswering::service_full_name(), "Chat"),
+                     new grpc::internal::CallbackBidiHandler<Received<v1::ChatRequest>, v1::ChatResponse>(
+                         [this](grpc::CallbackServerContext* context) { return chats_.Begin(*context); }));
+}
+
 // Each of these calls deletes itself in OnDone.
 
 grpc::ServerUnaryReactor* QuestionsService::Answer(grpc::CallbackServerContext* context,
                                                    const v1::AnswerRequest* request, v1::AnswerResponse* response) {
-  auto* call = new AnswerCall(parts_, *context, *response);
-  call->Run(*request);
+  auto* call = new AnswerCall(parts_, *context, *request, *response);
+  call->Run(static_cast<int64_t>(request->ByteSizeLong()));
   return call;
 }
 
@@ -206,11 +202,6 @@ grpc::ServerUnaryReactor* QuestionsService::Ask(grpc::CallbackServerContext* con
   auto* call = new ExchangeCall<v1::AskResponse>(parts_, *context, *response, "Ask");
   call->Run(*request);
   return call;
-}
-
-grpc::ServerBidiReactor<v1::ChatRequest, v1::ChatResponse>* QuestionsService::Chat(
-    grpc::CallbackServerContext* context) {
-  return chats_.Begin(*context);
 }
 
 grpc::ServerUnaryReactor* QuestionsService::Fork(grpc::CallbackServerContext* context, const v1::ForkRequest* request,

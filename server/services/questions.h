@@ -10,7 +10,7 @@ namespace heed {
 // Thread-safe. Outlives the calls it answers.
 class QuestionsService : public v1::QuestionAnswering::CallbackService {
  public:
-  explicit QuestionsService(const QuestionParts& parts) : parts_(parts), chats_(parts) {}
+  explicit QuestionsService(const QuestionParts& parts);
 
   // After Scheduler::Refuse: ends the chats that are under way, each behind the message that it is about.
   void Refuse() { chats_.Refuse(); }
@@ -23,7 +23,6 @@ class QuestionsService : public v1::QuestionAnswering::CallbackService {
                                  v1::TellResponse* response) override;
   grpc::ServerUnaryReactor* Ask(grpc::CallbackServerContext* context, const v1::AskRequest* request,
                                 v1::AskResponse* response) override;
-  grpc::ServerBidiReactor<v1::ChatRequest, v1::ChatResponse>* Chat(grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* Fork(grpc::CallbackServerContext* context, const v1::ForkRequest* request,
                                  v1::Session* response) override;
   grpc::ServerUnaryReactor* Export(grpc::CallbackServerContext* context, const v1::ExportRequest* request,

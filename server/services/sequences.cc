@@ -6,56 +6,44 @@
 
 #include "engine/status_macros.h"
 #include "models/sequence_model.h"
-#include "server/services/call.h"
 
 namespace heed {
 
-class SequencesService::RunCall : public JobCall, public grpc::ServerUnaryReactor {
+class SequencesService::RunCall : public UnaryJobCall<v1::RunResponse> {
  public:
-  RunCall(SequencesService& service, grpc::CallbackServerContext& context, v1::RunResponse& response)
-      : JobCall(service.requests_, service.scheduler_, context, "Run"), service_(service), response_(response) {}
-
-  void Run(const v1::RunRequest& request) {
-    if (const absl::Status status = Begin(request); !status.ok()) Finish(End(status));
-  }
-
-  void OnTaskOutput(int, Task&) override {}
-
-  void OnWorkDone(const absl::Status& status) override {
-    if (status.ok()) {
-      const SequenceResult& result = static_cast<const SequenceTask&>(*job_->tasks[0]).result();
-      response_.set_width(result.width);
-      response_.mutable_values()->Assign(result.values.begin(), result.values.end());
-      response_.set_model(model_->spec().name);
-    }
-    Finish(End(status));
-  }
-
-  void OnCancel() override { Cancel(); }
-  void OnDone() override { delete this; }
+  RunCall(SequencesService& service, grpc::CallbackServerContext& context, const v1::RunRequest& request,
+          v1::RunResponse& response)
+      : UnaryJobCall(service.parts_, context, response, "Run"), service_(service), request_(request) {}
 
  private:
-  absl::Status Begin(const v1::RunRequest& from) {
-    HEED_RETURN_IF_ERROR(FindModel(service_.registry_, from.model(), kSequenceModel));
+  absl::StatusOr<Tasks> Begin() override {
+    HEED_RETURN_IF_ERROR(FindModel(service_.registry_, request_.model(), kSequenceModel));
     SequenceRequest request;
-    request.width = from.width();
-    request.values.assign(from.values().begin(), from.values().end());
-    if (from.has_repeats()) request.repeats = from.repeats();
-    if (from.has_answer_rows()) request.answer_rows = from.answer_rows();
+    request.width = request_.width();
+    request.values.assign(request_.values().begin(), request_.values().end());
+    if (request_.has_repeats()) request.repeats = request_.repeats();
+    if (request_.has_answer_rows()) request.answer_rows = request_.answer_rows();
     HEED_ASSIGN_OR_RETURN(auto task, static_cast<const SequenceModel&>(*model_).Start(std::move(request)));
-    std::vector<std::unique_ptr<Task>> tasks;
+    Tasks tasks;
     tasks.push_back(std::move(task));
-    return Submit(std::move(tasks));
+    return tasks;
+  }
+
+  void Respond(v1::RunResponse& response) override {
+    const SequenceResult& result = static_cast<const SequenceTask&>(*tasks()[0]).result();
+    response.set_width(result.width);
+    response.mutable_values()->Assign(result.values.begin(), result.values.end());
+    response.set_model(model_->spec().name);
   }
 
   SequencesService& service_;
-  v1::RunResponse& response_;
+  const v1::RunRequest& request_;
 };
 
 grpc::ServerUnaryReactor* SequencesService::Run(grpc::CallbackServerContext* context, const v1::RunRequest* request,
                                                 v1::RunResponse* response) {
-  auto* call = new RunCall(*this, *context, *response);  // deletes itself in OnDone
-  call->Run(*request);
+  auto* call = new RunCall(*this, *context, *request, *response);  // deletes itself in OnDone
+  call->Run(static_cast<int64_t>(request->ByteSizeLong()));
   return call;
 }
 

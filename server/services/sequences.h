@@ -3,16 +3,14 @@
 
 #include "heed/v1/sequences.grpc.pb.h"
 #include "server/registry.h"
-#include "server/request_log.h"
-#include "server/scheduler.h"
+#include "server/services/call.h"
 
 namespace heed {
 
 // Thread-safe. All that it is given outlives it; it outlives the calls it answers.
 class SequencesService : public v1::Sequences::CallbackService {
  public:
-  SequencesService(const Registry& registry, Scheduler& scheduler, RequestLog& requests)
-      : registry_(registry), scheduler_(scheduler), requests_(requests) {}
+  SequencesService(const Registry& registry, const JobParts& parts) : registry_(registry), parts_(parts) {}
 
   grpc::ServerUnaryReactor* Run(grpc::CallbackServerContext* context, const v1::RunRequest* request,
                                 v1::RunResponse* response) override;
@@ -21,8 +19,7 @@ class SequencesService : public v1::Sequences::CallbackService {
   class RunCall;
 
   const Registry& registry_;
-  Scheduler& scheduler_;
-  RequestLog& requests_;
+  const JobParts parts_;
 };
 
 }  // namespace heed

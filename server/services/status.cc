@@ -34,7 +34,7 @@ std::string_view CodeName(grpc::StatusCode code) {
 
 void AddRetryHint(const absl::Status& status, grpc::Status& result, grpc::CallbackServerContext& context) {
   std::chrono::milliseconds delay = RetryDelayOf(status);
-  if (delay.count() == 0 && absl::IsResourceExhausted(status)) delay = kDefaultRetryDelay;
+  if (delay.count() == 0 && absl::IsResourceExhausted(status) && !IsFinal(status)) delay = kDefaultRetryDelay;
   if (delay.count() == 0) return;
   context.AddTrailingMetadata("grpc-retry-pushback-ms", absl::StrCat(delay.count()));
   google::rpc::RetryInfo info;

@@ -8,33 +8,35 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "engine/status_macros.h"
 #include "grpcpp/alarm.h"
-#include "server/services/call.h"
 #include "server/services/translation_messages.h"
 #include "server/services/work_metrics.h"
 
 namespace heed {
 
-// What both methods share: one request, from its arrival to its end.
-class TranslationService::Call : public JobCall {
+// What both methods share: the request's texts as tasks.
+class TranslationService::Translation {
  public:
-  Call(TranslationService& service, grpc::CallbackServerContext& context, const v1::TranslateRequest& request,
-       std::string_view method)
-      : JobCall(service.requests_, service.scheduler_, context, method), service_(service), request_(request) {}
+  Translation(const TranslationService& service, const v1::TranslateRequest& request, bool stream)
+      : service_(service), request_(request), stream_(stream) {}
 
- protected:
-  // Looks the model up, converts, starts and submits. OK: the job was accepted, or there is none because there are no
-  // texts; the observer's calls may already have come. Otherwise they never come.
-  absl::Status Begin(bool stream) {
-    HEED_RETURN_IF_ERROR(FindModel(service_.registry_, request_.model(), "translator"));
-    const auto& translator = static_cast<const Translator&>(*model_);
+  const TranslationService& service() const { return service_; }
+  const std::string& model() const { return request_.model(); }
+
+  absl::StatusOr<std::vector<std::unique_ptr<Task>>> Start(const Model& model, const StartLimits& limits) {
+    const auto& translator = static_cast<const Translator&>(model);
     absl::StatusOr<TranslateOptions> options =
-        ToTranslateOptions(request_.options(), translator.default_options(), stream);
+        ToTranslateOptions(request_.options(), translator.default_options(), stream_);
     if (!options.ok()) return options.status();
     detail_ = ToSentenceDetail(request_.options());
+    if (request_.texts_size() > limits.max_tasks) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("texts: ", request_.texts_size(), " texts in one request, at most ", limits.max_tasks));
+    }
     absl::StatusOr<StartedTranslation> started =
-        translator.Start({request_.texts().begin(), request_.texts().end()}, *options);
+        translator.Start({request_.texts().begin(), request_.texts().end()}, *options, limits);
     if (!started.ok()) return started.status();
 
     places_ = std::move(started->places);
@@ -42,18 +44,26 @@ class TranslationService::Call : public JobCall {
     sentence_counts_.resize(trailing_.size());
     for (const SentencePlace& place : places_) sentence_counts_[place.text] = place.sentence + 1;
     gives_text_ = options->stream;
-    if (started->tasks.empty()) return absl::OkStatus();
     std::vector<std::unique_ptr<Task>> tasks;
     for (auto& task : started->tasks) tasks.push_back(std::move(task));
-    return Submit(std::move(tasks));
+    return tasks;
   }
 
-  void CountTokensOf(const TranslationTask& task) { AddTokens(task.result(), model_name(), metrics_); }
+  void Fill(absl::Span<const std::unique_ptr<Task>> tasks, v1::TranslateResponse& response) const {
+    FillTranslations(tasks, places_, trailing_, detail_, response);
+  }
 
-  TranslationService& service_;
+  const SentencePlace& place(int task) const { return places_[static_cast<size_t>(task)]; }
+  int sentence_count(int text) const { return sentence_counts_[static_cast<size_t>(text)]; }
+  bool gives_text() const { return gives_text_; }
+  const SentenceDetail& detail() const { return detail_; }
+
+ private:
+  const TranslationService& service_;
   const v1::TranslateRequest& request_;
+  const bool stream_;
 
-  // Constant once Begin has called Submit.
+  // Constant after Start.
   std::vector<SentencePlace> places_;
   std::vector<std::string> trailing_;
   std::vector<int> sentence_counts_;  // of each text
@@ -61,59 +71,52 @@ class TranslationService::Call : public JobCall {
   SentenceDetail detail_;
 };
 
-class TranslationService::UnaryCall : public Call, public grpc::ServerUnaryReactor {
+class TranslationService::UnaryCall : public UnaryJobCall<v1::TranslateResponse> {
  public:
   UnaryCall(TranslationService& service, grpc::CallbackServerContext& context, const v1::TranslateRequest& request,
             v1::TranslateResponse& response)
-      : Call(service, context, request, "Translate"), response_(response) {}
-
-  void Run() {
-    const absl::Status status = Begin(/*stream=*/false);
-    if (!status.ok()) {
-      Finish(End(status));
-    } else if (!has_job()) {
-      response_.set_model(std::string(model_name()));
-      Finish(End(status));
-    }
-  }
+      : UnaryJobCall(service.parts_, context, response, "Translate"),
+        translation_(service, request, /*stream=*/false) {}
 
   void OnTaskOutput(int, Task& task) override {
-    if (task.finished()) CountTokensOf(static_cast<const TranslationTask&>(task));
+    if (!task.finished()) return;
+    const SentenceResult& result = static_cast<const TranslationTask&>(task).result();
+    AddTokens(result, model_name(), metrics_);
+    CountAnswer(AnswerBytes(result));
   }
-
-  void OnWorkDone(const absl::Status& status) override {
-    if (status.ok()) {
-      response_.set_model(std::string(model_name()));
-      FillTranslations(job_->tasks, places_, trailing_, detail_, response_);
-    }
-    Finish(End(status));
-  }
-
-  void OnCancel() override { Cancel(); }
-  void OnDone() override { delete this; }
 
  private:
-  v1::TranslateResponse& response_;
+  absl::StatusOr<Tasks> Begin() override {
+    HEED_RETURN_IF_ERROR(FindModel(translation_.service().registry_, translation_.model(), "translator"));
+    return translation_.Start(*model_, LimitsOfStart());
+  }
+
+  void Respond(v1::TranslateResponse& response) override {
+    response.set_model(std::string(model_name()));
+    translation_.Fill(tasks(), response);
+  }
+
+  Translation translation_;
 };
 
-class TranslationService::StreamCall : public Call, public grpc::ServerWriteReactor<v1::TranslateStreamResponse> {
+class TranslationService::StreamCall : public JobCall, public grpc::ServerWriteReactor<v1::TranslateStreamResponse> {
  public:
   StreamCall(TranslationService& service, grpc::CallbackServerContext& context, const v1::TranslateRequest& request)
-      : Call(service, context, request, "TranslateStream"), connection_(std::make_shared<Connection>(&context)) {}
-
-  void Run() {
-    const absl::Status status = Begin(/*stream=*/true);
-    if (!status.ok() || !has_job()) Finish(End(status));
+      : JobCall(service.parts_, context, "TranslateStream"),
+        service_(service),
+        translation_(service, request, /*stream=*/true),
+        connection_(std::make_shared<Connection>(&context)) {
+    SendOneByOne();
   }
 
   void OnTaskOutput(int index, Task& output) override {
     auto& task = static_cast<TranslationTask&>(output);
     std::vector<v1::TranslateStreamResponse> events;
-    std::string delta = gives_text_ ? task.TakeText() : std::string();
+    std::string delta = translation_.gives_text() ? task.TakeText() : std::string();
     if (!delta.empty()) *NewEvent(index, events).mutable_delta() = std::move(delta);
     if (task.finished()) {
-      CountTokensOf(task);
-      *NewEvent(index, events).mutable_sentence() = ToProto(task, places_[index], detail_);
+      AddTokens(task.result(), model_name(), metrics_);
+      *NewEvent(index, events).mutable_sentence() = ToProto(task, translation_.place(index), translation_.detail());
     }
     const v1::TranslateStreamResponse* write = nullptr;
     {
@@ -191,11 +194,11 @@ class TranslationService::StreamCall : public Call, public grpc::ServerWriteReac
   }
 
   v1::TranslateStreamResponse& NewEvent(int index, std::vector<v1::TranslateStreamResponse>& events) const {
-    const SentencePlace& place = places_[index];
+    const SentencePlace& place = translation_.place(index);
     v1::TranslateStreamResponse& event = events.emplace_back();
     event.set_text_index(place.text);
     event.set_sentence_index(place.sentence);
-    event.set_sentence_count(sentence_counts_[place.text]);
+    event.set_sentence_count(translation_.sentence_count(place.text));
     return event;
   }
 
@@ -209,9 +212,16 @@ class TranslationService::StreamCall : public Call, public grpc::ServerWriteReac
   // With the lock held, so that parking and going on reach the scheduler in the order in which they were decided.
   void SetBacklogged(bool backlogged) REQUIRES(mutex_) {
     backlogged_ = backlogged;
-    service_.scheduler_.SetBacklogged(*job_, backlogged);
+    scheduler_.SetBacklogged(*job_, backlogged);
   }
 
+  absl::StatusOr<Tasks> Begin() override {
+    HEED_RETURN_IF_ERROR(FindModel(service_.registry_, translation_.model(), "translator"));
+    return translation_.Start(*model_, LimitsOfStart());
+  }
+
+  TranslationService& service_;
+  Translation translation_;
   const std::shared_ptr<Connection> connection_;
   grpc::Alarm alarm_;
 
@@ -223,18 +233,20 @@ class TranslationService::StreamCall : public Call, public grpc::ServerWriteReac
   std::optional<absl::Status> job_status_ GUARDED_BY(mutex_);  // set when the job has ended
 };
 
+// Each of these calls deletes itself in OnDone.
+
 grpc::ServerUnaryReactor* TranslationService::Translate(grpc::CallbackServerContext* context,
                                                         const v1::TranslateRequest* request,
                                                         v1::TranslateResponse* response) {
-  auto* call = new UnaryCall(*this, *context, *request, *response);  // deletes itself in OnDone
-  call->Run();
+  auto* call = new UnaryCall(*this, *context, *request, *response);
+  call->Run(static_cast<int64_t>(request->ByteSizeLong()));
   return call;
 }
 
 grpc::ServerWriteReactor<v1::TranslateStreamResponse>* TranslationService::TranslateStream(
     grpc::CallbackServerContext* context, const v1::TranslateRequest* request) {
-  auto* call = new StreamCall(*this, *context, *request);  // deletes itself in OnDone
-  call->Run();
+  auto* call = new StreamCall(*this, *context, *request);
+  call->Run(static_cast<int64_t>(request->ByteSizeLong()));
   return call;
 }
 

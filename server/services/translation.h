@@ -4,10 +4,8 @@
 #include <cstdint>
 
 #include "heed/v1/translation.grpc.pb.h"
-#include "server/job.h"
 #include "server/registry.h"
-#include "server/request_log.h"
-#include "server/scheduler.h"
+#include "server/services/call.h"
 
 namespace heed {
 
@@ -17,13 +15,9 @@ class TranslationService : public v1::Translation::CallbackService {
   // A stream with `max_stream_events` events that its reader has not taken is parked until half of them are gone. If
   // that takes too long for the scheduler, the reader has `last_wait` to take the event that is on its way, and the
   // status.
-  TranslationService(const Registry& registry, Scheduler& scheduler, RequestLog& requests, int64_t max_stream_events,
+  TranslationService(const Registry& registry, const JobParts& parts, int64_t max_stream_events,
                      Clock::duration last_wait)
-      : registry_(registry),
-        scheduler_(scheduler),
-        requests_(requests),
-        max_stream_events_(max_stream_events),
-        last_wait_(last_wait) {}
+      : registry_(registry), parts_(parts), max_stream_events_(max_stream_events), last_wait_(last_wait) {}
 
   grpc::ServerUnaryReactor* Translate(grpc::CallbackServerContext* context, const v1::TranslateRequest* request,
                                       v1::TranslateResponse* response) override;
@@ -31,13 +25,12 @@ class TranslationService : public v1::Translation::CallbackService {
                                                                          const v1::TranslateRequest* request) override;
 
  private:
-  class Call;
+  class Translation;
   class UnaryCall;
   class StreamCall;
 
   const Registry& registry_;
-  Scheduler& scheduler_;
-  RequestLog& requests_;
+  const JobParts parts_;
   const int64_t max_stream_events_;
   const Clock::duration last_wait_;
 };

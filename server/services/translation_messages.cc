@@ -59,6 +59,7 @@ absl::StatusOr<TranslateOptions> ToTranslateOptions(const v1::TranslateOptions& 
   result.target_prefix = options.target_prefix();
   if (options.has_split_sentences()) result.split_sentences = options.split_sentences();
   if (options.has_stop_loops()) result.stop_loops = options.stop_loops();
+  result.return_tokens = ToSentenceDetail(options).tokens;
   result.return_attention = options.return_attention();
   result.stream = stream && result.beam_size == 1;
   return result;
@@ -74,9 +75,19 @@ SentenceDetail ToSentenceDetail(const v1::TranslateOptions& options) {
 
 TokenCounts CountTokens(const SentenceResult& result) {
   TokenCounts counts;
-  counts.source = static_cast<int64_t>(result.source_tokens.size());
-  if (!result.hypotheses.empty()) counts.target = static_cast<int64_t>(result.hypotheses.front().tokens.size());
+  counts.source = result.source_token_count;
+  if (!result.hypotheses.empty()) counts.target = result.hypotheses.front().token_count;
   return counts;
+}
+
+int64_t AnswerBytes(const SentenceResult& result) {
+  size_t bytes = 0;
+  for (const std::string& token : result.source_tokens) bytes += sizeof(std::string) + token.size();
+  for (const Hypothesis& hypothesis : result.hypotheses) {
+    bytes += hypothesis.text.size() + hypothesis.attention.size() * sizeof(float);
+    for (const std::string& token : hypothesis.tokens) bytes += sizeof(std::string) + token.size();
+  }
+  return static_cast<int64_t>(bytes);
 }
 
 v1::Sentence ToProto(const TranslationTask& task, const SentencePlace& place, const SentenceDetail& detail) {
@@ -84,19 +95,19 @@ v1::Sentence ToProto(const TranslationTask& task, const SentencePlace& place, co
   v1::Sentence sentence;
   sentence.set_source(task.source());
   sentence.set_separator(place.separator);
-  sentence.set_source_token_count(static_cast<int32_t>(result.source_tokens.size()));
+  sentence.set_source_token_count(static_cast<int32_t>(result.source_token_count));
   if (detail.tokens) sentence.mutable_source_tokens()->Assign(result.source_tokens.begin(), result.source_tokens.end());
   for (const Hypothesis& from : result.hypotheses) {
     v1::Hypothesis& to = *sentence.add_hypotheses();
     to.set_text(from.text);
     to.set_score(from.score);
     to.set_finish_reason(ToProto(from.finish_reason));
-    to.set_token_count(static_cast<int32_t>(from.tokens.size()));
+    to.set_token_count(static_cast<int32_t>(from.token_count));
     if (detail.tokens) to.mutable_tokens()->Assign(from.tokens.begin(), from.tokens.end());
     if (!detail.attention) continue;
     v1::Attention& attention = *to.mutable_attention();
-    attention.set_rows(static_cast<int32_t>(from.tokens.size()));
-    attention.set_columns(static_cast<int32_t>(result.source_tokens.size()));
+    attention.set_rows(static_cast<int32_t>(from.token_count));
+    attention.set_columns(static_cast<int32_t>(result.source_token_count));
     attention.mutable_weights()->Assign(from.attention.begin(), from.attention.end());
   }
   return sentence;

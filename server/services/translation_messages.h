@@ -33,6 +33,9 @@ struct TokenCounts {
 };
 TokenCounts CountTokens(const SentenceResult& result);
 
+// The memory that a result takes until its answer is sent.
+int64_t AnswerBytes(const SentenceResult& result);
+
 // `task` is finished without an error.
 v1::Sentence ToProto(const TranslationTask& task, const SentencePlace& place, const SentenceDetail& detail);
 

@@ -17,7 +17,7 @@
 namespace heed {
 namespace {
 
-constexpr InferLimits kLimits = {.max_tasks = 64, .max_graph_nodes = 1 << 14};
+const InferLimits kLimits = {.start = {.max_tasks = 64}, .max_graph_nodes = 1 << 14};
 // A sequence may have as many rows as kMostSequenceRows, a step each.
 constexpr int kMostSteps = 1 << 17;
 

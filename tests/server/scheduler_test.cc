@@ -1,7 +1,9 @@
 #include "server/scheduler.h"
 
+#include <atomic>
 #include <map>
 #include <memory>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,7 +37,11 @@ class Client : public JobObserver {
 
   const std::shared_ptr<Job>& job() { return job_; }
 
+  // From now on it throws when it is given output.
+  void Throw() { throws_ = true; }
+
   void OnTaskOutput(int index, Task& task) override {
+    if (throws_) throw std::bad_alloc();
     MutexLock lock(mutex_);
     pieces_.push_back({index, static_cast<TranslationTask&>(task).TakeText()});
     changed_.NotifyAll();
@@ -76,6 +82,7 @@ class Client : public JobObserver {
 
  private:
   std::shared_ptr<Job> job_;
+  std::atomic<bool> throws_ = false;
   Mutex mutex_;
   CondVar changed_;
   std::vector<std::pair<int, std::string>> pieces_ GUARDED_BY(mutex_);
@@ -119,6 +126,16 @@ class SchedulerTest : public ::testing::Test {
   std::vector<std::unique_ptr<Client>> accepted_late_;
   std::unique_ptr<Scheduler> scheduler_;
 };
+
+TEST_F(SchedulerTest, AnObserverThatThrowsEndsItsJobAlone) {
+  model_->Hold();
+  auto bad = Submit({"a b c"});
+  bad->Throw();
+  auto good = Submit({"d e f"});
+  model_->Release();
+  EXPECT_EQ(bad->Wait().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(good->Wait().ok());
+}
 
 TEST_F(SchedulerTest, RunsAJobToItsEnd) {
   auto client = Submit({"one two. three", "four"});
