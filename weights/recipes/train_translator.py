@@ -1,360 +1,242 @@
 #!/usr/bin/env python3
 """Trains the Transformer behind weights/translator-en-de and writes it as a Hugging Face MarianMT directory.
 
-    train_translator.py prepare --data=DIR --work=DIR            subword model and token ids
-    train_translator.py train   --work=DIR --steps=N             resumes from the last checkpoint
-    train_translator.py export  --work=DIR --output=DIR          averages checkpoints, stores f16
+    train_translator.py prepare --data=DIR --work=WORK            subword model and token ids
+    train_translator.py train   --work=WORK --hours=2             resumes from the last checkpoint
+    train_translator.py export  --work=WORK --output=DIR          averages checkpoints, stores f16
 
-DIR of --data holds multi30k/{train,val}.{en,de}.gz and tatoeba/eng-deu.tsv.gz; phrasebook.tsv beside this file, of our
-own writing, adds the commonest phrases that those two lack ("Good morning."). The learning rate warms up, stays, and
-falls linearly over the last --decay-steps of --steps, so a run can be prolonged before its fall begins. Needs PyTorch
-(1.13 or newer) and sentencepiece; runs on CPU or GPU.
+The schedule follows the budget, which is wall-clock time (--hours) or updates (--updates), all runs on WORK together:
+warm-up, the full learning rate, then a linear fall over the last --decay of it; translator_data.py says which text each
+part of the budget reads. A resumed run reads the batches that an uninterrupted one would have read; its dropout masks
+differ. A finished run can go on with a larger budget. Time for which the process is stopped (SIGSTOP) counts.
+
+Runs on a GPU if there is one. On a CPU, one process of one thread for each core is fastest:
+
+    setsid nohup torchrun --nproc-per-node=2 weights/recipes/train_translator.py train --work=WORK --hours=8 --dtype=bfloat16
+
+For 10 minutes on one GPU (not tried yet):
+
+    train_translator.py train --work=WORK --hours=0.167 --dtype=bfloat16 --batch-tokens=32000 --rate=1.5e-3
+
+Needs PyTorch (2.4 or newer), numpy and sentencepiece.
 """
 
 import argparse
-import gzip
-import json
-import math
+import contextlib
+import datetime
 import os
 import random
 import shutil
 import sys
 import time
 
-import sentencepiece
+import numpy
 import torch
-import torch.nn as nn
-import torch.nn.functional as F
+import torch.distributed
 
 import safetensors_file
+import translator_data
+from translator_model import POSITIONS, Marian, loss_of
 
-SEED = 20260117
-POSITIONS = 512  # rows of the position table, and so the longest sentence in tokens
-
-# ---------------------------------------------------------------------------------------------------------- data
-
-
-def read_lines(path):
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        return [line.rstrip("\n") for line in file]
-
-
-def read_corpora(data):
-    """(captions, everyday, phrases, validation): lists of (english, german)."""
-    captions = list(zip(read_lines(f"{data}/multi30k/train.en.gz"), read_lines(f"{data}/multi30k/train.de.gz")))
-    validation = list(zip(read_lines(f"{data}/multi30k/val.en.gz"), read_lines(f"{data}/multi30k/val.de.gz")))
-    everyday = [tuple(line.split("\t")[:2]) for line in read_lines(f"{data}/tatoeba/eng-deu.tsv.gz") if "\t" in line]
-    with open(f"{os.path.dirname(os.path.abspath(__file__))}/phrasebook.tsv", encoding="utf-8") as file:
-        phrases = [tuple(line.rstrip("\n").split("\t")) for line in file]
-    return captions, everyday, phrases, validation
-
-
-def train_subwords(arguments, pairs):
-    text = f"{arguments.work}/subwords.txt"
-    with open(text, "w", encoding="utf-8") as file:
-        for english, german in pairs:
-            file.write(english + "\n" + german + "\n")
-    sentencepiece.SentencePieceTrainer.train(
-        input=text,
-        model_prefix=f"{arguments.work}/joint",
-        vocab_size=arguments.vocabulary,
-        model_type="unigram",
-        character_coverage=1.0,
-        num_threads=1,  # the sums of several depend on who comes first
-        bos_id=-1,
-        pad_id=-1,
-        eos_id=0,
-        unk_id=1,
-        minloglevel=1,
-    )
-    os.remove(text)
-
-
-def prepare(arguments):
-    os.makedirs(arguments.work, exist_ok=True)
-    captions, everyday, phrases, validation = read_corpora(arguments.data)
-    if not os.path.exists(f"{arguments.work}/joint.model"):
-        train_subwords(arguments, captions + everyday)
-    subwords = sentencepiece.SentencePieceProcessor(model_file=f"{arguments.work}/joint.model")
-    encoded = {
-        name: [(subwords.encode(english), subwords.encode(german)) for english, german in pairs]
-        for name, pairs in (
-            ("captions", captions),
-            ("everyday", everyday),
-            ("phrases", phrases),
-            ("validation", validation),
-        )
-    }
-    for name, pairs in encoded.items():
-        tokens = sum(len(source) + len(target) + 2 for source, target in pairs)
-        print(f"{name}: {len(pairs)} pairs, {tokens} tokens")
-    torch.save(encoded, f"{arguments.work}/tokens.pt")
-
-
-def batches(pairs, budget, rng):
-    """Groups pairs of like length into batches of at most `budget` source and target tokens, in random order."""
-    order = sorted(range(len(pairs)), key=lambda i: (len(pairs[i][0]) + len(pairs[i][1]), rng.random()))
-    groups, group, longest = [], [], 0
-    for i in order:
-        source, target = pairs[i]
-        longest_then = max(longest, len(source) + len(target) + 2)
-        if group and longest_then * (len(group) + 1) > budget:
-            groups.append(group)
-            group, longest_then = [], len(source) + len(target) + 2
-        group.append(i)
-        longest = longest_then
-    if group:
-        groups.append(group)
-    rng.shuffle(groups)
-    return groups
-
-
-def padded(rows, fill):
-    width = max(len(row) for row in rows)
-    return torch.tensor([row + [fill] * (width - len(row)) for row in rows])
-
-
-# --------------------------------------------------------------------------------------------------------- model
-
-
-class Dropout(nn.Module):
-    """Inverted dropout whose masks are windows into one pool of random masks: drawing fresh ones costs a tenth of a
-    training step on a CPU."""
-
-    POOL = 1 << 23
-
-    def __init__(self, rate):
-        super().__init__()
-        self.rate = rate
-        self.pool = None
-
-    def forward(self, x):
-        if not self.training or self.rate == 0:
-            return x
-        if x.device.type != "cpu" or x.numel() * 2 > self.POOL:
-            return F.dropout(x, self.rate)
-        if self.pool is None:
-            self.pool = torch.empty(self.POOL).bernoulli_(1 - self.rate).div_(1 - self.rate)
-        start = random.randrange(self.POOL - x.numel())
-        return x * self.pool[start : start + x.numel()].view_as(x)
-
-
-class Attention(nn.Module):
-    def __init__(self, d_model, heads):
-        super().__init__()
-        self.heads = heads
-        self.q_proj = nn.Linear(d_model, d_model)
-        self.k_proj = nn.Linear(d_model, d_model)
-        self.v_proj = nn.Linear(d_model, d_model)
-        self.out_proj = nn.Linear(d_model, d_model)
-
-    def split(self, x):  # [batch, length, d_model] -> [batch, heads, length, d_head]
-        return x.view(x.shape[0], x.shape[1], self.heads, -1).transpose(1, 2)
-
-    def forward(self, queries, keys, mask):
-        q, k, v = self.split(self.q_proj(queries)), self.split(self.k_proj(keys)), self.split(self.v_proj(keys))
-        scores = q @ k.transpose(2, 3) * (q.shape[-1] ** -0.5) + mask
-        context = scores.softmax(-1) @ v
-        return self.out_proj(context.transpose(1, 2).reshape(queries.shape))
-
-
-class EncoderLayer(nn.Module):
-    def __init__(self, shape, dropout):
-        super().__init__()
-        d_model = shape["d_model"]
-        self.self_attn = Attention(d_model, shape["heads"])
-        self.self_attn_layer_norm = nn.LayerNorm(d_model)
-        self.fc1 = nn.Linear(d_model, shape["ffn"])
-        self.fc2 = nn.Linear(shape["ffn"], d_model)
-        self.final_layer_norm = nn.LayerNorm(d_model)
-        self.dropout = dropout
-
-    def forward(self, x, mask):
-        x = self.self_attn_layer_norm(x + self.dropout(self.self_attn(x, x, mask)))
-        return self.final_layer_norm(x + self.dropout(self.fc2(self.dropout(F.relu(self.fc1(x))))))
-
-
-class DecoderLayer(EncoderLayer):
-    def __init__(self, shape, dropout):
-        super().__init__(shape, dropout)
-        self.encoder_attn = Attention(shape["d_model"], shape["heads"])
-        self.encoder_attn_layer_norm = nn.LayerNorm(shape["d_model"])
-
-    def forward(self, x, causal, memory, memory_mask):
-        x = self.self_attn_layer_norm(x + self.dropout(self.self_attn(x, x, causal)))
-        x = self.encoder_attn_layer_norm(x + self.dropout(self.encoder_attn(x, memory, memory_mask)))
-        return self.final_layer_norm(x + self.dropout(self.fc2(self.dropout(F.relu(self.fc1(x))))))
-
-
-class Stack(nn.Module):
-    def __init__(self, layer, count, shape, dropout):
-        super().__init__()
-        self.layers = nn.ModuleList(layer(shape, dropout) for _ in range(count))
-
-
-class Body(nn.Module):
-    def __init__(self, shape, dropout):
-        super().__init__()
-        self.shared = nn.Embedding(shape["vocabulary"], shape["d_model"])
-        self.encoder = Stack(EncoderLayer, shape["encoder_layers"], shape, dropout)
-        self.decoder = Stack(DecoderLayer, shape["decoder_layers"], shape, dropout)
-
-
-def sinusoids(d_model):
-    """Vaswani et al. 2017, section 3.5, with all sines first and then all cosines, as MarianMT holds them."""
-    frequency = torch.arange(0, d_model, 2, dtype=torch.float64) / d_model
-    angle = torch.arange(POSITIONS, dtype=torch.float64)[:, None] / 10000.0**frequency
-    return torch.cat([angle.sin(), angle.cos()], 1).float()
-
-
-class Marian(nn.Module):
-    """MarianMT (post-norm, tied embeddings), with Hugging Face's parameter names."""
-
-    def __init__(self, shape, dropout):
-        super().__init__()
-        self.shape = shape
-        self.pad = shape["vocabulary"] - 1
-        self.dropout = Dropout(dropout)
-        self.model = Body(shape, self.dropout)
-        self.final_logits_bias = nn.Parameter(torch.zeros(1, shape["vocabulary"]))
-        self.register_buffer("positions", sinusoids(shape["d_model"]), persistent=False)
-        for name, parameter in self.named_parameters():
-            if name.endswith("proj.weight") or ".fc" in name and parameter.dim() == 2:
-                nn.init.xavier_uniform_(parameter)
-            elif name.endswith(("proj.bias", "fc1.bias", "fc2.bias")):
-                nn.init.zeros_(parameter)
-        nn.init.normal_(self.model.shared.weight, std=shape["d_model"] ** -0.5)
-        with torch.no_grad():
-            self.model.shared.weight[self.pad].zero_()
-
-    def embed(self, ids):
-        x = F.embedding(ids, self.model.shared.weight, padding_idx=self.pad) * math.sqrt(self.shape["d_model"])
-        return self.dropout(x + self.positions[: ids.shape[1]])
-
-    def hidden(self, source, target):
-        """Decoder states before the output layer: [batch, target length, d_model]."""
-        mask = torch.zeros(source.shape, device=source.device).masked_fill_(source == self.pad, -1e9)[:, None, None]
-        x = self.embed(source)
-        for layer in self.model.encoder.layers:
-            x = layer(x, mask)
-        length = target.shape[1]
-        causal = torch.full((length, length), -1e9, device=source.device).triu_(1)
-        y = self.embed(target)
-        for layer in self.model.decoder.layers:
-            y = layer(y, causal, x, mask)
-        return y
-
-    def logits(self, hidden):
-        logits = F.linear(hidden, self.model.shared.weight, self.final_logits_bias[0])
-        logits[..., self.pad] = -1e9  # never produced: generation bans it
-        return logits
-
-
-def loss_of(model, pairs, smoothing, device):
-    """(smoothed loss per token, plain negative log-likelihood sum, tokens)"""
-    eos, pad = 0, model.pad
-    source = padded([s + [eos] for s, _ in pairs], pad).to(device)
-    target = padded([t + [eos] for _, t in pairs], pad).to(device)
-    shifted = torch.cat([torch.full_like(target[:, :1], pad), target[:, :-1]], 1)
-    keep = target != pad
-    logits = model.logits(model.hidden(source, shifted)[keep])
-    gold = target[keep]
-    normaliser = logits.logsumexp(-1)
-    nll = (normaliser - logits.gather(1, gold[:, None])[:, 0]).sum()
-    mean_logit = logits[:, : pad].mean(-1)
-    smooth = (normaliser - mean_logit).sum()
-    return ((1 - smoothing) * nll + smoothing * smooth) / len(gold), nll.item(), len(gold)
-
+VALIDATION_PAIRS = 150  # of each development set, after each checkpoint
 
 # ------------------------------------------------------------------------------------------------------ training
 
 
-def learning_rate(step, arguments):
-    fall_from = arguments.steps - arguments.decay_steps
+def learning_rate(step, fraction, arguments):
+    """Of update number `step` (from 0), at this part of the budget."""
     rate = arguments.rate * min(1.0, (step + 1) / arguments.warmup)
-    if step > fall_from:
-        rate *= max(0.02, (arguments.steps - step) / max(1, arguments.decay_steps))
-    return rate
+    return rate * min(1.0, max(0.02, (1 - fraction) / arguments.decay))
 
 
-def checkpoint_path(work):
-    return f"{work}/checkpoint.pt"
+class Workers:
+    """The processes that share an update, as torchrun starts them; one by itself otherwise. Each reads a batch of its
+    own; gradients are averaged."""
+
+    def __init__(self, device):
+        self.rank, self.count = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+        if self.count > 1:
+            day = datetime.timedelta(days=1)  # a stopped process (SIGSTOP) is no failure
+            torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=day)
+
+    def average(self, values):
+        """Averages a flat tensor over the processes, in place."""
+        if self.count > 1:
+            torch.distributed.all_reduce(values)
+            values /= self.count
+
+
+class Gradients:
+    """The gradients of a model as views into one flat tensor, which ends with two more values: the loss of an update and
+    the part of the budget that was spent. So one reduction over the workers carries all that they must agree on."""
+
+    def __init__(self, model):
+        parameters = list(model.parameters())
+        self.size = sum(parameter.numel() for parameter in parameters)
+        self.flat = torch.zeros(self.size + 2, device=parameters[0].device)
+        first = 0
+        for parameter in parameters:
+            parameter.grad = self.flat[first : first + parameter.numel()].view_as(parameter)
+            first += parameter.numel()
+
+    def clear(self):
+        self.flat.zero_()
+
+    def clip(self, norm):
+        gradients = self.flat[: self.size]
+        gradients *= (norm / (gradients.norm() + 1e-6)).clamp(max=1.0)
+
+
+def autocast(device, dtype):
+    return torch.autocast(device.type, torch.bfloat16) if dtype == "bfloat16" else contextlib.nullcontext()
+
+
+def batch_of(tokens, rows, pad, device):
+    """(source, target) [rows, longest] on the device"""
+    sides = (torch.from_numpy(tokens.padded(rows, side, pad)) for side in (0, 1))
+    if device.type == "cuda":
+        return tuple(side.pin_memory().to(device, non_blocking=True) for side in sides)
+    return tuple(sides)
+
+
+class Run:
+    """A training run: all that a checkpoint holds."""
+
+    def __init__(self, arguments, device, workers):
+        self.arguments, self.device, self.workers = arguments, device, workers
+        vocabulary = translator_data.vocabulary_of(arguments.work)
+        shape = {
+            "vocabulary": len(vocabulary),
+            "d_model": arguments.d_model,
+            "ffn": arguments.ffn,
+            "heads": arguments.heads,
+            "encoder_layers": arguments.encoder_layers,
+            "decoder_layers": arguments.decoder_layers,
+        }
+        self.model = Marian(shape, arguments.dropout).to(device)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=0.0, betas=(0.9, 0.98), eps=1e-9, fused=True)
+        self.step, self.seconds, self.tokens, positions = 0, 0.0, 0, None
+        path = f"{arguments.work}/checkpoint.pt"
+        if os.path.exists(path):
+            saved = torch.load(path, map_location=device, weights_only=True)
+            if saved["shape"] != shape:
+                sys.exit(f"{path} was trained as {saved['shape']}, not {shape}")
+            self.model.load_state_dict(saved["model"])
+            self.optimizer.load_state_dict(saved["optimizer"])
+            self.step, self.seconds, self.tokens, positions = (saved[name] for name in ("step", "seconds", "tokens", "positions"))
+        training, self.development = translator_data.load_tokens(arguments.work)
+        self.mix = translator_data.Mix(training, arguments.batch_tokens // workers.count, positions)
+        self.began = time.monotonic() - self.seconds
+
+    def fraction(self):
+        """The part of the budget that is spent."""
+        if self.arguments.updates:
+            return self.step / self.arguments.updates
+        return (time.monotonic() - self.began) / (self.arguments.hours * 3600)
+
+    def validate(self):
+        """{development set: negative log-likelihood a token}"""
+        self.model.eval()
+        losses = {}
+        with torch.no_grad(), autocast(self.device, self.arguments.dtype):
+            for name, tokens in self.development.items():
+                rows = numpy.arange(min(VALIDATION_PAIRS, len(tokens)))
+                rows = rows[numpy.argsort(tokens.lengths(0)[rows])]
+                total, count = 0.0, 0
+                for part in numpy.array_split(rows, max(1, len(rows) // 50)):
+                    source, target = batch_of(tokens, part, self.model.pad, self.device)
+                    kept = int((target != self.model.pad).sum())
+                    total, count = total + loss_of(self.model, source, target, 0.0).item() * kept, count + kept
+                losses[name] = total / count
+        self.model.train()
+        return losses
+
+    def save(self):
+        """checkpoint.pt to resume from, and the weights alone for the average."""
+        work = self.arguments.work
+        self.seconds = time.monotonic() - self.began
+        state = {name: getattr(self, name) for name in ("step", "seconds", "tokens")}
+        state |= {"shape": self.model.shape, "model": self.model.state_dict(), "positions": self.mix.positions}
+        torch.save(state, f"{work}/step-{self.step:07d}.pt")
+        torch.save({**state, "optimizer": self.optimizer.state_dict()}, f"{work}/checkpoint.pt.partial")
+        os.replace(f"{work}/checkpoint.pt.partial", f"{work}/checkpoint.pt")
+        for old in snapshots(work)[: -self.arguments.keep]:
+            os.remove(old)
+        losses = " ".join(f"{name}={loss:.3f}" for name, loss in self.validate().items())
+        print(f"checkpoint at update {self.step}, {self.seconds / 3600:.2f} h: {losses}", flush=True)
+
+    def train(self):
+        arguments, workers, model = self.arguments, self.workers, self.model
+        gradients = Gradients(model)
+        model.train()
+        agreed = torch.tensor([self.fraction()], device=self.device)
+        workers.average(agreed)
+        fraction = agreed.item()
+        next_save = int(fraction * arguments.saves) + 1
+        loss_sum, reported_at, reported_step, reported_tokens = 0.0, time.monotonic(), self.step, self.tokens
+        while fraction < 1:
+            phase = translator_data.phase_of(fraction)
+            drawn = [self.mix.next(phase) for _ in range(workers.count)]
+            source, target = batch_of(self.mix.tokens, drawn[workers.rank], model.pad, self.device)
+            gradients.clear()
+            with autocast(self.device, arguments.dtype):
+                loss = loss_of(model, source, target, arguments.smoothing)
+            loss.backward()
+            gradients.flat[-2] = loss.detach()
+            gradients.flat[-1] = self.fraction()
+            workers.average(gradients.flat)
+            loss_sum += gradients.flat[-2].clone()
+            gradients.clip(1.0)
+            for group in self.optimizer.param_groups:
+                group["lr"] = learning_rate(self.step, fraction, arguments)
+            self.optimizer.step()
+            self.step += 1
+            self.tokens += sum(self.mix.tokens.tokens_of(rows) for rows in drawn)
+            if arguments.updates:
+                fraction = self.step / arguments.updates
+            elif workers.count > 1:
+                fraction = gradients.flat[-1].item()
+            else:
+                fraction = self.fraction()
+            if workers.rank == 0 and self.step % arguments.report_every == 0:
+                now, steps = time.monotonic(), self.step - reported_step
+                speed = (self.tokens - reported_tokens) / (now - reported_at)
+                if arguments.updates:
+                    left = (now - reported_at) / steps * (arguments.updates - self.step)
+                else:
+                    left = arguments.hours * 3600 * (1 - fraction)
+                print(
+                    f"update {self.step} {fraction:.1%} phase {phase} loss {float(loss_sum) / steps:.3f} "
+                    f"rate {learning_rate(self.step, fraction, arguments):.1e} {self.tokens / 1e6:.2f} M tokens "
+                    f"{speed:.0f} tokens/s {left / 60:.0f} min left",
+                    flush=True,
+                )
+                loss_sum, reported_at, reported_step, reported_tokens = 0.0, now, self.step, self.tokens
+            if fraction * arguments.saves >= next_save or fraction >= 1:
+                next_save = int(fraction * arguments.saves) + 1
+                if workers.rank == 0:
+                    self.save()
 
 
 def train(arguments):
-    torch.manual_seed(SEED)
-    random.seed(SEED)
+    device = torch.device(arguments.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    workers = Workers(device)
+    if device.type == "cuda" and workers.count > 1:
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(device)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    device = torch.device(arguments.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    data = torch.load(f"{arguments.work}/tokens.pt")
-    subwords = sentencepiece.SentencePieceProcessor(model_file=f"{arguments.work}/joint.model")
-    shape = {
-        "vocabulary": subwords.get_piece_size() + 1,  # and <pad>
-        "d_model": arguments.d_model,
-        "ffn": arguments.ffn,
-        "heads": arguments.heads,
-        "encoder_layers": arguments.encoder_layers,
-        "decoder_layers": arguments.decoder_layers,
-    }
-    model = Marian(shape, arguments.dropout).to(device)
-    optimiser = torch.optim.Adam(model.parameters(), lr=0, betas=(0.9, 0.98), eps=1e-9)
-    step, epoch = 0, 0
-    if os.path.exists(checkpoint_path(arguments.work)):
-        saved = torch.load(checkpoint_path(arguments.work), map_location=device)
-        if saved["shape"] != shape:
-            sys.exit(f"{checkpoint_path(arguments.work)} was trained as {saved['shape']}, not {shape}")
-        model.load_state_dict(saved["model"])
-        optimiser.load_state_dict(saved["optimiser"])
-        step, epoch = saved["step"], saved["epoch"]
-    print(f"{sum(p.numel() for p in model.parameters())} weights on {device}, from step {step} to {arguments.steps}")
-    began, seen, total, total_tokens = time.time(), 0, 0.0, 0
-    while step < arguments.steps:
-        rng = random.Random(SEED + epoch)  # an epoch's order depends on its number alone
-        share = rng.sample(data["everyday"], int(len(data["everyday"]) * arguments.everyday_share))
-        pairs = data["captions"] + share + data["phrases"] * arguments.phrase_repeats
-        for group in batches(pairs, arguments.batch_tokens, rng):
-            if step >= arguments.steps:
-                break
-            model.train()
-            for settings in optimiser.param_groups:
-                settings["lr"] = learning_rate(step, arguments)
-            batch = [pairs[i] for i in group]
-            loss, nll, tokens = loss_of(model, batch, arguments.smoothing, device)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimiser.step()
-            step += 1
-            seen += sum(len(s) + len(t) + 2 for s, t in batch)
-            total += nll
-            total_tokens += tokens
-            if step % 100 == 0:
-                print(
-                    f"step {step}/{arguments.steps} epoch {epoch} nll {total / total_tokens:.3f} "
-                    f"lr {learning_rate(step, arguments):.2e} {seen / (time.time() - began):.0f} tokens/s",
-                    flush=True,
-                )
-                total, total_tokens = 0.0, 0
-            if step % arguments.save_every == 0 or step == arguments.steps:
-                save(model, optimiser, shape, step, epoch, arguments, data["validation"], device)
-        epoch += 1
-
-
-def save(model, optimiser, shape, step, epoch, arguments, validation, device):
-    model.eval()
-    with torch.no_grad():
-        total, tokens = 0.0, 0
-        for i in range(0, len(validation), 128):
-            _, nll, count = loss_of(model, validation[i : i + 128], 0.0, device)
-            total, tokens = total + nll, tokens + count
-    print(f"step {step}: validation nll {total / tokens:.4f} perplexity {math.exp(total / tokens):.3f}", flush=True)
-    state = {"shape": shape, "model": model.state_dict(), "step": step, "epoch": epoch}
-    torch.save(state, f"{arguments.work}/step-{step:06d}.pt")
-    torch.save({**state, "optimiser": optimiser.state_dict()}, checkpoint_path(arguments.work) + ".partial")
-    os.replace(checkpoint_path(arguments.work) + ".partial", checkpoint_path(arguments.work))
-    for old in snapshots(arguments.work)[: -arguments.keep]:
-        os.remove(old)
+    torch.manual_seed(translator_data.SEED)  # the same initial weights in every worker
+    random.seed(translator_data.SEED + workers.rank)
+    run = Run(arguments, device, workers)
+    if workers.rank == 0:
+        budget = f"{arguments.updates} updates" if arguments.updates else f"{arguments.hours} h"
+        print(
+            f"{sum(p.numel() for p in run.model.parameters())} weights on {workers.count} x {device}, {arguments.dtype}; "
+            f"from update {run.step}, {run.seconds / 3600:.2f} h, to {budget}",
+            flush=True,
+        )
+    run.train()
 
 
 def snapshots(work):
@@ -371,7 +253,7 @@ def export(arguments):
     if not paths:
         sys.exit(f"no checkpoint in {arguments.work}: run `train` first")
     print("averaging", ", ".join(os.path.basename(path) for path in paths))
-    states = [torch.load(path, map_location="cpu") for path in paths]
+    states = [torch.load(path, map_location="cpu", weights_only=True) for path in paths]
     shape = states[0]["shape"]
     tensors = {
         name: (sum(state["model"][name].double() for state in states) / len(states)).half()
@@ -382,10 +264,6 @@ def export(arguments):
     tensors["final_logits_bias"][:, pad] = 0
     os.makedirs(arguments.output, exist_ok=True)
     safetensors_file.write(f"{arguments.output}/model.safetensors", tensors)
-
-    subwords = sentencepiece.SentencePieceProcessor(model_file=f"{arguments.work}/joint.model")
-    vocabulary = {subwords.id_to_piece(i): i for i in range(subwords.get_piece_size())}
-    vocabulary["<pad>"] = pad
     for name in ("source.spm", "target.spm"):
         shutil.copyfile(f"{arguments.work}/joint.model", f"{arguments.output}/{name}")
     config = {
@@ -441,50 +319,51 @@ def export(arguments):
         "clean_up_tokenization_spaces": False,
         "tokenizer_class": "MarianTokenizer",
     }
-    for name, content in (
-        ("config.json", config),
-        ("generation_config.json", generation),
-        ("tokenizer_config.json", tokenizer),
-        ("vocab.json", vocabulary),
-    ):
-        with open(f"{arguments.output}/{name}", "w", encoding="utf-8") as file:
-            json.dump(content, file, ensure_ascii=False, indent=None if name == "vocab.json" else 2)
-            file.write("\n")
+    for name, content in (("config", config), ("generation_config", generation), ("tokenizer_config", tokenizer)):
+        translator_data.write_json(f"{arguments.output}/{name}.json", content)
+    translator_data.write_json(f"{arguments.output}/vocab.json", translator_data.vocabulary_of(arguments.work), None)
     size = sum(os.path.getsize(f"{arguments.output}/{name}") for name in os.listdir(arguments.output))
     print(f"{arguments.output}: {size / 1e6:.1f} MB, {sum(t.numel() for t in tensors.values())} weights")
+
+
+def prepare(arguments):
+    translator_data.prepare(arguments.data, arguments.work, arguments.vocabulary, arguments.made_up_pairs)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("prepare", help="subword model and token ids")
-    command.add_argument("--data", required=True, help="folder of multi30k/ and tatoeba/")
-    command.add_argument("--work", required=True, help="folder for checkpoints, outside the repository")
-    command.add_argument("--vocabulary", type=int, default=6000, help="subwords, shared by both languages")
+    command.add_argument("--data", required=True, help="folder of multi30k/, tatoeba/, msdocs-support/ ...")
+    command.add_argument("--work", required=True, help="folder for tokens and checkpoints, outside the repository")
+    command.add_argument("--vocabulary", type=int, default=8000, help="subwords, shared by both languages (%(default)s)")
+    command.add_argument("--made-up-pairs", type=int, default=80000, help="pairs that made_up_text.py writes (%(default)s)")
     command = commands.add_parser("train", help="train, from the last checkpoint if there is one")
     command.add_argument("--work", required=True)
-    command.add_argument("--steps", type=int, default=20000, help="stop after this many updates in all")
-    command.add_argument("--decay-steps", type=int, default=6000, help="the learning rate falls over the last N steps")
-    command.add_argument("--warmup", type=int, default=1000, help="steps until the full learning rate")
-    command.add_argument("--rate", type=float, default=8e-4, help="full learning rate")
-    command.add_argument("--batch-tokens", type=int, default=2400, help="source and target tokens of one update")
-    command.add_argument("--everyday-share", type=float, default=0.5, help="part of the everyday corpus in an epoch")
-    command.add_argument("--phrase-repeats", type=int, default=4, help="times the phrase book is read in an epoch")
-    command.add_argument("--dropout", type=float, default=0.15)
-    command.add_argument("--smoothing", type=float, default=0.1, help="label smoothing")
+    budget = command.add_mutually_exclusive_group(required=True)
+    budget.add_argument("--hours", type=float, default=0.0, help="budget: hours of wall-clock time of all runs on WORK")
+    budget.add_argument("--updates", type=int, default=0, help="budget: updates of all runs on WORK")
+    command.add_argument("--decay", type=float, default=0.4, help="the learning rate falls over this last part of the budget")
+    command.add_argument("--warmup", type=int, default=600, help="updates until the full learning rate (%(default)s)")
+    command.add_argument("--rate", type=float, default=8e-4, help="full learning rate (%(default)s)")
+    command.add_argument("--batch-tokens", type=int, default=4000, help="source and target tokens of one update (%(default)s)")
+    command.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32", help="of matrix products (%(default)s)")
+    command.add_argument("--dropout", type=float, default=0.1)
+    command.add_argument("--smoothing", type=float, default=0.1, help="label smoothing (%(default)s)")
     command.add_argument("--d-model", type=int, default=256)
-    command.add_argument("--ffn", type=int, default=768)
+    command.add_argument("--ffn", type=int, default=1024)
     command.add_argument("--heads", type=int, default=4)
-    command.add_argument("--encoder-layers", type=int, default=4)
+    command.add_argument("--encoder-layers", type=int, default=6)
     command.add_argument("--decoder-layers", type=int, default=2)
-    command.add_argument("--save-every", type=int, default=250, help="steps between checkpoints")
-    command.add_argument("--keep", type=int, default=12, help="checkpoints kept for averaging")
+    command.add_argument("--saves", type=int, default=50, help="checkpoints in the whole budget (%(default)s)")
+    command.add_argument("--keep", type=int, default=12, help="checkpoints kept for averaging (%(default)s)")
+    command.add_argument("--report-every", type=int, default=50, help="updates between two lines of progress (%(default)s)")
     command.add_argument("--threads", type=int, default=0, help="CPU threads; 0: PyTorch's own choice")
     command.add_argument("--device", default="", help="cpu or cuda; empty: cuda if there is one")
     command = commands.add_parser("export", help="write the model directory")
     command.add_argument("--work", required=True)
     command.add_argument("--output", required=True, help="model directory to write")
-    command.add_argument("--average", type=int, default=8, help="checkpoints to average")
+    command.add_argument("--average", type=int, default=6, help="checkpoints to average (%(default)s)")
     arguments = parser.parse_args()
     {"prepare": prepare, "train": train, "export": export}[arguments.command](arguments)
 

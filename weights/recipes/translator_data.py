@@ -1,0 +1,342 @@
+"""Training text of translator-en-de: corpora, their mix, subwords, and batches of token ids.
+
+`prepare` tokenizes everything once into WORK/tokens.npz; training only gathers rows of integer arrays. Which corpora may
+be trained on, and how often an epoch repeats each, is the table CORPORA.
+"""
+
+import gzip
+import io
+import json
+import os
+import random
+import re
+from collections import Counter
+
+import numpy
+import sentencepiece
+
+import made_up_text
+
+SEED = 20261128
+EOS = 0
+MAX_TOKENS = 100  # longer sentences of either side are left out
+MAX_VARIANTS = 3  # German translations of one English sentence
+MAX_COPIES = 10  # of one made-up pair
+
+# The run has three phases; each ends at this part of the budget. The second has no machine-translated text, the last
+# turns to what people type first.
+PHASE_ENDS = (0.70, 0.85, 1.0)
+# Repeats in an epoch of each phase: 0.5 reads a random half of the corpus.
+CORPORA = {
+    "everyday": (2.5, 2.5, 3),  # Tatoeba, CC BY 2.0 FR
+    "everyday_varied": (1.5, 1.5, 2),  # the same with other names, in small letters, joined ...
+    "captions": (4, 4, 4),  # Multi30k
+    "made_up": (2, 2, 2),
+    "phrases": (12, 12, 12),  # phrasebook.tsv
+    "support": (4, 4, 3),  # Microsoft, translated by people, CC BY 4.0
+    "desktop": (3, 3, 2),  # GNOME (CC BY 3.0) and Android (Apache 2.0)
+    "business": (0.5, 0.5, 0.15),  # Microsoft, translated by people, CC BY 4.0
+    "programming": (0.35, 0.35, 0.1),  # Microsoft, translated by people, CC BY 4.0
+    "support_mt": (0.5, 0, 0),  # Microsoft, translated by machine, CC BY 4.0
+    "programming_mt": (0.15, 0, 0),  # Microsoft, translated by machine, CC BY 4.0
+}
+FILES = {
+    "everyday": ("tatoeba/eng-deu.tsv.gz", "tatoeba/eng-deu_more.tsv.gz", "tatoeba/eng-deu_challenge.tsv.gz"),
+    "support": ("msdocs-support/ht.tsv.gz",),
+    "desktop": ("gnome-help/train.tsv.gz", "android-settings/train.tsv.gz"),
+    "business": ("msdocs-business/ht.tsv.gz",),
+    "programming": ("msdocs-dotnet/ht.tsv.gz",),
+    "support_mt": ("msdocs-support/mt.tsv.gz",),
+    "programming_mt": ("msdocs-dotnet/mt.tsv.gz",),
+}
+# Never trained on. The first three choose between runs; chat is of a kind that no corpus above has.
+DEVELOPMENT = {
+    "dev_everyday": "tatoeba/dev_1000.tsv.gz",
+    "dev_tech": "msdocs-support/dev_tech_1000.tsv.gz",
+    "dev_chat": "chat-bcontrast/dev.tsv.gz",
+}
+SUBWORD_SENTENCES = 200_000  # that the subword model is trained on
+# Characters with a subword of their own, however rare; other rare ones are spelled in bytes.
+REQUIRED_CHARACTERS = "".join(map(chr, range(33, 127))) + "äöüßÄÖÜéèàâêçñáíóúøåæ€£§°–—„“”‚‘’»«…×½²"
+
+
+# ---------------------------------------------------------------------------------------------------------- text
+
+
+def read_lines(path):
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        return [line.rstrip("\n") for line in file]
+
+
+def read_pairs(path):
+    """(english, german) of the first two columns."""
+    return [tuple(line.split("\t")[:2]) for line in read_lines(path) if "\t" in line]
+
+
+def renamed(pair, rng):
+    """Another name in place of Tom or Mary, where both sides have the name equally often."""
+    english, german = pair
+    for name, others in (("Tom", made_up_text.MEN), ("Mary", made_up_text.WOMEN)):
+        pattern = re.compile(rf"\b{name}(?=s?\b)")
+        german_name = "Maria" if name == "Mary" and "Maria" in german else name
+        german_pattern = re.compile(rf"\b{german_name}(?=s?\b)")
+        count = len(pattern.findall(english))
+        if count == 0 or count != len(german_pattern.findall(german)):
+            continue
+        other = rng.choice([word for word in others if not word.endswith(("s", "x", "z"))])  # whose genitive is -s
+        english, german = pattern.sub(other, english), german_pattern.sub(other, german)
+    return english, german
+
+
+def varied(pairs, rng):
+    """As people type: other names, some sentences joined, in small letters, without the final stop, in capitals."""
+    rest = [renamed(pair, rng) for pair in pairs]
+    rng.shuffle(rest)
+    result = []
+    while rest:
+        english, german = rest.pop()
+        while rest and rng.random() < 0.15 and english[-1:] in ".!?" and german[-1:] in ".!?":
+            more = rest.pop()
+            english, german = f"{english} {more[0]}", f"{german} {more[1]}"
+        kind = rng.random()
+        if kind < 0.10:
+            english = english.lower()
+        elif kind < 0.20 and english.endswith(".") and german.endswith("."):
+            english, german = english[:-1], german[:-1]
+            if rng.random() < 0.3:
+                english = english.lower()
+        elif kind < 0.22:
+            english, german = english.upper(), german.upper()
+        result.append((english, german))
+    return result
+
+
+def cleaned(pairs, held_out):
+    """Without empty, doubled and untranslated pairs, those of `held_out` English, and surplus variants."""
+    variants, seen, result = Counter(), set(), []
+    for english, german in pairs:
+        english, german = english.strip(), german.strip()
+        if not english or not german or english in held_out or (english, german) in seen:
+            continue
+        if english == german and english.count(" ") > 3:
+            continue
+        if max(len(english), len(german)) > 3 * min(len(english), len(german)) + 20:
+            continue
+        seen.add((english, german))
+        variants[english] += 1
+        if variants[english] <= MAX_VARIANTS:
+            result.append((english, german))
+    return result
+
+
+def read_corpora(data, made_up_pairs):
+    """(training, development): {name: [(english, german)]} of CORPORA, and of DEVELOPMENT and dev_captions."""
+    multi30k = lambda part: list(zip(*(read_lines(f"{data}/multi30k/{part}.{side}.gz") for side in ("en", "de"))))  # noqa: E731
+    development = {name: read_pairs(f"{data}/{path}") for name, path in DEVELOPMENT.items()}
+    development["dev_captions"] = multi30k("val")
+    held_out = {english for pairs in development.values() for english, _ in pairs}
+    training = {
+        name: cleaned([pair for path in paths for pair in read_pairs(f"{data}/{path}")], held_out)
+        for name, paths in FILES.items()
+    }
+    training["captions"] = multi30k("train")
+    training["everyday_varied"] = varied(training["everyday"], random.Random(SEED))
+    copies, training["made_up"] = Counter(), []
+    for pair in made_up_text.pairs(made_up_pairs, SEED):
+        copies[pair] += 1
+        if copies[pair] <= MAX_COPIES:
+            training["made_up"].append(pair)
+    with open(f"{os.path.dirname(os.path.abspath(__file__))}/phrasebook.tsv", encoding="utf-8") as file:
+        training["phrases"] = [tuple(line.rstrip("\n").split("\t")) for line in file]
+    return {name: training[name] for name in CORPORA}, development
+
+
+def train_subwords(work, corpora, vocabulary):
+    """WORK/joint.model: one unigram model for both languages, with bytes for rare characters and digits apart."""
+    rng = random.Random(SEED)
+    pool = [(name, pair) for name, pairs in corpora.items() if not name.endswith("_mt") for pair in pairs]
+    keep = {"everyday": 1.0, "everyday_varied": 0.0}
+    pool = [pair for name, pair in pool if rng.random() < keep.get(name, 0.5)]
+    sample = rng.sample(pool, min(len(pool), SUBWORD_SENTENCES // 2))
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=(text for pair in sample for text in pair),
+        model_writer=model,
+        vocab_size=vocabulary,
+        model_type="unigram",
+        character_coverage=0.9998,
+        required_chars=REQUIRED_CHARACTERS,
+        byte_fallback=True,
+        split_digits=True,
+        hard_vocab_limit=False,
+        num_threads=1,  # the sums of several depend on who comes first
+        bos_id=-1,
+        pad_id=-1,
+        eos_id=EOS,
+        unk_id=1,
+        minloglevel=1,
+    )
+    with open(f"{work}/joint.model", "wb") as file:
+        file.write(model.getvalue())
+
+
+# --------------------------------------------------------------------------------------------------------- tokens
+
+
+class Tokens:
+    """Pairs of token rows (each ends with EOS) of one corpus, held in two flat arrays."""
+
+    def __init__(self, source, source_ends, target, target_ends):
+        self.sides = ((source, numpy.concatenate([[0], source_ends])), (target, numpy.concatenate([[0], target_ends])))
+
+    @classmethod
+    def of_rows(cls, rows):
+        """`rows` is a list of (source ids, target ids) without EOS."""
+        arrays = []
+        for side in (0, 1):
+            ends = numpy.cumsum([len(row[side]) + 1 for row in rows], dtype=numpy.int64)
+            flat = numpy.fromiter((i for row in rows for i in (*row[side], EOS)), numpy.uint16, int(ends[-1]))
+            arrays += [flat, ends]
+        return cls(*arrays)
+
+    @classmethod
+    def joined(cls, corpora):
+        """One corpus of several, in order."""
+        arrays = []
+        for side in (0, 1):
+            arrays.append(numpy.concatenate([corpus.sides[side][0] for corpus in corpora]))
+            arrays.append(numpy.cumsum(numpy.concatenate([corpus.lengths(side) for corpus in corpora])))
+        return cls(*arrays)
+
+    def __len__(self):
+        return len(self.sides[0][1]) - 1
+
+    def lengths(self, side):
+        return numpy.diff(self.sides[side][1])
+
+    def tokens_of(self, rows):
+        """Source and target tokens of the rows, without padding."""
+        return sum(int((ends[rows + 1] - ends[rows]).sum()) for _, ends in self.sides)
+
+    def arrays(self):
+        (source, source_ends), (target, target_ends) = self.sides
+        return source, source_ends[1:], target, target_ends[1:]
+
+    def padded(self, rows, side, pad):
+        """[rows, longest] int64"""
+        flat, ends = self.sides[side]
+        starts, lengths = ends[rows], ends[rows + 1] - ends[rows]
+        columns = numpy.arange(lengths.max())
+        inside = columns < lengths[:, None]
+        return numpy.where(inside, flat[numpy.minimum(starts[:, None] + columns, len(flat) - 1)], pad).astype(numpy.int64)
+
+
+def encoded(subwords, pairs):
+    """Tokens of the pairs that are not too long."""
+    sources, targets = (subwords.encode([pair[side] for pair in pairs]) for side in (0, 1))
+    return Tokens.of_rows([row for row in zip(sources, targets) if 0 < max(map(len, row)) < MAX_TOKENS and min(map(len, row))])
+
+
+def prepare(data, work, vocabulary, made_up_pairs):
+    """Writes WORK/joint.model and WORK/tokens.npz and prints the size of each corpus."""
+    os.makedirs(work, exist_ok=True)
+    training, development = read_corpora(data, made_up_pairs)
+    if not os.path.exists(f"{work}/joint.model"):
+        train_subwords(work, training, vocabulary)
+    subwords = sentencepiece.SentencePieceProcessor(model_file=f"{work}/joint.model")
+    arrays = {}
+    for name, pairs in (training | development).items():
+        tokens = encoded(subwords, pairs)
+        size = sum(int(tokens.lengths(side).sum()) for side in (0, 1))
+        print(f"{name}: {len(tokens)} pairs, {size} tokens, repeats {CORPORA.get(name, '-')}", flush=True)
+        for part, array in zip(("source", "source_ends", "target", "target_ends"), tokens.arrays()):
+            arrays[f"{name}.{part}"] = array
+    numpy.savez(f"{work}/tokens.npz", **arrays)
+
+
+def load_tokens(work):
+    """({training corpus: Tokens}, {development set: Tokens})"""
+    with numpy.load(f"{work}/tokens.npz") as arrays:
+        names = list(dict.fromkeys(key.split(".")[0] for key in arrays))
+        parts = ("source", "source_ends", "target", "target_ends")
+        corpora = {name: Tokens(*(arrays[f"{name}.{part}"] for part in parts)) for name in names}
+    return (
+        {name: tokens for name, tokens in corpora.items() if name in CORPORA},
+        {name: tokens for name, tokens in corpora.items() if name not in CORPORA},
+    )
+
+
+# -------------------------------------------------------------------------------------------------------- batches
+
+
+def phase_of(fraction):
+    """The phase at this part of the budget."""
+    return next((phase for phase, end in enumerate(PHASE_ENDS) if fraction < end), len(PHASE_ENDS) - 1)
+
+
+def epoch_rows(sizes, repeats, rng):
+    """Row numbers of an epoch into the corpora laid end to end; `sizes` and `repeats` are of each."""
+    rows, first = [], 0
+    for size, times in zip(sizes, repeats):
+        whole = int(times)
+        rows += [numpy.arange(first, first + size)] * whole
+        part = round((times - whole) * size)
+        if part:
+            rows.append(first + rng.choice(size, part, replace=False))
+        first += size
+    return numpy.concatenate(rows)
+
+
+def batches(tokens, rows, budget, rng):
+    """Groups rows of like length into batches of at most `budget` source and target tokens with padding (a longer pair
+    is a batch of its own), in random order."""
+    source, target = tokens.lengths(0)[rows], tokens.lengths(1)[rows]
+    order = numpy.lexsort((rng.random(len(rows)), target, source))
+    groups, first, longest = [], 0, (0, 0)
+    for i, (s, t) in enumerate(zip(source[order].tolist(), target[order].tolist())):
+        grown = max(longest[0], s), max(longest[1], t)
+        if i > first and sum(grown) * (i - first + 1) > budget:
+            groups.append(rows[order[first:i]])
+            first, grown = i, (s, t)
+        longest = grown
+    groups.append(rows[order[first:]])
+    return [groups[i] for i in rng.permutation(len(groups))]
+
+
+class Mix:
+    """The endless stream of batches. It depends on the seed, the budget of tokens and the position in each phase; a
+    resumed run goes on with the batch that would have come next."""
+
+    def __init__(self, corpora, batch_tokens, positions=None):
+        """`positions`: of each phase, (epoch, batches read of it), as `positions` gives it; None at the start."""
+        self.tokens = Tokens.joined([corpora[name] for name in CORPORA])
+        self.sizes = [len(corpora[name]) for name in CORPORA]
+        self.batch_tokens = batch_tokens
+        self.positions = [list(position) for position in positions or [(0, 0)] * len(PHASE_ENDS)]
+        self.held = (None, None, [])  # the epoch at hand: phase, epoch, batches
+
+    def next(self, phase):
+        """Row numbers into `tokens` of the next batch of the phase."""
+        epoch, position = self.positions[phase]
+        if self.held[:2] != (phase, epoch):
+            rng = numpy.random.default_rng((SEED, phase, epoch))
+            rows = epoch_rows(self.sizes, [repeats[phase] for repeats in CORPORA.values()], rng)
+            self.held = (phase, epoch, batches(self.tokens, rows, self.batch_tokens, rng))
+        batch = self.held[2][position]
+        last = position + 1 == len(self.held[2])
+        self.positions[phase] = [epoch + 1, 0] if last else [epoch, position + 1]
+        return batch
+
+
+def vocabulary_of(work):
+    """{piece: id} of WORK/joint.model, and <pad> as the last."""
+    subwords = sentencepiece.SentencePieceProcessor(model_file=f"{work}/joint.model")
+    pieces = {subwords.id_to_piece(i): i for i in range(subwords.get_piece_size())}
+    pieces["<pad>"] = len(pieces)
+    return pieces
+
+
+def write_json(path, content, indent=2):
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(content, file, ensure_ascii=False, indent=indent)
+        file.write("\n")
