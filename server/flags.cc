@@ -10,8 +10,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "engine/graph.h"
+#include "engine/nearest_name.h"
 #include "server/version_policy.h"
 
 namespace heed {
@@ -102,6 +104,13 @@ const FlagInfo* FindFlag(absl::string_view name) {
   const auto& table = Table();
   auto flag = std::find_if(table.begin(), table.end(), [&](const FlagInfo& info) { return info.name == name; });
   return flag == table.end() ? nullptr : &*flag;
+}
+
+// "; did you mean --models?", or nothing.
+std::string Nearest(absl::string_view typed) {
+  std::vector<std::string> names = {"help", "version"};
+  for (const FlagInfo& flag : Table()) names.emplace_back(flag.name);
+  return DidYouMean(absl::StrReplaceAll(typed, {{"-", "_"}}), names, "--");
 }
 
 // "max_batch_rows=64" into the limits of one model.
@@ -271,7 +280,7 @@ ServerOptions OptionsOf(absl::string_view name, const ServerOptions& options) {
 std::string HelpText() {
   std::string text =
       "heed-server serves the models below a directory over gRPC.\n\n"
-      "Usage: heed-server [--flag=value ...]\n\n";
+      "Usage: heed-server [--flag=value | --flag value] ...\n\n";
   for (const FlagInfo& flag : Table()) {
     absl::StrAppendFormat(&text, "  %-34s %s (default: %s)\n", absl::StrCat("--", flag.name, "=<", flag.unit, ">"),
                           flag.help, flag.default_value.empty() ? "empty" : flag.default_value);
@@ -286,22 +295,37 @@ std::string HelpText() {
 absl::StatusOr<CommandLine> ParseCommandLine(absl::Span<const absl::string_view> arguments) {
   CommandLine command_line;
   std::set<absl::string_view> seen;
-  for (absl::string_view argument : arguments) {
-    if (argument == "--help") return CommandLine{Action::kHelp, {}};
-    if (argument == "--version") return CommandLine{Action::kVersion, {}};
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const absl::string_view argument = arguments[i];
+    if (argument == "--help" || argument == "-h") return CommandLine{Action::kHelp, {}};
+    if (argument == "--version" || argument == "-v") return CommandLine{Action::kVersion, {}};
     if (!absl::StartsWith(argument, "--")) {
-      return absl::InvalidArgumentError(absl::StrCat("\"", argument, "\" is not a flag; flags are --name=value"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("\"", argument, "\" is not a flag; flags are --name=value or --name value"));
     }
-    const absl::string_view name = argument.substr(2, argument.find('=') - 2);
-    const FlagInfo* flag = FindFlag(name);
-    if (flag == nullptr) return absl::InvalidArgumentError(absl::StrCat("--", name, ": there is no such flag"));
-    const bool has_value = name.size() + 2 < argument.size();
-    if (!has_value && flag->unit != kBool) {
+    const absl::string_view typed = argument.substr(2, argument.find('=') - 2);
+    const FlagInfo* flag = FindFlag(absl::StrReplaceAll(typed, {{"-", "_"}}));
+    if (flag == nullptr) {
+      return absl::InvalidArgumentError(absl::StrCat("--", typed, ": there is no such flag", Nearest(typed)));
+    }
+    const absl::string_view name = flag->name;
+    const absl::string_view* const next = i + 1 < arguments.size() ? &arguments[i + 1] : nullptr;
+    absl::string_view value = "true";
+    if (typed.size() + 2 < argument.size()) {
+      value = argument.substr(typed.size() + 3);
+    } else if (flag->unit == kBool) {
+      if (next != nullptr && (*next == "true" || *next == "false")) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("--", name, ": takes a value only behind \"=\", as in --", name, "=", *next));
+      }
+    } else if (next != nullptr && !absl::StartsWith(*next, "--")) {
+      value = *next;
+      ++i;
+    } else {
       return absl::InvalidArgumentError(
           absl::StrCat("--", name, ": needs a value, as in --", name, "=<", flag->unit, ">"));
     }
     if (!seen.insert(name).second) return absl::InvalidArgumentError(absl::StrCat("--", name, ": is given twice"));
-    const absl::string_view value = has_value ? argument.substr(name.size() + 3) : "true";
     const absl::Status status = flag->set(value, command_line.options);
     if (!status.ok()) {
       return absl::InvalidArgumentError(absl::StrCat("--", name, "=", value, ": ", status.message()));

@@ -136,7 +136,7 @@ struct ServerOptions {
 
 inline constexpr absl::string_view kBool = "bool";
 
-// One flag: `--name=value`.
+// One flag: `--name=value` or `--name value`.
 struct FlagInfo {
   absl::string_view name;
   absl::string_view unit;  // "address", "directory", "rows", "bytes", "s", ...; kBool: the value may be left out
@@ -162,8 +162,10 @@ struct CommandLine {
   ServerOptions options;
 };
 
-// `arguments` without the program's name. INVALID_ARGUMENT names the flag: unknown, without a value, out of range,
-// given twice, without the one that it belongs to, or not a flag at all.
+// `arguments` without the program's name: `--name=value` or `--name value`, a bool `--name` or `--name=value`; `-` and
+// `_` in names are the same; a value that begins with `--` stands behind `=`. INVALID_ARGUMENT names the flag: unknown
+// (and the nearest one's name), without a value, out of range, given twice, without the one that it belongs to, or not
+// a flag at all.
 absl::StatusOr<CommandLine> ParseCommandLine(absl::Span<const absl::string_view> arguments);
 
 }  // namespace heed

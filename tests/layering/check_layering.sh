@@ -34,7 +34,7 @@ awk '
 
     # heed_files: its headers, which client/ may include, and all that its own files may include of engine/.
     files = "^engine/(graph_arrays|graph_file|safetensors|safetensors_writer)\\."
-    files_headers = "^engine/(graph_arrays|graph_file|safetensors|safetensors_writer|status_macros)\\.h$"
+    files_headers = "^engine/(graph_arrays|graph_file|nearest_name|safetensors|safetensors_writer|status_macros)\\.h$"
     files_may_use = "^engine/(graph_arrays|graph_file|safetensors|safetensors_writer|status_macros|float16|json)\\.h$"
 
     # Fences: what an include names, where it may stand, how to say so.
@@ -47,6 +47,7 @@ awk '
     Fence("^prometheus/", "^(server/metrics\\.(h|cc)|tests/.*)$", "prometheus-cpp is for server/metrics.* alone")
     Fence("^spdlog/", "^(server/log\\.cc|tests/.*)$", "spdlog is for server/log.cc alone")
     Fence("^microhttpd", "^(server/http_endpoint\\.cc|tests/.*)$", "libmicrohttpd is for server/http_endpoint.cc alone")
+    Fence("^(histedit\\.h|editline/)", "^(client/line_editor\\.cc|tests/.*)$", "libedit is for client/line_editor.cc alone")
     Fence("^httplib", "^(client/http_page\\.cc|tests/.*)$", "cpp-httplib is for client/http_page.cc alone")
     Fence("^openssl/", "^(server/(tokens|certificates|build_info)\\.cc|tests/.*)$",
           "OpenSSL is for server/tokens.cc, certificates.cc and build_info.cc alone")
@@ -63,6 +64,7 @@ awk '
     LinkFence("prometheus-cpp", "^server/", "prometheus-cpp is linked by server/ alone")
     LinkFence("spdlog", "^server/", "spdlog is linked by server/ alone")
     LinkFence("MICROHTTPD", "^server/", "libmicrohttpd is linked by server/ alone")
+    LinkFence("LIBEDIT", "^client/", "libedit is linked by client/ alone")
     LinkFence("HTTPLIB", "^client/", "cpp-httplib is linked by client/ alone")
     LinkFence("OpenSSL", "^server/", "OpenSSL is linked by server/ alone")
     LinkFence("HIREDIS", "^server/", "hiredis is linked by server/ alone")

@@ -51,7 +51,36 @@ TEST(FlagsTest, ValuesReachTheOptions) {
   EXPECT_EQ(options.tls_client_ca, "a");
 }
 
+TEST(FlagsTest, AValueMayBeTheNextArgument) {
+  const auto command_line = Parse({"--models", "/m", "--management", "--threads", "4", "--metrics_listen", ""});
+  ASSERT_TRUE(command_line.ok()) << command_line.status();
+  EXPECT_EQ(command_line->options.models, "/m");
+  EXPECT_TRUE(command_line->options.management);
+  EXPECT_EQ(command_line->options.threads, 4);
+  EXPECT_EQ(command_line->options.metrics_listen, "");
+  EXPECT_THAT(ErrorOf({"--models", "--listen=127.0.0.1:1"}), HasSubstr("--models: needs a value"));
+  EXPECT_THAT(ErrorOf({"--threads", "x"}), HasSubstr("--threads=x: must be a whole number"));
+  EXPECT_THAT(ErrorOf({"--models", "a", "b"}), HasSubstr("\"b\" is not a flag"));
+}
+
+TEST(FlagsTest, NamesAreWrittenWithDashesOrUnderscores) {
+  EXPECT_EQ(Parse({"--metrics-listen=127.0.0.1:1"})->options.metrics_listen, "127.0.0.1:1");
+  EXPECT_THAT(ErrorOf({"--metrics-listen=a", "--metrics_listen=b"}), HasSubstr("--metrics_listen: is given twice"));
+}
+
+TEST(FlagsTest, AnUnknownFlagGetsTheNearestOnesName) {
+  EXPECT_EQ(ErrorOf({"--model=weights"}), "--model: there is no such flag; did you mean --models?");
+  EXPECT_EQ(ErrorOf({"--lisen", "127.0.0.1:1"}), "--lisen: there is no such flag; did you mean --listen?");
+  EXPECT_EQ(ErrorOf({"--nope"}), "--nope: there is no such flag");
+}
+
+TEST(FlagsTest, HelpAndVersionHaveShortNames) {
+  EXPECT_EQ(Parse({"-h"})->action, Action::kHelp);
+  EXPECT_EQ(Parse({"-v"})->action, Action::kVersion);
+}
+
 TEST(FlagsTest, ABoolNeedsNoValueAndTakesOne) {
+  EXPECT_THAT(ErrorOf({"--management", "false"}), HasSubstr("--management=false"));
   EXPECT_TRUE(Parse({"--management"})->options.management);
   EXPECT_TRUE(Parse({"--management=true"})->options.management);
   EXPECT_FALSE(Parse({"--management=false"})->options.management);
