@@ -12,6 +12,7 @@ scripts/setup.sh
 build_dir=build
 [[ "$preset" == release ]] || build_dir=build-$preset
 scripts/standard_clients.sh "$build_dir"
+scripts/python_client.sh "$build_dir"
 scripts/promtool.sh "$build_dir"
 if [[ "$preset" == release ]]; then
   scripts/build.sh

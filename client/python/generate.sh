@@ -10,7 +10,7 @@ proto=$here/../../proto
 python=${PYTHON:-python3}
 folder=${1:-$here}
 if ! "$python" -c 'import grpc_tools' 2>/dev/null; then
-    echo "generate.sh: $python has no grpcio-tools; install it with: $python -m pip install grpcio grpcio-tools" >&2
+    echo "generate.sh: $python has no grpcio-tools; install it in a virtual environment: $python -m venv VENV && VENV/bin/pip install grpcio-tools && PYTHON=VENV/bin/python $0" >&2
     exit 1
 fi
 mkdir -p "$folder"

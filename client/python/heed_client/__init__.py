@@ -7,10 +7,12 @@
             print(text, sentence, translation)
         print(client.answer(["Mary went to the kitchen."], ["Where is Mary?"]))
 
-The stubs beneath it are written by generate.sh, once. Errors of the server arrive as grpc.RpcError; a full queue
-(RESOURCE_EXHAUSTED) is tried again until the deadline.
+`pip install client/python` brings the stubs beneath it; in the tree generate.sh writes them, once. Errors of the server
+arrive as grpc.RpcError. What the server refuses for now, because its queue is full or its model is loading, is tried again
+after the delay that it asks for, until the deadline.
 """
 
+import copy
 import ipaddress
 import os
 import queue
@@ -23,7 +25,9 @@ try:
     from heed.v1 import graphs_pb2, graphs_pb2_grpc, models_pb2, models_pb2_grpc, translation_pb2, translation_pb2_grpc
     from heed.v1 import questions_pb2, questions_pb2_grpc, sequences_pb2, sequences_pb2_grpc
 except ImportError as error:
-    raise ImportError(f"{error}; the stubs are written by client/python/generate.sh") from error
+    raise ImportError(
+        f"{error}; `pip install client/python` in a virtual environment brings the stubs, client/python/generate.sh writes them"
+    ) from error
 
 EARLY_STOPPING = {
     "heuristic": translation_pb2.EARLY_STOPPING_HEURISTIC,
@@ -113,14 +117,52 @@ def _edge_ids(edges):
 
 
 def _retry_delay_s(error):
-    """How long the server asks to wait before another try; None: that would not help. What will never fit (a session of
-    too many facts, too large a message) has the same code as a full queue, but no time to come back."""
-    if error.code() != grpc.StatusCode.RESOURCE_EXHAUSTED:
+    """How long the server asks to wait before another try; None: another try would not help. A full queue and a model
+    that is loading come with a delay. What will never fit (a session of too many facts, too large a message) and a model
+    that failed to load have the same codes, but none."""
+    if error.code() not in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE):
         return None
     for key, value in error.trailing_metadata() or ():
         if key == "grpc-retry-pushback-ms":
-            return int(value) / 1000
+            try:
+                milliseconds = int(value)
+            except ValueError:
+                return None
+            return milliseconds / 1000 if milliseconds >= 0 else None
     return None
+
+
+class _Patience:
+    """The time that a call may take with all its tries, and the pauses between them."""
+
+    def __init__(self, timeout_s):
+        self._deadline = time.monotonic() + timeout_s
+        self._pause_s = 0.05
+
+    def left_s(self):
+        return max(0.001, self._deadline - time.monotonic())
+
+    def wait(self, error):
+        """Pauses before another try, no less than the server asks for; raises the error where that would not help, or
+        not in time."""
+        delay_s = _retry_delay_s(error)
+        if delay_s is None:
+            raise error
+        delay_s = max(self._pause_s * random.uniform(0.5, 1), delay_s)
+        if time.monotonic() + delay_s >= self._deadline:
+            raise error
+        time.sleep(delay_s)
+        self._pause_s = min(2 * self._pause_s, 2.0)
+
+
+def _call_metadata(priority, metadata):
+    """What travels with each call. The priority is 1 (the most urgent), 2 or 3."""
+    pairs = list(metadata.items() if hasattr(metadata, "items") else metadata)
+    if priority is not None:
+        if priority not in (1, 2, 3):
+            raise ValueError(f"priority is {priority!r}; it can be 1 (the most urgent), 2 or 3")
+        pairs.append(("heed-priority", str(priority)))
+    return pairs
 
 
 def _is_loopback(server):
@@ -167,10 +209,11 @@ class _AddToken(
 
 
 class Client:
-    """One connection; may be used by many threads at once. With tls=True it is encrypted: tls_ca is the file (PEM) of who
-    may have signed the server's certificate (None: whom gRPC trusts), tls_cert and tls_key what the client shows. The
-    token is that of token_file or, without one, of the environment's HEED_TOKEN; in plain text it is sent to this machine
-    alone, unless insecure_token=True."""
+    """One connection; may be used by many threads at once. Each call with all its tries takes timeout_s at most; it has this
+    priority (1, the most urgent, to 3; None: the server's default) and metadata, a dictionary or pairs; see with_options.
+    With tls=True the connection is encrypted: tls_ca is the file (PEM) of who may have signed the server's certificate
+    (None: whom gRPC trusts), tls_cert and tls_key what the client shows. The token is that of token_file or, without one,
+    of the environment's HEED_TOKEN; in plain text it is sent to this machine alone, unless insecure_token=True."""
 
     def __init__(
         self,
@@ -183,6 +226,8 @@ class Client:
         tls_key=None,
         token_file=None,
         insecure_token=False,
+        priority=None,
+        metadata=(),
     ):
         if not tls and (tls_ca or tls_cert or tls_key):
             raise ValueError("tls_ca, tls_cert and tls_key are of no use without tls=True")
@@ -204,6 +249,19 @@ class Client:
         self._questions = questions_pb2_grpc.QuestionAnsweringStub(self._channel)
         self._sequences = sequences_pb2_grpc.SequencesStub(self._channel)
         self._timeout_s = timeout_s
+        self._priority = priority
+        self._extra_metadata = metadata
+        self._metadata = _call_metadata(priority, metadata)
+
+    def with_options(self, timeout_s=None, priority=None, metadata=None):
+        """A client over the same connection whose calls differ in what is given here:
+        client.with_options(priority=1, metadata={"x-request-id": "7"}).translate(["Hello."])"""
+        other = copy.copy(self)
+        other._timeout_s = self._timeout_s if timeout_s is None else timeout_s
+        other._priority = self._priority if priority is None else priority
+        other._extra_metadata = self._extra_metadata if metadata is None else metadata
+        other._metadata = _call_metadata(other._priority, other._extra_metadata)
+        return other
 
     def __enter__(self):
         return self
@@ -216,16 +274,16 @@ class Client:
 
     def models(self):
         """A ModelInfo for every model directory of the server, also those that failed to load."""
-        return list(self._models.List(models_pb2.ListModelsRequest(), timeout=self._timeout_s).models)
+        return list(self._call(self._models.List, models_pb2.ListModelsRequest()).models)
 
     def load_model(self, name, versions=()):
         """Has the server load the model's new version, its files anew, or these versions; its ModelInfos."""
         request = models_pb2.LoadModelRequest(model=name, versions=versions)
-        return list(self._models.Load(request, timeout=self._timeout_s).versions)
+        return list(self._call(self._models.Load, request).versions)
 
     def unload_model(self, name):
         """Takes the model out of service."""
-        self._models.Unload(models_pb2.UnloadModelRequest(model=name), timeout=self._timeout_s)
+        self._call(self._models.Unload, models_pb2.UnloadModelRequest(model=name))
 
     def translate(self, texts, model="", **options):
         """The translation of each text, in order. Options: see make_options."""
@@ -233,12 +291,12 @@ class Client:
 
     def translate_fully(self, texts, model="", **options):
         """The server's whole TranslateResponse: scores, n best, and tokens and attention where asked for."""
-        return self._patiently(self._translation.Translate, self._request(texts, model, options))
+        return self._call(self._translation.Translate, self._request(texts, model, options))
 
     def stream(self, texts, model="", on_delta=None, **options):
         """Yields (text index, sentence index, translation) as sentences are finished, in any order. For what a greedy
         translation grew by, on_delta(text index, sentence index, text) is called."""
-        for event in self._translation.TranslateStream(self._request(texts, model, options), timeout=self._timeout_s):
+        for event in self._stream(self._translation.TranslateStream, self._request(texts, model, options)):
             if event.WhichOneof("event") == "sentence":
                 hypotheses = event.sentence.hypotheses
                 yield event.text_index, event.sentence_index, hypotheses[0].text if hypotheses else ""
@@ -283,7 +341,7 @@ class Client:
             graphs_pb2.ClassifyGraphsRequest: self._graphs.ClassifyGraphs,
         }
         request = request_type(model=model, queries=queries, options=make_classify_options(**options))
-        return self._patiently(calls[request_type], request)
+        return self._call(calls[request_type], request)
 
     def put_graph(self, name, graph, precompute=()):
         """Stores a Graph, or an iterable of Graphs that are its parts in order; the GraphInfo of its new version."""
@@ -298,7 +356,7 @@ class Client:
                 yield first
                 first = graphs_pb2.PutGraphRequest()
 
-        return self._graphs.PutGraph(requests(), timeout=self._timeout_s)
+        return self._graphs.PutGraph(requests(), timeout=self._timeout_s, metadata=self._metadata)
 
     def update_graph(self, name, expected_version=0, **update):
         """Changes a stored graph in one new version, whose GraphInfo it returns. Keywords are the fields of GraphUpdate;
@@ -312,15 +370,15 @@ class Client:
         request = graphs_pb2.UpdateGraphRequest(
             name=name, expected_version=expected_version, update=graphs_pb2.GraphUpdate(**update)
         )
-        return self._graphs.UpdateGraph(request, timeout=self._timeout_s)
+        return self._call(self._graphs.UpdateGraph, request)
 
     def describe_graph(self, name=""):
         """The GraphInfo of one stored graph, or of all of them, as a list."""
         request = graphs_pb2.DescribeGraphRequest(name=name)
-        return list(self._graphs.DescribeGraph(request, timeout=self._timeout_s).graphs)
+        return list(self._call(self._graphs.DescribeGraph, request).graphs)
 
     def delete_graph(self, name):
-        self._graphs.DeleteGraph(graphs_pb2.DeleteGraphRequest(name=name), timeout=self._timeout_s)
+        self._call(self._graphs.DeleteGraph, graphs_pb2.DeleteGraphRequest(name=name))
 
     def answer(self, facts, questions, model="", **options):
         """The Answer to each question about a story, in order. A question is a text, asked when all facts are told, or
@@ -331,11 +389,11 @@ class Client:
         for question in _sentences(questions, "questions"):
             text, after_facts = (question, None) if isinstance(question, str) else question
             request.questions.add(text=text, after_facts=after_facts)
-        return list(self._patiently(self._questions.Answer, request).answers)
+        return list(self._call(self._questions.Answer, request).answers)
 
     def open(self, model=""):
         """A new Session. Where a session is asked for below, it may be such a Session or its name (session.session)."""
-        return self._patiently(self._questions.Open, questions_pb2.OpenRequest(model=model))
+        return self._call(self._questions.Open, questions_pb2.OpenRequest(model=model))
 
     def tell(self, session, facts, request_id="", expected_version=None):
         """Tells facts, all or none: a TellResponse, with the changed Session and the unknown words."""
@@ -345,7 +403,7 @@ class Client:
             request_id=request_id,
             expected_version=expected_version,
         )
-        return self._patiently(self._questions.Tell, request)
+        return self._call(self._questions.Tell, request)
 
     def ask(self, session, questions, commit=False, request_id="", expected_version=None, **options):
         """The Answer to each question, in order. Options: see make_answer_options."""
@@ -357,38 +415,36 @@ class Client:
             request_id=request_id,
             expected_version=expected_version,
         )
-        return list(self._patiently(self._questions.Ask, request).answers)
+        return list(self._call(self._questions.Ask, request).answers)
 
     def fork(self, session, expected_version=None):
         """A new Session with the same memory."""
         request = questions_pb2.ForkRequest(session=_session_name(session), expected_version=expected_version)
-        return self._patiently(self._questions.Fork, request)
+        return self._call(self._questions.Fork, request)
 
     def export_session(self, session, expected_version=None):
         """The session as bytes, for import_session here or elsewhere."""
         request = questions_pb2.ExportRequest(session=_session_name(session), expected_version=expected_version)
-        return self._patiently(self._questions.Export, request).data
+        return self._call(self._questions.Export, request).data
 
     def import_session(self, data, model=""):
         """A new Session from export_session's bytes."""
-        return self._patiently(self._questions.Import, questions_pb2.ImportRequest(data=data, model=model))
+        return self._call(self._questions.Import, questions_pb2.ImportRequest(data=data, model=model))
 
     def close_session(self, session):
-        self._questions.Close(questions_pb2.CloseRequest(session=_session_name(session)), timeout=self._timeout_s)
+        self._call(self._questions.Close, questions_pb2.CloseRequest(session=_session_name(session)))
 
     def chat(self, sentences, session=None, model="", **options):
         """Yields a ChatResponse for each sentence of an iterable as it comes: its answer, told or refusal, and the session
         as it is then. A sentence is a text, a question if it ends with "?", or a pair ("fact" or "question", text).
         Without `session` a new one is opened, which close_session ends. Options: see make_answer_options."""
         options = make_answer_options(**options)
-        messages = queue.SimpleQueue()  # one at a time; None is the end
-        stream = self._questions.Chat(iter(messages.get, None))
+        if session is None:
+            first = questions_pb2.ChatRequest(open=questions_pb2.OpenRequest(model=model))
+        else:
+            first = questions_pb2.ChatRequest(session=_session_name(session))
+        messages, stream = self._begin_chat(first)
         try:
-            if session is None:
-                messages.put(questions_pb2.ChatRequest(open=questions_pb2.OpenRequest(model=model)))
-            else:
-                messages.put(questions_pb2.ChatRequest(session=_session_name(session)))
-            next(stream)
             for sentence in _sentences(sentences, "sentences"):
                 kind = "question" if isinstance(sentence, str) and sentence.rstrip().endswith("?") else "fact"
                 kind, text = (kind, sentence) if isinstance(sentence, str) else sentence
@@ -414,22 +470,51 @@ class Client:
             repeats=repeats,
             answer_rows=answer_rows,
         )
-        response = self._patiently(self._sequences.Run, request)
+        response = self._call(self._sequences.Run, request)
         values, width = list(response.values), response.width
         return [values[i : i + width] for i in range(0, len(values), width)] if values else []
 
-    def _patiently(self, call, request):
-        """Tries again while the server has no room, no sooner than it asks for."""
-        deadline, pause_s = time.monotonic() + self._timeout_s, 0.05
+    def _call(self, call, request):
+        """Tries again while the server asks for that. It says so of what it did not begin with, so that nothing is done
+        twice."""
+        patience = _Patience(self._timeout_s)
         while True:
             try:
-                return call(request, timeout=max(0.001, deadline - time.monotonic()))
+                return call(request, timeout=patience.left_s(), metadata=self._metadata)
             except grpc.RpcError as error:
-                delay_s = _retry_delay_s(error)
-                if delay_s is None or time.monotonic() + max(pause_s, delay_s) > deadline:
+                patience.wait(error)
+
+    def _stream(self, call, request):
+        """The same of a call with many answers, before the first of them."""
+        patience = _Patience(self._timeout_s)
+        answered = False
+        while True:
+            stream = call(request, timeout=patience.left_s(), metadata=self._metadata)
+            try:
+                for answer in stream:
+                    answered = True
+                    yield answer
+                return
+            except grpc.RpcError as error:
+                if answered:
                     raise
-            time.sleep(max(pause_s * random.uniform(0.5, 1), delay_s))
-            pause_s = min(2 * pause_s, 2.0)
+                patience.wait(error)
+            finally:
+                stream.cancel()  # for a reader that leaves early
+
+    def _begin_chat(self, first):
+        """The queue of messages to a conversation, of which None is the end, and what comes back after its first one."""
+        patience = _Patience(self._timeout_s)
+        while True:
+            messages = queue.SimpleQueue()
+            messages.put(first)
+            stream = self._questions.Chat(iter(messages.get, None), metadata=self._metadata)
+            try:
+                next(stream)
+                return messages, stream
+            except grpc.RpcError as error:
+                messages.put(None)
+                patience.wait(error)
 
     @staticmethod
     def _on(graph):
