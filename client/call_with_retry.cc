@@ -1,9 +1,9 @@
 #include "client/call_with_retry.h"
 
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <random>
+
+#include "client/pause.h"
 
 namespace heed::client {
 
@@ -30,11 +30,7 @@ grpc::Status CallWithRetry(const CallOptions& options,
     const auto delay = backoff.Next(status, std::chrono::duration_cast<std::chrono::milliseconds>(now - *first_failure),
                                     RetryHint(context));
     if (!delay || (limited && std::chrono::system_clock::now() + *delay >= deadline)) return status;
-    std::mutex mutex;
-    std::condition_variable_any stopped;
-    std::unique_lock lock(mutex);
-    stopped.wait_for(lock, options.stop, *delay, [] { return false; });
-    if (options.stop.stop_requested()) return grpc::Status(grpc::StatusCode::CANCELLED, "interrupted");
+    if (!Pause(*delay, options.stop)) return grpc::Status(grpc::StatusCode::CANCELLED, "interrupted");
   }
 }
 

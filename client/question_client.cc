@@ -11,9 +11,8 @@ grpc::Status QuestionClient::Call(bool repeatable,
                                   const std::function<grpc::Status(grpc::ClientContext& context)>& call) const {
   return CallWithRetry(options_, [&](grpc::ClientContext& context, bool& may_retry) {
     const grpc::Status status = call(context);
-    // A full session has this code as well as a full queue; the queue alone says when to come back.
-    const bool refused = status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED;
-    may_retry = refused ? RetryHint(context).count() > 0 : repeatable;
+    // The server refused to begin with what it asks to send again later.
+    may_retry = repeatable || RetryHint(context).has_value();
     return status;
   });
 }

@@ -137,9 +137,7 @@ TEST(Translate, FailedLinesAreEmptyNamedAndMakeTheExitCodeOne) {
 
 TEST(Translate, OverloadLosesNoLine) {
   FakeServer server([](const std::string& text, int attempt) {
-    return attempt <= static_cast<int>(text.size() % 3)
-               ? grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "queue full")
-               : grpc::Status::OK;
+    return attempt <= static_cast<int>(text.size() % 3) ? QueueFull() : grpc::Status::OK;
   });
   const HeedRun run = RunHeedWith({"translate", server.flag()}, "a\nbb\nccc\ndddd\n");
   EXPECT_EQ(run.code, kExitOk);
@@ -506,8 +504,7 @@ TEST(Bench, OpenLoopAsJson) {
 }
 
 TEST(Bench, ErrorsAreCountedAndMakeTheExitCodeOne) {
-  FakeServer server(
-      [](const std::string&, int) { return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "queue full"); });
+  FakeServer server([](const std::string&, int) { return QueueFull(); });
   const HeedRun run =
       RunHeedWith({"bench", "translate", server.flag(), "--concurrency=2", "--duration=0.5", "--warmup=0", "--json"});
   EXPECT_EQ(run.code, kExitFailed);

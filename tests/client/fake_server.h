@@ -23,9 +23,15 @@
 
 namespace heed::client {
 
+// The refusal of a full queue, with the delay that a server asks for.
+inline grpc::Status QueueFull(const std::string& message = "queue full") {
+  return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, message, /*error_details=*/"1");
+}
+
 class FakeServer {
  public:
-  // The status of the `attempt`-th try (from 1) of a text. Called on gRPC's threads, several at a time; may block.
+  // The status of the `attempt`-th try (from 1) of a text; its details, if any, are the delay in milliseconds that the
+  // server asks for before another try. Called on gRPC's threads, several at a time; may block.
   using Behaviour = std::function<grpc::Status(const std::string& text, int attempt)>;
 
   explicit FakeServer(Behaviour behaviour = [](const std::string&, int) { return grpc::Status::OK; })
@@ -68,6 +74,8 @@ class FakeServer {
   }
   // What TranslateStream sends.
   void SetEvents(std::vector<v1::TranslateStreamResponse> events) { events_ = std::move(events); }
+  // Changes the models before each list of them is sent. Called on gRPC's threads, one call at a time.
+  void OnList(std::function<void(v1::ListModelsResponse&)> on_list) { on_list_ = std::move(on_list); }
   // Changes an answer before it is sent.
   void SetEdit(std::function<void(v1::TranslatedText&)> edit) { edit_ = std::move(edit); }
 
@@ -91,7 +99,7 @@ class FakeServer {
   }
 
  private:
-  grpc::Status Arrive(const v1::TranslateRequest& request) {
+  grpc::Status Arrive(const v1::TranslateRequest& request, grpc::ServerContext& context) {
     int attempt = 0;
     {
       const std::lock_guard lock(mutex_);
@@ -101,6 +109,7 @@ class FakeServer {
     }
     changed_.notify_all();
     const grpc::Status status = behaviour_(request.texts(0), attempt);
+    if (!status.error_details().empty()) context.AddTrailingMetadata("grpc-retry-pushback-ms", status.error_details());
     const std::lock_guard lock(mutex_);
     --running_;
     return status;
@@ -109,9 +118,9 @@ class FakeServer {
   class Translation : public v1::Translation::Service {
    public:
     explicit Translation(FakeServer& server) : server_(server) {}
-    grpc::Status Translate(grpc::ServerContext*, const v1::TranslateRequest* request,
+    grpc::Status Translate(grpc::ServerContext* context, const v1::TranslateRequest* request,
                            v1::TranslateResponse* response) override {
-      const grpc::Status status = server_.Arrive(*request);
+      const grpc::Status status = server_.Arrive(*request, *context);
       if (!status.ok()) return status;
       for (const std::string& text : request->texts()) {
         v1::TranslatedText& answer = *response->add_translations();
@@ -123,9 +132,9 @@ class FakeServer {
       }
       return grpc::Status::OK;
     }
-    grpc::Status TranslateStream(grpc::ServerContext*, const v1::TranslateRequest* request,
+    grpc::Status TranslateStream(grpc::ServerContext* context, const v1::TranslateRequest* request,
                                  grpc::ServerWriter<v1::TranslateStreamResponse>* writer) override {
-      const grpc::Status status = server_.Arrive(*request);
+      const grpc::Status status = server_.Arrive(*request, *context);
       if (!status.ok()) return status;
       for (const v1::TranslateStreamResponse& event : server_.events_) writer->Write(event);
       return grpc::Status::OK;
@@ -139,6 +148,7 @@ class FakeServer {
    public:
     explicit Models(FakeServer& server) : server_(server) {}
     grpc::Status List(grpc::ServerContext*, const v1::ListModelsRequest*, v1::ListModelsResponse* response) override {
+      if (server_.on_list_) server_.on_list_(server_.model_list_);
       *response = server_.model_list_;
       return grpc::Status::OK;
     }
@@ -197,6 +207,7 @@ class FakeServer {
   std::map<std::string, std::vector<grpc::health::v1::HealthCheckResponse::ServingStatus>> states_;
   std::vector<v1::TranslateStreamResponse> events_;
   std::function<void(v1::TranslatedText&)> edit_;
+  std::function<void(v1::ListModelsResponse&)> on_list_;
 
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;

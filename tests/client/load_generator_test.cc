@@ -164,7 +164,7 @@ TEST(ClosedLoop, RefusalsAreErrors) {
   std::stop_source stop;
   FakeServer server([&](const std::string&, int) {
     if (++arrived == 10) stop.request_stop();
-    return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "queue full");
+    return QueueFull();
   });
   LoadOptions options = Load(server);
   options.stop = stop.get_token();

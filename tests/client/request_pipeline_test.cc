@@ -108,8 +108,7 @@ TEST(RequestPipeline, FullQueueAndMissingServerLoseNothing) {
   FakeServer server([](const std::string& text, int attempt) {
     const int failures = std::stoi(text) % 4;
     if (attempt > failures) return grpc::Status::OK;
-    return attempt % 2 == 1 ? grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "queue full")
-                            : grpc::Status(grpc::StatusCode::UNAVAILABLE, "restarting");
+    return attempt % 2 == 1 ? QueueFull() : grpc::Status(grpc::StatusCode::UNAVAILABLE, "restarting");
   });
   std::vector<std::string> texts;
   std::vector<std::string> expected;
@@ -164,7 +163,7 @@ TEST(RequestPipeline, UnavailableIsFinalAfterAWhile) {
 }
 
 TEST(RequestPipeline, NoTryBeyondTheDeadline) {
-  FakeServer server([](const std::string&, int) { return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "full"); });
+  FakeServer server([](const std::string&, int) { return QueueFull("full"); });
   PipelineOptions options = Quick(4);
   options.deadline = std::chrono::hours(1);
   options.retry.first_delay = options.retry.max_delay = std::chrono::hours(4);
@@ -189,7 +188,7 @@ TEST(RequestPipeline, CancelEndsRunningCallsAndBackoffsAndRefusesMore) {
   std::promise<void> release;
   std::shared_future<void> released = release.get_future().share();
   FakeServer server([&](const std::string& text, int) {
-    if (text == "again") return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "full");
+    if (text == "again") return QueueFull("full");
     released.wait();
     return grpc::Status::OK;
   });

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <set>
 
 namespace heed::client {
@@ -29,7 +30,7 @@ TEST(Backoff, DelaysDoubleUpToTheLargestWithUpToHalfTakenOff) {
 TEST(Backoff, ClientsThatFailTogetherComeBackApart) {
   std::set<int64_t> delays;
   for (uint64_t seed = 1; seed <= 100; ++seed) {
-    delays.insert(Backoff({.first_delay = milliseconds(1000)}, seed * 7919).Next(kFull, {}, {})->count());
+    delays.insert(Backoff({.first_delay = milliseconds(1000)}, seed * 7919).Next(kFull, {}, milliseconds(0))->count());
   }
   EXPECT_GT(delays.size(), 50u);
 }
@@ -42,17 +43,28 @@ TEST(Backoff, NeverBelowWhatTheServerAsksFor) {
 TEST(Backoff, FullQueueIsRetriedWithoutLimitAndAMissingServerForAWhile) {
   Backoff backoff(kPolicy, 1);
   EXPECT_TRUE(backoff.Next(kFull, std::chrono::hours(10), milliseconds(0)).has_value());
-  EXPECT_TRUE(backoff.Next(kGone, milliseconds(999), milliseconds(0)).has_value());
-  EXPECT_FALSE(backoff.Next(kGone, milliseconds(1000), milliseconds(0)).has_value());
+  EXPECT_TRUE(backoff.Next(kGone, milliseconds(999), std::nullopt).has_value());
+  EXPECT_FALSE(backoff.Next(kGone, milliseconds(1000), milliseconds(5)).has_value());
+}
+
+TEST(Backoff, WhatNeverFitsComesWithoutADelayAndIsFinal) {
+  for (const char* message : {"Received message larger than max (9 vs. 4)", "session holds 1000 facts already",
+                              "the graph does not fit into --max_graph_bytes"}) {
+    const grpc::Status status(grpc::StatusCode::RESOURCE_EXHAUSTED, message);
+    EXPECT_FALSE(Backoff(kPolicy, 1).Next(status, milliseconds(0), std::nullopt).has_value()) << message;
+  }
+}
+
+TEST(Backoff, AServerMayAskNotToComeBack) {
+  EXPECT_FALSE(Backoff(kPolicy, 1).Next(kFull, milliseconds(0), milliseconds(-1)).has_value());
+  EXPECT_FALSE(Backoff(kPolicy, 1).Next(kGone, milliseconds(0), milliseconds(-1)).has_value());
 }
 
 TEST(Backoff, OtherErrorsAreFinal) {
   for (const auto code : {grpc::StatusCode::INVALID_ARGUMENT, grpc::StatusCode::NOT_FOUND,
                           grpc::StatusCode::DEADLINE_EXCEEDED, grpc::StatusCode::INTERNAL}) {
-    EXPECT_FALSE(Backoff(kPolicy, 1).Next(grpc::Status(code, ""), milliseconds(0), milliseconds(0)).has_value());
+    EXPECT_FALSE(Backoff(kPolicy, 1).Next(grpc::Status(code, ""), milliseconds(0), milliseconds(5)).has_value());
   }
-  const grpc::Status large(grpc::StatusCode::RESOURCE_EXHAUSTED, "Received message larger than max (9 vs. 4)");
-  EXPECT_FALSE(Backoff(kPolicy, 1).Next(large, milliseconds(0), milliseconds(0)).has_value());
 }
 
 }  // namespace

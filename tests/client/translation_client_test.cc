@@ -23,9 +23,7 @@ v1::TranslateRequest Request(const std::string& text) {
 }
 
 TEST(TranslationClient, TranslatesAndTriesAgainWhenTheQueueIsFull) {
-  FakeServer server([](const std::string&, int attempt) {
-    return attempt < 4 ? grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "queue full") : grpc::Status::OK;
-  });
+  FakeServer server([](const std::string&, int attempt) { return attempt < 4 ? QueueFull() : grpc::Status::OK; });
   const TranslationClient client(MakeChannel(server.address()), Quick());
   v1::TranslateResponse response;
   ASSERT_TRUE(client.Translate(Request("Hello."), response).ok());
@@ -52,7 +50,7 @@ TEST(TranslationClient, StopEndsTheWaitForAnotherTry) {
   std::stop_source stop;
   FakeServer server([&](const std::string&, int) {
     stop.request_stop();
-    return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "queue full");
+    return QueueFull();
   });
   CallOptions options;
   options.retry.first_delay = options.retry.max_delay = std::chrono::hours(1);
