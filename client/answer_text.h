@@ -21,9 +21,14 @@ std::string AnswerLine(const v1::Answer& answer, const AnswerColumns& columns);
 // "facts" ({"fact","text","weight"}).
 void AddAnswer(const v1::Answer& answer, nlohmann::ordered_json& json);
 
-// The facts with bars in proportion to the heaviest, and below them the slots that the read heads looked at, as a heat
-// map of at most `width` columns, if the answer has the heads' weights:
+// The facts that an answer came from, strongest first, with bars in proportion to it; those that say little are counted
+// on one last line:
 //     0.83 ████████████████████ 4  Mary went to the kitchen.
-std::string Explanation(const v1::Answer& answer, int width);
+//     0.04                      7 more facts
+std::string FactBars(const v1::Answer& answer, int width);
+
+// The slots of the memory that the read heads looked at, as a heat map of at most `width` columns: the heads and steps
+// that looked hardest, and how many there are besides.
+std::string ReadsMap(const v1::Answer& answer, int width);
 
 }  // namespace heed::client

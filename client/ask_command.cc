@@ -27,6 +27,7 @@
 #include "client/question_client.h"
 #include "client/request_pipeline.h"
 #include "client/story_file.h"
+#include "client/visible_text.h"
 
 namespace heed::client {
 namespace {
@@ -136,7 +137,7 @@ class AnswerPrinter {
       json["right"] = answer.text() == *question.expected;
     }
     if (!question.supporting.empty()) json["supporting"] = question.supporting;
-    console_.out << JsonLine(json) << "\n";
+    console_.out << JsonText(json) << "\n";
   }
 
   // `line` is to blame for it.
@@ -147,20 +148,19 @@ class AnswerPrinter {
     if (settings_.json) {
       nlohmann::ordered_json json = Named(question);
       AddError(status, json);
-      console_.out << JsonLine(json);
+      console_.out << JsonText(json);
     }
     console_.out << "\n";
     std::string message = absl::StrCat(Place(line), ": ", StatusText(status));
     if (message == last_failure_) return;  // one bad fact fails every question behind it
     bar_.Clear();
-    console_.err << "heed: " << message << std::endl;
+    Note(console_, message);
     last_failure_ = std::move(message);
   }
 
   void PrintOutage(const grpc::Status& status) {
     bar_.Clear();
-    console_.err << "heed: waiting for the server at " << settings_.server.address << " (" << StatusText(status) << ")"
-                 << std::endl;
+    NoteWaiting(console_, settings_.server.address, status);
   }
 
   void PrintSummary() {
@@ -174,7 +174,7 @@ class AnswerPrinter {
       absl::StrAppendFormat(&text, "; the strongest fact is a supporting one for %.1f %% (hit@1)",
                             percent(hits_, supported_));
     }
-    console_.err << "heed: " << text << std::endl;
+    Note(console_, text);
   }
 
   void ClearBar() { bar_.Clear(); }
@@ -194,7 +194,7 @@ class AnswerPrinter {
     for (const std::string& word : unknown_words) {
       if (!warned_.insert(absl::AsciiStrToLower(word)).second) continue;
       bar_.Clear();
-      console_.err << "heed: the model does not know the word '" << word << "'" << std::endl;
+      Note(console_, absl::StrCat("the model does not know the word '", VisibleLine(word), "'"));
     }
   }
 
@@ -314,7 +314,7 @@ class StoryRun {
     if (console_.stop.stop_requested()) {
       return Fail(console_, kExitInterrupted, absl::StrCat("interrupted after ", printer_.lines(), " questions"));
     }
-    if (!console_.out) return Fail(console_, kExitFailed, "cannot write the output");
+    if (!console_.out) return FailOutput(console_);
     if (!lost_.ok()) {
       return Fail(console_, kExitUnavailable,
                   absl::StrCat("the server at ", settings_.server.address, " went away at question ",
@@ -418,12 +418,13 @@ int AskCommand(const std::vector<std::string>& arguments, Console& console) {
   if (const auto code = input.Open(settings.babi.value_or(settings.story.value_or("")))) return *code;
   std::shared_ptr<grpc::Channel> channel;
   if (const auto code = Connect(settings.server, channel, console)) return *code;
-  if (const auto code = ResolveModel(channel, settings.server.address, kQuestionAnswerer, settings.model,
+  if (const auto code = ResolveModel(channel, settings.server, kQuestionAnswerer, settings.model,
                                      *prototype.mutable_model(), console)) {
     return *code;
   }
   if (!flags && input.typed() && console.err_is_terminal) {
-    console.err << "A story for " << prototype.model() << ": one sentence a line, a question ends with \"?\"; an empty "
+    console.err << "A story for " << VisibleLine(prototype.model())
+                << ": one sentence a line, a question ends with \"?\"; an empty "
                 << "line or Ctrl-D has it answered. `heed chat` answers line by line." << std::endl;
   }
   AnswerPrinter printer(settings, flags ? "" : input.name(), flags ? -1 : input.bytes(), input.typed(), console);

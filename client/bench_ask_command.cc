@@ -267,7 +267,7 @@ int BenchAskCommand(const std::vector<std::string>& arguments, Console& console)
   if (const auto code = Connect(settings.server, settings.load.connections, channels, console)) return *code;
   v1::AnswerRequest prototype;
   prototype.mutable_options()->set_return_attribution(settings.why);
-  if (const auto code = ResolveModel(channels[0], settings.server.address, kQuestionAnswerer, settings.model,
+  if (const auto code = ResolveModel(channels[0], settings.server, kQuestionAnswerer, settings.model,
                                      *prototype.mutable_model(), console)) {
     return *code;
   }
@@ -300,7 +300,7 @@ int BenchAskCommand(const std::vector<std::string>& arguments, Console& console)
     const SendCall send = settings.tell ? sessions.TellAndAsk(channels) : sessions.AskInTurn(channels);
     code = RunBench(run, settings.load, settings.server, channels, send, console);
   } else {
-    code = FailCall(console, settings.server.address, *channels[0], opened);
+    code = FailCall(console, settings.server, *channels[0], opened);
   }
   CloseSessions(channels[0], sessions.all(), console);
   return code;

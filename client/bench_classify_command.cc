@@ -174,7 +174,7 @@ std::optional<int> Gather(const Settings& settings, const std::shared_ptr<grpc::
     const GraphClient client(channel, {.deadline = std::chrono::seconds(10), .stop = console.stop});
     v1::DescribeGraphResponse described;
     const grpc::Status status = client.Describe(settings.graph.stored, described);
-    if (!status.ok()) return FailCall(console, settings.server.address, *channel, status);
+    if (!status.ok()) return FailCall(console, settings.server, *channel, status);
     if (described.graphs_size() == 1) {
       const v1::GraphInfo& graph = described.graphs(0);
       if (!graph.unavailable().empty()) {
@@ -205,7 +205,7 @@ std::optional<int> FindKind(const Settings& settings, const std::shared_ptr<grpc
   const TranslationClient client(channel, {.deadline = std::chrono::seconds(10), .stop = console.stop});
   v1::ListModelsResponse models;
   const grpc::Status listed = client.ListModels(models);
-  if (!listed.ok()) return FailCall(console, settings.server.address, *channel, listed);
+  if (!listed.ok()) return FailCall(console, settings.server, *channel, listed);
   for (const v1::ModelInfo& model : models.models()) {
     if (model.name() == settings.model) kind = model.kind();
   }
@@ -231,7 +231,7 @@ int BenchClassifyCommand(const std::vector<std::string>& arguments, Console& con
   const bool graphs = kind == "graph-classifier";
   if (!edges && !graphs) kind = "node-classifier";  // or no model for graphs, which this then says:
   std::string model;
-  if (const auto code = ResolveModel(channels[0], settings.server.address, kind, settings.model, model, console)) {
+  if (const auto code = ResolveModel(channels[0], settings.server, kind, settings.model, model, console)) {
     return *code;
   }
   Material material;

@@ -7,6 +7,7 @@
 #include "client/channel.h"
 #include "client/exit_code.h"
 #include "client/text_width.h"
+#include "client/visible_text.h"
 
 namespace heed::client {
 namespace {
@@ -57,7 +58,7 @@ std::string RowJson(const BenchRun& run, const LoadFlags& flags, double load, co
                {"refused_p50_ms", Percentile(report.refusals_ms, 50)},
                {"refused_p99_ms", Percentile(report.refusals_ms, 99)},
                {"expired", report.expired}});
-  return json.dump() + "\n";
+  return JsonText(json) + "\n";
 }
 
 }  // namespace
@@ -97,8 +98,8 @@ int RunBench(const BenchRun& run, const LoadFlags& flags, const ServerFlags& ser
                             .deadline = server.deadline(),
                             .stop = console.stop};
   if (!run.json) {
-    console.out << absl::StrFormat("%s, %s, %s loop, %s, %g s after %g s of warm-up\n", run.model, run.asked,
-                                   flags.mode, run.input, flags.duration_seconds, flags.warmup_seconds)
+    console.out << absl::StrFormat("%s, %s, %s loop, %s, %g s after %g s of warm-up\n", VisibleLine(run.model),
+                                   run.asked, flags.mode, run.input, flags.duration_seconds, flags.warmup_seconds)
                 << HeaderText(run, flags) << std::flush;
   }
   bool failed = false;
@@ -108,9 +109,10 @@ int RunBench(const BenchRun& run, const LoadFlags& flags, const ServerFlags& ser
     const LoadReport report = flags.closed() ? RunClosedLoop(load, static_cast<int>(row))
                                              : RunOpenLoop(load, row, flags.load_seed.value_or(1));
     if (console.stop.stop_requested()) return Fail(console, kExitInterrupted, "interrupted");
-    if (report.unavailable) return FailCall(console, server.address, *channels[0], report.first_error);
+    if (report.unavailable) return FailCall(console, server, *channels[0], report.first_error);
     console.out << (run.json ? RowJson(run, flags, row, report) : RowText(run, absl::StrCat(row), report))
                 << std::flush;
+    if (!console.out) return FailOutput(console);
     if (report.errors > 0) Fail(console, kExitFailed, absl::StrCat("first error: ", StatusText(report.first_error)));
     if (report.latencies_ms.empty()) Fail(console, kExitFailed, "no request was answered in the measured time");
     failed = failed || report.errors > 0 || report.latencies_ms.empty();

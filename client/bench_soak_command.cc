@@ -28,6 +28,7 @@
 #include "client/soak_load.h"
 #include "client/text_table.h"
 #include "client/translation_client.h"
+#include "client/visible_text.h"
 
 namespace heed::client {
 namespace {
@@ -275,7 +276,7 @@ std::string ReportJson(const SoakReport& report, const std::vector<SoakKind>& ki
                       {"second_half_readings", report.second_half_readings},
                       {"missed_readings", report.missed_readings}};
   }
-  return json.dump() + "\n";
+  return JsonText(json) + "\n";
 }
 
 // The models to ask: all that are ready, or those of the flag. An exit code after a message, or none.
@@ -284,7 +285,7 @@ std::optional<int> ChooseModels(const Settings& settings, const std::shared_ptr<
   const TranslationClient client(channel, {.deadline = std::chrono::seconds(10), .stop = console.stop});
   v1::ListModelsResponse models;
   const grpc::Status listed = client.ListModels(models);
-  if (!listed.ok()) return FailCall(console, settings.server.address, *channel, listed);
+  if (!listed.ok()) return FailCall(console, settings.server, *channel, listed);
   std::set<std::string> wanted = absl::StrSplit(settings.models, ',', absl::SkipWhitespace());
   const bool all = wanted.empty();
   std::set<std::string> known;
@@ -314,11 +315,11 @@ std::optional<int> Learn(const Settings& settings, const std::vector<v1::ModelIn
     const grpc::Status status = load.AddModel(model);
     if (status.ok()) continue;
     if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
-      console.err << "heed: " << model.name() << " is left out: " << status.error_message() << std::endl;
+      Note(console, absl::StrCat(model.name(), " is left out: ", VisibleLine(status.error_message())));
       continue;
     }
-    const int code = FailCall(console, settings.server.address, channel, status);
-    if (code != kExitInterrupted) console.err << "heed: this was a request to " << model.name() << std::endl;
+    const int code = FailCall(console, settings.server, channel, status);
+    if (code != kExitInterrupted) Note(console, absl::StrCat("this was a request to ", model.name()));
     return code;
   }
   if (load.kinds().empty()) return Fail(console, kExitUnavailable, "no model is left to be asked");
@@ -329,7 +330,7 @@ std::optional<int> Learn(const Settings& settings, const std::vector<v1::ModelIn
 int Judge(const SoakReport& report, const Settings& settings, Console& console) {
   int code = kExitOk;
   if (report.failed() > 0) {
-    code = Fail(console, kExitFailed, absl::StrCat("first failure: ", report.first_failure));
+    code = Fail(console, kExitFailed, absl::StrCat("first failure: ", VisibleLine(report.first_failure)));
   }
   if (report.requests() == report.failed()) code = Fail(console, kExitFailed, "no request was answered");
   if (report.restarted) code = Fail(console, kExitFailed, "the server restarted meanwhile");
@@ -398,7 +399,7 @@ int Soak(const Settings& settings, const std::vector<std::shared_ptr<grpc::Chann
                                 : ReportText(report, soak.kinds(), settings))
               << std::flush;
   if (console.stop.stop_requested()) return Fail(console, kExitInterrupted, "interrupted");
-  if (run.unavailable) return FailCall(console, settings.server.address, *channels[0], run.first_error);
+  if (run.unavailable) return FailCall(console, settings.server, *channels[0], run.first_error);
   return Judge(report, settings, console);
 }
 

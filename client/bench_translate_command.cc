@@ -107,7 +107,7 @@ int BenchTranslateCommand(const std::vector<std::string>& arguments, Console& co
   if (const auto code = ReadTexts(settings.input, texts, console)) return *code;
   std::vector<std::shared_ptr<grpc::Channel>> channels;
   if (const auto code = Connect(settings.server, settings.load.connections, channels, console)) return *code;
-  if (const auto code = ResolveModel(channels[0], settings.server.address, "translator", settings.model,
+  if (const auto code = ResolveModel(channels[0], settings.server, "translator", settings.model,
                                      *prototype.mutable_model(), console)) {
     return *code;
   }

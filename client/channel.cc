@@ -7,10 +7,13 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "client/visible_text.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/security/credentials.h"
 #include "grpcpp/support/channel_arguments.h"
@@ -67,7 +70,53 @@ std::shared_ptr<grpc::ChannelCredentials> MakeCredentials(const ConnectionSecuri
   return grpc::SslCredentials({security.authorities, security.key, security.certificate});
 }
 
+absl::Status CheckHostAndPort(absl::string_view address) {
+  const size_t colon = address.rfind(':');
+  const absl::string_view host = address.substr(0, colon);
+  if (colon == address.npos || absl::EndsWith(host, ":") ||
+      (absl::StartsWith(host, "[") && !absl::EndsWith(host, "]"))) {
+    return absl::InvalidArgumentError(absl::StrCat("'", address, "' has no port, as in 127.0.0.1:50051"));
+  }
+  if (host.empty())
+    return absl::InvalidArgumentError(absl::StrCat("'", address, "' has no host, as in 127.0.0.1:50051"));
+  if (absl::StrContains(host, ':') && !absl::StartsWith(host, "[")) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", address, "': an IPv6 address stands in brackets, as in [::1]:50051"));
+  }
+  int port = 0;
+  if (!absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 1 || port > 65535) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", address, "': '", address.substr(colon + 1), "' is no port from 1 to 65535"));
+  }
+  if (std::any_of(host.begin(), host.end(),
+                  [](char c) { return absl::ascii_isspace(c) || absl::ascii_iscntrl(c) || c == '/'; })) {
+    return absl::InvalidArgumentError(absl::StrCat("'", address, "': '", host, "' is no host"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
+
+absl::Status CheckAddress(const std::string& address) {
+  if (address.empty()) return absl::InvalidArgumentError("is empty; it takes HOST:PORT, as in 127.0.0.1:50051");
+  for (const absl::string_view scheme : {"http://", "https://", "grpc://", "grpcs://"}) {
+    if (absl::StartsWith(address, scheme)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("'", address, "' is a URL; it takes HOST:PORT, as in 127.0.0.1:50051, and --tls for TLS"));
+    }
+  }
+  if (absl::StartsWith(address, "dns:")) {
+    return CheckHostAndPort(absl::string_view(address).substr(std::max<size_t>(4, address.rfind('/') + 1)));
+  }
+  // Forms that gRPC knows besides.
+  for (const absl::string_view scheme : {"unix:", "unix-abstract:", "ipv4:", "ipv6:"}) {
+    if (absl::StartsWith(address, scheme) && address.size() > scheme.size()) return absl::OkStatus();
+  }
+  for (const absl::string_view server : absl::StrSplit(address, ',')) {
+    if (absl::Status checked = CheckHostAndPort(server); !checked.ok()) return checked;
+  }
+  return absl::OkStatus();
+}
 
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, const ConnectionSecurity& security,
                                            bool own_connection) {
@@ -106,7 +155,7 @@ std::string StatusCodeName(grpc::StatusCode code) {
 }
 
 std::string StatusText(const grpc::Status& status) {
-  return absl::StrCat(StatusCodeName(status.error_code()), ": ", status.error_message());
+  return absl::StrCat(StatusCodeName(status.error_code()), ": ", VisibleLine(status.error_message()));
 }
 
 }  // namespace heed::client

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "grpcpp/channel.h"
 #include "grpcpp/support/status.h"
 
@@ -18,19 +19,22 @@ struct ConnectionSecurity {
   std::string token;        // sent with every call; empty: none
 };
 
-// A channel to `address`: "host:port"; "ip:port,ip:port" or "dns:///host:port", all of whose addresses get calls in turn,
-// but for those whose health is not SERVING. Returns at once and connects with the first call; a lost connection is tried
-// again every 0.1 to 2 s. Messages of any size are received. Equal addresses share one connection unless
+// A channel to `address`: "host:port"; "ip:port,ip:port" or "dns:///host:port", all of whose addresses get calls in
+// turn, but for those whose health is not SERVING. Returns at once and connects with the first call; a lost connection
+// is tried again every 0.1 to 2 s. Messages of any size are received. Equal addresses share one connection unless
 // `own_connection`. Environment proxies are not asked for loopback addresses.
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, const ConnectionSecurity& security = {},
                                            bool own_connection = false);
+
+// OK, or INVALID_ARGUMENT: why `address` is none that MakeChannel takes, and what it should look like.
+absl::Status CheckAddress(const std::string& address);
 
 // Whether what is sent to `address` stays on this machine.
 bool IsLoopback(const std::string& address);
 
 // "NOT_FOUND"
 std::string StatusCodeName(grpc::StatusCode code);
-// "NOT_FOUND: no model named 'x'"
+// "NOT_FOUND: no model named 'x'", as VisibleLine shows it.
 std::string StatusText(const grpc::Status& status);
 
 }  // namespace heed::client

@@ -20,9 +20,11 @@
 #include "client/command_line.h"
 #include "client/commands.h"
 #include "client/exit_code.h"
+#include "client/line_editor.h"
 #include "client/question_client.h"
 #include "client/story_file.h"
 #include "client/text_width.h"
+#include "client/visible_text.h"
 
 namespace heed::client {
 namespace {
@@ -33,13 +35,15 @@ struct Settings {
   std::string session;
   std::string load;
   bool keep = false;
+  bool no_history = false;
 };
 
 constexpr char kSentencesAndCommands[] =
     "  TEXT             a fact; a question if it ends with \"?\"\n"
     "  :fact TEXT       a fact, whatever it ends with\n"
     "  :question TEXT   a question, whatever it ends with\n"
-    "  :why             the facts that the last answer came from, and where the read heads looked\n"
+    "  :why             the facts that the last answer came from, the strongest first\n"
+    "  :reads           which slots of the memory the read heads looked at for it, step by step\n"
     "  :session         the session's id, version and number of facts\n"
     "  :fork            go on in a copy of the session, which stays as it is\n"
     "  :save FILE       write the session to FILE\n"
@@ -48,27 +52,31 @@ constexpr char kSentencesAndCommands[] =
     "  :quit            end, as the end of the input does\n";
 
 CommandHelp Help() {
-  return {"heed chat [--session=ID | --load=FILE] [flags]",
-          absl::StrCat(
-              "A conversation: tells the facts and asks the questions that it reads, one sentence a line, and prints\n"
-              "one line for each question, the answer. Words that the model does not know go to standard error; so\n"
-              "does why a sentence was refused, and the conversation goes on (a refused question prints an empty line\n"
-              "where the input is no terminal). At the end the sessions that it opened are closed.\n"
-              "\n"
-              "Lines:\n",
-              absl::StripSuffix(kSentencesAndCommands, "\n")),
-          "Exit codes:\n"
-          "  0    the conversation is over\n"
-          "  1    a line was refused (by a script, not a person), or the server ended the conversation\n"
-          "  2    wrong flags, --load cannot be read, no such model or session, or several models to choose from\n"
-          "  3    no server, it went away, or no model that serves\n"
-          "  130  interrupted\n"
+  return {
+      "heed chat [--session=ID | --load=FILE] [flags]",
+      absl::StrCat(
+          "A conversation: tells the facts and asks the questions that it reads, one sentence a line, and prints\n"
+          "one line for each question, the answer. Words that the model does not know go to standard error; so\n"
+          "does why a sentence was refused, and the conversation goes on (a refused question prints an empty line\n"
+          "where the input is no terminal). At the end the sessions that it opened are closed.\n"
           "\n"
-          "Examples:\n"
-          "  heed chat\n"
-          "  printf 'Mary went to the kitchen.\\nWhere is Mary?\\n' | heed chat\n"
-          "  heed chat --keep < facts.txt | tail -1     # the session's id\n"
-          "  heed chat --session=ID\n"};
+          "On a terminal lines can be edited: arrows and the keys of Emacs, Ctrl-R searches earlier lines, which are\n"
+          "kept in $XDG_STATE_HOME/heed/chat_history (~/.local/state), but for those that begin with a blank.\n"
+          "\n"
+          "Lines:\n",
+          absl::StripSuffix(kSentencesAndCommands, "\n")),
+      "Exit codes:\n"
+      "  0    the conversation is over\n"
+      "  1    a line was refused (by a script, not a person), or the server ended the conversation\n"
+      "  2    wrong flags, --load cannot be read, no such model or session, or several models to choose from\n"
+      "  3    no server, it went away, or no model that serves\n"
+      "  130  interrupted\n"
+      "\n"
+      "Examples:\n"
+      "  heed chat\n"
+      "  printf 'Mary went to the kitchen.\\nWhere is Mary?\\n' | heed chat\n"
+      "  heed chat --keep < facts.txt | tail -1     # the session's id\n"
+      "  heed chat --session=ID\n"};
 }
 
 std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Console& console, Settings& settings) {
@@ -81,6 +89,7 @@ std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Cons
                   "Go on with this session (default: a new one). It is left open at the end.");
   flags.AddString("load", &settings.load, "FILE", "Begin with a new session from FILE, which :save wrote.");
   flags.AddBool("keep", &settings.keep, "Leave the sessions open at the end, and print the last one's id.");
+  flags.AddBool("no_history", &settings.no_history, "Forget at the end what was typed.");
   std::vector<std::string> others;
   if (const auto code = ParseCommand(Help(), flags, arguments, 0, others, console)) return code;
   if (!settings.session.empty() && !settings.load.empty()) {
@@ -138,8 +147,8 @@ class Chat {
   int Run(const std::string& model) {
     if (const auto code = Begin(model)) return *code;
     if (input_.typed() && console_.err_is_terminal) {
-      console_.err << "Talking with " << session_.model() << ". :help lists what may be typed; Ctrl-D ends."
-                   << std::endl;
+      console_.err << "Talking with " << VisibleLine(session_.model())
+                   << ". :help lists what may be typed; Ctrl-D ends." << std::endl;
     }
     std::string line;
     std::optional<int> code;
@@ -187,7 +196,7 @@ class Chat {
     if (!settings_.session.empty() && status.error_code() == grpc::StatusCode::NOT_FOUND) {
       return Fail(console_, kExitUsage, absl::StrCat("session ", settings_.session, ": ", StatusText(status)));
     }
-    return FailCall(console_, settings_.server.address, *channel_, status);
+    return FailCall(console_, settings_.server, *channel_, status);
   }
 
   // Leaves the session of now for another.
@@ -203,8 +212,9 @@ class Chat {
     return status;
   }
 
+  // The editor writes its own.
   void Prompt() {
-    if (input_.typed() && console_.err_is_terminal) console_.err << "> " << std::flush;
+    if (input_.typed() && console_.err_is_terminal && console_.editor == nullptr) console_.err << "> " << std::flush;
   }
 
   // An exit code: the conversation is over.
@@ -262,10 +272,10 @@ class Chat {
       return kExitOk;
     } else if (command == ":help") {
       console_.out << kSentencesAndCommands << std::flush;
-    } else if (command == ":why") {
-      Explain();
+    } else if (command == ":why" || command == ":reads") {
+      Explain(command == ":why" ? FactBars : ReadsMap);
     } else if (command == ":session") {
-      console_.out << SessionText(session_) << std::endl;
+      console_.out << VisibleLine(SessionText(session_)) << std::endl;
     } else if (command == ":fork") {
       return Fork();
     } else if (command == ":save") {
@@ -279,9 +289,9 @@ class Chat {
     return std::nullopt;
   }
 
-  void Explain() {
+  void Explain(std::string (*explanation)(const v1::Answer& answer, int width)) {
     if (answer_) {
-      console_.out << Explanation(*answer_, console_.columns) << std::flush;
+      console_.out << explanation(*answer_, console_.columns) << std::flush;
     } else {
       Refuse("there is no answer yet");
     }
@@ -300,7 +310,7 @@ class Chat {
     const grpc::Status status = client_.Export(session_.session(), exported);
     if (!status.ok()) return LoseOrRefuse(status);
     if (WriteFile(path, exported.data())) {
-      console_.err << "heed: wrote " << exported.data().size() << " bytes to '" << path << "'" << std::endl;
+      Note(console_, absl::StrCat("wrote ", exported.data().size(), " bytes to '", path, "'"));
     } else {
       Refuse(absl::StrCat("cannot write '", path, "': ", std::strerror(errno)));
     }
@@ -327,19 +337,19 @@ class Chat {
   std::optional<int> Switch(const v1::Session& session, const std::string& notice) {
     opened_.push_back(session.session());
     if (const grpc::Status status = GoOnIn(session); !status.ok()) return Lose(status);
-    console_.err << "heed: " << notice << std::endl;
+    Note(console_, notice);
     return std::nullopt;
   }
 
   // Says why a line came to nothing.
   void Refuse(const std::string& why) {
     refused_ = true;
-    console_.err << "heed: " << (input_.typed() ? "" : absl::StrCat("line ", lines_, ": ")) << why << std::endl;
+    Note(console_, absl::StrCat(input_.typed() ? "" : absl::StrCat("line ", lines_, ": "), why));
   }
 
   void Warn(const google::protobuf::RepeatedPtrField<std::string>& unknown_words) {
     if (unknown_words.empty()) return;
-    console_.err << "heed: the model does not know: " << absl::StrJoin(unknown_words, ", ") << std::endl;
+    Note(console_, VisibleLine(absl::StrCat("the model does not know: ", absl::StrJoin(unknown_words, ", "))));
   }
 
   // Of a call beside the conversation.
@@ -376,12 +386,12 @@ class Chat {
     if (!interrupted) conversation_->Finish();
     conversation_.reset();
     if (settings_.keep) {
-      console_.out << session_.session() << std::endl;
+      console_.out << VisibleLine(session_.session()) << std::endl;
     } else {
       CloseSessions(channel_, opened_, console_);
     }
     if (interrupted) return Fail(console_, kExitInterrupted, "interrupted");
-    if (!console_.out) return Fail(console_, kExitFailed, "cannot write the output");
+    if (!console_.out) return FailOutput(console_);
     if (input_.stream().bad()) {
       return Fail(console_, kExitUsage, absl::StrCat("cannot read the input after line ", lines_));
     }
@@ -410,10 +420,13 @@ int ChatCommand(const std::vector<std::string>& arguments, Console& console) {
   if (const auto code = Connect(settings.server, channel, console)) return *code;
   std::string model;
   if (settings.session.empty() && settings.load.empty()) {
-    if (const auto code =
-            ResolveModel(channel, settings.server.address, kQuestionAnswerer, settings.model, model, console)) {
+    if (const auto code = ResolveModel(channel, settings.server, kQuestionAnswerer, settings.model, model, console)) {
       return *code;
     }
+  }
+  if (console.editor != nullptr) {
+    console.editor->SetPrompt("> ");
+    if (!settings.no_history) console.editor->KeepHistory(HistoryPath("chat_history"));
   }
   CommandInput input(console);
   return Chat(settings, channel, input, console).Run(model);

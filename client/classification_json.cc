@@ -50,6 +50,4 @@ void AddError(const grpc::Status& status, Json& json) {
   json["error"] = {{"code", StatusCodeName(status.error_code())}, {"message", status.error_message()}};
 }
 
-std::string JsonLine(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
-
 }  // namespace heed::client

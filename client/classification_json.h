@@ -28,7 +28,4 @@ void AddAttention(const AttentionIndex& attention, const std::vector<AttentionIn
 // Adds "error": {"code":"INVALID_ARGUMENT","message":...}.
 void AddError(const grpc::Status& status, nlohmann::ordered_json& json);
 
-// On one line, without newline.
-std::string JsonLine(const nlohmann::ordered_json& json);
-
 }  // namespace heed::client

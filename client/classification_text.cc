@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "client/text_table.h"
+#include "client/visible_text.h"
 #include "client/weight_bar.h"
 
 namespace heed::client {
@@ -13,7 +13,7 @@ namespace {
 constexpr size_t kMostBars = 8;
 
 void AppendClass(const std::string& label, float probability, std::string& line) {
-  absl::StrAppendFormat(&line, "\t%s\t%.4f", PlainColumn(label), probability);
+  absl::StrAppendFormat(&line, "\t%s\t%.4f", VisibleLine(label), probability);
 }
 
 std::string Bars(const std::vector<NeighbourWeight>& weights) {
@@ -34,7 +34,7 @@ std::string Bars(const std::vector<NeighbourWeight>& weights) {
 }  // namespace
 
 std::string ClassificationLine(const std::string& id, const v1::Classification& classification) {
-  std::string line = id;
+  std::string line = VisibleLine(id);
   AppendClass(classification.label(), classification.probability(), line);
   for (int i = 1; i < classification.top_size(); ++i) {
     AppendClass(classification.top(i).label(), classification.top(i).probability(), line);

@@ -24,6 +24,7 @@
 #include "client/graph_queries.h"
 #include "client/item_list.h"
 #include "client/request_pipeline.h"
+#include "client/visible_text.h"
 #include "engine/graph_file.h"
 
 namespace heed::client {
@@ -303,7 +304,7 @@ class AnswerPrinter {
       }
     }
     console_.out << std::flush;
-    console_.err << "heed: graph " << query.graph << ": " << StatusText(status) << std::endl;
+    Note(console_, absl::StrCat("graph ", query.graph, ": ", StatusText(status)));
   }
 
   size_t lines() const { return lines_.printed(); }
@@ -322,7 +323,7 @@ class AnswerPrinter {
   std::string Failure(Item item, const grpc::Status& status) {
     if (!settings_.json) return "\n";
     AddError(status, item.json);
-    return JsonLine(item.json) + "\n";
+    return JsonText(item.json) + "\n";
   }
 
   std::string Json(Item item, const v1::Source& source, const AttentionIndex& attention) {
@@ -339,7 +340,7 @@ class AnswerPrinter {
       }
       AddAttention(attention, entries, item.json);
     }
-    return JsonLine(item.json) + "\n";
+    return JsonText(item.json) + "\n";
   }
 
   std::string Text(const Item& item, const AttentionIndex& attention) {
@@ -393,10 +394,7 @@ int ClassifyAll(const Settings& settings, const Input<Task>& input, const std::s
   options.in_flight = settings.in_flight;
   options.undelivered = 16 * settings.in_flight;
   options.deadline = settings.server.deadline();
-  options.on_outage = [&](const grpc::Status& status) {
-    console.err << "heed: waiting for the server at " << settings.server.address << " (" << StatusText(status) << ")"
-                << std::endl;
-  };
+  options.on_outage = [&](const grpc::Status& status) { NoteWaiting(console, settings.server.address, status); };
 
   struct Batch {
     size_t first = 0;  // query
@@ -488,9 +486,9 @@ int ClassifyAll(const Settings& settings, const Input<Task>& input, const std::s
   if (console.stop.stop_requested()) {
     return Fail(console, kExitInterrupted, absl::StrCat("interrupted after ", printer.lines(), " lines"));
   }
-  if (!console.out) return Fail(console, kExitFailed, "cannot write the output");
-  if (!lost.ok()) return FailCall(console, settings.server.address, *channel, lost);
-  if (!printer.refused().ok()) return FailCall(console, settings.server.address, *channel, printer.refused());
+  if (!console.out) return FailOutput(console);
+  if (!lost.ok()) return FailCall(console, settings.server, *channel, lost);
+  if (!printer.refused().ok()) return FailCall(console, settings.server, *channel, printer.refused());
   return printer.failed() ? kExitFailed : kExitOk;
 }
 
@@ -562,7 +560,7 @@ int Classify(const std::vector<std::string>& arguments, Console& console) {
   }
   std::shared_ptr<grpc::Channel> channel;
   if (const auto code = Connect(settings.server, channel, console)) return *code;
-  if (const auto code = ResolveModel(channel, settings.server.address, Task::kKind, settings.model,
+  if (const auto code = ResolveModel(channel, settings.server, Task::kKind, settings.model,
                                      *input.prototype.mutable_model(), console)) {
     return *code;
   }

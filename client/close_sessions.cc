@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/channel.h"
+#include "client/command_line.h"
 #include "client/question_client.h"
 
 namespace heed::client {
@@ -14,7 +15,7 @@ void CloseSessions(const std::shared_ptr<grpc::Channel>& channel, const std::vec
   for (const std::string& session : sessions) {
     const grpc::Status status = client.Close(session);
     if (status.ok() || status.error_code() == grpc::StatusCode::NOT_FOUND) continue;
-    console.err << "heed: session " << session << " could not be closed (" << StatusText(status) << ")" << std::endl;
+    Note(console, absl::StrCat("session ", session, " could not be closed (", StatusText(status), ")"));
     // One that does not answer would not answer for the others.
     if (status.error_code() == grpc::StatusCode::UNAVAILABLE ||
         status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {

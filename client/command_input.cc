@@ -10,13 +10,16 @@
 #include "absl/strings/str_cat.h"
 #include "client/command_line.h"
 #include "client/exit_code.h"
+#include "client/line_editor.h"
 #include "client/text_width.h"
 #include "engine/status_macros.h"
 
 namespace heed::client {
 
 CommandInput::CommandInput(Console& console)
-    : console_(console), stream_(console.in.rdbuf()), bytes_(console.in_bytes), typed_(console.in_is_terminal) {}
+    : console_(console), stream_(console.in.rdbuf()), bytes_(console.in_bytes), typed_(console.in_is_terminal) {
+  if (typed_ && console.editor != nullptr) stream_.rdbuf(console.editor);
+}
 
 CommandInput::~CommandInput() {
   if (descriptor_ >= 0) close(descriptor_);

@@ -12,7 +12,8 @@
 
 namespace heed::client {
 
-// Open until destroyed; the user's interrupt ends reading. Borrows the console. Not thread-safe.
+// Open until destroyed; the user's interrupt ends reading. What a person types comes through the console's editor, if
+// it has one. Borrows the console. Not thread-safe.
 class CommandInput {
  public:
   explicit CommandInput(Console& console);

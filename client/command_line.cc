@@ -8,10 +8,15 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/exit_code.h"
 #include "client/model_choice.h"
+#include "client/pause.h"
+#include "client/peer_probe.h"
+#include "client/retry.h"
 #include "client/translation_client.h"
+#include "client/visible_text.h"
 #include "engine/status_macros.h"
 
 namespace heed::client {
@@ -24,6 +29,66 @@ absl::StatusOr<std::string> ReadFile(absl::string_view flag, const std::string& 
     return absl::InvalidArgumentError(absl::StrCat(flag, "=", path, ": cannot be read, or is empty"));
   }
   return text;
+}
+
+// How long a server of this machine is waited for that does not listen yet: `heed-server & heed translate`.
+constexpr double kLocalServerSeconds = 3;
+
+constexpr std::chrono::milliseconds kProbeLimit{1000};
+
+void AwaitServer(const ServerFlags& server, Console& console) {
+  constexpr std::chrono::milliseconds kPause{50};
+  const double seconds =
+      server.connect_timeout.value_or(server.awaits_server && IsLoopback(server.address) ? kLocalServerSeconds : 0);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  for (bool noted = false; std::chrono::steady_clock::now() + kPause < end; noted = true) {
+    if (MayListen(server.address, kProbeLimit)) return;
+    if (!noted) NoteWaiting(console, server.address, "nothing listens there yet");
+    if (!Pause(kPause, console.stop)) return;
+  }
+}
+
+std::optional<int> PrepareConnection(const ServerFlags& server, ConnectionSecurity& security, Console& console) {
+  if (const absl::Status checked = CheckAddress(server.address); !checked.ok()) {
+    return Fail(console, kExitUsage, absl::StrCat("--server: ", checked.message()));
+  }
+  absl::StatusOr<ConnectionSecurity> read = server.Security();
+  if (!read.ok()) return Fail(console, kExitUsage, std::string(read.status().message()));
+  security = *std::move(read);
+  AwaitServer(server, console);
+  return std::nullopt;
+}
+
+// Why there is no connection, and what would help.
+std::string Unconnected(const ServerFlags& server, const grpc::Status& status) {
+  const std::string& address = server.address;
+  const std::string reason = absl::StrCat(" (", StatusText(status), ")");
+  const Peer peer = ProbePeer(address, kProbeLimit);
+  if (peer == Peer::kTls && !server.tls) {
+    return absl::StrCat("the server at ", address, " speaks TLS: add --tls", reason);
+  }
+  if (peer == Peer::kHttp2 && server.tls) {
+    return absl::StrCat("the server at ", address, " speaks no TLS: leave out --tls", reason);
+  }
+  if (peer == Peer::kTls || absl::StrContains(status.error_message(), "certificate verify failed")) {
+    return absl::StrCat("the TLS handshake with the server at ", address, " failed", reason,
+                        "\nIs its certificate signed by an authority of --tls_ca=FILE",
+                        server.tls_ca.empty() ? " (not given: those that this system trusts)" : "",
+                        ", and made out to the name that --server gives? Does it ask for a certificate of yours, "
+                        "--tls_cert and --tls_key?");
+  }
+  if (peer == Peer::kSilent) {
+    return absl::StrCat("what listens at ", address, " does not answer: it may be overloaded, or no Heed server",
+                        reason);
+  }
+  if (peer == Peer::kOther) {
+    return absl::StrCat("what listens at ", address, " does not answer as a gRPC server does", reason,
+                        "\nSay where the server is with --server=HOST:PORT. Is this its --metrics_listen",
+                        server.tls ? "?" : ", or does it take --tls?");
+  }
+  return absl::StrCat("no answer from a server at ", address, reason,
+                      "\nStart one with `heed-server --listen=", address,
+                      "`, or say where it is with --server=HOST:PORT.");
 }
 
 }  // namespace
@@ -50,9 +115,26 @@ std::optional<int> ParseCommand(const CommandHelp& help, FlagTable& flags, const
   return Fail(console, kExitUsage, absl::StrCat(problem, "\nUsage: ", help.synopsis, "\nSee --help for every flag."));
 }
 
+void Note(Console& console, const std::string& message) {
+  console.err << "heed: " << VisibleLines(message) << std::endl;
+}
+
 int Fail(Console& console, int code, const std::string& message) {
-  console.err << "heed: " << message << std::endl;
+  Note(console, message);
   return code;
+}
+
+int FailOutput(Console& console) {
+  if (console.out_closed && console.out_closed()) return kExitOutputClosed;
+  return Fail(console, kExitFailed, "cannot write the output");
+}
+
+void NoteWaiting(Console& console, const std::string& address, const std::string& reason) {
+  Note(console, absl::StrCat("waiting for the server at ", address, " (", reason, ")"));
+}
+
+void NoteWaiting(Console& console, const std::string& address, const grpc::Status& status) {
+  NoteWaiting(console, address, StatusText(status));
 }
 
 void ServerFlags::AddTo(FlagTable& flags, const std::string& deadline_help) {
@@ -60,6 +142,11 @@ void ServerFlags::AddTo(FlagTable& flags, const std::string& deadline_help) {
       "server", &address, "HOST:PORT",
       "The server's address. Several get calls in turn, but for those that are not SERVING: IP:PORT,IP:PORT or "
       "dns:///HOST:PORT.");
+  if (awaits_server) {
+    flags.AddDouble("connect_timeout", &connect_timeout, 0, 1e6,
+                    "Most seconds to wait for a server that does not listen yet (default: 3 for one of this machine, "
+                    "else 0).");
+  }
   flags.AddDouble("deadline", &deadline_seconds, 0, 1e6, "SECONDS", deadline_help);
   flags.AddBool("tls", &tls, "Speak TLS with the server.");
   flags.AddString("tls_ca", &tls_ca, "FILE",
@@ -116,21 +203,21 @@ absl::StatusOr<ConnectionSecurity> ServerFlags::Security() const {
 }
 
 std::optional<int> Connect(const ServerFlags& server, std::shared_ptr<grpc::Channel>& channel, Console& console) {
-  const absl::StatusOr<ConnectionSecurity> security = server.Security();
-  if (!security.ok()) return Fail(console, kExitUsage, std::string(security.status().message()));
-  channel = MakeChannel(server.address, *security);
+  ConnectionSecurity security;
+  if (const auto code = PrepareConnection(server, security, console)) return code;
+  channel = MakeChannel(server.address, security);
   return std::nullopt;
 }
 
 std::optional<int> Connect(const ServerFlags& server, int count, std::vector<std::shared_ptr<grpc::Channel>>& channels,
                            Console& console) {
-  const absl::StatusOr<ConnectionSecurity> security = server.Security();
-  if (!security.ok()) return Fail(console, kExitUsage, std::string(security.status().message()));
-  for (int i = 0; i < count; ++i) channels.push_back(MakeChannel(server.address, *security, /*own_connection=*/true));
+  ConnectionSecurity security;
+  if (const auto code = PrepareConnection(server, security, console)) return code;
+  for (int i = 0; i < count; ++i) channels.push_back(MakeChannel(server.address, security, /*own_connection=*/true));
   return std::nullopt;
 }
 
-int FailCall(Console& console, const std::string& address, grpc::Channel& channel, const grpc::Status& status) {
+int FailCall(Console& console, const ServerFlags& server, grpc::Channel& channel, const grpc::Status& status) {
   if (console.stop.stop_requested()) return Fail(console, kExitInterrupted, "interrupted");
   switch (status.error_code()) {
     case grpc::StatusCode::UNAVAILABLE:
@@ -139,18 +226,16 @@ int FailCall(Console& console, const std::string& address, grpc::Channel& channe
       if (channel.GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY) {
         return Fail(console, kExitUnavailable, StatusText(status));
       }
-      return Fail(console, kExitUnavailable,
-                  absl::StrCat("no answer from a server at ", address, " (", StatusText(status),
-                               ")\nStart one with `heed-server --listen=", address,
-                               "`, or say where it is with --server=HOST:PORT."));
+      return Fail(console, kExitUnavailable, Unconnected(server, status));
     case grpc::StatusCode::UNIMPLEMENTED:
       return Fail(console, kExitUnavailable,
-                  absl::StrCat("the server at ", address, " is no Heed server that knows this ", "call (",
+                  absl::StrCat("the server at ", server.address, " is no Heed server that knows this call (",
                                StatusText(status), ")"));
     case grpc::StatusCode::UNAUTHENTICATED:
       return Fail(
           console, kExitUsage,
           absl::StrCat(StatusText(status), "\nGive one with --token_file=FILE, or in the environment's HEED_TOKEN."));
+    case grpc::StatusCode::INVALID_ARGUMENT:
     case grpc::StatusCode::NOT_FOUND:
       return Fail(console, kExitUsage, StatusText(status));
     default:
@@ -158,20 +243,33 @@ int FailCall(Console& console, const std::string& address, grpc::Channel& channe
   }
 }
 
-std::optional<int> ResolveModel(const std::shared_ptr<grpc::Channel>& channel, const std::string& address,
+std::optional<int> ResolveModel(const std::shared_ptr<grpc::Channel>& channel, const ServerFlags& server,
                                 const std::string& kind, const std::string& wanted, std::string& model,
                                 Console& console) {
+  constexpr std::chrono::milliseconds kPause{50};
   const TranslationClient client(channel, {.deadline = std::chrono::seconds(10), .stop = console.stop});
-  v1::ListModelsResponse models;
-  const grpc::Status listed = client.ListModels(models);
-  if (!listed.ok()) return FailCall(console, address, *channel, listed);
-  absl::StatusOr<std::string> chosen = ChooseModel(models, kind, wanted);
-  if (!chosen.ok()) {
-    return Fail(console, absl::IsFailedPrecondition(chosen.status()) ? kExitUnavailable : kExitUsage,
-                std::string(chosen.status().message()));
+  std::chrono::milliseconds patience = RetryPolicy().unavailable_for;
+  if (server.deadline().count() > 0) patience = std::min(patience, server.deadline());
+  const auto end = std::chrono::steady_clock::now() + patience;
+  for (bool noted = false;; noted = true) {
+    v1::ListModelsResponse models;
+    const grpc::Status listed = client.ListModels(models);
+    if (!listed.ok()) return FailCall(console, server, *channel, listed);
+    absl::StatusOr<std::string> chosen = ChooseModel(models, kind, wanted);
+    if (chosen.ok()) {
+      model = *std::move(chosen);
+      return std::nullopt;
+    }
+    const std::string reason(chosen.status().message());
+    if (!absl::IsUnavailable(chosen.status())) {
+      return Fail(console, absl::IsFailedPrecondition(chosen.status()) ? kExitUnavailable : kExitUsage, reason);
+    }
+    if (std::chrono::steady_clock::now() >= end) {
+      return Fail(console, kExitUnavailable, absl::StrCat(reason, " still; `heed health --wait` waits for it"));
+    }
+    if (!noted) NoteWaiting(console, server.address, reason);
+    if (!Pause(kPause, console.stop)) return Fail(console, kExitInterrupted, "interrupted");
   }
-  model = *std::move(chosen);
-  return std::nullopt;
 }
 
 }  // namespace heed::client

@@ -29,8 +29,9 @@ int BenchTranslateCommand(const std::vector<std::string>& arguments, Console& co
 int BenchClassifyCommand(const std::vector<std::string>& arguments, Console& console);
 int BenchAskCommand(const std::vector<std::string>& arguments, Console& console);
 int BenchSoakCommand(const std::vector<std::string>& arguments, Console& console);
+int CompletionCommand(const std::vector<std::string>& arguments, Console& console);
 
-// The whole of `heed`: finds the command that the first arguments name; --help, --version.
+// The whole of `heed`: finds the command that the first arguments name; help and version.
 int RunHeed(const std::vector<std::string>& arguments, Console& console);
 
 }  // namespace heed::client

@@ -2,11 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <istream>
 #include <ostream>
 #include <stop_token>
 
 namespace heed::client {
+
+class LineEditor;
 
 // Borrows everything.
 struct Console {
@@ -19,6 +22,9 @@ struct Console {
   int columns = 100;      // width of the terminal
   int64_t in_bytes = -1;  // how much there is to read; -1: unknown
   std::stop_token stop;   // the user's interrupt; ends reading from `in` too
+  // Whether whoever read `out` has gone, as `head` does. May be empty: not known.
+  std::function<bool()> out_closed;
+  LineEditor* editor = nullptr;  // of what a person types into `in`; none: lines come as the terminal gives them
 };
 
 }  // namespace heed::client

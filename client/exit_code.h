@@ -5,10 +5,15 @@ namespace heed::client {
 
 enum ExitCode : int {
   kExitOk = 0,
-  kExitFailed = 1,       // a part of the work failed: a line, a request; a server that is not serving
-  kExitUsage = 2,        // wrong flags, an unreadable file, an unknown model or graph, or several models to choose from
+  // A part of the work failed: a line, a request; the server refused all of it, for a reason that is not below; it is
+  // not serving.
+  kExitFailed = 1,
+  // Wrong flags, an unreadable file, several models to choose from; what the server says is invalid (INVALID_ARGUMENT)
+  // or not there (NOT_FOUND), or that it wants a token (UNAUTHENTICATED).
+  kExitUsage = 2,
   kExitUnavailable = 3,  // no server, or no model that serves
   kExitInterrupted = 130,
+  kExitOutputClosed = 141,  // nobody reads the output any more: what the shell shows for a program that SIGPIPE ended
 };
 
 }  // namespace heed::client

@@ -3,11 +3,14 @@
 #include <cmath>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "engine/nearest_name.h"
 
 namespace heed::client {
 namespace {
@@ -173,6 +176,15 @@ const FlagTable::Flag* FlagTable::Find(const std::string& name) const {
   return nullptr;
 }
 
+std::string FlagTable::Nearest(absl::string_view shown) const {
+  if (!absl::ConsumePrefix(&shown, "--")) absl::ConsumePrefix(&shown, "-");
+  std::vector<std::string> names = {"help"};
+  for (const Flag& flag : flags_) {
+    if (!flag.name.empty()) names.push_back(flag.name);
+  }
+  return DidYouMean(absl::StrReplaceAll(shown, {{"-", "_"}}), names, "--");
+}
+
 absl::StatusOr<std::vector<std::string>> FlagTable::Parse(const std::vector<std::string>& arguments) {
   std::vector<std::string> others;
   for (size_t i = 0; i < arguments.size(); ++i) {
@@ -192,14 +204,20 @@ absl::StatusOr<std::vector<std::string>> FlagTable::Parse(const std::vector<std:
     const size_t equals = argument.find('=');
     const std::string shown = argument.substr(0, equals);
     const Flag* flag = argument[1] == '-' ? Find(shown.substr(2)) : nullptr;
-    if (flag == nullptr) return absl::InvalidArgumentError(absl::StrCat("unknown flag ", shown));
+    if (flag == nullptr) return absl::InvalidArgumentError(absl::StrCat("unknown flag ", shown, Nearest(shown)));
+    const std::string* const next = i + 1 < arguments.size() ? &arguments[i + 1] : nullptr;
     std::string value;
     if (equals != std::string::npos) {
       value = argument.substr(equals + 1);
     } else if (flag->placeholder.empty()) {
       value = "true";
-    } else if (i + 1 < arguments.size()) {
-      value = arguments[++i];
+      if (next != nullptr && (*next == "true" || *next == "false")) {
+        return absl::InvalidArgumentError(absl::StrCat("'", *next, "' does not belong to ", shown,
+                                                       ", which takes a value only behind '=': ", shown, "=", *next));
+      }
+    } else if (next != nullptr && !absl::StartsWith(*next, "--")) {
+      value = *next;
+      ++i;
     } else {
       return absl::InvalidArgumentError(absl::StrCat(shown, " needs a value: ", shown, "=", flag->placeholder));
     }

@@ -11,13 +11,15 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
 namespace heed::client {
 
 // Every Add* borrows its target, which must outlive Parse() and holds the default before it. A flag is written
-// `--name=value` or `--name value`, a bool also `--name`; `-` and `_` in names are the same; the last of a repeated
-// flag counts, apart from AddEach; `--` ends the flags. Errors are INVALID_ARGUMENT, name the flag and quote the value.
-// Not thread-safe.
+// `--name=value` or `--name value`, a bool `--name` or `--name=value`; a value that begins with `--` stands behind `=`.
+// `-` and `_` in names are the same; the last of a repeated flag counts, apart from AddEach; `--` ends the flags.
+// Errors are INVALID_ARGUMENT, name the flag and quote the value; an unknown flag gets the nearest one's name. Not
+// thread-safe.
 class FlagTable {
  public:
   static constexpr double kNoLimit = std::numeric_limits<double>::infinity();
@@ -62,6 +64,8 @@ class FlagTable {
   };
 
   const Flag* Find(const std::string& name) const;
+  // "; did you mean --beam?", or nothing.
+  std::string Nearest(absl::string_view shown) const;
 
   std::vector<Flag> flags_;
   bool help_wanted_ = false;

@@ -19,6 +19,7 @@
 #include "client/graph_message.h"
 #include "client/item_list.h"
 #include "client/progress_bar.h"
+#include "client/visible_text.h"
 #include "engine/graph_file.h"
 
 namespace heed::client {
@@ -30,7 +31,7 @@ constexpr char kExitCodes[] =
     "Exit codes:\n"
     "  0    done\n"
     "  1    the server refused; a model that was asked for is not precomputed; or a described graph is unavailable\n"
-    "  2    wrong flags, a file cannot be read, or no such graph\n"
+    "  2    wrong flags, a file cannot be read, no such graph, or what the server calls invalid\n"
     "  3    no server, or it says that it or the graph is unavailable\n"
     "  130  interrupted\n"
     "\n"
@@ -50,13 +51,13 @@ absl::StatusOr<GraphArrays> ReadOneGraph(const std::string& path) {
 
 // Of a put or an update that the server has made.
 int PrintInfo(const v1::GraphInfo& info, bool json, Console& console) {
-  console.out << (json ? JsonLine(GraphJson(info)) + "\n" : GraphText(info)) << std::flush;
-  if (!console.out) return Fail(console, kExitFailed, "cannot write the output");
+  console.out << (json ? JsonText(GraphJson(info)) + "\n" : GraphText(info)) << std::flush;
+  if (!console.out) return FailOutput(console);
   int code = kExitOk;
   for (const v1::Precomputed& precomputed : info.precomputed()) {
     if (precomputed.unavailable().empty()) continue;
     code = Fail(console, kExitFailed,
-                absl::StrCat(precomputed.model(), " is not precomputed: ", precomputed.unavailable()));
+                VisibleLine(absl::StrCat(precomputed.model(), " is not precomputed: ", precomputed.unavailable())));
   }
   return code;
 }
@@ -168,7 +169,7 @@ int GraphPutCommand(const std::vector<std::string>& arguments, Console& console)
               },
               info);
   bar.Clear();
-  if (!status.ok()) return FailCall(console, settings.server.address, *channel, status);
+  if (!status.ok()) return FailCall(console, settings.server, *channel, status);
   return PrintInfo(info, settings.json, console);
 }
 
@@ -201,7 +202,7 @@ int GraphUpdateCommand(const std::vector<std::string>& arguments, Console& conso
   std::shared_ptr<grpc::Channel> channel;
   if (const auto code = Connect(settings.server, channel, console)) return *code;
   const grpc::Status status = Client(channel, settings.server, console).Update(request, info);
-  if (!status.ok()) return FailCall(console, settings.server.address, *channel, status);
+  if (!status.ok()) return FailCall(console, settings.server, *channel, status);
   return PrintInfo(info, settings.json, console);
 }
 
@@ -223,12 +224,12 @@ int GraphDescribeCommand(const std::vector<std::string>& arguments, Console& con
   std::shared_ptr<grpc::Channel> channel;
   if (const auto code = Connect(server, channel, console)) return *code;
   const grpc::Status status = Client(channel, server, console).Describe(others.empty() ? "" : others[0], graphs);
-  if (!status.ok()) return FailCall(console, server.address, *channel, status);
+  if (!status.ok()) return FailCall(console, server, *channel, status);
   if (!json && graphs.graphs_size() == 0) return Fail(console, kExitOk, "the server keeps no graphs");
   if (json) {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
     for (const v1::GraphInfo& graph : graphs.graphs()) list.push_back(GraphJson(graph));
-    console.out << list.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << "\n";
+    console.out << JsonText(list, 2) << "\n";
   } else {
     console.out << GraphTable(graphs);
   }
@@ -251,7 +252,7 @@ int GraphDeleteCommand(const std::vector<std::string>& arguments, Console& conso
   std::shared_ptr<grpc::Channel> channel;
   if (const auto code = Connect(server, channel, console)) return *code;
   const grpc::Status status = Client(channel, server, console).Delete(others[0]);
-  if (!status.ok()) return FailCall(console, server.address, *channel, status);
+  if (!status.ok()) return FailCall(console, server, *channel, status);
   return kExitOk;
 }
 

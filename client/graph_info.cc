@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/text_table.h"
+#include "client/visible_text.h"
 
 namespace heed::client {
 namespace {
@@ -14,9 +15,9 @@ using Json = nlohmann::ordered_json;
 
 std::string PrecomputedText(const v1::Precomputed& precomputed) {
   if (!precomputed.unavailable().empty()) {
-    return absl::StrCat(precomputed.model(), ": not precomputed: ", precomputed.unavailable());
+    return VisibleLine(absl::StrCat(precomputed.model(), ": not precomputed: ", precomputed.unavailable()));
   }
-  return absl::StrFormat("%s: precomputed, %d outputs of nodes in %.2f s, %s", precomputed.model(),
+  return absl::StrFormat("%s: precomputed, %d outputs of nodes in %.2f s, %s", VisibleLine(precomputed.model()),
                          precomputed.rows_computed(), precomputed.seconds(), MemoryText(precomputed.bytes()));
 }
 
@@ -31,7 +32,7 @@ std::string GraphTable(const v1::DescribeGraphResponse& graphs) {
   for (const v1::GraphInfo& graph : graphs.graphs()) {
     if (!graph.unavailable().empty()) {
       rows.push_back({graph.name(), "-", "-", "-", "-", "-", "-", "-", "-"});
-      absl::StrAppend(&below, graph.name(), ": unavailable: ", graph.unavailable(), "\n");
+      absl::StrAppend(&below, VisibleLine(absl::StrCat(graph.name(), ": unavailable: ", graph.unavailable())), "\n");
       continue;
     }
     rows.push_back({graph.name(), absl::StrCat(graph.version()), absl::StrCat(graph.nodes()),
@@ -39,7 +40,7 @@ std::string GraphTable(const v1::DescribeGraphResponse& graphs) {
                     absl::StrCat(graph.feature_values()), CountOrDash(graph.edge_feature_width()),
                     MemoryText(graph.bytes()), CountOrDash(graph.saved_version())});
     for (const v1::Precomputed& precomputed : graph.precomputed()) {
-      absl::StrAppend(&below, graph.name(), ": ", PrecomputedText(precomputed), "\n");
+      absl::StrAppend(&below, VisibleLine(graph.name()), ": ", PrecomputedText(precomputed), "\n");
     }
   }
   return absl::StrCat(TextTable(rows, {1, 2, 3, 4, 5, 6, 7, 8}), below);
@@ -47,10 +48,10 @@ std::string GraphTable(const v1::DescribeGraphResponse& graphs) {
 
 std::string GraphText(const v1::GraphInfo& graph) {
   std::string out =
-      absl::StrCat(graph.name(), ": version ", graph.version(), ", ", graph.nodes(), " nodes, ", graph.edges(),
-                   " edges, ", graph.feature_width(), " features, ", MemoryText(graph.bytes()), "\n");
+      absl::StrCat(VisibleLine(graph.name()), ": version ", graph.version(), ", ", graph.nodes(), " nodes, ",
+                   graph.edges(), " edges, ", graph.feature_width(), " features, ", MemoryText(graph.bytes()), "\n");
   for (const v1::Precomputed& precomputed : graph.precomputed()) {
-    absl::StrAppend(&out, graph.name(), ": ", PrecomputedText(precomputed), "\n");
+    absl::StrAppend(&out, VisibleLine(graph.name()), ": ", PrecomputedText(precomputed), "\n");
   }
   return out;
 }

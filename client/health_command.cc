@@ -47,27 +47,32 @@ std::string StateText(const HealthCheckResponse& response) {
 }
 
 int Check(Health::Stub& stub, const HealthCheckRequest& request, grpc::ClientContext& context,
-          const std::string& address, grpc::Channel& channel, Console& console) {
+          const ServerFlags& server, grpc::Channel& channel, Console& console) {
   HealthCheckResponse response;
   const grpc::Status status = stub.Check(&context, request, &response);
   if (status.error_code() == grpc::StatusCode::NOT_FOUND) {
     console.out << "SERVICE_UNKNOWN" << std::endl;
     return kExitFailed;
   }
-  if (!status.ok()) return FailCall(console, address, channel, status);
+  if (!status.ok()) return FailCall(console, server, channel, status);
   console.out << StateText(response) << std::endl;
   return response.status() == HealthCheckResponse::SERVING ? kExitOk : kExitFailed;
 }
 
 // Prints every state until the call ends, or the first SERVING if that is waited for.
 int Watch(Health::Stub& stub, const HealthCheckRequest& request, grpc::ClientContext& context, bool until_serving,
-          const std::string& address, grpc::Channel& channel, Console& console) {
+          const ServerFlags& server, grpc::Channel& channel, Console& console) {
   const auto reader = stub.Watch(&context, request);
   HealthCheckResponse response;
   bool answered = false;
   while (reader->Read(&response)) {
     answered = true;
     console.out << StateText(response) << std::endl;
+    if (!console.out) {
+      context.TryCancel();
+      reader->Finish();
+      return FailOutput(console);
+    }
     if (until_serving && response.status() == HealthCheckResponse::SERVING) {
       context.TryCancel();
       reader->Finish();
@@ -78,7 +83,7 @@ int Watch(Health::Stub& stub, const HealthCheckRequest& request, grpc::ClientCon
   // Waited in vain for a server that is there.
   if (answered && status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) return kExitFailed;
   if (status.ok()) return Fail(console, kExitUnavailable, "the server ended the watch");
-  return FailCall(console, address, channel, status);
+  return FailCall(console, server, channel, status);
 }
 
 int CheckHttp(const std::string& text, std::chrono::milliseconds limit, Console& console) {
@@ -96,7 +101,7 @@ int CheckHttp(const std::string& text, std::chrono::milliseconds limit, Console&
 }  // namespace
 
 int HealthCommand(const std::vector<std::string>& arguments, Console& console) {
-  ServerFlags server{.deadline_seconds = 10};
+  ServerFlags server{.awaits_server = false, .deadline_seconds = 10};
   std::string model;
   std::string http;
   bool watch = false;
@@ -127,8 +132,8 @@ int HealthCommand(const std::vector<std::string>& arguments, Console& console) {
   context.set_wait_for_ready(wait);
   if (!watch && server.deadline_seconds > 0) context.set_deadline(std::chrono::system_clock::now() + server.deadline());
   const std::stop_callback cancel(console.stop, [&context] { context.TryCancel(); });
-  if (watch || wait) return Watch(*stub, request, context, wait, server.address, *channel, console);
-  return Check(*stub, request, context, server.address, *channel, console);
+  if (watch || wait) return Watch(*stub, request, context, wait, server, *channel, console);
+  return Check(*stub, request, context, server, *channel, console);
 }
 
 }  // namespace heed::client

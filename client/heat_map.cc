@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "client/text_width.h"
+#include "client/visible_text.h"
 
 namespace heed::client {
 namespace {
@@ -34,9 +35,12 @@ int Widest(const std::vector<std::string>& labels) {
 
 }  // namespace
 
-std::string HeatMap(const std::vector<std::string>& rows, const std::vector<std::string>& columns,
-                    const std::vector<float>& weights, int width) {
+std::string HeatMap(std::vector<std::string> rows, std::vector<std::string> columns, const std::vector<float>& weights,
+                    int width) {
   if (rows.empty() || columns.empty() || weights.size() != rows.size() * columns.size()) return "";
+  for (std::vector<std::string>* const names : {&rows, &columns}) {
+    for (std::string& name : *names) name = VisibleLine(name);
+  }
   const int left = Widest(rows) + 1;
   const auto size = static_cast<int>(columns.size());
   // The last name of the staircase begins at its column, so it needs room to the right.

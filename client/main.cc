@@ -1,10 +1,17 @@
 // The program `heed`: signals and streams around RunHeed().
+#include <langinfo.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <clocale>
 #include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <iostream>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -13,7 +20,9 @@
 #include "client/commands.h"
 #include "client/console.h"
 #include "client/exit_code.h"
+#include "client/grpc_log.h"
 #include "client/interruptible_input.h"
+#include "client/line_editor.h"
 #include "client/terminal_screen.h"
 
 namespace {
@@ -43,10 +52,31 @@ int TerminalColumns() {
   return 100;
 }
 
+// Whoever read the pipe that standard output is has gone.
+bool OutputClosed() {
+  pollfd out = {STDOUT_FILENO, 0, 0};
+  return poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+// Terminals speak UTF-8, whatever the locale says of messages and numbers.
+void UseUtf8() {
+  std::setlocale(LC_CTYPE, "");
+  if (std::strcmp(nl_langinfo(CODESET), "UTF-8") != 0) std::setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+// A person at a terminal that can move its cursor.
+bool CanEdit(bool in_is_terminal, bool err_is_terminal) {
+  const char* const terminal = std::getenv("TERM");
+  return in_is_terminal && err_is_terminal && terminal != nullptr && *terminal != '\0' &&
+         std::strcmp(terminal, "dumb") != 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a reader that left is seen as a failed write
+  UseUtf8();
+  heed::client::SilenceGrpcLog();
   std::ios::sync_with_stdio(false);
   std::stop_source stop;
   WatchInterrupts(stop);
@@ -60,6 +90,11 @@ int main(int argc, char** argv) {
                                 .err_is_terminal = isatty(STDERR_FILENO) == 1,
                                 .columns = TerminalColumns(),
                                 .in_bytes = input.size(),
-                                .stop = stop.get_token()};
+                                .stop = stop.get_token(),
+                                .out_closed = OutputClosed};
+  std::optional<heed::client::LineEditor> editor;
+  if (CanEdit(console.in_is_terminal, console.err_is_terminal)) {
+    console.editor = &editor.emplace(STDIN_FILENO, stderr, stop.get_token());
+  }
   return heed::client::RunHeed(std::vector<std::string>(argv + std::min(argc, 1), argv + argc), console);
 }

@@ -1,10 +1,12 @@
 #include "client/model_choice.h"
 
+#include <algorithm>
 #include <map>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/visible_text.h"
 
 namespace heed::client {
 
@@ -23,6 +25,23 @@ std::string StateName(v1::ModelState state) {
   }
 }
 
+namespace {
+
+absl::StatusOr<std::string> CheckWanted(const v1::ModelInfo& model, const std::string& kind) {
+  const std::string named = absl::StrCat("model '", model.name(), "' ");
+  if (model.state() == v1::MODEL_STATE_UNLOADED) return absl::FailedPreconditionError(named + "is not loaded");
+  if (model.state() == v1::MODEL_STATE_UNAVAILABLE) {
+    return absl::FailedPreconditionError(absl::StrCat(named, "is unavailable: ", VisibleLine(model.reason())));
+  }
+  if (!model.kind().empty() && model.kind() != kind) {
+    return absl::NotFoundError(absl::StrCat(named, "is of kind ", model.kind(), ", not ", kind));
+  }
+  if (model.state() == v1::MODEL_STATE_LOADING) return absl::UnavailableError(named + "is loading");
+  return model.name();
+}
+
+}  // namespace
+
 absl::StatusOr<std::string> ChooseModel(const v1::ListModelsResponse& models, const std::string& kind,
                                         const std::string& wanted) {
   std::vector<std::string> usable;
@@ -39,38 +58,43 @@ absl::StatusOr<std::string> ChooseModel(const v1::ListModelsResponse& models, co
     const v1::ModelInfo*& one = by_name[model.name()];
     if (one == nullptr || rank(model) > rank(*one)) one = &model;
   }
+  std::vector<std::string> loading;  // of this kind, or of one that is not known yet
   for (const auto& [name, info] : by_name) {
     const v1::ModelInfo& model = *info;
-    const bool unloaded = model.state() == v1::MODEL_STATE_UNLOADED;
-    const bool serves = model.state() != v1::MODEL_STATE_UNAVAILABLE && !unloaded;
-    if (!wanted.empty() && name == wanted) {
-      if (!serves) {
-        return absl::FailedPreconditionError(absl::StrCat(
-            "model '", wanted, "' is ", unloaded ? "not loaded" : absl::StrCat("unavailable: ", model.reason())));
-      }
-      if (!model.kind().empty() && model.kind() != kind) {
-        return absl::NotFoundError(absl::StrCat("model '", wanted, "' is of kind ", model.kind(), ", not ", kind));
-      }
-      return wanted;
-    }
-    if (unloaded) continue;
-    if (!serves) {
-      broken.push_back(absl::StrCat("\n  ", model.name(), ": ", model.reason()));
-    } else if (model.kind() == kind) {
-      usable.push_back(model.name());
+    if (!wanted.empty() && name == wanted) return CheckWanted(model, kind);
+    switch (model.state()) {
+      case v1::MODEL_STATE_UNLOADED:
+        break;
+      case v1::MODEL_STATE_UNAVAILABLE:
+        broken.push_back(absl::StrCat("\n  ", VisibleLine(absl::StrCat(name, ": ", model.reason()))));
+        break;
+      case v1::MODEL_STATE_LOADING:
+        if (model.kind().empty() || model.kind() == kind) loading.push_back(name);
+        break;
+      default:
+        if (model.kind() == kind) usable.push_back(name);
+        break;
     }
   }
   if (!wanted.empty()) {
     return absl::NotFoundError(absl::StrCat("no model named '", wanted, "'; the server's ", kind,
                                             "s: ", usable.empty() ? "none" : absl::StrJoin(usable, ", ")));
   }
-  if (usable.empty()) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "the server has no ", kind, " that serves", broken.empty() ? "" : "; unavailable:", absl::StrJoin(broken, "")));
-  }
   if (usable.size() > 1) {
     return absl::InvalidArgumentError(absl::StrCat("the server has ", usable.size(), " ", kind,
                                                    "s; name one with --model: ", absl::StrJoin(usable, ", ")));
+  }
+  // Whichever is chosen now could be one of several in a moment.
+  if (!loading.empty()) {
+    constexpr size_t kShown = 3;
+    const bool one = loading.size() == 1;
+    const std::string rest = loading.size() > kShown ? absl::StrCat(" and ", loading.size() - kShown, " more") : "";
+    loading.resize(std::min(loading.size(), kShown));
+    return absl::UnavailableError(absl::StrCat(absl::StrJoin(loading, ", "), rest, one ? " is" : " are", " loading"));
+  }
+  if (usable.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the server has no ", kind, " that serves", broken.empty() ? "" : "; unavailable:", absl::StrJoin(broken, "")));
   }
   return usable.front();
 }

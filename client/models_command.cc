@@ -10,6 +10,7 @@
 #include "client/model_choice.h"
 #include "client/text_table.h"
 #include "client/translation_client.h"
+#include "client/visible_text.h"
 
 namespace heed::client {
 namespace {
@@ -105,7 +106,7 @@ std::string Json(const ModelInfos& models) {
                     {"load_seconds", model.load_seconds()},
                     {"fingerprint", model.fingerprint()}});
   }
-  return list.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  return JsonText(list, 2) + "\n";
 }
 
 }  // namespace
@@ -124,7 +125,7 @@ int ModelsCommand(const std::vector<std::string>& arguments, Console& console) {
   const TranslationClient client(channel, {.deadline = server.deadline(), .stop = console.stop});
   v1::ListModelsResponse models;
   const grpc::Status status = client.ListModels(models);
-  if (!status.ok()) return FailCall(console, server.address, *channel, status);
+  if (!status.ok()) return FailCall(console, server, *channel, status);
   if (!json && models.models_size() == 0) return Fail(console, kExitOk, "the server has no models");
   console.out << (json ? Json(models.models()) : Table(models.models())) << std::flush;
   return kExitOk;
@@ -151,7 +152,7 @@ int ModelsLoadCommand(const std::vector<std::string>& arguments, Console& consol
   request.mutable_versions()->Assign(versions.begin(), versions.end());
   v1::LoadModelResponse loaded;
   const grpc::Status status = client.LoadModel(request, loaded);
-  if (!status.ok()) return FailCall(console, server.address, *channel, status);
+  if (!status.ok()) return FailCall(console, server, *channel, status);
   console.out << (json ? Json(loaded.versions()) : Table(loaded.versions())) << std::flush;
   return kExitOk;
 }
@@ -168,8 +169,8 @@ int ModelsUnloadCommand(const std::vector<std::string>& arguments, Console& cons
   if (const auto code = Connect(server, channel, console)) return *code;
   const TranslationClient client(channel, {.deadline = server.deadline(), .stop = console.stop});
   const grpc::Status status = client.UnloadModel(names[0]);
-  if (!status.ok()) return FailCall(console, server.address, *channel, status);
-  console.out << names[0] << " is unloaded\n" << std::flush;
+  if (!status.ok()) return FailCall(console, server, *channel, status);
+  console.out << VisibleLine(names[0]) << " is unloaded\n" << std::flush;
   return kExitOk;
 }
 

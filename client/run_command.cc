@@ -16,6 +16,7 @@
 #include "client/request_pipeline.h"
 #include "client/row_file.h"
 #include "client/shortest_number.h"
+#include "client/visible_text.h"
 
 namespace heed::client {
 namespace {
@@ -105,10 +106,10 @@ class RowPrinter {
     if (settings_.json) {
       nlohmann::ordered_json json = {{"sequence", sequences_}};
       AddError(status, json);
-      console_.out << JsonLine(json) << "\n";
+      console_.out << JsonText(json) << "\n";
     }
     console_.out << std::flush;
-    console_.err << "heed: " << place_ << ", line " << line << ": " << StatusText(status) << std::endl;
+    Note(console_, absl::StrCat(place_, ", line ", line, ": ", StatusText(status)));
   }
 
   int64_t sequences() const { return sequences_; }
@@ -141,7 +142,7 @@ class RowPrinter {
       }
       rows.push_back(std::move(row));
     }
-    console_.out << JsonLine({{"sequence", sequences_}, {"model", response.model()}, {"rows", std::move(rows)}})
+    console_.out << JsonText({{"sequence", sequences_}, {"model", response.model()}, {"rows", std::move(rows)}})
                  << "\n";
   }
 
@@ -166,10 +167,7 @@ int RunSequences(const Settings& settings, const v1::RunRequest& prototype, cons
   options.in_flight = settings.in_flight;
   options.undelivered = 16 * settings.in_flight;
   options.deadline = settings.server.deadline();
-  options.on_outage = [&](const grpc::Status& status) {
-    console.err << "heed: waiting for the server at " << settings.server.address << " (" << StatusText(status) << ")"
-                << std::endl;
-  };
+  options.on_outage = [&](const grpc::Status& status) { NoteWaiting(console, settings.server.address, status); };
   grpc::Status lost;  // the pipeline's thread writes it; read when that has finished
   Pipeline* running = nullptr;
   Pipeline pipeline(channel, options, [&](Pipeline::Result result) {
@@ -192,8 +190,8 @@ int RunSequences(const Settings& settings, const v1::RunRequest& prototype, cons
   if (console.stop.stop_requested()) {
     return Fail(console, kExitInterrupted, absl::StrCat("interrupted after ", printer.sequences(), " sequences"));
   }
-  if (!console.out) return Fail(console, kExitFailed, "cannot write the output");
-  if (!lost.ok()) return FailCall(console, settings.server.address, *channel, lost);
+  if (!console.out) return FailOutput(console);
+  if (!lost.ok()) return FailCall(console, settings.server, *channel, lost);
   return printer.failed() ? kExitFailed : kExitOk;
 }
 
@@ -214,8 +212,8 @@ int RunCommand(const std::vector<std::string>& arguments, Console& console) {
   if (settings.answer_rows) prototype.set_answer_rows(*settings.answer_rows);
   std::shared_ptr<grpc::Channel> channel;
   if (const auto code = Connect(settings.server, channel, console)) return *code;
-  if (const auto code = ResolveModel(channel, settings.server.address, kSequenceModel, settings.model,
-                                     *prototype.mutable_model(), console)) {
+  if (const auto code =
+          ResolveModel(channel, settings.server, kSequenceModel, settings.model, *prototype.mutable_model(), console)) {
     return *code;
   }
   RowPrinter printer(settings, input.name(), console);

@@ -1,109 +1,157 @@
 #include <algorithm>
-#include <array>
+#include <iterator>
+#include <set>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "client/command_line.h"
+#include "client/command_table.h"
 #include "client/commands.h"
 #include "client/exit_code.h"
+#include "engine/nearest_name.h"
 
 namespace heed::client {
 namespace {
 
-struct Command {
-  const char* name;  // one or two words
-  const char* summary;
-  int (*run)(const std::vector<std::string>& arguments, Console& console);
-};
+using Words = std::vector<std::string>;
 
-constexpr std::array<Command, 20> kCommands = {{
-    {"translate", "translate lines of text", TranslateCommand},
-    {"classify nodes", "classify nodes of a graph", ClassifyNodesCommand},
-    {"classify edges", "classify edges of a graph", ClassifyEdgesCommand},
-    {"classify graphs", "classify whole graphs", ClassifyGraphsCommand},
-    {"graph put", "store a graph on the server", GraphPutCommand},
-    {"graph update", "change a stored graph", GraphUpdateCommand},
-    {"graph describe", "list the server's graphs", GraphDescribeCommand},
-    {"graph delete", "delete a stored graph", GraphDeleteCommand},
-    {"ask", "answer questions about stories", AskCommand},
-    {"chat", "tell facts and ask questions, line by line", ChatCommand},
-    {"run", "run rows of numbers through a model", RunCommand},
-    {"models load", "load a model, or its new version", ModelsLoadCommand},
-    {"models unload", "take a model out of service", ModelsUnloadCommand},
-    {"models", "list the server's models", ModelsCommand},
-    {"health", "is the server, or a model, serving?", HealthCommand},
-    {"top", "watch a server's rates, queues, batches and latencies", TopCommand},
-    {"bench translate", "measure a server under load: text", BenchTranslateCommand},
-    {"bench classify", "measure a server under load: graphs", BenchClassifyCommand},
-    {"bench ask", "measure a server under load: questions", BenchAskCommand},
-    {"bench soak", "a mixed load for a long time: answers and memory", BenchSoakCommand},
-}};
-
-std::string Usage() {
-  std::string out =
-      "Usage: heed COMMAND [flags]\n"
-      "\n"
-      "Talks to a Heed server (--server=HOST:PORT, default 127.0.0.1:50051).\n"
-      "\n"
-      "Commands:\n";
-  for (const Command& command : kCommands) absl::StrAppendFormat(&out, "  %-16s  %s\n", command.name, command.summary);
+// Of all commands, or of those that begin with the word `group`.
+std::string Usage(const std::string& group = "") {
+  std::string out = absl::StrCat("Usage: heed ", group, group.empty() ? "" : " ",
+                                 "COMMAND [flags]\n"
+                                 "\n"
+                                 "Talks to a Heed server (--server=HOST:PORT, default 127.0.0.1:50051).\n"
+                                 "\n"
+                                 "Commands:\n");
+  for (const Command& command : Commands()) {
+    if (group.empty() || absl::StartsWith(command.name, group + " ")) {
+      absl::StrAppendFormat(&out, "  %-16s  %s\n", command.name, command.summary);
+    }
+  }
   return out +
          "\n"
-         "heed COMMAND --help    every flag of a command, its exit codes, examples\n"
-         "heed --version         the version of this program\n"
+         "heed COMMAND --help    every flag of a command, its exit codes, examples (or: heed help COMMAND)\n"
+         "heed --version         the version of this program (or: heed version, heed -v)\n"
          "\n"
          "Exit codes:\n"
          "  0    done\n"
-         "  1    a part of the work failed, or the server is not serving\n"
-         "  2    wrong arguments\n"
+         "  1    a part of the work failed, the server refused it, or the server is not serving\n"
+         "  2    wrong arguments: a flag, a file, or what the server calls invalid, not there, or without a token\n"
          "  3    no server, or no model that serves\n"
-         "  130  interrupted\n";
+         "  130  interrupted\n"
+         "  141  nobody reads the output any more (as in `heed ... | head`)\n";
 }
 
 // The number of arguments that name the command: 0 if they do not.
-size_t Matches(const Command& command, const std::vector<std::string>& arguments) {
-  const std::vector<std::string> words = absl::StrSplit(command.name, ' ');
+size_t Matches(const Command& command, const Words& arguments) {
+  const Words words = absl::StrSplit(command.name, ' ');
   if (arguments.size() < words.size()) return 0;
   return std::equal(words.begin(), words.end(), arguments.begin()) ? words.size() : 0;
+}
+
+// What may follow the word in the name of a command.
+Words SecondWords(const std::string& word) {
+  Words words;
+  for (const Command& command : Commands()) {
+    absl::string_view name = command.name;
+    if (absl::ConsumePrefix(&name, word + " ")) words.emplace_back(name);
+  }
+  return words;
+}
+
+bool IsHelp(const std::string& word) { return word == "--help" || word == "-h" || word == "help"; }
+
+bool IsVersion(const std::string& word) { return word == "--version" || word == "-v" || word == "version"; }
+
+int FailUnknown(const Words& arguments, Console& console) {
+  // Flags, and what follows them, are no part of a name.
+  const auto flag = std::find_if(arguments.begin(), arguments.end(),
+                                 [](const std::string& argument) { return absl::StartsWith(argument, "-"); });
+  const Words typed(arguments.begin(), flag == arguments.begin() ? std::next(flag) : flag);
+  if (const Words seconds = SecondWords(typed[0]); !seconds.empty()) {
+    const std::string list =
+        absl::StrCat("there are: ", typed[0], " ", absl::StrJoin(seconds, absl::StrCat(", ", typed[0], " ")));
+    if (typed.size() == 1) {
+      return Fail(console, kExitUsage, absl::StrCat("'", typed[0], "' is half a command; ", list));
+    }
+    const std::string meant = DidYouMean(typed[1], seconds, absl::StrCat("heed ", typed[0], " "));
+    return Fail(console, kExitUsage,
+                absl::StrCat("unknown command '", typed[0], " ", typed[1], "'", meant.empty() ? "; " + list : meant,
+                             "\nSee heed --help."));
+  }
+  // What was meant may be the first word of a command, or both.
+  Words names = {"help", "version"};
+  std::set<std::string> first_words;
+  for (const Command& command : Commands()) {
+    names.emplace_back(command.name);
+    first_words.insert(Words(absl::StrSplit(command.name, ' '))[0]);
+  }
+  std::string meant = typed.size() > 1 ? DidYouMean(absl::StrCat(typed[0], " ", typed[1]), names, "heed ") : "";
+  if (meant.empty()) {
+    names.insert(names.end(), first_words.begin(), first_words.end());
+    std::sort(names.begin(), names.end());
+    names.erase(std::unique(names.begin(), names.end()), names.end());
+    meant = DidYouMean(typed[0], names, "heed ");
+  }
+  return Fail(console, kExitUsage,
+              absl::StrCat("unknown command '", typed[0], "'", meant, "\nSee heed --help for all commands."));
+}
+
+int Dispatch(const Words& arguments, Console& console);
+
+// Of a command, a group of commands, or all.
+int Help(const Words& named, Console& console) {
+  if (named.empty() || absl::StartsWith(named[0], "-")) {
+    console.out << Usage();
+    return kExitOk;
+  }
+  for (const Command& command : Commands()) {
+    if (Matches(command, named) > 0) return command.run({"--help"}, console);
+  }
+  if (named.size() == 1 && !SecondWords(named[0]).empty()) {
+    console.out << Usage(named[0]);
+    return kExitOk;
+  }
+  return FailUnknown(named, console);
+}
+
+int Dispatch(const Words& arguments, Console& console) {
+  if (arguments.empty()) {
+    console.err << Usage() << std::flush;
+    return kExitUsage;
+  }
+  const auto rest = [&](size_t count) {
+    return Words(arguments.begin() + static_cast<std::ptrdiff_t>(count), arguments.end());
+  };
+  for (const Command& command : Commands()) {
+    const size_t words = Matches(command, arguments);
+    if (words == 0) continue;
+    // "models laod x" is no argument of "models".
+    if (words == 1 && arguments.size() > 1 && !NearestName(arguments[1], SecondWords(arguments[0])).empty()) {
+      return FailUnknown(arguments, console);
+    }
+    return command.run(rest(words), console);
+  }
+  if (IsHelp(arguments[0])) return Help(rest(1), console);
+  if (IsVersion(arguments[0])) {
+    console.out << "heed " << HEED_VERSION << "\n";
+    return kExitOk;
+  }
+  if (arguments.size() > 1 && IsHelp(arguments[1]) && !SecondWords(arguments[0]).empty())
+    return Help({arguments[0]}, console);
+  return FailUnknown(arguments, console);
 }
 
 }  // namespace
 
 int RunHeed(const std::vector<std::string>& arguments, Console& console) {
-  for (const Command& command : kCommands) {
-    if (const size_t words = Matches(command, arguments)) {
-      return command.run({arguments.begin() + static_cast<std::ptrdiff_t>(words), arguments.end()}, console);
-    }
-  }
-  const std::string first = arguments.empty() ? "" : arguments[0];
-  const bool group = std::any_of(kCommands.begin(), kCommands.end(),
-                                 [&](const Command& command) { return absl::StartsWith(command.name, first + " "); });
-  const bool help = first == "--help" || first == "-h" || first == "help" ||
-                    (group && arguments.size() > 1 && (arguments[1] == "--help" || arguments[1] == "-h"));
-  if (help) {
-    console.out << Usage() << std::flush;
-    return kExitOk;
-  }
-  if (first == "--version") {
-    console.out << "heed " << HEED_VERSION << std::endl;
-    return kExitOk;
-  }
-  if (first.empty()) {
-    console.err << Usage() << std::flush;
-    return kExitUsage;
-  }
-  // Flags, and what follows them, are no part of a name.
-  const auto flag = std::find_if(arguments.begin(), arguments.end(),
-                                 [](const std::string& argument) { return absl::StartsWith(argument, "-"); });
-  const std::string typed = flag == arguments.begin() ? first : absl::StrJoin(arguments.begin(), flag, " ");
-  std::vector<std::string> names;
-  for (const Command& command : kCommands) names.emplace_back(command.name);
-  return Fail(
-      console, kExitUsage,
-      absl::StrCat("unknown command '", typed, "'; there are: ", absl::StrJoin(names, ", "), "\nSee heed --help."));
+  const int code = Dispatch(arguments, console);
+  console.out << std::flush;
+  return console.out || code != kExitOk ? code : FailOutput(console);
 }
 
 }  // namespace heed::client

@@ -4,15 +4,18 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_replace.h"
 #include "client/text_width.h"
+#include "client/visible_text.h"
 
 namespace heed::client {
 
-std::string TextTable(const std::vector<std::vector<std::string>>& rows, const std::set<size_t>& numbers) {
+std::string TextTable(std::vector<std::vector<std::string>> rows, const std::set<size_t>& numbers) {
   std::vector<int> widths(rows[0].size(), 0);
-  for (const auto& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], DisplayWidth(row[i]));
+  for (std::vector<std::string>& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) {
+      row[i] = VisibleLine(row[i]);
+      widths[i] = std::max(widths[i], DisplayWidth(row[i]));
+    }
   }
   std::string out;
   for (const auto& row : rows) {
@@ -25,10 +28,6 @@ std::string TextTable(const std::vector<std::vector<std::string>>& rows, const s
     absl::StrAppend(&out, line, "\n");
   }
   return out;
-}
-
-std::string PlainColumn(const std::string& text) {
-  return absl::StrReplaceAll(text, {{"\t", " "}, {"\r", " "}, {"\n", " "}});
 }
 
 std::string MemoryText(int64_t bytes) {

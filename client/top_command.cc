@@ -22,6 +22,7 @@
 #include "client/terminal_screen.h"
 #include "client/top_screen.h"
 #include "client/top_view.h"
+#include "client/visible_text.h"
 
 namespace heed::client {
 namespace {
@@ -125,7 +126,7 @@ class FramePrinter {
 
   void Print(const TopView& view) {
     if (settings_.json) {
-      console_.out << TopJson(view).dump() << std::endl;
+      console_.out << JsonText(TopJson(view)) << std::endl;
       return;
     }
     const TopLayout layout = {.width = console_.out_is_terminal ? console_.columns : kFullWidth,
@@ -162,7 +163,7 @@ int PrintFrames(const Settings& settings, TopMonitor& monitor, Console& console)
     if (console.stop.stop_requested()) return Fail(console, kExitInterrupted, "interrupted");
     monitor.Add(std::move(readings));
     printer.Print(monitor.View(SteadyClock::now(), static_cast<double>(std::time(nullptr))));
-    if (!console.out) return Fail(console, kExitFailed, "cannot write the output");
+    if (!console.out) return FailOutput(console);
   }
   return monitor.answering() ? kExitOk : kExitUnavailable;
 }

@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "client/text_table.h"
 #include "client/text_width.h"
+#include "client/visible_text.h"
 
 namespace heed::client {
 namespace {
@@ -506,6 +507,21 @@ size_t Room(const TopLayout& layout, size_t head) {
   return static_cast<size_t>(std::max(0, layout.height - 1 - static_cast<int>(head)));
 }
 
+// With names and reasons as VisibleLine shows them.
+TopView Visible(TopView view) {
+  const auto show = [](std::string& text) { text = VisibleLine(text); };
+  for (TopServer& server : view.servers) {
+    for (std::string* const text : {&server.address, &server.trouble, &server.version}) show(*text);
+  }
+  for (auto& [reason, rate] : view.rejections) show(reason);
+  for (TopModel& model : view.models) show(model.name);
+  for (TopMethod& method : view.methods) {
+    show(method.name);
+    for (auto& [code, rate] : method.codes) show(code);
+  }
+  return view;
+}
+
 }  // namespace
 
 std::string PlainText(const StyledLine& line) {
@@ -546,7 +562,8 @@ std::string AnsiText(const StyledLine& line, bool colours) {
   return text;
 }
 
-std::vector<StyledLine> TopLines(const TopView& view, const TopLayout& layout) {
+std::vector<StyledLine> TopLines(const TopView& given, const TopLayout& layout) {
+  const TopView view = Visible(given);
   std::vector<StyledLine> lines = Head(view, layout);
   const size_t room = Room(layout, lines.size());
   if (layout.help) {
@@ -574,7 +591,8 @@ std::vector<StyledLine> TopLines(const TopView& view, const TopLayout& layout) {
   return lines;
 }
 
-int MostScroll(const TopView& view, const TopLayout& layout) {
+int MostScroll(const TopView& given, const TopLayout& layout) {
+  const TopView view = Visible(given);
   const size_t room = Room(layout, Head(view, layout).size());
   const size_t models = view.models.size() + 1;
   const size_t methods = view.methods.size() + 1;

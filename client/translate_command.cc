@@ -21,6 +21,7 @@
 #include "client/translate_flags.h"
 #include "client/translation_client.h"
 #include "client/translation_json.h"
+#include "client/visible_text.h"
 
 namespace heed::client {
 namespace {
@@ -86,8 +87,11 @@ std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Cons
   return std::nullopt;
 }
 
-std::string OneLine(const std::string& text) {
-  return absl::StrReplaceAll(text, {{"\r\n", " "}, {"\n", " "}, {"\r", " "}});
+// A translation, or a part of one, as it is printed: on one line. A file or another program gets the rest of it to the
+// byte, a terminal nothing that it would obey.
+std::string OneLine(const std::string& text, const Console& console) {
+  const std::string line = absl::StrReplaceAll(text, {{"\r\n", " "}, {"\n", " "}, {"\r", " "}});
+  return console.out_is_terminal ? VisibleLines(line) : line;
 }
 
 grpc::Status CheckLine(const std::string& line) {
@@ -119,7 +123,7 @@ class LinePrinter {
     if (settings_.json) {
       console_.out << TranslationJson(progress_.lines, translation) << "\n";
     } else {
-      console_.out << OneLine(translation.text()) << "\n";
+      console_.out << OneLine(translation.text(), console_) << "\n";
       if (settings_.attention) {
         for (const v1::Sentence& sentence : translation.sentences()) PrintHeatMaps(sentence, console_);
       }
@@ -134,7 +138,7 @@ class LinePrinter {
     bar_.Clear();
     console_.out << (settings_.json ? ErrorJson(progress_.lines, status) : "") << "\n";
     Finish(source_bytes);
-    console_.err << "heed: line " << progress_.lines << ": " << StatusText(status) << std::endl;
+    Note(console_, absl::StrCat("line ", progress_.lines, ": ", StatusText(status)));
   }
 
   // Counts a line that was printed as it came.
@@ -147,8 +151,7 @@ class LinePrinter {
 
   void PrintOutage(const grpc::Status& status) {
     bar_.Clear();
-    console_.err << "heed: waiting for the server at " << settings_.server.address << " (" << StatusText(status) << ")"
-                 << std::endl;
+    NoteWaiting(console_, settings_.server.address, status);
   }
 
   void ClearBar() { bar_.Clear(); }
@@ -170,7 +173,7 @@ int EndRun(const Settings& settings, const std::istream& in, Console& console, L
   if (console.stop.stop_requested()) {
     return Fail(console, kExitInterrupted, absl::StrCat("interrupted after ", printer.lines(), " lines"));
   }
-  if (!console.out) return Fail(console, kExitFailed, "cannot write the output");
+  if (!console.out) return FailOutput(console);
   if (!lost.ok()) {
     return Fail(console, kExitUnavailable,
                 absl::StrCat("the server at ", settings.server.address, " went away at line ", printer.lines() + 1,
@@ -273,7 +276,7 @@ class StreamPrinter {
   bool PrintNew(Pending& sentence) {
     if (!sentence.separated && (sentence.finished || !sentence.text.empty())) {
       // A sentence that still grows does not say what stands before it.
-      console_.out << OneLine(sentence.finished ? sentence.finished->separator() : current_ > 0 ? " " : "");
+      console_.out << OneLine(sentence.finished ? sentence.finished->separator() : current_ > 0 ? " " : "", console_);
       sentence.separated = true;
     }
     if (sentence.finished && sentence.finished->hypotheses_size() > 0) {
@@ -281,7 +284,7 @@ class StreamPrinter {
       // The deltas make up the text; without them (beam search) it comes as a whole.
       if (sentence.text.size() < whole.size()) sentence.text += whole.substr(sentence.text.size());
     }
-    console_.out << OneLine(sentence.text.substr(sentence.printed));
+    console_.out << OneLine(sentence.text.substr(sentence.printed), console_);
     sentence.printed = sentence.text.size();
     return sentence.finished.has_value();
   }
@@ -339,12 +342,13 @@ int TranslateCommand(const std::vector<std::string>& arguments, Console& console
   if (const auto code = input.Open(settings.file)) return *code;
   std::shared_ptr<grpc::Channel> channel;
   if (const auto code = Connect(settings.server, channel, console)) return *code;
-  if (const auto code = ResolveModel(channel, settings.server.address, "translator", settings.model,
-                                     *prototype.mutable_model(), console)) {
+  if (const auto code =
+          ResolveModel(channel, settings.server, "translator", settings.model, *prototype.mutable_model(), console)) {
     return *code;
   }
   if (input.typed() && console.err_is_terminal) {
-    console.err << "Translating with " << prototype.model() << ": one line at a time, Ctrl-D ends." << std::endl;
+    console.err << "Translating with " << VisibleLine(prototype.model()) << ": one line at a time, Ctrl-D ends."
+                << std::endl;
   }
   LinePrinter printer(settings, console, input.bytes(), input.typed());
   if (!settings.stream) return TranslateLines(settings, prototype, channel, input.stream(), printer, console);

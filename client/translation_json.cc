@@ -4,6 +4,7 @@
 
 #include "client/channel.h"
 #include "client/shortest_number.h"
+#include "client/visible_text.h"
 
 namespace heed::client {
 namespace {
@@ -43,8 +44,6 @@ Json HypothesisJson(const v1::Hypothesis& hypothesis) {
   return json;
 }
 
-std::string Dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
-
 }  // namespace
 
 std::string TranslationJson(int64_t line, const v1::TranslatedText& translation) {
@@ -63,12 +62,12 @@ std::string TranslationJson(int64_t line, const v1::TranslatedText& translation)
     }
     json["sentences"].push_back(std::move(entry));
   }
-  return Dump(json);
+  return JsonText(json);
 }
 
 std::string ErrorJson(int64_t line, const grpc::Status& status) {
   const Json error = {{"code", StatusCodeName(status.error_code())}, {"message", status.error_message()}};
-  return Dump({{"line", line}, {"error", error}});
+  return JsonText({{"line", line}, {"error", error}});
 }
 
 }  // namespace heed::client

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_format.h"
 #include "client/text_width.h"
+#include "client/visible_text.h"
 
 namespace heed::client {
 namespace {
@@ -22,7 +23,7 @@ std::string Bar(double share) {
 }
 
 std::string Line(double weight, const std::string& bar, const std::string& name) {
-  return absl::StrFormat("    %.2f %s %s\n", weight, PadRight(bar, kBarColumns), name);
+  return absl::StrFormat("    %.2f %s %s\n", weight, PadRight(bar, kBarColumns), VisibleLine(name));
 }
 
 }  // namespace

@@ -29,6 +29,9 @@ for file in "$@" $files; do
 done
 ldconfig -r "$root"
 
+# What terminals can do, for lines that are edited (`heed chat`).
+cp -rL /lib/terminfo "$root/usr/lib/"
+
 cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 cp /etc/os-release /etc/services /etc/protocols "$root/etc/" 2> /dev/null || cp /etc/os-release "$root/etc/"
 mkdir -p "$root/usr/lib/ssl"
@@ -42,7 +45,7 @@ packages=$(for file in $files; do
   real=$(readlink -f "$file")
   dpkg -S "$file" "$real" "/usr$file" "${real#/usr}" 2> /dev/null | head -n 1 | cut -d : -f 1
 done | sort -u)
-for package in $packages ca-certificates; do
+for package in $packages ca-certificates ncurses-base; do
   dpkg-query -s "$package" > "$root/var/lib/dpkg/status.d/$package"
   mkdir -p "$root/usr/share/doc/$package"
   cp -L "/usr/share/doc/$package/copyright" "$root/usr/share/doc/$package/"

@@ -13,6 +13,7 @@ build_packages=(
   libabsl-dev              # status, strings, containers
   libcpp-httplib-dev       # heed top: the server's metrics over HTTP
   libdnnl-dev              # oneDNN: linear layers of many rows
+  libedit-dev              # heed chat: lines that can be edited
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
   libhiredis-dev           # sessions in Redis
   libhwy-dev               # Highway: our own kernels, dispatched at run time

@@ -1,7 +1,9 @@
 // heed chat as a script, and as a person, sees it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
+#include <csignal>
 #include <fstream>
 #include <sstream>
 
@@ -9,6 +11,7 @@
 #include "client/exit_code.h"
 #include "tests/client/fake_server.h"
 #include "tests/client/heed_run.h"
+#include "tests/client/terminal.h"
 #include "tests/support/temporary_directory.h"
 
 namespace heed::client {
@@ -99,12 +102,45 @@ TEST_F(ChatCommands, UnknownWordsGoToStandardError) {
 TEST_F(ChatCommands, WhyExplainsTheLastAnswer) {
   const HeedRun run = Run("Mary left.\nJohn came.\nWho?\n:why\n");
   EXPECT_EQ(run.code, kExitOk) << run.err;
-  EXPECT_THAT(run.out, StartsWith("came\n"
-                                  "    0.75 ████████████████████ 1  John came.\n"
-                                  "    0.25 ██████▋              0  Mary left.\n"
-                                  "              slot 1\n"
-                                  "              │  slot 3\n"
-                                  "step 0 head 0 ▓▓ ▓▓\n"));
+  EXPECT_EQ(run.out,
+            "came\n"
+            "    0.75 ████████████████████ 1  John came.\n"
+            "    0.25 ██████▋              0  Mary left.\n");
+}
+
+TEST_F(ChatCommands, WhyCountsTheFactsThatSayLittle) {
+  questions_.edit = [](v1::Answer& answer) {
+    answer.clear_facts();
+    for (int i = 0; i < 20; ++i) {
+      v1::Answer::FactWeight& fact = *answer.add_facts();
+      fact.set_fact(i);
+      fact.set_text("Mary left.");
+      fact.set_weight(i < 2 ? 0.3f : 0.02f);
+    }
+  };
+  EXPECT_EQ(Run("Who?\n:why\n").out,
+            "nothing\n"
+            "    0.30 ████████████████████ 0  Mary left.\n"
+            "    0.30 ████████████████████ 1  Mary left.\n"
+            "    0.36                      18 more facts\n");
+}
+
+TEST_F(ChatCommands, ReadsDrawsTheHeadsThatLookedHardest) {
+  EXPECT_THAT(Run("Who?\n:reads\n").out, StartsWith("nothing\n"
+                                                    "              slot 1\n"
+                                                    "              │  slot 3\n"
+                                                    "step 0 head 0 ▓▓ ▓▓\n"));
+  questions_.edit = [](v1::Answer& answer) {
+    answer.clear_reads();
+    for (int step = 0; step < 30; ++step) {
+      v1::Answer::Read& read = *answer.add_reads();
+      read.set_step(step);
+      read.add_weights(step % 2 == 0 ? 0.01f : 0.1f + 0.01f * static_cast<float>(step));
+    }
+  };
+  const std::string out = Run("Who?\n:reads\n").out;
+  EXPECT_THAT(out, HasSubstr("              slot 0\n step 7 head 0 "));
+  EXPECT_THAT(out, EndsWith("    18 weaker reads are left out\n"));
 }
 
 TEST_F(ChatCommands, WhyWithoutAnAnswerAndUnknownCommandsAreRefused) {
@@ -260,6 +296,93 @@ TEST_F(ChatCommands, UnwritableOutputEndsTheConversation) {
   EXPECT_EQ(RunHeed({"chat", server_.flag()}, console), kExitFailed);
   EXPECT_EQ(err.str(), "heed: cannot write the output\n");
   EXPECT_THAT(questions_.closed, SizeIs(1));
+}
+
+// As a person types, with the program itself.
+class ChatOnATerminal : public ChatCommands {
+ protected:
+  Terminal Start(const std::vector<std::string>& flags = {}) {
+    std::vector<std::string> arguments = {"chat", server_.flag()};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    return Terminal(arguments, 80, 24, {"TERM=xterm", "XDG_STATE_HOME=" + directory_.path().string()});
+  }
+  std::string HistoryFile() const { return directory_.File("heed/chat_history"); }
+  std::vector<std::string> Facts() { return questions_.facts(absl::StrCat("s", ++sessions_)); }
+
+  int sessions_ = 0;
+};
+
+TEST_F(ChatOnATerminal, LinesCanBeEdited) {
+  Terminal terminal = Start({"--keep"});
+  terminal.ReadUntil("> ");
+  // To the left and delete; to the beginning; letters of several bytes, and one of them deleted.
+  terminal.Press("Mary lefftx.\x1b[D\x7f\x1b[D\x1b[D\x7f\r");
+  terminal.ReadUntil("\n> ");
+  terminal.Press("hn größßer \u65e5\u672c.\x01\x1b[C\x1b[Cj\x1b[D\x1b[D\x1b[D\x1b[3~J\r");
+  terminal.ReadUntil("\n> ");
+  terminal.Press("\x04");
+  EXPECT_EQ(terminal.WaitForExit(), kExitOk);
+  EXPECT_TRUE(terminal.as_before());
+  EXPECT_THAT(Facts(), ElementsAre("Mary left.", "Jnj größßer \u65e5\u672c."));
+}
+
+TEST_F(ChatOnATerminal, EarlierLinesComeBackAlsoInTheNextConversation) {
+  {
+    Terminal terminal = Start({"--keep"});
+    terminal.ReadUntil("> ");
+    terminal.Press("Mary left.\r");
+    terminal.ReadUntil("\n> ");
+    terminal.Press(" private.\r");
+    terminal.ReadUntil("\n> ");
+    terminal.Press("\x1b[A\r");  // up
+    terminal.ReadUntil("\n> ");
+    terminal.Press("\x04");
+    EXPECT_EQ(terminal.WaitForExit(), kExitOk);
+  }
+  EXPECT_THAT(Facts(), ElementsAre("Mary left.", "private.", "Mary left."));
+  struct stat information = {};
+  ASSERT_EQ(stat(HistoryFile().c_str(), &information), 0);
+  EXPECT_EQ(information.st_mode & 0777, 0600u);
+  ASSERT_EQ(stat(directory_.File("heed").c_str(), &information), 0);
+  EXPECT_EQ(information.st_mode & 0777, 0700u);
+  Terminal terminal = Start({"--keep", "--no_history"});
+  terminal.ReadUntil("> ");
+  terminal.Press("\x1b[A\r\x04");
+  EXPECT_EQ(terminal.WaitForExit(), kExitOk);
+  EXPECT_THAT(Facts(), IsEmpty()) << "--no_history reads none";
+  Terminal again = Start({"--keep"});
+  again.ReadUntil("> ");
+  again.Press("\x1b[A\r");
+  again.ReadUntil("\n> ");
+  again.Press("\x04");
+  EXPECT_EQ(again.WaitForExit(), kExitOk);
+  EXPECT_THAT(Facts(), ElementsAre("Mary left."));
+}
+
+TEST_F(ChatOnATerminal, AnInterruptEndsItAndGivesTheTerminalBack) {
+  for (const bool key : {true, false}) {
+    Terminal terminal = Start();
+    terminal.ReadUntil("> ");
+    terminal.Press("half a line");
+    terminal.ReadUntil("half a line");
+    if (key) {
+      terminal.Press("\x03");
+    } else {
+      terminal.Signal(SIGTERM);
+    }
+    terminal.ReadUntil("heed: interrupted");
+    EXPECT_EQ(terminal.WaitForExit(), kExitInterrupted);
+    EXPECT_TRUE(terminal.as_before());
+  }
+  EXPECT_THAT(questions_.closed, ElementsAre("s1", "s2"));
+}
+
+TEST_F(ChatOnATerminal, ADumbTerminalHasPlainLines) {
+  Terminal terminal({"chat", server_.flag(), "--keep"}, 80, 24, {"TERM=dumb"});
+  terminal.ReadUntil("> ");
+  terminal.Press("Mary left.\n\x04");
+  EXPECT_EQ(terminal.WaitForExit(), kExitOk);
+  EXPECT_THAT(Facts(), ElementsAre("Mary left."));
 }
 
 }  // namespace

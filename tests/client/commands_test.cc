@@ -47,13 +47,97 @@ TEST(Heed, HelpListsTheCommandsAndEveryCommandHasItsOwn) {
   }
 }
 
-TEST(Heed, VersionIsPrinted) { EXPECT_THAT(RunHeedWith({"--version"}).out, StartsWith("heed 0.")); }
+TEST(Heed, VersionIsPrinted) {
+  for (const char* word : {"--version", "version", "-v"}) {
+    const HeedRun run = RunHeedWith({word});
+    EXPECT_EQ(run.code, kExitOk);
+    EXPECT_THAT(run.out, StartsWith("heed 0."));
+  }
+}
+
+TEST(Heed, HelpOfACommandAndOfAGroup) {
+  EXPECT_EQ(RunHeedWith({"help", "translate"}).out, RunHeedWith({"translate", "--help"}).out);
+  EXPECT_EQ(RunHeedWith({"help", "bench", "ask"}).out, RunHeedWith({"bench", "ask", "-h"}).out);
+  EXPECT_EQ(RunHeedWith({"help"}).out, RunHeedWith({"--help"}).out);
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"help", "classify"}, {"classify", "--help"}, {"classify", "-h"}}) {
+    const HeedRun run = RunHeedWith(arguments);
+    EXPECT_EQ(run.code, kExitOk);
+    EXPECT_THAT(run.out, StartsWith("Usage: heed classify COMMAND"));
+    EXPECT_THAT(run.out, HasSubstr("\n  classify edges"));
+    EXPECT_THAT(run.out, Not(HasSubstr("bench ask")));
+  }
+  EXPECT_EQ(RunHeedWith({"help", "transalte"}).code, kExitUsage);
+}
+
+TEST(Heed, WhatWasMeantByAWrongCommand) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+      {{"transalte", "a.txt"}, "heed: unknown command 'transalte'; did you mean heed translate?"},
+      {{"mdoels"}, "heed: unknown command 'mdoels'; did you mean heed models?"},
+      {{"trans"}, "heed: unknown command 'trans'; did you mean heed translate?"},
+      {{"clasify", "nodes"}, "heed: unknown command 'clasify'; did you mean heed classify nodes?"},
+      {{"classify", "node", "--model=x"}, "heed: unknown command 'classify node'; did you mean heed classify nodes?"},
+      {{"models", "laod", "x"}, "heed: unknown command 'models laod'; did you mean heed models load?"},
+      {{"verison"}, "heed: unknown command 'verison'; did you mean heed version?"},
+      {{"graph"}, "heed: 'graph' is half a command; there are: graph put, graph update, graph describe, graph delete"},
+      {{"bench", "--model=x"},
+       "heed: 'bench' is half a command; there are: bench translate, bench classify, bench ask, bench soak"},
+      {{"classify", "elephants"},
+       "heed: unknown command 'classify elephants'; there are: classify nodes, classify edges, classify graphs"},
+      {{"quite_else"}, "heed: unknown command 'quite_else'\nSee heed --help"},
+      {{"--quite_else"}, "heed: unknown command '--quite_else'\nSee heed --help"},
+  };
+  for (const auto& [arguments, message] : cases) {
+    const HeedRun run = RunHeedWith(arguments);
+    EXPECT_EQ(run.code, kExitUsage);
+    EXPECT_THAT(run.err, StartsWith(message));
+  }
+}
+
+TEST(Heed, CompletionKnowsEveryCommandAndFlag) {
+  const HeedRun run = RunHeedWith({"completion", "bash"});
+  EXPECT_EQ(run.code, kExitOk);
+  EXPECT_THAT(run.out, HasSubstr("\n    \"classify nodes\"*) flags=\"--help --server= "));
+  EXPECT_THAT(run.out, HasSubstr(" --json "));
+  EXPECT_THAT(run.out, HasSubstr("\"translate\"*:--early_stopping) values=\"heuristic first never\" ;;"));
+  EXPECT_EQ(RunHeedWith({"completion"}).code, kExitUsage);
+  EXPECT_THAT(RunHeedWith({"completion", "tcsh"}).err, HasSubstr("no completion for 'tcsh'"));
+}
+
+std::string OutputOf(const std::string& command) {
+  std::FILE* const shell = popen(command.c_str(), "r");
+  std::string out;
+  for (int c = 0; (c = std::fgetc(shell)) != EOF;) out += static_cast<char>(c);
+  pclose(shell);
+  return out;
+}
+
+// What bash completes `line` to.
+std::string Completed(const std::string& line) {
+  const std::string command = absl::StrCat(
+      "bash -c 'source <(" HEED_BINARY_DIR "/bin/heed completion bash); COMP_WORDBREAKS=\" =\"; COMP_WORDS=(", line,
+      "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); compopt() { :; }; _heed; echo \"${COMPREPLY[@]}\"'");
+  return OutputOf(command);
+}
+
+TEST(Heed, BashCompletesCommandsFlagsAndValues) {
+  EXPECT_EQ(Completed("heed tran"), "translate\n");
+  EXPECT_EQ(Completed("heed classify \"\""), "nodes edges graphs\n");
+  EXPECT_EQ(Completed("heed models l"), "load\n");
+  EXPECT_EQ(Completed("heed help hea"), "health\n");
+  EXPECT_EQ(Completed("heed translate --len"), "--length_penalty=\n");
+  EXPECT_EQ(Completed("heed classify nodes --model x --att"), "--attention\n");
+  EXPECT_EQ(Completed("heed models --js"), "--json\n");
+  EXPECT_EQ(Completed("heed translate --early_stopping = fi"), "first\n");
+  EXPECT_EQ(Completed("heed translate --early_stopping ="), "heuristic first never\n");
+  EXPECT_EQ(Completed("heed translate no_such_f"), "\n") << "files are the shell's";
+}
 
 TEST(Heed, WrongArgumentsAreUsageErrors) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
       {{}, "Usage: heed COMMAND"},
       {{"transalte"}, "unknown command 'transalte'"},
-      {{"bench"}, "unknown command 'bench'"},
+      {{"bench"}, "'bench' is half a command"},
       {{"translate", "--bean=4"}, "unknown flag --bean"},
       {{"translate", "a", "b"}, "unexpected argument 'b'"},
       {{"translate", "--beam=33"}, "--beam: '33'"},
@@ -64,6 +148,15 @@ TEST(Heed, WrongArgumentsAreUsageErrors) {
       {{"translate", "--min_tokens=9", "--max_tokens=3"}, "--min_tokens is more than --max_tokens"},
       {{"translate", "/no/such/file"}, "cannot read '/no/such/file': No such file"},
       {{"models", "x"}, "unexpected argument 'x'"},
+      {{"models", "--server="}, "--server: is empty; it takes HOST:PORT"},
+      {{"translate", "--server=localhost"}, "--server: 'localhost' has no port, as in 127.0.0.1:50051"},
+      {{"health", "--server=:50051"}, "--server: ':50051' has no host"},
+      {{"models", "--server=http://localhost:50051"}, "is a URL; it takes HOST:PORT"},
+      {{"models", "--server=localhost:99999"}, "'99999' is no port from 1 to 65535"},
+      {{"models", "--server=::1:50051"}, "an IPv6 address stands in brackets, as in [::1]:50051"},
+      {{"models", "--server=a b:1"}, "'a b' is no host"},
+      {{"models", "--server=127.0.0.1:1,127.0.0.1"}, "'127.0.0.1' has no port"},
+      {{"models", "--server=dns:///heed.example"}, "'heed.example' has no port"},
       {{"health", "--watch", "--wait"}, "exclude each other"},
       {{"bench", "translate", "--rate=3"}, "need --mode=open"},
       {{"bench", "translate", "--mode=open"}, "--mode=open needs --rate"},
@@ -84,6 +177,7 @@ TEST(Heed, MissingServerIsNamedWithTheWayToStartOne) {
       {"translate"}, {"models"}, {"health"}, {"bench", "translate"}};
   for (std::vector<std::string> command : commands) {
     command.push_back("--server=" + address);
+    if (command[0] != "health") command.push_back("--connect_timeout=0");
     const HeedRun run = RunHeedWith(command, "a line\n");
     EXPECT_EQ(run.code, kExitUnavailable) << command[0];
     EXPECT_THAT(run.err, HasSubstr(address));
@@ -286,6 +380,64 @@ TEST(Translate, TheModelHasToBeClear) {
   EXPECT_THAT(run.err, HasSubstr("no translator that serves"));
 }
 
+TEST(Translate, AModelThatLoadsIsWaitedForAndSaidToBe) {
+  for (const std::string flag : {"--model=en-de", "--connect_timeout=0"}) {
+    FakeServer server;
+    server.ClearModels();
+    server.AddModel("en-de", v1::MODEL_STATE_LOADING, /*kind=*/"");
+    server.AddModel("broken", v1::MODEL_STATE_UNAVAILABLE);
+    int lists = 0;
+    server.OnList([&lists](v1::ListModelsResponse& models) {
+      if (++lists < 3) return;
+      models.mutable_models(0)->set_state(v1::MODEL_STATE_READY);
+      models.mutable_models(0)->set_kind("translator");
+    });
+    const HeedRun run = RunHeedWith({"translate", server.flag(), flag}, "x\n");
+    EXPECT_EQ(run.code, kExitOk);
+    EXPECT_EQ(run.out, "[x]\n");
+    EXPECT_THAT(run.err, StartsWith("heed: waiting for the server at " + server.address() + " ("));
+    EXPECT_THAT(run.err, HasSubstr("en-de"));
+    EXPECT_THAT(run.err, HasSubstr(" is loading)\n"));
+    EXPECT_EQ(std::count(run.err.begin(), run.err.end(), '\n'), 1);
+    EXPECT_EQ(lists, 3);
+  }
+}
+
+TEST(Translate, TheOnlyTranslatorIsNotChosenWhileAnotherMayLoad) {
+  FakeServer server;
+  server.AddModel("en-fr", v1::MODEL_STATE_LOADING, /*kind=*/"");
+  server.AddModel("gat", v1::MODEL_STATE_LOADING, "node-classifier");
+  server.OnList([lists = 0](v1::ListModelsResponse& models) mutable {
+    if (++lists < 2) return;
+    models.mutable_models(1)->set_state(v1::MODEL_STATE_READY);
+    models.mutable_models(1)->set_kind("translator");
+  });
+  const HeedRun run = RunHeedWith({"translate", server.flag()}, "x\n");
+  EXPECT_EQ(run.code, kExitUsage);
+  EXPECT_THAT(run.err, HasSubstr("2 translators; name one with --model: en-de, en-fr"));
+}
+
+TEST(Translate, ALoadingModelIsNotWaitedForBeyondTheDeadline) {
+  FakeServer server;
+  server.ClearModels();
+  server.AddModel("en-de", v1::MODEL_STATE_LOADING, "translator");
+  const HeedRun run = RunHeedWith({"translate", server.flag(), "--deadline=0.01"}, "x\n");
+  EXPECT_EQ(run.code, kExitUnavailable);
+  EXPECT_THAT(run.err, HasSubstr("heed: en-de is loading still; `heed health --wait` waits for it\n"));
+}
+
+TEST(Translate, WhatNeverFitsIsNotTriedAgain) {
+  FakeServer server([](const std::string&, int) {
+    return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "texts[0] has more tokens than the queue takes");
+  });
+  for (const std::vector<std::string>& flags : {std::vector<std::string>{}, {"--stream"}}) {
+    std::vector<std::string> arguments = {"translate", server.flag()};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    EXPECT_EQ(RunHeedWith(arguments, flags.empty() ? "a\n" : "b\n").code, kExitFailed);
+    EXPECT_EQ(server.attempts(flags.empty() ? "a" : "b"), 1);
+  }
+}
+
 TEST(Translate, InterruptCancelsWhatIsOnItsWayAndExitsWith130) {
   std::stop_source stop;
   FakeServer server([&](const std::string& text, int) {
@@ -311,6 +463,60 @@ TEST(Translate, UnwritableOutputEndsTheRun) {
   EXPECT_EQ(RunHeed({"translate", server.flag()}, console), kExitFailed);
   EXPECT_THAT(err.str(), HasSubstr("cannot write the output"));
   EXPECT_LT(server.attempts("x"), 10000);
+}
+
+// An output whose reader is gone after some bytes.
+class ClosingOutput : public std::streambuf {
+ public:
+  explicit ClosingOutput(int room) : room_(room) {}
+  bool closed() const { return room_ == 0; }
+
+ protected:
+  int_type overflow(int_type c) override {
+    if (room_ == 0) return traits_type::eof();
+    --room_;
+    return c;
+  }
+
+ private:
+  int room_;
+};
+
+TEST(Heed, EndsSilentlyWhenNobodyReadsItsOutput) {
+  FakeServer server;
+  server.AddModel("ntm-babi", v1::MODEL_STATE_READY, "question-answerer");
+  server.AddModel("gat", v1::MODEL_STATE_READY, "node-classifier");
+  const std::vector<std::vector<std::string>> commands = {
+      {"translate", server.flag()},
+      {"translate", server.flag(), "--stream"},
+      {"ask", server.flag(), "--fact=Mary left.", "--question=Who?"},
+      {"chat", server.flag()},
+      {"classify", "nodes", server.flag(), "--stored=g", "--nodes=0,1,2"},
+      {"models", server.flag()},
+      {"health", server.flag(), "--watch"},
+      {"help"},
+      {"translate", "--help"},
+      {"completion", "bash"},
+  };
+  server.SetHealth("", {HealthCheckResponse::SERVING, HealthCheckResponse::NOT_SERVING});
+  for (const std::vector<std::string>& command : commands) {
+    ClosingOutput buffer(1);
+    std::ostream out(&buffer);
+    std::istringstream in("Mary left?\nWho?\n");
+    std::ostringstream err;
+    Console console{.in = in, .out = out, .err = err, .out_closed = [&buffer] { return buffer.closed(); }};
+    EXPECT_EQ(RunHeed(command, console), kExitOutputClosed) << command[0];
+    EXPECT_EQ(err.str(), "") << command[0];
+  }
+}
+
+TEST(Heed, AsAProgramItEndsAsSigpipeWould) {
+  FakeServer server;
+  const std::string command =
+      absl::StrCat("bash -c 'exec 3>&1; yes | head -n 100000 | " HEED_BINARY_DIR "/bin/heed translate ", server.flag(),
+                   " 2>&3 | head -n 2; echo ${PIPESTATUS[2]}'");
+  EXPECT_EQ(OutputOf(command), "[y]\n[y]\n141\n");
+  EXPECT_LT(server.attempts("y"), 100000);
 }
 
 TEST(Translate, InputThatCannotBeReadToItsEndIsAnError) {

@@ -1,20 +1,27 @@
 // How `heed` reaches a server and says who it is: TLS, certificates, tokens.
 #include <stdlib.h>
 
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "client/channel.h"
 #include "client/command_line.h"
+#include "client/commands.h"
 #include "client/exit_code.h"
+#include "client/peer_probe.h"
 #include "gmock/gmock.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
 #include "gtest/gtest.h"
 #include "heed/v1/models.grpc.pb.h"
+#include "tests/client/fake_metrics.h"
 #include "tests/client/heed_run.h"
 #include "tests/support/certificate_authority.h"
 #include "tests/support/temporary_directory.h"
@@ -32,9 +39,10 @@ const std::string kToken = "token-0123456789-abcdef";
 // A server that lists no models and notes what each call said of itself.
 class ListeningServer : public v1::Models::Service {
  public:
-  explicit ListeningServer(const std::shared_ptr<grpc::ServerCredentials>& credentials) {
+  explicit ListeningServer(const std::shared_ptr<grpc::ServerCredentials>& credentials,
+                           const std::string& address = "127.0.0.1:0") {
     grpc::ServerBuilder builder;
-    builder.AddListeningPort("127.0.0.1:0", credentials, &port_);
+    builder.AddListeningPort(address, credentials, &port_);
     builder.RegisterService(this);
     server_ = builder.BuildAndStart();
   }
@@ -175,6 +183,81 @@ TEST_F(ConnectionTest, TlsShowsACertificateAndSendsTheToken) {
   EXPECT_EQ(RunHeedWith({flags.begin(), flags.begin() + 4}).code, kExitUnavailable) << "an unknown authority";
   EXPECT_EQ(RunHeedWith({flags.begin(), flags.begin() + 3}).code, kExitUnavailable) << "plain text";
   EXPECT_EQ(server.seen().size(), 1u);
+}
+
+// The message, of a call that finds no server that it understands.
+std::string Unconnected(std::vector<std::string> flags) {
+  flags.insert(flags.begin(), {"models", "--deadline=10", "--connect_timeout=0"});
+  const HeedRun run = RunHeedWith(flags);
+  EXPECT_EQ(run.code, kExitUnavailable) << run.err;
+  return run.err;
+}
+
+TEST_F(ConnectionTest, WhatListensIsNamedIfItIsNotUnderstood) {
+  const CertificateAuthority authority("authority"), other("other");
+  const TestCertificate own = authority.Issue();
+  grpc::SslServerCredentialsOptions options;
+  options.pem_key_cert_pairs = {{own.key, own.certificate}};
+  ListeningServer encrypted(grpc::SslServerCredentials(options));
+  ListeningServer plain(grpc::InsecureServerCredentials());
+  const std::string ca = "--tls_ca=" + File("ca.pem", authority.certificate());
+  EXPECT_EQ(ProbePeer(encrypted.address(), std::chrono::seconds(10)), Peer::kTls);
+  EXPECT_EQ(ProbePeer(plain.address(), std::chrono::seconds(10)), Peer::kHttp2);
+
+  EXPECT_THAT(Unconnected({encrypted.flag()}), HasSubstr(encrypted.address() + " speaks TLS: add --tls ("));
+  EXPECT_THAT(Unconnected({plain.flag(), "--tls", ca}),
+              HasSubstr(plain.address() + " speaks no TLS: leave out --tls ("));
+  EXPECT_THAT(Unconnected({encrypted.flag(), "--tls", "--tls_ca=" + File("other.pem", other.certificate())}),
+              AllOf(HasSubstr("the TLS handshake with the server"), HasSubstr("certificate verify failed"),
+                    HasSubstr("--tls_ca=FILE,")));
+  EXPECT_THAT(Unconnected({encrypted.flag(), "--tls"}),
+              HasSubstr("--tls_ca=FILE (not given: those that this system trusts)"));
+  EXPECT_EQ(RunHeedWith({"models", encrypted.flag(), "--tls", ca}).code, kExitOk);
+}
+
+TEST_F(ConnectionTest, AServerOfPagesIsNoGrpcServer) {
+  FakeMetricsServer pages({""});
+  EXPECT_EQ(ProbePeer(pages.address(), std::chrono::seconds(10)), Peer::kOther);
+  EXPECT_THAT(Unconnected({"--server=" + pages.address()}), HasSubstr("does not answer as a gRPC server does"));
+}
+
+std::string GoneAddress() { return ListeningServer(grpc::InsecureServerCredentials()).address(); }
+
+TEST_F(ConnectionTest, NobodyIsNobody) {
+  const std::string gone = GoneAddress();
+  EXPECT_EQ(ProbePeer(gone, std::chrono::seconds(10)), Peer::kNobody);
+  EXPECT_FALSE(MayListen(gone, std::chrono::seconds(10)));
+  EXPECT_FALSE(MayListen("unix:" + File("none", "") + ".socket", std::chrono::seconds(10)));
+  EXPECT_TRUE(MayListen(gone + "," + gone, std::chrono::seconds(10))) << "a list is gRPC's to try";
+  EXPECT_EQ(ProbePeer(gone + "," + gone, std::chrono::seconds(10)), Peer::kUnknown);
+}
+
+TEST_F(ConnectionTest, AServerThatStartsIsWaitedFor) {
+  const std::string gone = GoneAddress();
+  std::optional<ListeningServer> server;
+  std::ostringstream out;
+  // Starts the server when the first message says that it is waited for.
+  class StartOnMessage : public std::stringbuf {
+   public:
+    explicit StartOnMessage(std::function<void()> start) : start_(std::move(start)) {}
+
+   protected:
+    int sync() override {
+      if (start_) std::exchange(start_, nullptr)();
+      return 0;
+    }
+
+   private:
+    std::function<void()> start_;
+  };
+  StartOnMessage messages([&] { server.emplace(grpc::InsecureServerCredentials(), gone); });
+  std::ostream err(&messages);
+  std::istringstream in;
+  Console console{.in = in, .out = out, .err = err};
+  EXPECT_EQ(RunHeed({"models", "--server=" + gone, "--connect_timeout=60"}, console), kExitOk) << messages.str();
+  EXPECT_EQ(messages.str(), absl::StrCat("heed: waiting for the server at ", gone,
+                                         " (nothing listens there yet)\nheed: the server has no models\n"));
+  EXPECT_EQ(server->calls(), 1);
 }
 
 TEST(BalancedChannel, ServersOfAListGetCallsInTurnAndAMissingOneNone) {

@@ -54,10 +54,30 @@ TEST(FlagTable, BoolTakesAValueOnlyAfterAnEqualsSign) {
   values.fast = true;
   ASSERT_TRUE(values.Table().Parse({"--fast=false"}).ok());
   EXPECT_FALSE(values.fast);
-  const auto others = values.Table().Parse({"--fast", "false"});
+  const auto others = values.Table().Parse({"--fast", "file"});
   ASSERT_TRUE(others.ok());
-  EXPECT_THAT(*others, ElementsAre("false"));
+  EXPECT_THAT(*others, ElementsAre("file"));
   EXPECT_TRUE(values.fast);
+  // It would be taken for the name of a file.
+  EXPECT_THAT(Values().Table().Parse({"--fast", "false"}).status().message(), HasSubstr("--fast=false"));
+}
+
+TEST(FlagTable, AFlagIsNoValueOfTheOneBeforeIt) {
+  Values values;
+  EXPECT_THAT(values.Table().Parse({"--name", "--fast"}).status().message(), HasSubstr("--name needs a value"));
+  ASSERT_TRUE(values.Table().Parse({"--name=--fast"}).ok());
+  EXPECT_EQ(values.name, "--fast");
+}
+
+TEST(FlagTable, AnUnknownFlagGetsTheNearestOnesName) {
+  const auto error = [](const std::string& flag) {
+    return std::string(Values().Table().Parse({flag}).status().message());
+  };
+  EXPECT_EQ(error("--bean=4"), "unknown flag --bean; did you mean --beam?");
+  EXPECT_EQ(error("--some-lits=4"), "unknown flag --some-lits; did you mean --some_list?");
+  EXPECT_EQ(error("-count"), "unknown flag -count; did you mean --count?");
+  EXPECT_EQ(error("--hepl"), "unknown flag --hepl; did you mean --help?");
+  EXPECT_EQ(error("--quite_else"), "unknown flag --quite_else");
 }
 
 TEST(FlagTable, DoubleDashEndsTheFlagsAndASingleDashIsAnArgument) {

@@ -91,7 +91,7 @@ TEST_F(GraphCommands, WrongArgumentsAreUsageErrors) {
   const std::string graph = WriteGraph("g.safetensors", 3);
   const std::string several = WriteGraphs("several.safetensors", {2, 2});
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
-      {{"classify"}, "unknown command 'classify'"},
+      {{"classify"}, "'classify' is half a command"},
       {{"classify", "nodes"}, "one of --graph and --stored is needed"},
       {{"classify", "nodes", "--graph=a", "--stored=b"}, "one of --graph and --stored is needed"},
       {{"classify", "nodes", "--graph=a", "--version=1"}, "--version needs --stored"},
@@ -430,7 +430,7 @@ TEST_F(GraphCommands, WhatTheServerRefusesIsTold) {
   const std::string graph = "--graph=" + WriteGraph("g.safetensors", 2);
   graphs_.check = [](const v1::Graph&) { return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "no node 9"); };
   HeedRun run = Run({"classify", "nodes", graph, "--nodes=9"});
-  EXPECT_EQ(run.code, kExitFailed);
+  EXPECT_EQ(run.code, kExitUsage);
   EXPECT_EQ(run.out, "");
   EXPECT_EQ(run.err, "heed: INVALID_ARGUMENT: no node 9\n");
 

@@ -1,19 +1,13 @@
 // heed top against a page over HTTP; on a terminal as the program itself, in a pseudo-terminal.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <poll.h>
-#include <pty.h>
-#include <sys/ioctl.h>
-#include <sys/wait.h>
-#include <termios.h>
-#include <unistd.h>
-#include <utmp.h>
 
 #include <csignal>
 
 #include "client/exit_code.h"
 #include "tests/client/fake_metrics.h"
 #include "tests/client/heed_run.h"
+#include "tests/client/terminal.h"
 
 namespace heed::client {
 namespace {
@@ -122,85 +116,12 @@ TEST(TopCommand, AnInterruptEndsIt) {
   EXPECT_EQ(run.code, kExitInterrupted);
 }
 
-// `heed top` in a terminal of its own.
-class Terminal {
- public:
-  Terminal(const std::vector<std::string>& flags, int width, int height) {
-    winsize size = {.ws_row = static_cast<unsigned short>(height), .ws_col = static_cast<unsigned short>(width)};
-    EXPECT_EQ(openpty(&master_, &slave_, nullptr, nullptr, &size), 0);
-    EXPECT_EQ(tcgetattr(slave_, &before_), 0);
-    std::vector<std::string> words = {HEED_BINARY_DIR "/bin/heed", "top"};
-    words.insert(words.end(), flags.begin(), flags.end());
-    std::vector<char*> argv;
-    for (std::string& word : words) argv.push_back(word.data());
-    argv.push_back(nullptr);
-    pid_ = fork();
-    if (pid_ == 0) {
-      login_tty(dup(slave_));
-      close(slave_);
-      close(master_);
-      execv(argv[0], argv.data());
-      _exit(127);
-    }
-  }
-  ~Terminal() {
-    if (pid_ > 0) {
-      kill(pid_, SIGKILL);
-      waitpid(pid_, nullptr, 0);
-    }
-    close(master_);
-    close(slave_);
-  }
-
-  // What was written, once it has `wanted` behind what was read before; fails after 20 s.
-  std::string ReadUntil(const std::string& wanted) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    std::string text;
-    while (text.find(wanted) == std::string::npos) {
-      pollfd wait = {.fd = master_, .events = POLLIN, .revents = 0};
-      char bytes[4096];
-      const ssize_t count = poll(&wait, 1, 100) > 0 ? read(master_, bytes, sizeof(bytes)) : 0;
-      if (count > 0) text.append(bytes, static_cast<size_t>(count));
-      if (std::chrono::steady_clock::now() < end) continue;
-      ADD_FAILURE() << "no '" << wanted << "' in: " << text;
-      break;
-    }
-    return text;
-  }
-  void Press(const std::string& keys) {
-    EXPECT_EQ(write(master_, keys.data(), keys.size()), static_cast<ssize_t>(keys.size()));
-  }
-  void Resize(int width, int height) {
-    winsize size = {.ws_row = static_cast<unsigned short>(height), .ws_col = static_cast<unsigned short>(width)};
-    EXPECT_EQ(ioctl(master_, TIOCSWINSZ, &size), 0);
-  }
-  void Signal(int signal) const { kill(pid_, signal); }
-  int WaitForExit() {
-    int status = 0;
-    waitpid(pid_, &status, 0);
-    pid_ = -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
-  }
-  bool as_before() const {
-    termios now = {};
-    tcgetattr(slave_, &now);
-    return now.c_lflag == before_.c_lflag && now.c_cc[VSUSP] == before_.c_cc[VSUSP] &&
-           now.c_cc[VMIN] == before_.c_cc[VMIN];
-  }
-
- private:
-  int master_ = -1;
-  int slave_ = -1;  // stays open, so that the terminal outlives the program
-  termios before_ = {};
-  pid_t pid_ = -1;
-};
-
 constexpr char kEntered[] = "\x1b[?1049h\x1b[?25l";
 constexpr char kLeft[] = "\x1b[?25h\x1b[?1049l";
 
 TEST(TopCommandOnATerminal, DrawsAScreenThatKeysChangeAndLeavesTheTerminalAsItWas) {
   FakeMetricsServer server(Pages(1000));
-  Terminal terminal({server.flag(), "--interval=0.1"}, 80, 24);
+  Terminal terminal({"top", server.flag(), "--interval=0.1"}, 80, 24);
   terminal.ReadUntil(kEntered);
   terminal.ReadUntil("Translate");
   EXPECT_FALSE(terminal.as_before());
@@ -225,7 +146,7 @@ TEST(TopCommandOnATerminal, DrawsAScreenThatKeysChangeAndLeavesTheTerminalAsItWa
 TEST(TopCommandOnATerminal, InterruptsGiveTheTerminalBack) {
   FakeMetricsServer server(Pages(1000));
   for (const bool key : {true, false}) {
-    Terminal terminal({server.flag(), "--interval=0.1"}, 80, 24);
+    Terminal terminal({"top", server.flag(), "--interval=0.1"}, 80, 24);
     terminal.ReadUntil("en-de");
     if (key) {
       terminal.Press("\x03");
@@ -240,7 +161,7 @@ TEST(TopCommandOnATerminal, InterruptsGiveTheTerminalBack) {
 
 TEST(TopCommandOnATerminal, FramesOfACountStayThere) {
   FakeMetricsServer server(Pages(1000));
-  Terminal terminal({server.flag(), "--interval=0.1", "--count=1"}, 80, 24);
+  Terminal terminal({"top", server.flag(), "--interval=0.1", "--count=1"}, 80, 24);
   const std::string text = terminal.ReadUntil("Translate");
   EXPECT_THAT(text, Not(HasSubstr(kEntered)));
   EXPECT_EQ(terminal.WaitForExit(), kExitOk);

@@ -50,7 +50,7 @@ Flags() {  # COMMAND...
 ConnectionFlags() {
   echo '| flag | is |'
   echo '| --- | --- |'
-  Flags models | grep -E '^[|] `--(server|tls|tls_ca|tls_cert|tls_key|token_file|insecure_token)[=`]'
+  Flags models | grep -E '^[|] `--(server|connect_timeout|tls|tls_ca|tls_cert|tls_key|token_file|insecure_token)[=`]'
 }
 ClientFlags() {  # COMMAND...
   echo '| flag | is |'
