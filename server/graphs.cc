@@ -677,7 +677,8 @@ void GraphStore::Save(TimePoint now) {
     }
   }
   for (const auto& [name, version] : due) {
-    const absl::Status status = WithoutExceptions([&] { return WriteFile(name, *version); });
+    const absl::Status status =
+        WithoutExceptions([&, &file = name, &graph = *version] { return WriteFile(file, graph); });
     MutexLock lock(mutex_);
     Entry& entry = entries_.find(name)->second;
     if (status.ok()) {
