@@ -16,7 +16,7 @@ namespace heed {
 // GiB, and to take it again about as long.
 class TrimPolicy {
  public:
-  static constexpr int64_t kMinGrowthBytes = 32 << 20;       // below this it is never worth it
+  static constexpr int64_t kMinGrowthBytes = 16 << 20;       // below this it is never worth it
   static constexpr int64_t kMinBusyGrowthBytes = 256 << 20;  // while there are requests
   static constexpr std::chrono::seconds kMinIdle{2};
   static constexpr std::chrono::seconds kMinInterval{30};  // between two trims while there are requests

@@ -193,7 +193,7 @@ const std::vector<MetricInfo>& Table() {
        kCounter,
        {"model", "reason"},
        "Requests refused before they were queued (model: empty where none was asked for, or not yet looked up): "
-       "queue_full, expected_wait (beyond the deadline), too_large, "
+       "queue_full, expected_wait (beyond the deadline), too_large, answer_too_large, "
        "draining, model_unavailable, unauthenticated, permission_denied.",
        {}},
       {Metric::kCancellations,

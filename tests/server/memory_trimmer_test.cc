@@ -28,8 +28,8 @@ TEST_F(TrimPolicyTest, TrimsAPeakOnceTheServerIsIdle) {
   EXPECT_TRUE(Ask(0, 200));
   policy_.Trimmed(now_, 70 * kMiB);
   EXPECT_FALSE(Ask(0, 70));
-  EXPECT_FALSE(Ask(0, 101));  // not worth it
-  EXPECT_TRUE(Ask(0, 102));
+  EXPECT_FALSE(Ask(0, 85));  // not worth it
+  EXPECT_TRUE(Ask(0, 86));
 }
 
 TEST_F(TrimPolicyTest, DoesNotTrimAgainWhatCouldNotBeReturned) {
