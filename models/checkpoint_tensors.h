@@ -27,6 +27,8 @@ class CheckpointTensors {
   // A layer of `in` inputs, NAME.weight [out, in] and NAME.bias [out]; the bias may be absent. `out` -1: as the file
   // has.
   absl::StatusOr<Linear> ReadLinear(const std::string& name, int64_t out, int64_t in, Activation activation);
+  // A tensor that a checkpoint may hold and that no computation needs, such as a counter of training steps.
+  void Ignore(const std::string& name) { read_.insert(name); }
   absl::Status CheckAllRead() const;
   // How many values were read, each tensor counted once.
   int64_t weights() const { return weights_; }

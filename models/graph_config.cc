@@ -21,11 +21,17 @@ constexpr Choice<GraphConvolution> kConvolutions[] = {
     {"gat", GraphConvolution::kGat}, {"gatv2", GraphConvolution::kGatv2}, {"gcn", GraphConvolution::kGcn}};
 constexpr Choice<GraphTaskKind> kTasks[] = {
     {"node", GraphTaskKind::kNode}, {"edge", GraphTaskKind::kEdge}, {"graph", GraphTaskKind::kGraph}};
-constexpr Choice<Activation> kActivations[] = {{"none", Activation::kNone},
-                                               {"elu", Activation::kElu},
-                                               {"relu", Activation::kRelu},
-                                               {"gelu", Activation::kGelu},
-                                               {"swish", Activation::kSwish}};
+using Other = RowActivation::Other;
+constexpr Choice<RowActivation> kActivations[] = {{"none", {}},
+                                                  {"elu", {Activation::kElu}},
+                                                  {"relu", {Activation::kRelu}},
+                                                  {"gelu", {Activation::kGelu}},
+                                                  {"swish", {Activation::kSwish}},
+                                                  {"leaky_relu", {Activation::kNone, Other::kLeakyRelu}},
+                                                  {"tanh", {Activation::kTanh}},
+                                                  {"sigmoid", {Activation::kSigmoid}},
+                                                  {"selu", {Activation::kNone, Other::kSelu}},
+                                                  {"softplus", {Activation::kNone, Other::kSoftplus}}};
 constexpr Choice<LoopFill> kFills[] = {{"mean", LoopFill::kMean},
                                        {"add", LoopFill::kAdd},
                                        {"min", LoopFill::kMin},
@@ -33,27 +39,85 @@ constexpr Choice<LoopFill> kFills[] = {{"mean", LoopFill::kMean},
                                        {"mul", LoopFill::kMul}};
 constexpr Choice<Pooling> kPoolings[] = {
     {"mean", Pooling::kMean}, {"max", Pooling::kMax}, {"sum", Pooling::kSum}, {"attention", Pooling::kAttention}};
-constexpr Choice<NormMode> kNormModes[] = {{"node", NormMode::kNode}, {"graph", NormMode::kGraph}};
+// "layer" is one of two, by its mode.
+constexpr Choice<NormKind> kNormTypes[] = {{"layer", NormKind::kLayerGraph},
+                                           {"batch", NormKind::kBatch},
+                                           {"l2", NormKind::kL2},
+                                           {"pair", NormKind::kPair},
+                                           {"instance", NormKind::kInstance},
+                                           {"graph", NormKind::kGraph},
+                                           {"mean_subtraction", NormKind::kMeanSubtraction}};
+constexpr Choice<NormKind> kNormModes[] = {{"node", NormKind::kLayerNode}, {"graph", NormKind::kLayerGraph}};
+constexpr Choice<bool> kLayerTypes[] = {{"convolution", false}, {"linear", true}};
+constexpr Choice<JumpingKnowledge> kJumpingKnowledge[] = {{"none", JumpingKnowledge::kNone},
+                                                          {"last", JumpingKnowledge::kNone},
+                                                          {"max", JumpingKnowledge::kMax},
+                                                          {"cat", JumpingKnowledge::kCat}};
 constexpr Choice<bool> kOutputs[] = {{"softmax", false}, {"sigmoid", true}};
 constexpr Choice<EdgeDecoder> kCombinations[] = {{"concat", EdgeDecoder::kConcat}, {"product", EdgeDecoder::kProduct}};
 
-GraphNormConfig ReadNorm(JsonFields fields, absl::Status& status) {
+// The norm in field `norm`, if there is one.
+GraphNormConfig ReadNorm(JsonFields& of, absl::Status& status) {
   GraphNormConfig norm;
-  fields.Only({"name", "type", "mode", "eps"});
-  norm.mode = fields.OneOf("mode", kNormModes, "graph");
-  norm.name = fields.String("name", "");
-  if (norm.name.empty()) fields.Missing("name");
-  if (fields.String("type", "layer") != "layer") fields.Wrong("type", "but served is \"layer\"");
-  norm.epsilon = static_cast<float>(fields.Number("eps", 1e-5, 0, 1));
+  if (!of.Has("norm")) return norm;
+  if (!of.Value("norm").is_object()) {
+    of.Wrong("norm", "which is not an object");
+    return norm;
+  }
+  JsonFields fields = of.Inner("norm");
+  norm.kind = fields.OneOf("type", kNormTypes, "layer");
+  switch (norm.kind) {
+    case NormKind::kLayerGraph:
+      fields.Only({"name", "type", "mode", "eps"});
+      norm.kind = fields.OneOf("mode", kNormModes, "graph");
+      break;
+    case NormKind::kPair:
+      fields.Only({"type", "eps", "scale", "scale_individually"});
+      norm.scale = static_cast<float>(fields.Number("scale", 1, -kLargest, kLargest));
+      norm.scale_individually = fields.Bool("scale_individually", false);
+      break;
+    case NormKind::kL2:
+      fields.Only({"type", "eps"});
+      break;
+    case NormKind::kMeanSubtraction:
+      fields.Only({"type"});
+      break;
+    default:
+      fields.Only({"name", "type", "eps"});
+  }
+  if (norm.has_weights()) {
+    norm.name = fields.String("name", "");
+    if (norm.name.empty() && norm.kind != NormKind::kInstance) fields.Missing("name");
+  }
+  norm.epsilon = static_cast<float>(fields.Number("eps", norm.kind == NormKind::kL2 ? 1e-12 : 1e-5, 0, 1));
   if (status.ok()) status = fields.status();
   return norm;
 }
 
+RowActivation ReadActivation(JsonFields& of, absl::Status& status) {
+  if (!of.Value("activation").is_object()) return of.OneOf("activation", kActivations, "none");
+  JsonFields fields = of.Inner("activation");
+  fields.Only({"type", "slope"});
+  RowActivation activation = fields.OneOf("type", kActivations, "");
+  if (activation.other == Other::kLeakyRelu) {
+    activation.slope = static_cast<float>(fields.Number("slope", 0.01, -kLargest, kLargest));
+  } else if (fields.Has("slope")) {
+    fields.Wrong("slope", "which only leaky_relu has");
+  }
+  if (status.ok()) status = fields.status();
+  return activation;
+}
+
 GraphLayerConfig ReadLayer(JsonFields fields, size_t index, const GraphConfig& config, absl::Status& status) {
   GraphLayerConfig layer;
-  fields.Only({"name", "out_channels", "heads", "concat", "negative_slope", "add_self_loops", "fill_value", "improved",
-               "normalize", "share_weights", "residual", "bias", "logit_bias", "norm", "activation",
-               "activation_first"});
+  layer.linear = fields.OneOf("type", kLayerTypes, "convolution");
+  if (layer.linear) {
+    fields.Only({"name", "type", "out_channels", "residual", "bias", "norm", "activation", "activation_first"});
+  } else {
+    fields.Only({"name", "type", "out_channels", "heads", "concat", "negative_slope", "add_self_loops", "fill_value",
+                 "improved", "normalize", "share_weights", "residual", "bias", "logit_bias", "norm", "activation",
+                 "activation_first"});
+  }
   const bool gcn = config.convolution == GraphConvolution::kGcn;
   layer.name = fields.String("name", absl::StrCat("convs.", index));
   layer.out_channels = fields.RequiredInt("out_channels", 1, kMostWidth);
@@ -86,14 +150,8 @@ GraphLayerConfig ReadLayer(JsonFields fields, size_t index, const GraphConfig& c
   if (layer.logit_bias && config.convolution != GraphConvolution::kGat) {
     fields.Wrong("logit_bias", "which only gat has");
   }
-  if (fields.Has("norm")) {
-    if (fields.Value("norm").is_object()) {
-      layer.norm = ReadNorm(fields.Inner("norm"), status);
-    } else {
-      fields.Wrong("norm", "which is not an object");
-    }
-  }
-  layer.activation = fields.OneOf("activation", kActivations, "none");
+  layer.norm = ReadNorm(fields, status);
+  layer.activation = ReadActivation(fields, status);
   layer.activation_first = fields.Bool("activation_first", false);
   if (status.ok()) status = fields.status();
   return layer;
@@ -121,22 +179,42 @@ std::vector<JsonFields> List(JsonFields& fields, absl::string_view name) {
 std::vector<LinearConfig> ReadMlp(JsonFields& fields, absl::string_view name, absl::Status& status) {
   std::vector<LinearConfig> layers;
   for (JsonFields& item : List(fields, name)) {
-    item.Only({"name", "activation"});
+    item.Only({"name", "norm", "activation", "activation_first"});
     LinearConfig layer;
     layer.name = item.String("name", "");
     if (layer.name.empty()) item.Missing("name");
-    layer.activation = item.OneOf("activation", kActivations, "none");
+    layer.norm = ReadNorm(item, status);
+    if (layer.norm.over_graph()) {
+      item.Wrong("norm",
+                 "which is over the nodes of a graph: behind a linear layer of this list it must be of one row");
+    }
+    layer.activation = ReadActivation(item, status);
+    layer.activation_first = item.Bool("activation_first", false);
     if (status.ok()) status = item.status();
     layers.push_back(std::move(layer));
   }
   return layers;
 }
 
+ReadoutConfig ReadReadout(JsonFields fields, absl::Status& status) {
+  ReadoutConfig readout;
+  fields.Only({"pooling", "gate", "transform"});
+  readout.pooling = fields.OneOf("pooling", kPoolings, "mean");
+  readout.gate = ReadMlp(fields, "gate", status);
+  readout.transform = ReadMlp(fields, "transform", status);
+  const bool attention = readout.pooling == Pooling::kAttention;
+  if (attention && readout.gate.empty()) fields.Missing("gate");
+  if (!attention && fields.Has("gate")) fields.Wrong("gate", "but the pooling is not attention");
+  if (!attention && fields.Has("transform")) fields.Wrong("transform", "but the pooling is not attention");
+  if (status.ok()) status = fields.status();
+  return readout;
+}
+
 }  // namespace
 
 bool GraphConfig::NeedsWholeGraph() const {
   return std::any_of(layers.begin(), layers.end(),
-                     [](const GraphLayerConfig& layer) { return layer.norm.mode == NormMode::kGraph; });
+                     [](const GraphLayerConfig& layer) { return layer.norm.over_graph(); });
 }
 
 absl::StatusOr<GraphConfig> ReadGraphConfig(const std::string& path) {
@@ -154,6 +232,15 @@ absl::StatusOr<GraphConfig> ReadGraphConfig(const std::string& path) {
     config.layers.push_back(ReadLayer(std::move(layer), config.layers.size(), config, status));
   }
   if (fields.status().ok() && config.layers.empty()) fields.Missing("layers");
+  const auto is_linear = [](const GraphLayerConfig& layer) { return layer.linear; };
+  if (!config.layers.empty() && std::all_of(config.layers.begin(), config.layers.end(), is_linear)) {
+    fields.Wrong("layers", "of which none is a convolution");
+  }
+  config.jumping_knowledge = fields.OneOf("jumping_knowledge", kJumpingKnowledge, "none");
+  if (config.jumping_knowledge != JumpingKnowledge::kNone && !config.layers.empty() && config.layers.back().linear) {
+    fields.Wrong("jumping_knowledge", absl::StrCat("but layer ", config.layers.back().name,
+                                                   " behind the last convolution is linear: it belongs in mlp"));
+  }
 
   if (fields.Has("decoder")) {
     if (config.task != GraphTaskKind::kEdge) fields.Wrong("decoder", "but the task is not edge");
@@ -176,20 +263,16 @@ absl::StatusOr<GraphConfig> ReadGraphConfig(const std::string& path) {
   if (fields.Has("readout")) {
     if (config.task != GraphTaskKind::kGraph) fields.Wrong("readout", "but the task is not graph");
     if (fields.Value("readout").is_object()) {
-      JsonFields readout = fields.Inner("readout");
-      readout.Only({"pooling", "gate", "transform"});
-      config.pooling = readout.OneOf("pooling", kPoolings, "mean");
-      config.gate = ReadMlp(readout, "gate", status);
-      config.transform = ReadMlp(readout, "transform", status);
-      const bool attention = config.pooling == Pooling::kAttention;
-      if (attention && config.gate.empty()) readout.Missing("gate");
-      if (!attention && readout.Has("gate")) readout.Wrong("gate", "but the pooling is not attention");
-      if (!attention && readout.Has("transform")) readout.Wrong("transform", "but the pooling is not attention");
-      if (status.ok()) status = readout.status();
+      config.readouts.push_back(ReadReadout(fields.Inner("readout"), status));
+    } else if (fields.Value("readout").is_array() && !fields.Value("readout").empty()) {
+      for (JsonFields& readout : List(fields, "readout")) {
+        config.readouts.push_back(ReadReadout(std::move(readout), status));
+      }
     } else {
-      fields.Wrong("readout", "which is not an object");
+      fields.Wrong("readout", "which is neither an object nor a list of objects");
     }
   }
+  if (config.readouts.empty()) config.readouts.emplace_back();
   config.mlp = ReadMlp(fields, "mlp", status);
   if (config.task == GraphTaskKind::kEdge && !config.mlp.empty()) {
     fields.Wrong("mlp", "but the task is edge: its layers stand in decoder");

@@ -12,18 +12,40 @@
 namespace heed {
 
 enum class GraphTaskKind { kNode, kEdge, kGraph };
-enum class NormMode { kNone, kNode, kGraph };
+// Layer norms over a node's channels or over the whole graph; PyTorch Geometric's others by its names. L2: a row
+// divided by its length.
+enum class NormKind { kNone, kLayerNode, kLayerGraph, kBatch, kL2, kPair, kInstance, kGraph, kMeanSubtraction };
+enum class JumpingKnowledge { kNone, kMax, kCat };
 enum class Pooling { kMean, kMax, kSum, kAttention };
 enum class EdgeDecoder { kDot, kConcat, kProduct };
 
 struct GraphNormConfig {
-  NormMode mode = NormMode::kNone;
+  NormKind kind = NormKind::kNone;
   std::string name;  // of its tensors
   float epsilon = 1e-5f;
+  float scale = 1;                  // kPair
+  bool scale_individually = false;  // kPair
+
+  bool over_graph() const {
+    return kind == NormKind::kLayerGraph || kind == NormKind::kPair || kind == NormKind::kInstance ||
+           kind == NormKind::kGraph || kind == NormKind::kMeanSubtraction;
+  }
+  bool has_weights() const {
+    return kind != NormKind::kNone && kind != NormKind::kL2 && kind != NormKind::kPair &&
+           kind != NormKind::kMeanSubtraction;
+  }
+};
+
+// An activation of the engine, or one that only graph networks have.
+struct RowActivation {
+  Activation standard = Activation::kNone;
+  enum class Other { kNone, kLeakyRelu, kSelu, kSoftplus } other = Other::kNone;
+  float slope = 0.01f;  // kLeakyRelu
 };
 
 struct GraphLayerConfig {
   std::string name;
+  bool linear = false;  // a linear layer of each node's own row; else a convolution
   int64_t out_channels = 0;
   int64_t heads = 1;
   bool concat = true;
@@ -39,7 +61,7 @@ struct GraphLayerConfig {
   bool bias = true;
   bool logit_bias = false;
   GraphNormConfig norm;
-  Activation activation = Activation::kNone;
+  RowActivation activation;
   bool activation_first = false;
 
   int64_t out() const { return concat ? heads * out_channels : out_channels; }
@@ -47,7 +69,14 @@ struct GraphLayerConfig {
 
 struct LinearConfig {
   std::string name;
-  Activation activation = Activation::kNone;
+  GraphNormConfig norm;  // never over the graph
+  RowActivation activation;
+  bool activation_first = false;
+};
+
+struct ReadoutConfig {
+  Pooling pooling = Pooling::kMean;
+  std::vector<LinearConfig> gate, transform;  // kAttention
 };
 
 struct GraphConfig {
@@ -60,8 +89,8 @@ struct GraphConfig {
   std::vector<GraphLayerConfig> layers;
   EdgeDecoder decoder = EdgeDecoder::kDot;
   std::vector<LinearConfig> decoder_layers;
-  Pooling pooling = Pooling::kMean;
-  std::vector<LinearConfig> gate, transform;
+  JumpingKnowledge jumping_knowledge = JumpingKnowledge::kNone;  // over the outputs of all convolutions
+  std::vector<ReadoutConfig> readouts;                           // graph task: at least one, side by side
   std::vector<LinearConfig> mlp;
   bool sigmoid = false;
   std::vector<std::string> labels;  // empty: the class indices

@@ -7,40 +7,49 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/status_macros.h"
+#include "engine/team.h"
 
 namespace heed {
-namespace {
-
-
-}  // namespace
 
 absl::StatusOr<Perceptron> Perceptron::Load(const std::vector<LinearConfig>& layers, int64_t in,
                                             CheckpointTensors& tensors) {
   Perceptron made;
   made.in_ = in;
   for (const LinearConfig& layer : layers) {
-    HEED_ASSIGN_OR_RETURN(Linear linear, tensors.ReadLinear(layer.name, -1, made.out(), layer.activation));
-    made.layers_.push_back(std::move(linear));
+    Layer loaded;
+    loaded.finishes = layer.norm.kind != NormKind::kNone || layer.activation.other != RowActivation::Other::kNone;
+    const Activation activation = loaded.finishes ? Activation::kNone : layer.activation.standard;
+    HEED_ASSIGN_OR_RETURN(loaded.linear, tensors.ReadLinear(layer.name, -1, made.out(), activation));
+    if (loaded.finishes) {
+      HEED_ASSIGN_OR_RETURN(loaded.finish, RowFinish::Load(layer.norm, layer.activation, layer.activation_first,
+                                                           loaded.linear.out(), false, tensors));
+    }
+    made.layers_.push_back(std::move(loaded));
   }
   return made;
 }
 
 int64_t Perceptron::weights() const {
   int64_t weights = 0;
-  for (const Linear& layer : layers_) weights += layer.weights();
+  for (const Layer& layer : layers_) weights += layer.linear.weights();
   return weights;
 }
 
 int64_t Perceptron::resident_bytes() const {
   int64_t bytes = 0;
-  for (const Linear& layer : layers_) bytes += layer.resident_bytes();
+  for (const Layer& layer : layers_) bytes += layer.linear.resident_bytes() + layer.finish.resident_bytes();
   return bytes;
 }
 
 ConstMatrixView Perceptron::Apply(ConstMatrixView x, Context& context) const {
-  for (const Linear& layer : layers_) {
-    const MatrixView y = TakeMatrix(context.arena, x.rows, layer.out());
-    layer.Apply(x, y, context);
+  for (const Layer& layer : layers_) {
+    const MatrixView y = TakeMatrix(context.arena, x.rows, layer.linear.out());
+    layer.linear.Apply(x, y, context);
+    if (layer.finishes) {
+      RunRows(context.team, y.rows, y.cols, [&](int64_t first, int64_t last) {
+        for (int64_t i = first; i < last; ++i) layer.finish.FinishRow(y.row(i));
+      });
+    }
     x = y;
   }
   return x;
@@ -50,7 +59,6 @@ absl::StatusOr<GraphHead> GraphHead::Load(const GraphConfig& config, int64_t wid
   GraphHead made;
   made.task_ = config.task;
   made.decoder_ = config.decoder;
-  made.pooling_ = config.pooling;
   made.sigmoid_ = config.sigmoid;
   made.width_ = width;
   made.in_ = width;
@@ -62,13 +70,19 @@ absl::StatusOr<GraphHead> GraphHead::Load(const GraphConfig& config, int64_t wid
       if (config.decoder == EdgeDecoder::kConcat) made.in_ = 2 * width;
       break;
     case GraphTaskKind::kGraph: {
-      HEED_ASSIGN_OR_RETURN(made.gate_, Perceptron::Load(config.gate, width, tensors));
-      if (config.pooling == Pooling::kAttention && made.gate_.out() != 1) {
-        return absl::InvalidArgumentError(
-            absl::StrCat(config.path, ": readout: gate has ", made.gate_.out(), " outputs, but a gate is one number"));
+      made.in_ = 0;
+      for (const ReadoutConfig& readout : config.readouts) {
+        Readout loaded;
+        loaded.pooling = readout.pooling;
+        HEED_ASSIGN_OR_RETURN(loaded.gate, Perceptron::Load(readout.gate, width, tensors));
+        if (readout.pooling == Pooling::kAttention && loaded.gate.out() != 1) {
+          return absl::InvalidArgumentError(absl::StrCat(config.path, ": readout: gate has ", loaded.gate.out(),
+                                                         " outputs, but a gate is one number"));
+        }
+        HEED_ASSIGN_OR_RETURN(loaded.transform, Perceptron::Load(readout.transform, width, tensors));
+        made.in_ += loaded.transform.out();
+        made.readouts_.push_back(std::move(loaded));
       }
-      HEED_ASSIGN_OR_RETURN(made.transform_, Perceptron::Load(config.transform, width, tensors));
-      made.in_ = made.transform_.out();
       break;
     }
   }
@@ -88,9 +102,16 @@ absl::StatusOr<GraphHead> GraphHead::Load(const GraphConfig& config, int64_t wid
   return made;
 }
 
-int64_t GraphHead::weights() const { return gate_.weights() + transform_.weights() + mlp_.weights(); }
+int64_t GraphHead::weights() const {
+  int64_t weights = mlp_.weights();
+  for (const Readout& readout : readouts_) weights += readout.gate.weights() + readout.transform.weights();
+  return weights;
+}
+
 int64_t GraphHead::resident_bytes() const {
-  return gate_.resident_bytes() + transform_.resident_bytes() + mlp_.resident_bytes();
+  int64_t bytes = mlp_.resident_bytes();
+  for (const Readout& readout : readouts_) bytes += readout.gate.resident_bytes() + readout.transform.resident_bytes();
+  return bytes;
 }
 
 void GraphHead::CombineEnds(const float* source, const float* target, float* to) const {
@@ -110,15 +131,23 @@ void GraphHead::CombineEnds(const float* source, const float* target, float* to)
 }
 
 void GraphHead::Pool(ConstMatrixView rows, float* to, Context& context) const {
+  for (const Readout& readout : readouts_) {
+    readout.Pool(rows, to, context);
+    to += readout.transform.out();
+  }
+}
+
+void GraphHead::Readout::Pool(ConstMatrixView rows, float* to, Context& context) const {
+  const int64_t width = transform.out();
   Arena::Scope scope(context.arena);
-  std::fill(to, to + in_, 0.0f);
+  std::fill(to, to + width, 0.0f);
   if (rows.rows == 0) return;
-  switch (pooling_) {
+  switch (pooling) {
     case Pooling::kMax:
-      std::copy(rows.row(0), rows.row(0) + in_, to);
+      std::copy(rows.row(0), rows.row(0) + width, to);
       for (int64_t i = 1; i < rows.rows; ++i) {
         // What is not a number stays so.
-        for (int64_t c = 0; c < in_; ++c) {
+        for (int64_t c = 0; c < width; ++c) {
           const float value = rows.row(i)[c];
           if (value > to[c] || std::isnan(value)) to[c] = value;
         }
@@ -127,24 +156,24 @@ void GraphHead::Pool(ConstMatrixView rows, float* to, Context& context) const {
     case Pooling::kSum:
     case Pooling::kMean:
       for (int64_t i = 0; i < rows.rows; ++i) {
-        for (int64_t c = 0; c < in_; ++c) to[c] += rows.row(i)[c];
+        for (int64_t c = 0; c < width; ++c) to[c] += rows.row(i)[c];
       }
-      if (pooling_ == Pooling::kMean) {
-        for (int64_t c = 0; c < in_; ++c) to[c] /= static_cast<float>(rows.rows);
+      if (pooling == Pooling::kMean) {
+        for (int64_t c = 0; c < width; ++c) to[c] /= static_cast<float>(rows.rows);
       }
       return;
     case Pooling::kAttention: {
-      const ConstMatrixView gates = gate_.Apply(rows, context);
-      const ConstMatrixView values = transform_.Apply(rows, context);
+      const ConstMatrixView gates = gate.Apply(rows, context);
+      const ConstMatrixView values = transform.Apply(rows, context);
       float largest = -std::numeric_limits<float>::infinity();
       for (int64_t i = 0; i < rows.rows; ++i) largest = std::max(largest, gates.row(i)[0]);
       float sum = 0;
       for (int64_t i = 0; i < rows.rows; ++i) {
         const float weight = std::exp(gates.row(i)[0] - largest);
         sum += weight;
-        for (int64_t c = 0; c < in_; ++c) to[c] += weight * values.row(i)[c];
+        for (int64_t c = 0; c < width; ++c) to[c] += weight * values.row(i)[c];
       }
-      for (int64_t c = 0; c < in_; ++c) to[c] /= sum + kSoftmaxEpsilon;
+      for (int64_t c = 0; c < width; ++c) to[c] /= sum + kSoftmaxEpsilon;
       return;
     }
   }

@@ -13,17 +13,18 @@
 #include "engine/tensor.h"
 #include "models/checkpoint_tensors.h"
 #include "models/graph_config.h"
+#include "models/graph_norm.h"
 
 namespace heed {
 
-// Linear layers one after the other. Immutable, thread-safe.
+// Linear layers one after the other, each with its norm and activation. Immutable, thread-safe.
 class Perceptron {
  public:
   static absl::StatusOr<Perceptron> Load(const std::vector<LinearConfig>& layers, int64_t in,
                                          CheckpointTensors& tensors);
 
   int64_t in() const { return in_; }
-  int64_t out() const { return layers_.empty() ? in_ : layers_.back().out(); }
+  int64_t out() const { return layers_.empty() ? in_ : layers_.back().linear.out(); }
   bool empty() const { return layers_.empty(); }
   int64_t weights() const;
   int64_t resident_bytes() const;
@@ -31,8 +32,13 @@ class Perceptron {
   ConstMatrixView Apply(ConstMatrixView x, Context& context) const;
 
  private:
+  struct Layer {
+    Linear linear;  // with the activation, where no norm comes between
+    RowFinish finish;
+    bool finishes = false;
+  };
   int64_t in_ = 0;
-  std::vector<Linear> layers_;
+  std::vector<Layer> layers_;
 };
 
 // Immutable, thread-safe. Node task: a row of the last layer is decoded as it stands; edge task: CombineEnds makes a
@@ -46,6 +52,8 @@ class GraphHead {
   bool multi_label() const { return sigmoid_ && logits_ > 1; }
   // Width of the rows that Decode takes; and whether it changes them at all, or the last layer's rows are the logits.
   int64_t in() const { return in_; }
+  // Width of the rows that Pool and CombineEnds take.
+  int64_t width() const { return width_; }
   bool has_mlp() const { return !mlp_.empty(); }
   int64_t weights() const;
   int64_t resident_bytes() const;
@@ -58,15 +66,22 @@ class GraphHead {
   std::vector<float> Decode(ConstMatrixView rows, Context& context) const;
 
  private:
+  struct Readout {
+    Pooling pooling = Pooling::kMean;
+    Perceptron gate, transform;
+
+    void Pool(ConstMatrixView rows, float* to, Context& context) const;
+  };
+
   GraphTaskKind task_ = GraphTaskKind::kNode;
   EdgeDecoder decoder_ = EdgeDecoder::kDot;
-  Pooling pooling_ = Pooling::kMean;
+  std::vector<Readout> readouts_;  // graph task: their results are side by side
   bool sigmoid_ = false;
   int64_t width_ = 0;  // of the last layer
   int64_t in_ = 0;
   int64_t logits_ = 0;
   int classes_ = 0;
-  Perceptron gate_, transform_, mlp_;
+  Perceptron mlp_;
 };
 
 }  // namespace heed

@@ -17,7 +17,6 @@ constexpr int64_t kGatheredRows = 10 * kTileRows;
 
 // Columns of a projection up to which our own kernel is taken: Cora's forward pass, whose second layer has 10, takes
 // 0.98 ms instead of 1.13 ms.
-// 0.14).
 constexpr int64_t kNarrow = 32;
 
 // Rows of one wide linear layer, in the order of ProjectionLayout's columns.
@@ -70,7 +69,8 @@ class ProjectionRows {
 };
 
 // The first of `names` that is there, or the first.
-std::string Present(const CheckpointTensors& tensors, const std::string& scope, std::initializer_list<const char*> names) {
+std::string Present(const CheckpointTensors& tensors, const std::string& scope,
+                    std::initializer_list<const char*> names) {
   for (const char* name : names) {
     if (tensors.Has(absl::StrCat(scope, ".", name))) return absl::StrCat(scope, ".", name);
   }
@@ -84,9 +84,9 @@ absl::StatusOr<GraphLayer> GraphLayer::Load(const GraphConfig& config, const Gra
   GraphLayer made;
   made.config_ = layer;
   made.edge_dim_ = config.edge_dim;
-  made.batched_ = config.task == GraphTaskKind::kGraph;
   ProjectionLayout& layout = made.layout_;
-  layout.kind = config.convolution;
+  // A linear layer's table is a GCN's: the values and, if there is one, the residual.
+  layout.kind = layer.linear ? GraphConvolution::kGcn : config.convolution;
   layout.heads = layer.heads;
   layout.channels = layer.out_channels;
   layout.concat = layer.concat;
@@ -95,7 +95,7 @@ absl::StatusOr<GraphLayer> GraphLayer::Load(const GraphConfig& config, const Gra
   const std::string& scope = layer.name;
 
   ProjectionRows rows(in);
-  switch (config.convolution) {
+  switch (layout.kind) {
     case GraphConvolution::kGat: {
       const std::string source = Present(tensors, scope, {"lin.weight", "lin_src.weight", "lin_l.weight"});
       HEED_ASSIGN_OR_RETURN(const std::vector<float> weight, tensors.Read(source, {wide, in}));
@@ -168,7 +168,9 @@ absl::StatusOr<GraphLayer> GraphLayer::Load(const GraphConfig& config, const Gra
     }
     case GraphConvolution::kGcn: {
       std::vector<float> weight;
-      if (tensors.Has(absl::StrCat(scope, ".weight"))) {  // [in, out], of the older versions
+      if (layer.linear) {
+        HEED_ASSIGN_OR_RETURN(weight, tensors.Read(absl::StrCat(scope, ".weight"), {channels, in}));
+      } else if (tensors.Has(absl::StrCat(scope, ".weight"))) {  // [in, out], of the older versions
         HEED_ASSIGN_OR_RETURN(const std::vector<float> transposed,
                               tensors.Read(absl::StrCat(scope, ".weight"), {in, channels}));
         weight.resize(transposed.size());
@@ -209,20 +211,14 @@ absl::StatusOr<GraphLayer> GraphLayer::Load(const GraphConfig& config, const Gra
   if (layer.bias) {
     HEED_ASSIGN_OR_RETURN(made.bias_, tensors.Read(absl::StrCat(scope, ".bias"), {out}));
   }
-  if (layer.norm.mode != NormMode::kNone) {
-    const std::string weight = absl::StrCat(layer.norm.name, ".weight");
-    made.scale_.assign(static_cast<size_t>(out), 1.0f);
-    if (tensors.Has(weight)) {
-      HEED_ASSIGN_OR_RETURN(made.scale_, tensors.Read(weight, {out}));
-    }
-    HEED_ASSIGN_OR_RETURN(made.shift_, tensors.ReadOrZeros(absl::StrCat(layer.norm.name, ".bias"), {out}));
-  }
+  HEED_ASSIGN_OR_RETURN(made.finish_, RowFinish::Load(layer.norm, layer.activation, layer.activation_first, out,
+                                                      config.task == GraphTaskKind::kGraph, tensors));
   return made;
 }
 
 int64_t GraphLayer::resident_bytes() const {
-  const size_t others = edge_map_.size() + attention_.size() + bias_.size() + scale_.size() + shift_.size();
-  return projection_.resident_bytes() + static_cast<int64_t>(others * sizeof(float));
+  const size_t others = edge_map_.size() + attention_.size() + bias_.size();
+  return projection_.resident_bytes() + finish_.resident_bytes() + static_cast<int64_t>(others * sizeof(float));
 }
 
 void GraphLayer::Project(ConstMatrixView rows, MatrixView table, Context& context) const {
@@ -265,7 +261,7 @@ void GraphLayer::Project(absl::Span<const FeatureRow> rows, MatrixView table, Co
 
 void GraphLayer::Normalise(const Neighbourhood& nodes, std::vector<float>& norm,
                            std::vector<float>& loop_weight) const {
-  if (layout_.kind != GraphConvolution::kGcn) return;
+  if (layout_.kind != GraphConvolution::kGcn || linear()) return;
   const size_t count = static_cast<size_t>(nodes.nodes());
   norm.assign(count, 1.0f);
   loop_weight.assign(count, 0.0f);
@@ -309,45 +305,22 @@ GraphAggregation GraphLayer::Pass(const Neighbourhood& nodes, const std::vector<
   return pass;
 }
 
-void GraphLayer::FinishRow(float* row) const {
-  if (whole_graph_norm()) return;
-  const int64_t width = out();
-  if (config_.activation_first) Activate(config_.activation, row, width);
-  if (config_.norm.mode == NormMode::kNode) {
-    LayerNorm(row, width, scale_.data(), shift_.data(), config_.norm.epsilon);
-  }
-  if (!config_.activation_first) Activate(config_.activation, row, width);
-}
-
-void GraphLayer::FinishGraph(MatrixView rows) const {
-  if (!whole_graph_norm() || rows.rows == 0) return;
-  const int64_t width = out();
-  if (config_.activation_first) {
-    for (int64_t i = 0; i < rows.rows; ++i) Activate(config_.activation, rows.row(i), width);
-  }
-  const double count = static_cast<double>(rows.rows * width);
-  double sum = 0;
-  for (int64_t i = 0; i < rows.rows; ++i) {
-    for (int64_t c = 0; c < width; ++c) sum += static_cast<double>(rows.row(i)[c]);
-  }
-  const double mean = sum / count;
-  double squares = 0;
-  for (int64_t i = 0; i < rows.rows; ++i) {
-    for (int64_t c = 0; c < width; ++c) {
-      const double centred = static_cast<double>(rows.row(i)[c]) - mean;
-      squares += centred * centred;
+void GraphLayer::TakeRows(ConstMatrixView table, MatrixView out, int64_t first, int64_t last, Context& context) const {
+  const int64_t width = layout_.out(), residual = layout_.residual_column();
+  RunRows(context.team, last - first, width, [&](int64_t begin, int64_t end) {
+    for (int64_t i = first + begin; i < first + end; ++i) {
+      const float* from = table.row(i);
+      float* to = out.row(i);
+      std::copy(from, from + width, to);
+      if (layout_.residual) {
+        for (int64_t c = 0; c < width; ++c) to[c] += from[residual + c];
+      }
+      if (!bias_.empty()) {
+        for (int64_t c = 0; c < width; ++c) to[c] += bias_[static_cast<size_t>(c)];
+      }
+      FinishRow(to);
     }
-  }
-  const double epsilon = static_cast<double>(config_.norm.epsilon);
-  const double deviation = batched_ ? std::sqrt(squares / count + epsilon) : std::sqrt(squares / count) + epsilon;
-  for (int64_t i = 0; i < rows.rows; ++i) {
-    float* row = rows.row(i);
-    for (int64_t c = 0; c < width; ++c) {
-      const double normal = (static_cast<double>(row[c]) - mean) / deviation;
-      row[c] = static_cast<float>(normal) * scale_[static_cast<size_t>(c)] + shift_[static_cast<size_t>(c)];
-    }
-    if (!config_.activation_first) Activate(config_.activation, row, width);
-  }
+  });
 }
 
 }  // namespace heed

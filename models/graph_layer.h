@@ -1,4 +1,4 @@
-// One layer of a graph network: convolution, norm, activation, as models/graph-config.md describes it.
+// One layer of a graph network: convolution or linear map, norm, activation, as models/graph-config.md describes it.
 #pragma once
 
 #include <cstdint>
@@ -14,11 +14,13 @@
 #include "engine/tensor.h"
 #include "models/checkpoint_tensors.h"
 #include "models/graph_config.h"
+#include "models/graph_norm.h"
 
 namespace heed {
 
-// Immutable, thread-safe. A layer runs in three steps: Project all nodes that it reads, Aggregate each target's
-// in-edges (engine/graph_aggregation.h) with what Pass gives, FinishRow each target (or FinishGraph all of them).
+// Immutable, thread-safe. A convolution runs in three steps: Project all nodes that it reads, Aggregate each target's
+// in-edges (engine/graph_aggregation.h) with what Pass gives, FinishRow each target (or FinishGraph all of them). A
+// linear layer reads only the targets: Project, TakeRows, FinishGraph.
 class GraphLayer {
  public:
   // `in`: width of its input. `reads_features`: it is the first, and may be given feature rows.
@@ -30,7 +32,7 @@ class GraphLayer {
   int64_t heads() const { return layout_.heads; }
   int64_t table_width() const { return layout_.width(); }
   int64_t resident_bytes() const;
-  bool whole_graph_norm() const { return config_.norm.mode == NormMode::kGraph; }
+  bool linear() const { return config_.linear; }
 
   // The table of engine/graph_aggregation.h: a row for each row of the input. A feature row's own density says whether
   // it is multiplied sparse or dense.
@@ -44,21 +46,27 @@ class GraphLayer {
   GraphAggregation Pass(const Neighbourhood& nodes, const std::vector<float>& norm,
                         const std::vector<float>& loop_weight, ConstMatrixView table, MatrixView targets) const;
 
+  // A linear layer's outputs of targets [first, last), from their rows of the table, FinishRow included.
+  void TakeRows(ConstMatrixView table, MatrixView out, int64_t first, int64_t last, Context& context) const;
+
   // Norm and activation of one target's row; nothing if the norm is over the whole graph.
-  void FinishRow(float* row) const;
+  void FinishRow(float* row) const {
+    if (!finish_.over_graph()) finish_.FinishRow(row);
+  }
   // The same over all rows of a graph, ascending by node id, if the norm is over the whole graph.
-  void FinishGraph(MatrixView rows) const;
+  void FinishGraph(MatrixView rows) const {
+    if (finish_.over_graph()) finish_.FinishGraph(rows);
+  }
 
  private:
   GraphLayerConfig config_;
   ProjectionLayout layout_;
   int64_t edge_dim_ = 0;
-  bool batched_ = false;  // graph task: epsilon stands beside the variance, not the deviation
   Linear projection_;
-  std::vector<float> edge_map_;       // see GraphAggregation
-  std::vector<float> attention_;      // GATv2, [values_width]
-  std::vector<float> bias_;           // [out], or empty
-  std::vector<float> scale_, shift_;  // of the norm, [out]
+  std::vector<float> edge_map_;   // see GraphAggregation
+  std::vector<float> attention_;  // GATv2, [values_width]
+  std::vector<float> bias_;       // [out], or empty
+  RowFinish finish_;
 };
 
 }  // namespace heed

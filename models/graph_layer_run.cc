@@ -43,6 +43,7 @@ GraphLayerRun::GraphLayerRun(const GraphLayer& layer, const Graph& graph, const 
       input_(std::move(input)),
       table_(Matrix::Uninitialized(sources, layer.table_width())),
       out_(Matrix::Uninitialized(targets, layer.out())) {
+  if (layer.linear()) return;
   layer.Normalise(hood, norm_, loop_weight_);
   pass_ = layer.Pass(hood, norm_, loop_weight_, table_.view(), out_.view());
   if (attention) coefficients_.Attach(pass_);
@@ -54,6 +55,14 @@ bool GraphLayerRun::Advance(Context& context) {
     if (projected_ < sources_ || out_.rows() > 0) return false;
   }
   const int64_t first = aggregated_;
+  if (layer_.linear()) {
+    const int64_t rows = std::max<int64_t>(1, kBlockMultiplyAdds / layer_.out());
+    aggregated_ = std::min(first + rows, out_.rows());
+    layer_.TakeRows(table_.view(), out_.view(), first, aggregated_, context);
+    if (aggregated_ < out_.rows()) return false;
+    layer_.FinishGraph(out_.view());
+    return true;
+  }
   int64_t last = std::min(first + 1, out_.rows());
   while (last < out_.rows() &&
          hood_.offsets[static_cast<size_t>(last) + 1] - hood_.offsets[static_cast<size_t>(first)] + last - first <=

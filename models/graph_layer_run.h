@@ -43,7 +43,7 @@ class GraphLayerRun {
   // One block of work. True: that was the last one.
   bool Advance(Context& context);
 
-  // Once it is through: the targets' rows [targets, out]; and, if it was to keep it, the attention.
+  // Once it is through: the targets' rows [targets, out]; and, if it was to keep it, the attention of a convolution.
   Matrix TakeOut() { return std::move(out_); }
   void AppendAttention(GraphAnswer& answer) const { coefficients_.AppendTo(answer, graph_, hood_, pass_); }
 

@@ -50,11 +50,11 @@ AskedRows Distinct(const std::vector<int32_t>& asked) {
 
 }  // namespace
 
-// Items [first, last) of what a task asks for, and the rows that they are decoded from: what the last layer made of the
-// task's targets, and what it read; none of both where they are precomputed.
+// Items [first, last) of what a task asks for, and the rows that they are decoded from: the final rows of the task's
+// targets, and what the last layer read; none of both where they are precomputed.
 struct GraphNetwork::Decoding {
   QueryTask* task;
-  ConstMatrixView last_rows;
+  ConstMatrixView final_rows;
   ConstMatrixView before;
   int64_t first = 0, last = 0;
 };
@@ -75,7 +75,7 @@ class GraphNetwork::QueryTask : public GraphQueryTask {
   bool large() const { return work_ > kBlockEdges; }
   bool begun() const { return begun_; }
   // Nodes that layer `layer` reads; that of the layer behind the last one: targets.
-  int64_t NodesOf(int layer) const { return hood.within[static_cast<size_t>(network_.layer_count() - layer)]; }
+  int64_t NodesOf(int layer) const { return hood.within[static_cast<size_t>(network_.hops_from(layer))]; }
   // How many items are asked for.
   int64_t items() const {
     if (network_.config_.task == GraphTaskKind::kGraph) return 1;
@@ -88,7 +88,7 @@ class GraphNetwork::QueryTask : public GraphQueryTask {
     const bool edge_task = network_.config_.task == GraphTaskKind::kEdge;
     const bool whole = query.all || network_.NeedsAllRows();
     NeighbourhoodBound bound = {graph.nodes(), graph.edges()};
-    if (!whole && !precomputed()) bound = BoundNeighbourhood(graph, rows, network_.layer_count());
+    if (!whole && !precomputed()) bound = BoundNeighbourhood(graph, rows, network_.hops_from(0));
     int64_t asked_for = static_cast<int64_t>(rows.size()) / (edge_task ? 2 : 1);
     if (query.all) asked_for = edge_task ? graph.edges() : graph.nodes();
     if (network_.config_.task == GraphTaskKind::kGraph) asked_for = 1;
@@ -107,8 +107,11 @@ class GraphNetwork::QueryTask : public GraphQueryTask {
     for (const GraphLayer& layer : network_.layers_) {
       peak_bytes_ +=
           MatrixBytes(bound.nodes, layer.table_width()) + MatrixBytes(bound.nodes, layer.out()) + bound.nodes * 8;
-      if (query.return_attention) peak_bytes_ += (bound.nodes + bound.edges) * 2 * (18 + 8 * layer.heads());
+      if (query.return_attention && !layer.linear()) {
+        peak_bytes_ += (bound.nodes + bound.edges) * 2 * (18 + 8 * layer.heads());
+      }
     }
+    if (network_.jumps()) peak_bytes_ += MatrixBytes(reached, network_.final_width());
     if (network_.config_.task == GraphTaskKind::kGraph) peak_bytes_ += MatrixBytes(reached, 3 * network_.head_.in());
   }
 
@@ -118,12 +121,13 @@ class GraphNetwork::QueryTask : public GraphQueryTask {
     result.precomputed = precomputed();
     if (query.all || network_.NeedsAllRows()) Widen();
     if (!precomputed()) {
-      NeighbourhoodOptions options = network_.HoodOptions(network_.layer_count());
+      NeighbourhoodOptions options = network_.HoodOptions(network_.hops_from(0));
       options.fan_out = query.fan_out;
       options.seed = query.seed;
       hood = FindNeighbourhood(graph, targets, options);
       result.nodes_computed = hood.nodes();
       for (int l = 0; l < network_.layer_count(); ++l) {
+        if (network_.layers_[static_cast<size_t>(l)].linear()) continue;
         result.edges_computed += hood.offsets[static_cast<size_t>(NodesOf(l + 1))];
       }
       work_ = network_.Work(hood.nodes(), hood.edges(), graph, items());
@@ -144,15 +148,20 @@ class GraphNetwork::QueryTask : public GraphQueryTask {
     const int64_t per_item = std::max<int64_t>(1, network_.head_.weights());
     const int64_t count = std::clamp<int64_t>(kBlockMultiplyAdds / per_item, 256, kBlockEdges);
     const int64_t last = std::min(items(), decoded_ + count);
-    const Decoding decoding = {this, rows_.view(), before_.view(), decoded_, last};
+    const ConstMatrixView final_rows = network_.jumps() ? jumped_.view() : rows_.view();
+    const Decoding decoding = {this, final_rows, before_.view(), decoded_, last};
     network_.Decode(absl::MakeConstSpan(&decoding, 1), context);
     decoded_ = last;
     if (decoded_ == items()) network_.FinishAnswer(*this);
   }
 
-  // The last layer's row of a target, and the row that it read.
-  const float* LastRow(const Decoding& decoding, int64_t place) const {
-    return precomputed() ? OutputRow(network_.layer_count() - 1, place) : decoding.last_rows.row(place);
+  // A target's final row, and the row that the last layer read. `room` [final_width]: where a row is put that has to be
+  // put together.
+  const float* FinalRow(const Decoding& decoding, int64_t place, float* room) const {
+    if (!precomputed()) return decoding.final_rows.row(place);
+    if (!network_.jumps()) return OutputRow(network_.layer_count() - 1, place);
+    for (int l = 0; l < network_.layer_count(); ++l) network_.Collect(l, OutputRow(l, place), room);
+    return room;
   }
   const float* RowBefore(const Decoding& decoding, int64_t place) const {
     return precomputed() ? OutputRow(network_.layer_count() - 2, place) : decoding.before.row(place);
@@ -202,9 +211,15 @@ class GraphNetwork::QueryTask : public GraphQueryTask {
                    NodesOf(layer_ + 1), std::move(rows_), query.return_attention);
     }
     if (!run_->Advance(context)) return;
-    if (query.return_attention) run_->AppendAttention(result);
+    const bool linear = network_.layers_[static_cast<size_t>(layer_)].linear();
+    if (query.return_attention && !linear) run_->AppendAttention(result);
     rows_ = run_->TakeOut();
     run_.reset();
+    if (network_.jumps()) {
+      const int64_t count = NodesOf(network_.layer_count());
+      if (jumped_.rows() < count) jumped_ = Matrix::Uninitialized(count, network_.final_width());
+      for (int64_t i = 0; i < count; ++i) network_.Collect(layer_, rows_.row(i), jumped_.row(i));
+    }
     ++layer_;
     if (query.return_embeddings && layer_ == network_.layer_count() - 1) {
       before_ = Matrix::Uninitialized(NodesOf(network_.layer_count()), rows_.cols());
@@ -222,6 +237,7 @@ class GraphNetwork::QueryTask : public GraphQueryTask {
   std::optional<GraphLayerRun> run_;
   Matrix rows_;    // of the layer before
   Matrix before_;  // what the last layer read, of the targets
+  Matrix jumped_;  // jumping knowledge: the targets' final rows, as far as the layers have run
   int64_t decoded_ = 0;
 };
 
@@ -235,7 +251,7 @@ class GraphNetwork::OutputsTask : public PrecomputeTask {
       outputs_ = std::make_shared<LayerOutputs>(*previous);
       const std::vector<int32_t>* changed = &change.features;
       for (int l = 0; l < network.layer_count(); ++l) {
-        targets_.push_back(Reached(change, *changed));
+        targets_.push_back(Reached(change, *changed, network.layers_[static_cast<size_t>(l)].linear()));
         changed = &targets_.back();
       }
     } else {
@@ -250,7 +266,9 @@ class GraphNetwork::OutputsTask : public PrecomputeTask {
       const GraphLayer& layer = network.layers_[l];
       const int64_t targets = static_cast<int64_t>(targets_[l].size());
       int64_t edges = 0;
-      for (const int32_t row : targets_[l]) edges += static_cast<int64_t>(graph_->In(row).sources.size());
+      if (!layer.linear()) {
+        for (const int32_t row : targets_[l]) edges += static_cast<int64_t>(graph_->In(row).sources.size());
+      }
       const int64_t nodes = std::min(graph_->nodes(), targets + edges);
       const int64_t pages = std::min(targets, graph_->rows() / Graph::kPageRows + 1);
       peak_bytes_ += MatrixBytes(pages * Graph::kPageRows, layer.out()) + targets * 4;
@@ -275,11 +293,12 @@ class GraphNetwork::OutputsTask : public PrecomputeTask {
   }
 
  private:
-  // The rows whose output of a layer the change can reach, `inputs` being those whose input changed: these, their
-  // targets, and those whose in-edges changed.
-  std::vector<int32_t> Reached(const GraphChange& change, const std::vector<int32_t>& inputs) const {
-    std::vector<int32_t> reached = change.in_edges;
+  // The rows whose output of a layer the change can reach, `inputs` being those whose input changed: these, and of a
+  // convolution their targets and those whose in-edges changed.
+  std::vector<int32_t> Reached(const GraphChange& change, const std::vector<int32_t>& inputs, bool linear) const {
+    std::vector<int32_t> reached = linear ? inputs : change.in_edges;
     const auto add = [&](const std::vector<int32_t>& rows) {
+      if (linear) return;
       for (const int32_t row : rows) {
         reached.push_back(row);
         const absl::Span<const int32_t> out = graph_->Out(row);
@@ -296,8 +315,8 @@ class GraphNetwork::OutputsTask : public PrecomputeTask {
 
   void Begin() {
     const std::vector<int32_t>& targets = targets_[static_cast<size_t>(layer_)];
-    hood_ = FindNeighbourhood(*graph_, targets, network_.HoodOptions(1));
     const GraphLayer& layer = network_.layers_[static_cast<size_t>(layer_)];
+    hood_ = FindNeighbourhood(*graph_, targets, network_.HoodOptions(layer.linear() ? 0 : 1));
     Matrix input;
     if (layer_ > 0) {
       input = Matrix::Uninitialized(hood_.nodes(), layer.in());
@@ -346,13 +365,26 @@ NeighbourhoodOptions GraphNetwork::HoodOptions(int hops) const {
   return options;
 }
 
+void GraphNetwork::Collect(int layer, const float* row, float* final_row) const {
+  const GraphLayer& from = layers_[static_cast<size_t>(layer)];
+  if (from.linear()) return;
+  const int64_t column = columns_[static_cast<size_t>(layer)];
+  if (config_.jumping_knowledge == JumpingKnowledge::kCat || column == 0) {
+    std::copy(row, row + from.out(), final_row + (config_.jumping_knowledge == JumpingKnowledge::kCat ? column : 0));
+    return;
+  }
+  for (int64_t c = 0; c < from.out(); ++c) {
+    if (row[c] > final_row[c] || std::isnan(row[c])) final_row[c] = row[c];
+  }
+}
+
 int64_t GraphNetwork::Work(int64_t nodes, int64_t edges, const Graph& graph, int64_t items) const {
   int64_t multiply_adds = items * head_.weights();
   for (size_t l = 0; l < layers_.size(); ++l) {
     const int64_t values = l > 0 ? layers_[l].in() : graph.feature_values() / std::max<int64_t>(1, graph.nodes());
     multiply_adds += nodes * values * layers_[l].table_width();
   }
-  return nodes + layer_count() * (nodes + edges) + items + multiply_adds / kMultiplyAddsPerEdge;
+  return nodes + hops_from(0) * (nodes + edges) + items + multiply_adds / kMultiplyAddsPerEdge;
 }
 
 absl::StatusOr<std::unique_ptr<GraphQueryTask>> GraphNetwork::Start(GraphQuery given) const {
@@ -456,8 +488,13 @@ void GraphNetwork::RunTogether(absl::Span<QueryTask* const> tasks, Context& cont
   const size_t count = computed.size();
   std::vector<int64_t> first(count + 1), next_first(count + 1);
   for (size_t t = 0; t < count; ++t) first[t + 1] = first[t] + computed[t]->NodesOf(0);
-  MatrixView rows, before;
+  MatrixView rows, before, jumped;
   std::vector<int64_t> before_first;
+  if (jumps()) {
+    int64_t targets = 0;
+    for (const QueryTask* task : computed) targets += task->NodesOf(layer_count());
+    jumped = TakeMatrix(context.arena, targets, final_width());
+  }
   for (int l = 0; l < layer_count() && count > 0; ++l) {
     const GraphLayer& layer = layers_[static_cast<size_t>(l)];
     for (size_t t = 0; t < count; ++t) next_first[t + 1] = next_first[t] + computed[t]->NodesOf(l + 1);
@@ -467,6 +504,14 @@ void GraphNetwork::RunTogether(absl::Span<QueryTask* const> tasks, Context& cont
       layer.Project(features, table, context);
     } else {
       layer.Project(ConstMatrixView(rows), table, context);
+    }
+    if (layer.linear()) {
+      layer.TakeRows(table, out, 0, out.rows, context);
+      for (size_t t = 0; t < count; ++t) layer.FinishGraph(out.Rows(first[t], first[t + 1] - first[t]));
+      before = rows;
+      before_first = first;
+      rows = out;
+      continue;
     }
     std::vector<GraphAggregation> passes;
     std::vector<AggregationRange> ranges;
@@ -488,6 +533,13 @@ void GraphNetwork::RunTogether(absl::Span<QueryTask* const> tasks, Context& cont
       if (!computed[t]->query.return_attention) continue;
       coefficients[t].AppendTo(computed[t]->result, *computed[t]->query.graph, computed[t]->hood, passes[t]);
     }
+    if (jumps()) {
+      int64_t to = 0;
+      for (size_t t = 0; t < count; ++t) {
+        const int64_t targets = computed[t]->NodesOf(layer_count());
+        for (int64_t i = 0; i < targets; ++i, ++to) Collect(l, out.row(next_first[t] + i), jumped.row(to));
+      }
+    }
     before = rows;
     before_first = first;
     rows = out;
@@ -495,7 +547,8 @@ void GraphNetwork::RunTogether(absl::Span<QueryTask* const> tasks, Context& cont
   }
   for (size_t t = 0; t < count; ++t) {
     const int64_t targets = first[t + 1] - first[t];
-    decodings.push_back({computed[t], rows.Rows(first[t], targets),
+    const MatrixView final_rows = jumps() ? jumped : rows;  // the last layer's rows are those of the targets alone
+    decodings.push_back({computed[t], final_rows.Rows(first[t], targets),
                          before.rows > 0 ? before.Rows(before_first[t], targets) : MatrixView(), 0,
                          computed[t]->items()});
   }
@@ -508,24 +561,28 @@ void GraphNetwork::Decode(absl::Span<const Decoding> decodings, Context& context
   int64_t total = 0;
   for (const Decoding& decoding : decodings) total += decoding.last - decoding.first;
   const MatrixView read = TakeMatrix(context.arena, total, head_.in());
+  const MatrixView room = TakeMatrix(context.arena, 2, final_width());
   int64_t to = 0;
   for (const Decoding& decoding : decodings) {
     const QueryTask& task = *decoding.task;
-    const auto row_of = [&](int64_t place) { return task.LastRow(decoding, task.asked[static_cast<size_t>(place)]); };
+    const auto row_of = [&](int64_t place, int64_t which) {
+      return task.FinalRow(decoding, task.asked[static_cast<size_t>(place)], room.row(which));
+    };
     for (int64_t i = decoding.first; i < decoding.last; ++i, ++to) {
       if (config_.task == GraphTaskKind::kNode) {
-        std::copy(row_of(i), row_of(i) + head_.in(), read.row(to));
+        const float* row = row_of(i, 0);
+        std::copy(row, row + head_.in(), read.row(to));
       } else if (config_.task == GraphTaskKind::kEdge) {
-        head_.CombineEnds(row_of(2 * i), row_of(2 * i + 1), read.row(to));
+        head_.CombineEnds(row_of(2 * i, 0), row_of(2 * i + 1, 1), read.row(to));
       } else if (!task.precomputed()) {
-        head_.Pool(decoding.last_rows, read.row(to), context);
+        head_.Pool(decoding.final_rows, read.row(to), context);
       } else {
-        const int64_t nodes = static_cast<int64_t>(task.targets.size()), width = layers_.back().out();
+        const int64_t nodes = static_cast<int64_t>(task.targets.size());
         Arena::Scope pooled(context.arena);
-        const MatrixView rows = TakeMatrix(context.arena, nodes, width);
+        const MatrixView rows = TakeMatrix(context.arena, nodes, final_width());
         for (int64_t n = 0; n < nodes; ++n) {
-          const float* row = task.LastRow(decoding, n);
-          std::copy(row, row + width, rows.row(n));
+          const float* row = task.FinalRow(decoding, n, room.row(0));
+          std::copy(row, row + final_width(), rows.row(n));
         }
         head_.Pool(rows, read.row(to), context);
       }
@@ -545,7 +602,7 @@ void GraphNetwork::Decode(absl::Span<const Decoding> decodings, Context& context
       const auto append = [&](const float* row, int64_t width) {
         answer.embeddings.insert(answer.embeddings.end(), row, row + width);
       };
-      const int64_t width = layers_.back().out();
+      const int64_t width = final_width();
       for (int64_t i = decoding.first; i < decoding.last; ++i) {
         const auto place = [&](int64_t n) { return task.asked[static_cast<size_t>(n)]; };
         if (config_.task == GraphTaskKind::kGraph) {
@@ -553,11 +610,11 @@ void GraphNetwork::Decode(absl::Span<const Decoding> decodings, Context& context
           append(read.row(to + i - decoding.first), head_.in());
         } else if (config_.task == GraphTaskKind::kEdge) {
           answer.embedding_width = static_cast<int>(2 * width);
-          append(task.LastRow(decoding, place(2 * i)), width);
-          append(task.LastRow(decoding, place(2 * i + 1)), width);
+          append(task.FinalRow(decoding, place(2 * i), room.row(0)), width);
+          append(task.FinalRow(decoding, place(2 * i + 1), room.row(0)), width);
         } else if (head_.has_mlp() || layer_count() == 1) {  // what the last linear map reads
           answer.embedding_width = static_cast<int>(width);
-          append(task.LastRow(decoding, place(i)), width);
+          append(task.FinalRow(decoding, place(i), room.row(0)), width);
         } else {
           answer.embedding_width = static_cast<int>(layers_.back().in());
           append(task.RowBefore(decoding, place(i)), layers_.back().in());
@@ -582,6 +639,23 @@ void GraphNetwork::FinishAnswer(QueryTask& task) const {
                    " of what was asked are not finite: features or edge weights are beyond what it computes with")));
 }
 
+absl::StatusOr<int64_t> GraphNetwork::PlanLayers(int64_t last_width) {
+  hops_from_.assign(layers_.size() + 1, 0);
+  for (size_t l = layers_.size(); l-- > 0;) hops_from_[l] = hops_from_[l + 1] + (layers_[l].linear() ? 0 : 1);
+  int64_t side_by_side = 0;
+  for (size_t l = 0; l < layers_.size(); ++l) {
+    columns_.push_back(side_by_side);
+    if (layers_[l].linear()) continue;
+    side_by_side += layers_[l].out();
+    if (config_.jumping_knowledge == JumpingKnowledge::kMax && layers_[l].out() != last_width) {
+      return absl::InvalidArgumentError(absl::StrCat(config_.path, ": jumping_knowledge is \"max\", but layer ",
+                                                     config_.layers[l].name, " is ", layers_[l].out(),
+                                                     " wide and layer ", config_.layers.back().name, " ", last_width));
+    }
+  }
+  return config_.jumping_knowledge == JumpingKnowledge::kCat ? side_by_side : last_width;
+}
+
 absl::StatusOr<std::shared_ptr<const GraphClassifier>> LoadGraphNetwork(const std::string& directory,
                                                                         const std::string& name) {
   const std::filesystem::path path(directory);
@@ -596,6 +670,7 @@ absl::StatusOr<std::shared_ptr<const GraphClassifier>> LoadGraphNetwork(const st
     width = loaded.out();
     network->layers_.push_back(std::move(loaded));
   }
+  HEED_ASSIGN_OR_RETURN(width, network->PlanLayers(width));
   HEED_ASSIGN_OR_RETURN(network->head_, GraphHead::Load(config, width, tensors));
   HEED_RETURN_IF_ERROR(tensors.CheckAllRead());
 

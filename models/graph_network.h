@@ -42,10 +42,19 @@ class GraphNetwork : public GraphClassifier {
   struct Decoding;
 
   GraphNetwork() = default;
+  // Once the layers are loaded, the last one `last_width` wide: the final rows' width.
+  absl::StatusOr<int64_t> PlanLayers(int64_t last_width);
   absl::Status CheckGraph(const Graph& graph) const;
   absl::Status CannotDo(absl::string_view what) const;
   NeighbourhoodOptions HoodOptions(int hops) const;
   int layer_count() const { return static_cast<int>(layers_.size()); }
+  // Convolutions from layer `layer` on: how many hops away its inputs may be.
+  int hops_from(int layer) const { return hops_from_[static_cast<size_t>(layer)]; }
+  // A node's row that the head reads: the last layer's, or the jumping knowledge of all convolutions.
+  int64_t final_width() const { return head_.width(); }
+  bool jumps() const { return config_.jumping_knowledge != JumpingKnowledge::kNone; }
+  // Takes a node's row of convolution `layer` into its final row. Layers come in order.
+  void Collect(int layer, const float* row, float* final_row) const;
   // The tasks from their features, or precomputed outputs, to their answers.
   void RunTogether(absl::Span<QueryTask* const> tasks, Context& context) const;
   // The head: from the last layer's rows to probabilities and embeddings, appended to the tasks' answers.
@@ -60,6 +69,8 @@ class GraphNetwork : public GraphClassifier {
   ModelSpec spec_;
   GraphConfig config_;
   std::vector<GraphLayer> layers_;
+  std::vector<int> hops_from_;    // [layers + 1]
+  std::vector<int64_t> columns_;  // [layers]: where jumping knowledge by concatenation puts a convolution's output
   GraphHead head_;
   std::vector<std::string> labels_;
   // Its address tells this model from every other one for as long as outputs that it made are kept.
