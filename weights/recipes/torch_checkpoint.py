@@ -40,3 +40,11 @@ def check(path, tensors):
     if not tensors:
         raise Refused(f"{path}: holds no tensor")
     return dict(tensors)
+
+
+def check_finite(path, tensors):
+    """Refused if some value is NaN or infinite: such a model gives no answer."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            index = (~torch.isfinite(tensor)).nonzero()[0].tolist()
+            raise Refused(f"{path}: tensor '{name}' is {tensor[tuple(index)].item()} at {index}, which is not finite")
