@@ -256,6 +256,9 @@ def place_norms(norms, layers, linears, answers):
         if len(candidates) > 1:
             raise Unanswered(f"--norms is missing: norm '{norm.name}' may follow {named(c.name for c in candidates)}; say"
                              f" which with --norms=LAYER={norm.name}")
+        if candidates[0].in_channels == norm.width:
+            answers.assumed.append(f"--norms={candidates[0].name}={norm.name} (by its name; it follows the layer, and does not"
+                                   " come before it)")
         give_norm(candidates[0], norm)
 
 
@@ -730,7 +733,8 @@ def configure(tensors, ordered, answers):
     pyg_structure.refuse_other_modules(tensors)
     answers.notes += pyg_structure.settle_layouts(tensors)
     stock = pyg_structure.Inventory(tensors, ordered)
-    convolutions = pyg_structure.take_convolutions(stock)
+    told = [name.strip() for name in (answers.given("layers") or "").split(",")]
+    convolutions = pyg_structure.take_convolutions(stock, told)
     norms, linears = pyg_structure.take_norms(stock), pyg_structure.take_linears(stock)
     if stock.left:
         raise Refused(f"of unknown use: {named(stock.left)}; what is no part of the model is left out with --ignore=PATTERN,"
@@ -999,7 +1003,7 @@ def main():
     except (Refused, OSError) as error:
         print(f"from_pyg.py: {error}", file=sys.stderr)
         sys.exit(1)
-    except Unanswered as error:
+    except (Unanswered, pyg_structure.Untold) as error:
         print(f"from_pyg.py: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:

@@ -12,6 +12,10 @@ from torch_checkpoint import Refused
 TYPES = {"gat": "GATConv", "gatv2": "GATv2Conv", "gcn": "GCNConv"}
 
 
+class Untold(Exception):
+    """Names and shapes leave it open; the message names the flag that settles it."""
+
+
 def natural(name):
     """Sorts conv2 before conv10."""
     return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in re.split(r"(\d+)", name) if part]
@@ -272,8 +276,16 @@ def known_layouts(tensors):
     return ""
 
 
-def take_convolutions(stock):
-    """All convolutions, in the natural order of their names."""
+def bare_projections(stock, graph_convolutions):
+    """Names of those that have `lin.weight` and no bias while others have one: a GCNConv(bias=False), or a module of its own
+    with a linear layer."""
+    without = [name for name in graph_convolutions if stock.get(f"{name}.bias") is None]
+    return [name for name in without if stock.get(f"{name}.lin.weight") is not None] if len(without) < len(
+        graph_convolutions) else []
+
+
+def take_convolutions(stock, told):
+    """All convolutions, in the natural order of their names. `told`: names that the user gives layers."""
     gat = stock.prefixes("att_src") + stock.prefixes("att_l")
     gatv2 = stock.prefixes("att")
     for name in gatv2:
@@ -285,6 +297,13 @@ def take_convolutions(stock):
     if layers:
         graph_convolutions = [name for name in graph_convolutions if stock.get(f"{name}.lin.weight") is not None
                               and stock.get(f"{name}.bias") is not None]
+    for name in bare_projections(stock, graph_convolutions):
+        if f"{name}.lin" in told:
+            graph_convolutions.remove(name)
+        elif name not in told:
+            out, width = stock.get(f"{name}.lin.weight").shape
+            raise Untold(f"--layers is missing: '{name}.lin' ({width} -> {out}) has no bias, unlike the convolutions; name"
+                         f" '{name}' among the layers if it is a GCNConv, or '{name}.lin' if it is a linear layer")
     layers += [take_gcn(stock, name) for name in graph_convolutions]
     if not layers:
         raise Refused("there is no GATConv, GATv2Conv or GCNConv; there are " + named(stock.left)
