@@ -103,7 +103,7 @@ class GraphNetwork::QueryTask : public GraphQueryTask {
     // Vectors that grow may take twice what they hold.
     peak_bytes_ = 2 * (bound.nodes * 24 + bound.edges * (4 + 4 * network_.config_.edge_dim)) + reached * 8 +
                   asked_for * (32 + 12 * int64_t{network_.head_.classes()});
-    if (query.return_embeddings) peak_bytes_ += 2 * asked_for * 8 * network_.layers_.back().in();
+    if (query.return_embeddings) peak_bytes_ += 2 * asked_for * 8 * network_.max_embedding_width();
     for (const GraphLayer& layer : network_.layers_) {
       peak_bytes_ +=
           MatrixBytes(bound.nodes, layer.table_width()) + MatrixBytes(bound.nodes, layer.out()) + bound.nodes * 8;

@@ -1,6 +1,7 @@
 // Graph networks (GCN, GAT, GATv2) as a GraphClassifier: whole graphs, k-hop neighbourhoods, precomputed outputs.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -52,6 +53,8 @@ class GraphNetwork : public GraphClassifier {
   int hops_from(int layer) const { return hops_from_[static_cast<size_t>(layer)]; }
   // A node's row that the head reads: the last layer's, or the jumping knowledge of all convolutions.
   int64_t final_width() const { return head_.width(); }
+  // At most so wide is an embedding: what the last linear map reads, of a node, one end of an edge, or a graph.
+  int64_t max_embedding_width() const { return std::max({layers_.back().in(), final_width(), head_.in()}); }
   bool jumps() const { return config_.jumping_knowledge != JumpingKnowledge::kNone; }
   // Takes a node's row of convolution `layer` into its final row. Layers come in order.
   void Collect(int layer, const float* row, float* final_row) const;
