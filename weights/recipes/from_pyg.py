@@ -24,6 +24,7 @@ Nothing is written, and the exit code is 1, if some probability differs by more 
 
 import argparse
 import fnmatch
+import itertools
 import json
 import math
 import os
@@ -322,7 +323,7 @@ def settle_order(stock, layers, linears, ending, answers):
 
     ways = [interleaved(layers, linears, places) for places in arrangements(layers, linears, ending)]
     if not ways and len(linears) <= 5:  # not in the order of their definition
-        for order in pyg_structure.itertools.permutations(linears):
+        for order in itertools.permutations(linears):
             ways += [interleaved(layers, order, places) for places in arrangements(layers, order, ending)]
     default, safe = (ways or [[*layers, *linears]])[0], False
     if stock.ordered and len(ways) > 1:

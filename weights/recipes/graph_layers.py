@@ -12,8 +12,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from graph_file import BadInput, SparseRows
-
-ACTIVATIONS = {"none": lambda x: x, "elu": F.elu, "relu": F.relu, "gelu": F.gelu, "swish": F.silu}
+from graph_reference import activate
 
 
 def linear(x, weight):
@@ -171,7 +170,7 @@ class Network(nn.Module):
         for layer in self.config["layers"]:
             x = dropout(x, self.feature_dropout, self.training)
             x = getattr(self, layer["name"])(x, edge_index)
-            x = ACTIVATIONS[layer.get("activation", "none")](x)
+            x = activate(x, layer.get("activation", "none"))
         return x
 
     def forward(self, graph):
@@ -181,7 +180,7 @@ class Network(nn.Module):
             x = pool(x, graph.graph_ptr, self.pooling)
         for layer in self.config.get("mlp", []):
             x = getattr(self, layer["name"])(dropout(x, self.feature_dropout, self.training))
-            x = ACTIVATIONS[layer.get("activation", "none")](x)
+            x = activate(x, layer.get("activation", "none"))
         return x
 
     def link_logits(self, graph, pairs):
