@@ -20,6 +20,9 @@ using google::protobuf::FieldDescriptor;
 constexpr int kMaxDepth = 100;
 constexpr uint64_t kMaxLength = std::numeric_limits<int32_t>::max() - 16;
 
+// An entry of a map takes about as long and as much as this many texts.
+constexpr int64_t kMapEntryElements = 8;
+
 enum WireType : uint32_t { kVarint = 0, kFixed64 = 1, kLength = 2, kGroup = 3, kGroupEnd = 4, kFixed32 = 5 };
 
 // The bytes of a message, from front to back.
@@ -136,7 +139,7 @@ class Checker {
     HEED_RETURN_IF_ERROR(Take(reader, content));
     switch (field->type()) {
       case FieldDescriptor::TYPE_MESSAGE: {
-        HEED_RETURN_IF_ERROR(Count());
+        HEED_RETURN_IF_ERROR(Count(field->is_map() ? kMapEntryElements : 1));
         if (depth == 0) return Malformed(" is a message within ", kMaxDepth, " others");
         absl::Status status = Check(content, *field->message_type(), depth - 1);
         if (status.ok() || absl::StartsWith(status.message(), ":")) return status;
@@ -155,8 +158,9 @@ class Checker {
     }
   }
 
-  absl::Status Count() {
-    if (++elements_ <= max_elements_) return absl::OkStatus();
+  absl::Status Count(int64_t elements = 1) {
+    elements_ += elements;
+    if (elements_ <= max_elements_) return absl::OkStatus();
     return Malformed(": the message has more than ", max_elements_, " texts and messages in it up to here");
   }
 

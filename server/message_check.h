@@ -13,7 +13,8 @@ namespace heed {
 struct MessageLimits {
   // Of the message's bytes, after they were inflated.
   int64_t max_bytes = 16 << 20;
-  // Texts, byte strings and messages in it, at any depth: each takes some 50 bytes of memory, were it empty.
+  // Texts, byte strings and messages in it, at any depth: each takes some 50 bytes of memory, were it empty. An entry
+  // of a map counts as several.
   int64_t max_elements() const { return max_bytes / 8; }
 };
 

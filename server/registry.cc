@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <climits>
 #include <exception>
 #include <filesystem>
 #include <system_error>
@@ -41,7 +42,7 @@ std::string StampOf(const std::string& path) {
 
 // One name below the models' directory, so that what a caller sends leads nowhere else.
 absl::Status CheckName(absl::string_view name) {
-  if (!name.empty() && name[0] != '.' && name.find('/') == absl::string_view::npos &&
+  if (!name.empty() && name.size() <= NAME_MAX && name[0] != '.' && name.find('/') == absl::string_view::npos &&
       name.find('\0') == absl::string_view::npos) {
     return absl::OkStatus();
   }

@@ -130,11 +130,11 @@ TEST_F(HostileRequestsTest, CompressedMessagesAreInflatedUpToTheLimit) {
     // gRPC sends what compression does not shorten as it is.
     request.set_texts(0, "two dogs" + std::string(2000, ' '));
     EXPECT_TRUE(Send("/heed.v1.Translation/Translate", request.SerializeAsString(), compression).ok());
-    const grpc::Status bomb = Send("/heed.v1.QuestionAnswering/Import", std::string(100 << 20, '\0'), compression);
+    const grpc::Status bomb = Send("/heed.v1.QuestionAnswering/Import", std::string(20 << 20, '\0'), compression);
     EXPECT_EQ(bomb.error_code(), StatusCode::RESOURCE_EXHAUSTED) << bomb.error_message();
     EXPECT_THAT(bomb.error_message(), HasSubstr("inflates to more than --max_message_bytes=1048576"));
     // A stream's messages, too.
-    const grpc::Status part = Send("/heed.v1.Graphs/PutGraph", std::string(100 << 20, '\0'), compression);
+    const grpc::Status part = Send("/heed.v1.Graphs/PutGraph", std::string(20 << 20, '\0'), compression);
     EXPECT_EQ(part.error_code(), StatusCode::RESOURCE_EXHAUSTED) << part.error_message();
   }
 }
@@ -211,6 +211,13 @@ TEST_F(HostileRequestsTest, AModelThatThrowsFailsTheRequestAlone) {
   EXPECT_EQ(thrown.error_code(), StatusCode::INTERNAL);
   EXPECT_THAT(thrown.error_message(), HasSubstr("as it was told"));
   EXPECT_TRUE(Translate(channel).ok());
+}
+
+TEST_F(HostileRequestsTest, ANameThatNoDirectoryCanHaveIsLookedForNowhere) {
+  Start();
+  const grpc::Status status = Send("/heed.v1.Models/Load", absl::StrCat("\x0a\x80\x20", std::string(4096, 'm')));
+  EXPECT_EQ(status.error_code(), StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("is not the name of a directory"));
 }
 
 TEST_F(HostileRequestsTest, TooManyTextsAreRefusedByTheirNumber) {

@@ -94,6 +94,15 @@ TEST(MessageCheckTest, RefusesAMessageOfMoreElementsThanItsBytesMayHold) {
   EXPECT_THAT(too_long.message(), HasSubstr("801 bytes, at most --max_message_bytes=800"));
 }
 
+TEST(MessageCheckTest, AnEntryOfAMapCountsAsSeveralElements) {
+  inference::ModelInferRequest request;
+  for (int i = 0; i < 10; ++i) (*request.mutable_parameters())[absl::StrCat(i)].set_bool_param(true);
+  const std::string bytes = request.SerializeAsString();
+  const auto message = [&](int64_t elements) { return MessageOf<inference::ModelInferRequest>(bytes, {8 * elements}); };
+  EXPECT_EQ(message(100), "");  // an entry, its key and its value: ten of each
+  EXPECT_THAT(message(99), HasSubstr("the message has more than 99 texts and messages"));
+}
+
 TEST(MessageCheckTest, RefusesMessagesWithinMessagesAsProtobufDoes) {
   // google.protobuf has none here that nests freely but groups of unknown fields.
   for (const int depth : {99, 100, 101, 5000}) {
