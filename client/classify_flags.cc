@@ -10,6 +10,8 @@ void ComputeFlags::AddTo(FlagTable& flags) {
                "At most N in-neighbours of each node, drawn at random (default: all of them).");
   flags.AddUint64("seed", &seed, "The same seed draws the same neighbours (with --fan_out; default 0).");
   flags.AddBool("compute", &compute, "Do not read precomputed outputs of a stored graph.");
+  flags.AddBool("ignore_edge_features", &ignore_edge_features,
+                "Classify although the graph's edges have features and the model takes none.");
 }
 
 absl::Status ComputeFlags::Fill(v1::ClassifyOptions& options) const {
@@ -17,6 +19,7 @@ absl::Status ComputeFlags::Fill(v1::ClassifyOptions& options) const {
   if (fan_out) options.set_fan_out(*fan_out);
   if (seed) options.set_seed(*seed);
   options.set_compute(compute);
+  options.set_ignore_edge_features(ignore_edge_features);
   return absl::OkStatus();
 }
 

@@ -16,6 +16,7 @@ struct ComputeFlags {
   std::optional<int> fan_out;
   std::optional<uint64_t> seed;
   bool compute = false;
+  bool ignore_edge_features = false;
 
   void AddTo(FlagTable& flags);
   // INVALID_ARGUMENT: flags that do not go together.

@@ -119,6 +119,10 @@ absl::Status CheckSizes(const GraphArrays& arrays) {
     return Refused("edge features: width ", width, ", must be 0 to ", std::numeric_limits<int32_t>::max());
   }
   const int64_t wanted = Product(Size(arrays.sources), width);
+  if (width == 0 && !arrays.edge_features.empty()) {
+    return Refused("edge features: ", arrays.edge_features.size(), " values for ", arrays.sources.size(),
+                   " edges, but their width is 0: edge_feature_width is how many features each edge has");
+  }
   if (Size(arrays.edge_features) != wanted) {
     return Refused("edge features: ", arrays.edge_features.size(), " values, but ", arrays.sources.size(),
                    " edges of width ", width, " need ", wanted);

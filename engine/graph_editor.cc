@@ -108,6 +108,10 @@ absl::Status Graph::Editor::CheckSizes() const {
   HEED_RETURN_IF_ERROR(check(update_.add_features, "add_features", update_.add_nodes, "add_nodes"));
   HEED_RETURN_IF_ERROR(check(update_.change_features, "change_features", update_.change_nodes, "change_nodes"));
   const int64_t edges = Size(update_.add_edges);
+  if (old_.edge_feature_width_ == 0 && !update_.add_edge_features.empty()) {
+    return RefusedGraph("add_edge_features: ", update_.add_edge_features.size(), " values for ", edges,
+                        " edges, but the graph's edges have no features (edge_feature_width 0)");
+  }
   if (Size(update_.add_edge_features) != edges * old_.edge_feature_width_) {
     return RefusedGraph("add_edge_features: ", update_.add_edge_features.size(), " values, but ", edges,
                         " edges of width ", old_.edge_feature_width_, " need ", edges * old_.edge_feature_width_);

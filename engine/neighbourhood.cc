@@ -121,6 +121,7 @@ NeighbourhoodBound BoundNeighbourhood(const Graph& graph, absl::Span<const int32
 Neighbourhood FindNeighbourhood(const Graph& graph, absl::Span<const int32_t> targets,
                                 const NeighbourhoodOptions& options) {
   Neighbourhood found;
+  found.edge_weights = options.edge_weights;
   const int64_t width = graph.edge_feature_width();
   const int64_t copied_width = options.edge_features ? width : 0;
   const InEdgeChoice choice(graph, options);

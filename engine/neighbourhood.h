@@ -32,6 +32,7 @@ struct Neighbourhood {
   std::vector<int32_t> sources;      // [edges], node numbers
   std::vector<float> edge_features;  // [edges, the graph's edge_feature_width]
   bool has_loops = false;
+  bool edge_weights = false;  // edge_features are the edges' weights, as in_weights and those of the loops count them
   // For every node, [nodes], sums of weights in the graph: of its in-edges, own loops aside; of its own loops; and the
   // weight of the last own loop (NaN: it has none).
   std::vector<float> in_weights, loop_weights, last_loop_weights;

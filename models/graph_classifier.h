@@ -44,6 +44,8 @@ struct GraphQuery {
   uint64_t seed = 0;
   bool return_embeddings = false;
   bool return_attention = false;
+  // Answer although the graph's edges have features and the model takes none.
+  bool ignore_edge_features = false;
 };
 
 // One layer's coefficients, an entry for each edge it passed, self-loops included.
@@ -90,8 +92,8 @@ class GraphClassifier : public Model {
   virtual int64_t edge_feature_width() const = 0;
 
   // Validates, on the caller's thread, in time proportional to what is asked and its neighbours. INVALID_ARGUMENT names
-  // the field and both values: a node that is not in the graph, a feature width that is not the model's, a query
-  // for a part, or with unseen nodes, to a model that needs the whole graph.
+  // the field and both values: a node that is not in the graph, a feature width that is not the model's, edge features
+  // that the model does not take, a query for a part, or with unseen nodes, to a model that needs the whole graph.
   virtual absl::StatusOr<std::unique_ptr<GraphQueryTask>> Start(GraphQuery query) const = 0;
 
   // Computes the outputs of every node of `graph`; with `previous`, of the version that `change` led from, only those

@@ -263,6 +263,8 @@ void GraphLayer::Normalise(const Neighbourhood& nodes, std::vector<float>& norm,
                            std::vector<float>& loop_weight) const {
   if (layout_.kind != GraphConvolution::kGcn || linear()) return;
   const size_t count = static_cast<size_t>(nodes.nodes());
+  // PyTorch Geometric's `improved` has no effect where edges could have weights and have none.
+  const bool improved = config_.improved && (edge_dim_ == 0 || nodes.edge_weights);
   norm.assign(count, 1.0f);
   loop_weight.assign(count, 0.0f);
   for (size_t i = 0; i < count; ++i) {
@@ -270,7 +272,7 @@ void GraphLayer::Normalise(const Neighbourhood& nodes, std::vector<float>& norm,
     float loop = nodes.loop_weights[i];
     if (config_.add_self_loops && config_.normalize) {
       const float last = nodes.last_loop_weights[i];
-      loop = !std::isnan(last) ? last : config_.improved ? 2.0f : 1.0f;
+      loop = !std::isnan(last) ? last : improved ? 2.0f : 1.0f;
       loop_weight[i] = loop;
     }
     if (!config_.normalize) continue;
@@ -299,7 +301,7 @@ GraphAggregation GraphLayer::Pass(const Neighbourhood& nodes, const std::vector<
   pass.attention = attention_.data();
   pass.norm = norm.data();
   pass.loop_weight = loop_weight.data();
-  pass.edge_weights = edge_dim_ > 0;
+  pass.edge_weights = nodes.edge_weights;
   pass.bias = bias_.empty() ? nullptr : bias_.data();
   pass.out = targets;
   return pass;

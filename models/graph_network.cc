@@ -121,7 +121,7 @@ class GraphNetwork::QueryTask : public GraphQueryTask {
     result.precomputed = precomputed();
     if (query.all || network_.NeedsAllRows()) Widen();
     if (!precomputed()) {
-      NeighbourhoodOptions options = network_.HoodOptions(network_.hops_from(0));
+      NeighbourhoodOptions options = network_.HoodOptions(graph, network_.hops_from(0));
       options.fan_out = query.fan_out;
       options.seed = query.seed;
       hood = FindNeighbourhood(graph, targets, options);
@@ -316,7 +316,7 @@ class GraphNetwork::OutputsTask : public PrecomputeTask {
   void Begin() {
     const std::vector<int32_t>& targets = targets_[static_cast<size_t>(layer_)];
     const GraphLayer& layer = network_.layers_[static_cast<size_t>(layer_)];
-    hood_ = FindNeighbourhood(*graph_, targets, network_.HoodOptions(layer.linear() ? 0 : 1));
+    hood_ = FindNeighbourhood(*graph_, targets, network_.HoodOptions(*graph_, layer.linear() ? 0 : 1));
     Matrix input;
     if (layer_ > 0) {
       input = Matrix::Uninitialized(hood_.nodes(), layer.in());
@@ -343,11 +343,28 @@ absl::Status GraphNetwork::CheckGraph(const Graph& graph) const {
     return absl::InvalidArgumentError(absl::StrCat("features: width ", graph.feature_width(), ", but model \"",
                                                    spec_.name, "\" takes ", config_.in_channels));
   }
-  if (config_.edge_dim > 0 && graph.edge_feature_width() != config_.edge_dim && graph.edges() > 0) {
-    return absl::InvalidArgumentError(absl::StrCat("edge features: width ", graph.edge_feature_width(),
-                                                   ", but model \"", spec_.name, "\" takes ", config_.edge_dim));
+  const int64_t width = graph.edge_feature_width();
+  // The edges of a GCN weigh 1 if they have no weights.
+  const bool optional = config_.convolution == GraphConvolution::kGcn && width == 0;
+  if (config_.edge_dim > 0 && width != config_.edge_dim && graph.edges() > 0 && !optional) {
+    return absl::InvalidArgumentError(absl::StrCat("edge features: width ", width, width == 0 ? " (none)" : "",
+                                                   ", but model \"", spec_.name, "\" takes ", config_.edge_dim,
+                                                   " for each edge (edge_attr)"));
   }
   return absl::OkStatus();
+}
+
+absl::Status GraphNetwork::CheckNothingIgnored(const GraphQuery& query) const {
+  const int64_t width = query.graph->edge_feature_width();
+  if (config_.edge_dim > 0 || width == 0 || query.graph->edges() == 0 || query.ignore_edge_features) {
+    return absl::OkStatus();
+  }
+  const absl::string_view weights = config_.convolution == GraphConvolution::kGcn && width == 1
+                                        ? "; if they are weights, convert the model with --edge-weights"
+                                        : "";
+  return absl::InvalidArgumentError(absl::StrCat(
+      "edge features: width ", width, ", but model \"", spec_.name,
+      "\" takes none (edge_dim 0): send the graph without edge_attr, or set ignore_edge_features", weights));
 }
 
 absl::Status GraphNetwork::CannotDo(absl::string_view what) const {
@@ -356,12 +373,12 @@ absl::Status GraphNetwork::CannotDo(absl::string_view what) const {
       "every other node: it cannot ", what));
 }
 
-NeighbourhoodOptions GraphNetwork::HoodOptions(int hops) const {
+NeighbourhoodOptions GraphNetwork::HoodOptions(const Graph& graph, int hops) const {
   NeighbourhoodOptions options;
   options.hops = hops;
   options.edge_features = config_.edge_dim > 0;
   options.in_weights = config_.convolution == GraphConvolution::kGcn;
-  options.edge_weights = options.in_weights && config_.edge_dim > 0;
+  options.edge_weights = options.in_weights && config_.edge_dim > 0 && graph.edge_feature_width() > 0;
   return options;
 }
 
@@ -390,6 +407,7 @@ int64_t GraphNetwork::Work(int64_t nodes, int64_t edges, const Graph& graph, int
 absl::StatusOr<std::unique_ptr<GraphQueryTask>> GraphNetwork::Start(GraphQuery given) const {
   const Graph& graph = *given.graph;
   HEED_RETURN_IF_ERROR(CheckGraph(graph));
+  HEED_RETURN_IF_ERROR(CheckNothingIgnored(given));
   if (given.fan_out && *given.fan_out < 1) {
     return absl::InvalidArgumentError(absl::StrCat("fan_out: ", *given.fan_out, ", must be at least 1"));
   }

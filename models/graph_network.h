@@ -46,8 +46,9 @@ class GraphNetwork : public GraphClassifier {
   // Once the layers are loaded, the last one `last_width` wide: the final rows' width.
   absl::StatusOr<int64_t> PlanLayers(int64_t last_width);
   absl::Status CheckGraph(const Graph& graph) const;
+  absl::Status CheckNothingIgnored(const GraphQuery& query) const;
   absl::Status CannotDo(absl::string_view what) const;
-  NeighbourhoodOptions HoodOptions(int hops) const;
+  NeighbourhoodOptions HoodOptions(const Graph& graph, int hops) const;
   int layer_count() const { return static_cast<int>(layers_.size()); }
   // Convolutions from layer `layer` on: how many hops away its inputs may be.
   int hops_from(int layer) const { return hops_from_[static_cast<size_t>(layer)]; }

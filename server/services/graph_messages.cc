@@ -126,6 +126,7 @@ absl::Status SetOptions(const v1::ClassifyOptions& options, GraphQuery& query) {
   query.seed = options.seed();
   query.return_embeddings = options.return_embeddings();
   query.return_attention = options.return_attention();
+  query.ignore_edge_features = options.ignore_edge_features();
   return absl::OkStatus();
 }
 

@@ -217,7 +217,7 @@ TEST_F(GraphCommands, NodesOfSeveralGraphsComeInTheOrderAsked) {
 
 TEST_F(GraphCommands, FlagsBecomeOptions) {
   Run({"classify", "nodes", "--stored=cora", "--version=4", "--top=3", "--attention", "--json", "--embeddings",
-       "--fan-out=10", "--seed=7", "--compute"});
+       "--fan-out=10", "--seed=7", "--compute", "--ignore-edge-features"});
   const v1::ClassifyNodesRequest& request = graphs_.node_requests.at(0);
   EXPECT_EQ(request.queries(0).stored().name(), "cora");
   EXPECT_EQ(request.queries(0).stored().version(), 4);
@@ -228,6 +228,7 @@ TEST_F(GraphCommands, FlagsBecomeOptions) {
   EXPECT_EQ(request.options().fan_out(), 10);
   EXPECT_EQ(request.options().seed(), 7u);
   EXPECT_TRUE(request.options().compute());
+  EXPECT_TRUE(request.options().ignore_edge_features());
 }
 
 TEST_F(GraphCommands, UnseenNodesGoWithTheQuery) {

@@ -434,6 +434,10 @@ TEST(Graph, BuildNamesTheFirstOffender) {
   refused("edge 0: target 34, but the graph has 34 nodes", [](GraphArrays& a) { a.targets[0] = 34; });
   refused("edges: 2 sources, but 3 targets", [](GraphArrays& a) { a.sources.pop_back(); });
   refused("edge features: 5 values, but 3 edges of width 2 need 6", [](GraphArrays& a) { a.edge_features.pop_back(); });
+  refused(
+      "edge features: 6 values for 3 edges, but their width is 0: edge_feature_width is how many features each edge "
+      "has",
+      [](GraphArrays& a) { a.edge_feature_width = 0; });
   refused("edge features: width -1, must be 0 to 2147483647", [](GraphArrays& a) { a.edge_feature_width = -1; });
   refused("features of edge 2, column 1: -inf, not a finite number",
           [](GraphArrays& a) { a.edge_features[5] = -kInfinity; });

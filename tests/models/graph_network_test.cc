@@ -470,6 +470,58 @@ TEST(GraphNetworkTest, BadQueriesAreNamed) {
   EXPECT_EQ(model->Start(foreign).status().code(), absl::StatusCode::kInternal);
 }
 
+TEST(GraphNetworkTest, EdgeFeaturesThatTheModelDoesNotTakeAreRefusedUnlessIgnored) {
+  for (const auto& [fixture, width, hint] : {std::tuple("pyg-gat", 2, ""), std::tuple("pyg-gcn", 2, ""),
+                                             std::tuple("pyg-gcn", 1, "convert the model with --edge-weights")}) {
+    const auto model = Load(fixture);
+    RandomGraph random(model->feature_width(), width, 4);
+    GraphArrays arrays = random.Arrays(20, 50);
+    GraphQuery query;
+    query.graph = Build(arrays);
+    query.all = true;
+    const std::string refused(model->Start(query).status().message());
+    EXPECT_THAT(refused, HasSubstr("edge features: width " + std::to_string(width) + ", but model \"" + fixture +
+                                   "\" takes none (edge_dim 0): send the graph without edge_attr, or set "
+                                   "ignore_edge_features"));
+    EXPECT_THAT(refused, HasSubstr(hint));
+    EXPECT_EQ(refused.find("--edge-weights") != std::string::npos, *hint != '\0');
+    query.ignore_edge_features = true;
+    const GraphAnswer ignored = Ask(*model, query);
+    arrays.edge_feature_width = 0;
+    arrays.edge_features.clear();
+    GraphQuery plain;
+    plain.graph = Build(arrays);
+    plain.all = true;
+    EXPECT_EQ(ignored.probabilities, Ask(*model, plain).probabilities);
+  }
+}
+
+// PyTorch Geometric's default of edge_weight; `improved` then has no effect.
+TEST(GraphNetworkTest, EdgesWithoutWeightsWeighOne) {
+  for (const char* fixture : {"pyg-gcn-edge-weights", "pyg-gcn-not-normalised", "pyg-gcn-edge-weights-improved"}) {
+    const auto model = Load(fixture);
+    RandomGraph random(model->feature_width(), 0, 4);
+    GraphArrays arrays = random.Arrays(20, 50);
+    GraphQuery without, ones;
+    without.graph = Build(arrays);
+    arrays.edge_feature_width = 1;
+    arrays.edge_features.assign(arrays.sources.size(), 1.0f);
+    ones.graph = Build(arrays);
+    without.all = ones.all = true;
+    const bool same = Ask(*model, without).probabilities == Ask(*model, ones).probabilities;
+    EXPECT_EQ(same, std::string(fixture) != "pyg-gcn-edge-weights-improved") << fixture;
+    EXPECT_EQ(AskAll(*model, without.graph, Precompute(*model, without.graph, nullptr, {})).probabilities,
+              Ask(*model, without).probabilities);
+  }
+  const auto model = Load("pyg-gat-edge-features-mean");
+  RandomGraph random(model->feature_width(), 0, 4);
+  GraphQuery query;
+  query.graph = Build(random.Arrays(20, 50));
+  EXPECT_THAT(std::string(model->Start(query).status().message()),
+              HasSubstr("edge features: width 0 (none), but model \"pyg-gat-edge-features-mean\" takes 3 for each edge "
+                        "(edge_attr)"));
+}
+
 TEST(GraphNetworkTest, FeaturesTooLargeAreAnErrorAndHarmNoOther) {
   const auto model = Load("pyg-gat");
   RandomGraph random(model->feature_width(), 0, 4);

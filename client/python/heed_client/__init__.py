@@ -87,17 +87,33 @@ def _numbers(values):
     return [number for row in values for number in (row if hasattr(row, "__iter__") else [row])]
 
 
+def _shape(values):
+    """Of an array, or of lists as far as their first members tell; () of a number."""
+    if hasattr(values, "shape"):
+        return tuple(values.shape)
+    if isinstance(values, (list, tuple)):
+        return (len(values), *(_shape(values[0]) if values else ()))
+    return ()
+
+
 def make_features(x):
-    """Features from rows of numbers: a list of lists, or an array [nodes, width]. For sparse rows build the message."""
+    """Features from rows of numbers: a list of lists, or an array [nodes, width]. For sparse rows build the message.
+    ValueError: not rows of numbers, or rows of different lengths."""
+    shape = _shape(x)
+    if len(shape) != 2 and shape != (0,):
+        raise ValueError(f"x has shape {list(shape)}, but it must be [nodes, width]")
     rows = list(x)
     if any(len(row) != len(rows[0]) for row in rows):
         raise ValueError("x has rows of different lengths")
-    return graphs_pb2.Features(width=len(rows[0]) if rows else 0, values=_numbers(x))
+    return graphs_pb2.Features(width=shape[1] if len(shape) == 2 else 0, values=_numbers(x))
 
 
 def make_graph(x, edge_index, edge_attr=None, node_ids=None):
     """A Graph as PyTorch Geometric has it: x [nodes, width] (or Features), edge_index [2, edges] (sources and targets, as
-    rows of x), edge_attr [edges, width]; each a list of lists or an array."""
+    rows of x), edge_attr [edges, width], or [edges] for one number each; each a list of lists or an array. ValueError
+    names the shapes where they do not fit."""
+    if _shape(edge_index)[:1] != (2,):
+        raise ValueError(f"edge_index has shape {list(_shape(edge_index))}, but it must be [2, edges]")
     sources, targets = edge_index
     graph = graphs_pb2.Graph(
         features=x if isinstance(x, graphs_pb2.Features) else make_features(x),
@@ -106,9 +122,13 @@ def make_graph(x, edge_index, edge_attr=None, node_ids=None):
         edge_targets=_numbers(targets),
     )
     if edge_attr is not None:
+        shape, edges = _shape(edge_attr), len(graph.edge_sources)
+        if len(shape) not in (1, 2) or shape[0] != edges:
+            raise ValueError(f"edge_attr has shape {list(shape)}, but edge_index [2, {edges}] needs [{edges}, width]")
         graph.edge_features.extend(_numbers(edge_attr))
-        edges = len(graph.edge_sources)
-        graph.edge_feature_width = len(graph.edge_features) // edges if edges else 0
+        graph.edge_feature_width = shape[1] if len(shape) == 2 else 1
+        if len(graph.edge_features) != edges * graph.edge_feature_width:
+            raise ValueError("edge_attr has rows of different lengths")
     return graph
 
 

@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""Tests that the Python client's make_graph refuses arrays that are not what PyTorch Geometric has. Needs grpcio and
+grpcio-tools; without them, exits 77 (ctest: skipped).
+
+    python3 tests/client/make_graph_test.py
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+try:
+    import grpc  # noqa: F401
+    import grpc_tools  # noqa: F401
+except ImportError as missing:
+    print(f"skipped: {missing}")
+    sys.exit(77)
+
+CLIENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../client/python")
+STUBS = tempfile.TemporaryDirectory()
+subprocess.run(["sh", f"{CLIENT}/generate.sh", STUBS.name], check=True, env={**os.environ, "PYTHON": sys.executable},
+               stdout=subprocess.DEVNULL)
+sys.path[:0] = [STUBS.name, CLIENT]
+from heed_client import make_features, make_graph  # noqa: E402
+
+X = [[0.5, 1.0, 2.0], [1.5, 0.0, 3.0]]
+EDGES = [[0, 1, 1, 0], [1, 0, 1, 0]]
+ATTR = [[1, 2], [3, 4], [5, 6], [7, 8]]
+
+
+class Array:
+    """As much of NumPy's or PyTorch's array as the client uses."""
+
+    def __init__(self, rows, shape):
+        self.rows, self.shape = rows, shape
+
+    def __iter__(self):
+        return iter(self.rows)
+
+    def __len__(self):
+        return self.shape[0]
+
+    def reshape(self, size):
+        assert size == -1
+        flat = [value for row in self.rows for value in (row if isinstance(row, list) else [row])]
+        return type("Flat", (), {"tolist": lambda self: flat})()
+
+
+class MakeGraph(unittest.TestCase):
+    def test_takes_lists_and_arrays(self):
+        for attr in (ATTR, Array(ATTR, (4, 2))):
+            graph = make_graph(X, EDGES, attr)
+            self.assertEqual((graph.features.width, graph.edge_feature_width), (3, 2))
+            self.assertEqual(list(graph.edge_features), [1, 2, 3, 4, 5, 6, 7, 8])
+        weights = make_graph(X, EDGES, [1, 2, 3, 4])
+        self.assertEqual((weights.edge_feature_width, list(weights.edge_features)), (1, [1, 2, 3, 4]))
+        self.assertEqual(make_graph(X, [[], []], Array([], (0, 2))).edge_feature_width, 2)
+        self.assertEqual(make_graph(X, [[], []], []).edge_feature_width, 1)
+
+    def test_refuses_transposed_edge_features_with_both_shapes(self):
+        columns = [list(column) for column in zip(*ATTR)]
+        for attr in (columns, Array(columns, (2, 4))):
+            with self.assertRaisesRegex(ValueError, r"edge_attr has shape \[2, 4\], but edge_index \[2, 4\] needs \[4, width\]"):
+                make_graph(X, EDGES, attr)
+        for attr, shape in (([1, 2, 3], r"\[3\]"), (ATTR[:3], r"\[3, 2\]"), (7, r"\[\]"), ([[[1]]] * 4, r"\[4, 1, 1\]")):
+            with self.assertRaisesRegex(ValueError, f"edge_attr has shape {shape}, but"):
+                make_graph(X, EDGES, attr)
+        with self.assertRaisesRegex(ValueError, "edge_attr has rows of different lengths"):
+            make_graph(X, EDGES, [[1, 2], [3], [5, 6], [7, 8]])
+
+    def test_refuses_features_and_edges_of_other_shapes(self):
+        for x, shape in (([1, 2, 3], r"\[3\]"), (Array([1, 2], (2,)), r"\[2\]"), (5, r"\[\]"), ([[[1]]], r"\[1, 1, 1\]")):
+            with self.assertRaisesRegex(ValueError, f"x has shape {shape}, but it must be \\[nodes, width\\]"):
+                make_features(x)
+        with self.assertRaisesRegex(ValueError, "x has rows of different lengths"):
+            make_features([[1, 2], [3]])
+        with self.assertRaisesRegex(ValueError, r"edge_index has shape \[4, 2\], but it must be \[2, edges\]"):
+            make_graph(X, [list(pair) for pair in zip(*EDGES)])
+        self.assertEqual(make_features([]).width, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
