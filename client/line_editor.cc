@@ -20,6 +20,7 @@ namespace heed::client {
 namespace {
 
 constexpr int kHistoryLines = 1000;
+constexpr char kEndOfInput = '\x04';  // Ctrl-D; Linux keeps one that was typed in the terminal's usual state as '\0'
 
 // The directories above the file, for this user alone. False: one is not there and cannot be made.
 bool MakeDirectories(const std::string& path) {
@@ -79,11 +80,15 @@ struct LineEditor::Editor {
     return *owner;
   }
 
+  // For the next line: what is there already was typed while the terminal was in its usual state.
+  void BeginLine() { typed_ahead = true; }
+
   // 1: a character; 0: the input ended, or the stop was requested; -1: errno tells.
   int ReadCharacter(int descriptor, wchar_t* character) {
     std::mbstate_t state = {};
     while (true) {
       pollfd waits[2] = {{descriptor, POLLIN, 0}, {wake, POLLIN, 0}};
+      if (typed_ahead && poll(waits, 2, 0) == 0) typed_ahead = false;
       if (poll(waits, 2, -1) < 0 && errno != EINTR) return -1;
       if (waits[1].revents != 0) return 0;
       if (waits[0].revents == 0) continue;
@@ -91,6 +96,7 @@ struct LineEditor::Editor {
       const ssize_t count = read(descriptor, &byte, 1);
       if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
       if (count <= 0) return static_cast<int>(count);
+      if (byte == '\0' && typed_ahead) byte = kEndOfInput;
       const size_t used = std::mbrtowc(character, &byte, 1, &state);
       if (used == static_cast<size_t>(-2)) continue;  // a character of several bytes
       if (used == static_cast<size_t>(-1)) {
@@ -113,6 +119,7 @@ struct LineEditor::Editor {
   std::FILE* const in;
   History* const history;
   EditLine* edit = nullptr;
+  bool typed_ahead = false;
   std::optional<std::stop_callback<WakeUp>> on_stop;
 };
 
@@ -135,6 +142,7 @@ LineEditor::int_type LineEditor::underflow() {
   }
   if (editor_->edit == nullptr || stop_.stop_requested()) return traits_type::eof();
   el_resize(editor_->edit);
+  editor_->BeginLine();
   int size = 0;
   const char* const typed = el_gets(editor_->edit, &size);
   if (typed == nullptr || size <= 0) return traits_type::eof();

@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <fstream>
+#include <future>
 #include <sstream>
 
 #include "client/commands.h"
@@ -375,6 +376,22 @@ TEST_F(ChatOnATerminal, AnInterruptEndsItAndGivesTheTerminalBack) {
     EXPECT_TRUE(terminal.as_before());
   }
   EXPECT_THAT(questions_.closed, ElementsAre("s1", "s2"));
+}
+
+TEST_F(ChatOnATerminal, WhatIsTypedBeforeItReadsCountsToo) {
+  std::promise<void> release;
+  questions_.check = [&, released = release.get_future().share()](const std::string& sentence) {
+    if (sentence == "Mary left.") released.wait();
+    return grpc::Status::OK;
+  };
+  Terminal terminal = Start({"--keep"});
+  terminal.ReadUntil("> ");
+  terminal.Press("Mary left.\r");
+  terminal.ReadUntil("left.\r\n");
+  terminal.Press("John left.\r\x04");  // while it waits for the server
+  release.set_value();
+  EXPECT_EQ(terminal.WaitForExit(), kExitOk);
+  EXPECT_THAT(Facts(), ElementsAre("Mary left.", "John left."));
 }
 
 TEST_F(ChatOnATerminal, ADumbTerminalHasPlainLines) {
