@@ -81,7 +81,10 @@ int Watch(Health::Stub& stub, const HealthCheckRequest& request, grpc::ClientCon
   }
   const grpc::Status status = reader->Finish();
   // Waited in vain for a server that is there.
-  if (answered && status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) return kExitFailed;
+  if (answered && status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
+    return Fail(console, kExitFailed,
+                absl::StrCat("not SERVING within the --deadline of ", server.deadline_seconds, " s"));
+  }
   if (status.ok()) return Fail(console, kExitUnavailable, "the server ended the watch");
   return FailCall(console, server, channel, status);
 }

@@ -69,6 +69,7 @@ std::string Languages(const v1::ModelInfo& model) {
 
 std::string Weights(int64_t count) {
   if (count == 0) return "-";
+  if (count < 1000) return absl::StrCat(count);
   return count < 1000000 ? absl::StrFormat("%.0f k", static_cast<double>(count) / 1e3)
                          : absl::StrFormat("%.1f M", static_cast<double>(count) / 1e6);
 }

@@ -572,6 +572,10 @@ TEST(Models, TableAndJson) {
   EXPECT_THAT(lines[3], HasSubstr("unavailable"));
   EXPECT_THAT(lines[3], testing::EndsWith("  config.json: no such file"));
 
+  model.set_weights(275);
+  EXPECT_THAT(RunHeedWith({"models", server.flag()}).out, HasSubstr("  ready            275  "));
+
+  model.set_weights(74410000);
   const HeedRun run = RunHeedWith({"models", server.flag(), "--json"});
   const nlohmann::json json = nlohmann::json::parse(run.out);
   ASSERT_EQ(json.size(), 3u);
@@ -672,6 +676,16 @@ TEST(Health, WaitReturnsWithTheFirstServing) {
   const HeedRun run = RunHeedWith({"health", server.flag(), "--wait"});
   EXPECT_EQ(run.code, kExitOk);
   EXPECT_EQ(run.out, "NOT_SERVING\nSERVING\n");
+}
+
+TEST(Health, WaitSaysThatItWaitedInVain) {
+  FakeServer server;
+  server.SetHealth("", {HealthCheckResponse::NOT_SERVING});
+  server.HoldWatches();
+  const HeedRun run = RunHeedWith({"health", server.flag(), "--wait", "--deadline=0.5"});
+  EXPECT_EQ(run.code, kExitFailed);
+  EXPECT_EQ(run.out, "NOT_SERVING\n");
+  EXPECT_EQ(run.err, "heed: not SERVING within the --deadline of 0.5 s\n");
 }
 
 TEST(Health, WaitForAMissingServerEndsWithTheDeadline) {

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -72,6 +74,8 @@ class FakeServer {
   void SetHealth(const std::string& service, std::vector<grpc::health::v1::HealthCheckResponse::ServingStatus> states) {
     states_[service] = std::move(states);
   }
+  // Watches go on behind the states that were set, until their caller ends them.
+  void HoldWatches() { holds_watches_ = true; }
   // What TranslateStream sends.
   void SetEvents(std::vector<v1::TranslateStreamResponse> events) { events_ = std::move(events); }
   // Changes the models before each list of them is sent. Called on gRPC's threads, one call at a time.
@@ -186,13 +190,14 @@ class FakeServer {
       response->set_status(found->second.back());
       return grpc::Status::OK;
     }
-    grpc::Status Watch(grpc::ServerContext*, const grpc::health::v1::HealthCheckRequest* request,
+    grpc::Status Watch(grpc::ServerContext* context, const grpc::health::v1::HealthCheckRequest* request,
                        grpc::ServerWriter<grpc::health::v1::HealthCheckResponse>* writer) override {
       for (const auto state : server_.states_[request->service()]) {
         grpc::health::v1::HealthCheckResponse response;
         response.set_status(state);
         writer->Write(response);
       }
+      while (server_.holds_watches_ && !context->IsCancelled()) std::this_thread::yield();
       return grpc::Status(grpc::StatusCode::UNAVAILABLE, "shutting down");
     }
 
@@ -205,6 +210,7 @@ class FakeServer {
   v1::ListModelsResponse model_list_;
   v1::LoadModelRequest last_load_;
   std::map<std::string, std::vector<grpc::health::v1::HealthCheckResponse::ServingStatus>> states_;
+  std::atomic<bool> holds_watches_ = false;
   std::vector<v1::TranslateStreamResponse> events_;
   std::function<void(v1::TranslatedText&)> edit_;
   std::function<void(v1::ListModelsResponse&)> on_list_;
