@@ -63,17 +63,6 @@ absl::Status CheckCount(absl::string_view input, int64_t count, int64_t most) {
   return absl::InvalidArgumentError(absl::StrCat("inputs \"", input, "\": has ", count, " elements, at most ", most));
 }
 
-bool IsCommon(absl::string_view parameter) {
-  return std::find(std::begin(kCommonParameters), std::end(kCommonParameters), parameter) !=
-         std::end(kCommonParameters);
-}
-
-absl::Status UnknownParameter(absl::string_view name, absl::string_view known) {
-  return absl::InvalidArgumentError(absl::StrCat("parameters: \"", Excerpt(name, kLongestEcho),
-                                                 "\" is not known; known are: ", absl::StrJoin(kCommonParameters, ", "),
-                                                 ", ", known));
-}
-
 std::string Json(const google::protobuf::Message& message) {
   google::protobuf::util::JsonPrintOptions options;
   options.preserve_proto_field_names = true;
@@ -118,7 +107,7 @@ class TranslatorFront : public InferFront {
   absl::StatusOr<Tasks> Start(const InputTensors& inputs, const InferParameters& parameters,
                               const OutputTensors&) override {
     v1::TranslateOptions options;
-    HEED_RETURN_IF_ERROR(SetOptionsFrom(parameters, kCommonParameters, options));
+    HEED_RETURN_IF_ERROR(SetOptionsFrom(parameters, options));
     HEED_ASSIGN_OR_RETURN(const TranslateOptions converted,
                           ToTranslateOptions(options, model_.default_options(), /*stream=*/false));
     detail_ = ToSentenceDetail(options);
@@ -194,7 +183,7 @@ class QuestionFront : public InferFront {
   absl::StatusOr<Tasks> Start(const InputTensors& inputs, const InferParameters& parameters,
                               const OutputTensors&) override {
     v1::AnswerRequest request;
-    HEED_RETURN_IF_ERROR(SetOptionsFrom(parameters, kCommonParameters, *request.mutable_options()));
+    HEED_RETURN_IF_ERROR(SetOptionsFrom(parameters, *request.mutable_options()));
     for (const char* input : {"story", "question"}) {
       HEED_RETURN_IF_ERROR(CheckUtf8(input, inputs.strings(input)));
     }
@@ -363,7 +352,6 @@ class GraphFront : public InferFront {
   // Those of the typed service that an answer in tensors can show.
   static absl::Status TakeParameters(const InferParameters& parameters, GraphQuery& query) {
     for (const auto& [name, parameter] : parameters) {
-      if (IsCommon(name)) continue;
       if (name != "fan_out" && name != "seed") return UnknownParameter(name, "fan_out, seed");
       HEED_ASSIGN_OR_RETURN(const int64_t number, ToInteger(name, parameter));
       if (name == "seed") {
@@ -504,7 +492,6 @@ class SequenceFront : public InferFront {
     request.width = inputs.shape("input")[1];
     request.values = inputs.floats("input");
     for (const auto& [name, parameter] : parameters) {
-      if (IsCommon(name)) continue;
       std::optional<int64_t>* const option = name == "repeats"       ? &request.repeats
                                              : name == "answer_rows" ? &request.answer_rows
                                                                      : nullptr;

@@ -18,6 +18,7 @@
 #include "absl/types/span.h"
 #include "models/task.h"
 #include "server/metrics.h"
+#include "server/services/infer_parameters.h"
 #include "server/services/infer_tensors.h"
 
 namespace heed {
@@ -41,7 +42,8 @@ class InferFront {
  public:
   virtual ~InferFront() = default;
 
-  // On gRPC's thread. INVALID_ARGUMENT names the input or parameter and both values. No tasks: there is nothing to do.
+  // On gRPC's thread. `parameters`: those for the model (RequestParameters). INVALID_ARGUMENT names the input or
+  // parameter and both values. No tasks: there is nothing to do.
   virtual absl::StatusOr<std::vector<std::unique_ptr<Task>>> Start(const InputTensors& inputs,
                                                                    const InferParameters& parameters,
                                                                    const OutputTensors& outputs) = 0;
@@ -50,9 +52,6 @@ class InferFront {
   // All tasks of Start are finished without an error.
   virtual void Finish(absl::Span<const std::unique_ptr<Task>> tasks, OutputTensors& outputs) const = 0;
 };
-
-// The parameters that every request may have. The last one is about streams; the protocol's C++ client sends it always.
-inline constexpr absl::string_view kCommonParameters[] = {"priority", "timeout", "triton_enable_empty_final_response"};
 
 // Null for a kind that the protocol does not serve. `model` outlives it.
 std::unique_ptr<InferFront> MakeInferFront(const Model& model, const InferLimits& limits);

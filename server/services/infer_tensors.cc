@@ -6,26 +6,17 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/strip.h"
 #include "engine/status_macros.h"
-#include "google/protobuf/descriptor.h"
 #include "server/excerpt.h"
+#include "server/services/infer_parameters.h"
 
 namespace heed {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "raw contents are little-endian");
 
-using google::protobuf::Descriptor;
-using google::protobuf::EnumValueDescriptor;
-using google::protobuf::FieldDescriptor;
-using google::protobuf::Message;
-using google::protobuf::Reflection;
-using inference::InferParameter;
 using inference::InferTensorContents;
 using inference::ModelInferRequest;
 
@@ -183,9 +174,8 @@ absl::StatusOr<InputTensors> InputTensors::Read(const ModelInferRequest& request
     }
     const std::optional<int64_t> count = Product(input.shape());
     if (!count) return wrong(absl::StrCat("shape: ", ShapeText(input.shape()), " has more elements than 2^62"));
-    if (!input.parameters().empty()) {
-      return wrong(absl::StrCat("parameters: ", Echo(input.parameters().begin()->first),
-                                " is not known; inputs have none (shared memory is not served)"));
+    if (const absl::Status status = CheckInputParameters(input.parameters()); !status.ok()) {
+      return wrong(status.message());
     }
     if (raw && input.has_contents()) {
       return wrong("contents: must not be there beside raw_input_contents");
@@ -252,9 +242,8 @@ absl::StatusOr<OutputTensors> OutputTensors::Choose(const ModelInferRequest& req
       return absl::InvalidArgumentError(absl::StrCat(place, "the model has no such output; it has: ", Names(specs)));
     }
     if (outputs.Wants(spec->name)) return absl::InvalidArgumentError(absl::StrCat(place, "is named twice"));
-    if (!output.parameters().empty()) {
-      return absl::InvalidArgumentError(absl::StrCat(place, "parameters: ", Echo(output.parameters().begin()->first),
-                                                     " is not known; outputs have none"));
+    if (const absl::Status status = CheckOutputParameters(output.parameters()); !status.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(place, status.message()));
     }
     want(*spec);
   }
@@ -305,214 +294,6 @@ void OutputTensors::MoveTo(inference::ModelInferResponse& response) {
     tensor.mutable_shape()->Assign(output.shape.begin(), output.shape.end());
     *response.add_raw_output_contents() = std::move(output.raw);
   }
-}
-
-namespace {
-
-std::string KindOf(const InferParameter& parameter) {
-  switch (parameter.parameter_choice_case()) {
-    case InferParameter::kBoolParam:
-      return parameter.bool_param() ? "true" : "false";
-    case InferParameter::kInt64Param:
-      return absl::StrCat(parameter.int64_param());
-    case InferParameter::kUint64Param:
-      return absl::StrCat(parameter.uint64_param());
-    case InferParameter::kDoubleParam:
-      return absl::StrCat(parameter.double_param());
-    case InferParameter::kStringParam:
-      return Echo(parameter.string_param());
-    case InferParameter::PARAMETER_CHOICE_NOT_SET:
-      break;
-  }
-  return "not set";
-}
-
-absl::Status MustBe(absl::string_view name, const InferParameter& parameter, absl::string_view what) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("parameters: \"", name, "\" is ", KindOf(parameter), ", must be ", what));
-}
-
-template <typename T>
-absl::StatusOr<T> ToWhole(absl::string_view name, const InferParameter& parameter) {
-  bool fits = false;
-  T number = 0;
-  switch (parameter.parameter_choice_case()) {
-    case InferParameter::kInt64Param:
-      number = static_cast<T>(parameter.int64_param());
-      fits = std::in_range<T>(parameter.int64_param());
-      break;
-    case InferParameter::kUint64Param:
-      number = static_cast<T>(parameter.uint64_param());
-      fits = std::in_range<T>(parameter.uint64_param());
-      break;
-    case InferParameter::kStringParam:
-      fits = absl::SimpleAtoi(parameter.string_param(), &number);
-      break;
-    default:
-      break;
-  }
-  if (fits) return number;
-  return MustBe(
-      name, parameter,
-      absl::StrCat("a whole number from ", std::numeric_limits<T>::min(), " to ", std::numeric_limits<T>::max()));
-}
-
-absl::StatusOr<double> ToReal(absl::string_view name, const InferParameter& parameter) {
-  double number = 0;
-  switch (parameter.parameter_choice_case()) {
-    case InferParameter::kDoubleParam:
-      return parameter.double_param();
-    case InferParameter::kInt64Param:
-      return static_cast<double>(parameter.int64_param());
-    case InferParameter::kUint64Param:
-      return static_cast<double>(parameter.uint64_param());
-    case InferParameter::kStringParam:
-      if (absl::SimpleAtod(parameter.string_param(), &number)) return number;
-      break;
-    default:
-      break;
-  }
-  return MustBe(name, parameter, "a number");
-}
-
-absl::StatusOr<bool> ToBool(absl::string_view name, const InferParameter& parameter) {
-  if (parameter.parameter_choice_case() == InferParameter::kBoolParam) return parameter.bool_param();
-  if (parameter.parameter_choice_case() == InferParameter::kStringParam) {
-    if (parameter.string_param() == "true") return true;
-    if (parameter.string_param() == "false") return false;
-  }
-  return MustBe(name, parameter, "true or false");
-}
-
-// EARLY_STOPPING_FIRST of an enum whose first value is EARLY_STOPPING_UNSPECIFIED: "first".
-std::string EnumName(const EnumValueDescriptor& value) {
-  absl::string_view prefix = value.type()->value(0)->name();
-  absl::ConsumeSuffix(&prefix, "UNSPECIFIED");
-  absl::string_view name = value.name();
-  absl::ConsumePrefix(&name, prefix);
-  return absl::AsciiStrToLower(name);
-}
-
-std::vector<std::string> EnumNames(const FieldDescriptor& field) {
-  std::vector<std::string> names;
-  for (int i = 1; i < field.enum_type()->value_count(); ++i) names.push_back(EnumName(*field.enum_type()->value(i)));
-  return names;
-}
-
-absl::Status SetField(const FieldDescriptor& field, const InferParameter& parameter, Message& options) {
-  const Reflection& reflection = *options.GetReflection();
-  switch (field.cpp_type()) {
-    case FieldDescriptor::CPPTYPE_INT32: {
-      HEED_ASSIGN_OR_RETURN(const int32_t number, ToWhole<int32_t>(field.name(), parameter));
-      reflection.SetInt32(&options, &field, number);
-      return absl::OkStatus();
-    }
-    case FieldDescriptor::CPPTYPE_INT64: {
-      HEED_ASSIGN_OR_RETURN(const int64_t number, ToWhole<int64_t>(field.name(), parameter));
-      reflection.SetInt64(&options, &field, number);
-      return absl::OkStatus();
-    }
-    case FieldDescriptor::CPPTYPE_UINT64: {
-      HEED_ASSIGN_OR_RETURN(const uint64_t number, ToWhole<uint64_t>(field.name(), parameter));
-      reflection.SetUInt64(&options, &field, number);
-      return absl::OkStatus();
-    }
-    case FieldDescriptor::CPPTYPE_FLOAT: {
-      HEED_ASSIGN_OR_RETURN(const double number, ToReal(field.name(), parameter));
-      reflection.SetFloat(&options, &field, static_cast<float>(number));
-      return absl::OkStatus();
-    }
-    case FieldDescriptor::CPPTYPE_BOOL: {
-      HEED_ASSIGN_OR_RETURN(const bool value, ToBool(field.name(), parameter));
-      reflection.SetBool(&options, &field, value);
-      return absl::OkStatus();
-    }
-    case FieldDescriptor::CPPTYPE_STRING:
-      if (parameter.parameter_choice_case() != InferParameter::kStringParam) {
-        return MustBe(field.name(), parameter, "text");
-      }
-      reflection.SetString(&options, &field, parameter.string_param());
-      return absl::OkStatus();
-    case FieldDescriptor::CPPTYPE_ENUM:
-      for (int i = 1; i < field.enum_type()->value_count(); ++i) {
-        const EnumValueDescriptor& value = *field.enum_type()->value(i);
-        if (parameter.parameter_choice_case() != InferParameter::kStringParam ||
-            parameter.string_param() != EnumName(value)) {
-          continue;
-        }
-        reflection.SetEnum(&options, &field, &value);
-        return absl::OkStatus();
-      }
-      return MustBe(field.name(), parameter, absl::StrCat("one of ", absl::StrJoin(EnumNames(field), ", ")));
-    default:
-      return absl::InternalError(absl::StrCat("parameters: \"", field.name(), "\" has a type that is not served"));
-  }
-}
-
-std::string TypeText(const FieldDescriptor& field) {
-  switch (field.cpp_type()) {
-    case FieldDescriptor::CPPTYPE_FLOAT:
-      return "number";
-    case FieldDescriptor::CPPTYPE_BOOL:
-      return "true or false";
-    case FieldDescriptor::CPPTYPE_STRING:
-      return "text";
-    case FieldDescriptor::CPPTYPE_ENUM:
-      return absl::StrJoin(EnumNames(field), "|");
-    default:
-      return "integer";
-  }
-}
-
-// Calls `visit` with each field that is no message, and with the message field that it stands in, if any.
-template <typename Visit>
-void VisitOptions(const Descriptor& options, Visit visit) {
-  for (int i = 0; i < options.field_count(); ++i) {
-    const FieldDescriptor* field = options.field(i);
-    if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) {
-      visit(*field, nullptr);
-      continue;
-    }
-    for (int j = 0; j < field->message_type()->field_count(); ++j) visit(*field->message_type()->field(j), field);
-  }
-}
-
-}  // namespace
-
-absl::StatusOr<int64_t> ToInteger(absl::string_view name, const InferParameter& parameter) {
-  return ToWhole<int64_t>(name, parameter);
-}
-
-absl::Status SetOptionsFrom(const InferParameters& parameters, absl::Span<const absl::string_view> others,
-                            Message& options) {
-  for (const auto& [name, parameter] : parameters) {
-    if (std::find(others.begin(), others.end(), name) != others.end()) continue;
-    const FieldDescriptor* found = nullptr;
-    const FieldDescriptor* parent = nullptr;
-    std::vector<std::string> known(others.begin(), others.end());
-    VisitOptions(*options.GetDescriptor(),
-                 [&, &wanted = name](const FieldDescriptor& field, const FieldDescriptor* within) {
-                   known.push_back(field.name());
-                   if (field.name() != wanted) return;
-                   found = &field;
-                   parent = within;
-                 });
-    if (found == nullptr) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("parameters: ", Echo(name), " is not known; known are: ", absl::StrJoin(known, ", ")));
-    }
-    Message& message = parent == nullptr ? options : *options.GetReflection()->MutableMessage(&options, parent);
-    HEED_RETURN_IF_ERROR(SetField(*found, parameter, message));
-  }
-  return absl::OkStatus();
-}
-
-std::string DescribeOptions(const Descriptor& options) {
-  std::vector<std::string> all;
-  VisitOptions(options, [&](const FieldDescriptor& field, const FieldDescriptor*) {
-    all.push_back(absl::StrCat(field.name(), ": ", TypeText(field)));
-  });
-  return absl::StrJoin(all, ", ");
 }
 
 }  // namespace heed

@@ -1,5 +1,5 @@
-// The Open Inference Protocol's tensors: a request's inputs and parameters checked and read, a response's outputs
-// written. Knows nothing of what they mean.
+// The Open Inference Protocol's tensors: a request's inputs checked and read, a response's outputs written. Knows
+// nothing of what they mean.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,6 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "google/protobuf/message.h"
 #include "inference.pb.h"
 
 namespace heed {
@@ -36,8 +35,8 @@ struct TensorSpec {
 class InputTensors {
  public:
   // INVALID_ARGUMENT names the input, the field and both values: an input that is unknown, missing or there twice;
-  // another datatype or shape; elements that are not as many as the shape says, in more than one place, or not what
-  // their encoding says. Takes no more memory than the request's own elements.
+  // another datatype or shape; a parameter that is no hint; elements that are not as many as the shape says, in more
+  // than one place, or not what their encoding says. Takes no more memory than the request's own elements.
   static absl::StatusOr<InputTensors> Read(const inference::ModelInferRequest& request,
                                            absl::Span<const TensorSpec> specs);
 
@@ -68,7 +67,7 @@ class InputTensors {
 class OutputTensors {
  public:
   // All of `specs` but the optional ones, or those that the request names. INVALID_ARGUMENT: one is unknown or named
-  // twice, or has a parameter: none is known. `specs` outlives it.
+  // twice, or has a parameter that is no hint. `specs` outlives it.
   static absl::StatusOr<OutputTensors> Choose(const inference::ModelInferRequest& request,
                                               absl::Span<const TensorSpec> specs);
 
@@ -93,19 +92,5 @@ class OutputTensors {
   std::vector<const TensorSpec*> order_;
   std::map<std::string, Output, std::less<>> wanted_;
 };
-
-using InferParameters = google::protobuf::Map<std::string, inference::InferParameter>;
-
-// A parameter that is a whole number, or one written as text. INVALID_ARGUMENT names it and what it is.
-absl::StatusOr<int64_t> ToInteger(absl::string_view name, const inference::InferParameter& parameter);
-
-// Sets each field of `options`, a message of options whose fields are scalars, enums or messages of such, for which
-// there is a parameter of its name. Enums are named as in the message, in small letters and without their prefix
-// ("first"). Numbers and truth values may be written as text. A parameter in `others` is left alone. INVALID_ARGUMENT:
-// one that is no option, with those that are; or of another type or out of its range.
-absl::Status SetOptionsFrom(const InferParameters& parameters, absl::Span<const absl::string_view> others,
-                            google::protobuf::Message& options);
-// Their names and types, for people: "beam_size: integer, ...".
-std::string DescribeOptions(const google::protobuf::Descriptor& options);
 
 }  // namespace heed

@@ -131,7 +131,9 @@ class InferenceService::InferCall : public UnaryJobCall<inference::ModelInferRes
       return served.status();
     }
     version_ = served->version;
-    HEED_RETURN_IF_ERROR(TakeCommonParameters());
+    HEED_ASSIGN_OR_RETURN(const RequestParameters parameters, ReadParameters(request_.parameters()));
+    if (parameters.timeout) EndBy(Clock::now() + *parameters.timeout);
+    if (parameters.priority) SetPriority(*parameters.priority);
     HEED_RETURN_IF_ERROR(TakeModel(std::move(served->model)));
     front_ = MakeInferFront(*model_, {.start = LimitsOfStart(), .max_graph_nodes = parts_.max_graph_nodes});
     if (front_ == nullptr) {
@@ -141,32 +143,10 @@ class InferenceService::InferCall : public UnaryJobCall<inference::ModelInferRes
     specs_ = TensorsOf(*model_);
     HEED_ASSIGN_OR_RETURN(OutputTensors outputs, OutputTensors::Choose(request_, specs_.outputs));
     HEED_ASSIGN_OR_RETURN(const InputTensors inputs, InputTensors::Read(request_, specs_.inputs));
-    HEED_ASSIGN_OR_RETURN(Tasks tasks, front_->Start(inputs, request_.parameters(), outputs));
+    HEED_ASSIGN_OR_RETURN(Tasks tasks, front_->Start(inputs, parameters.model, outputs));
     outputs_ = std::make_unique<OutputTensors>(std::move(outputs));
     conversion_ = Clock::now() - begin;
     return tasks;
-  }
-
-  // "timeout", in microseconds, 0: none; "priority", 0: the default.
-  absl::Status TakeCommonParameters() {
-    const InferParameters& parameters = request_.parameters();
-    if (const auto found = parameters.find("timeout"); found != parameters.end()) {
-      HEED_ASSIGN_OR_RETURN(const int64_t timeout, ToInteger("timeout", found->second));
-      if (timeout < 0) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("parameters: \"timeout\" is ", timeout, ", must be at least 0 microseconds"));
-      }
-      // More than a century is none.
-      constexpr int64_t kLongest = int64_t{1} << 52;
-      if (timeout > 0 && timeout < kLongest) EndBy(Clock::now() + std::chrono::microseconds(timeout));
-    }
-    if (const auto found = parameters.find("priority"); found != parameters.end()) {
-      HEED_ASSIGN_OR_RETURN(const int64_t level, ToInteger("priority", found->second));
-      if (level == 0) return absl::OkStatus();
-      HEED_ASSIGN_OR_RETURN(const Priority priority, ToPriority("parameters: \"priority\"", level));
-      SetPriority(priority);
-    }
-    return absl::OkStatus();
   }
 
   void Respond(inference::ModelInferResponse& response) override {

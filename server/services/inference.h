@@ -2,7 +2,6 @@
 // loader as heed.v1's services. Nothing here waits.
 #pragma once
 
-#include "inference.grpc.pb.h"
 #include "server/model_loader.h"
 #include "server/registry.h"
 #include "server/request_log.h"
@@ -10,6 +9,7 @@
 #include "server/services/call.h"
 #include "server/services/health.h"
 #include "server/services/infer_fronts.h"
+#include "server/services/unserved_extensions.h"
 
 namespace heed {
 
@@ -25,7 +25,7 @@ struct InferenceParts {
 };
 
 // Thread-safe. Outlives the calls it answers.
-class InferenceService : public inference::GRPCInferenceService::CallbackService {
+class InferenceService : public UnservedExtensions {
  public:
   explicit InferenceService(const InferenceParts& parts) : parts_(parts) {}
 

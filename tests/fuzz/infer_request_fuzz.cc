@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "inference.pb.h"
-#include "server/priority.h"
 #include "server/services/infer_fronts.h"
+#include "server/services/infer_parameters.h"
 #include "server/services/infer_tensors.h"
 #include "tests/fuzz/fixture_models.h"
 #include "tests/fuzz/fuzz_target.h"
@@ -38,17 +38,15 @@ void Run(absl::string_view input) {
   const Model& model = FixtureModel(kFixtures[static_cast<uint8_t>(input[0]) % std::size(kFixtures)]);
   inference::ModelInferRequest request;
   if (!request.ParseFromArray(input.data() + 1, static_cast<int>(input.size() - 1))) return;
-  for (const auto& [name, parameter] : request.parameters()) {
-    const absl::StatusOr<int64_t> number = ToInteger(name, parameter);
-    if (number.ok()) ToPriority(name, *number).IgnoreError();
-  }
+  const absl::StatusOr<RequestParameters> parameters = ReadParameters(request.parameters());
+  if (!parameters.ok()) return;
   const std::unique_ptr<InferFront> front = MakeInferFront(model, kLimits);
   const ModelTensors tensors = TensorsOf(model);
   absl::StatusOr<OutputTensors> outputs = OutputTensors::Choose(request, tensors.outputs);
   if (!outputs.ok()) return;
   const absl::StatusOr<InputTensors> inputs = InputTensors::Read(request, tensors.inputs);
   if (!inputs.ok()) return;
-  const auto tasks = front->Start(*inputs, request.parameters(), *outputs);
+  const auto tasks = front->Start(*inputs, parameters->model, *outputs);
   if (!tasks.ok()) {
     HEED_FUZZ_EXPECT(tasks.status().code() == absl::StatusCode::kInvalidArgument, tasks.status().ToString().c_str());
     return;

@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "google/protobuf/text_format.h"
-#include "heed/v1/translation.pb.h"
 
 namespace heed {
 namespace {
@@ -116,9 +115,10 @@ TEST(InputTensors, BadRequestsNameTheFieldAndBothValues) {
       {"inputs { name: 'words' datatype: 'BYTES' shape: 1 contents { bytes_contents: 'a' fp64_contents: 1 } }",
        {},
        "contents: fp64_contents is filled"},
-      {"inputs { name: 'words' datatype: 'BYTES' shape: 1 parameters { key: 'shared_memory_region' value {} } }",
+      {"inputs { name: 'words' datatype: 'BYTES' shape: 1 parameters { key: 'shared_memory_region' value { "
+       "string_param: 'mine' } } }",
        {},
-       "parameters: \"shared_memory_region\" is not known"},
+       "parameters: \"shared_memory_region\" is \"mine\": shared memory is not served"},
       {words_raw, {RawStrings({"a", "b"}), ""}, "raw_input_contents: has 2 entries, but there are 1 inputs"},
       {kWords, {RawStrings({"a", "b"})}, "contents: must not be there beside raw_input_contents"},
       {words_raw, {RawStrings({"a"})}, "raw_input_contents: holds 1 elements, but the shape says 2"},
@@ -205,77 +205,13 @@ TEST(OutputTensors, WrongNamesAreTold) {
       {"outputs { name: 'x' }", "outputs[0] \"x\": the model has no such output; it has: answer, score, details"},
       {"outputs { name: 'score' } outputs { name: 'score' }", "outputs[1] \"score\": is named twice"},
       {"outputs { name: 'score' parameters { key: 'classification' value { int64_param: 1 } } }",
-       "outputs[0] \"score\": parameters: \"classification\" is not known"},
+       "outputs[0] \"score\": parameters: \"classification\" is 1: is not served"},
   };
   for (const auto& [request, message] : cases) {
     const auto outputs = OutputTensors::Choose(Parse(request), OutputSpecs());
     EXPECT_EQ(outputs.status().code(), absl::StatusCode::kInvalidArgument);
     EXPECT_EQ(std::string(outputs.status().message()).substr(0, message.size()), message);
   }
-}
-
-absl::Status Set(const std::string& name, const std::string& parameter, v1::TranslateOptions& options) {
-  InferParameters parameters;
-  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(parameter, &parameters[name]));
-  return SetOptionsFrom(parameters, {"priority"}, options);
-}
-
-TEST(SetOptionsFrom, EveryTypeIsSetAlsoFromText) {
-  v1::TranslateOptions options;
-  EXPECT_TRUE(Set("beam_size", "int64_param: 3", options).ok());
-  EXPECT_TRUE(Set("n_best", "uint64_param: 2", options).ok());
-  EXPECT_TRUE(Set("max_tokens", "string_param: '17'", options).ok());
-  EXPECT_TRUE(Set("length_penalty", "double_param: 0.5", options).ok());
-  EXPECT_TRUE(Set("temperature", "string_param: '0.25'", options).ok());
-  EXPECT_TRUE(Set("top_p", "int64_param: 1", options).ok());
-  EXPECT_TRUE(Set("seed", "string_param: '18446744073709551615'", options).ok());
-  EXPECT_TRUE(Set("stop_loops", "bool_param: false", options).ok());
-  EXPECT_TRUE(Set("return_tokens", "string_param: 'true'", options).ok());
-  EXPECT_TRUE(Set("target_prefix", "string_param: 'Der'", options).ok());
-  EXPECT_TRUE(Set("early_stopping", "string_param: 'never'", options).ok());
-  EXPECT_TRUE(Set("priority", "int64_param: 1", options).ok());  // not an option
-  EXPECT_EQ(options.beam_size(), 3);
-  EXPECT_EQ(options.n_best(), 2);
-  EXPECT_EQ(options.max_tokens(), 17);
-  EXPECT_EQ(options.length_penalty(), 0.5f);
-  EXPECT_EQ(options.sampling().temperature(), 0.25f);
-  EXPECT_EQ(options.sampling().top_p(), 1.0f);
-  EXPECT_EQ(options.sampling().seed(), std::numeric_limits<uint64_t>::max());
-  EXPECT_TRUE(options.has_stop_loops());
-  EXPECT_FALSE(options.stop_loops());
-  EXPECT_TRUE(options.return_tokens());
-  EXPECT_EQ(options.target_prefix(), "Der");
-  EXPECT_EQ(options.early_stopping(), v1::EARLY_STOPPING_NEVER);
-}
-
-TEST(SetOptionsFrom, WrongParametersSayWhatTheyAreAndMustBe) {
-  const std::vector<std::array<std::string, 3>> cases = {
-      {"beams", "int64_param: 3", "parameters: \"beams\" is not known; known are: priority, beam_size, length_penalty"},
-      {"sampling", "int64_param: 3", "\"sampling\" is not known"},
-      {"beam_size", "double_param: 1.5", "\"beam_size\" is 1.5, must be a whole number from -2147483648 to 2147483647"},
-      {"beam_size", "int64_param: 3000000000", "\"beam_size\" is 3000000000, must be a whole number from"},
-      {"beam_size", "uint64_param: 18446744073709551615", "must be a whole number from"},
-      {"beam_size", "string_param: 'x'", "\"beam_size\" is \"x\", must be"},
-      {"beam_size", "", "\"beam_size\" is not set, must be"},
-      {"seed", "int64_param: -1", "\"seed\" is -1, must be a whole number from 0 to 18446744073709551615"},
-      {"length_penalty", "bool_param: true", "\"length_penalty\" is true, must be a number"},
-      {"stop_loops", "int64_param: 1", "\"stop_loops\" is 1, must be true or false"},
-      {"target_prefix", "int64_param: 1", "\"target_prefix\" is 1, must be text"},
-      {"early_stopping", "string_param: 'soon'",
-       "\"early_stopping\" is \"soon\", must be one of heuristic, first, never"},
-  };
-  for (const auto& [name, parameter, message] : cases) {
-    v1::TranslateOptions options;
-    const absl::Status status = Set(name, parameter, options);
-    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << name;
-    EXPECT_THAT(std::string(status.message()), HasSubstr(message));
-  }
-}
-
-TEST(DescribeOptions, NamesThemAndTheirTypes) {
-  const std::string text = DescribeOptions(*v1::TranslateOptions::descriptor());
-  EXPECT_THAT(text, HasSubstr("beam_size: integer, length_penalty: number, early_stopping: heuristic|first|never"));
-  EXPECT_THAT(text, HasSubstr("temperature: number"));
 }
 
 }  // namespace
