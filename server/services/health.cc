@@ -83,6 +83,14 @@ void HealthService::Set(const std::string& service, bool serving) {
   TellWatchers();
 }
 
+void HealthService::AddService(const std::string& service) {
+  {
+    MutexLock lock(mutex_);
+    services_.insert(service);
+  }
+  TellWatchers();
+}
+
 bool HealthService::IsServing(const std::string& service) const {
   MutexLock lock(mutex_);
   return StatusOf(service) == HealthCheckResponse::SERVING;
@@ -113,7 +121,8 @@ grpc::ServerUnaryReactor* HealthService::Check(grpc::CallbackServerContext* cont
   }
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   if (response->status() == HealthCheckResponse::SERVICE_UNKNOWN) {
-    reactor->Finish(grpc::Status(grpc::StatusCode::NOT_FOUND, "there is no model \"" + request->service() + "\""));
+    reactor->Finish(
+        grpc::Status(grpc::StatusCode::NOT_FOUND, "there is no model or service \"" + request->service() + "\""));
   } else {
     reactor->Finish(grpc::Status::OK);
   }
@@ -133,6 +142,7 @@ grpc::ServerWriteReactor<HealthCheckResponse>* HealthService::Watch(grpc::Callba
 
 HealthService::ServingStatus HealthService::StatusOf(const std::string& service) const {
   auto it = states_.find(service);
+  if (it == states_.end() && services_.contains(service)) it = states_.find("");
   return it == states_.end() ? HealthCheckResponse::SERVICE_UNKNOWN : it->second;
 }
 

@@ -1,8 +1,9 @@
-// grpc.health.v1.Health: the server as a whole (""), and each model by name.
+// grpc.health.v1.Health: the server as a whole (""), each of its services by full name, and each model by name.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "engine/mutex.h"
@@ -19,6 +20,9 @@ class HealthService : public grpc::health::v1::Health::CallbackService {
 
   // Sets what `service` answers and tells its watchers. Nothing after Shutdown.
   void Set(const std::string& service, bool serving);
+  // From now on `service`, a gRPC service's full name, answers what the server as a whole does, unless a model has that
+  // name.
+  void AddService(const std::string& service);
   // What Check would say. False for a service that is not known.
   bool IsServing(const std::string& service) const;
   // Everything is NOT_SERVING from now on. Watches go on.
@@ -42,7 +46,8 @@ class HealthService : public grpc::health::v1::Health::CallbackService {
   void Forget(Watcher* watcher) EXCLUDES(mutex_);
 
   mutable Mutex mutex_;
-  std::map<std::string, ServingStatus> states_ GUARDED_BY(mutex_);
+  std::map<std::string, ServingStatus> states_ GUARDED_BY(mutex_);  // of the server ("") and its models
+  std::set<std::string> services_ GUARDED_BY(mutex_);
   std::map<Watcher*, std::shared_ptr<Watcher>> watchers_ GUARDED_BY(mutex_);  // until their calls are over
   bool shut_down_ GUARDED_BY(mutex_) = false;
   bool end_watches_ GUARDED_BY(mutex_) = false;

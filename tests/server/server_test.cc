@@ -393,8 +393,8 @@ TEST_F(ServerTest, DeadlineStopsARequestBetweenSteps) {
   constexpr int kWords = 100'000;  // as many steps
   std::string text;
   for (int i = 0; i < kWords; ++i) text += "a ";
-  // On a busy machine the deadline may pass before the server has the request; then a longer one is tried. It passes in a
-  // step that does not end before.
+  // On a busy machine the deadline may pass before the server has the request; then a longer one is tried. It passes in
+  // a step that does not end before.
   for (int limit_ms = 200; !HasMetric("heed_cancellations_total{model=\"fake\",reason=\"deadline\"} 1");
        limit_ms *= 2) {
     grpc::ClientContext context;
@@ -649,6 +649,37 @@ TEST_F(ServerTest, HealthIsNotServingWhileModelsLoad) {
   EXPECT_THAT(StatusOf(translate).error_message(), HasSubstr("config.json: is broken"));
   watch_context.TryCancel();
   watch->Finish();
+}
+
+TEST_F(ServerTest, HealthKnowsEachServiceByItsFullName) {
+  AddModel("slow");
+  Start(/*wait_until_loaded=*/false);
+  grpc::ClientContext watch_context;
+  HealthCheckRequest request;
+  request.set_service("inference.GRPCInferenceService");
+  auto watch = health_->Watch(&watch_context, request);
+  HealthCheckResponse state;
+  ASSERT_TRUE(watch->Read(&state));
+  EXPECT_EQ(state.status(), HealthCheckResponse::NOT_SERVING);
+  load_.Open();
+  ASSERT_TRUE(watch->Read(&state));
+  EXPECT_EQ(state.status(), HealthCheckResponse::SERVING);
+  server_->WaitUntilLoaded();
+  const std::vector<std::string> services = {"grpc.health.v1.Health",
+                                             "heed.v1.Graphs",
+                                             "heed.v1.Models",
+                                             "heed.v1.Sequences",
+                                             "heed.v1.Translation",
+                                             "heed.v1.QuestionAnswering",
+                                             "inference.GRPCInferenceService"};
+  for (const std::string& service : services) EXPECT_EQ(Health(service), HealthCheckResponse::SERVING) << service;
+  EXPECT_EQ(Health("heed.v1.None"), HealthCheckResponse::SERVICE_UNKNOWN);
+  std::thread shutdown([this] { server_->Shutdown(); });
+  ASSERT_TRUE(watch->Read(&state));
+  EXPECT_EQ(state.status(), HealthCheckResponse::NOT_SERVING);
+  EXPECT_FALSE(watch->Read(&state));
+  EXPECT_EQ(watch->Finish().error_code(), StatusCode::UNAVAILABLE);
+  shutdown.join();
 }
 
 TEST_F(ServerTest, WatchOfAnUnknownServiceStaysOpen) {
