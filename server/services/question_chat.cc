@@ -1,6 +1,7 @@
 #include "server/services/question_chat.h"
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "engine/mutex.h"
 #include "engine/status_macros.h"
 #include "server/services/call.h"
 #include "server/services/question_messages.h"
@@ -94,7 +96,7 @@ class QuestionChats::Chat : public Call,
     if (cancel != nullptr) cancel();
   }
 
-  void OnDone() override { chats_.Forget(this); }
+  void OnDone() override { chats_.chats_.Remove(this); }
 
  private:
   std::string_view model_name() const override { return session_.model(); }
@@ -237,10 +239,7 @@ QuestionChats::~QuestionChats() = default;
 grpc::ServerBidiReactor<Received<v1::ChatRequest>, v1::ChatResponse>* QuestionChats::Begin(
     grpc::CallbackServerContext& context) {
   auto chat = std::make_shared<Chat>(*this, context);
-  {
-    MutexLock lock(mutex_);
-    chats_[chat.get()] = chat;
-  }
+  chats_.Add(chat);
   // Asked once the chat is in the table: if Refuse does not find it there, the scheduler refused before.
   if (!parts_.scheduler.Admit().ok()) chat->Refuse();
   chat->Read();
@@ -248,20 +247,7 @@ grpc::ServerBidiReactor<Received<v1::ChatRequest>, v1::ChatResponse>* QuestionCh
 }
 
 void QuestionChats::Refuse() {
-  std::vector<std::shared_ptr<Chat>> chats;
-  {
-    MutexLock lock(mutex_);
-    for (auto& [key, chat] : chats_) chats.push_back(chat);
-  }
-  for (auto& chat : chats) chat->Refuse();
-}
-
-void QuestionChats::Forget(Chat* chat) {
-  std::shared_ptr<Chat> last;  // destroyed without the lock
-  MutexLock lock(mutex_);
-  auto it = chats_.find(chat);
-  last = std::move(it->second);
-  chats_.erase(it);
+  for (const auto& chat : chats_.All()) chat->Refuse();
 }
 
 }  // namespace heed

@@ -1,12 +1,9 @@
 // heed.v1.QuestionAnswering.Chat: conversations, one message after the other.
 #pragma once
 
-#include <map>
-#include <memory>
-
-#include "engine/mutex.h"
 #include "grpcpp/support/server_callback.h"
 #include "heed/v1/questions.pb.h"
+#include "server/services/call_table.h"
 #include "server/services/checked_messages.h"
 #include "server/services/question_exchange.h"
 
@@ -24,17 +21,13 @@ class QuestionChats {
 
   // After Scheduler::Refuse: each conversation, those to come included, ends with UNAVAILABLE as soon as the message
   // that it is about is answered.
-  void Refuse() EXCLUDES(mutex_);
+  void Refuse();
 
  private:
   class Chat;
 
-  void Forget(Chat* chat) EXCLUDES(mutex_);
-
   const QuestionParts parts_;
-
-  Mutex mutex_;
-  std::map<Chat*, std::shared_ptr<Chat>> chats_ GUARDED_BY(mutex_);  // until their calls are over
+  CallTable<Chat> chats_;
 };
 
 }  // namespace heed

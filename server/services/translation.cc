@@ -1,7 +1,5 @@
 #include "server/services/translation.h"
 
-#include <chrono>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,7 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/status_macros.h"
-#include "grpcpp/alarm.h"
+#include "server/services/cut_off.h"
+#include "server/services/outbox.h"
 #include "server/services/translation_messages.h"
 #include "server/services/work_metrics.h"
 
@@ -105,7 +104,8 @@ class TranslationService::StreamCall : public JobCall, public grpc::ServerWriteR
       : JobCall(service.parts_, context, "TranslateStream"),
         service_(service),
         translation_(service, request, /*stream=*/true),
-        connection_(std::make_shared<Connection>(&context)) {
+        cut_off_(context),
+        outbox_(service.max_stream_events_) {
     SendOneByOne();
   }
 
@@ -122,9 +122,9 @@ class TranslationService::StreamCall : public JobCall, public grpc::ServerWriteR
     {
       MutexLock lock(mutex_);
       if (broken_) return;
-      for (v1::TranslateStreamResponse& event : events) unsent_.push_back(std::move(event));
-      if (!backlogged_ && static_cast<int64_t>(unsent_.size()) >= service_.max_stream_events_) SetBacklogged(true);
-      write = NextWrite();
+      for (v1::TranslateStreamResponse& event : events) outbox_.Add(std::move(event));
+      UpdateBacklog();
+      write = outbox_.Next();
     }
     if (write != nullptr) StartWrite(write);
   }
@@ -134,15 +134,14 @@ class TranslationService::StreamCall : public JobCall, public grpc::ServerWriteR
     std::optional<absl::Status> end;
     {
       MutexLock lock(mutex_);
-      writing_ = false;
-      unsent_.pop_front();
+      outbox_.Written();
       if (!ok) {
         broken_ = true;
-        unsent_.clear();
+        outbox_.Drop();
         Cancel();
       }
-      if (backlogged_ && static_cast<int64_t>(unsent_.size()) <= service_.max_stream_events_ / 2) SetBacklogged(false);
-      write = NextWrite();
+      UpdateBacklog();
+      write = outbox_.Next();
       if (write == nullptr) end = job_status_;
     }
     if (write != nullptr) {
@@ -156,43 +155,20 @@ class TranslationService::StreamCall : public JobCall, public grpc::ServerWriteR
     {
       MutexLock lock(mutex_);
       job_status_ = status;
-      if (!status.ok()) unsent_.resize(writing_ ? 1 : 0);
-      if (absl::IsAborted(status)) CutOffLater();
-      if (writing_) return;  // OnWriteDone finishes
+      if (!status.ok()) outbox_.Drop();
+      if (absl::IsAborted(status)) cut_off_.After(service_.last_wait_);
+      if (outbox_.writing()) return;  // OnWriteDone finishes
     }
     Finish(End(status));
   }
 
   void OnCancel() override { Cancel(); }
   void OnDone() override {
-    {
-      MutexLock lock(connection_->mutex);
-      connection_->context = nullptr;
-    }
+    cut_off_.Disarm();
     delete this;
   }
 
  private:
-  // What the alarm may still find when the call is gone.
-  struct Connection {
-    explicit Connection(grpc::CallbackServerContext* of) : context(of) {}
-
-    Mutex mutex;
-    grpc::CallbackServerContext* context GUARDED_BY(mutex);  // null: the call is over
-  };
-
-  // The status of a reader that lags comes behind what it has not taken yet. One that goes on reading gets it; one that
-  // does not is not waited for.
-  void CutOffLater() {
-    auto cut_off = [connection = connection_](bool due) {
-      MutexLock lock(connection->mutex);
-      if (due && connection->context != nullptr) connection->context->TryCancel();
-    };
-    alarm_.Set(std::chrono::system_clock::now() +
-                   std::chrono::duration_cast<std::chrono::system_clock::duration>(service_.last_wait_),
-               std::move(cut_off));
-  }
-
   v1::TranslateStreamResponse& NewEvent(int index, std::vector<v1::TranslateStreamResponse>& events) const {
     const SentencePlace& place = translation_.place(index);
     v1::TranslateStreamResponse& event = events.emplace_back();
@@ -202,17 +178,11 @@ class TranslationService::StreamCall : public JobCall, public grpc::ServerWriteR
     return event;
   }
 
-  // The event to write now, if none is being written. It stays in place until OnWriteDone.
-  const v1::TranslateStreamResponse* NextWrite() REQUIRES(mutex_) {
-    if (writing_ || unsent_.empty()) return nullptr;
-    writing_ = true;
-    return &unsent_.front();
-  }
-
   // With the lock held, so that parking and going on reach the scheduler in the order in which they were decided.
-  void SetBacklogged(bool backlogged) REQUIRES(mutex_) {
-    backlogged_ = backlogged;
-    scheduler_.SetBacklogged(*job_, backlogged);
+  void UpdateBacklog() REQUIRES(mutex_) {
+    if (outbox_.full() == backlogged_) return;
+    backlogged_ = outbox_.full();
+    scheduler_.SetBacklogged(*job_, backlogged_);
   }
 
   absl::StatusOr<Tasks> Begin() override {
@@ -222,12 +192,10 @@ class TranslationService::StreamCall : public JobCall, public grpc::ServerWriteR
 
   TranslationService& service_;
   Translation translation_;
-  const std::shared_ptr<Connection> connection_;
-  grpc::Alarm alarm_;
+  CutOff cut_off_;
 
   Mutex mutex_;
-  std::deque<v1::TranslateStreamResponse> unsent_ GUARDED_BY(mutex_);  // the front one is being written if writing_
-  bool writing_ GUARDED_BY(mutex_) = false;
+  Outbox<v1::TranslateStreamResponse> outbox_ GUARDED_BY(mutex_);
   bool backlogged_ GUARDED_BY(mutex_) = false;
   bool broken_ GUARDED_BY(mutex_) = false;                     // a write failed: nobody reads any more
   std::optional<absl::Status> job_status_ GUARDED_BY(mutex_);  // set when the job has ended
