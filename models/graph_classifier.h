@@ -90,6 +90,9 @@ class GraphClassifier : public Model {
   virtual bool multi_label() const = 0;
   virtual int64_t feature_width() const = 0;
   virtual int64_t edge_feature_width() const = 0;
+  // What stands for each edge feature of a graph that has none, as in PyTorch Geometric: 1 for the weights of a GCN. None:
+  // a graph with edges needs features of its own.
+  virtual std::optional<float> default_edge_feature() const { return std::nullopt; }
 
   // Validates, on the caller's thread, in time proportional to what is asked and its neighbours. INVALID_ARGUMENT names
   // the field and both values: a node that is not in the graph, a feature width that is not the model's, edge features

@@ -30,6 +30,9 @@ class GraphNetwork : public GraphClassifier {
   bool multi_label() const override { return head_.multi_label(); }
   int64_t feature_width() const override { return config_.in_channels; }
   int64_t edge_feature_width() const override { return config_.edge_dim; }
+  std::optional<float> default_edge_feature() const override {
+    return config_.convolution == GraphConvolution::kGcn ? std::optional<float>(1) : std::nullopt;
+  }
   absl::StatusOr<std::unique_ptr<GraphQueryTask>> Start(GraphQuery query) const override;
   absl::StatusOr<std::unique_ptr<PrecomputeTask>> StartPrecompute(std::shared_ptr<const Graph> graph,
                                                                   std::shared_ptr<const GraphOutputs> previous,

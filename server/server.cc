@@ -114,8 +114,9 @@ void SetLimits(const ServerOptions& options, int threads, grpc::ServerBuilder& b
     builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, Milliseconds(options.max_connection_age_s));
     builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, Milliseconds(options.max_connection_age_grace_s));
   }
+  // A little less, so that a client that keeps to the interval is not cut off for pings that travelled unevenly.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
-                             Milliseconds(options.min_ping_interval_s));
+                             Milliseconds(0.9 * options.min_ping_interval_s));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   if (options.keepalive_s > 0) {
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(options.keepalive_s));
@@ -199,8 +200,9 @@ struct Server::Parts {
         loader_options, *registry, [this](const ModelStatus& version) { Tell(version); },
         [this](const auto& model, bool is_default) { return PrecomputeFor(model, is_default); });
     models_service = std::make_unique<ModelsService>(*registry, *loader, requests);
-    inference = std::make_unique<InferenceService>(
-        InferenceParts{*registry, *loader, scheduler, health, requests, preparation, options.max_inline_nodes});
+    inference = std::make_unique<InferenceService>(InferenceParts{*registry, *loader, jobs(), health, message_limits(),
+                                                                  options.max_inline_nodes, options.max_stream_events,
+                                                                  Seconds(options.max_reader_lag_s)});
   }
 
   // Gives the model's metrics their first values, if they have none: whoever watches them sees the first change, too.
@@ -376,6 +378,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
     RefuseManagement(*parts->authorization, name, *service);
     builder.RegisterService(
         &parts->checked_services.emplace_back(name, *service, parts->message_limits(), parts->requests));
+    parts->health.AddService(name);
   }
   parts->grpc_server = builder.BuildAndStart();
   if (parts->grpc_server == nullptr || parts->port == 0) {
@@ -448,6 +451,7 @@ void Server::Stop(Clock::duration limit) {
   parts_->health.Shutdown();
   parts_->scheduler.Refuse();
   parts_->questions->Refuse();
+  parts_->inference->Refuse();
   int64_t cut_off = parts_->graphs->Drain(start + limit);  // with the jobs that the changes need
   cut_off += parts_->scheduler.Drain(start + limit);
   parts_->graphs->Stop();

@@ -165,17 +165,21 @@ class JobCall : public Call, public JobObserver {
   std::atomic<int64_t> answer_bytes_ = 0;
 };
 
-// One with one response.
-template <typename Response>
-class UnaryJobCall : public JobCall, public grpc::ServerUnaryReactor {
+// One with one response. `Base`: a JobCall.
+template <typename Response, typename Base = JobCall>
+class UnaryJobCall : public Base, public grpc::ServerUnaryReactor {
  public:
   void OnTaskOutput(int, Task&) override {}
-  void OnCancel() override { Cancel(); }
+  void OnCancel() override { this->Cancel(); }
   void OnDone() override { delete this; }
 
  protected:
   UnaryJobCall(const JobParts& parts, grpc::CallbackServerContext& context, Response& response, std::string_view method)
-      : JobCall(parts, context, method), response_(response) {}
+      : Base(parts, context, method), response_(response) {}
+  // `arguments`: of Base's constructor.
+  template <typename... Arguments>
+  explicit UnaryJobCall(Response& response, Arguments&&... arguments)
+      : Base(std::forward<Arguments>(arguments)...), response_(response) {}
 
   // All tasks are finished without an error.
   virtual void Respond(Response& response) = 0;
@@ -188,10 +192,10 @@ class UnaryJobCall : public JobCall, public grpc::ServerUnaryReactor {
     if (result.ok()) {
       result = WithoutExceptions([this] {
         Respond(response_);
-        return CheckSize(response_);
+        return this->CheckSize(response_);
       });
     }
-    Finish(End(result, room_may_come()));
+    this->Finish(this->End(result, room_may_come()));
   }
 
   Response& response_;

@@ -22,6 +22,7 @@
 #include "server/excerpt.h"
 #include "server/services/graph_messages.h"
 #include "server/services/question_messages.h"
+#include "server/services/text_pieces.h"
 #include "server/services/translation_messages.h"
 #include "server/services/work_metrics.h"
 
@@ -85,7 +86,13 @@ ModelTensors TranslatorTensors() {
                        TensorType::kBytes,
                        {kAnySize},
                        true,
-                       "JSON of heed.v1.TranslatedText: n best, tokens, attention, as asked for"}},
+                       "JSON of heed.v1.TranslatedText: n best, tokens, attention, as asked for"},
+                      {"text_index",
+                       TensorType::kInt64,
+                       {kAnySize},
+                       true,
+                       "the text that each element belongs to; in streams always",
+                       /*in_streams=*/true}},
           .properties = {{"parameters", DescribeOptions(*v1::TranslateOptions::descriptor())}}};
 }
 
@@ -104,12 +111,14 @@ class TranslatorFront : public InferFront {
  public:
   TranslatorFront(const Translator& model, StartLimits limits) : model_(model), limits_(std::move(limits)) {}
 
-  absl::StatusOr<Tasks> Start(const InputTensors& inputs, const InferParameters& parameters,
-                              const OutputTensors&) override {
+  absl::StatusOr<Tasks> Start(const InputTensors& inputs, const InferParameters& parameters, const OutputTensors&,
+                              bool stream) override {
     v1::TranslateOptions options;
     HEED_RETURN_IF_ERROR(SetOptionsFrom(parameters, options));
+    // Who streams wants words as they are found, which is what greedy search can give.
+    if (stream && !options.has_beam_size() && options.n_best() <= 1) options.set_beam_size(1);
     HEED_ASSIGN_OR_RETURN(const TranslateOptions converted,
-                          ToTranslateOptions(options, model_.default_options(), /*stream=*/false));
+                          ToTranslateOptions(options, model_.default_options(), stream));
     detail_ = ToSentenceDetail(options);
     absl::StatusOr<StartedTranslation> started = model_.Start(inputs.strings("text"), converted, limits_);
     if (!started.ok()) {
@@ -117,6 +126,8 @@ class TranslatorFront : public InferFront {
     }
     places_ = std::move(started->places);
     trailing_ = std::move(started->trailing);
+    gives_text_ = converted.stream;
+    if (stream) pieces_.emplace(places_, trailing_.size());
     return Tasks(std::make_move_iterator(started->tasks.begin()), std::make_move_iterator(started->tasks.end()));
   }
 
@@ -127,11 +138,72 @@ class TranslatorFront : public InferFront {
   void Finish(absl::Span<const std::unique_ptr<Task>> tasks, OutputTensors& outputs) const override {
     v1::TranslateResponse response;
     FillTranslations(tasks, places_, trailing_, detail_, response);
-    std::vector<std::string> translations, reasons, details;
-    std::vector<float> scores;
-    std::vector<int64_t> source_tokens, target_tokens;
+    std::vector<std::string> translations;
+    std::vector<int64_t> indices;
     for (const v1::TranslatedText& text : response.translations()) {
       translations.push_back(text.text());
+      indices.push_back(Size(indices));
+    }
+    SetTexts({response.translations().begin(), response.translations().end()}, translations, indices, outputs);
+  }
+
+  bool gives_parts() const override { return true; }
+
+  void TakeOutput(int index, Task& output) override {
+    auto& task = static_cast<TranslationTask&>(output);
+    const auto place = static_cast<size_t>(index);
+    if (gives_text_) {
+      pieces_->Grow(place, task.TakeText());
+    } else if (task.finished()) {
+      pieces_->Grow(place, task.result().hypotheses.front().text);
+    }
+    if (task.finished()) pieces_->Finish(place);
+  }
+
+  // Parts are pieces of single texts; a text's last one has the other outputs, too.
+  bool NextPart(absl::Span<const std::unique_ptr<Task>> tasks, bool finished, OutputTensors& outputs) override {
+    if (tasks.empty()) return InferFront::NextPart(tasks, finished, outputs);
+    TextPieces::Piece piece;
+    while (last_ == std::nullopt && pieces_->Take(piece)) {
+      if (piece.done && ++texts_done_ == pieces_->texts()) {
+        last_ = std::move(piece);
+        break;
+      }
+      if (!piece.done && !outputs.Wants("translation")) continue;
+      SetPiece(tasks, piece, outputs);
+      return true;
+    }
+    if (!finished || last_ == std::nullopt || given_) return false;
+    given_ = true;
+    SetPiece(tasks, *last_, outputs);
+    return true;
+  }
+
+ private:
+  void SetPiece(absl::Span<const std::unique_ptr<Task>> tasks, const TextPieces::Piece& piece,
+                OutputTensors& outputs) const {
+    const auto index = static_cast<int64_t>(piece.text);
+    if (!piece.done) {
+      outputs.Set("translation", {1}, std::vector<std::string>{piece.translation});
+      outputs.Set("text_index", {1}, std::vector<int64_t>{index});
+      return;
+    }
+    const TextPieces::Range range = pieces_->tasks_of(piece.text);
+    std::vector<const TranslationTask*> sentences;
+    for (size_t i = range.first; i < range.last; ++i) {
+      sentences.push_back(static_cast<const TranslationTask*>(tasks[i].get()));
+    }
+    const v1::TranslatedText text = ToProto(
+        sentences, absl::MakeConstSpan(places_).subspan(range.first, sentences.size()), trailing_[piece.text], detail_);
+    SetTexts({text}, {piece.translation + pieces_->Rest(piece.text, text.text())}, {index}, outputs);
+  }
+
+  static void SetTexts(const std::vector<v1::TranslatedText>& texts, const std::vector<std::string>& translations,
+                       const std::vector<int64_t>& indices, OutputTensors& outputs) {
+    std::vector<std::string> reasons, details;
+    std::vector<float> scores;
+    std::vector<int64_t> source_tokens, target_tokens;
+    for (const v1::TranslatedText& text : texts) {
       scores.push_back(text.score());
       reasons.push_back(FinishReasonText(text.finish_reason()));
       source_tokens.push_back(text.source_tokens());
@@ -145,14 +217,21 @@ class TranslatorFront : public InferFront {
     outputs.Set("source_tokens", shape, source_tokens);
     outputs.Set("target_tokens", shape, target_tokens);
     outputs.Set("details", shape, details);
+    outputs.Set("text_index", shape, indices);
   }
 
- private:
   const Translator& model_;
   const StartLimits limits_;
   std::vector<SentencePlace> places_;
   std::vector<std::string> trailing_;
   SentenceDetail detail_;
+
+  // Of streams.
+  bool gives_text_ = false;  // tasks give out text as it grows
+  std::optional<TextPieces> pieces_;
+  size_t texts_done_ = 0;
+  std::optional<TextPieces::Piece> last_;  // of the text that was done last: the last part
+  bool given_ = false;                     // the last part
 };
 
 // --- Questions ---
@@ -180,8 +259,8 @@ class QuestionFront : public InferFront {
  public:
   QuestionFront(const QuestionAnswerer& model, int64_t most) : model_(model), most_(most) {}
 
-  absl::StatusOr<Tasks> Start(const InputTensors& inputs, const InferParameters& parameters,
-                              const OutputTensors&) override {
+  absl::StatusOr<Tasks> Start(const InputTensors& inputs, const InferParameters& parameters, const OutputTensors&,
+                              bool) override {
     v1::AnswerRequest request;
     HEED_RETURN_IF_ERROR(SetOptionsFrom(parameters, *request.mutable_options()));
     for (const char* input : {"story", "question"}) {
@@ -252,8 +331,14 @@ ModelTensors GraphTensors(const GraphClassifier& model) {
                     {"edge_index", TensorType::kInt64, {2, kAnySize}, false, "sources, then targets: rows of x"}};
   std::vector<std::string> optional;
   if (model.edge_feature_width() > 0) {
-    tensors.inputs.push_back(
-        {"edge_attr", TensorType::kFp32, {kAnySize, model.edge_feature_width()}, true, "features of each edge"});
+    const bool has_default = model.default_edge_feature().has_value();
+    tensors.inputs.push_back({"edge_attr",
+                              TensorType::kFp32,
+                              {kAnySize, model.edge_feature_width()},
+                              has_default,
+                              has_default
+                                  ? absl::StrCat("features of each edge; without: ", *model.default_edge_feature())
+                                  : "features of each edge"});
   }
   absl::string_view asked = "each node";
   if (kind == kNodeClassifier) {
@@ -271,7 +356,14 @@ ModelTensors GraphTensors(const GraphClassifier& model) {
                               TensorType::kInt64,
                               {kAnySize},
                               true,
-                              "of several graphs: for each node, ascending, the graph that it is in; without: one"});
+                              "of several graphs: for each node, ascending, the graph that it is in; a number that is "
+                              "left out is a graph without nodes; without: one graph"});
+    tensors.inputs.push_back({"graph_ptr",
+                              TensorType::kInt64,
+                              {kAnySize},
+                              true,
+                              "in place of batch: the row at which each graph begins, and the number of rows; also of "
+                              "graphs without nodes at the end"});
     asked = "each graph";
   }
   for (const TensorSpec& input : tensors.inputs) {
@@ -292,7 +384,7 @@ class GraphFront : public InferFront {
   GraphFront(const GraphClassifier& model, const InferLimits& limits) : model_(model), limits_(limits) {}
 
   absl::StatusOr<Tasks> Start(const InputTensors& inputs, const InferParameters& parameters,
-                              const OutputTensors& outputs) override {
+                              const OutputTensors& outputs, bool) override {
     GraphQuery prototype;
     HEED_RETURN_IF_ERROR(TakeParameters(parameters, prototype));
     prototype.return_embeddings = outputs.Wants("embedding");
@@ -366,7 +458,7 @@ class GraphFront : public InferFront {
     return absl::OkStatus();
   }
 
-  // The request's graphs: one, or those that "batch" tells.
+  // The request's graphs: one, or those that "batch" or "graph_ptr" makes of its rows.
   absl::StatusOr<std::vector<GraphArrays>> Split(const InputTensors& inputs) const {
     const std::vector<int64_t>& edges = inputs.integers("edge_index");
     const size_t edge_count = edges.size() / 2;
@@ -376,47 +468,88 @@ class GraphFront : public InferFront {
     whole.features.values = inputs.floats("x");
     whole.sources.assign(edges.begin(), edges.begin() + static_cast<std::ptrdiff_t>(edge_count));
     whole.targets.assign(edges.begin() + static_cast<std::ptrdiff_t>(edge_count), edges.end());
+    whole.edge_feature_width = model_.edge_feature_width();
     if (inputs.Has("edge_attr")) {
       if (inputs.shape("edge_attr")[0] != static_cast<int64_t>(edge_count)) {
         return absl::InvalidArgumentError(absl::StrCat("inputs \"edge_attr\": has ", inputs.shape("edge_attr")[0],
                                                        " rows, but edge_index has ", edge_count, " edges"));
       }
-      whole.edge_feature_width = model_.edge_feature_width();
       whole.edge_features = inputs.floats("edge_attr");
+    } else if (const std::optional<float> value = model_.default_edge_feature()) {
+      whole.edge_features.assign(edge_count * static_cast<size_t>(whole.edge_feature_width), *value);
     }
-    std::vector<GraphArrays> graphs;
-    if (!inputs.Has("batch")) {
+    if (inputs.Has("batch") && inputs.Has("graph_ptr")) {
+      return absl::InvalidArgumentError("inputs \"graph_ptr\": is there beside \"batch\"; one of them is enough");
+    }
+    std::vector<int64_t> starts;
+    if (inputs.Has("batch")) {
+      HEED_ASSIGN_OR_RETURN(starts, StartsOfBatch(inputs.integers("batch"), whole.features.rows));
+    } else if (inputs.Has("graph_ptr")) {
+      HEED_ASSIGN_OR_RETURN(starts, CheckedStarts(inputs.integers("graph_ptr"), whole.features.rows));
+    } else {
+      std::vector<GraphArrays> graphs;
       graphs.push_back(std::move(whole));
       return graphs;
     }
-    return SplitByBatch(whole, inputs.integers("batch"));
+    return SplitAt(whole, starts);
   }
 
-  static absl::StatusOr<std::vector<GraphArrays>> SplitByBatch(const GraphArrays& whole,
-                                                               const std::vector<int64_t>& batch) {
-    if (Size(batch) != whole.features.rows) {
+  // The row at which each graph begins, and the number of rows.
+  absl::StatusOr<std::vector<int64_t>> StartsOfBatch(const std::vector<int64_t>& batch, int64_t rows) const {
+    if (Size(batch) != rows) {
       return absl::InvalidArgumentError(
-          absl::StrCat("inputs \"batch\": has ", batch.size(), " elements, but x has ", whole.features.rows, " rows"));
+          absl::StrCat("inputs \"batch\": has ", batch.size(), " elements, but x has ", rows, " rows"));
     }
-    std::vector<GraphArrays> graphs;
-    std::vector<int64_t> first;  // row of each graph
+    std::vector<int64_t> starts;
     for (size_t row = 0; row < batch.size(); ++row) {
-      const int64_t last = Size(graphs) - 1;
-      if (batch[row] < 0 || (batch[row] != last && batch[row] != last + 1)) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("inputs \"batch\": element ", row, " is ", batch[row], ", must be ",
-                         last < 0 ? "0" : absl::StrCat(last, " or ", last + 1), ": ascending from 0"));
+      const int64_t graph = batch[row], least = row == 0 ? 0 : batch[row - 1];
+      if (graph < least) {
+        return absl::InvalidArgumentError(absl::StrCat("inputs \"batch\": element ", row, " is ", graph,
+                                                       ", must be at least ", least, ": ascending from 0"));
       }
-      if (batch[row] > last) {
-        graphs.emplace_back().features.width = whole.features.width;
-        graphs.back().edge_feature_width = whole.edge_feature_width;
-        first.push_back(static_cast<int64_t>(row));
+      if (graph >= limits_.start.max_tasks) {
+        return absl::InvalidArgumentError(absl::StrCat("inputs \"batch\": element ", row, " is ", graph,
+                                                       ", but a request has at most ", limits_.start.max_tasks,
+                                                       " graphs"));
       }
-      FeatureArrays& features = graphs.back().features;
-      ++features.rows;
-      const auto begin = whole.features.values.begin() + static_cast<std::ptrdiff_t>(row) * whole.features.width;
-      features.values.insert(features.values.end(), begin, begin + whole.features.width);
+      starts.resize(static_cast<size_t>(graph) + 1, static_cast<int64_t>(row));
     }
+    starts.push_back(rows);
+    return starts;
+  }
+
+  absl::StatusOr<std::vector<int64_t>> CheckedStarts(const std::vector<int64_t>& starts, int64_t rows) const {
+    const auto wrong = [](size_t element, int64_t is, absl::string_view must) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("inputs \"graph_ptr\": element ", element, " is ", is, ", must be ", must));
+    };
+    if (starts.empty()) return absl::InvalidArgumentError("inputs \"graph_ptr\": is empty, must hold at least a 0");
+    HEED_RETURN_IF_ERROR(CheckCount("graph_ptr", Size(starts), limits_.start.max_tasks + 1));
+    if (starts[0] != 0) return wrong(0, starts[0], "0");
+    for (size_t i = 1; i < starts.size(); ++i) {
+      if (starts[i] < starts[i - 1]) return wrong(i, starts[i], absl::StrCat("at least ", starts[i - 1]));
+    }
+    if (starts.back() != rows) {
+      return wrong(starts.size() - 1, starts.back(), absl::StrCat(rows, ", the number of rows of x"));
+    }
+    return starts;
+  }
+
+  static absl::StatusOr<std::vector<GraphArrays>> SplitAt(const GraphArrays& whole,
+                                                          const std::vector<int64_t>& starts) {
+    std::vector<GraphArrays> graphs(starts.size() - 1);
+    for (size_t graph = 0; graph < graphs.size(); ++graph) {
+      FeatureArrays& features = graphs[graph].features;
+      features.width = whole.features.width;
+      features.rows = starts[graph + 1] - starts[graph];
+      const auto begin = whole.features.values.begin();
+      features.values.assign(begin + starts[graph] * features.width, begin + starts[graph + 1] * features.width);
+      graphs[graph].edge_feature_width = whole.edge_feature_width;
+    }
+    // The last graph that begins at or before the row; those before it that begin there, too, have no rows.
+    const auto graph_of = [&](int64_t row) {
+      return static_cast<size_t>(std::upper_bound(starts.begin(), starts.end(), row) - starts.begin() - 1);
+    };
     for (size_t edge = 0; edge < whole.sources.size(); ++edge) {
       const int64_t source = whole.sources[edge], target = whole.targets[edge];
       for (const int64_t row : {source, target}) {
@@ -424,14 +557,14 @@ class GraphFront : public InferFront {
         return absl::InvalidArgumentError(absl::StrCat("inputs \"edge_index\": edge ", edge, " names row ", row,
                                                        ", but x has ", whole.features.rows, " rows"));
       }
-      const auto graph = static_cast<size_t>(batch[static_cast<size_t>(source)]);
-      if (batch[static_cast<size_t>(target)] != static_cast<int64_t>(graph)) {
+      const size_t graph = graph_of(source);
+      if (graph_of(target) != graph) {
         return absl::InvalidArgumentError(absl::StrCat("inputs \"edge_index\": edge ", edge, " leads from graph ",
-                                                       graph, " to graph ", batch[static_cast<size_t>(target)]));
+                                                       graph, " to graph ", graph_of(target)));
       }
       GraphArrays& part = graphs[graph];
-      part.sources.push_back(source - first[graph]);
-      part.targets.push_back(target - first[graph]);
+      part.sources.push_back(source - starts[graph]);
+      part.targets.push_back(target - starts[graph]);
       const auto begin = whole.edge_features.begin() + static_cast<std::ptrdiff_t>(edge) * whole.edge_feature_width;
       part.edge_features.insert(part.edge_features.end(), begin, begin + whole.edge_feature_width);
     }
@@ -486,8 +619,8 @@ class SequenceFront : public InferFront {
  public:
   explicit SequenceFront(const SequenceModel& model) : model_(model) {}
 
-  absl::StatusOr<Tasks> Start(const InputTensors& inputs, const InferParameters& parameters,
-                              const OutputTensors&) override {
+  absl::StatusOr<Tasks> Start(const InputTensors& inputs, const InferParameters& parameters, const OutputTensors&,
+                              bool) override {
     SequenceRequest request;
     request.width = inputs.shape("input")[1];
     request.values = inputs.floats("input");

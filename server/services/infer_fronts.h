@@ -42,15 +42,31 @@ class InferFront {
  public:
   virtual ~InferFront() = default;
 
-  // On gRPC's thread. `parameters`: those for the model (RequestParameters). INVALID_ARGUMENT names the input or
-  // parameter and both values. No tasks: there is nothing to do.
+  // On gRPC's thread. `parameters`: those for the model (RequestParameters). `stream`: the answer may come in parts.
+  // INVALID_ARGUMENT names the input or parameter and both values. No tasks: there is nothing to do.
   virtual absl::StatusOr<std::vector<std::unique_ptr<Task>>> Start(const InputTensors& inputs,
                                                                    const InferParameters& parameters,
-                                                                   const OutputTensors& outputs) = 0;
+                                                                   const OutputTensors& outputs, bool stream) = 0;
   // Adds what the task, which is finished without an error, did to the metrics of its kind.
   virtual void Count(const Task& task, Metrics& metrics) const = 0;
   // All tasks of Start are finished without an error.
   virtual void Finish(absl::Span<const std::unique_ptr<Task>> tasks, OutputTensors& outputs) const = 0;
+
+  // Whether an answer on a stream may come in more than one part.
+  virtual bool gives_parts() const { return false; }
+  // Streams. What task `index` gave out, or that it is finished without an error: in its OnTaskOutput.
+  virtual void TakeOutput(int, Task&) {}
+  // Streams, in place of Finish: sets the outputs of the next part of the answer. False: there is none now. `finished`:
+  // all tasks are finished without an error; the part after which there is none is then the last, and there is one.
+  virtual bool NextPart(absl::Span<const std::unique_ptr<Task>> tasks, bool finished, OutputTensors& outputs) {
+    if (!finished || given_) return false;
+    given_ = true;
+    Finish(tasks, outputs);
+    return true;
+  }
+
+ private:
+  bool given_ = false;
 };
 
 // Null for a kind that the protocol does not serve. `model` outlives it.

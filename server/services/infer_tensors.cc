@@ -227,7 +227,7 @@ absl::StatusOr<InputTensors> InputTensors::Read(const ModelInferRequest& request
 }
 
 absl::StatusOr<OutputTensors> OutputTensors::Choose(const ModelInferRequest& request,
-                                                    absl::Span<const TensorSpec> specs) {
+                                                    absl::Span<const TensorSpec> specs, bool stream) {
   OutputTensors outputs;
   const auto want = [&](const TensorSpec& spec) {
     outputs.order_.push_back(&spec);
@@ -248,7 +248,7 @@ absl::StatusOr<OutputTensors> OutputTensors::Choose(const ModelInferRequest& req
     want(*spec);
   }
   for (const TensorSpec& spec : specs) {
-    if (request.outputs_size() == 0 && !spec.optional) want(spec);
+    if (request.outputs_size() == 0 && (!spec.optional || (stream && spec.in_streams))) want(spec);
   }
   return outputs;
 }
@@ -292,7 +292,8 @@ void OutputTensors::MoveTo(inference::ModelInferResponse& response) {
     tensor.set_name(spec->name);
     tensor.set_datatype(std::string(DatatypeName(spec->type)));
     tensor.mutable_shape()->Assign(output.shape.begin(), output.shape.end());
-    *response.add_raw_output_contents() = std::move(output.raw);
+    *response.add_raw_output_contents() = std::exchange(output.raw, {});
+    output.set = false;
   }
 }
 

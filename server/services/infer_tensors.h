@@ -29,6 +29,7 @@ struct TensorSpec {
   std::vector<int64_t> shape;  // kAnySize: of any size
   bool optional = false;       // an input that may be absent; an output that is given only when it is named
   std::string help;            // in a few words
+  bool in_streams = false;     // an optional output that streams give without being asked
 };
 
 // A request's inputs, all checked. Immutable.
@@ -66,10 +67,10 @@ class InputTensors {
 // The outputs that a request wants, of those that a model gives; and the response that they are written to.
 class OutputTensors {
  public:
-  // All of `specs` but the optional ones, or those that the request names. INVALID_ARGUMENT: one is unknown or named
-  // twice, or has a parameter that is no hint. `specs` outlives it.
+  // All of `specs` but the optional ones, or those that the request names. `stream`: the request came on a stream.
+  // INVALID_ARGUMENT: one is unknown or named twice, or has a parameter that is no hint. `specs` outlives it.
   static absl::StatusOr<OutputTensors> Choose(const inference::ModelInferRequest& request,
-                                              absl::Span<const TensorSpec> specs);
+                                              absl::Span<const TensorSpec> specs, bool stream = false);
 
   bool Wants(absl::string_view name) const { return wanted_.find(name) != wanted_.end(); }
   // Of an output that is one of `specs`, row-major; nothing happens if it is not wanted.
@@ -77,7 +78,7 @@ class OutputTensors {
   void Set(absl::string_view name, std::vector<int64_t> shape, absl::Span<const float> elements);
   void Set(absl::string_view name, std::vector<int64_t> shape, absl::Span<const int64_t> elements);
 
-  // Appends those that were set, in the order in which they are wanted. Once.
+  // Appends those that were set since the last time, in the order in which they are wanted.
   void MoveTo(inference::ModelInferResponse& response);
 
  private:

@@ -109,72 +109,23 @@ absl::Status VisitServing(const Registry& registry, const std::string& name, con
 
 }  // namespace
 
-class InferenceService::InferCall : public UnaryJobCall<inference::ModelInferResponse> {
+class InferenceService::InferCall : public UnaryJobCall<inference::ModelInferResponse, InferJob> {
  public:
   InferCall(const InferenceParts& parts, grpc::CallbackServerContext& context,
             const inference::ModelInferRequest& request, inference::ModelInferResponse& response)
-      : UnaryJobCall({parts.requests, parts.scheduler, parts.preparation}, context, response, "ModelInfer"),
-        parts_(parts),
-        request_(request) {}
+      : UnaryJobCall(response, parts, context, request, /*stream=*/false) {}
 
-  void OnTaskOutput(int, Task& task) override {
-    if (task.finished()) front_->Count(task, metrics_);
-  }
+  void OnTaskOutput(int, Task& task) override { Count(task); }
 
  private:
-  absl::StatusOr<Tasks> Begin() override {
-    const TimePoint begin = Clock::now();
-    if (request_.model_name().empty()) return absl::InvalidArgumentError("model_name: is empty");
-    absl::StatusOr<ServedModel> served = parts_.registry.FindVersion(request_.model_name(), request_.model_version());
-    if (!served.ok()) {
-      if (absl::IsUnavailable(served.status())) CountUnavailable(request_.model_name());
-      return served.status();
-    }
-    version_ = served->version;
-    HEED_ASSIGN_OR_RETURN(const RequestParameters parameters, ReadParameters(request_.parameters()));
-    if (parameters.timeout) EndBy(Clock::now() + *parameters.timeout);
-    if (parameters.priority) SetPriority(*parameters.priority);
-    HEED_RETURN_IF_ERROR(TakeModel(std::move(served->model)));
-    front_ = MakeInferFront(*model_, {.start = LimitsOfStart(), .max_graph_nodes = parts_.max_graph_nodes});
-    if (front_ == nullptr) {
-      return absl::UnimplementedError(absl::StrCat("model_name: \"", request_.model_name(), "\" is a ",
-                                                   model_->spec().kind, ", which has no tensors"));
-    }
-    specs_ = TensorsOf(*model_);
-    HEED_ASSIGN_OR_RETURN(OutputTensors outputs, OutputTensors::Choose(request_, specs_.outputs));
-    HEED_ASSIGN_OR_RETURN(const InputTensors inputs, InputTensors::Read(request_, specs_.inputs));
-    HEED_ASSIGN_OR_RETURN(Tasks tasks, front_->Start(inputs, parameters.model, outputs));
-    outputs_ = std::make_unique<OutputTensors>(std::move(outputs));
-    conversion_ = Clock::now() - begin;
-    return tasks;
-  }
-
-  void Respond(inference::ModelInferResponse& response) override {
-    const TimePoint begin = Clock::now();
-    response.set_model_name(request_.model_name());
-    response.set_model_version(absl::StrCat(version_));
-    response.set_id(request_.id());
-    front_->Finish(tasks(), *outputs_);
-    outputs_->MoveTo(response);
-    parts_.scheduler.statistics().AddConversions(model_, conversion_, Clock::now() - begin);
-  }
-
-  const InferenceParts& parts_;
-  const inference::ModelInferRequest& request_;
-
-  // Constant once Begin has returned.
-  int64_t version_ = 0;
-  ModelTensors specs_;
-  std::unique_ptr<InferFront> front_;
-  std::unique_ptr<OutputTensors> outputs_;
-  Clock::duration conversion_{0};
+  void Respond(inference::ModelInferResponse& response) override { Fill(response); }
 };
 
 // A change that the loader carries out.
 class InferenceService::ChangeCall : public Call, public grpc::ServerUnaryReactor {
  public:
   ChangeCall(const InferenceParts& parts, grpc::CallbackServerContext& context, std::string_view method)
-      : Call(parts.requests, context, method), parts_(parts) {}
+      : Call(parts.jobs.requests, context, method), parts_(parts) {}
 
   void Load(const inference::RepositoryModelLoadRequest& request) {
     absl::Status status = CheckRepository(request.repository_name());
@@ -204,6 +155,14 @@ class InferenceService::ChangeCall : public Call, public grpc::ServerUnaryReacto
  private:
   const InferenceParts& parts_;
 };
+
+InferenceService::InferenceService(const InferenceParts& parts) : parts_(parts), streams_(parts) {
+  using inference::GRPCInferenceService;
+  MarkMethodCallback(MethodIndex(GRPCInferenceService::service_full_name(), "ModelStreamInfer"),
+                     new grpc::internal::CallbackBidiHandler<Received<inference::ModelInferRequest>,
+                                                             inference::ModelStreamInferResponse>(
+                         [this](grpc::CallbackServerContext* context) { return streams_.Begin(*context); }));
+}
 
 grpc::ServerUnaryReactor* InferenceService::ServerLive(grpc::CallbackServerContext* context,
                                                        const inference::ServerLiveRequest*,
@@ -311,7 +270,7 @@ grpc::ServerUnaryReactor* InferenceService::ModelStatistics(grpc::CallbackServer
                                          inference::ModelStatistics& one = *response->add_model_stats();
                                          one.set_name(name);
                                          one.set_version(absl::StrCat(version));
-                                         Fill(parts_.scheduler.statistics().Of(model), one);
+                                         Fill(parts_.jobs.scheduler.statistics().Of(model), one);
                                        }));
 }
 

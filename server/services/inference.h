@@ -2,32 +2,19 @@
 // loader as heed.v1's services. Nothing here waits.
 #pragma once
 
-#include "server/model_loader.h"
-#include "server/registry.h"
-#include "server/request_log.h"
-#include "server/scheduler.h"
-#include "server/services/call.h"
-#include "server/services/health.h"
-#include "server/services/infer_fronts.h"
+#include "server/services/infer_job.h"
+#include "server/services/inference_stream.h"
 #include "server/services/unserved_extensions.h"
 
 namespace heed {
 
-// Outlive the service.
-struct InferenceParts {
-  const Registry& registry;
-  ModelLoader& loader;
-  Scheduler& scheduler;
-  const HealthService& health;
-  RequestLog& requests;
-  Preparation& preparation;
-  int64_t max_graph_nodes = 0;  // of a request's graphs
-};
-
 // Thread-safe. Outlives the calls it answers.
 class InferenceService : public UnservedExtensions {
  public:
-  explicit InferenceService(const InferenceParts& parts) : parts_(parts) {}
+  explicit InferenceService(const InferenceParts& parts);
+
+  // After Scheduler::Refuse: streams end with UNAVAILABLE as soon as what they have read is answered.
+  void Refuse() { streams_.Refuse(); }
 
   grpc::ServerUnaryReactor* ServerLive(grpc::CallbackServerContext* context,
                                        const inference::ServerLiveRequest* request,
@@ -68,6 +55,7 @@ class InferenceService : public UnservedExtensions {
   class ChangeCall;
 
   const InferenceParts parts_;
+  InferenceStreams streams_;
 };
 
 }  // namespace heed

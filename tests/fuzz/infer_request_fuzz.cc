@@ -1,7 +1,7 @@
 // ModelInfer of the Open Inference Protocol, for each kind of model: tensors and parameters checked, read and run, and
 // the response written, as the service does.
 //
-// Input: a byte that says which model; then a ModelInferRequest.
+// Input: a byte that says which model, and from 128 on that the request came on a stream; then a ModelInferRequest.
 #include <memory>
 #include <string>
 #include <utility>
@@ -33,28 +33,7 @@ size_t Mutate(uint8_t* data, size_t size, size_t max_size, unsigned seed) {
   return MutateMessage(data, size, max_size, seed, MessageFor);
 }
 
-void Run(absl::string_view input) {
-  if (input.empty()) return;
-  const Model& model = FixtureModel(kFixtures[static_cast<uint8_t>(input[0]) % std::size(kFixtures)]);
-  inference::ModelInferRequest request;
-  if (!request.ParseFromArray(input.data() + 1, static_cast<int>(input.size() - 1))) return;
-  const absl::StatusOr<RequestParameters> parameters = ReadParameters(request.parameters());
-  if (!parameters.ok()) return;
-  const std::unique_ptr<InferFront> front = MakeInferFront(model, kLimits);
-  const ModelTensors tensors = TensorsOf(model);
-  absl::StatusOr<OutputTensors> outputs = OutputTensors::Choose(request, tensors.outputs);
-  if (!outputs.ok()) return;
-  const absl::StatusOr<InputTensors> inputs = InputTensors::Read(request, tensors.inputs);
-  if (!inputs.ok()) return;
-  const auto tasks = front->Start(*inputs, parameters->model, *outputs);
-  if (!tasks.ok()) {
-    HEED_FUZZ_EXPECT(tasks.status().code() == absl::StatusCode::kInvalidArgument, tasks.status().ToString().c_str());
-    return;
-  }
-  if (!RunTasks(model, *tasks, kMostSteps)) return;
-  inference::ModelInferResponse response;
-  if (!tasks->empty()) front->Finish(*tasks, *outputs);
-  outputs->MoveTo(response);
+void CheckOutputs(const inference::ModelInferResponse& response) {
   HEED_FUZZ_EXPECT(response.outputs_size() == response.raw_output_contents_size(), "the response's outputs");
   for (int i = 0; i < response.outputs_size(); ++i) {
     int64_t elements = 1;
@@ -64,6 +43,45 @@ void Run(absl::string_view input) {
     HEED_FUZZ_EXPECT(type == "BYTES" ? bytes >= 4 * elements : bytes == elements * (type == "FP32" ? 4 : 8),
                      "an output's elements");
   }
+}
+
+void Run(absl::string_view input) {
+  if (input.empty()) return;
+  const auto choice = static_cast<uint8_t>(input[0]);
+  const Model& model = FixtureModel(kFixtures[choice % std::size(kFixtures)]);
+  const bool stream = choice >= 128;
+  inference::ModelInferRequest request;
+  if (!request.ParseFromArray(input.data() + 1, static_cast<int>(input.size() - 1))) return;
+  const absl::StatusOr<RequestParameters> parameters = ReadParameters(request.parameters());
+  if (!parameters.ok()) return;
+  const std::unique_ptr<InferFront> front = MakeInferFront(model, kLimits);
+  const ModelTensors tensors = TensorsOf(model);
+  absl::StatusOr<OutputTensors> outputs = OutputTensors::Choose(request, tensors.outputs, stream);
+  if (!outputs.ok()) return;
+  const absl::StatusOr<InputTensors> inputs = InputTensors::Read(request, tensors.inputs);
+  if (!inputs.ok()) return;
+  const auto tasks = front->Start(*inputs, parameters->model, *outputs, stream);
+  if (!tasks.ok()) {
+    HEED_FUZZ_EXPECT(tasks.status().code() == absl::StatusCode::kInvalidArgument, tasks.status().ToString().c_str());
+    return;
+  }
+  if (!RunTasks(model, *tasks, kMostSteps)) return;
+  if (!stream) {
+    inference::ModelInferResponse response;
+    if (!tasks->empty()) front->Finish(*tasks, *outputs);
+    outputs->MoveTo(response);
+    CheckOutputs(response);
+    return;
+  }
+  for (size_t i = 0; i < tasks->size(); ++i) front->TakeOutput(static_cast<int>(i), *(*tasks)[i]);
+  bool ended = false;
+  for (inference::ModelInferResponse part; !tasks->empty() && front->NextPart(*tasks, /*finished=*/true, *outputs);
+       part.Clear()) {
+    outputs->MoveTo(part);
+    CheckOutputs(part);
+    ended = true;
+  }
+  HEED_FUZZ_EXPECT(ended || tasks->empty(), "an answer on a stream has a last part");
 }
 
 }  // namespace

@@ -288,6 +288,15 @@ def infer_request_seeds():
       inputs {{ name: "x" datatype: "FP32" shape: [3, {width}] contents {{ fp32_contents: [{', '.join(['0.5'] * 3 * width)}] }} }}
       inputs {{ name: "edge_index" datatype: "INT64" shape: [2, 1] contents {{ int64_contents: [0, 1] }} }}
       inputs {{ name: "batch" datatype: "INT64" shape: 3 contents {{ int64_contents: [0, 0, 1] }} }}""")
+    yield "graphs-stream", bytes([137]) + message(name, f"""
+      inputs {{ name: "x" datatype: "FP32" shape: [3, {width}] contents {{ fp32_contents: [{', '.join(['0.5'] * 3 * width)}] }}
+                parameters {{ key: "binary_data_size" value {{ int64_param: 9 }} }} }}
+      inputs {{ name: "edge_index" datatype: "INT64" shape: [2, 1] contents {{ int64_contents: [0, 1] }} }}
+      inputs {{ name: "graph_ptr" datatype: "INT64" shape: 4 contents {{ int64_contents: [0, 2, 2, 3] }} }}""")
+    yield "translator-stream", bytes([133]) + message(name, """
+      inputs { name: "text" datatype: "BYTES" shape: 3 contents { bytes_contents: ["the cat. a dog.", " ", "it ran "] } }
+      parameters { key: "max_tokens" value { int64_param: 6 } } parameters { key: "sequence_id" value { int64_param: 0 } }
+      parameters { key: "triton_enable_empty_final_response" value { bool_param: true } }""")
     for number, fixture_name in [(5, "ntm-feed-forward"), (6, "ntm-pytorch-ntm")]:
         width = json.loads(fixture(f"{fixture_name}/config.json"))["input_width"]
         yield "sequence-" + fixture_name, bytes([number]) + message(name, f"""

@@ -45,11 +45,12 @@ std::string Zeros(const std::string& name, int rows, int width) {
                       contents, "} }");
 }
 
-// Fakes "tr", "qa" and "sequences"; real graph models "nodes", "edges" and "graphs" of the fixtures; "broken" fails.
+// Fakes "tr", "qa" and "sequences"; real graph models of the fixtures: "nodes", "edges" and "graphs", "weighted" with
+// edge weights and "attributed" with edge features; "broken" fails.
 class InferenceTest : public testing::Test {
  protected:
   void SetUp() override {
-    for (const char* name : {"tr", "qa", "sequences", "nodes", "edges", "graphs", "broken"}) {
+    for (const char* name : {"tr", "qa", "sequences", "nodes", "edges", "graphs", "weighted", "attributed", "broken"}) {
       std::filesystem::create_directories(root_.path() / name);
       root_.Write(absl::StrCat(name, "/config.json"), "{}");
     }
@@ -62,8 +63,12 @@ class InferenceTest : public testing::Test {
     options.max_inline_nodes = 100;
     auto server = Server::Start(
         options, [this](const std::string&, const std::string& name) -> absl::StatusOr<std::shared_ptr<const Model>> {
-          static const auto& fixtures = *new std::map<std::string, std::string>{
-              {"nodes", "pyg-gat"}, {"edges", "pyg-edge-dot"}, {"graphs", "pyg-pool-mean"}};
+          static const auto& fixtures =
+              *new std::map<std::string, std::string>{{"nodes", "pyg-gat"},
+                                                      {"edges", "pyg-edge-dot"},
+                                                      {"graphs", "pyg-pool-mean"},
+                                                      {"weighted", "pyg-gcn-edge-weights"},
+                                                      {"attributed", "pyg-gatv2-edge-features-mean"}};
           if (name == "broken") return absl::InvalidArgumentError("config.json: is broken");
           if (name == "tr") return translator_;
           if (name == "qa") return std::make_shared<FakeQuestionAnswerer>(name);
@@ -306,15 +311,92 @@ TEST_F(InferenceTest, BatchTellsSeveralGraphsApart) {
   const std::vector<float> both = Numbers<float>("probabilities");
   EXPECT_TRUE(std::equal(alone.begin(), alone.end(), both.begin()));
 
-  EXPECT_THAT(ErrorOf(request(2, first, "0, 2")), HasSubstr("\"batch\": element 1 is 2, must be 0 or 1: ascending"));
-  EXPECT_THAT(ErrorOf(request(2, first, "-1, -1")), HasSubstr("\"batch\": element 0 is -1, must be 0"));
-  EXPECT_THAT(ErrorOf(request(2, first, "0, -1")), HasSubstr("\"batch\": element 1 is -1, must be 0 or 1"));
-  EXPECT_THAT(ErrorOf(request(2, first, "1, 1")), HasSubstr("\"batch\": element 0 is 1, must be 0: ascending from 0"));
+  EXPECT_THAT(ErrorOf(request(2, first, "-1, -1")), HasSubstr("\"batch\": element 0 is -1, must be at least 0"));
+  EXPECT_THAT(ErrorOf(request(2, first, "3, 1")),
+              HasSubstr("\"batch\": element 1 is 1, must be at least 3: ascending"));
+  EXPECT_THAT(ErrorOf(request(2, first, "0, 4611686018427387904")),
+              HasSubstr("\"batch\": element 1 is 4611686018427387904, but a request has at most 100000 graphs"));
   EXPECT_THAT(ErrorOf(request(2, first, "0, 1")), HasSubstr("edge 0 leads from graph 0 to graph 1"));
   EXPECT_THAT(ErrorOf(request(2, "shape: [2, 1] contents { int64_contents: [0, 9] }", "0, 0")),
               HasSubstr("edge 0 names row 9, but x has 2 rows"));
   EXPECT_THAT(ErrorOf(request(2, "shape: [2, 1] contents { int64_contents: [0, -1] }", "")), HasSubstr("-1"));
   EXPECT_THAT(ErrorOf(request(101, first, "")), HasSubstr("100"));
+}
+
+// Each answer is that of the graph alone, in its place.
+TEST_F(InferenceTest, GraphsWithoutNodesKeepTheirPlaces) {
+  inference::ModelMetadataResponse metadata;
+  ASSERT_TRUE(Call(&Stub::ModelMetadata, "name: 'graphs'", metadata).ok());
+  const int width = static_cast<int>(metadata.inputs(0).shape(1));
+  const auto edges = [](int count, const std::string& ends) {
+    return absl::StrCat("inputs { name: 'edge_index' datatype: 'INT64' shape: [2, ", count,
+                        "] contents { int64_contents: [", ends, "] } }");
+  };
+  const auto integers = [](const std::string& name, int count, const std::string& values) {
+    return absl::StrCat("inputs { name: '", name, "' datatype: 'INT64' shape: ", count, " contents { int64_contents: [",
+                        values, "] } }");
+  };
+  const std::string model = "model_name: 'graphs' ";
+  ASSERT_TRUE(Infer(model + Zeros("x", 2, width) + edges(1, "0, 1")).ok());
+  const std::vector<float> two = Numbers<float>("probabilities");
+  ASSERT_TRUE(Infer(model + Zeros("x", 0, width) + edges(0, "")).ok());
+  const std::vector<float> none = Numbers<float>("probabilities");
+  ASSERT_EQ(none.size(), two.size());
+  const auto expect = [&](const std::string& request, const std::vector<std::vector<float>>& graphs) {
+    ASSERT_TRUE(Infer(model + request).ok()) << request;
+    std::vector<float> all;
+    for (const std::vector<float>& graph : graphs) all.insert(all.end(), graph.begin(), graph.end());
+    EXPECT_EQ(Numbers<float>("probabilities"), all) << request;
+    EXPECT_EQ(Shape("probabilities").at(0), static_cast<int64_t>(graphs.size()));
+  };
+  const std::string graph = Zeros("x", 2, width) + edges(1, "0, 1");
+  expect(graph + integers("batch", 2, "2, 2"), {none, none, two});
+  expect(graph + integers("graph_ptr", 6, "0, 0, 2, 2, 2, 2"), {none, two, none, none, none});
+  expect(graph + integers("graph_ptr", 2, "0, 2"), {two});
+  expect(Zeros("x", 0, width) + edges(0, "") + integers("graph_ptr", 3, "0, 0, 0"), {none, none});
+  expect(Zeros("x", 0, width) + edges(0, "") + integers("graph_ptr", 1, "0"), {});
+  expect(Zeros("x", 0, width) + edges(0, "") + integers("batch", 0, ""), {});
+
+  const std::vector<std::pair<std::string, std::string>> wrong = {
+      {integers("graph_ptr", 0, ""), "\"graph_ptr\": is empty, must hold at least a 0"},
+      {integers("graph_ptr", 2, "1, 2"), "\"graph_ptr\": element 0 is 1, must be 0"},
+      {integers("graph_ptr", 3, "0, 3, 2"), "\"graph_ptr\": element 2 is 2, must be at least 3"},
+      {integers("graph_ptr", 2, "0, 3"), "\"graph_ptr\": element 1 is 3, must be 2, the number of rows of x"},
+      {integers("graph_ptr", 3, "0, 1, 2"), "edge 0 leads from graph 0 to graph 1"},
+      {integers("graph_ptr", 2, "0, 2") + integers("batch", 2, "0, 0"), "\"graph_ptr\": is there beside \"batch\""},
+  };
+  for (const auto& [input, message] : wrong) EXPECT_THAT(ErrorOf(model + graph + input), HasSubstr(message)) << input;
+}
+
+// A GCN's edges weigh 1 without weights, as in PyTorch Geometric; a GAT has no such number.
+TEST_F(InferenceTest, EdgeFeaturesAreOptionalWhereThereIsADefault) {
+  for (const auto& [model, optional] : {std::pair{"weighted", true}, {"attributed", false}}) {
+    inference::ModelConfigResponse config;
+    ASSERT_TRUE(Call(&Stub::ModelConfig, absl::StrCat("name: '", model, "'"), config).ok());
+    EXPECT_EQ(config.config().input(2).name(), "edge_attr");
+    EXPECT_EQ(config.config().input(2).optional(), optional) << model;
+    inference::ModelMetadataResponse metadata;
+    ASSERT_TRUE(Call(&Stub::ModelMetadata, absl::StrCat("name: '", model, "'"), metadata).ok());
+    const std::string edges =
+        "inputs { name: 'edge_index' datatype: 'INT64' shape: [2, 3] contents { int64_contents: [0, 1, 1, 1, 0, 2] } }";
+    const std::string graph =
+        absl::StrCat("model_name: '", model, "' ", Zeros("x", 3, static_cast<int>(metadata.inputs(0).shape(1))), edges);
+    if (!optional) {
+      EXPECT_THAT(ErrorOf(graph), HasSubstr("inputs: \"edge_attr\" (FP32 [-1, "));
+      continue;
+    }
+    ASSERT_TRUE(Infer(graph).ok());
+    const std::vector<float> without = Numbers<float>("probabilities");
+    const auto weighted = [&](const std::string& weights) {
+      EXPECT_TRUE(Infer(graph +
+                        "inputs { name: 'edge_attr' datatype: 'FP32' shape: [3, 1] contents { fp32_contents: [" +
+                        weights + "] } }")
+                      .ok());
+      return Numbers<float>("probabilities");
+    };
+    EXPECT_EQ(weighted("1, 1, 1"), without);
+    EXPECT_NE(weighted("1, 2, 1"), without);
+  }
 }
 
 TEST_F(InferenceTest, ErrorsNameTheInputOrTheParameter) {
@@ -463,7 +545,7 @@ TEST_F(InferenceTest, StatisticsCountRequestsAndSteps) {
   EXPECT_EQ(one.batch_stats(1).compute_infer().count(), 2u);
 
   ASSERT_TRUE(Call(&Stub::ModelStatistics, "", statistics).ok());
-  EXPECT_EQ(statistics.model_stats_size(), 6);  // those that serve
+  EXPECT_EQ(statistics.model_stats_size(), 8);  // those that serve
   EXPECT_EQ(Call(&Stub::ModelStatistics, "name: 'none'", statistics).error_code(), StatusCode::NOT_FOUND);
   EXPECT_EQ(Call(&Stub::ModelStatistics, "version: '1'", statistics).error_code(), StatusCode::INVALID_ARGUMENT);
 }
@@ -471,13 +553,13 @@ TEST_F(InferenceTest, StatisticsCountRequestsAndSteps) {
 TEST_F(InferenceTest, RepositoryIsListedLoadedAndUnloaded) {
   inference::RepositoryIndexResponse index;
   ASSERT_TRUE(Call(&Stub::RepositoryIndex, "", index).ok());
-  ASSERT_EQ(index.models_size(), 7);
-  EXPECT_EQ(index.models(0).name(), "broken");
-  EXPECT_EQ(index.models(0).state(), "UNAVAILABLE");
-  EXPECT_THAT(index.models(0).reason(), HasSubstr("is broken"));
-  EXPECT_EQ(index.models(1).state(), "READY");
+  ASSERT_EQ(index.models_size(), 9);
+  EXPECT_EQ(index.models(0).state(), "READY");
+  EXPECT_EQ(index.models(1).name(), "broken");
+  EXPECT_EQ(index.models(1).state(), "UNAVAILABLE");
+  EXPECT_THAT(index.models(1).reason(), HasSubstr("is broken"));
   ASSERT_TRUE(Call(&Stub::RepositoryIndex, "ready: true", index).ok());
-  EXPECT_EQ(index.models_size(), 6);
+  EXPECT_EQ(index.models_size(), 8);
   EXPECT_EQ(Call(&Stub::RepositoryIndex, "repository_name: 'x'", index).error_code(), StatusCode::NOT_FOUND);
 
   inference::RepositoryModelUnloadResponse unloaded;
@@ -498,6 +580,44 @@ TEST_F(InferenceTest, RepositoryIsListedLoadedAndUnloaded) {
                 .error_code(),
             StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(Call(&Stub::RepositoryModelUnload, "model_name: 'none'", unloaded).error_code(), StatusCode::NOT_FOUND);
+}
+
+TEST_F(InferenceTest, HintsOfPublicClientsAreIgnored) {
+  const std::string hints =
+      "parameters { key: 'content_type' value { string_param: 'str' } }"
+      "parameters { key: 'binary_data_size' value { int64_param: 7 } }";
+  ASSERT_TRUE(Infer("model_name: 'tr' parameters { key: 'binary_data_output' value { bool_param: true } }" + hints +
+                    "inputs { name: 'text' datatype: 'BYTES' shape: 1 " + hints +
+                    "} raw_input_contents: '\\003\\000\\000\\000one'"
+                    "outputs { name: 'translation' parameters { key: 'binary_data' value { bool_param: true } } }")
+                  .ok());
+  EXPECT_THAT(Strings("translation"), ElementsAre("ONE"));
+  EXPECT_THAT(
+      ErrorOf("model_name: 'tr' parameters { key: 'sequence_id' value { int64_param: 7 } }" + Texts("text", {"one"})),
+      HasSubstr("\"sequence_id\" is 7: requests of a sequence are not served here: heed.v1.QuestionAnswering"));
+}
+
+TEST_F(InferenceTest, UnservedExtensionsSayWhatThereIsInstead) {
+  const auto expect = [](const grpc::Status& status, const char* message) {
+    EXPECT_EQ(status.error_code(), StatusCode::UNIMPLEMENTED);
+    EXPECT_THAT(status.error_message(), HasSubstr(message));
+  };
+  inference::SystemSharedMemoryStatusResponse system_status;
+  expect(Call(&Stub::SystemSharedMemoryStatus, "", system_status), "shared memory is not served: tensors travel");
+  inference::SystemSharedMemoryRegisterResponse system_register;
+  expect(Call(&Stub::SystemSharedMemoryRegister, "name: 'a'", system_register), "shared memory is not served");
+  inference::SystemSharedMemoryUnregisterResponse system_unregister;
+  expect(Call(&Stub::SystemSharedMemoryUnregister, "", system_unregister), "shared memory is not served");
+  inference::CudaSharedMemoryStatusResponse cuda_status;
+  expect(Call(&Stub::CudaSharedMemoryStatus, "", cuda_status), "shared memory is not served");
+  inference::CudaSharedMemoryRegisterResponse cuda_register;
+  expect(Call(&Stub::CudaSharedMemoryRegister, "name: 'a'", cuda_register), "shared memory is not served");
+  inference::CudaSharedMemoryUnregisterResponse cuda_unregister;
+  expect(Call(&Stub::CudaSharedMemoryUnregister, "", cuda_unregister), "shared memory is not served");
+  inference::TraceSettingResponse trace;
+  expect(Call(&Stub::TraceSetting, "", trace), "tracing is not served: the log names each request that is slow");
+  inference::LogSettingsResponse log;
+  expect(Call(&Stub::LogSettings, "", log), "log settings are not served: --log_level");
 }
 
 TEST_F(InferenceTest, NothingIsReadyOnceTheServerShutsDown) {
