@@ -1,31 +1,68 @@
 #!/usr/bin/env bash
-# Installs, into a virtual environment of its own, the public client package that tests/client/standard_clients_test.py
-# calls the server with. Where it cannot be had the test is skipped: says so loudly, and exits with 0.
+# Installs, into a virtual environment of its own, the public client packages that tests/client/standard_clients_test.py
+# calls the server with: Triton's and KServe's. Of KServe's package only what its inference client needs: the package is
+# also a framework for servers, twice as large. What cannot be had is not tried by the test, which is skipped without
+# Triton's: says so loudly, and exits with 0.
 #
 #   scripts/standard_clients.sh [BUILD_DIR]     default: build
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 venv=${1:-build}/standard-clients
-packages=('tritonclient[grpc]>=2.41,<3' numpy)
-
-if [[ -x "$venv/bin/python3" ]] && "$venv/bin/python3" -c 'import numpy, tritonclient.grpc' 2> /dev/null; then
-  echo "standard clients: installed"
-  exit 0
-fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-start=$SECONDS
-if python3 -m venv --clear "$venv" > "$log" 2>&1 &&
-  timeout 300 "$venv/bin/python3" -m pip install --quiet "${packages[@]}" >> "$log" 2>&1; then
-  echo "standard clients: installed in $((SECONDS - start)) s: ${packages[*]}"
-  exit 0
-fi
-tail -n 5 "$log" >&2
-rm -rf "$venv"
-cat >&2 << TEXT
+
+# install NAME COMMAND...: the command's output is shown if it fails.
+install() {
+  local name=$1 start=$SECONDS
+  shift
+  if "$@" > "$log" 2>&1; then
+    echo "standard clients: $name installed in $((SECONDS - start)) s"
+    return 0
+  fi
+  tail -n 5 "$log" >&2
+  cat >&2 << TEXT
 ************************************************************************************************
-standard clients: ${packages[*]} could not be installed (above).
-The test 'standard_clients' is SKIPPED: the Open Inference Protocol is not tried with its own client.
+standard clients: $name could not be installed (above).
+The test 'standard_clients' does NOT try the Open Inference Protocol with this client.
 ************************************************************************************************
 TEXT
+  return 1
+}
+
+pip_install() { timeout 300 "$venv/bin/python3" -m pip install --quiet "$@"; }
+
+triton() {
+  python3 -m venv --clear "$venv" && pip_install 'tritonclient[grpc]>=2.41,<3' numpy
+}
+
+kserve() {
+  pip_install --no-deps 'kserve>=0.13,<1' || return 1
+  local needed
+  mapfile -t needed < <("$venv/bin/python3" - << 'PYTHON'
+import importlib.metadata
+import re
+
+needed = "cloudevents fastapi grpcio httpx numpy orjson pandas protobuf psutil pydantic python-dateutil pyyaml".split()
+for requirement in importlib.metadata.requires("kserve"):
+    if re.match(r"[\w.-]+", requirement)[0].lower() in needed and "extra ==" not in requirement:
+        print(requirement)
+PYTHON
+  )
+  pip_install "${needed[@]}"
+}
+
+has() { "$venv/bin/python3" -c "$1" 2> /dev/null; }
+
+if has 'import numpy, tritonclient.grpc'; then
+  echo "standard clients: Triton's is installed"
+elif ! install "Triton's" triton; then
+  rm -rf "$venv"
+  exit 0
+fi
+if has 'import importlib.metadata as m; m.version("kserve"); import fastapi, httpx, orjson, pandas'; then
+  echo "standard clients: KServe's is installed"
+elif ! install "KServe's" kserve; then
+  "$venv/bin/python3" -m pip uninstall --quiet --yes kserve > /dev/null 2>&1 || true
+fi
+exit 0

@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
-"""The Open Inference Protocol's public Python client, unchanged, against heed-server and the models that ship.
+"""The Open Inference Protocol's public Python clients, unchanged, against heed-server and the models that ship.
 
 BUILD/standard-clients/bin/python3 tests/client/standard_clients_test.py BUILD/bin/heed-server
 
-scripts/standard_clients.sh makes that Python. Without the client package, exits 77 (ctest: skipped).
+scripts/standard_clients.sh makes that Python. Without Triton's client, exits 77 (ctest: skipped).
 """
 
 import json
 import os
 import queue
+import shutil
+import subprocess
 import sys
+import tempfile
 import unittest
 
 try:
@@ -25,6 +28,7 @@ sys.path.insert(0, os.path.join(HERE, "../support"))
 from heed_server import HeedServer  # noqa: E402
 
 WEIGHTS = os.path.join(HERE, "../../weights")
+PROTO = os.path.join(HERE, "../../proto")
 
 
 def tensor(name, values, datatype):
@@ -133,6 +137,131 @@ class StandardClients(unittest.TestCase):
             self.assertIn(code, raised.exception.status())
             self.assertIn(message, raised.exception.message())
 
+    def stream(self, requests, headers=None):
+        """The responses to `requests` (keyword arguments of async_stream_infer), until the stream ends."""
+        done = queue.Queue()
+        stream_client = client.InferenceServerClient(self.server.address)
+        stream_client.start_stream(lambda result, error: done.put((result, error)), headers=headers)
+        for request in requests:
+            stream_client.async_stream_infer(**request)
+        stream_client.stop_stream()  # waits until all are answered
+        stream_client.close()
+        return [done.get_nowait() for _ in range(done.qsize())]
+
+    def test_stream_gives_words_as_they_come(self):
+        text = "A dog is running in the snow. Where is the station?"
+        inputs = [tensor("text", [text.encode(), b"Good morning."], "BYTES")]
+        whole = self.client.infer("translator-en-de", inputs, parameters={"beam_size": 1})
+        for empty_final in (False, True):
+            answers = self.stream([{"model_name": "translator-en-de", "inputs": inputs, "request_id": "7",
+                                    "enable_empty_final_response": empty_final}])
+            pieces, ends, finals = ["", ""], [], []
+            for result, error in answers:
+                self.assertIsNone(error)
+                response = result.get_response()
+                self.assertEqual(response.id, "7")
+                finals.append(response.parameters["triton_final_response"].bool_param)
+                if not response.outputs:
+                    continue
+                index = result.as_numpy("text_index")[0]
+                pieces[index] += result.as_numpy("translation")[0].decode()
+                if result.as_numpy("score") is not None:
+                    ends.append((index, result.as_numpy("score")[0], result.as_numpy("target_tokens")[0]))
+            self.assertEqual(pieces, [text.decode() for text in whole.as_numpy("translation")])
+            self.assertEqual(finals, [False] * (len(answers) - 1) + [True])
+            self.assertGreater(len(answers), 4)
+            self.assertEqual(len(answers[-1][0].get_response().outputs), 0 if empty_final else 6)
+            self.assertEqual(sorted(ends), list(zip(range(2), whole.as_numpy("score"), whole.as_numpy("target_tokens"))))
+
+    def test_stream_answers_each_kind_in_order(self):
+        rows = np.array([[0, 1, 1, 0, 1, 0, 0, 1], [1, 1, 0, 0, 0, 1, 0, 1]], np.float32)
+        width = self.client.get_model_metadata("gat-mutag").inputs[0].shape[1]
+        graph = [tensor("x", np.ones((2, width)), "FP32"), tensor("edge_index", [[0], [1]], "INT64")]
+        questions = [tensor("story", [b"Mary went to the kitchen."], "BYTES"),
+                     tensor("question", [b"Where is Mary?"], "BYTES")]
+        text = [tensor("text", [b"Good morning."], "BYTES")]
+        requests = [("translator-en-de", text), ("ntm-copy", [tensor("input", rows, "FP32")]), ("none", text),
+                    ("gat-mutag", graph), ("translator-en-de", graph), ("ntm-babi", questions)] * 5
+        answers = self.stream([{"model_name": model, "inputs": inputs, "request_id": str(i)}
+                               for i, (model, inputs) in enumerate(requests)])
+        errors = [error.message() for _, error in answers if error is not None]
+        self.assertEqual(len(errors), 10)
+        self.assertIn('there is no "none"', errors[0])
+        self.assertIn("the model has no such input; it has: text", errors[1])
+        ids = [int(result.get_response().id) for result, error in answers if error is None]
+        self.assertEqual(ids, sorted(ids))
+        self.assertEqual(sorted(set(ids)), [i for i in range(30) if i % 6 not in (2, 4)])
+        by_id = {result.get_response().id: result for result, error in answers if error is None}
+        np.testing.assert_array_equal(by_id["1"].as_numpy("output").round(), rows)
+        self.assertEqual(by_id["5"].as_numpy("answer")[0].decode(), "kitchen")
+
+    def test_stream_ends_with_an_error_for_who_asks(self):
+        (result, error), = self.stream([{"model_name": "none", "inputs": [tensor("text", [b"a"], "BYTES")]}],
+                                       headers={"triton_grpc_error": "true"})
+        self.assertIsNone(result)
+        self.assertIn("NOT_FOUND", error.status())
+
+    def test_what_is_not_served_is_named(self):
+        text = tensor("text", [b"Good morning."], "BYTES")
+        shared = client.InferInput("text", [1], "BYTES")
+        shared.set_shared_memory("mine", 64)
+        shared_output = client.InferRequestedOutput("translation")
+        shared_output.set_shared_memory("mine", 64)
+        classes = client.InferRequestedOutput("translation", class_count=3)
+        refused = [
+            ({"inputs": [shared]}, '"shared_memory_region" is "mine": shared memory is not served'),
+            ({"inputs": [text], "outputs": [shared_output]}, '"shared_memory_region" is "mine": shared memory is not'),
+            ({"inputs": [text], "outputs": [classes]}, '"classification" is 3: is not served'),
+            ({"inputs": [text], "sequence_id": 7, "sequence_start": True}, '"sequence_id" is 7: requests of a sequence'),
+        ]
+        for arguments, message in refused:
+            with self.assertRaises(InferenceServerException) as raised:
+                self.client.infer("translator-en-de", **arguments)
+            self.assertIn("INVALID_ARGUMENT", raised.exception.status())
+            self.assertIn(message, raised.exception.message())
+        unserved = [
+            (self.client.get_system_shared_memory_status, "shared memory is not served"),
+            (lambda: self.client.register_system_shared_memory("a", "/a", 64), "shared memory is not served"),
+            (self.client.unregister_cuda_shared_memory, "shared memory is not served"),
+            (self.client.get_trace_settings, "tracing is not served"),
+            (self.client.get_log_settings, "log settings are not served"),
+        ]
+        for call, message in unserved:
+            with self.assertRaises(InferenceServerException) as raised:
+                call()
+            self.assertIn("UNIMPLEMENTED", raised.exception.status())
+            self.assertIn(message, raised.exception.message())
+
+    @unittest.skipUnless(shutil.which("protoc"), "no protoc")
+    def test_our_protocol_is_theirs(self):
+        """Each method and field that both have is the same in both."""
+        from google.protobuf import descriptor_pb2
+        from tritonclient.grpc import model_config_pb2, service_pb2
+
+        def messages(all_of_them, scope=""):
+            for message in all_of_them:
+                yield scope + message.name, {f.name: (f.number, f.type, f.label, f.type_name) for f in message.field}
+                yield from messages(message.nested_type, f"{scope}{message.name}.")
+
+        def methods(file):
+            return {m.name: (m.input_type, m.output_type, m.client_streaming, m.server_streaming)
+                    for service in file.service for m in service.method}
+
+        theirs = [descriptor_pb2.FileDescriptorProto(), descriptor_pb2.FileDescriptorProto()]
+        service_pb2.DESCRIPTOR.CopyToProto(theirs[0])
+        model_config_pb2.DESCRIPTOR.CopyToProto(theirs[1])
+        with tempfile.NamedTemporaryFile() as out:
+            subprocess.run(["protoc", f"-I{PROTO}", f"--descriptor_set_out={out.name}", "inference.proto"], check=True)
+            ours = descriptor_pb2.FileDescriptorSet.FromString(out.read()).file[0]
+        their_messages = {name: fields for file in theirs for name, fields in messages(file.message_type)}
+        for name, fields in messages(ours.message_type):
+            if name.startswith("ModelMetadataResponse"):  # `properties` is of the Open Inference Protocol, not Triton's
+                fields.pop("properties", None)
+            for field, what in fields.items():
+                if name in their_messages:
+                    self.assertEqual(what, their_messages[name].get(field), f"{name}.{field}")
+        self.assertEqual({n: m for n, m in methods(theirs[0]).items() if methods(ours).get(n) != m}, {})
+
     def test_statistics(self):
         before = self.client.get_inference_statistics("ntm-recall").model_stats[0].inference_stats.success.count
         width = 6 + 2  # of the model's rows: data and two markers
@@ -150,6 +279,14 @@ class StandardClients(unittest.TestCase):
         self.assertTrue(self.client.is_model_ready("ntm-repeat-copy"))
         with self.assertRaises(InferenceServerException):
             self.client.load_model("none")
+
+    def test_kserves_client(self):
+        """In a process of its own: its messages have the same names as Triton's, of which a process can hold one."""
+        done = subprocess.run([sys.executable, os.path.join(HERE, "kserve_client_test.py"), SERVER],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode == 77:
+            self.skipTest(done.stdout)
+        self.assertEqual(done.returncode, 0, done.stdout)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""KServe's Python client, unchanged and with its defaults, and MLServer's hints, against heed-server and the models that
+ship.
+
+BUILD/standard-clients/bin/python3 tests/client/kserve_client_test.py BUILD/bin/heed-server
+
+scripts/standard_clients.sh makes that Python. Without the client package, exits 77.
+"""
+
+import asyncio
+import importlib.util
+import os
+import sys
+import types
+import unittest
+
+found = importlib.util.find_spec("kserve")
+if found is None:
+    print("skipped: no kserve; scripts/standard_clients.sh installs it")
+    sys.exit(77)
+
+# The package's own __init__ imports a framework for servers, which is not installed. So its modules are imported without
+# it.
+package = types.ModuleType("kserve")
+package.__path__ = list(found.submodule_search_locations)
+sys.modules["kserve"] = package
+
+import numpy as np  # noqa: E402
+from kserve.inference_client import InferenceGRPCClient  # noqa: E402
+from kserve.protocol.infer_type import InferInput, InferRequest, RequestedOutput  # noqa: E402
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../support"))
+from heed_server import HeedServer  # noqa: E402
+
+WEIGHTS = os.path.join(HERE, "../../weights")
+
+
+class KServeClient(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = HeedServer(SERVER, f"--models={WEIGHTS}", "--metrics_listen=")
+
+    @classmethod
+    def tearDownClass(cls):
+        assert cls.server.terminate() == 0
+
+    def infer(self, model, inputs, **arguments):
+        """`inputs`: name to array or, with hints of it, to (array, parameters)."""
+        async def call():
+            made = []
+            for name, value in inputs.items():
+                array, parameters = value if isinstance(value, tuple) else (value, None)
+                datatype = {"O": "BYTES", "f": "FP32", "i": "INT64"}[array.dtype.kind]
+                one = InferInput(name, list(array.shape), datatype, parameters=parameters)
+                one.set_data_from_numpy(array)
+                made.append(one)
+            async with InferenceGRPCClient(self.server.address) as kserve:
+                self.assertTrue(await kserve.is_server_ready())
+                self.assertTrue(await kserve.is_model_ready(model))
+                return await kserve.infer(InferRequest(model_name=model, infer_inputs=made, **arguments))
+
+        response = asyncio.run(call())
+        return {output.name: output.as_numpy() for output in response.outputs}
+
+    def test_translation(self):
+        texts = np.array(["Good morning.", "Where is the station?"], dtype=object)
+        answer = self.infer("translator-en-de", {"text": texts}, parameters={"beam_size": 4})
+        self.assertEqual([text.decode() for text in answer["translation"]], ["Guten Morgen.", "Wo ist der Bahnhof?"])
+
+    def test_hints_of_inputs_outputs_and_the_request(self):
+        texts = np.array(["Good morning."], dtype=object)
+        answer = self.infer("translator-en-de", {"text": (texts, {"content_type": "str"})},
+                            parameters={"content_type": "str", "binary_data_output": True, "headers": "x-a: 1"},
+                            request_outputs=[RequestedOutput("translation", {"binary_data": True, "content_type": "str"})])
+        self.assertEqual(list(answer), ["translation"])
+        self.assertEqual(answer["translation"][0].decode(), "Guten Morgen.")
+
+    def test_questions(self):
+        story = np.array(["Mary went to the kitchen.", "John took the apple."], dtype=object)
+        answer = self.infer("ntm-babi", {"story": story, "question": np.array(["Where is Mary?"], dtype=object)})
+        self.assertEqual(answer["answer"][0].decode(), "kitchen")
+
+    def test_nodes_edges_and_graphs(self):
+        for model, rows in (("gat-cora", 3), ("gat-cora-links", 2), ("gat-mutag", 1), ("gcn-cora", 3)):
+            width = {"gat-mutag": 11}.get(model, 1433)
+            x = np.zeros((3, width), np.float32)
+            x[:, 0] = 1
+            answer = self.infer(model, {"x": x, "edge_index": np.array([[0, 1], [1, 2]])})
+            self.assertEqual(answer["probabilities"].shape[0], rows, model)
+            self.assertEqual(answer["label"].shape, (rows,), model)
+
+    def test_sequences(self):
+        rows = np.array([[0, 1, 1, 0, 1, 0, 0, 1], [1, 1, 0, 0, 0, 1, 0, 1]], np.float32)
+        np.testing.assert_array_equal(self.infer("ntm-copy", {"input": rows})["output"].round(), rows)
+
+
+if __name__ == "__main__":
+    SERVER = sys.argv.pop(1)
+    unittest.main()
