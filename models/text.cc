@@ -15,6 +15,7 @@ namespace heed {
 namespace {
 
 constexpr absl::string_view kUnknown = "<unk>";
+constexpr absl::string_view kSpaceMark = "\xe2\x96\x81";  // U+2581, which a piece has in place of a space
 constexpr absl::string_view kSpecialPieces[] = {"</s>", "<unk>", "<pad>", "<s>"};
 
 bool IsLanguageToken(absl::string_view piece) {
@@ -160,7 +161,10 @@ std::string TextCodec::Decode(absl::Span<const int32_t> ids) const {
     if (id == eos_ || id == pad_ || id == target_unknown_) continue;
     pieces.push_back(target_pieces_[static_cast<size_t>(id)]);
   }
-  std::string text(absl::StripAsciiWhitespace(target_->Decode(pieces)));
+  // SentencePiece leaves a piece that target.spm does not have as it is, with its mark of a space. OPUS-MT's vocab.json
+  // has such pieces: it is the union of both sides.
+  std::string text = absl::StrReplaceAll(target_->Decode(pieces), {{kSpaceMark, " "}});
+  absl::StripAsciiWhitespace(&text);
   if (clean_up_spaces_) {
     text = absl::StrReplaceAll(text, {{" .", "."},
                                       {" ?", "?"},

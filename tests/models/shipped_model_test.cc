@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <random>
 #include <string>
@@ -12,6 +13,7 @@
 #include "models/sequence_model.h"
 #include "models/translator.h"
 #include "tests/support/advance.h"
+#include "tests/support/temporary_directory.h"
 
 namespace heed {
 namespace {
@@ -40,6 +42,39 @@ TEST(ShippedModel, TranslatesEverydaySentences) {
   is_one_of("I am hungry.", {"Ich habe Hunger.", "Ich bin hungrig.", "Ich habe Hunger!", "Ich bin hungrig!"});
   is_one_of("Where is the station?", {"Wo ist der Bahnhof?"});
   is_one_of("I love you.", {"Ich liebe dich.", "Ich liebe Sie.", "Ich liebe euch.", "Ich liebe dich!"});
+}
+
+// vocab.json of an OPUS-MT checkpoint is the union of both sides' pieces, so that a translation may have pieces that
+// target.spm does not know.
+TEST(ShippedModel, PiecesThatOnlyTheVocabularyHasBeginWithASpace) {
+  const TemporaryDirectory directory;
+  const std::string shipped = std::string(HEED_SOURCE_DIR) + "/weights/translator-en-de";
+  std::filesystem::copy(shipped, directory.path());
+  std::string subwords = directory.Read("target.spm");
+  for (const char* piece : {"\xe2\x96\x81Schnee", "\xe2\x96\x81Hunde"}) {
+    const size_t at = subwords.find(piece);
+    ASSERT_NE(at, std::string::npos) << piece;
+    subwords[at + 3] = 'Q';
+  }
+  directory.Write("target.spm", subwords);
+
+  const auto model = LoadModel(directory.path().string());
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto& translator = dynamic_cast<const Translator&>(**model);
+  TranslateOptions options;
+  options.stream = true;
+  Context context{1};
+  auto started = translator.Start({"Two dogs are playing in the snow."}, options);
+  ASSERT_TRUE(started.ok()) << started.status();
+  TranslationTask& task = *started->tasks[0];
+  std::string streamed;
+  while (!task.finished()) {
+    Task* const running[] = {&task};
+    translator.Step(running, context);
+    if (task.has_output()) streamed += task.TakeText();
+  }
+  EXPECT_EQ(task.result().hypotheses[0].text, "Zwei Hunde spielen im Schnee.");
+  EXPECT_EQ(streamed, "Zwei Hunde spielen im Schnee.");
 }
 
 TEST(ShippedModel, CopiesSequencesOfUpToTwentyRowsWithoutAWrongBit) {
