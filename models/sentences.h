@@ -1,36 +1,38 @@
-// Splits text into sentences (Unicode's rules, by ICU) without losing a byte of it.
+// Splits text into sentences without losing a byte of it.
+//
+// Where a sentence may end is Unicode's business (UAX #29's terminators, closing and continuing characters, from ICU's
+// data). Whether it does end there, UAX #29's rules cannot say: they know no words, so that they end a sentence behind
+// "Mr." and never end one before a digit or a small letter. That is decided here, by models/sentence_rules.h's tables.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "models/sentence_rules.h"
 
 namespace heed {
 
 struct SentenceSpan {
-  std::string separator;  // the white space before it
+  std::string separator;  // what is between it and the sentence before: white space and other invisible characters
   std::string text;       // neither begins nor ends with white space; empty only if the whole text is blank
 };
 
 struct SplitText {
   std::vector<SentenceSpan> sentences;  // at least one
-  std::string trailing;                 // the white space after the last
+  std::string trailing;                 // what is behind the last one, as a separator
 };
 
-// The spans in order, with `trailing` at the end, make up `text` exactly. A line break always ends a sentence.
-// `language`
-// ("en", or empty) picks ICU's rules. `text` is UTF-8. Thread-safe.
-SplitText SplitSentences(absl::string_view text, const std::string& language);
+// The spans in order, with `trailing` at the end, make up `text` exactly. A line break or a tab always ends a sentence.
+// What holds nothing visible is no sentence. `text` is UTF-8. Takes time linear in the text's length. Thread-safe.
+SplitText SplitSentences(absl::string_view text, const SentenceRules& rules);
 // The whole text as one sentence, its surrounding white space apart.
 SplitText WholeText(absl::string_view text);
 
-// Cuts a sentence in two near its middle: behind punctuation if there is some, else between words, else between
-// characters. The second part's separator is the white space between them. Needs at least two characters.
-std::vector<SentenceSpan> Halve(const SentenceSpan& sentence);
-
-// True if the sentence has two characters to be cut between.
-bool CanHalve(absl::string_view sentence);
+// Only white space.
+bool IsWhiteSpace(absl::string_view text);
+// Something that can be translated; numbers and signs are the same in every language.
+bool HasLetters(absl::string_view text);
 
 // The offset of the first byte that is not UTF-8, or -1.
 int64_t FirstInvalidUtf8(absl::string_view text);

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "engine/status_macros.h"
+#include "models/sentence_pieces.h"
 #include "models/sentences.h"
 
 namespace heed {
@@ -15,10 +18,16 @@ namespace {
 // A translation this much longer than its source has gone astray; Marian's own decoder has the same factor.
 constexpr int64_t kTargetTokensPerSourceToken = 3;
 constexpr int64_t kMoreTargetTokens = 50;
-// A sentence of more bytes for each position of the model is cut without a look at its tokens, a prefix refused. No
-// language's tokens are as long on average, and tokenising a run of unknown characters takes time by the square of its
-// length.
-constexpr int64_t kMostBytesPerPosition = 32;
+// No language's tokens have more bytes on average. A sentence of more bytes for each position of the model is cut
+// without a look at its tokens, a prefix refused: tokenising a run of unknown characters takes time by the square of
+// its length.
+constexpr int64_t kMaxBytesPerToken = 32;
+// Models leave out parts of sentences that are longer than those of their training, so that a sentence of more tokens
+// is cut where a clause ends, and one of still more between any two words.
+constexpr int64_t kMaxTokensOfClauses = 80;
+constexpr int64_t kMaxTokensOfWords = 160;
+
+constexpr absl::string_view kSoftHyphen = "\xc2\xad";
 
 // Of a token in a text, about, and of its own text in an answer: a string, and its bytes in the message.
 constexpr int64_t kUsualTokenBytes = 4;
@@ -42,10 +51,10 @@ uint64_t SentenceSeed(uint64_t seed, int text, int sentence) {
 
 class Seq2SeqTranslator::SentenceTask : public TranslationTask {
  public:
-  // A blank sentence: finished, with an empty translation.
-  SentenceTask(const Seq2SeqTranslator& translator, std::string source)
+  // A sentence without anything to translate: finished, with the translation given.
+  SentenceTask(const Seq2SeqTranslator& translator, std::string source, absl::string_view translation)
       : translator_(translator), source_(std::move(source)) {
-    result_.hypotheses.emplace_back();
+    result_.hypotheses.emplace_back().text = std::string(translation);
     text_is_new_ = true;
     Finish();
   }
@@ -188,6 +197,9 @@ Seq2SeqTranslator::Seq2SeqTranslator(ModelSpec spec, std::unique_ptr<const Seq2S
       network_(std::move(network)),
       codec_(std::move(codec)),
       rules_(std::move(rules)),
+      sentence_rules_(SentenceRules::For(codec_.source_language().empty()
+                                             ? SentenceRules::SourceLanguageOfName(spec_.name)
+                                             : codec_.source_language())),
       default_options_(std::move(default_options)) {
   spec_.source_language = codec_.source_language();
   spec_.target_language = codec_.target_language();
@@ -229,11 +241,11 @@ absl::Status Seq2SeqTranslator::CheckOptions(const TranslateOptions& options) co
       return OutOfRange("sampling.top_p", sampling.top_p, "greater than 0 and at most 1");
     }
   }
-  const int64_t most_prefix_bytes = kMostBytesPerPosition * most_tokens;
-  if (static_cast<int64_t>(options.target_prefix.size()) > most_prefix_bytes) {
+  const int64_t max_prefix_bytes = kMaxBytesPerToken * most_tokens;
+  if (static_cast<int64_t>(options.target_prefix.size()) > max_prefix_bytes) {
     return absl::InvalidArgumentError(absl::StrCat("options.target_prefix has ", options.target_prefix.size(),
                                                    " bytes, but the model's ", most_tokens, " positions hold at most ",
-                                                   most_prefix_bytes));
+                                                   max_prefix_bytes));
   }
   if (const int64_t at = FirstInvalidUtf8(options.target_prefix); at >= 0) {
     return absl::InvalidArgumentError(absl::StrCat("options.target_prefix is not UTF-8 at byte ", at));
@@ -262,6 +274,21 @@ struct Seq2SeqTranslator::Starting {
   }
 };
 
+// A text of a request while its sentences are started.
+struct Seq2SeqTranslator::TextUnderWay {
+  Starting& starting;
+  const int index;
+  int sentence = 0;         // index of the next one
+  std::string separator;    // before the next one
+  bool has_prefix = false;  // options.target_prefix is under way
+
+  void Append(std::unique_ptr<TranslationTask> task) {
+    starting.started.tasks.push_back(std::move(task));
+    starting.started.places.push_back({index, sentence++, std::move(separator)});
+    separator.clear();
+  }
+};
+
 absl::Status Seq2SeqTranslator::CheckSizes(const std::vector<std::string>& texts, const StartLimits& limits) const {
   const auto count = static_cast<int64_t>(texts.size());
   if (count > limits.max_tasks) {
@@ -269,7 +296,7 @@ absl::Status Seq2SeqTranslator::CheckSizes(const std::vector<std::string>& texts
         absl::StrCat("texts: ", count, " texts in one request, at most ", limits.max_tasks));
   }
   // No task's sentence is longer than this, and each has a token and its end.
-  const int64_t sentence_bytes = kMostBytesPerPosition * network_->max_source_tokens();
+  const int64_t sentence_bytes = kMaxBytesPerToken * network_->max_source_tokens();
   int64_t bytes = 0;
   for (const std::string& text : texts) bytes += static_cast<int64_t>(text.size());
   const int64_t sentences = bytes / sentence_bytes;
@@ -287,66 +314,92 @@ absl::StatusOr<StartedTranslation> Seq2SeqTranslator::Start(const std::vector<st
   HEED_RETURN_IF_ERROR(CheckOptions(options));
   HEED_RETURN_IF_ERROR(CheckSizes(texts, limits));
   Starting starting{options, limits, {}};
-  StartedTranslation& started = starting.started;
   for (size_t i = 0; i < texts.size(); ++i) {
     HEED_RETURN_IF_ERROR(limits.Check());
-    const int text = static_cast<int>(i);
     if (const int64_t at = FirstInvalidUtf8(texts[i]); at >= 0) {
       return absl::InvalidArgumentError(
           absl::StrCat("texts[", i, "] is not UTF-8 at byte ", at, " of ", texts[i].size()));
     }
-    // A language token counts for every sentence of the text.
-    const absl::string_view language = codec_.LanguagePrefix(texts[i]);
-    const absl::string_view body = absl::string_view(texts[i]).substr(language.size());
-    const SplitText split = options.split_sentences ? SplitSentences(body, codec_.source_language()) : WholeText(body);
-    int sentence = 0;
-    for (const SentenceSpan& span : split.sentences) {
-      if (span.text.empty()) {
-        started.tasks.push_back(std::make_unique<SentenceTask>(*this, ""));
-        started.places.push_back({text, sentence++, span.separator});
-        continue;
-      }
-      const absl::Status status =
-          StartSentence(absl::StrCat(language, span.text), span.separator, text, sentence, starting);
-      if (absl::IsInvalidArgument(status)) {
-        return absl::InvalidArgumentError(absl::StrCat("texts[", i, "] ", status.message()));
-      }
-      HEED_RETURN_IF_ERROR(status);
+    const absl::Status status = StartText(texts[i], static_cast<int>(i), starting);
+    if (absl::IsInvalidArgument(status)) {
+      return absl::InvalidArgumentError(absl::StrCat("texts[", i, "] ", status.message()));
     }
-    started.trailing.push_back(split.trailing);
+    HEED_RETURN_IF_ERROR(status);
   }
   return std::move(starting.started);
 }
 
-absl::Status Seq2SeqTranslator::StartSentence(const std::string& source, const std::string& separator, int text,
-                                              int& sentence, Starting& starting) const {
-  HEED_RETURN_IF_ERROR(starting.Check());
-  const TranslateOptions& options = starting.options;
-  const absl::string_view language = codec_.LanguagePrefix(source);
-  const int64_t body_bytes = static_cast<int64_t>(source.size() - language.size());
-  const bool vast = body_bytes > kMostBytesPerPosition * network_->max_source_tokens();
-  std::vector<int32_t> ids;
-  if (!vast) {
-    HEED_ASSIGN_OR_RETURN(ids, codec_.EncodeSource(source));
+absl::Status Seq2SeqTranslator::StartText(absl::string_view text, int index, Starting& starting) const {
+  HEED_ASSIGN_OR_RETURN(const std::vector<LanguageStretch> stretches,
+                        SplitAtLanguageCodes(text, codec_.language_codes()));
+  TextUnderWay under_way{starting, index};
+  for (const LanguageStretch& stretch : stretches) {
+    absl::StrAppend(&under_way.separator, stretch.leading);
+    const SplitText split =
+        starting.options.split_sentences ? SplitSentences(stretch.body, sentence_rules_) : WholeText(stretch.body);
+    for (const SentenceSpan& span : split.sentences) {
+      absl::StrAppend(&under_way.separator, span.separator);
+      if (!span.text.empty()) HEED_RETURN_IF_ERROR(StartSentence(stretch, span.text, under_way));
+    }
+    absl::StrAppend(&under_way.separator, split.trailing);
   }
-  const int64_t source_tokens = static_cast<int64_t>(ids.size());
-  if (vast || source_tokens > network_->max_source_tokens()) {
-    const SentenceSpan whole = {separator, source.substr(language.size())};
-    if (!CanHalve(whole.text)) {
-      return absl::InvalidArgumentError(absl::StrCat("has a character of ", source_tokens,
-                                                     " tokens, but the model has ", network_->max_source_tokens(),
-                                                     " positions"));
-    }
-    for (const SentenceSpan& half : Halve(whole)) {
-      HEED_RETURN_IF_ERROR(StartSentence(absl::StrCat(language, half.text), half.separator, text, sentence, starting));
-    }
+  std::string trailing = std::move(under_way.separator);
+  under_way.separator.clear();
+  if (under_way.sentence == 0) under_way.Append(std::make_unique<SentenceTask>(*this, "", ""));
+  starting.started.trailing.push_back(std::move(trailing));
+  return absl::OkStatus();
+}
+
+absl::Status Seq2SeqTranslator::StartSentence(const LanguageStretch& stretch, absl::string_view sentence,
+                                              TextUnderWay& text) const {
+  HEED_RETURN_IF_ERROR(text.starting.Check());
+  std::string source = absl::StrCat(stretch.prefix, sentence);
+  if (!HasLetters(sentence)) {
+    text.Append(std::make_unique<SentenceTask>(*this, std::move(source), sentence));
     return absl::OkStatus();
   }
-  TranslateOptions own = options;
+  const int64_t max_tokens = network_->max_source_tokens();
+  const auto worst_cut = [&](int64_t tokens) -> std::optional<Cut> {
+    if (tokens > max_tokens) return Cut::kCharacter;
+    if (!text.starting.options.split_sentences) return std::nullopt;
+    if (tokens > kMaxTokensOfWords) return Cut::kWord;
+    if (tokens > kMaxTokensOfClauses) return Cut::kClause;
+    return std::nullopt;
+  };
+  // Cuts it in two if its tokens ask for that. Returns whether it did.
+  const auto cut = [&](int64_t tokens) -> absl::StatusOr<bool> {
+    const std::optional<Cut> worst = worst_cut(tokens);
+    if (!worst) return false;
+    const SplitText parts = CutSentence(sentence, sentence_rules_, *worst);
+    if (parts.sentences[0].text.size() == sentence.size()) return false;
+    for (const SentenceSpan& part : parts.sentences) {
+      absl::StrAppend(&text.separator, part.separator);
+      HEED_RETURN_IF_ERROR(StartSentence(stretch, part.text, text));
+    }
+    absl::StrAppend(&text.separator, parts.trailing);
+    return true;
+  };
+  HEED_ASSIGN_OR_RETURN(const bool vast, cut(static_cast<int64_t>(sentence.size()) / kMaxBytesPerToken));
+  if (vast) return absl::OkStatus();
+  std::vector<int32_t> ids = codec_.EncodeSource(stretch.code, absl::StrReplaceAll(sentence, {{kSoftHyphen, ""}}));
+  const int64_t tokens = static_cast<int64_t>(ids.size());
+  HEED_ASSIGN_OR_RETURN(const bool too_long, cut(tokens));
+  if (too_long) return absl::OkStatus();
+  if (tokens > max_tokens) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("has a character of ", tokens, " tokens, but the model has ", max_tokens, " positions"));
+  }
+  return StartTask(std::move(source), std::move(ids), text);
+}
+
+absl::Status Seq2SeqTranslator::StartTask(std::string source, std::vector<int32_t> ids, TextUnderWay& text) const {
+  TranslateOptions own = text.starting.options;
   std::vector<int32_t> prefix;
-  if (sentence == 0 && !options.target_prefix.empty()) prefix = codec_.EncodeTargetPrefix(options.target_prefix);
+  if (!text.has_prefix && !own.target_prefix.empty()) prefix = codec_.EncodeTargetPrefix(own.target_prefix);
+  text.has_prefix = true;
   const int64_t prefix_tokens = static_cast<int64_t>(prefix.size());
   const int64_t most = network_->max_target_tokens();
+  const int64_t source_tokens = static_cast<int64_t>(ids.size());
   if (own.max_tokens == 0) {
     const int64_t usual = kTargetTokensPerSourceToken * source_tokens + kMoreTargetTokens + own.min_tokens;
     own.max_tokens = static_cast<int>(std::min(most, usual + prefix_tokens));
@@ -355,11 +408,9 @@ absl::Status Seq2SeqTranslator::StartSentence(const std::string& source, const s
     return absl::InvalidArgumentError(absl::StrCat("cannot be translated: options.target_prefix has ", prefix_tokens,
                                                    " tokens, but at most ", own.max_tokens, " may be produced"));
   }
-  starting.rows += source_tokens;
-  StartedTranslation& started = starting.started;
-  started.tasks.push_back(std::make_unique<SentenceTask>(*this, source, std::move(ids), own, std::move(prefix),
-                                                         SentenceSeed(own.sampling.seed, text, sentence)));
-  started.places.push_back({text, sentence++, separator});
+  text.starting.rows += source_tokens;
+  const uint64_t seed = SentenceSeed(own.sampling.seed, text.index, text.sentence);
+  text.Append(std::make_unique<SentenceTask>(*this, std::move(source), std::move(ids), own, std::move(prefix), seed));
   return absl::OkStatus();
 }
 

@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "models/language_codes.h"
 #include "models/search.h"
+#include "models/sentence_rules.h"
 #include "models/seq2seq.h"
 #include "models/text.h"
 #include "models/translator.h"
@@ -31,20 +33,23 @@ class Seq2SeqTranslator : public Translator {
 
  private:
   class SentenceTask;
-
   struct Starting;
+  struct TextUnderWay;
 
   absl::Status CheckOptions(const TranslateOptions& options) const;
   // Whether the texts exceed the limits whatever their tokens are.
   absl::Status CheckSizes(const std::vector<std::string>& texts, const StartLimits& limits) const;
-  // Appends the tasks of one sentence: one, or several if it is longer than the network's positions.
-  absl::Status StartSentence(const std::string& source, const std::string& separator, int text, int& sentence,
-                             Starting& starting) const;
+  absl::Status StartText(absl::string_view text, int index, Starting& starting) const;
+  // Appends the tasks of one sentence, which has something to read: one, or several if it is too long for one.
+  absl::Status StartSentence(const LanguageStretch& stretch, absl::string_view sentence, TextUnderWay& text) const;
+  // Appends the task of what fits the network; `ids` are its tokens.
+  absl::Status StartTask(std::string source, std::vector<int32_t> ids, TextUnderWay& text) const;
 
   ModelSpec spec_;
   std::unique_ptr<const Seq2SeqNetwork> network_;
   TextCodec codec_;
   SearchRules rules_;
+  SentenceRules sentence_rules_;
   TranslateOptions default_options_;
 };
 

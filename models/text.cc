@@ -5,7 +5,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "engine/status_macros.h"
@@ -18,7 +17,7 @@ constexpr absl::string_view kUnknown = "<unk>";
 constexpr absl::string_view kSpaceMark = "\xe2\x96\x81";  // U+2581, which a piece has in place of a space
 constexpr absl::string_view kSpecialPieces[] = {"</s>", "<unk>", "<pad>", "<s>"};
 
-bool IsLanguageToken(absl::string_view piece) {
+bool IsLanguageCode(absl::string_view piece) {
   return piece.size() > 4 && absl::StartsWith(piece, ">>") && absl::EndsWith(piece, "<<");
 }
 
@@ -98,9 +97,9 @@ absl::StatusOr<TextCodec> TextCodec::Load(const std::string& directory, const To
   HEED_RETURN_IF_ERROR(CheckCoverage(source_spm, *codec.source_, source.ids, "vocab.json"));
   HEED_RETURN_IF_ERROR(CheckCoverage(target_spm, *codec.target_, target.ids, target_file));
   for (const std::string& piece : source.pieces) {
-    if (IsLanguageToken(piece)) codec.language_tokens_.push_back(piece);
+    if (IsLanguageCode(piece)) codec.language_codes_.push_back(piece);
   }
-  std::sort(codec.language_tokens_.begin(), codec.language_tokens_.end());
+  std::sort(codec.language_codes_.begin(), codec.language_codes_.end());
   codec.eos_ = ids.eos;
   codec.pad_ = ids.pad;
   codec.source_unknown_ = source.ids[kUnknown];
@@ -124,26 +123,9 @@ void TextCodec::AppendPieces(const Subwords& subwords, const Vocabulary& vocabul
   }
 }
 
-absl::string_view TextCodec::LanguagePrefix(absl::string_view text) const {
-  if (language_tokens_.empty() || !absl::StartsWith(text, ">>")) return {};
-  const size_t end = text.find("<<");
-  if (end == absl::string_view::npos || end == 2) return {};
-  size_t behind = end + 2;
-  while (behind < text.size() && text[behind] == ' ') ++behind;
-  return text.substr(0, behind);
-}
-
-absl::StatusOr<std::vector<int32_t>> TextCodec::EncodeSource(absl::string_view text) const {
+std::vector<int32_t> TextCodec::EncodeSource(absl::string_view code, absl::string_view text) const {
   std::vector<int32_t> ids;
-  if (const absl::string_view prefix = LanguagePrefix(text); !prefix.empty()) {
-    const absl::string_view token = absl::StripTrailingAsciiWhitespace(prefix);
-    if (!std::binary_search(language_tokens_.begin(), language_tokens_.end(), token)) {
-      return absl::InvalidArgumentError(absl::StrCat("begins with ", token, ", but this model's languages are ",
-                                                     absl::StrJoin(language_tokens_, " ")));
-    }
-    ids.push_back(source_ids_.find(token)->second);
-    text.remove_prefix(prefix.size());
-  }
+  if (!code.empty()) ids.push_back(source_ids_.find(code)->second);
   AppendPieces(*source_, source_ids_, source_unknown_, text, ids);
   ids.push_back(eos_);
   return ids;

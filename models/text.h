@@ -31,12 +31,9 @@ class TextCodec {
   static absl::StatusOr<TextCodec> Load(const std::string& directory, const TokenIds& ids);
   TextCodec() = default;
 
-  // Ids of a sentence, eos last. A leading ">>lang<<" becomes its token if this vocabulary has language tokens; then
-  // one that it does not have is an INVALID_ARGUMENT that names those it has. Special tokens in the text ("</s>") are
-  // text.
-  absl::StatusOr<std::vector<int32_t>> EncodeSource(absl::string_view text) const;
-  // The ">>lang<<" with which text begins, with the white space behind it, or nothing.
-  absl::string_view LanguagePrefix(absl::string_view text) const;
+  // Ids of a sentence, eos last, the language code's first. `code` is one of language_codes(), or empty. Special tokens
+  // and codes in the text ("</s>") are text.
+  std::vector<int32_t> EncodeSource(absl::string_view code, absl::string_view text) const;
   // Ids of a beginning of a translation, without eos.
   std::vector<int32_t> EncodeTargetPrefix(absl::string_view text) const;
   // Text of target ids; special tokens are left out.
@@ -45,6 +42,9 @@ class TextCodec {
   // The piece of an id: "▁Hello"; "</s>".
   const std::string& SourcePiece(int32_t id) const { return source_pieces_[static_cast<size_t>(id)]; }
   const std::string& TargetPiece(int32_t id) const { return target_pieces_[static_cast<size_t>(id)]; }
+
+  // The ">>deu<<" of its vocabulary, sorted; none if the model has one target language.
+  const std::vector<std::string>& language_codes() const { return language_codes_; }
 
   const std::string& source_language() const { return source_language_; }  // empty if the files do not tell
   const std::string& target_language() const { return target_language_; }
@@ -57,7 +57,7 @@ class TextCodec {
   std::unique_ptr<const Subwords> source_, target_;
   Vocabulary source_ids_, target_ids_;
   std::vector<std::string> source_pieces_, target_pieces_;
-  std::vector<std::string> language_tokens_;  // sorted
+  std::vector<std::string> language_codes_;  // sorted
   std::string source_language_, target_language_;
   int32_t eos_ = 0, pad_ = 0, source_unknown_ = 0, target_unknown_ = 0;
   bool clean_up_spaces_ = false;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "models/sentences.h"
 
 namespace heed {
 namespace {
@@ -134,8 +135,9 @@ v1::TranslatedText ToProto(absl::Span<const TranslationTask* const> tasks, absl:
     }
     if (detail.sentences) *translation.add_sentences() = ToProto(*tasks[i], places[i], detail);
   }
-  // A blank text has no source tokens, and comes back empty.
-  if (total.source > 0) translation.set_text(text + trailing);
+  text += trailing;
+  // A text of nothing but white space comes back empty.
+  if (total.source > 0 || !IsWhiteSpace(text)) translation.set_text(std::move(text));
   translation.set_score(score);
   translation.set_finish_reason(ToProto(worst));
   translation.set_source_tokens(static_cast<int32_t>(total.source));

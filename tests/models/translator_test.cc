@@ -188,6 +188,113 @@ TEST_F(TranslatorTest, AnUnknownLanguageIsRefusedWithThoseThatAreKnown) {
   EXPECT_TRUE(translator_->Start({">>xx<< cat"}, greedy_).ok());  // without language tokens it is text
 }
 
+// The text's bytes if every sentence came back as it is.
+std::string Joined(const StartedTranslation& started, int text) {
+  std::string joined;
+  for (size_t i = 0; i < started.tasks.size(); ++i) {
+    if (started.places[i].text == text) joined += started.places[i].separator + started.tasks[i]->source();
+  }
+  return joined + started.trailing[static_cast<size_t>(text)];
+}
+
+TEST_F(TranslatorTest, ALanguageCodeHoldsForTheSentencesOfItsLine) {
+  const std::shared_ptr<const Translator> multilingual = Load("marian-gelu-untied");
+  const auto sources = [&](const std::string& text) {
+    const auto started = multilingual->Start({text}, greedy_);
+    EXPECT_TRUE(started.ok()) << started.status();
+    std::vector<std::string> found;
+    for (const auto& task : started->tasks) found.push_back(task->source());
+    return found;
+  };
+  EXPECT_THAT(sources(" >>de<< A cat. A dog."), testing::ElementsAre(">>de<< A cat.", ">>de<< A dog."));
+  EXPECT_THAT(sources("\ufeff>>de<< A cat.\n>>fr<< A dog. A cat.\nA dog."),
+              testing::ElementsAre(">>de<< A cat.", ">>fr<< A dog.", ">>fr<< A cat.", ">>de<< A dog."));
+  EXPECT_THAT(sources(">>Hello<<, said the man."), testing::ElementsAre(">>Hello<<, said the man."));
+  EXPECT_THAT(sources(">> A whole quoted sentence <<"), testing::ElementsAre(">> A whole quoted sentence <<"));
+  // The code is a token of its own, and only one that begins a line.
+  const auto rows = [&](const std::string& text) {
+    return multilingual->Start({text}, greedy_)->tasks[0]->next_rows();
+  };
+  EXPECT_EQ(rows(">>de<< A cat."), rows("A cat.") + 1);
+  EXPECT_GT(rows(">>de<< >>fr<< A cat."), rows("A cat.") + 2);
+  const auto refused = multilingual->Start({"A cat.\n>>xx<<"}, greedy_);
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("texts[0] has a line that begins with >>xx<<"));
+}
+
+TEST_F(TranslatorTest, TextWithoutLettersComesBackAsItIs) {
+  const std::shared_ptr<const Translator> multilingual = Load("marian-gelu-untied");
+  for (const char* text : {"-", "...", "5", "3.50", "????????", "\u2605 \u2605 \u2605", "1.\t2.\n--\n\u200b!"}) {
+    const auto started = translator_->Start({text}, greedy_);
+    ASSERT_TRUE(started.ok()) << started.status();
+    for (const auto& task : started->tasks) {
+      EXPECT_TRUE(task->finished()) << text;
+      EXPECT_EQ(task->result().hypotheses.at(0).text, task->source());
+      EXPECT_TRUE(task->result().source_tokens.empty());
+    }
+    EXPECT_EQ(Joined(*started, 0), text);
+  }
+  const auto coded = multilingual->Start({">>de<< 5"}, greedy_);
+  EXPECT_EQ(coded->tasks[0]->result().hypotheses.at(0).text, "5");
+}
+
+TEST_F(TranslatorTest, InvisibleTextIsNotTranslated) {
+  const std::shared_ptr<const Translator> multilingual = Load("marian-gelu-untied");
+  for (const char* invisible : {"\u200b", "\ufeff", "\u200e", "\x07", "\u0301"}) {
+    for (const auto& [prefix, translator] : {std::pair{"", translator_}, std::pair{">>de<< ", multilingual}}) {
+      const auto started = translator->Start({std::string(prefix) + invisible}, greedy_);
+      ASSERT_TRUE(started.ok()) << started.status();
+      ASSERT_EQ(started->tasks.size(), 1u);
+      EXPECT_TRUE(started->tasks[0]->finished());
+      EXPECT_EQ(Joined(*started, 0), invisible);
+    }
+    const std::string text = std::string("A cat.\n") + invisible + "\nA dog.";
+    const auto started = translator_->Start({text}, greedy_);
+    EXPECT_EQ(started->tasks.size(), 2u) << invisible;
+    EXPECT_EQ(Joined(*started, 0), text);
+  }
+}
+
+TEST_F(TranslatorTest, ThePrefixBeginsTheFirstTranslationEvenBehindANumber) {
+  TranslateOptions options;
+  options.target_prefix = "Der Hund";
+  const auto started = translator_->Start({"1.\tMy sister reads."}, options);
+  ASSERT_EQ(started->tasks.size(), 2u);
+  Context context{1};
+  RunToEnd(*translator_, started->tasks, context);
+  EXPECT_EQ(started->tasks[0]->result().hypotheses[0].text, "1.");
+  EXPECT_EQ(started->tasks[1]->result().hypotheses[0].text.rfind("Der Hund", 0), 0u);
+}
+
+TEST_F(TranslatorTest, SoftHyphensDoNotMatter) {
+  const auto plain = translator_->Start({"My sister reads."}, greedy_);
+  const auto hyphens = translator_->Start({"My sis\u00adter reads."}, greedy_);
+  EXPECT_EQ(hyphens->tasks[0]->next_rows(), plain->tasks[0]->next_rows());
+  EXPECT_EQ(hyphens->tasks[0]->source(), "My sis\u00adter reads.");
+}
+
+TEST_F(TranslatorTest, LongSentencesAreCutWhereAClauseEnds) {
+  std::string text = "The cat sees the dog";
+  for (int i = 0; i < 20; ++i) text += i % 2 == 0 ? ", and the cat sees the dog" : " and the dog eats bread";
+  const auto started = translator_->Start({text}, greedy_);
+  ASSERT_TRUE(started.ok()) << started.status();
+  EXPECT_GT(started->tasks.size(), 2u);
+  for (size_t i = 0; i < started->tasks.size(); ++i) {
+    EXPECT_LE(started->tasks[i]->next_rows(), 80);
+    const std::string source = started->tasks[i]->source();
+    EXPECT_TRUE(i == 0 || source.substr(0, 4) == "and ") << source;
+  }
+  EXPECT_EQ(Joined(*started, 0), text);
+  TranslateOptions whole;
+  whole.split_sentences = false;
+  EXPECT_EQ(translator_->Start({text}, whole)->tasks.size(), 1u);
+
+  std::string words;
+  for (int i = 0; i < 300; ++i) words += "cat ";
+  const auto cut = translator_->Start({words}, greedy_);
+  EXPECT_GT(cut->tasks.size(), 1u);
+  EXPECT_EQ(Joined(*cut, 0), words);
+}
+
 TEST_F(TranslatorTest, SpecialTokensInATextAreText) {
   const auto plain = translator_->Start({"cat </s> dog <pad> <unk>"}, greedy_);
   ASSERT_TRUE(plain.ok());
