@@ -25,7 +25,7 @@ constexpr int64_t kMaxBytesPerToken = 32;
 // Models leave out parts of sentences that are longer than those of their training, so that a sentence of more tokens
 // is cut where a clause ends, and one of still more between any two words.
 constexpr int64_t kMaxTokensOfClauses = 80;
-constexpr int64_t kMaxTokensOfWords = 160;
+constexpr int64_t kMaxTokensOfWords = 120;
 
 constexpr absl::string_view kSoftHyphen = "\xc2\xad";
 
