@@ -70,8 +70,10 @@ std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Cons
       "Print a line's words as they come (greedy search) or its sentences (beam search); one line at a time.");
   flags.AddBool("attention", &settings.attention,
                 "Draw below each line which source tokens (columns) each target token (row) attends to.");
-  flags.AddBool("json", &settings.json,
-                "One JSON object for each line: text, score, finish_reason, source_tokens, target_tokens; or error.");
+  flags.AddBool(
+      "json", &settings.json,
+      "One JSON object for each line: text, score, finish_reason, source_tokens, target_tokens, sentences (each "
+      "with source and text); or error.");
   flags.AddBool("tokens", &settings.tokens, "Add the tokens (with --json).");
   flags.AddInt("n_best", &settings.options.n_best, 1, 32,
                "Add the N best hypotheses of each sentence, up to the beam size (with --json).");
@@ -337,6 +339,7 @@ int TranslateCommand(const std::vector<std::string>& arguments, Console& console
   }
   prototype.mutable_options()->set_return_attention(settings.attention);
   prototype.mutable_options()->set_return_tokens(settings.tokens || settings.attention);
+  prototype.mutable_options()->set_return_sentences(settings.json);
 
   CommandInput input(console);
   if (const auto code = input.Open(settings.file)) return *code;

@@ -54,7 +54,9 @@ std::string TranslationJson(int64_t line, const v1::TranslatedText& translation)
                {"source_tokens", translation.source_tokens()},
                {"target_tokens", translation.target_tokens()}};
   for (const v1::Sentence& sentence : translation.sentences()) {
-    Json entry = {{"source", sentence.source()}, {"separator", sentence.separator()}};
+    Json entry = {{"source", sentence.source()},
+                  {"text", sentence.hypotheses_size() > 0 ? sentence.hypotheses(0).text() : ""},
+                  {"separator", sentence.separator()}};
     if (sentence.source_tokens_size() > 0) entry["source_tokens"] = Json(sentence.source_tokens());
     entry["hypotheses"] = Json::array();
     for (const v1::Hypothesis& hypothesis : sentence.hypotheses()) {

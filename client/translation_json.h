@@ -9,8 +9,9 @@
 
 namespace heed::client {
 
-// {"line":1,"text":...,"score":...,"finish_reason":"eos","source_tokens":5,"target_tokens":6}, with "sentences" and in
-// them "hypotheses", "tokens" and "attention" (rows of target tokens) as far as the answer has them.
+// {"line":1,"text":...,"score":...,"finish_reason":"eos","source_tokens":5,"target_tokens":6,"sentences":[...]}. A
+// sentence has "source", "text", "separator" (before its source) and "hypotheses"; these have "tokens" and "attention"
+// (rows of target tokens) as far as the answer has them.
 std::string TranslationJson(int64_t line, const v1::TranslatedText& translation);
 
 // {"line":1,"error":{"code":"INVALID_ARGUMENT","message":...}}

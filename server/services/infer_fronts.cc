@@ -86,7 +86,7 @@ ModelTensors TranslatorTensors() {
                        TensorType::kBytes,
                        {kAnySize},
                        true,
-                       "JSON of heed.v1.TranslatedText: n best, tokens, attention, as asked for"},
+                       "JSON of heed.v1.TranslatedText: sentences, n best, tokens, attention, as asked for"},
                       {"text_index",
                        TensorType::kInt64,
                        {kAnySize},

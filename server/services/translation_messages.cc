@@ -70,7 +70,7 @@ SentenceDetail ToSentenceDetail(const v1::TranslateOptions& options) {
   SentenceDetail detail;
   detail.attention = options.return_attention();
   detail.tokens = options.return_tokens() || detail.attention;
-  detail.sentences = options.n_best() > 1 || detail.tokens;
+  detail.sentences = options.return_sentences() || options.n_best() > 1 || detail.tokens;
   return detail;
 }
 

@@ -20,7 +20,7 @@ absl::StatusOr<TranslateOptions> ToTranslateOptions(const v1::TranslateOptions& 
 
 // What the answer is to hold beside texts.
 struct SentenceDetail {
-  bool sentences = false;  // of Translation: n_best > 1, or one of the following
+  bool sentences = false;  // of TranslatedText: return_sentences, n_best > 1, or one of the following
   bool tokens = false;
   bool attention = false;  // and the tokens that name its rows and columns
 };

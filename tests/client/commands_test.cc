@@ -262,6 +262,7 @@ TEST(Translate, FlagsBecomeOptions) {
   EXPECT_FALSE(options.split_sentences());
   EXPECT_FALSE(options.stop_loops());
   EXPECT_TRUE(options.return_tokens());
+  EXPECT_TRUE(options.return_sentences());
   EXPECT_TRUE(options.return_attention());
 
   RunHeedWith({"translate", server.flag(), "--sample", "--temperature=0.5", "--top_k=10", "--top_p=0.9", "--seed=7"},
@@ -314,7 +315,10 @@ TEST(Translate, JsonHasOneObjectForEachLine) {
   EXPECT_EQ(lines[0]["finish_reason"], "eos");
   EXPECT_EQ(lines[0]["source_tokens"], 3);
   EXPECT_EQ(lines[0]["target_tokens"], 4);
-  const nlohmann::json& hypothesis = lines[0]["sentences"][0]["hypotheses"][0];
+  const nlohmann::json& sentence = lines[0]["sentences"][0];
+  EXPECT_EQ(sentence["source"], "x");
+  EXPECT_EQ(sentence["text"], "y");
+  const nlohmann::json& hypothesis = sentence["hypotheses"][0];
   EXPECT_EQ(hypothesis["text"], "y");
   EXPECT_EQ(hypothesis["finish_reason"], "length");
   EXPECT_EQ(hypothesis["tokens"], nlohmann::json::array({"▁y"}));

@@ -216,6 +216,20 @@ TEST_F(ServerTest, FinishReasonIsTheWorstOfTheSentences) {
   EXPECT_EQ(response.translations(0).finish_reason(), v1::FINISH_REASON_LOOP);
 }
 
+TEST_F(ServerTest, SentencesComeOnRequestWithOneHypothesis) {
+  Start();
+  v1::TranslateRequest request = Request({"a b. c"});
+  request.mutable_options()->set_return_sentences(true);
+  v1::TranslateResponse response;
+  ASSERT_TRUE(Translate(request, &response).ok());
+  ASSERT_EQ(response.translations(0).sentences_size(), 2);
+  const v1::Sentence& sentence = response.translations(0).sentences(0);
+  EXPECT_EQ(sentence.source(), "a b.");
+  ASSERT_EQ(sentence.hypotheses_size(), 1);
+  EXPECT_EQ(sentence.hypotheses(0).text(), "A B.");
+  EXPECT_EQ(sentence.hypotheses(0).tokens_size(), 0);
+}
+
 TEST_F(ServerTest, NBestTokensAndAttentionComeOnRequest) {
   Start();
   v1::TranslateRequest request = Request({"a b. c"});
