@@ -6,6 +6,10 @@
 namespace heed {
 
 void CutOff::After(Clock::duration wait) {
+  {
+    MutexLock lock(connection_->mutex);
+    if (std::exchange(connection_->armed, true)) return;
+  }
   auto cut_off = [connection = connection_](bool due) {
     MutexLock lock(connection->mutex);
     if (due && connection->context != nullptr) connection->context->TryCancel();

@@ -16,7 +16,7 @@ class CutOff {
  public:
   explicit CutOff(grpc::CallbackServerContext& context) : connection_(std::make_shared<Connection>(&context)) {}
 
-  // Cancels the call after `wait`, unless it is over. Once.
+  // Cancels the call after `wait`, unless it is over. Once: later calls change nothing.
   void After(Clock::duration wait);
   // The call is over: its context is not touched any more.
   void Disarm();
@@ -28,6 +28,7 @@ class CutOff {
 
     Mutex mutex;
     grpc::CallbackServerContext* context GUARDED_BY(mutex);  // null: the call is over
+    bool armed GUARDED_BY(mutex) = false;
   };
 
   const std::shared_ptr<Connection> connection_;
