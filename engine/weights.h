@@ -19,14 +19,18 @@ class WeightScope {
   WeightScope Scope(absl::string_view name) const;
 
   bool Has(absl::string_view name) const;
-  // The tensor `name`, which must be there, of a floating-point type and of this shape. The error names the file, the
-  // tensor and both shapes.
+  // The tensor `name`, which must be there, of a floating-point type and of this shape, every value a finite float. The
+  // error names the file, the tensor and both shapes, or the value and its place.
   absl::StatusOr<const StoredTensor*> Get(absl::string_view name, const std::vector<int64_t>& shape) const;
 
  private:
   const SafetensorsFile* file_;
   std::string prefix_;
 };
+
+// The index of the first value that is infinite or NaN as a float, which an F64 may become; -1: none is. For the
+// floating-point types.
+int64_t FirstNonFinite(const StoredTensor& tensor);
 
 // The values of a tensor as floats.
 std::vector<float> ReadFloats(const StoredTensor& tensor);

@@ -25,10 +25,29 @@ constexpr int64_t kMultiplyAddsPerEdge = kBlockMultiplyAdds / kBlockEdges;
 constexpr int64_t kAskedBytes = 64;
 constexpr int64_t kAttendedBytes = 17;
 
+// Finite weights that were trained compute finite logits of inputs up to here; where they do not, the model is at
+// fault.
+constexpr float kModestInput = 1e6f;
+
 int64_t WorkRows(int64_t work) { return std::clamp<int64_t>((work + kWorkPerRow - 1) / kWorkPerRow, 1, kMostRows); }
 
 int64_t MatrixBytes(int64_t rows, int64_t cols) {
   return rows * PaddedStride(cols) * static_cast<int64_t>(sizeof(float));
+}
+
+// The largest absolute value of a graph's features and, if the model reads them, its edges' features.
+float LargestInput(const Graph& graph, bool reads_edges) {
+  float largest = 0;
+  const auto look_at = [&largest](const float* values, int64_t count) {
+    for (int64_t i = 0; i < count; ++i) largest = std::max(largest, std::abs(values[i]));
+  };
+  for (const int32_t row : graph.RowsById()) {
+    const FeatureRow features = graph.Features(row);
+    look_at(features.values, features.count);
+    const InEdges in = graph.In(row);
+    if (reads_edges) look_at(in.features, static_cast<int64_t>(in.sources.size()) * graph.edge_feature_width());
+  }
+  return largest;
 }
 
 // Distinct rows in the order in which they were asked for, and the place of each that was asked.
@@ -652,9 +671,16 @@ void GraphNetwork::FinishAnswer(QueryTask& task) const {
     return;
   }
   const int64_t item = (bad - probabilities.begin()) / head_.classes();
-  task.Finish(absl::InvalidArgumentError(
-      absl::StrCat("model \"", spec_.name, "\": the logits of item ", item,
-                   " of what was asked are not finite: features or edge weights are beyond what it computes with")));
+  const std::string what =
+      absl::StrCat("model \"", spec_.name, "\": the logits of item ", item, " of what was asked are not finite");
+  const float largest = LargestInput(*task.query.graph, config_.edge_dim > 0);
+  if (largest > kModestInput) {
+    task.Finish(absl::InvalidArgumentError(
+        absl::StrCat(what, ": features or edge weights of up to ", largest, " are beyond what it computes with")));
+  } else {
+    task.Finish(absl::InternalError(
+        absl::StrCat(what, ", though no feature or edge weight is beyond ", largest, ": its weights are too large")));
+  }
 }
 
 absl::StatusOr<int64_t> GraphNetwork::PlanLayers(int64_t last_width) {

@@ -66,22 +66,22 @@ absl::Status ProbeQuestionAnswerer(const QuestionAnswerer& model, Context& conte
 absl::Status ProbeSequenceModel(const SequenceModel& model, Context& context) {
   SequenceRequest request;
   request.width = model.input_width();
-  request.values.resize(static_cast<size_t>(2 * request.width));
+  request.values.assign(static_cast<size_t>(2 * request.width), 1.0f);
   HEED_ASSIGN_OR_RETURN(const std::unique_ptr<SequenceTask> task, model.Start(std::move(request)));
   HEED_RETURN_IF_ERROR(Run(model, *task, context));
   return CheckFinite(task->result().values, "outputs");
 }
 
-// Two nodes and an edge.
+// Two nodes and an edge. Of ones: a row of zeros would meet no weight of the first layer.
 absl::Status ProbeGraphClassifier(const GraphClassifier& model, Context& context) {
   GraphArrays arrays;
   arrays.features.rows = 2;
   arrays.features.width = model.feature_width();
-  arrays.features.values.resize(static_cast<size_t>(2 * model.feature_width()));
+  arrays.features.values.assign(static_cast<size_t>(2 * model.feature_width()), 1.0f);
   arrays.sources = {0};
   arrays.targets = {1};
   arrays.edge_feature_width = model.edge_feature_width();
-  arrays.edge_features.resize(static_cast<size_t>(model.edge_feature_width()));
+  arrays.edge_features.assign(static_cast<size_t>(model.edge_feature_width()), 1.0f);
   GraphQuery query;
   HEED_ASSIGN_OR_RETURN(query.graph, Graph::Build(std::move(arrays)));
   query.all = model.spec().kind != kGraphClassifier;

@@ -193,5 +193,48 @@ TEST_F(Safetensors, ScopesNameTheTensorAndBothShapes) {
   EXPECT_THAT(std::string(layer.Get("ids", {1}).status().message()), HasSubstr("dtype I64"));
 }
 
+// Of every type, at every place: the check reads blocks of values at a time.
+TEST_F(Safetensors, ValuesThatAreNotFiniteAreRefusedWithTheirPlace) {
+  struct Case {
+    const char* dtype;
+    size_t bytes;
+    uint64_t one, bad;
+    const char* shown;
+  };
+  const Case cases[] = {
+      {"F32", 4, 0x3F800000, 0x7FC00000, "nan"},
+      {"F32", 4, 0x3F800000, 0xFF800000, "-inf"},
+      {"F16", 2, 0x3C00, 0x7C00, "inf"},
+      {"F16", 2, 0x3C00, 0xFE01, "nan"},
+      {"BF16", 2, 0x3F80, 0x7F80, "inf"},
+      {"BF16", 2, 0x3F80, 0x7FC0, "nan"},
+      {"F64", 8, 0x3FF0000000000000, 0x7FF0000000000000, "inf"},
+      {"F64", 8, 0x3FF0000000000000, 0x7E37E43C8800759C, "inf"},  // 1e300, beyond a float
+  };
+  constexpr int64_t kRows = 3, kCols = 3001;
+  for (const Case& one : cases) {
+    const std::string size = std::to_string(kRows * kCols * static_cast<int64_t>(one.bytes));
+    const std::string header =
+        std::string(R"({"w":{"dtype":")") + one.dtype + R"(","shape":[3,3001],"data_offsets":[0,)" + size + "]}}";
+    for (const int64_t at : {int64_t{0}, int64_t{4095}, int64_t{4096}, kRows * kCols - 1, int64_t{-1}}) {
+      std::string data;
+      for (int64_t i = 0; i < kRows * kCols; ++i) {
+        data.append(reinterpret_cast<const char*>(i == at ? &one.bad : &one.one), one.bytes);
+      }
+      const auto file = Open(FileOf(header, data));
+      ASSERT_TRUE(file.ok()) << file.status();
+      const absl::Status status = WeightScope(*file).Get("w", {kRows, kCols}).status();
+      if (at < 0) {
+        EXPECT_TRUE(status.ok()) << one.dtype << status;
+        continue;
+      }
+      const std::string place = " at [" + std::to_string(at / kCols) + ", " + std::to_string(at % kCols) + "]";
+      EXPECT_THAT(std::string(status.message()),
+                  testing::AllOf(HasSubstr("model.safetensors: tensor 'w'"), HasSubstr(one.shown), HasSubstr(place)))
+          << one.dtype;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace heed

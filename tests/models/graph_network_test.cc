@@ -536,9 +536,34 @@ TEST(GraphNetworkTest, FeaturesTooLargeAreAnErrorAndHarmNoOther) {
   Context context(1);
   std::vector<Task*> tasks = {bad_task->get(), good_task->get()};
   model->Step(tasks, context);
-  EXPECT_THAT(std::string((*bad_task)->error().message()), HasSubstr("are not finite"));
+  EXPECT_EQ((*bad_task)->error().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string((*bad_task)->error().message()), HasSubstr("features or edge weights of up to 3e+38"));
   ASSERT_TRUE((*good_task)->error().ok());
   EXPECT_EQ((*good_task)->answer().probabilities, Ask(*model, good).probabilities);
+}
+
+// Finite weights whose products are not: the caller's features are ones.
+TEST(GraphNetworkTest, WeightsTooLargeAreNotTheCallersFault) {
+  const TemporaryDirectory directory;
+  std::filesystem::copy(Fixture("pyg-gat"), directory.path(), std::filesystem::copy_options::recursive);
+  std::string file = directory.Read("model.safetensors");
+  uint64_t length = 0;
+  std::memcpy(&length, file.data(), 8);
+  const float large = 3e38f;
+  for (size_t at = 8 + length; at + 4 <= file.size(); at += 4) std::memcpy(file.data() + at, &large, 4);
+  directory.Write("model.safetensors", file);
+  const auto model = LoadGraphNetwork(directory.path().string(), "large");
+  ASSERT_TRUE(model.ok()) << model.status();
+  GraphArrays arrays = RandomGraph((*model)->feature_width(), 0, 4).Arrays(20, 50);
+  std::fill(arrays.features.values.begin(), arrays.features.values.end(), 1.0f);
+  GraphQuery query;
+  query.graph = Build(arrays);
+  query.all = true;
+  auto task = (*model)->Start(query);
+  ASSERT_TRUE(task.ok()) << task.status();
+  RunToEnd(**model, **task);
+  EXPECT_EQ((*task)->error().code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string((*task)->error().message()), HasSubstr("its weights are too large"));
 }
 
 TEST(GraphNetworkTest, AnEmptyGraphHasNoNodes) {

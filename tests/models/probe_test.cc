@@ -4,13 +4,18 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
 #include <limits>
 #include <memory>
 #include <string>
 
 #include "models/sequence_model.h"
+#include "nlohmann/json.hpp"
 #include "tests/support/fake_question_answerer.h"
 #include "tests/support/fake_translator.h"
+#include "tests/support/temporary_directory.h"
 
 namespace heed {
 namespace {
@@ -84,6 +89,30 @@ TEST(Probe, WhatIsNoNumberFails) {
   EXPECT_THAT(Error(OneNumber(std::numeric_limits<float>::quiet_NaN())),
               HasSubstr("one-number: a first input failed: outputs[1] is nan"));
   EXPECT_THAT(Error(OneNumber(std::numeric_limits<float>::infinity())), HasSubstr("outputs[1] is inf"));
+}
+
+// Its features and edge features meet every weight of the first layer: weights of 1e38 give what is no number.
+TEST(Probe, WeightsOfTheFirstLayerAreMet) {
+  for (const char* fixture : {"pyg-gat", "pyg-sparse-gat", "pyg-gcn", "pyg-gat-edge-features-mean"}) {
+    const TemporaryDirectory directory;
+    std::filesystem::copy(std::string(HEED_SOURCE_DIR) + "/tests/fixtures/" + fixture, directory.path() / "model");
+    std::string bytes = directory.Read("model/model.safetensors");
+    uint64_t length = 0;
+    std::memcpy(&length, bytes.data(), 8);
+    const auto header = nlohmann::json::parse(bytes.substr(8, length));
+    for (const auto& [name, tensor] : header.items()) {
+      if (name.find("1.lin.weight") == std::string::npos && name.find("1.lin_edge.weight") == std::string::npos)
+        continue;
+      const float large = 3e38f;
+      for (size_t at = tensor["data_offsets"][0]; at < tensor["data_offsets"][1]; at += 4) {
+        std::memcpy(bytes.data() + 8 + length + at, &large, 4);
+      }
+    }
+    directory.Write("model/model.safetensors", bytes);
+    EXPECT_THAT(std::string(LoadProbedModel(directory.File("model"), "large").status().message()),
+                HasSubstr("a first input failed"))
+        << fixture;
+  }
 }
 
 TEST(Probe, ModelThatNeverEndsFails) {

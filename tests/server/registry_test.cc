@@ -7,11 +7,13 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "models/probe.h"
 #include "tests/support/fake_translator.h"
 
 namespace heed {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -149,6 +151,33 @@ TEST_F(RegistryTest, StopsBetweenTwoModels) {
   registry_->LoadAll([this](const ModelStatus&) { registry_->Stop(); });
   EXPECT_EQ(registry_->List()[0].state, ModelState::kReady);
   EXPECT_EQ(registry_->List()[1].state, ModelState::kLoading);
+}
+
+// The real loader: a version with one NaN in its first layer leaves the good one in place.
+TEST_F(RegistryTest, AVersionWithNaNNeverReplacesAGoodOne) {
+  for (const char* fixture : {"pyg-gat", "pyg-sparse-gat", "ntm-cell", "marian-swish"}) {
+    const std::filesystem::path name = root_ / fixture;
+    for (const char* version : {"1", "2"}) {
+      std::filesystem::create_directories(name);
+      std::filesystem::copy(std::filesystem::path(HEED_SOURCE_DIR) / "tests/fixtures" / fixture, name / version);
+    }
+    std::fstream weights(name / "2" / "model.safetensors", std::ios::binary | std::ios::in | std::ios::out);
+    weights.seekp(-4, std::ios::end);
+    weights.write("\xff\xff\xff\xff", 4);  // NaN, or two of them
+  }
+  auto registry = Registry::Open(root_.string(), LoadProbedModel, {.policies = *VersionPolicies::Parse("latest:1")});
+  ASSERT_TRUE(registry.ok()) << registry.status();
+  registry_ = *std::move(registry);
+  for (const char* fixture : {"pyg-gat", "pyg-sparse-gat", "ntm-cell", "marian-swish"}) {
+    ASSERT_TRUE(registry_->Load(fixture, {1}, [](const ModelStatus&) {}).ok());
+    const absl::Status status = registry_->Load(fixture, {}, [](const ModelStatus&) {});
+    EXPECT_THAT(std::string(status.message()),
+                AllOf(HasSubstr("model.safetensors: tensor '"), HasSubstr("is nan at [")))
+        << fixture;
+    const auto served = registry_->FindVersion(fixture, "");
+    ASSERT_TRUE(served.ok()) << served.status();
+    EXPECT_EQ(served->version, 1);
+  }
 }
 
 }  // namespace
