@@ -1,13 +1,7 @@
 #include "engine/safetensors.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -60,6 +54,13 @@ absl::string_view DTypeName(DType dtype) {
   return "?";
 }
 
+size_t DTypeBytes(DType dtype) {
+  for (const DTypeRow& row : kDTypes) {
+    if (row.dtype == dtype) return row.bytes;
+  }
+  return 0;
+}
+
 std::string ShapeName(const std::vector<int64_t>& shape) { return absl::StrCat("[", absl::StrJoin(shape, ", "), "]"); }
 
 int64_t StoredTensor::size() const {
@@ -87,39 +88,21 @@ int64_t StoredTensor::IndexAt(int64_t i) const {
   return dtype == DType::kI32 ? LoadUnaligned<int32_t>(data + i * 4) : LoadUnaligned<int64_t>(data + i * 8);
 }
 
-void SafetensorsFile::Unmap::operator()(const std::byte* p) const { munmap(const_cast<std::byte*>(p), size); }
-
 absl::StatusOr<SafetensorsFile> SafetensorsFile::Open(const std::string& path) {
-  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) {
-    const absl::StatusCode code = errno == ENOENT ? absl::StatusCode::kNotFound : absl::StatusCode::kInvalidArgument;
-    return absl::Status(code, absl::StrCat(path, ": ", std::strerror(errno)));
-  }
-  struct stat status;
-  const bool is_file = fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
-  const size_t size = is_file ? static_cast<size_t>(status.st_size) : 0;
-  if (size < 8) {
-    close(descriptor);
-    return absl::InvalidArgumentError(
-        is_file ? absl::StrCat(path, ": ", size, " bytes, too short for a safetensors file (at least 8)")
-                : absl::StrCat(path, ": not a regular file"));
-  }
-  void* mapped = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
-  close(descriptor);
-  if (mapped == MAP_FAILED) return absl::InvalidArgumentError(absl::StrCat(path, ": mmap: ", std::strerror(errno)));
-
   SafetensorsFile file;
   file.path_ = path;
-  const std::byte* bytes = static_cast<const std::byte*>(mapped);
-  file.mapping_ = {bytes, Unmap{size}};
-  HEED_RETURN_IF_ERROR(file.Parse(bytes, size));
+  HEED_ASSIGN_OR_RETURN(file.file_, MappedFile::Open(path));
+  HEED_RETURN_IF_ERROR(file.Parse());
   return file;
 }
 
-absl::Status SafetensorsFile::Parse(const std::byte* file, size_t size) {
+absl::Status SafetensorsFile::Parse() {
   const auto damaged = [this](const auto&... what) {
     return absl::InvalidArgumentError(absl::StrCat(path_, ": ", what...));
   };
+  const std::byte* file = file_.data();
+  const size_t size = file_.size();
+  if (size < 8) return damaged(size, " bytes, too short for a safetensors file (at least 8)");
   const uint64_t header_bytes = LoadUnaligned<uint64_t>(file);
   if (header_bytes > kMaxHeaderBytes || header_bytes > size - 8) {
     return damaged("the header's length is given as ", header_bytes, " bytes, but the file has ", size - 8,

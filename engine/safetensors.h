@@ -7,12 +7,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "engine/mapped_file.h"
 
 namespace heed {
 
@@ -20,6 +20,8 @@ enum class DType { kF64, kF32, kF16, kBF16, kI64, kI32, kI16, kI8, kU8, kBool };
 
 // "F16"
 absl::string_view DTypeName(DType dtype);
+// Of one value.
+size_t DTypeBytes(DType dtype);
 // "[512, 64]"
 std::string ShapeName(const std::vector<int64_t>& shape);
 
@@ -55,16 +57,11 @@ class SafetensorsFile {
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
  private:
-  struct Unmap {
-    size_t size;
-    void operator()(const std::byte* p) const;
-  };
-
   SafetensorsFile() = default;
-  absl::Status Parse(const std::byte* file, size_t size);
+  absl::Status Parse();
 
   std::string path_;
-  std::unique_ptr<const std::byte, Unmap> mapping_{nullptr, Unmap{0}};
+  MappedFile file_;
   std::map<std::string, StoredTensor, std::less<>> tensors_;
   std::map<std::string, std::string> metadata_;
 };

@@ -64,22 +64,25 @@ int64_t FirstNonFinite(const StoredTensor& tensor) {
 }
 
 WeightScope WeightScope::Scope(absl::string_view name) const {
-  WeightScope scope(*file_);
+  WeightScope scope(*checkpoint_);
   scope.prefix_ = absl::StrCat(prefix_, name, ".");
   return scope;
 }
 
-bool WeightScope::Has(absl::string_view name) const { return file_->Find(absl::StrCat(prefix_, name)) != nullptr; }
+bool WeightScope::Has(absl::string_view name) const {
+  return checkpoint_->Find(absl::StrCat(prefix_, name)) != nullptr;
+}
 
 absl::StatusOr<const StoredTensor*> WeightScope::Get(absl::string_view name, const std::vector<int64_t>& shape) const {
   const std::string full_name = absl::StrCat(prefix_, name);
-  const StoredTensor* tensor = file_->Find(full_name);
+  const std::string& path = checkpoint_->PathOf(full_name);
+  const StoredTensor* tensor = checkpoint_->Find(full_name);
   if (tensor == nullptr) {
     return absl::InvalidArgumentError(
-        absl::StrCat(file_->path(), ": tensor '", full_name, "' of shape ", ShapeName(shape), " is missing"));
+        absl::StrCat(path, ": tensor '", full_name, "' of shape ", ShapeName(shape), " is missing"));
   }
   if (tensor->shape != shape) {
-    return absl::InvalidArgumentError(absl::StrCat(file_->path(), ": tensor '", full_name, "' has shape ",
+    return absl::InvalidArgumentError(absl::StrCat(path, ": tensor '", full_name, "' has shape ",
                                                    ShapeName(tensor->shape), ", but config.json asks for ",
                                                    ShapeName(shape)));
   }
@@ -90,13 +93,13 @@ absl::StatusOr<const StoredTensor*> WeightScope::Get(absl::string_view name, con
     case DType::kBF16:
       break;
     default:
-      return absl::InvalidArgumentError(absl::StrCat(file_->path(), ": tensor '", full_name, "' has dtype ",
+      return absl::InvalidArgumentError(absl::StrCat(path, ": tensor '", full_name, "' has dtype ",
                                                      DTypeName(tensor->dtype), ", but weights are F32, F16 or BF16"));
   }
   if (const int64_t at = FirstNonFinite(*tensor); at >= 0) {
-    return absl::InvalidArgumentError(absl::StrCat(file_->path(), ": tensor '", full_name, "' of shape ",
-                                                   ShapeName(shape), " is ", tensor->ValueAt(at), " at ",
-                                                   PlaceName(at, shape), ", but weights are finite numbers"));
+    return absl::InvalidArgumentError(absl::StrCat(path, ": tensor '", full_name, "' of shape ", ShapeName(shape),
+                                                   " is ", tensor->ValueAt(at), " at ", PlaceName(at, shape),
+                                                   ", but weights are finite numbers"));
   }
   return tensor;
 }

@@ -6,14 +6,16 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "engine/checkpoint.h"
 #include "engine/safetensors.h"
 
 namespace heed {
 
-// A prefix of names in a file: a layer takes the scope of its own tensors. Cheap to copy; the file must outlive it.
+// A prefix of names in a checkpoint: a layer takes the scope of its own tensors. Cheap to copy; the checkpoint must
+// outlive it.
 class WeightScope {
  public:
-  explicit WeightScope(const SafetensorsFile& file) : file_(&file) {}
+  explicit WeightScope(const Checkpoint& checkpoint) : checkpoint_(&checkpoint) {}
 
   // The scope of the names that begin with this one's prefix, `name` and a dot.
   WeightScope Scope(absl::string_view name) const;
@@ -24,7 +26,7 @@ class WeightScope {
   absl::StatusOr<const StoredTensor*> Get(absl::string_view name, const std::vector<int64_t>& shape) const;
 
  private:
-  const SafetensorsFile* file_;
+  const Checkpoint* checkpoint_;
   std::string prefix_;
 };
 

@@ -10,7 +10,7 @@
 
 namespace heed {
 
-// Loads the model directory `path` (config.json, model.safetensors, tokenizer files) as the model `name`; if that is
+// Loads the model directory `path` (config.json, the weights, engine/checkpoint.h, and tokenizer files) as the model `name`; if that is
 // empty, the directory's name is the model's. Slow; on the caller's thread. Errors name the file, and the tensor or
 // field in it, and say what is wrong:
 //   NOT_FOUND a file is missing; INVALID_ARGUMENT a file is damaged or contradicts another; UNIMPLEMENTED an

@@ -11,12 +11,12 @@
 namespace heed {
 absl::StatusOr<std::vector<float>> CheckpointTensors::Read(const std::string& name, const std::vector<int64_t>& shape) {
   std::vector<int64_t> wanted = shape;
-  if (const StoredTensor* tensor = file_.Find(name); tensor != nullptr && tensor->shape.size() == shape.size()) {
+  if (const StoredTensor* tensor = checkpoint_.Find(name); tensor != nullptr && tensor->shape.size() == shape.size()) {
     for (size_t i = 0; i < shape.size(); ++i) {
       if (shape[i] == -1) wanted[i] = std::max<int64_t>(1, tensor->shape[i]);
     }
   }
-  HEED_ASSIGN_OR_RETURN(const StoredTensor* tensor, WeightScope(file_).Get(name, wanted));
+  HEED_ASSIGN_OR_RETURN(const StoredTensor* tensor, WeightScope(checkpoint_).Get(name, wanted));
   if (read_.insert(name).second) weights_ += tensor->size();
   return ReadFloats(*tensor);
 }
@@ -37,9 +37,10 @@ absl::StatusOr<Linear> CheckpointTensors::ReadLinear(const std::string& name, in
 }
 
 absl::Status CheckpointTensors::CheckAllRead() const {
-  for (const auto& [name, tensor] : file_.tensors()) {
+  for (const auto& [name, tensor] : checkpoint_.tensors()) {
     if (read_.count(name) == 0) {
-      return absl::InvalidArgumentError(absl::StrCat(file_.path(), ": tensor ", name, " ", ShapeName(tensor.shape),
+      return absl::InvalidArgumentError(absl::StrCat(checkpoint_.PathOf(name), ": tensor ", name, " ",
+                                                     ShapeName(tensor.shape),
                                                      " belongs to nothing that config.json names"));
     }
   }

@@ -9,17 +9,17 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "engine/checkpoint.h"
 #include "engine/linear.h"
-#include "engine/safetensors.h"
 
 namespace heed {
 
-// Borrows the file. Not thread-safe. Errors are INVALID_ARGUMENT and name the file, the tensor and both shapes.
+// Borrows the checkpoint. Not thread-safe. Errors are INVALID_ARGUMENT and name the file, the tensor and both shapes.
 class CheckpointTensors {
  public:
-  explicit CheckpointTensors(const SafetensorsFile& file) : file_(file) {}
+  explicit CheckpointTensors(const Checkpoint& checkpoint) : checkpoint_(checkpoint) {}
 
-  bool Has(const std::string& name) const { return file_.Find(name) != nullptr; }
+  bool Has(const std::string& name) const { return checkpoint_.Find(name) != nullptr; }
   // Values, row-major. A dimension of -1 takes any size but 0.
   absl::StatusOr<std::vector<float>> Read(const std::string& name, const std::vector<int64_t>& shape);
   // Zeros of that size if the tensor is not there.
@@ -34,7 +34,7 @@ class CheckpointTensors {
   int64_t weights() const { return weights_; }
 
  private:
-  const SafetensorsFile& file_;
+  const Checkpoint& checkpoint_;
   std::set<std::string> read_;
   int64_t weights_ = 0;
 };

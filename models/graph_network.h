@@ -15,7 +15,8 @@
 
 namespace heed {
 
-// Loads config.json (models/graph-config.md) and model.safetensors of `directory`. Errors as LoadModel's.
+// Loads config.json (models/graph-config.md) and the weights (engine/checkpoint.h) of `directory`. Errors as
+// LoadModel's.
 absl::StatusOr<std::shared_ptr<const GraphClassifier>> LoadGraphNetwork(const std::string& directory,
                                                                         const std::string& name);
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <filesystem>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -129,13 +128,13 @@ struct MarianNetwork::Loader {
   }
 };
 
-absl::StatusOr<std::unique_ptr<MarianNetwork>> MarianNetwork::Load(const SafetensorsFile& file,
+absl::StatusOr<std::unique_ptr<MarianNetwork>> MarianNetwork::Load(const Checkpoint& checkpoint,
                                                                    const MarianConfig& config, Way encoder_way) {
   std::unique_ptr<MarianNetwork> network(new MarianNetwork);
   network->config_ = config;
   network->embedding_scale_ = config.scale_embedding ? std::sqrt(static_cast<float>(config.d_model)) : 1.0f;
   Loader loader{config, encoder_way};
-  const WeightScope root(file);
+  const WeightScope root(checkpoint);
   const WeightScope encoder = root.Scope("model.encoder");
   const WeightScope decoder = root.Scope("model.decoder");
 
@@ -408,17 +407,8 @@ void MarianNetwork::Step(absl::Span<const StepRow> rows, absl::Span<const Vocabu
 
 absl::StatusOr<std::shared_ptr<const Translator>> LoadMarian(const std::string& path, const std::string& name) {
   HEED_ASSIGN_OR_RETURN(const MarianConfig config, ReadMarianConfig(path));
-  const std::string weights_path = absl::StrCat(path, "/model.safetensors");
-  const auto is_there = [](const std::string& file) {
-    std::error_code error;  // a file that cannot be looked at is not there for us
-    return std::filesystem::exists(file, error);
-  };
-  if (!is_there(weights_path) && is_there(absl::StrCat(path, "/pytorch_model.bin"))) {
-    return absl::NotFoundError(absl::StrCat(weights_path, ": is missing; convert pytorch_model.bin with ",
-                                            "weights/recipes/to_safetensors.py ", path));
-  }
-  HEED_ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Open(weights_path));
-  HEED_ASSIGN_OR_RETURN(std::unique_ptr<MarianNetwork> network, MarianNetwork::Load(file, config));
+  HEED_ASSIGN_OR_RETURN(const Checkpoint checkpoint, Checkpoint::Open(path));
+  HEED_ASSIGN_OR_RETURN(std::unique_ptr<MarianNetwork> network, MarianNetwork::Load(checkpoint, config));
   TokenIds ids;
   ids.source_vocabulary = static_cast<int32_t>(config.source_vocabulary);
   ids.target_vocabulary = static_cast<int32_t>(config.target_vocabulary);

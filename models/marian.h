@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "engine/checkpoint.h"
 #include "engine/linear.h"
 #include "engine/vocabulary.h"
 #include "engine/weights.h"
@@ -21,7 +22,7 @@ absl::StatusOr<std::shared_ptr<const Translator>> LoadMarian(const std::string& 
 class MarianNetwork : public Seq2SeqNetwork {
  public:
   // Reads the tensors that `config` asks for. `encoder_way` is for the layers that see all tokens of a sentence.
-  static absl::StatusOr<std::unique_ptr<MarianNetwork>> Load(const SafetensorsFile& file, const MarianConfig& config,
+  static absl::StatusOr<std::unique_ptr<MarianNetwork>> Load(const Checkpoint& checkpoint, const MarianConfig& config,
                                                              Way encoder_way = PreferredWay(Rows::kMany));
 
   int64_t vocabulary() const override { return config_.target_vocabulary; }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "engine/checkpoint.h"
 #include "engine/fingerprint.h"
 #include "engine/status_macros.h"
 #include "models/json_fields.h"
@@ -20,10 +21,12 @@ absl::StatusOr<std::shared_ptr<const Model>> LoadNtm(const std::string& director
   ModelSpec spec;
   spec.name = name;
   spec.architecture = "ntm";
-  if (config.task == NtmTask::kSequences) return NtmSequenceModel::Load(directory, std::move(config), std::move(spec));
-  HEED_ASSIGN_OR_RETURN(spec.fingerprint,
-                        FingerprintOfFiles({path("config.json"), path("vocab.json"), path("model.safetensors")}));
-  return NtmQuestionAnswerer::Load(directory, std::move(config), std::move(spec));
+  HEED_ASSIGN_OR_RETURN(const Checkpoint checkpoint, Checkpoint::Open(directory));
+  if (config.task == NtmTask::kSequences) return NtmSequenceModel::Load(checkpoint, std::move(config), std::move(spec));
+  std::vector<std::string> files = {path("config.json"), path("vocab.json")};
+  files.insert(files.end(), checkpoint.files().begin(), checkpoint.files().end());
+  HEED_ASSIGN_OR_RETURN(spec.fingerprint, FingerprintOfFiles(files));
+  return NtmQuestionAnswerer::Load(directory, checkpoint, std::move(config), std::move(spec));
 }
 
 }  // namespace heed

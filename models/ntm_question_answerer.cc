@@ -20,11 +20,10 @@ struct NtmQuestionAnswerer::Row {
   float* controls = nullptr;
 };
 
-absl::StatusOr<std::shared_ptr<const Model>> NtmQuestionAnswerer::Load(const std::string& directory, NtmConfig config,
+absl::StatusOr<std::shared_ptr<const Model>> NtmQuestionAnswerer::Load(const std::string& directory,
+                                                                       const Checkpoint& checkpoint, NtmConfig config,
                                                                        ModelSpec spec) {
-  HEED_ASSIGN_OR_RETURN(const SafetensorsFile file,
-                        SafetensorsFile::Open(absl::StrCat(directory, "/model.safetensors")));
-  CheckpointTensors tensors(file);
+  CheckpointTensors tensors(checkpoint);
   const int64_t width = config.machine.input_width;
   HEED_ASSIGN_OR_RETURN(NeuralTuringMachine machine, NeuralTuringMachine::Load(config.machine, tensors));
   HEED_ASSIGN_OR_RETURN(SentenceEncoder encoder, SentenceEncoder::Load(directory, width, config.questions, tensors));

@@ -21,8 +21,8 @@ class NtmStory;
 class NtmQuestionAnswerer : public QuestionAnswerer {
  public:
   // `spec` with everything but the numbers of weights and bytes.
-  static absl::StatusOr<std::shared_ptr<const Model>> Load(const std::string& directory, NtmConfig config,
-                                                           ModelSpec spec);
+  static absl::StatusOr<std::shared_ptr<const Model>> Load(const std::string& directory, const Checkpoint& checkpoint,
+                                                           NtmConfig config, ModelSpec spec);
 
   const ModelSpec& spec() const override { return spec_; }
   void Step(absl::Span<Task* const> tasks, Context& context) const override;

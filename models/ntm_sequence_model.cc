@@ -60,11 +60,9 @@ class NtmSequenceModel::Sequence : public SequenceTask {
   SequenceResult result_;
 };
 
-absl::StatusOr<std::shared_ptr<const Model>> NtmSequenceModel::Load(const std::string& directory, NtmConfig config,
+absl::StatusOr<std::shared_ptr<const Model>> NtmSequenceModel::Load(const Checkpoint& checkpoint, NtmConfig config,
                                                                     ModelSpec spec) {
-  HEED_ASSIGN_OR_RETURN(const SafetensorsFile file,
-                        SafetensorsFile::Open(absl::StrCat(directory, "/model.safetensors")));
-  CheckpointTensors tensors(file);
+  CheckpointTensors tensors(checkpoint);
   HEED_ASSIGN_OR_RETURN(NeuralTuringMachine machine, NeuralTuringMachine::Load(config.machine, tensors));
   const int64_t reads = config.output.reads == OutputReads::kNone ? 0 : machine.layout()->read_values;
   // Clipping comes before the activation.

@@ -17,7 +17,7 @@ namespace heed {
 class NtmSequenceModel : public SequenceModel {
  public:
   // `spec` with everything but the numbers of weights and bytes.
-  static absl::StatusOr<std::shared_ptr<const Model>> Load(const std::string& directory, NtmConfig config,
+  static absl::StatusOr<std::shared_ptr<const Model>> Load(const Checkpoint& checkpoint, NtmConfig config,
                                                            ModelSpec spec);
 
   const ModelSpec& spec() const override { return spec_; }

@@ -180,9 +180,10 @@ TEST_F(Safetensors, WritersOfOnePathWaitForEachOther) {
 TEST_F(Safetensors, ScopesNameTheTensorAndBothShapes) {
   const std::string header = R"({"layer.weight":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
                              R"("layer.ids":{"dtype":"I64","shape":[1],"data_offsets":[8,16]}})";
-  const auto file = Open(FileOf(header, Floats({1, 2, 3, 4})));
+  auto file = Open(FileOf(header, Floats({1, 2, 3, 4})));
   ASSERT_TRUE(file.ok()) << file.status();
-  const WeightScope layer = WeightScope(*file).Scope("layer");
+  const Checkpoint checkpoint(*std::move(file));
+  const WeightScope layer = WeightScope(checkpoint).Scope("layer");
   EXPECT_TRUE(layer.Has("weight"));
   ASSERT_TRUE(layer.Get("weight", {2}).ok());
   EXPECT_EQ(ReadFloats(**layer.Get("weight", {2})), (std::vector<float>{1, 2}));
@@ -221,9 +222,9 @@ TEST_F(Safetensors, ValuesThatAreNotFiniteAreRefusedWithTheirPlace) {
       for (int64_t i = 0; i < kRows * kCols; ++i) {
         data.append(reinterpret_cast<const char*>(i == at ? &one.bad : &one.one), one.bytes);
       }
-      const auto file = Open(FileOf(header, data));
+      auto file = Open(FileOf(header, data));
       ASSERT_TRUE(file.ok()) << file.status();
-      const absl::Status status = WeightScope(*file).Get("w", {kRows, kCols}).status();
+      const absl::Status status = WeightScope(Checkpoint(*std::move(file))).Get("w", {kRows, kCols}).status();
       if (at < 0) {
         EXPECT_TRUE(status.ok()) << one.dtype << status;
         continue;

@@ -12,6 +12,7 @@ import pathlib
 import struct
 import subprocess
 import sys
+import zipfile
 import zlib
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -340,6 +341,23 @@ def message_check_seeds():
       parameters { key: "seed" value { int64_param: 3 } } raw_input_contents: "\\377\\000" """)
     for number, compress in enumerate([lambda data: gzip.compress(data, mtime=0), zlib.compress]):
         yield f"compressed-{number}", bytes([0]) + compress(bytes(1000))
+
+
+def torch_file_seeds():
+    for path in sorted((FIXTURES / "torch-files").glob("*.bin")):
+        if path.stem != "refused-torchscript":
+            yield path.stem, b"\0" + path.read_bytes()
+        if zipfile.is_zipfile(path) and path.stem in ("zip", "views", "parameters", "zip-protocol-4", "refused-os-system"):
+            archive = zipfile.ZipFile(path)
+            entry = next(name for name in archive.namelist() if name.endswith("/data.pkl"))
+            yield path.stem + "-pickle", b"\1" + archive.read(entry)
+
+
+def checkpoint_index_seeds():
+    yield "good", json.dumps({"metadata": {"total_size": 24}, "weight_map": {
+        "x": "a.safetensors", "y": "b.safetensors", "z": "b.safetensors"}}).encode()
+    yield "escaping", b'{"weight_map": {"x": "../a.safetensors", "y": "/b.safetensors"}}'
+    yield "one", b'{"weight_map": {"x": "a.safetensors"}}'
 
 
 def operator_text_seeds():

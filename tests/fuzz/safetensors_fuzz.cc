@@ -13,18 +13,19 @@ namespace {
 void Run(absl::string_view input) {
   static InputFiles files;
   files.Set("model.safetensors", input);
-  const absl::StatusOr<SafetensorsFile> file = SafetensorsFile::Open(files.File("model.safetensors"));
+  absl::StatusOr<SafetensorsFile> file = SafetensorsFile::Open(files.File("model.safetensors"));
   if (!file.ok()) return;
+  const Checkpoint checkpoint(*std::move(file));
   size_t bytes = 0;
-  for (const auto& [name, tensor] : file->tensors()) {
-    HEED_FUZZ_EXPECT(file->Find(name) == &tensor, "a tensor's name");
+  for (const auto& [name, tensor] : checkpoint.tensors()) {
+    HEED_FUZZ_EXPECT(checkpoint.Find(name) == &tensor, "a tensor's name");
     bytes += tensor.bytes;
     const bool integers = tensor.dtype == DType::kI64 || tensor.dtype == DType::kI32;
     for (int64_t i = 0; i < tensor.size() && tensor.bytes > 0; ++i) {
       [[maybe_unused]] const volatile double value =
           integers ? static_cast<double>(tensor.IndexAt(i)) : static_cast<double>(tensor.ValueAt(i));
     }
-    if (const auto weight = WeightScope(*file).Get(name, tensor.shape); weight.ok()) {
+    if (const auto weight = WeightScope(checkpoint).Get(name, tensor.shape); weight.ok()) {
       HEED_FUZZ_EXPECT(ReadFloats(**weight).size() == static_cast<size_t>(tensor.size()), "a tensor's values");
     }
   }

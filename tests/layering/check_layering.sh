@@ -33,9 +33,9 @@ awk '
     }
 
     # heed_files: its headers, which client/ may include, and all that its own files may include of engine/.
-    files = "^engine/(graph_arrays|graph_file|safetensors|safetensors_writer)\\."
-    files_headers = "^engine/(graph_arrays|graph_file|nearest_name|safetensors|safetensors_writer|status_macros)\\.h$"
-    files_may_use = "^engine/(graph_arrays|graph_file|safetensors|safetensors_writer|status_macros|float16|json)\\.h$"
+    files = "^engine/(graph_arrays|graph_file|mapped_file|safetensors|safetensors_writer)\\."
+    files_headers = "^engine/(graph_arrays|graph_file|mapped_file|nearest_name|safetensors|safetensors_writer|status_macros)\\.h$"
+    files_may_use = "^engine/(graph_arrays|graph_file|mapped_file|safetensors|safetensors_writer|status_macros|float16|json)\\.h$"
 
     # Fences: what an include names, where it may stand, how to say so.
     Fence("^(oneapi/dnnl/.*|dnnl.*\\.(h|hpp))$", "^engine/onednn\\.h$", "oneDNN is included by engine/onednn.h alone")

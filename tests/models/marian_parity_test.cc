@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/safetensors.h"
+#include "engine/checkpoint.h"
 #include "models/architectures.h"
 #include "models/language_codes.h"
 #include "models/marian.h"
@@ -32,7 +32,7 @@ class MarianParity : public testing::TestWithParam<const char*> {
     auto config = ReadMarianConfig(directory_);
     ASSERT_TRUE(config.ok()) << config.status();
     config_ = *config;
-    auto weights = SafetensorsFile::Open(directory_ + "/model.safetensors");
+    auto weights = Checkpoint::Open(directory_);
     ASSERT_TRUE(weights.ok()) << weights.status();
     for (Way way : {Way::kPacked, Way::kTiled}) {
       auto network = MarianNetwork::Load(*weights, config_, way);

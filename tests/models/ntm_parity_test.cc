@@ -108,9 +108,9 @@ TEST_P(NtmSequenceParity, EveryStateAgrees) {
   ASSERT_TRUE(fields.ok());
   auto config = ParseNtmConfig(*fields);
   ASSERT_TRUE(config.ok()) << config.status();
-  auto file = SafetensorsFile::Open(directory_ + "/model.safetensors");
-  ASSERT_TRUE(file.ok());
-  CheckpointTensors tensors(*file);
+  auto checkpoint = Checkpoint::Open(directory_);
+  ASSERT_TRUE(checkpoint.ok());
+  CheckpointTensors tensors(*checkpoint);
   auto machine = NeuralTuringMachine::Load(config->machine, tensors);
   ASSERT_TRUE(machine.ok()) << machine.status();
   MachineState state = machine->InitialState();
