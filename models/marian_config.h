@@ -26,13 +26,14 @@ struct MarianConfig {
   bool tied_output = true;        // the output layer's weights are the decoder's embeddings
   int32_t pad = 0;
 
-  SearchRules search;                // what generation_config.json and the special tokens impose on every search
-  TranslateOptions default_options;  // what it suggests
+  SearchRules search;                 // what generation_config.json and the special tokens impose on every search
+  TranslateOptions default_options;   // what it suggests
+  std::vector<std::string> warnings;  // settings that are read but do nothing here
 };
 
 // Reads `directory`/config.json, and generation_config.json if there is one (else the generation settings of
-// config.json, as older directories have them). Errors name the file, the field and its value; UNIMPLEMENTED for what
-// is not served.
+// config.json, as older directories have them): models/generation_fields.h. Errors name the file, the field and its
+// value; UNIMPLEMENTED for what is not served.
 absl::StatusOr<MarianConfig> ReadMarianConfig(const std::string& directory);
 
 }  // namespace heed

@@ -94,6 +94,7 @@ void Search::Ban(Beam& beam) const {
   beam.banned = rules_.banned;
   const std::vector<int32_t>& tokens = beam.tokens;
   if (length_ < options_.min_tokens) beam.banned.push_back(rules_.eos);
+  if (generated() == 0) beam.banned.insert(beam.banned.end(), rules_.banned_first.begin(), rules_.banned_first.end());
   for (const std::vector<int32_t>& phrase : rules_.banned_phrases) {
     const size_t before = phrase.size() - 1;
     if (tokens.size() >= before &&

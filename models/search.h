@@ -22,8 +22,12 @@ struct SearchRules {
   int32_t eos = 0;
   std::vector<int32_t> banned;                       // tokens that are never produced, ascending
   std::vector<std::vector<int32_t>> banned_phrases;  // token sequences, of two or more, that are never produced
-  bool force_eos = false;    // the last token that fits is end-of-sentence, whatever the network says
-  bool renormalise = false;  // probabilities add up to 1 without the banned tokens
+  std::vector<int32_t> banned_first;                 // tokens that are not the first behind the prefix
+  // Most tokens of a translation unless its request says how many, the prefix included; 0: as many as fit.
+  int64_t max_tokens = 0;
+  int64_t max_new_tokens = 0;  // the same behind the prefix; if given, it counts alone
+  bool force_eos = false;      // the last token that fits is end-of-sentence, whatever the network says
+  bool renormalise = false;    // probabilities add up to 1 without the banned tokens
 };
 
 // A complete hypothesis.

@@ -213,8 +213,8 @@ absl::Status Seq2SeqTranslator::CheckOptions(const TranslateOptions& options) co
   if (options.beam_size < 1 || options.beam_size > kMaxBeamSize) {
     return OutOfRange("beam_size", options.beam_size, from_to(1, kMaxBeamSize));
   }
-  if (!(options.length_penalty >= -10 && options.length_penalty <= 10)) {
-    return OutOfRange("length_penalty", options.length_penalty, from_to(-10, 10));
+  if (!(options.length_penalty >= -kMaxLengthPenalty && options.length_penalty <= kMaxLengthPenalty)) {
+    return OutOfRange("length_penalty", options.length_penalty, from_to(-kMaxLengthPenalty, kMaxLengthPenalty));
   }
   if (options.no_repeat_ngram < 0) return OutOfRange("no_repeat_ngram", options.no_repeat_ngram, "0 (off) or more");
   if (options.max_tokens < 0 || options.max_tokens > most_tokens) {
@@ -403,6 +403,11 @@ absl::Status Seq2SeqTranslator::StartTask(std::string source, std::vector<int32_
   if (own.max_tokens == 0) {
     const int64_t usual = kTargetTokensPerSourceToken * source_tokens + kMoreTargetTokens + own.min_tokens;
     own.max_tokens = static_cast<int>(std::min(most, usual + prefix_tokens));
+    if (rules_.max_new_tokens > 0) {
+      own.max_tokens = static_cast<int>(std::min<int64_t>(own.max_tokens, prefix_tokens + rules_.max_new_tokens));
+    } else if (rules_.max_tokens > 0) {
+      own.max_tokens = static_cast<int>(std::min<int64_t>(own.max_tokens, rules_.max_tokens));
+    }
   }
   if (prefix_tokens >= own.max_tokens) {
     return absl::InvalidArgumentError(absl::StrCat("cannot be translated: options.target_prefix has ", prefix_tokens,

@@ -13,6 +13,7 @@
 namespace heed {
 
 inline constexpr int kMaxBeamSize = 32;
+inline constexpr double kMaxLengthPenalty = 10;  // and -10 the least
 
 enum class EarlyStopping {
   kHeuristic,  // when no running hypothesis scores better at its present length (transformers: False)
