@@ -1,13 +1,13 @@
 #include "models/json_fields.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "engine/json.h"
+#include "engine/mapped_file.h"
+#include "engine/status_macros.h"
 
 namespace heed {
 namespace {
@@ -25,11 +25,8 @@ std::string ShownValue(const nlohmann::json& value) {
 }  // namespace
 
 absl::StatusOr<JsonFields> JsonFields::Read(const std::string& path) {
+  HEED_RETURN_IF_ERROR(CheckReadable(path));
   std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    const absl::StatusCode code = errno == ENOENT ? absl::StatusCode::kNotFound : absl::StatusCode::kInvalidArgument;
-    return absl::Status(code, absl::StrCat(path, ": ", std::strerror(errno)));
-  }
   JsonFields fields;
   fields.path_ = path;
   absl::StatusOr<nlohmann::json> object = ParseJson(file);

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
+#include "engine/mapped_file.h"
 #include "engine/status_macros.h"
 #include "models/json_fields.h"
 
@@ -22,6 +23,7 @@ bool IsLanguageCode(absl::string_view piece) {
 }
 
 absl::StatusOr<std::unique_ptr<const Subwords>> LoadSubwords(const std::string& path) {
+  HEED_RETURN_IF_ERROR(CheckReadable(path));
   std::string error;
   std::unique_ptr<const Subwords> subwords = Subwords::Load(path, error);
   if (subwords == nullptr) return absl::InvalidArgumentError(absl::StrCat(path, ": ", error));
@@ -61,6 +63,26 @@ absl::StatusOr<LoadedVocabulary> LoadVocabulary(const std::string& path, int32_t
   return vocabulary;
 }
 
+// Gives the tokens their ids. Each must be free, or the token's already.
+absl::Status AddTokens(const AddedTokens& added, const std::string& path, LoadedVocabulary& vocabulary) {
+  for (const auto& [content, token] : added.tokens()) {
+    const auto wrong = [&](const auto&... what) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ": the added token '", content, "' has id ", token.id, ", but ", what...));
+    };
+    if (token.id >= static_cast<int64_t>(vocabulary.pieces.size())) {
+      return wrong("config.json's vocabulary has ", vocabulary.pieces.size(), " ids");
+    }
+    const auto known = vocabulary.ids.find(content);
+    if (known != vocabulary.ids.end() && known->second != token.id) return wrong("as a piece it has ", known->second);
+    std::string& piece = vocabulary.pieces[static_cast<size_t>(token.id)];
+    if (!piece.empty() && piece != content) return wrong("so has piece '", piece, "'");
+    piece = content;
+    vocabulary.ids[content] = static_cast<int32_t>(token.id);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckCoverage(const std::string& path, const Subwords& subwords,
                            const absl::flat_hash_map<std::string, int32_t>& ids, absl::string_view vocabulary) {
   int known = 0;
@@ -96,6 +118,10 @@ absl::StatusOr<TextCodec> TextCodec::Load(const std::string& directory, const To
                         LoadVocabulary(absl::StrCat(directory, "/", target_file), ids.target_vocabulary, ids.eos));
   HEED_RETURN_IF_ERROR(CheckCoverage(source_spm, *codec.source_, source.ids, "vocab.json"));
   HEED_RETURN_IF_ERROR(CheckCoverage(target_spm, *codec.target_, target.ids, target_file));
+  HEED_ASSIGN_OR_RETURN(
+      codec.added_, AddedTokens::Read(directory, {std::begin(kSpecialPieces), std::end(kSpecialPieces)}, source.ids));
+  HEED_RETURN_IF_ERROR(AddTokens(codec.added_, absl::StrCat(directory, "/vocab.json"), source));
+  HEED_RETURN_IF_ERROR(AddTokens(codec.added_, absl::StrCat(directory, "/", target_file), target));
   for (const std::string& piece : source.pieces) {
     if (IsLanguageCode(piece)) codec.language_codes_.push_back(piece);
   }
@@ -108,6 +134,9 @@ absl::StatusOr<TextCodec> TextCodec::Load(const std::string& directory, const To
     source.ids.erase(special);  // such a piece of a text is that text, not the token
     target.ids.erase(special);
   }
+  // The tokens themselves stay where they are when the codec moves.
+  for (const auto& [content, token] : codec.added_.tokens())
+    codec.added_by_id_[static_cast<int32_t>(token.id)] = &token;
   codec.source_ids_ = std::move(source.ids);
   codec.target_ids_ = std::move(target.ids);
   codec.source_pieces_ = std::move(source.pieces);
@@ -116,10 +145,16 @@ absl::StatusOr<TextCodec> TextCodec::Load(const std::string& directory, const To
 }
 
 void TextCodec::AppendPieces(const Subwords& subwords, const Vocabulary& vocabulary, int32_t unknown,
-                             absl::string_view text, std::vector<int32_t>& ids) {
-  for (const std::string& piece : subwords.Encode(std::string(text))) {
-    const auto found = vocabulary.find(piece);
-    ids.push_back(found == vocabulary.end() ? unknown : found->second);
+                             absl::string_view text, std::vector<int32_t>& ids) const {
+  for (const AddedTokens::Part& part : added_.Split(text)) {
+    if (part.token != nullptr) {
+      ids.push_back(static_cast<int32_t>(part.token->id));
+      continue;
+    }
+    for (const std::string& piece : subwords.Encode(part.text)) {
+      const auto found = vocabulary.find(piece);
+      ids.push_back(found == vocabulary.end() ? unknown : found->second);
+    }
   }
 }
 
@@ -138,15 +173,27 @@ std::vector<int32_t> TextCodec::EncodeTargetPrefix(absl::string_view text) const
 }
 
 std::string TextCodec::Decode(absl::Span<const int32_t> ids) const {
-  std::vector<std::string> pieces;
+  std::vector<std::string> parts, pieces;  // added tokens, and the text between them
+  const auto end_part = [&] {
+    // SentencePiece leaves a piece that target.spm does not have as it is, with its mark of a space. OPUS-MT's
+    // vocab.json has such pieces: it is the union of both sides.
+    const std::string decoded = absl::StrReplaceAll(target_->Decode(pieces), {{kSpaceMark, " "}});
+    if (const absl::string_view part = absl::StripAsciiWhitespace(decoded); !part.empty()) parts.emplace_back(part);
+    pieces.clear();
+  };
   for (int32_t id : ids) {
     if (id == eos_ || id == pad_ || id == target_unknown_) continue;
-    pieces.push_back(target_pieces_[static_cast<size_t>(id)]);
+    const std::string& piece = target_pieces_[static_cast<size_t>(id)];
+    const auto added = added_by_id_.find(id);
+    if (added == added_by_id_.end()) {
+      pieces.push_back(piece);
+    } else if (!added->second->special) {
+      end_part();
+      parts.push_back(piece);
+    }
   }
-  // SentencePiece leaves a piece that target.spm does not have as it is, with its mark of a space. OPUS-MT's vocab.json
-  // has such pieces: it is the union of both sides.
-  std::string text = absl::StrReplaceAll(target_->Decode(pieces), {{kSpaceMark, " "}});
-  absl::StripAsciiWhitespace(&text);
+  end_part();
+  std::string text = absl::StrJoin(parts, " ");
   if (clean_up_spaces_) {
     text = absl::StrReplaceAll(text, {{" .", "."},
                                       {" ?", "?"},

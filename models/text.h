@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "models/added_tokens.h"
 #include "models/subwords.h"
 
 namespace heed {
@@ -27,7 +28,7 @@ struct TokenIds {
 class TextCodec {
  public:
   // Reads source.spm, target.spm, vocab.json, tokenizer_config.json and, if that says separate_vocabs,
-  // target_vocab.json.
+  // target_vocab.json; and the tokens that were added to them (models/added_tokens.h).
   static absl::StatusOr<TextCodec> Load(const std::string& directory, const TokenIds& ids);
   TextCodec() = default;
 
@@ -51,13 +52,15 @@ class TextCodec {
 
  private:
   using Vocabulary = absl::flat_hash_map<std::string, int32_t>;
-  static void AppendPieces(const Subwords& subwords, const Vocabulary& vocabulary, int32_t unknown,
-                           absl::string_view text, std::vector<int32_t>& ids);
+  void AppendPieces(const Subwords& subwords, const Vocabulary& vocabulary, int32_t unknown, absl::string_view text,
+                    std::vector<int32_t>& ids) const;
 
   std::unique_ptr<const Subwords> source_, target_;
   Vocabulary source_ids_, target_ids_;
   std::vector<std::string> source_pieces_, target_pieces_;
-  std::vector<std::string> language_codes_;  // sorted
+  AddedTokens added_;
+  absl::flat_hash_map<int32_t, const AddedToken*> added_by_id_;  // of the target
+  std::vector<std::string> language_codes_;                      // sorted
   std::string source_language_, target_language_;
   int32_t eos_ = 0, pad_ = 0, source_unknown_ = 0, target_unknown_ = 0;
   bool clean_up_spaces_ = false;
