@@ -38,16 +38,6 @@ bool HasNonFinite(const StoredTensor& tensor, int64_t first, int64_t last) {
   }
 }
 
-// The place of value `i` of a tensor of this shape: "[2, 17]".
-std::string PlaceName(int64_t i, const std::vector<int64_t>& shape) {
-  std::vector<int64_t> place(shape.size());
-  for (size_t dimension = shape.size(); dimension-- > 0;) {
-    place[dimension] = i % shape[dimension];
-    i /= shape[dimension];
-  }
-  return ShapeName(place);
-}
-
 }  // namespace
 
 int64_t FirstNonFinite(const StoredTensor& tensor) {
@@ -63,14 +53,35 @@ int64_t FirstNonFinite(const StoredTensor& tensor) {
   return -1;
 }
 
+int64_t FirstDifference(const StoredTensor& a, const StoredTensor& b) {
+  if (a.dtype == b.dtype && (a.data == b.data || std::memcmp(a.data, b.data, a.bytes) == 0)) return -1;
+  for (int64_t i = 0; i < a.size(); ++i) {
+    if (a.ValueAt(i) != b.ValueAt(i)) return i;
+  }
+  return -1;
+}
+
+std::string PlaceName(int64_t i, const std::vector<int64_t>& shape) {
+  std::vector<int64_t> place(shape.size());
+  for (size_t dimension = shape.size(); dimension-- > 0;) {
+    place[dimension] = i % shape[dimension];
+    i /= shape[dimension];
+  }
+  return ShapeName(place);
+}
+
 WeightScope WeightScope::Scope(absl::string_view name) const {
-  WeightScope scope(*checkpoint_);
+  WeightScope scope(*checkpoint_, read_);
   scope.prefix_ = absl::StrCat(prefix_, name, ".");
   return scope;
 }
 
 bool WeightScope::Has(absl::string_view name) const {
   return checkpoint_->Find(absl::StrCat(prefix_, name)) != nullptr;
+}
+
+const std::string& WeightScope::PathOf(absl::string_view name) const {
+  return checkpoint_->PathOf(absl::StrCat(prefix_, name));
 }
 
 absl::StatusOr<const StoredTensor*> WeightScope::Get(absl::string_view name, const std::vector<int64_t>& shape) const {
@@ -101,6 +112,7 @@ absl::StatusOr<const StoredTensor*> WeightScope::Get(absl::string_view name, con
                                                    " is ", tensor->ValueAt(at), " at ", PlaceName(at, shape),
                                                    ", but weights are finite numbers"));
   }
+  if (read_ != nullptr) read_->insert(full_name);
   return tensor;
 }
 

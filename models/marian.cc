@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <set>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/key_value_cache.h"
 #include "engine/status_macros.h"
@@ -14,6 +16,7 @@ namespace heed {
 namespace {
 
 constexpr float kLayerNormEpsilon = 1e-5f;
+constexpr char kOutput[] = "lm_head.weight";
 
 // Vaswani et al. 2017, section 3.5, but all sines before all cosines: P[p][i] = sin(p / 10000^(2i/d)), i < d/2.
 Matrix Sinusoids(int64_t positions, int64_t d_model) {
@@ -118,13 +121,29 @@ struct MarianNetwork::Loader {
     return table;
   }
 
-  // The first of `names` that is there: tied tensors are stored under one of their names.
-  absl::StatusOr<const StoredTensor*> FirstOf(const WeightScope& scope, std::vector<const char*> names,
-                                              int64_t vocabulary) {
+  // The first of `names` that is there: tied tensors are stored under one of their names, or under several with the
+  // same values. Others' values would be lost: transformers 4 takes the shared ones, transformers 5 keeps them apart.
+  absl::StatusOr<const StoredTensor*> OneOf(const WeightScope& scope, std::vector<const char*> names,
+                                            int64_t vocabulary) {
+    const StoredTensor* taken = nullptr;
+    const char* taken_name = nullptr;
     for (const char* name : names) {
-      if (scope.Has(name)) return scope.Get(name, {vocabulary, config.d_model});
+      if (!scope.Has(name)) continue;
+      HEED_ASSIGN_OR_RETURN(const StoredTensor* tensor, scope.Get(name, {vocabulary, config.d_model}));
+      if (taken == nullptr) {
+        taken = tensor;
+        taken_name = name;
+        continue;
+      }
+      const int64_t at = FirstDifference(*taken, *tensor);
+      if (at < 0) continue;
+      const char* tie = absl::string_view(name) == kOutput ? "tie_word_embeddings" : "share_encoder_decoder_embeddings";
+      return absl::InvalidArgumentError(
+          absl::StrCat(scope.PathOf(name), ": tensor '", name, "' is ", tensor->ValueAt(at), " at ",
+                       PlaceName(at, tensor->shape), ", but '", taken_name, "', to which config.json ties it, is ",
+                       taken->ValueAt(at), "; if it counts, set ", tie, " to false, else remove it"));
     }
-    return scope.Get(names.front(), {vocabulary, config.d_model});
+    return taken != nullptr ? taken : scope.Get(names.front(), {vocabulary, config.d_model});
   }
 };
 
@@ -134,27 +153,23 @@ absl::StatusOr<std::unique_ptr<MarianNetwork>> MarianNetwork::Load(const Checkpo
   network->config_ = config;
   network->embedding_scale_ = config.scale_embedding ? std::sqrt(static_cast<float>(config.d_model)) : 1.0f;
   Loader loader{config, encoder_way};
-  const WeightScope root(checkpoint);
+  std::set<std::string> read;
+  const WeightScope root(checkpoint, &read);
   const WeightScope encoder = root.Scope("model.encoder");
   const WeightScope decoder = root.Scope("model.decoder");
 
-  const char* shared = "model.shared.weight";
   const char* source_name = "model.encoder.embed_tokens.weight";
-  const char* target_name = "model.decoder.embed_tokens.weight";
-  const char* output_name = "lm_head.weight";
-  const StoredTensor* source;
-  const StoredTensor* target;
-  if (config.shared_embeddings) {
-    HEED_ASSIGN_OR_RETURN(
-        target, loader.FirstOf(root, {shared, target_name, source_name, output_name}, config.target_vocabulary));
-    source = target;
-  } else {
-    HEED_ASSIGN_OR_RETURN(source, loader.FirstOf(root, {source_name}, config.source_vocabulary));
-    HEED_ASSIGN_OR_RETURN(target, loader.FirstOf(root, {target_name, output_name}, config.target_vocabulary));
+  std::vector<const char*> target_names = {"model.decoder.embed_tokens.weight"};
+  if (config.shared_embeddings) target_names = {"model.shared.weight", target_names[0], source_name};
+  if (config.tied_output) target_names.push_back(kOutput);
+  HEED_ASSIGN_OR_RETURN(const StoredTensor* target, loader.OneOf(root, target_names, config.target_vocabulary));
+  const StoredTensor* source = target;
+  if (!config.shared_embeddings) {
+    HEED_ASSIGN_OR_RETURN(source, loader.OneOf(root, {source_name}, config.source_vocabulary));
   }
   const StoredTensor* output = target;
   if (!config.tied_output) {
-    HEED_ASSIGN_OR_RETURN(output, loader.FirstOf(root, {output_name}, config.target_vocabulary));
+    HEED_ASSIGN_OR_RETURN(output, loader.OneOf(root, {kOutput}, config.target_vocabulary));
   }
   std::vector<float> bias;
   if (root.Has("final_logits_bias")) {
@@ -196,6 +211,16 @@ absl::StatusOr<std::unique_ptr<MarianNetwork>> MarianNetwork::Load(const Checkpo
   HEED_ASSIGN_OR_RETURN(network->source_positions_, loader.PositionsOf(encoder));
   HEED_ASSIGN_OR_RETURN(network->target_positions_, loader.PositionsOf(decoder));
   loader.bytes += network->source_positions_.bytes() + network->target_positions_.bytes();
+  for (const auto& [name, tensor] : checkpoint.tensors()) {
+    if (read.contains(name)) continue;
+    const std::string message = absl::StrCat(checkpoint.PathOf(name), ": tensor '", name, "' ", ShapeName(tensor.shape),
+                                             " belongs to nothing that config.json names");
+    // What is computed without a layer, or a part of one, is another network's answer.
+    if (absl::StartsWith(name, "model.encoder.layers.") || absl::StartsWith(name, "model.decoder.layers.")) {
+      return absl::InvalidArgumentError(message);
+    }
+    network->warnings_.push_back(message);
+  }
   network->weights_ = loader.weights;
   network->resident_bytes_ = loader.bytes;
   return network;
@@ -419,6 +444,8 @@ absl::StatusOr<std::shared_ptr<const Translator>> LoadMarian(const std::string& 
   spec.name = name;
   spec.kind = "translator";
   spec.architecture = "marian";
+  spec.warnings = config.warnings;
+  spec.warnings.insert(spec.warnings.end(), network->warnings().begin(), network->warnings().end());
   return std::make_shared<const Seq2SeqTranslator>(std::move(spec), std::move(network), std::move(codec), config.search,
                                                    config.default_options);
 }

@@ -29,6 +29,8 @@ class MarianNetwork : public Seq2SeqNetwork {
   int64_t max_source_tokens() const override { return config_.max_positions; }
   int64_t max_target_tokens() const override { return config_.max_positions; }
   int64_t weights() const override { return weights_; }
+  // Of the checkpoint's tensors, what is not read and does no harm.
+  const std::vector<std::string>& warnings() const { return warnings_; }
   int64_t resident_bytes() const override { return resident_bytes_; }
   int64_t step_multiply_adds() const override;
   std::unique_ptr<SequenceMemory> NewMemory(std::vector<int32_t> source, int64_t slots) const override;
@@ -87,6 +89,7 @@ class MarianNetwork : public Seq2SeqNetwork {
   Matrix source_positions_, target_positions_;  // [max_positions, d_model]
   std::vector<EncoderLayer> encoder_;
   std::vector<DecoderLayer> decoder_;
+  std::vector<std::string> warnings_;
   int64_t weights_ = 0;
   int64_t resident_bytes_ = 0;
 };

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
@@ -71,6 +72,8 @@ struct ModelSpec {
   std::string target_language;
   int64_t weights = 0;         // number of weights
   int64_t resident_bytes = 0;  // memory that the weights take as packed for the kernels
+  // What its directory says that has no effect here, though its author may think so: logged once when it is loaded.
+  std::vector<std::string> warnings;
   std::string fingerprint;     // hash of configuration and weights, of models whose sessions are kept; else empty
 };
 

@@ -6,10 +6,15 @@
 #include <cstring>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "engine/checkpoint.h"
+#include "engine/safetensors_writer.h"
+#include "engine/weights.h"
 #include "models/architectures.h"
+#include "models/probe.h"
 #include "nlohmann/json.hpp"
 #include "tests/support/temporary_directory.h"
 
@@ -65,8 +70,8 @@ TEST_F(DamagedDirectory, MissingFilesAreNamed) {
   EXPECT_THAT(Without("config.json"), AllOf(HasSubstr("NOT_FOUND"), HasSubstr("config.json")));
   EXPECT_THAT(Without("model.safetensors"),
               AllOf(HasSubstr("NOT_FOUND"), HasSubstr("model.safetensors"), HasSubstr("pytorch_model.bin")));
-  EXPECT_THAT(Without("source.spm"), HasSubstr("source.spm: cannot be read"));
-  EXPECT_THAT(Without("target.spm"), HasSubstr("target.spm: cannot be read"));
+  EXPECT_THAT(Without("source.spm"), AllOf(HasSubstr("NOT_FOUND"), HasSubstr("source.spm: No such file")));
+  EXPECT_THAT(Without("target.spm"), AllOf(HasSubstr("NOT_FOUND"), HasSubstr("target.spm: No such file")));
   EXPECT_THAT(Without("vocab.json"), AllOf(HasSubstr("NOT_FOUND"), HasSubstr("vocab.json")));
   EXPECT_EQ(Without("generation_config.json"), "loaded");
   EXPECT_EQ(Without("tokenizer_config.json"), "loaded");
@@ -176,6 +181,103 @@ TEST_F(DamagedDirectory, AWrongTokenizerIsRefused) {
   EXPECT_THAT(With("vocab.json", "zebra", "five"), AllOf(HasSubstr("'zebra'"), HasSubstr("not a whole number")));
   EXPECT_THAT(With("vocab.json", "zebra", 3), AllOf(HasSubstr("'zebra'"), HasSubstr("both have id 3")));
   EXPECT_THAT(With("vocab.json", "<unk>", absent_), HasSubstr("<unk>"));
+}
+
+// The weights as torch.save writes them, without model.safetensors: the same tensors, and the model answers.
+TEST_F(DamagedDirectory, EveryKindOfModelLoadsFromPytorchModelBin) {
+  for (const char* fixture : {"pyg-gat", "ntm-cell", "marian-swish"}) {
+    Copy(fixture);
+    const auto expected = Checkpoint::Open(directory_.File("model"));
+    ASSERT_TRUE(expected.ok()) << expected.status();
+    std::filesystem::remove(directory_.path() / "model/model.safetensors");
+    std::filesystem::copy(std::string(HEED_SOURCE_DIR) + "/tests/fixtures/torch-files/model-" + fixture + ".bin",
+                          directory_.path() / "model/pytorch_model.bin");
+    const auto found = Checkpoint::Open(directory_.File("model"));
+    ASSERT_TRUE(found.ok()) << found.status();
+    EXPECT_EQ(found->tensors().size(), expected->tensors().size());
+    for (const auto& [name, tensor] : expected->tensors()) {
+      ASSERT_NE(found->Find(name), nullptr) << name;
+      EXPECT_EQ(ReadFloats(*found->Find(name)), ReadFloats(tensor)) << name;
+    }
+    const auto model = LoadProbedModel(directory_.File("model"), fixture);
+    EXPECT_TRUE(model.ok()) << model.status();
+  }
+}
+
+TEST_F(DamagedDirectory, GitLfsPointersSayWhatToDo) {
+  for (const char* file : {"model.safetensors", "config.json", "generation_config.json", "vocab.json",
+                           "tokenizer_config.json", "source.spm", "target.spm"}) {
+    Copy();
+    directory_.Write(std::string("model/") + file,
+                     "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n");
+    EXPECT_THAT(Load(), AllOf(HasSubstr(std::string(file) + ": is a git-lfs pointer"), HasSubstr("git lfs pull")));
+  }
+}
+
+// The tensors of a safetensors file, to write it again with others.
+class MarianTensors : public DamagedDirectory {
+ protected:
+  void SetUp() override {
+    Copy("marian-gelu-untied");
+    auto file = SafetensorsFile::Open(directory_.File("model/model.safetensors"));
+    ASSERT_TRUE(file.ok()) << file.status();
+    for (const auto& [name, tensor] : file->tensors()) {
+      values_[name] = ReadFloats(tensor);
+      shapes_[name] = tensor.shape;
+    }
+  }
+  void Copied(const std::string& from, const std::string& to) {
+    values_[to] = values_.at(from);
+    shapes_[to] = shapes_.at(from);
+  }
+  std::string LoadThem() {
+    std::vector<TensorToWrite> tensors;
+    for (const auto& [name, values] : values_) tensors.push_back({name, DType::kF32, shapes_[name], {BytesOf(values)}});
+    EXPECT_TRUE(WriteSafetensors(directory_.File("model/model.safetensors"), tensors, {}).ok());
+    return Load();
+  }
+
+  std::map<std::string, std::vector<float>> values_;
+  std::map<std::string, std::vector<int64_t>> shapes_;
+};
+
+// Whichever of the tied names it is, a copy with other values is not ignored.
+TEST_F(MarianTensors, TiedTensorsThatDifferAreRefusedByName) {
+  EXPECT_EQ(LoadThem(), "loaded");
+  Set("config.json", "tie_word_embeddings", true);
+  EXPECT_THAT(LoadThem(), AllOf(HasSubstr("tensor 'lm_head.weight' is"), HasSubstr("'model.shared.weight'"),
+                                HasSubstr("set tie_word_embeddings to false")));
+  Copied("model.shared.weight", "lm_head.weight");
+  EXPECT_EQ(LoadThem(), "loaded");
+  for (const char* name : {"model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight"}) {
+    Copied("model.shared.weight", name);
+    EXPECT_EQ(LoadThem(), "loaded") << name;
+    values_[name][5] += 1;
+    EXPECT_THAT(LoadThem(), AllOf(HasSubstr(std::string("tensor '") + name + "' is"),
+                                  HasSubstr("set share_encoder_decoder_embeddings to false")));
+    values_.erase(name);
+  }
+  // One of the names is enough.
+  Copied("model.shared.weight", "model.decoder.embed_tokens.weight");
+  values_.erase("model.shared.weight");
+  values_.erase("lm_head.weight");
+  EXPECT_EQ(LoadThem(), "loaded");
+  // An output layer that is not tied is no embedding.
+  values_.erase("model.decoder.embed_tokens.weight");
+  values_["lm_head.weight"] =
+      std::vector<float>(static_cast<size_t>(shapes_["lm_head.weight"][0] * shapes_["lm_head.weight"][1]));
+  Set("config.json", "tie_word_embeddings", false);
+  EXPECT_THAT(LoadThem(), AllOf(HasSubstr("'model.shared.weight'"), HasSubstr("is missing")));
+}
+
+TEST_F(MarianTensors, ALayerThatConfigDoesNotHaveIsRefusedAndOthersAreSaid) {
+  Copied("model.encoder.layers.0.fc1.bias", "model.encoder.layers.7.fc1.bias");
+  EXPECT_THAT(LoadThem(), HasSubstr("tensor 'model.encoder.layers.7.fc1.bias' ["));
+  values_.erase("model.encoder.layers.7.fc1.bias");
+  Copied("final_logits_bias", "position_ids");
+  ASSERT_EQ(LoadThem(), "loaded");
+  EXPECT_THAT((*LoadModel(directory_.File("model")))->spec().warnings,
+              testing::ElementsAre(HasSubstr("tensor 'position_ids'")));
 }
 
 // One value of one tensor, in every kind of model: the first, the last and one in the middle.
