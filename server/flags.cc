@@ -162,7 +162,9 @@ const std::vector<FlagInfo>& Table() {
   constexpr int64_t kMost = int64_t{1} << 40;
   static const auto& table = *new std::vector<FlagInfo>{
       Text("models", "directory", &O::models,
-           "each sub-directory that has a config.json, or directories 1, 2, ... that do, is a model"),
+           "of models: each sub-directory that has a config.json, or directories 1, 2, ... that do; a Hugging Face "
+           "cache; "
+           "or one model itself"),
       Versions("model_versions", "policies", &O::model_versions,
                "which versions are served: latest:N, and for one model NAME=latest:N or NAME=V+V, comma-separated"),
       Seconds("poll_models_s", &O::poll_models_s,

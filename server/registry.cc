@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <climits>
 #include <exception>
 #include <filesystem>
 #include <system_error>
@@ -20,14 +19,10 @@ namespace {
 // Of a name that is not known, in a message.
 constexpr size_t kLongestEcho = 128;
 
-bool HasConfig(const std::filesystem::path& path) {
-  std::error_code ignored;  // a directory that cannot be looked into holds no model
-  return std::filesystem::exists(path / "config.json", ignored);
-}
-
-// Changes when a file of the directory comes, goes or is written.
-std::string StampOf(const std::string& path) {
-  std::vector<std::string> files;
+// Changes when a file of the version comes, goes or is written, or when its directory is another.
+std::string StampOf(const FoundVersion& found) {
+  const std::string& path = found.path;
+  std::vector<std::string> files = {absl::StrCat(path, " ", found.status.message())};
   std::error_code error;
   std::filesystem::directory_iterator entries(path, error);
   for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
@@ -40,12 +35,8 @@ std::string StampOf(const std::string& path) {
   return absl::StrJoin(files, "\n");
 }
 
-// One name below the models' directory, so that what a caller sends leads nowhere else.
 absl::Status CheckName(absl::string_view name) {
-  if (!name.empty() && name.size() <= NAME_MAX && name[0] != '.' && name.find('/') == absl::string_view::npos &&
-      name.find('\0') == absl::string_view::npos) {
-    return absl::OkStatus();
-  }
+  if (IsModelName(name)) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("model: \"", Excerpt(name, kLongestEcho), "\" is not the name of a directory"));
 }
@@ -62,16 +53,9 @@ absl::Status Loading(absl::string_view message) {
 
 absl::StatusOr<std::unique_ptr<Registry>> Registry::Open(const std::string& directory, LoadFunction load,
                                                          RegistryOptions options) {
-  std::error_code error;
-  if (!std::filesystem::exists(directory, error)) {
-    return absl::NotFoundError(absl::StrCat("--models=", directory, ": no such directory"));
-  }
   Entries found;
-  std::filesystem::directory_iterator entries(directory, error);
-  for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
-    const std::string name = entries->path().filename().string();
-    const std::map<int64_t, std::string> paths = FindVersions(entries->path().string());
-    if (!CheckName(name).ok() || paths.empty()) continue;
+  HEED_ASSIGN_OR_RETURN(const auto models, ModelDirectory(directory).Find());
+  for (const auto& [name, paths] : models) {
     Entry& entry = found[name];
     std::vector<int64_t> versions;
     for (const auto& [version, path] : paths) {
@@ -84,7 +68,6 @@ absl::StatusOr<std::unique_ptr<Registry>> Registry::Open(const std::string& dire
       entry.versions[version].state = ModelState::kLoading;
     }
   }
-  if (error) return absl::InvalidArgumentError(absl::StrCat("--models=", directory, ": ", error.message()));
   return std::unique_ptr<Registry>(new Registry(directory, std::move(load), std::move(options), std::move(found)));
 }
 
@@ -92,22 +75,6 @@ const std::pair<const int64_t, Registry::Version>* Registry::Entry::Default() co
   const auto found =
       std::find_if(versions.rbegin(), versions.rend(), [](const auto& item) { return item.second.model != nullptr; });
   return found == versions.rend() ? nullptr : &*found;
-}
-
-std::map<int64_t, std::string> Registry::FindVersions(const std::string& path) {
-  if (HasConfig(path)) return {{1, path}};
-  std::map<int64_t, std::string> versions;
-  std::error_code error;
-  std::filesystem::directory_iterator entries(path, error);
-  for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
-    const absl::StatusOr<int64_t> version = ParseVersion(entries->path().filename().string());
-    if (version.ok() && HasConfig(entries->path())) versions[*version] = entries->path().string();
-  }
-  return versions;
-}
-
-std::string Registry::PathOf(absl::string_view name) const {
-  return (std::filesystem::path(directory_) / std::string(name)).string();
 }
 
 bool Registry::stopped() const {
@@ -144,20 +111,23 @@ void Registry::Stop() {
 }
 
 // Loading returns its errors; what the standard library throws meanwhile (no memory, no permission) is one more.
-absl::StatusOr<std::shared_ptr<const Model>> Registry::LoadBeside(const std::string& path, const std::string& name,
+absl::StatusOr<std::shared_ptr<const Model>> Registry::LoadBeside(const FoundVersion& found, const std::string& name,
                                                                   bool is_default, const Prepare& prepare) const try {
-  HEED_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, load_(path, name));
+  HEED_RETURN_IF_ERROR(found.status);
+  HEED_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, load_(found.path, name));
   HEED_RETURN_IF_ERROR(prepare(model, is_default));
   return model;
 } catch (const std::exception& error) {
-  return absl::InternalError(path + ": " + error.what());
+  return absl::InternalError(found.path + ": " + error.what());
 }
 
 absl::Status Registry::Load(const std::string& name, const std::vector<int64_t>& versions, const Listener& listener,
                             const Prepare& prepare) {
   HEED_RETURN_IF_ERROR(CheckName(name));
-  const std::map<int64_t, std::string> paths = FindVersions(PathOf(name));
-  if (paths.empty()) return NoSuchModel(name);
+  HEED_ASSIGN_OR_RETURN(const auto models, directory_.Find());
+  const auto there = models.find(name);
+  if (there == models.end()) return NoSuchModel(name);
+  const FoundVersions& paths = there->second;
   std::vector<int64_t> found;
   for (const auto& [version, path] : paths) found.push_back(version);
   VersionPolicy policy = options_.policies.Of(name);
@@ -187,7 +157,7 @@ absl::Status Registry::Load(const std::string& name, const std::vector<int64_t>&
   // The highest first: what takes over does so before others take time.
   for (auto number = chosen->rbegin(); number != chosen->rend(); ++number) {
     if (stopped()) return absl::UnavailableError("the server is shutting down");
-    const std::string& path = paths.at(*number);
+    const FoundVersion& path = paths.at(*number);
     const std::string stamp = StampOf(path);
     const auto start = std::chrono::steady_clock::now();
     absl::StatusOr<std::shared_ptr<const Model>> model =
@@ -236,9 +206,9 @@ absl::Status Registry::Load(const std::string& name, const std::vector<int64_t>&
         numbers.push_back(number);
       }
       version = {};
-      const bool there = paths.contains(number);
-      if (!there) changed.push_back({.name = name, .version = number, .state = ModelState::kUnloaded});
-      it = there ? std::next(it) : entry.versions.erase(it);
+      const bool remains = paths.contains(number);
+      if (!remains) changed.push_back({.name = name, .version = number, .state = ModelState::kUnloaded});
+      it = remains ? std::next(it) : entry.versions.erase(it);
     }
     for (std::shared_ptr<const Model>& model : left) Retire(std::move(model), entry);
     for (ModelStatus& status : StatusOf(name)) {
@@ -325,14 +295,10 @@ Registry::Swept Registry::Sweep(TimePoint now) {
 
 std::vector<std::string> Registry::Changed() const {
   std::map<std::string, std::map<int64_t, std::string>> stamps;  // of what is there
-  std::error_code error;
-  std::filesystem::directory_iterator entries(directory_, error);
-  for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
-    const std::string name = entries->path().filename().string();
-    if (!CheckName(name).ok()) continue;
-    for (const auto& [version, path] : FindVersions(entries->path().string())) {
-      stamps[name][version] = StampOf(path);
-    }
+  const auto models = directory_.Find();
+  if (!models.ok()) return {};
+  for (const auto& [name, versions] : *models) {
+    for (const auto& [version, found] : versions) stamps[name][version] = StampOf(found);
   }
   std::vector<std::string> names;
   MutexLock lock(mutex_);

@@ -1,5 +1,4 @@
-// The models that this server serves, and their versions: below one directory, either NAME/config.json and the rest, a
-// model whose only version is 1, or NAME/VERSION/config.json for each version, a number.
+// The models that this server serves, and their versions, as they lie below one directory (server/model_directory.h).
 //
 // Loading happens beside what serves: a version is read, warmed up and checked before it takes over, in one moment. A
 // request runs to its end on the version that it found. A version that fails takes nothing away: what served before
@@ -20,6 +19,7 @@
 #include "engine/mutex.h"
 #include "models/task.h"
 #include "server/job.h"
+#include "server/model_directory.h"
 #include "server/version_policy.h"
 
 namespace heed {
@@ -68,8 +68,8 @@ class Registry {
   using Prepare = std::function<absl::Status(const std::shared_ptr<const Model>& model, bool is_default)>;
   using Listener = std::function<void(const ModelStatus&)>;
 
-  // Finds the model directories below `directory`; loads none. NOT_FOUND: `directory` does not exist. INVALID_ARGUMENT:
-  // it is not a directory or cannot be read.
+  // Finds the model directories below `directory`; loads none. A model that cannot be looked into is one that fails to
+  // load. NOT_FOUND: `directory` does not exist. INVALID_ARGUMENT: it is not a directory or cannot be read.
   static absl::StatusOr<std::unique_ptr<Registry>> Open(const std::string& directory, LoadFunction load,
                                                         RegistryOptions options = {});
 
@@ -102,6 +102,8 @@ class Registry {
   };
   Swept Sweep(TimePoint now);
 
+  // Why Open found no model, if it found none.
+  std::string WhyNone() const { return directory_.WhyNone(); }
   // Every version that was found or serves, by name and version.
   std::vector<ModelStatus> List() const;
 
@@ -148,10 +150,7 @@ class Registry {
         options_(std::move(options)),
         entries_(std::move(entries)) {}
 
-  // The versions below NAME, ascending, each with its directory.
-  static std::map<int64_t, std::string> FindVersions(const std::string& path);
-  std::string PathOf(absl::string_view name) const;
-  absl::StatusOr<std::shared_ptr<const Model>> LoadBeside(const std::string& path, const std::string& name,
+  absl::StatusOr<std::shared_ptr<const Model>> LoadBeside(const FoundVersion& found, const std::string& name,
                                                           bool is_default, const Prepare& prepare) const;
   absl::StatusOr<ServedModel> FindNamed(absl::string_view name, std::optional<int64_t> version) const REQUIRES(mutex_);
   // Those are kept for sessions no more.
@@ -160,7 +159,7 @@ class Registry {
   void Retire(std::shared_ptr<const Model> model, Entry& entry) REQUIRES(mutex_);
   std::vector<ModelStatus> StatusOf(absl::string_view name) const REQUIRES(mutex_);
 
-  const std::string directory_;
+  const ModelDirectory directory_;
   const LoadFunction load_;
   const RegistryOptions options_;
 

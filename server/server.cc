@@ -298,6 +298,9 @@ void Server::Parts::Tell(const ModelStatus& version) {
   } else {
     const ModelSpec& spec = version.model->spec();
     metrics.Add(Metric::kModelLoads, {name, "ok"});
+    for (const std::string& warning : spec.warnings) {
+      LogWarn("model", {{"name", name}, {"version", version.version}, {"warning", warning}});
+    }
     LogInfo("model", {{"name", name},
                       {"version", version.version},
                       {"state", "ready"},
@@ -345,6 +348,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   absl::StatusOr<std::unique_ptr<Registry>> registry =
       Registry::Open(options.models, std::move(load), std::move(registry_options));
   if (!registry.ok()) return registry.status();
+  if ((*registry)->List().empty()) {
+    LogWarn("models", {{"directory", options.models}, {"reason", (*registry)->WhyNone()}});
+  }
   const int threads = options.threads > 0 ? static_cast<int>(options.threads) : ThreadBudget();
   auto parts = std::make_unique<Parts>(options, threads, *std::move(registry));
   parts->metrics.Set(Metric::kThreads, {}, threads);

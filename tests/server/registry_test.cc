@@ -153,6 +153,48 @@ TEST_F(RegistryTest, StopsBetweenTwoModels) {
   EXPECT_EQ(registry_->List()[1].state, ModelState::kLoading);
 }
 
+TEST_F(RegistryTest, AModelThatCannotBeLookedIntoIsUnavailableWithItsReason) {
+  AddModel("good");
+  std::filesystem::create_symlink("/nowhere/at/all", root_ / "link");
+  Open();
+  LoadAll();
+  EXPECT_TRUE(ErrorOf("good").ok());
+  EXPECT_EQ(ErrorOf("link").code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(ErrorOf("link").message()), HasSubstr("is a link to /nowhere/at/all"));
+  // Mended, it is found again.
+  EXPECT_THAT(registry_->Changed(), ElementsAre());
+  AddModel("elsewhere");
+  std::filesystem::remove(root_ / "link");
+  std::filesystem::create_symlink("elsewhere", root_ / "link");
+  EXPECT_THAT(registry_->Changed(), ElementsAre("elsewhere", "link"));
+}
+
+// A cache's model, and the next snapshot of it: its files are of the same size and time, but another directory's.
+TEST_F(RegistryTest, ANewSnapshotOfACacheIsAChange) {
+  const auto download = [&](const std::string& revision) {
+    const std::filesystem::path repository = root_ / "models--org--en-de";
+    std::filesystem::create_directories(repository / "refs");
+    std::filesystem::create_directories(repository / "snapshots" / revision);
+    std::filesystem::create_hard_link(root_ / "blob", repository / "snapshots" / revision / "config.json");
+    std::ofstream(repository / "refs" / "main") << revision << "\n";
+  };
+  std::ofstream(root_ / "blob") << "{}";
+  download("0123");
+  Open();
+  LoadAll();
+  EXPECT_TRUE(ErrorOf("en-de").ok());
+  EXPECT_THAT(registry_->Changed(), ElementsAre());
+  download("4567");
+  EXPECT_THAT(registry_->Changed(), ElementsAre("en-de"));
+}
+
+TEST_F(RegistryTest, ADirectoryThatIsAModelServesIt) {
+  std::ofstream(root_ / "config.json") << "{}";
+  Open();
+  LoadAll();
+  EXPECT_TRUE(ErrorOf(root_.filename()).ok());
+}
+
 // The real loader: a version with one NaN in its first layer leaves the good one in place.
 TEST_F(RegistryTest, AVersionWithNaNNeverReplacesAGoodOne) {
   for (const char* fixture : {"pyg-gat", "pyg-sparse-gat", "ntm-cell", "marian-swish"}) {
