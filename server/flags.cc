@@ -14,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "engine/graph.h"
 #include "engine/nearest_name.h"
+#include "server/listen_address.h"
 #include "server/version_policy.h"
 
 namespace heed {
@@ -38,6 +39,15 @@ FlagInfo OneOf(absl::string_view name, absl::string_view unit, std::string Serve
             }
             options.*field = std::string(value);
             return absl::OkStatus();
+          }};
+}
+
+FlagInfo Address(absl::string_view name, std::string ServerOptions::*field, bool may_be_empty, absl::string_view help) {
+  return {name, "host:port", help, kDefaults.*field,
+          [field, may_be_empty](absl::string_view value, ServerOptions& options) {
+            options.*field = std::string(value);
+            if (value.empty() && may_be_empty) return absl::OkStatus();
+            return ListenAddress::Parse(value).status();
           }};
 }
 
@@ -169,9 +179,14 @@ const std::vector<FlagInfo>& Table() {
                "which versions are served: latest:N, and for one model NAME=latest:N or NAME=V+V, comma-separated"),
       Seconds("poll_models_s", &O::poll_models_s,
               "how often changed model directories are looked for and loaded; 0: never"),
-      Text("listen", "host:port", &O::listen, "where gRPC listens; port 0 picks one, the log says which"),
-      Text("metrics_listen", "host:port", &O::metrics_listen,
-           "where HTTP answers GET /metrics, /livez, /readyz and /buildinfo; empty: nowhere"),
+      OneOf("ready_when", "models", &O::ready_when, {"any", "all"},
+            "serve, any or all: when /readyz and grpc.health.v1 say that the server as a whole is ready"),
+      Address(
+          "listen", &O::listen, /*may_be_empty=*/false,
+          "where gRPC listens: HOST:PORT, [IPV6]:PORT, :PORT for every address, or unix:PATH; port 0 picks one, the "
+          "log says which"),
+      Address("metrics_listen", &O::metrics_listen, /*may_be_empty=*/true,
+              "where HTTP answers GET /metrics, /livez, /readyz and /buildinfo, as --listen; empty: nowhere"),
       Bool("record_metrics", &O::record_metrics,
            "requests, steps and queues are counted; false: /metrics tells of the process alone"),
       Text("tls_cert", "file", &O::tls_cert, "PEM: the server's certificate and those above it; empty: no encryption"),
@@ -246,6 +261,14 @@ const std::vector<FlagInfo>& Table() {
       Seconds("keepalive_s", &O::keepalive_s,
               "after which a silent connection's peer is asked whether it is there; one that does not answer within as "
               "long, at most 20 s, is cut off; 0: never"),
+      Integer(
+          "max_connections", "connections", &O::max_connections, 0, 10'000'000,
+          "of gRPC that may be open; one more is closed at once; 0: 10000, or fewer if the limit of file descriptors "
+          "is small"),
+      Integer(
+          "max_connections_per_address", "connections", &O::max_connections_per_address, -1, 10'000'000,
+          "from one IPv4 address or IPv6 /64 network; 0: only --max_connections; -1: half of those, without a limit "
+          "for loopback addresses"),
       Integer("max_grpc_bytes", "bytes", &O::max_grpc_bytes, 1 << 20, int64_t{1} << 50,
               "of gRPC's own buffers; beyond it reads slow down and new connections are closed"),
       Integer("max_stream_events", "events", &O::max_stream_events, 1, kMost,

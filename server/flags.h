@@ -27,8 +27,11 @@ struct ServerOptions {
   // How long a version that was replaced stays for the sessions that were opened with it, unless a version that serves
   // has the same weights. It holds its memory meanwhile.
   double session_pin_s = 600;
-  // Where gRPC listens, host:port. Anyone who reaches it may use it, unless TLS or tokens ask who they are. Port 0
-  // picks a free one; the log says which.
+  // When the server as a whole is ready (/readyz, grpc.health.v1): "any": while a version of at least one model serves;
+  // "all": while one of each model does, those that were unloaded aside.
+  std::string ready_when = "any";
+  // Where gRPC listens: what ListenAddress::Parse reads. Anyone who reaches it may use it, unless TLS or tokens ask who
+  // they are. Port 0 picks a free one; the log says which.
   std::string listen = "127.0.0.1:50051";
   // Where HTTP answers GET /metrics, /livez, /readyz and /buildinfo, to anyone. Empty: nowhere.
   std::string metrics_listen = "127.0.0.1:8002";
@@ -115,6 +118,13 @@ struct ServerOptions {
   // A connection that has been silent for so long is asked whether its peer is still there; one that does not answer
   // within as long, at most 20 s, is closed. 0: never, and what peers hold that vanished without a word stays held.
   double keepalive_s = 60;
+  // gRPC connections that may be open; one more is closed at once. 0: 10,000. Fewer where the limit of file descriptors
+  // leaves no room for them; the log says how many.
+  int64_t max_connections = 0;
+  // The same for connections from one IPv4 address or one IPv6 network of 64 bits. 0: only max_connections. -1: half of
+  // max_connections, and no limit for loopback addresses, which a proxy beside the server uses for everybody. Unix
+  // sockets have only max_connections.
+  int64_t max_connections_per_address = -1;
   // Memory of gRPC's own buffers: beyond it reads slow down, and when it is nearly full new connections are closed.
   int64_t max_grpc_bytes = int64_t{1} << 30;
   // Events of a stream that may wait for its reader before the request is parked.
@@ -139,7 +149,7 @@ inline constexpr absl::string_view kBool = "bool";
 // One flag: `--name=value` or `--name value`.
 struct FlagInfo {
   absl::string_view name;
-  absl::string_view unit;  // "address", "directory", "rows", "bytes", "s", ...; kBool: the value may be left out
+  absl::string_view unit;  // "host:port", "directory", "rows", "bytes", "s", ...; kBool: the value may be left out
   absl::string_view help;
   std::string default_value;
   // INVALID_ARGUMENT says what the value must be.

@@ -1,7 +1,6 @@
 #include "server/http_endpoint.h"
 
 #include <microhttpd.h>
-#include <netdb.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -10,14 +9,17 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
+#include "engine/status_macros.h"
+#include "server/log.h"
 
 namespace heed {
 namespace {
 
-constexpr unsigned kMostConnections = 64;
-constexpr unsigned kMostIdleSeconds = 10;
-constexpr size_t kMostBytesOfAConnection = 16 << 10;
+constexpr size_t kMaxBytesOfAConnection = 16 << 10;
+
+// libmicrohttpd 0.9.75 waits for itself for ever once its own limit is reached. It never is: of max_connections and as
+// many that have to go.
+constexpr unsigned kBeyondReach = 4;
 
 MHD_Result Send(MHD_Connection* connection, HttpAnswer answer, const char* allow = nullptr) {
   MHD_Response* response =
@@ -29,65 +31,102 @@ MHD_Result Send(MHD_Connection* connection, HttpAnswer answer, const char* allow
   return sent;
 }
 
-// MHD_AccessHandlerCallback: called when a request's head has come, and again, for a GET at once, when its body has.
-MHD_Result Answer(void* endpoint, MHD_Connection* connection, const char* path, const char* method, const char*,
-                  const char*, size_t*, void** state) {
-  const std::string_view name = method;
-  if (name != MHD_HTTP_METHOD_GET && name != MHD_HTTP_METHOD_HEAD) {
-    return Send(connection, {MHD_HTTP_METHOD_NOT_ALLOWED, "this endpoint has GET alone\n"}, "GET, HEAD");
-  }
-  if (*state == nullptr) {
-    *state = endpoint;  // anything: the head was seen
-    return MHD_YES;
-  }
-  const HttpEndpoint::Pages& pages = static_cast<const HttpEndpoint*>(endpoint)->pages();
-  const auto page = pages.find(path);
-  if (page != pages.end()) return Send(connection, page->second());
-  std::string known = "there is no such page; there are:";
-  for (const auto& [other, make] : pages) absl::StrAppend(&known, " ", other);
-  return Send(connection, {MHD_HTTP_NOT_FOUND, known + "\n"});
+int DescriptorOf(MHD_Connection* connection) {
+  return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 }
-
-struct FreeAddresses {
-  void operator()(addrinfo* addresses) const { freeaddrinfo(addresses); }
-};
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Listen(const std::string& address, Pages pages) {
-  auto failed = [&](absl::string_view reason) {
-    return absl::UnavailableError(absl::StrCat("cannot listen on ", address, " for HTTP: ", reason));
-  };
-  const size_t colon = address.rfind(':');
-  if (colon == std::string::npos) return failed("it names no port, as in 127.0.0.1:8002");
-  absl::string_view host = absl::string_view(address).substr(0, colon);
-  if (absl::ConsumePrefix(&host, "[")) absl::ConsumeSuffix(&host, "]");
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-  addrinfo* found = nullptr;
-  const int error =
-      getaddrinfo(host.empty() ? nullptr : std::string(host).c_str(), address.c_str() + colon + 1, &hints, &found);
-  if (error != 0) return failed(gai_strerror(error));
-  const std::unique_ptr<addrinfo, FreeAddresses> addresses(found);
+struct HttpEndpoint::Calls {
+  // MHD_AccessHandlerCallback: called when a request's head has come, and again, for a GET at once, when its body has.
+  static MHD_Result Answer(void* endpoint, MHD_Connection* connection, const char* path, const char* method,
+                           const char*, const char*, size_t*, void** state) {
+    const std::string_view name = method;
+    if (name != MHD_HTTP_METHOD_GET && name != MHD_HTTP_METHOD_HEAD) {
+      return Send(connection, {MHD_HTTP_METHOD_NOT_ALLOWED, "this endpoint has GET alone\n"}, "GET, HEAD");
+    }
+    if (*state == nullptr) {
+      *state = endpoint;  // anything: the head was seen
+      return MHD_YES;
+    }
+    const Pages& pages = static_cast<const HttpEndpoint*>(endpoint)->pages_;
+    const auto page = pages.find(path);
+    if (page != pages.end()) return Send(connection, page->second());
+    std::string known = "there is no such page; there are:";
+    for (const auto& [other, make] : pages) absl::StrAppend(&known, " ", other);
+    return Send(connection, {MHD_HTTP_NOT_FOUND, known + "\n"});
+  }
 
-  std::unique_ptr<HttpEndpoint> endpoint(new HttpEndpoint(std::move(pages)));
-  const unsigned family = found->ai_family == AF_INET6 ? MHD_USE_IPv6 : MHD_NO_FLAG;
-  errno = 0;
-  endpoint->daemon_ = MHD_start_daemon(
-      MHD_USE_AUTO_INTERNAL_THREAD | family, 0, nullptr, nullptr, Answer, endpoint.get(), MHD_OPTION_SOCK_ADDR,
-      found->ai_addr, MHD_OPTION_CONNECTION_LIMIT, kMostConnections, MHD_OPTION_CONNECTION_TIMEOUT, kMostIdleSeconds,
-      MHD_OPTION_CONNECTION_MEMORY_LIMIT, kMostBytesOfAConnection, MHD_OPTION_END);
-  if (endpoint->daemon_ == nullptr) return failed(errno == 0 ? "unknown reason" : std::strerror(errno));
+  // MHD_RequestCompletedCallback.
+  static void Completed(void* endpoint, MHD_Connection* connection, void**, MHD_RequestTerminationCode) {
+    auto& self = *static_cast<HttpEndpoint*>(endpoint);
+    MutexLock lock(self.mutex_);
+    self.connections_.Answered(DescriptorOf(connection), Clock::now());
+  }
+
+  // MHD_NotifyConnectionCallback: before the descriptor is closed.
+  static void Notify(void* endpoint, MHD_Connection* connection, void**, MHD_ConnectionNotificationCode code) {
+    if (code != MHD_CONNECTION_NOTIFY_CLOSED) return;
+    auto& self = *static_cast<HttpEndpoint*>(endpoint);
+    MutexLock lock(self.mutex_);
+    self.connections_.Remove(DescriptorOf(connection));
+    self.has_room_.NotifyOne();
+  }
+};
+
+HttpEndpoint::HttpEndpoint(ListeningSockets sockets, const HttpConnectionLimits& limits, Pages pages)
+    : pages_(std::move(pages)),
+      connections_(limits),
+      listener_(std::move(sockets), {[this](int, int connection, const SocketAddress& peer) { Take(connection, peer); },
+                                     [this](const absl::Status& status) { OnAccepting(status); },
+                                     [this](TimePoint now) { CloseOverdue(now); }}) {}
+
+absl::StatusOr<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Serve(ListeningSockets sockets,
+                                                                  const HttpConnectionLimits& limits, Pages pages) {
+  std::unique_ptr<HttpEndpoint> endpoint(new HttpEndpoint(std::move(sockets), limits, std::move(pages)));
+  HEED_RETURN_IF_ERROR(endpoint->StartDaemon(limits));
+  endpoint->listener_.Start();
   return endpoint;
 }
 
+absl::Status HttpEndpoint::StartDaemon(const HttpConnectionLimits& limits) {
+  errno = 0;
+  daemon_ = MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC, 0, nullptr, nullptr,
+                             Calls::Answer, this, MHD_OPTION_NOTIFY_COMPLETED, Calls::Completed, this,
+                             MHD_OPTION_NOTIFY_CONNECTION, Calls::Notify, this, MHD_OPTION_CONNECTION_LIMIT,
+                             static_cast<unsigned>(kBeyondReach * limits.max_connections),
+                             MHD_OPTION_CONNECTION_MEMORY_LIMIT, kMaxBytesOfAConnection, MHD_OPTION_END);
+  if (daemon_ != nullptr) return absl::OkStatus();
+  return absl::UnavailableError(errno == 0 ? "libmicrohttpd does not start" : std::strerror(errno));
+}
+
 HttpEndpoint::~HttpEndpoint() {
+  listener_.Stop();
   if (daemon_ != nullptr) MHD_stop_daemon(daemon_);
 }
 
-std::string HttpEndpoint::LibraryVersion() { return MHD_get_version(); }
+void HttpEndpoint::Take(int connection, const SocketAddress& peer) {
+  {
+    MutexLock lock(mutex_);
+    // Others wait in the kernel's queue meanwhile. The library's thread never waits for this one.
+    while (connections_.IsCrowded()) has_room_.Wait(mutex_);
+    for (const int other : connections_.Add(connection, peer.Origin(), Clock::now())) shutdown(other, SHUT_RDWR);
+  }
+  // Closes the connection if it fails.
+  if (MHD_add_connection(daemon_, connection, peer.get(), peer.size) == MHD_YES) return;
+  MutexLock lock(mutex_);
+  connections_.Remove(connection);
+}
 
-int HttpEndpoint::port() const { return MHD_get_daemon_info(daemon_, MHD_DAEMON_INFO_BIND_PORT)->port; }
+void HttpEndpoint::OnAccepting(const absl::Status& status) {
+  if (!status.ok()) LogWarn("metrics", {{"problem", status.message()}});
+}
+
+void HttpEndpoint::CloseOverdue(TimePoint now) {
+  MutexLock lock(mutex_);
+  for (const int connection : connections_.Overdue(now)) shutdown(connection, SHUT_RDWR);
+}
+
+std::string HttpEndpoint::LibraryVersion() { return MHD_get_version(); }
 
 }  // namespace heed

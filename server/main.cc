@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "models/probe.h"
+#include "server/descriptor_budget.h"
 #include "server/flags.h"
 #include "server/library_logs.h"
 #include "server/log.h"
@@ -24,8 +25,16 @@ constexpr int kExitUsage = 2;    // a flag is wrong
 // itself the allocator raises this with the first such block that it frees, and keeps the next ones.
 constexpr int kOwnPagesBytes = 256 << 10;
 
+// Below it the process was given fewer file descriptors than is usual.
+constexpr int64_t kFewDescriptors = 1024;
+
 int Serve(const heed::ServerOptions& options) {
   mallopt(M_MMAP_THRESHOLD, kOwnPagesBytes);
+  const int64_t descriptors = heed::RaiseDescriptorLimit();
+  if (descriptors < kFewDescriptors) {
+    heed::LogWarn("connections", {{"max_file_descriptors", descriptors},
+                                  {"problem", "few connections fit; raise it with ulimit -Hn"}});
+  }
   // Every thread inherits this: signals are taken by sigwait alone.
   sigset_t signals;
   sigemptyset(&signals);

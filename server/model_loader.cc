@@ -13,7 +13,8 @@
 namespace heed {
 namespace {
 
-// Of 19: gets a tenth of a core that others want, and all of one that is idle.
+// Of 19: gets a tenth of a core that others want, and all of one that is idle. Not of the first loading: then nothing
+// serves that it could disturb, and somebody waits for the server.
 constexpr int kNiceness = 10;
 
 // How often it is looked whether requests have let go of models that were replaced.
@@ -88,9 +89,9 @@ void ModelLoader::Enqueue(Change change) {
 }
 
 void ModelLoader::Run(const std::function<void()>& loaded) {
-  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNiceness);  // of this thread alone
   registry_.LoadAll(listener_, prepare_);
   loaded();
+  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNiceness);  // of this thread only
   const bool polls = options_.poll_interval > Clock::duration::zero();
   TimePoint poll = polls ? Clock::now() + options_.poll_interval : kNoDeadline;
   TimePoint trim = kNoDeadline;

@@ -1,5 +1,5 @@
-// Loads and unloads models while others serve: one change after the other, on a thread of its own at low priority, so
-// that traffic hardly notices.
+// Loads and unloads models while others serve: one change after the other, on a thread of its own. Once all models were
+// loaded for the first time that has a low priority, so that traffic hardly notices.
 #pragma once
 
 #include <deque>

@@ -1,13 +1,14 @@
 #include "server/server.h"
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <future>
 #include <string>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "engine/status_macros.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/resource_quota.h"
@@ -17,12 +18,17 @@
 #include "server/build_info.h"
 #include "server/certificates.h"
 #include "server/credentials.h"
+#include "server/descriptor_budget.h"
 #include "server/graphs.h"
+#include "server/grpc_port.h"
 #include "server/http_endpoint.h"
+#include "server/listen_address.h"
+#include "server/listening_sockets.h"
 #include "server/log.h"
 #include "server/memory_trimmer.h"
 #include "server/model_loader.h"
 #include "server/preparation.h"
+#include "server/readiness.h"
 #include "server/request_log.h"
 #include "server/services/checked_messages.h"
 #include "server/services/graphs.h"
@@ -45,6 +51,10 @@ constexpr std::chrono::seconds kLastBytes(2);
 // A client that has sent nothing for this long has heard that the server is shutting down.
 constexpr std::chrono::milliseconds kQuiet(100);
 constexpr std::chrono::seconds kMostRefusing(2);
+
+// That a new connection has until the peer has shaken hands, TLS included, and said that it speaks HTTP/2: one that
+// says nothing takes the place of another. gRPC would wait for 120 s.
+constexpr double kMaxHandshakeSeconds = 20;
 
 // That a peer has to answer the server's ping.
 constexpr double kMostKeepaliveAnswerSeconds = 20;
@@ -100,10 +110,40 @@ SessionOptions ToSessionOptions(const ServerOptions& options) {
 
 int Milliseconds(double seconds) { return static_cast<int>(std::min(seconds * 1000, 2e9)); }
 
-// Whether nobody but this machine reaches the address.
-bool IsLoopback(const std::string& address) {
-  const std::string host = address.substr(0, address.rfind(':'));
-  return absl::StartsWith(host, "127.") || host == "localhost" || host == "[::1]" || absl::StartsWith(address, "unix:");
+// How long a peer may leave unanswered what was sent to it: pings, and the kernel's segments.
+double KeepaliveAnswerSeconds(const ServerOptions& options) {
+  return std::min(options.keepalive_s, kMostKeepaliveAnswerSeconds);
+}
+
+absl::StatusOr<ListeningSockets> Listen(absl::string_view flag, const std::string& address, double user_timeout_s = 0) {
+  const absl::StatusOr<ListenAddress> parsed = ListenAddress::Parse(address);
+  if (!parsed.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("--", flag, "=", address, ": ", parsed.status().message()));
+  }
+  absl::StatusOr<ListeningSockets> sockets = ListeningSockets::Open(*parsed, Seconds(user_timeout_s));
+  if (sockets.ok()) return sockets;
+  return absl::Status(sockets.status().code(),
+                      absl::StrCat("cannot listen on ", address, " (--", flag, "): ", sockets.status().message()));
+}
+
+ConnectionLimits ToConnectionLimits(const ServerOptions& options, const DescriptorBudget& budget) {
+  ConnectionLimits limits;
+  limits.max_connections = budget.max_connections;
+  limits.max_per_address = options.max_connections_per_address;
+  if (options.max_connections_per_address < 0) {
+    limits.max_per_address = std::max<int64_t>(1, limits.max_connections / 2);
+    limits.limit_loopback = false;
+  }
+  return limits;
+}
+
+void LogConnectionLimits(const ServerOptions& options, const ConnectionLimits& limits) {
+  std::vector<LogField> fields = {{"max_connections", limits.max_connections},
+                                  {"max_connections_per_address", limits.max_per_address},
+                                  {"max_file_descriptors", DescriptorLimit()}};
+  const bool is_less = options.max_connections > limits.max_connections;
+  if (is_less) fields.emplace_back("problem", "the limit of file descriptors leaves no room for --max_connections");
+  Log(is_less ? LogLevel::kWarn : LogLevel::kInfo, "connections", fields);
 }
 
 void SetLimits(const ServerOptions& options, int threads, grpc::ServerBuilder& builder) {
@@ -117,11 +157,11 @@ void SetLimits(const ServerOptions& options, int threads, grpc::ServerBuilder& b
   // A little less, so that a client that keeps to the interval is not cut off for pings that travelled unevenly.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              Milliseconds(0.9 * options.min_ping_interval_s));
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, Milliseconds(kMaxHandshakeSeconds));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   if (options.keepalive_s > 0) {
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(options.keepalive_s));
-    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
-                               Milliseconds(std::min(options.keepalive_s, kMostKeepaliveAnswerSeconds)));
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(KeepaliveAnswerSeconds(options)));
   }
   // Our methods are callbacks that never block: beside the executors, gRPC needs few threads.
   grpc::ResourceQuota quota("heed");
@@ -133,11 +173,6 @@ void SetLimits(const ServerOptions& options, int threads, grpc::ServerBuilder& b
   builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
 }
 
-// The address with the port that was picked, as clients write it.
-std::string WithPort(const std::string& address, int port) {
-  return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
-}
-
 }  // namespace
 
 // In order of construction: each may use those above it, and is destroyed before them.
@@ -145,9 +180,10 @@ struct Server::Parts {
   Parts(const ServerOptions& server_options, int thread_budget, std::unique_ptr<Registry> models)
       : options(server_options),
         threads(thread_budget),
+        scheduler_options(ToSchedulerOptions(options, threads)),
         metrics(options.record_metrics),
         registry(std::move(models)),
-        scheduler(ToSchedulerOptions(options, threads), metrics),
+        scheduler(scheduler_options, metrics),
         requests(Seconds(options.slow_request_ms / 1000), metrics),
         translation(*registry, jobs(), options.max_stream_events, Seconds(options.max_reader_lag_s)),
         sequences(*registry, jobs()) {}
@@ -164,7 +200,8 @@ struct Server::Parts {
         return absl::Status(opened.status().code(), absl::StrCat("--tokens=", opened.status().message()));
       }
       tokens = *std::move(opened);
-      if (options.tls_cert.empty() && !IsLoopback(options.listen)) {
+      const absl::StatusOr<ListenAddress> address = ListenAddress::Parse(options.listen);
+      if (options.tls_cert.empty() && address.ok() && !address->IsLocal()) {
         LogWarn("tokens", {{"listen", options.listen}, {"problem", "without --tls_cert they travel in plain text"}});
       }
     }
@@ -214,40 +251,56 @@ struct Server::Parts {
 
   absl::Status ListenForHttp() {
     if (options.metrics_listen.empty()) return absl::OkStatus();
+    HEED_ASSIGN_OR_RETURN(ListeningSockets sockets, Listen("metrics_listen", options.metrics_listen));
+    HttpConnectionLimits limits;
+    limits.max_connections = static_cast<size_t>(descriptors.max_http_connections);
     HEED_ASSIGN_OR_RETURN(
         http,
-        HttpEndpoint::Listen(options.metrics_listen,
-                             {{"/buildinfo",
-                               [] {
-                                 return HttpAnswer{200, BuildInfoJson(), "application/json"};
-                               }},
-                              {"/livez",
-                               [] {
-                                 return HttpAnswer{200, "alive\n"};
-                               }},
-                              {"/metrics",
-                               [this] {
-                                 return HttpAnswer{200, metrics.Text(), "text/plain; version=0.0.4; charset=utf-8"};
-                               }},
-                              {"/readyz", [this] { return Readiness(); }}}));
-    LogInfo("metrics", {{"address", WithPort(options.metrics_listen, http->port())}});
+        HttpEndpoint::Serve(std::move(sockets), limits,
+                            {{"/buildinfo",
+                              [] {
+                                return HttpAnswer{200, BuildInfoJson(), "application/json"};
+                              }},
+                             {"/livez",
+                              [] {
+                                return HttpAnswer{200, "alive\n"};
+                              }},
+                             {"/metrics",
+                              [this] {
+                                return HttpAnswer{200, metrics.Text(), "text/plain; version=0.0.4; charset=utf-8"};
+                              }},
+                             {"/readyz", [this] { return ReadinessPage(); }}}));
+    LogInfo("metrics", {{"address", http->address()}});
     return absl::OkStatus();
   }
 
-  HttpAnswer Readiness() const {
-    const bool serving = health.IsServing("");
-    std::string text = serving ? "ready\n" : "not ready\n";
-    for (const ModelStatus& model : registry->List()) {
-      if (model.state == ModelState::kLoading) absl::StrAppend(&text, model.name, " ", model.version, ": is loading\n");
-      if (model.state == ModelState::kUnavailable) {
-        absl::StrAppend(&text, model.name, " ", model.version, ": is unavailable: ", model.reason.message(), "\n");
-      }
-    }
-    return {serving ? 200u : 503u, std::move(text)};
+  std::vector<std::string> ReasonsNotToBeReadyNow(absl::Span<const ModelStatus> models) const {
+    ReadinessInputs inputs;
+    inputs.loaded = loaded;
+    inputs.shutting_down = shutting_down;
+    inputs.needs_all = options.ready_when == "all";
+    if (grpc_port != nullptr) inputs.not_accepting = grpc_port->NotAccepting();
+    return ReasonsNotToBeReady(inputs, models);
+  }
+  HttpAnswer ReadinessPage() const {
+    const std::vector<ModelStatus> models = registry->List();
+    const std::vector<std::string> reasons = ReasonsNotToBeReadyNow(models);
+    return {reasons.empty() ? 200u : 503u, ReadinessText(reasons, models)};
+  }
+  // Something that readiness depends on has changed. `loaded_now`: fields of the line that reports the first loading;
+  // otherwise a line is logged only if readiness has changed.
+  void UpdateReadiness(absl::Span<const LogField> loaded_now = {});
+  void OnLoaded(Clock::duration duration);
+  void ShutDownHealth() {
+    shutting_down = true;
+    health.Shutdown();
+    metrics.Set(Metric::kReady, {}, 0);
   }
 
   const ServerOptions options;
+  const DescriptorBudget descriptors = ShareDescriptors(DescriptorLimit(), options.max_connections);
   const int threads;
+  const SchedulerOptions scheduler_options;
   Metrics metrics;
   const std::unique_ptr<Registry> registry;
   Scheduler scheduler;
@@ -267,10 +320,43 @@ struct Server::Parts {
   std::unique_ptr<ModelsService> models_service;
   std::unique_ptr<InferenceService> inference;
   std::deque<CheckedService> checked_services;  // as they are registered
-  int port = 0;
+  int port = 0;                      // of gRPC
+  std::atomic<bool> loaded = false;  // each model and each stored graph was tried
+  std::atomic<bool> shutting_down = false;
+  std::atomic<bool> is_ready = false;  // as was last reported
+  std::unique_ptr<GrpcPort> grpc_port;
   std::unique_ptr<grpc::Server> grpc_server;
   std::unique_ptr<HttpEndpoint> http;  // null: nowhere
 };
+
+void Server::Parts::UpdateReadiness(absl::Span<const LogField> loaded_now) {
+  // Others may do the same meanwhile. Whoever is the last to set it sees what all have changed.
+  std::vector<ModelStatus> models;
+  std::vector<std::string> reasons;
+  bool ready = false;
+  do {
+    models = registry->List();
+    reasons = ReasonsNotToBeReadyNow(models);
+    ready = reasons.empty();
+    health.Set("", ready);
+    metrics.Set(Metric::kReady, {}, ready ? 1 : 0);
+  } while (ready != ReasonsNotToBeReadyNow(registry->List()).empty());
+  if (!loaded || (is_ready.exchange(ready) == ready && loaded_now.empty())) return;
+  auto count = [&](ModelState state) {
+    return std::count_if(models.begin(), models.end(), [&](const ModelStatus& one) { return one.state == state; });
+  };
+  std::vector<LogField> fields = {{"models", count(ModelState::kReady)},
+                                  {"unavailable", count(ModelState::kUnavailable)}};
+  const std::string reason = absl::StrJoin(reasons, "; ");
+  if (!ready) fields.emplace_back("reason", reason);
+  fields.insert(fields.end(), loaded_now.begin(), loaded_now.end());
+  Log(ready ? LogLevel::kInfo : LogLevel::kWarn, ready ? "ready" : "not_ready", fields);
+}
+
+void Server::Parts::OnLoaded(Clock::duration duration) {
+  loaded = true;
+  UpdateReadiness({{"threads", threads}, {"executors", scheduler_options.executors}, {"seconds", ToSeconds(duration)}});
+}
 
 void Server::Parts::ShowModel(const std::string& name) {
   const BatchLimits& limits = scheduler.LimitsOf(name);
@@ -321,6 +407,7 @@ void Server::Parts::Tell(const ModelStatus& version) {
   metrics.Set(Metric::kModelResidentBytes, {name}, static_cast<double>(resident_bytes));
   if (version.load_seconds > 0) metrics.Set(Metric::kModelLoadSeconds, {name}, version.load_seconds);
   health.Set(name, default_version > 0);
+  UpdateReadiness();
   // Before the graphs are restored, and after they have stopped, there are no outputs to lose.
   if (default_version == 0 && version.state == ModelState::kUnloaded) graphs->Forget(name).IgnoreError();
 }
@@ -354,7 +441,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   const int threads = options.threads > 0 ? static_cast<int>(options.threads) : ThreadBudget();
   auto parts = std::make_unique<Parts>(options, threads, *std::move(registry));
   parts->metrics.Set(Metric::kThreads, {}, threads);
-  parts->metrics.Set(Metric::kExecutors, {}, ToSchedulerOptions(options, threads).executors);
+  parts->metrics.Set(Metric::kExecutors, {}, parts->scheduler_options.executors);
   HEED_RETURN_IF_ERROR(parts->OpenGate());
   HEED_RETURN_IF_ERROR(parts->OpenStores());
   parts->MakeLoader();
@@ -362,14 +449,17 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
     parts->health.Set(model.name, false);
     parts->ShowModel(model.name);
   }
-  HEED_RETURN_IF_ERROR(parts->ListenForHttp());
+  HEED_ASSIGN_OR_RETURN(ListeningSockets sockets, Listen("listen", options.listen, KeepaliveAnswerSeconds(options)));
+  parts->port = sockets.port();
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
-  // Two servers on one port would each get a part of the requests.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   SetLimits(options, threads, builder);
-  builder.AddListeningPort(options.listen, MakeCredentials(*parts->authorization, parts->certificates.get()),
-                           &parts->port);
+  const ConnectionLimits limits = ToConnectionLimits(options, parts->descriptors);
+  LogConnectionLimits(options, limits);
+  parts->grpc_port = std::make_unique<GrpcPort>(
+      std::move(sockets), limits, MakeCredentials(*parts->authorization, parts->certificates.get()), builder,
+      parts->metrics, [parts = parts.get()] { parts->UpdateReadiness(); });
+  HEED_RETURN_IF_ERROR(parts->ListenForHttp());
   // Every service passes through here, so that none of its methods that manage is forgotten.
   const std::pair<const char*, grpc::Service*> services[] = {
       {grpc::health::v1::Health::service_full_name(), &parts->health},
@@ -387,11 +477,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
     parts->health.AddService(name);
   }
   parts->grpc_server = builder.BuildAndStart();
-  if (parts->grpc_server == nullptr || parts->port == 0) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot listen on ", options.listen, ": the port is taken or the address is not this machine's"));
-  }
-  LogInfo("listening", {{"address", WithPort(options.listen, parts->port)}});
+  if (parts->grpc_server == nullptr) return absl::InternalError("gRPC's server does not start");
+  parts->grpc_port->Start();
+  LogInfo("listening", {{"address", parts->grpc_port->sockets().address()}});
 
   std::unique_ptr<Server> server(new Server(std::move(parts)));
   server->parts_->loader->Start([self = server.get(), start = Clock::now()] { self->OnLoaded(start); });
@@ -419,18 +507,8 @@ void Server::WaitUntilLoaded() {
 
 void Server::OnLoaded(TimePoint start) {
   if (parts_->registry->stopped()) return;
-  int ready = 0, unavailable = 0;
-  for (const ModelStatus& model : parts_->registry->List()) {
-    ready += model.state == ModelState::kReady;
-    unavailable += model.state == ModelState::kUnavailable;
-  }
   if (!parts_->graphs->Restore()) return;  // stopped on the way
-  parts_->health.Set("", true);
-  LogInfo("ready", {{"models", ready},
-                    {"unavailable", unavailable},
-                    {"threads", parts_->threads},
-                    {"executors", parts_->options.executors},
-                    {"seconds", ToSeconds(Clock::now() - start)}});
+  parts_->OnLoaded(Clock::now() - start);
   MutexLock lock(mutex_);
   loaded_ = true;
   loaded_changed_.NotifyAll();
@@ -444,7 +522,7 @@ void Server::Shutdown() {
   const double lame_duck_s = parts_->options.lame_duck_s;
   if (lame_duck_s > 0) {
     LogInfo("lame_duck", {{"limit_s", lame_duck_s}});
-    parts_->health.Shutdown();
+    parts_->ShutDownHealth();
     std::this_thread::sleep_for(Seconds(lame_duck_s));
   }
   Stop(Seconds(parts_->options.drain_timeout_s));
@@ -454,7 +532,7 @@ void Server::Stop(Clock::duration limit) {
   const TimePoint start = Clock::now();
   LogInfo("draining", {{"limit_s", ToSeconds(limit)}});
   parts_->loader->Stop();
-  parts_->health.Shutdown();
+  parts_->ShutDownHealth();
   parts_->scheduler.Refuse();
   parts_->questions->Refuse();
   parts_->inference->Refuse();
@@ -468,6 +546,7 @@ void Server::Stop(Clock::duration limit) {
   // left, gRPC would still wait for peers that answer nothing.
   Clock::duration left = kLastBytes;
   if (parts_->requests.in_flight() > 0) left = std::max(left, start + limit - Clock::now());
+  parts_->grpc_port->Stop();
   parts_->grpc_server->Shutdown(std::chrono::system_clock::now() +
                                 std::chrono::duration_cast<std::chrono::system_clock::duration>(left));
   parts_->loader->Join();

@@ -65,7 +65,7 @@ TEST(FlagsTest, AValueMayBeTheNextArgument) {
 
 TEST(FlagsTest, NamesAreWrittenWithDashesOrUnderscores) {
   EXPECT_EQ(Parse({"--metrics-listen=127.0.0.1:1"})->options.metrics_listen, "127.0.0.1:1");
-  EXPECT_THAT(ErrorOf({"--metrics-listen=a", "--metrics_listen=b"}), HasSubstr("--metrics_listen: is given twice"));
+  EXPECT_THAT(ErrorOf({"--metrics-listen=a:1", "--metrics_listen=b:1"}), HasSubstr("--metrics_listen: is given twice"));
 }
 
 TEST(FlagsTest, AnUnknownFlagGetsTheNearestOnesName) {

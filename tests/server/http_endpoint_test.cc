@@ -19,6 +19,7 @@ namespace heed {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -34,14 +35,17 @@ std::string Get(int port, const std::string& path) {
   return Send(port, absl::StrCat("GET ", path, " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
 }
 
-std::unique_ptr<HttpEndpoint> Listen() {
-  auto endpoint = HttpEndpoint::Listen("127.0.0.1:0", {{"/page",
-                                                        [] {
-                                                          return HttpAnswer{200, "text\n"};
-                                                        }},
-                                                       {"/object", [] {
-                                                          return HttpAnswer{503, "{}", "application/json"};
-                                                        }}});
+std::unique_ptr<HttpEndpoint> Listen(const HttpConnectionLimits& limits = {}) {
+  auto sockets = ListeningSockets::Open(*ListenAddress::Parse("127.0.0.1:0"));
+  EXPECT_TRUE(sockets.ok()) << sockets.status();
+  auto endpoint = HttpEndpoint::Serve(*std::move(sockets), limits,
+                                      {{"/page",
+                                        [] {
+                                          return HttpAnswer{200, "text\n"};
+                                        }},
+                                       {"/object", [] {
+                                          return HttpAnswer{503, "{}", "application/json"};
+                                        }}});
   EXPECT_TRUE(endpoint.ok()) << endpoint.status();
   return *std::move(endpoint);
 }
@@ -91,14 +95,31 @@ TEST(HttpEndpointTest, HeadsThatAreTooLargeAreRefused) {
   EXPECT_THAT(Get(endpoint->port(), "/page"), StartsWith("HTTP/1.1 200 OK\r\n"));
 }
 
-TEST(HttpEndpointTest, WhoSendsNothingKeepsNobodyWaiting) {
-  const auto endpoint = Listen();
-  std::vector<std::unique_ptr<TcpConnection>> idle;
-  for (int i = 0; i < 30; ++i) {
-    idle.push_back(std::make_unique<TcpConnection>(endpoint->port()));
-    idle.back()->Write("GET /pa");
+// Far more than there is room for, all from the address that the probe comes from: the oldest have to go.
+TEST(HttpEndpointTest, WhoSendsSlowlyKeepsNobodyWaiting) {
+  HttpConnectionLimits limits;
+  limits.max_connections = 8;
+  limits.max_exchange = std::chrono::hours(1);
+  const auto endpoint = Listen(limits);
+  std::vector<std::unique_ptr<TcpConnection>> slow;
+  for (int i = 0; i < 80; ++i) {
+    slow.push_back(std::make_unique<TcpConnection>(endpoint->port()));
+    slow.back()->Write("GET /page HTTP/1.1\r\nX: ");
   }
   EXPECT_THAT(Get(endpoint->port(), "/page"), StartsWith("HTTP/1.1 200 OK\r\n"));
+  for (int i = 0; i < 72; ++i) EXPECT_THAT(slow[i]->Read(), IsEmpty()) << i;  // closed
+  slow.back()->Write("\r\nHost: a\r\nConnection: close\r\n\r\n");
+  EXPECT_THAT(slow.back()->Read(), StartsWith("HTTP/1.1 200 OK\r\n")) << "the newest may take its time";
+}
+
+TEST(HttpEndpointTest, ARequestThatDoesNotEndIsCutOff) {
+  HttpConnectionLimits limits;
+  limits.max_exchange = std::chrono::milliseconds(1);
+  const auto endpoint = Listen(limits);
+  TcpConnection slow(endpoint->port());
+  while (slow.Write("G")) std::this_thread::yield();  // always another byte
+  TcpConnection silent(endpoint->port());
+  EXPECT_THAT(silent.Read(), IsEmpty());
 }
 
 TEST(HttpEndpointTest, ClosingWaitsForNobody) {
@@ -114,17 +135,37 @@ TEST(HttpEndpointTest, ClosingWaitsForNobody) {
   EXPECT_THAT(silent.Read(), IsEmpty());
 }
 
-TEST(HttpEndpointTest, AddressesThatCannotBeListenedOnAreErrors) {
-  const auto endpoint = Listen();
-  for (const std::string& address : {absl::StrCat("127.0.0.1:", endpoint->port()), std::string("192.0.2.1:0"),
-                                     std::string("8002"), std::string("127.0.0.1:http-alt-none")}) {
-    const auto failed = HttpEndpoint::Listen(address, {});
-    EXPECT_EQ(failed.status().code(), absl::StatusCode::kUnavailable);
-    EXPECT_THAT(std::string(failed.status().message()),
-                StartsWith(absl::StrCat("cannot listen on ", address, " for HTTP: ")));
-  }
-  const auto second = HttpEndpoint::Listen(absl::StrCat("127.0.0.1:", endpoint->port()), {});
-  EXPECT_THAT(std::string(second.status().message()), HasSubstr("Address already in use"));
+TEST(HttpConnectionsTest, RoomIsMadeByTheOldestOfTheAddressThatHasMost) {
+  HttpConnectionLimits limits;
+  limits.max_connections = 4;
+  HttpConnections connections(limits);
+  const TimePoint start(std::chrono::hours(1));
+  const std::chrono::seconds second(1);
+  EXPECT_THAT(connections.Add(10, "probe", start), IsEmpty());
+  for (int i = 0; i < 3; ++i) EXPECT_THAT(connections.Add(20 + i, "flood", start + (i + 1) * second), IsEmpty());
+  EXPECT_THAT(connections.Add(23, "flood", start + 4 * second), ElementsAre(20)) << "not the probe's, which is older";
+  connections.Answered(21, start + 5 * second);
+  EXPECT_THAT(connections.Add(24, "flood", start + 5 * second), ElementsAre(22)) << "21 has had an answer since";
+  EXPECT_THAT(connections.Add(11, "probe", start + 6 * second), ElementsAre(23));
+  EXPECT_EQ(connections.size(), 4u) << "those that have to go do not count";
+  for (const int gone : {20, 22, 23}) connections.Remove(gone);
+  EXPECT_EQ(connections.size(), 4u);
+  connections.Remove(21);
+  EXPECT_THAT(connections.Add(25, "flood", start + 7 * second), IsEmpty());
+}
+
+TEST(HttpConnectionsTest, AnExchangeHasItsTimeFromTheStartOrTheLastAnswer) {
+  HttpConnectionLimits limits;
+  limits.max_exchange = std::chrono::seconds(5);
+  HttpConnections connections(limits);
+  const TimePoint start(std::chrono::hours(1));
+  connections.Add(1, "a", start);
+  connections.Add(2, "b", start);
+  connections.Answered(2, start + std::chrono::seconds(3));
+  EXPECT_THAT(connections.Overdue(start + std::chrono::milliseconds(4999)), IsEmpty());
+  EXPECT_THAT(connections.Overdue(start + std::chrono::seconds(5)), ElementsAre(1));
+  EXPECT_THAT(connections.Overdue(start + std::chrono::seconds(6)), IsEmpty()) << "it was told once";
+  EXPECT_THAT(connections.Overdue(start + std::chrono::seconds(8)), ElementsAre(2));
 }
 
 class ServerPagesTest : public TranslationServerTest {
@@ -173,6 +214,15 @@ TEST_F(ServerPagesTest, ReadinessIsTheServersHealthAndNamesTheModelsThatAreNot) 
   model_->Release();
   request.join();
   shutdown.join();
+}
+
+TEST_F(ServerPagesTest, WithoutAModelTheServerIsNotReadyAndSaysWhy) {
+  std::filesystem::remove_all(root_.path() / "models" / "fake");
+  Start();
+  EXPECT_THAT(Page("/readyz"), AllOf(StartsWith("HTTP/1.1 503 "), EndsWith("\r\n\r\nnot ready\nthere is no model\n")));
+  EXPECT_THAT(Page("/livez"), StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(Page("/metrics"), HasSubstr("\nheed_ready 0\n"));
+  EXPECT_EQ(Translate(Connect()).error_code(), grpc::StatusCode::NOT_FOUND) << "methods answer";
 }
 
 TEST_F(ServerPagesTest, BuildInfoIsAnObject) {

@@ -1,4 +1,7 @@
 // What one client may take of the server: bytes of a message, calls of a connection, the connection's age.
+#include <sys/resource.h>
+
+#include <filesystem>
 #include <string>
 #include <thread>
 
@@ -135,6 +138,87 @@ TEST_F(LimitsTest, ASilentPeerDoesNotHoldUpTheEnd) {
   const auto begun = std::chrono::steady_clock::now();
   server_->Shutdown();
   EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(10));  // gRPC gives it 20 s
+}
+
+grpc::health::v1::HealthCheckResponse::ServingStatus Next(
+    grpc::ClientReader<grpc::health::v1::HealthCheckResponse>& watch) {
+  grpc::health::v1::HealthCheckResponse state;
+  EXPECT_TRUE(watch.Read(&state));
+  return state.status();
+}
+
+TEST_F(LimitsTest, AConnectionTooManyIsClosedAtOnceAndTheServerIsNotReadyMeanwhile) {
+  using grpc::health::v1::HealthCheckResponse;
+  options_.max_connections = 3;
+  options_.metrics_listen = "127.0.0.1:0";
+  Start();
+  const auto channel = Connect();
+  grpc::ClientContext context;
+  const auto watch = grpc::health::v1::Health::NewStub(channel)->Watch(&context, {});
+  EXPECT_EQ(Next(*watch), HealthCheckResponse::SERVING);
+  {
+    TcpConnection second(server_->port()), third(server_->port());
+    EXPECT_EQ(Next(*watch), HealthCheckResponse::NOT_SERVING);
+    TcpConnection probe(server_->metrics_port());
+    probe.Write("GET /readyz HTTP/1.0\r\n\r\n");
+    EXPECT_THAT(probe.Read(), HasSubstr("all 3 connections (--max_connections) are taken\n"));
+    TcpConnection fourth(server_->port());
+    EXPECT_EQ(fourth.Read(), "") << "closed, without a word of HTTP/2";
+    EXPECT_EQ(Translate(Connect()).error_code(), StatusCode::UNAVAILABLE);
+    EXPECT_TRUE(HasMetric("heed_connections 3"));
+    EXPECT_TRUE(HasMetric("heed_accepting 0"));
+    EXPECT_FALSE(HasMetric("heed_refused_connections_total{reason=\"max_connections\"} 0"));
+    EXPECT_TRUE(Translate(channel).ok()) << "connections that are there stay";
+  }
+  EXPECT_EQ(Next(*watch), HealthCheckResponse::SERVING);
+  EXPECT_TRUE(HasMetric("heed_accepting 1"));
+  EXPECT_TRUE(Translate(Connect()).ok());
+  context.TryCancel();
+  watch->Finish();
+}
+
+TEST_F(LimitsTest, OneAddressCannotTakeAllConnections) {
+  options_.max_connections = 10;
+  options_.max_connections_per_address = 2;
+  Start();
+  const auto channel = Connect();
+  ASSERT_TRUE(Translate(channel).ok());
+  TcpConnection second(server_->port());
+  TcpConnection third(server_->port());
+  EXPECT_EQ(third.Read(), "");
+  EXPECT_TRUE(HasMetric("heed_refused_connections_total{reason=\"max_connections_per_address\"} 1"));
+  EXPECT_TRUE(HasMetric("heed_accepting 1")) << "others may come";
+  EXPECT_TRUE(Translate(channel).ok());
+}
+
+// gRPC 1.51's own listener would never accept again.
+TEST_F(LimitsTest, DescriptorsThatHaveRunOutAreSurvived) {
+  using grpc::health::v1::HealthCheckResponse;
+  Start();
+  const auto channel = Connect();
+  grpc::ClientContext context;
+  const auto watch = grpc::health::v1::Health::NewStub(channel)->Watch(&context, {});
+  EXPECT_EQ(Next(*watch), HealthCheckResponse::SERVING);
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  rlimit none = before;
+  none.rlim_cur = 3;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  EXPECT_EQ(Next(*watch), HealthCheckResponse::NOT_SERVING);
+  EXPECT_TRUE(Translate(channel).ok());
+  setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_EQ(Next(*watch), HealthCheckResponse::SERVING);
+  EXPECT_TRUE(Translate(Connect()).ok());
+  context.TryCancel();
+  watch->Finish();
+}
+
+TEST_F(LimitsTest, AUnixSocketIsServed) {
+  options_.listen = "unix:" + root_.File("socket");
+  Start();
+  EXPECT_TRUE(Translate(grpc::CreateChannel(options_.listen, grpc::InsecureChannelCredentials())).ok());
+  server_->Shutdown();
+  EXPECT_FALSE(std::filesystem::exists(root_.File("socket")));
 }
 
 TEST_F(LimitsTest, APeerThatHasFallenSilentIsCutOff) {

@@ -125,6 +125,24 @@ class ModelChanges : public testing::Test {
   v1::LoadModelResponse loaded_;
 };
 
+TEST_F(ModelChanges, TheServerIsReadyWhileAModelServes) {
+  using grpc::health::v1::HealthCheckResponse;
+  EXPECT_EQ(Health(""), HealthCheckResponse::SERVING);
+  EXPECT_TRUE(HasMetric("heed_ready 1"));
+  ASSERT_TRUE(Unload("tr").ok());
+  EXPECT_EQ(Health(""), HealthCheckResponse::SERVING) << "the other one serves";
+  ASSERT_TRUE(Unload("qa").ok());
+  EXPECT_EQ(Health(""), HealthCheckResponse::NOT_SERVING);
+  EXPECT_TRUE(HasMetric("heed_ready 0"));
+  Write("tr", 1, "broken");
+  EXPECT_FALSE(Load("tr").ok());
+  EXPECT_EQ(Health(""), HealthCheckResponse::NOT_SERVING);
+  Write("tr", 1, "mended");
+  EXPECT_TRUE(Load("tr").ok()) << "it can be managed all the while";
+  EXPECT_EQ(Health(""), HealthCheckResponse::SERVING);
+  EXPECT_TRUE(HasMetric("heed_ready 1"));
+}
+
 TEST_F(ModelChanges, LoadAnswersWithTheVersions) {
   Write("tr", 2, "two");
   ASSERT_TRUE(Load("tr").ok());

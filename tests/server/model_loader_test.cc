@@ -64,10 +64,12 @@ class ModelLoaderTest : public testing::Test {
   std::unique_ptr<ModelLoader> loader_;
 };
 
-TEST_F(ModelLoaderTest, LoadsAllFirstAtLowPriority) {
+TEST_F(ModelLoaderTest, LoadsAllFirstAtNormalPriorityAndLaterOnesAtALowOne) {
   const int own = getpriority(PRIO_PROCESS, 0);
   Start();
   EXPECT_TRUE(registry_->Find("m").ok());
+  EXPECT_EQ(niceness_, own);
+  EXPECT_TRUE(Load("m").get().ok());
   EXPECT_GT(niceness_, own);
   EXPECT_EQ(getpriority(PRIO_PROCESS, 0), own);  // of the thread alone
 }

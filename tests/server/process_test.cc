@@ -25,6 +25,7 @@
 #include "heed/v1/translation.grpc.pb.h"
 #include "nlohmann/json.hpp"
 #include "server/flags.h"
+#include "tests/support/tcp_connection.h"
 #include "tests/support/temporary_directory.h"
 
 extern char** environ;
@@ -39,8 +40,10 @@ using ::testing::Not;
 // A running heed-server; what it writes to standard output and standard error can be read.
 class Process {
  public:
-  explicit Process(const std::vector<std::string>& flags) {
-    std::vector<std::string> words = {absl::StrCat(HEED_BINARY_DIR, "/bin/heed-server")};
+  // `prefix`: words before the program.
+  explicit Process(const std::vector<std::string>& flags, std::vector<std::string> prefix = {}) {
+    std::vector<std::string> words = std::move(prefix);
+    words.push_back(absl::StrCat(HEED_BINARY_DIR, "/bin/heed-server"));
     words.insert(words.end(), flags.begin(), flags.end());
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
@@ -383,6 +386,57 @@ TEST(ProcessTest, StoredGraphSurvivesBeingKilledAtAnyMoment) {
     if (HasFailure()) return;
     EXPECT_EQ(last.error_code(), grpc::StatusCode::UNAVAILABLE) << last.error_message();
   }
+}
+
+std::string ReadinessOf(const std::string& metrics_address) {
+  TcpConnection connection(std::stoi(metrics_address.substr(metrics_address.rfind(':') + 1)));
+  connection.Write("GET /readyz HTTP/1.0\r\n\r\n");
+  return connection.Read();
+}
+
+// Idle connections, more than the process has descriptors. `limit` is ulimit's argument.
+void SurviveIdleConnections(const std::string& limit, bool fits) {
+  std::vector<std::string> flags = Flags();
+  flags.back() = "--metrics_listen=127.0.0.1:0";
+  Process server(flags, {"/bin/sh", "-c", absl::StrCat("ulimit ", limit, " && exec \"$@\""), "sh"});
+  const std::string metrics = server.ReadUntil("metrics address=");
+  const std::string address = server.ReadUntil("listening address=");
+  ASSERT_NE(server.ReadUntil("ready models="), "");
+  ASSERT_THAT(ReadinessOf(metrics), HasSubstr(" 200 OK"));
+  {
+    std::vector<std::unique_ptr<TcpConnection>> idle;
+    const int port = std::stoi(address.substr(address.rfind(':') + 1));
+    for (int i = 0; i < 320; ++i) idle.push_back(std::make_unique<TcpConnection>(port));
+    if (!fits) {
+      ASSERT_NE(server.ReadUntil("not_ready"), "");
+      EXPECT_THAT(ReadinessOf(metrics), AllOf(HasSubstr(" 503 "), HasSubstr("(--max_connections) are taken")));
+    }
+  }
+  auto translation = v1::Translation::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+  grpc::Status status;
+  do {
+    status = TranslateOnce(*translation);
+  } while (status.error_code() == grpc::StatusCode::UNAVAILABLE);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  while (ReadinessOf(metrics).find(" 200 OK") == std::string::npos) std::this_thread::yield();
+  server.Signal(SIGTERM);
+  EXPECT_EQ(server.Wait(), 0);
+}
+
+TEST(ProcessTest, TheSoftLimitOfDescriptorsIsRaised) { SurviveIdleConnections("-Sn 300", /*fits=*/true); }
+
+TEST(ProcessTest, MoreConnectionsThanDescriptorsDoNotMakeItDeaf) { SurviveIdleConnections("-n 300", /*fits=*/false); }
+
+TEST(ProcessTest, WrongAddressesAreClearErrors) {
+  Process port({"--listen=127.0.0.1:99999"});
+  EXPECT_EQ(port.Wait(), 2);
+  EXPECT_THAT(port.Output(), HasSubstr("--listen=127.0.0.1:99999: the port must be a whole number from 0 to 65535"));
+  Process metrics({"--metrics_listen=8002"});
+  EXPECT_EQ(metrics.Wait(), 2);
+  EXPECT_THAT(metrics.Output(), HasSubstr("--metrics_listen=8002: names no port"));
+  Process host(Flags("no-such-host.invalid:1"));
+  EXPECT_EQ(host.Wait(), 1);
+  EXPECT_THAT(host.Output(), HasSubstr("cannot listen on no-such-host.invalid:1 (--listen): host "));
 }
 
 TEST(ProcessTest, TakenPortIsAClearErrorAndExitCodeOne) {

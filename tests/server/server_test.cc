@@ -696,6 +696,15 @@ TEST_F(ServerTest, HealthKnowsEachServiceByItsFullName) {
   shutdown.join();
 }
 
+TEST_F(ServerTest, AllModelsMayHaveToServe) {
+  AddModel("broken");
+  options_.ready_when = "all";
+  Start();
+  EXPECT_EQ(Health(""), HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(Health("fake"), HealthCheckResponse::SERVING);
+  EXPECT_TRUE(StatusOf(Request({"a"})).ok()) << "it is served all the same";
+}
+
 TEST_F(ServerTest, WatchOfAnUnknownServiceStaysOpen) {
   Start();
   grpc::ClientContext context;

@@ -1,6 +1,8 @@
 // TLS, mutual TLS and certificates that change while the server runs; the files' own errors.
 #include <filesystem>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
@@ -8,6 +10,7 @@
 #include "server/certificates.h"
 #include "tests/server/translation_server.h"
 #include "tests/support/certificate_authority.h"
+#include "tests/support/tcp_connection.h"
 
 namespace heed {
 namespace {
@@ -136,6 +139,35 @@ TEST_F(TlsTest, TokensAreAskedForBehindTheCertificate) {
   const auto channel = Connect(grpc::SslCredentials(options));
   EXPECT_EQ(Translate(channel).error_code(), StatusCode::UNAUTHENTICATED);
   EXPECT_TRUE(Translate(channel, "Bearer reader-token-0123456789").ok());
+}
+
+TEST_F(TlsTest, ConnectionsThatNeverShakeHandsCountAndLaterLeaveRoom) {
+  options_.max_connections = 4;
+  Start();
+  {
+    std::vector<std::unique_ptr<TcpConnection>> idle;
+    for (int i = 0; i < 4; ++i) idle.push_back(std::make_unique<TcpConnection>(server_->port()));
+    WaitForMetric("heed_accepting 0");
+    EXPECT_EQ(TranslateBy(authority_).error_code(), StatusCode::UNAVAILABLE);
+  }
+  WaitForMetric("heed_accepting 1");
+  const grpc::Status status = TranslateBy(authority_);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+}
+
+TEST_F(TlsTest, AUnixSocketIsServed) {
+  root_.Write("tokens", "reader reader-token-0123456789 infer\n");
+  options_.tokens = root_.File("tokens");
+  options_.listen = "unix:" + root_.File("socket");
+  Start();
+  grpc::SslCredentialsOptions options;
+  options.pem_root_certs = authority_.certificate();
+  grpc::ChannelArguments arguments;
+  arguments.SetSslTargetNameOverride("127.0.0.1");
+  const auto channel = grpc::CreateCustomChannel(options_.listen, grpc::SslCredentials(options), arguments);
+  const grpc::Status status = Translate(channel, "Bearer reader-token-0123456789");
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(Translate(channel).error_code(), StatusCode::UNAUTHENTICATED);
 }
 
 TEST_F(TlsTest, FilesAreLookedAtAgainAfterTheInterval) {

@@ -53,7 +53,7 @@ class HeedServer:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
-            self.wait_for_line(r" ready models=", ready_s)
+            self.wait_for_line(r"ready models=", ready_s)
             self.address = self.wait_for_line(r" listening address=(\S+)", 0)[1]
             metrics = self._find(r" metrics address=(\S+)")
             self.metrics_address = metrics[1] if metrics else None
