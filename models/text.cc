@@ -66,9 +66,9 @@ absl::StatusOr<LoadedVocabulary> LoadVocabulary(const std::string& path, int32_t
 // Gives the tokens their ids. Each must be free, or the token's already.
 absl::Status AddTokens(const AddedTokens& added, const std::string& path, LoadedVocabulary& vocabulary) {
   for (const auto& [content, token] : added.tokens()) {
-    const auto wrong = [&](const auto&... what) {
+    const auto wrong = [&, &text = content, id = token.id](const auto&... what) {
       return absl::InvalidArgumentError(
-          absl::StrCat(path, ": the added token '", content, "' has id ", token.id, ", but ", what...));
+          absl::StrCat(path, ": the added token '", text, "' has id ", id, ", but ", what...));
     };
     if (token.id >= static_cast<int64_t>(vocabulary.pieces.size())) {
       return wrong("config.json's vocabulary has ", vocabulary.pieces.size(), " ids");
