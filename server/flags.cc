@@ -173,8 +173,8 @@ const std::vector<FlagInfo>& Table() {
   static const auto& table = *new std::vector<FlagInfo>{
       Text("models", "directory", &O::models,
            "of models: each sub-directory that has a config.json, or directories 1, 2, ... that do; a Hugging Face "
-           "cache; "
-           "or one model itself"),
+           "cache; or one model itself"),
+      Text("model_name", "name", &O::model_name, "of the model that --models is itself; empty: the directory's name"),
       Versions("model_versions", "policies", &O::model_versions,
                "which versions are served: latest:N, and for one model NAME=latest:N or NAME=V+V, comma-separated"),
       Seconds("poll_models_s", &O::poll_models_s,

@@ -19,6 +19,9 @@ struct ServerOptions {
   // The directory whose sub-directories are models: each holds config.json, or a directory with one for each version,
   // named by its number.
   std::string models = "weights";
+  // The name of the model that `models` is itself. Empty: the directory's. KServe mounts every model at /mnt/models and
+  // calls it by another name.
+  std::string model_name;
   // Which versions are served: a comma-separated list of latest:N, for all models, and NAME=latest:N or NAME=V+V...
   std::string model_versions = "latest:1";
   // How often changed model directories are looked for, to be loaded. 0: never: a directory that is being written would

@@ -151,7 +151,7 @@ bool IsModelName(absl::string_view name) {
          name.find('\0') == name.npos;
 }
 
-ModelDirectory::ModelDirectory(std::string path) : path_(std::move(path)) {}
+ModelDirectory::ModelDirectory(std::string path, std::string name) : path_(std::move(path)), name_(std::move(name)) {}
 
 absl::StatusOr<std::map<std::string, FoundVersions, std::less<>>> ModelDirectory::Find() const {
   std::map<std::string, FoundVersions, std::less<>> models;
@@ -167,14 +167,21 @@ absl::StatusOr<std::map<std::string, FoundVersions, std::less<>>> ModelDirectory
 
   absl::Status failure;
   if (Look(root / kConfig, failure) == Presence::kThere) {
-    models[OwnName(path_)] = {{1, {path_, absl::OkStatus()}}};
+    models[name_.empty() ? OwnName(path_) : name_] = {{1, {path_, absl::OkStatus()}}};
     return models;
   }
   fs::path named = fs::absolute(root, error).lexically_normal();
   if (!named.has_filename()) named = named.parent_path();
   if (IsCached(named)) {
-    if (FoundVersions versions = FindCached(named); !versions.empty()) models[OwnName(path_)] = std::move(versions);
+    if (FoundVersions versions = FindCached(named); !versions.empty()) {
+      models[name_.empty() ? OwnName(path_) : name_] = std::move(versions);
+    }
     return models;
+  }
+  if (!name_.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--model_name=", name_, ": --models=", path_,
+                     " is no model itself (it has no config.json), so it has no one name"));
   }
 
   failure = absl::OkStatus();

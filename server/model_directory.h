@@ -1,13 +1,13 @@
 // Which models and versions lie below --models. Looks again each time; keeps nothing.
 //
 // In this order DIR is
-//   a model itself, if it holds config.json, or the snapshot of one in Hugging Face's cache: it serves that model
-//   alone; otherwise each of these is a model:
-//     DIR/NAME/config.json                    NAME, version 1
-//     DIR/NAME/VERSION/config.json            NAME, each version
-//     DIR/models--ORG--NAME/refs/main         NAME, version 1: snapshots/REV/config.json, REV as refs/main says
-//     (Hugging
-//                                             Face's cache); where NAME is not the only one, ORG--NAME
+//   a model itself, if it holds config.json, or the snapshot of one in Hugging Face's cache: it serves only that model,
+//   under the directory's name or the one that is asked for; otherwise each of these is a model:
+//     DIR/NAME/config.json                NAME, version 1
+//     DIR/NAME/VERSION/config.json        NAME, each version
+//     DIR/models--ORG--NAME/refs/main     NAME, version 1, of Hugging Face's cache: snapshots/REV/config.json, with REV
+//     as
+//                                         refs/main says; ORG--NAME if there are several of that NAME
 // Names that begin with a dot, and lost+found, are passed over.
 #pragma once
 
@@ -29,16 +29,18 @@ using FoundVersions = std::map<int64_t, FoundVersion>;  // at least one
 
 class ModelDirectory {
  public:
-  explicit ModelDirectory(std::string path);
+  // `name`: of the model that the directory is itself; empty: the directory's.
+  explicit ModelDirectory(std::string path, std::string name = "");
 
   // Every model, by name. NOT_FOUND: there is no such directory. INVALID_ARGUMENT: it is no directory, or cannot be
-  // read.
+  // read, or it is no model itself, but has a name as one.
   absl::StatusOr<std::map<std::string, FoundVersions, std::less<>>> Find() const;
   // Of a directory without models: what was looked for, and where there seem to be some.
   std::string WhyNone() const;
 
  private:
   const std::string path_;
+  const std::string name_;
 };
 
 // True if this can be one name below the models' directory, so that what a caller sends leads nowhere else.

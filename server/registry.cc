@@ -54,7 +54,7 @@ absl::Status Loading(absl::string_view message) {
 absl::StatusOr<std::unique_ptr<Registry>> Registry::Open(const std::string& directory, LoadFunction load,
                                                          RegistryOptions options) {
   Entries found;
-  HEED_ASSIGN_OR_RETURN(const auto models, ModelDirectory(directory).Find());
+  HEED_ASSIGN_OR_RETURN(const auto models, ModelDirectory(directory, options.model_name).Find());
   for (const auto& [name, paths] : models) {
     Entry& entry = found[name];
     std::vector<int64_t> versions;

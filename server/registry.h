@@ -51,6 +51,7 @@ struct ServedModel {
 
 struct RegistryOptions {
   VersionPolicies policies;
+  std::string model_name;  // of the model that the directory is itself; empty: the directory's
   // How long a version that was replaced stays for the sessions that were opened with it, if no version that serves has
   // the same fingerprint.
   Clock::duration session_pin = std::chrono::seconds(600);
@@ -145,7 +146,7 @@ class Registry {
   static absl::Status AcceptAll(const std::shared_ptr<const Model>&, bool) { return absl::OkStatus(); }
 
   Registry(std::string directory, LoadFunction load, RegistryOptions options, Entries entries)
-      : directory_(std::move(directory)),
+      : directory_(std::move(directory), options.model_name),
         load_(std::move(load)),
         options_(std::move(options)),
         entries_(std::move(entries)) {}

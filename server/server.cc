@@ -320,8 +320,8 @@ struct Server::Parts {
   std::unique_ptr<ModelsService> models_service;
   std::unique_ptr<InferenceService> inference;
   std::deque<CheckedService> checked_services;  // as they are registered
-  int port = 0;                      // of gRPC
-  std::atomic<bool> loaded = false;  // each model and each stored graph was tried
+  int port = 0;                                 // of gRPC
+  std::atomic<bool> loaded = false;             // each model and each stored graph was tried
   std::atomic<bool> shutting_down = false;
   std::atomic<bool> is_ready = false;  // as was last reported
   std::unique_ptr<GrpcPort> grpc_port;
@@ -431,6 +431,7 @@ absl::Status Server::Parts::PrecomputeFor(const std::shared_ptr<const Model>& mo
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options, Registry::LoadFunction load) {
   RegistryOptions registry_options;
   HEED_ASSIGN_OR_RETURN(registry_options.policies, VersionPolicies::Parse(options.model_versions));
+  registry_options.model_name = options.model_name;
   registry_options.session_pin = Seconds(options.session_pin_s);
   absl::StatusOr<std::unique_ptr<Registry>> registry =
       Registry::Open(options.models, std::move(load), std::move(registry_options));

@@ -195,6 +195,23 @@ TEST_F(RegistryTest, ADirectoryThatIsAModelServesIt) {
   EXPECT_TRUE(ErrorOf(root_.filename()).ok());
 }
 
+// As KServe mounts a model, whose callers know it by another name than its directory's.
+TEST_F(RegistryTest, ADirectoryThatIsAModelServesItUnderTheNameThatIsAskedFor) {
+  std::ofstream(root_ / "config.json") << "{}";
+  auto registry =
+      Registry::Open(root_.string(), [](const auto&, const auto&) { return std::make_shared<FakeTranslator>(); },
+                     {.model_name = "en-de"});
+  ASSERT_TRUE(registry.ok()) << registry.status();
+  ASSERT_EQ((*registry)->List().size(), 1u);
+  EXPECT_EQ((*registry)->List()[0].name, "en-de");
+}
+
+TEST_F(RegistryTest, OnlyAModelItselfCanBeGivenAName) {
+  const absl::Status status = Registry::Open(root_.string(), {}, {.model_name = "en-de"}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(status.message(), HasSubstr("--model_name=en-de"));
+}
+
 // The real loader: a version with one NaN in its first layer leaves the good one in place.
 TEST_F(RegistryTest, AVersionWithNaNNeverReplacesAGoodOne) {
   for (const char* fixture : {"pyg-gat", "pyg-sparse-gat", "ntm-cell", "marian-swish"}) {
