@@ -51,6 +51,7 @@ awk '
     Fence("^httplib", "^(client/http_page\\.cc|tests/.*)$", "cpp-httplib is for client/http_page.cc alone")
     Fence("^openssl/", "^(server/(tokens|certificates|build_info)\\.cc|tests/.*)$",
           "OpenSSL is for server/tokens.cc, certificates.cc and build_info.cc alone")
+    Fence("^zlib\\.h$", "^(server/message_inflation\\.cc|tests/.*)$", "zlib is for server/message_inflation.cc alone")
     Fence("^hiredis", "^(server/redis_connection\\.cc|tests/.*)$", "hiredis is for server/redis_connection.cc alone")
     Fence("^sentencepiece", "^(models/subwords\\.(h|cc)|tests/.*)$", "SentencePiece is for models/subwords.* alone")
 
