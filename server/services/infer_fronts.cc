@@ -31,8 +31,6 @@ namespace {
 
 using Tasks = std::vector<std::unique_ptr<Task>>;
 
-constexpr size_t kLongestEcho = 128;
-
 int64_t Size(const auto& container) { return static_cast<int64_t>(container.size()); }
 
 // An error of models and typed messages names their field; here it names what the field was made from. `fields` are
