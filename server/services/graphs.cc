@@ -295,7 +295,7 @@ class GraphsService::StoreCall : public Call, public grpc::ServerUnaryReactor {
         request.name(), [this](const absl::StatusOr<StoredGraphState>& state) { Finish(End(state.status())); }));
   }
 
-  void Describe(const v1::DescribeGraphRequest& request, v1::DescribeGraphResponse& response) {
+  void DescribeGraphs(const v1::DescribeGraphRequest& request, v1::DescribeGraphResponse& response) {
     if (request.name().empty()) {
       const auto states = service_.store_.List();
       if (!states.ok()) return Finish(End(states.status()));
@@ -378,7 +378,7 @@ grpc::ServerUnaryReactor* GraphsService::DescribeGraph(grpc::CallbackServerConte
                                                        const v1::DescribeGraphRequest* request,
                                                        v1::DescribeGraphResponse* response) {
   auto* call = new StoreCall(*this, *context, "DescribeGraph");
-  call->Describe(*request, *response);
+  call->DescribeGraphs(*request, *response);
   return call;
 }
 
