@@ -46,6 +46,12 @@ class Reader {
     }
     return std::nullopt;
   }
+  // A field's number and wire type; nothing: these are none. Bits beyond the 32nd do not count, as protobuf has it.
+  std::optional<uint32_t> Tag() {
+    const std::optional<uint64_t> value = Varint(5);
+    if (!value || static_cast<uint32_t>(*value) >> 3 == 0) return std::nullopt;
+    return static_cast<uint32_t>(*value);
+  }
   // Nothing: there are fewer.
   std::optional<absl::string_view> Bytes(size_t count) {
     if (count > rest_.size()) return std::nullopt;
@@ -106,13 +112,13 @@ class Checker {
     Reader reader(bytes);
     while (!reader.done()) {
       const size_t begin = bytes.size() - reader.left();
-      const std::optional<uint64_t> tag = reader.Varint(5);
-      if (!tag || *tag > std::numeric_limits<uint32_t>::max() || *tag >> 3 == 0) {
+      const std::optional<uint32_t> tag = reader.Tag();
+      if (!tag) {
         return Malformed(": byte ", begin, " begins no field of ", type.full_name());
       }
       const auto number = static_cast<int>(*tag >> 3);
       const FieldDescriptor* field = type.FindFieldByNumber(number);
-      const absl::Status status = CheckField(reader, static_cast<uint32_t>(*tag & 7), number, field, depth);
+      const absl::Status status = CheckField(reader, *tag & 7, number, field, depth);
       if (status.ok()) continue;
       if (field == nullptr) return Malformed(": field ", number, " of ", type.full_name(), status.message());
       return Malformed(NameOf(*field, bytes.substr(0, begin)), status.message());
@@ -126,9 +132,9 @@ class Checker {
     if (!field.is_repeated()) return field.name();
     int64_t index = 0;
     for (Reader reader(before); !reader.done();) {
-      const uint64_t tag = *reader.Varint();
+      const uint32_t tag = *reader.Tag();
       index += static_cast<int>(tag >> 3) == field.number();
-      Skip(reader, static_cast<uint32_t>(tag & 7), static_cast<int>(tag >> 3), kMaxDepth).IgnoreError();
+      Skip(reader, tag & 7, static_cast<int>(tag >> 3), kMaxDepth).IgnoreError();
     }
     return absl::StrCat(field.name(), "[", index, "]");
   }
@@ -196,13 +202,13 @@ class Checker {
   static absl::Status SkipGroup(Reader& reader, int number, int depth) {
     if (depth == 0) return Malformed(" is a group within ", kMaxDepth, " others");
     while (!reader.done()) {
-      const std::optional<uint64_t> tag = reader.Varint(5);
-      if (!tag || *tag > std::numeric_limits<uint32_t>::max() || *tag >> 3 == 0) break;
+      const std::optional<uint32_t> tag = reader.Tag();
+      if (!tag) break;
       const auto inner = static_cast<int>(*tag >> 3);
       if ((*tag & 7) == kGroupEnd) {
         return inner == number ? absl::OkStatus() : Malformed(" is a group that ends as another");
       }
-      HEED_RETURN_IF_ERROR(Skip(reader, static_cast<uint32_t>(*tag & 7), inner, depth - 1));
+      HEED_RETURN_IF_ERROR(Skip(reader, *tag & 7, inner, depth - 1));
     }
     return Malformed(" is a group without an end");
   }

@@ -43,6 +43,8 @@ TEST(MessageCheckTest, TakesMessagesAndWhatTheyDoNotKnow) {
   EXPECT_EQ(MessageOf<v1::TranslateRequest>(Bytes(
                 {0xF8, 0x07, 1, 0xFD, 0x07, 1, 2, 3, 4, 0xFA, 0x07, 1, 0xFF, 0xFB, 0x07, 0xF8, 0x07, 1, 0xFC, 0x07})),
             "");
+  // A tag of more than 32 bits, whose upper ones protobuf ignores.
+  EXPECT_EQ(MessageOf<inference::ModelInferRequest>(Bytes({0x85, 0x8F, 0x9A, 0xB6, 0x3A, 2, 0xFF, 0, 1})), "");
   // A known field in another wire type is an unknown one.
   EXPECT_EQ(MessageOf<v1::TranslateRequest>(Bytes({0x10, 1})), "");
 }
