@@ -30,8 +30,8 @@ bool TrimPolicy::IsDue(TimePoint now, int64_t requests_in_flight, int64_t reside
   } else if (!idle_since_) {
     idle_since_ = now;
   }
-  resident_bytes_ = std::min(resident_bytes_.value_or(resident_bytes), resident_bytes);
-  const int64_t growth = resident_bytes - *resident_bytes_;
+  resident_bytes_ = std::min(resident_bytes_, resident_bytes);
+  const int64_t growth = resident_bytes - resident_bytes_;
   if (idle_since_) return now - *idle_since_ >= kMinIdle && growth >= kMinGrowthBytes;
   return growth >= kMinBusyGrowthBytes && (!last_trim_ || now - *last_trim_ >= kMinInterval);
 }

@@ -28,7 +28,7 @@ class TrimPolicy {
  private:
   std::optional<TimePoint> idle_since_;
   std::optional<TimePoint> last_trim_;
-  std::optional<int64_t> resident_bytes_;  // after the last trim, or the least since
+  int64_t resident_bytes_ = 0;  // after the last trim, or the least since; none yet: everything is growth
 };
 
 // A thread that asks the policy. Thread-safe.

@@ -10,6 +10,9 @@ constexpr std::chrono::seconds kSecond(1);
 
 class TrimPolicyTest : public testing::Test {
  protected:
+  // As after the first trim of a server, which has 67 MiB then.
+  TrimPolicyTest() { policy_.Trimmed(now_, 67 * kMiB); }
+
   // After a second.
   bool Ask(int64_t in_flight, int64_t mebibytes) {
     now_ += kSecond;
@@ -42,15 +45,22 @@ TEST_F(TrimPolicyTest, DoesNotTrimAgainWhatCouldNotBeReturned) {
 }
 
 TEST_F(TrimPolicyTest, TrimsUnderLoadSeldomAndOnlyLargePeaks) {
-  EXPECT_FALSE(Ask(1, 100));
-  EXPECT_FALSE(Ask(1, 355));
-  EXPECT_TRUE(Ask(1, 356));
+  now_ += 30 * kSecond;
+  EXPECT_FALSE(Ask(1, 67 + 255));
+  EXPECT_TRUE(Ask(1, 67 + 256));
   policy_.Trimmed(now_, 100 * kMiB);
   for (int i = 1; i < 30; ++i) EXPECT_FALSE(Ask(1, 1000));
   EXPECT_TRUE(Ask(1, 1000));
 }
 
+TEST_F(TrimPolicyTest, TrimsOnceWhenTheServerHasNeverBeen) {
+  TrimPolicy fresh;
+  for (int i = 0; i < 2; ++i) EXPECT_FALSE(fresh.IsDue(now_ += kSecond, 0, 300 * kMiB));
+  EXPECT_TRUE(fresh.IsDue(now_ += kSecond, 0, 300 * kMiB));
+}
+
 TEST_F(TrimPolicyTest, MeasuresGrowthFromTheLeastSince) {
+  policy_.Trimmed(now_, 300 * kMiB);
   // Memory that went by itself does not hide a later peak.
   Ask(0, 300);
   Ask(0, 80);
