@@ -49,7 +49,7 @@ std::vector<CompletedFlag> FlagsOf(const Command& command) {
     flag.takes_value = equals != shown.npos;
     if (!flag.takes_value) continue;
     const absl::string_view value = shown.substr(equals + 1);
-    // heuristic|first|never are values, FILE and ID,ID,...|@FILE stand for some.
+    // heuristic|first|never lists values; FILE and ID,ID,...|@FILE are placeholders.
     const bool all = absl::StrContains(value, '|') && value.find_first_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ") == value.npos;
     if (all) flag.values = absl::StrSplit(value, '|');
   }

@@ -22,7 +22,7 @@ namespace {
 constexpr int kHistoryLines = 1000;
 constexpr char kEndOfInput = '\x04';  // Ctrl-D; Linux keeps one that was typed in the terminal's usual state as '\0'
 
-// The directories above the file, for this user alone. False: one is not there and cannot be made.
+// Makes the directories above the file, readable only for this user. Returns false if one cannot be made.
 bool MakeDirectories(const std::string& path) {
   for (size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
     if (mkdir(path.substr(0, slash).c_str(), 0700) != 0 && errno != EEXIST) return false;

@@ -23,7 +23,7 @@ class LineEditor : public std::streambuf {
   LineEditor& operator=(const LineEditor&) = delete;
 
   void SetPrompt(std::string prompt);
-  // Earlier lines come from this file, and go there in the end: the last 1000, readable for its owner alone, its
+  // Earlier lines come from this file, and go there in the end: the last 1000, readable only for its owner, its
   // directories made where they are missing. Lines that begin with a blank are not kept. A file that cannot be read or
   // written is no error. Without this, lines are kept for as long as the editor lives.
   void KeepHistory(std::string path);

@@ -19,7 +19,7 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-// Of all commands, or of those that begin with the word `group`.
+// Lists all commands, or those that begin with the word `group`.
 std::string Usage(const std::string& group = "") {
   std::string out = absl::StrCat("Usage: heed ", group, group.empty() ? "" : " ",
                                  "COMMAND [flags]\n"
@@ -103,7 +103,7 @@ int FailUnknown(const Words& arguments, Console& console) {
 
 int Dispatch(const Words& arguments, Console& console);
 
-// Of a command, a group of commands, or all.
+// The help text of a command, of a group of commands, or of all commands.
 int Help(const Words& named, Console& console) {
   if (named.empty() || absl::StartsWith(named[0], "-")) {
     console.out << Usage();
