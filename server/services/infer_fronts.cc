@@ -364,6 +364,14 @@ ModelTensors GraphTensors(const GraphClassifier& model) {
                               "graphs without nodes at the end"});
     asked = "each graph";
   }
+  if (model.edge_feature_width() == 0) {
+    tensors.inputs.push_back({"edge_attr",
+                              TensorType::kFp32,
+                              {kAnySize, kAnySize},
+                              true,
+                              "features of each edge, which this model takes none of: refused, unless the parameter "
+                              "ignore_edge_features is set"});
+  }
   for (const TensorSpec& input : tensors.inputs) {
     if (input.optional) optional.push_back(input.name);
   }
@@ -371,7 +379,7 @@ ModelTensors GraphTensors(const GraphClassifier& model) {
                      {"class", TensorType::kInt64, {kAnySize}, false, absl::StrCat("the likeliest of ", asked)},
                      {"label", TensorType::kBytes, {kAnySize}, false, "that class's name"},
                      {"embedding", TensorType::kFp32, {kAnySize, kAnySize}, true, absl::StrCat("of ", asked)}};
-  tensors.properties = {{"parameters", "fan_out: integer, seed: integer"},
+  tensors.properties = {{"parameters", "fan_out: integer, seed: integer, ignore_edge_features: bool"},
                         {"optional_inputs", absl::StrJoin(optional, ", ")},
                         {"labels", absl::StrJoin(model.labels(), ", ")}};
   return tensors;
@@ -401,7 +409,10 @@ class GraphFront : public InferFront {
       absl::StatusOr<std::unique_ptr<GraphQueryTask>> task = model_.Start(std::move(query));
       if (!task.ok()) {
         return Renamed(task.status(),
-                       {{"nodes", "inputs \"nodes\""}, {"edges", "inputs \"edge_label_index\""}, kOptionsField},
+                       {{"nodes", "inputs \"nodes\""},
+                        {"edges", "inputs \"edge_label_index\""},
+                        {"edge features", "inputs \"edge_attr\""},
+                        kOptionsField},
                        "inputs: ");
       }
       tasks.push_back(*std::move(task));
@@ -442,7 +453,11 @@ class GraphFront : public InferFront {
   // Those of the typed service that an answer in tensors can show.
   static absl::Status TakeParameters(const InferParameters& parameters, GraphQuery& query) {
     for (const auto& [name, parameter] : parameters) {
-      if (name != "fan_out" && name != "seed") return UnknownParameter(name, "fan_out, seed");
+      if (name == "ignore_edge_features") {
+        HEED_ASSIGN_OR_RETURN(query.ignore_edge_features, ToBool(name, parameter));
+        continue;
+      }
+      if (name != "fan_out" && name != "seed") return UnknownParameter(name, "fan_out, seed, ignore_edge_features");
       HEED_ASSIGN_OR_RETURN(const int64_t number, ToInteger(name, parameter));
       if (name == "seed") {
         query.seed = static_cast<uint64_t>(number);
@@ -472,6 +487,7 @@ class GraphFront : public InferFront {
         return absl::InvalidArgumentError(absl::StrCat("inputs \"edge_attr\": has ", inputs.shape("edge_attr")[0],
                                                        " rows, but edge_index has ", edge_count, " edges"));
       }
+      whole.edge_feature_width = inputs.shape("edge_attr")[1];
       whole.edge_features = inputs.floats("edge_attr");
     } else if (const std::optional<float> value = model_.default_edge_feature()) {
       whole.edge_features.assign(edge_count * static_cast<size_t>(whole.edge_feature_width), *value);

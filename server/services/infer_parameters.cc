@@ -95,15 +95,6 @@ absl::StatusOr<double> ToReal(absl::string_view name, const InferParameter& para
   return MustBe(name, parameter, "a number");
 }
 
-absl::StatusOr<bool> ToBool(absl::string_view name, const InferParameter& parameter) {
-  if (parameter.parameter_choice_case() == InferParameter::kBoolParam) return parameter.bool_param();
-  if (parameter.parameter_choice_case() == InferParameter::kStringParam) {
-    if (parameter.string_param() == "true") return true;
-    if (parameter.string_param() == "false") return false;
-  }
-  return MustBe(name, parameter, "true or false");
-}
-
 // EARLY_STOPPING_FIRST of an enum whose first value is EARLY_STOPPING_UNSPECIFIED: "first".
 std::string EnumName(const EnumValueDescriptor& value) {
   absl::string_view prefix = value.type()->value(0)->name();
@@ -333,6 +324,15 @@ absl::Status CheckInputParameters(const InferParameters& parameters) {
 
 absl::Status CheckOutputParameters(const InferParameters& parameters) {
   return CheckTensorParameters(kOutput, parameters);
+}
+
+absl::StatusOr<bool> ToBool(absl::string_view name, const InferParameter& parameter) {
+  if (parameter.parameter_choice_case() == InferParameter::kBoolParam) return parameter.bool_param();
+  if (parameter.parameter_choice_case() == InferParameter::kStringParam) {
+    if (parameter.string_param() == "true") return true;
+    if (parameter.string_param() == "false") return false;
+  }
+  return MustBe(name, parameter, "true or false");
 }
 
 absl::StatusOr<int64_t> ToInteger(absl::string_view name, const InferParameter& parameter) {

@@ -39,7 +39,8 @@ absl::StatusOr<RequestParameters> ReadParameters(const InferParameters& paramete
 absl::Status CheckInputParameters(const InferParameters& parameters);
 absl::Status CheckOutputParameters(const InferParameters& parameters);
 
-// A parameter that is a whole number, or one written as text. INVALID_ARGUMENT names it and what it is.
+// A parameter that is a bool or a whole number, or one written as text. INVALID_ARGUMENT names it and what it is.
+absl::StatusOr<bool> ToBool(absl::string_view name, const inference::InferParameter& parameter);
 absl::StatusOr<int64_t> ToInteger(absl::string_view name, const inference::InferParameter& parameter);
 
 // Sets each field of `options`, a message of options whose fields are scalars, enums or messages of such, for which

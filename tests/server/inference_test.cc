@@ -368,6 +368,23 @@ TEST_F(InferenceTest, GraphsWithoutNodesKeepTheirPlaces) {
   for (const auto& [input, message] : wrong) EXPECT_THAT(ErrorOf(model + graph + input), HasSubstr(message)) << input;
 }
 
+// As the typed service and the command line have it.
+TEST_F(InferenceTest, EdgeFeaturesThatTheModelDoesNotTakeAreRefusedUnlessIgnored) {
+  inference::ModelMetadataResponse metadata;
+  ASSERT_TRUE(Call(&Stub::ModelMetadata, "name: 'nodes'", metadata).ok());
+  const std::string graph = absl::StrCat(
+      "model_name: 'nodes' ", Zeros("x", 3, static_cast<int>(metadata.inputs(0).shape(1))),
+      "inputs { name: 'edge_index' datatype: 'INT64' shape: [2, 2] contents { int64_contents: [0, 1, 1, 2] } }");
+  const std::string features =
+      "inputs { name: 'edge_attr' datatype: 'FP32' shape: [2, 2] contents { fp32_contents: [1, 2, 3, 4] } }";
+  ASSERT_TRUE(Infer(graph).ok());
+  const std::vector<float> without = Numbers<float>("probabilities");
+  EXPECT_THAT(ErrorOf(graph + features),
+              AllOf(HasSubstr("inputs \"edge_attr\": width 2"), HasSubstr("set ignore_edge_features")));
+  ASSERT_TRUE(Infer(graph + features + "parameters { key: 'ignore_edge_features' value { bool_param: true } }").ok());
+  EXPECT_EQ(Numbers<float>("probabilities"), without);
+}
+
 // A GCN's edges weigh 1 without weights, as in PyTorch Geometric; a GAT has no such number.
 TEST_F(InferenceTest, EdgeFeaturesAreOptionalWhereThereIsADefault) {
   for (const auto& [model, optional] : {std::pair{"weighted", true}, {"attributed", false}}) {
