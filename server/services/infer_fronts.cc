@@ -365,12 +365,7 @@ ModelTensors GraphTensors(const GraphClassifier& model) {
     asked = "each graph";
   }
   if (model.edge_feature_width() == 0) {
-    tensors.inputs.push_back({"edge_attr",
-                              TensorType::kFp32,
-                              {kAnySize, kAnySize},
-                              true,
-                              "features of each edge, which this model takes none of: refused, unless the parameter "
-                              "ignore_edge_features is set"});
+    tensors.unlisted_inputs = {{"edge_attr", TensorType::kFp32, {kAnySize, kAnySize}, true, ""}};
   }
   for (const TensorSpec& input : tensors.inputs) {
     if (input.optional) optional.push_back(input.name);

@@ -33,6 +33,7 @@ struct ModelTensors {
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
   std::map<std::string, std::string> properties;
+  std::vector<TensorSpec> unlisted_inputs;  // read, so that the model says why it does not take them
 };
 // None for a kind that the protocol does not serve.
 ModelTensors TensorsOf(const Model& model);

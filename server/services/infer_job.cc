@@ -30,7 +30,9 @@ absl::StatusOr<InferJob::Tasks> InferJob::Begin() {
   }
   specs_ = TensorsOf(*model_);
   HEED_ASSIGN_OR_RETURN(OutputTensors outputs, OutputTensors::Choose(request_, specs_.outputs, stream_));
-  HEED_ASSIGN_OR_RETURN(const InputTensors inputs, InputTensors::Read(request_, specs_.inputs));
+  std::vector<TensorSpec> known = specs_.inputs;
+  known.insert(known.end(), specs_.unlisted_inputs.begin(), specs_.unlisted_inputs.end());
+  HEED_ASSIGN_OR_RETURN(const InputTensors inputs, InputTensors::Read(request_, known));
   HEED_ASSIGN_OR_RETURN(Tasks tasks, front_->Start(inputs, parameters.model, outputs, stream_));
   outputs_ = std::make_unique<OutputTensors>(std::move(outputs));
   input_conversion_ = Clock::now() - begin;
