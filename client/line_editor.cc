@@ -83,7 +83,7 @@ struct LineEditor::Editor {
   // For the next line: what is there already was typed while the terminal was in its usual state.
   void BeginLine() { typed_ahead = true; }
 
-  // 1: a character; 0: the input ended, or the stop was requested; -1: errno tells.
+  // 1 if there is a character, 0 if the input ended or the stop was requested, -1 with errno on an error.
   int ReadCharacter(int descriptor, wchar_t* character) {
     std::mbstate_t state = {};
     while (true) {

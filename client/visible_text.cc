@@ -61,7 +61,7 @@ std::string JsonText(const nlohmann::ordered_json& json, int indent) {
   const std::string text = json.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
   std::string out;
   out.reserve(text.size());
-  // Within strings alone: outside them there are none, apart from the line ends of an indented value.
+  // Only within strings: outside them there are none, except the line ends of an indented value.
   ForEachCharacter(text, [&](UChar32 character, std::string_view bytes) {
     if (character != '\n' && (IsControl(character) || IsLayout(character))) {
       absl::StrAppendFormat(&out, "\\u%04x", character);

@@ -20,7 +20,7 @@ enum class DType { kF64, kF32, kF16, kBF16, kI64, kI32, kI16, kI8, kU8, kBool };
 
 // "F16"
 absl::string_view DTypeName(DType dtype);
-// Of one value.
+// The size of one value.
 size_t DTypeBytes(DType dtype);
 // "[512, 64]"
 std::string ShapeName(const std::vector<int64_t>& shape);

@@ -69,7 +69,7 @@ class TensorPickle {
   // is damaged.
   absl::StatusOr<PickledValue> Read(absl::string_view& bytes);
 
-  // Of what has been read so far.
+  // The contents of a value that has been read.
   absl::string_view Text(PickledValue value) const { return texts_[static_cast<size_t>(value.number)]; }
   const std::vector<PickledValue>& Items(PickledValue value) const {  // of a tuple or list
     return lists_[static_cast<size_t>(value.number)];

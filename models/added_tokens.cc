@@ -140,7 +140,7 @@ std::vector<AddedTokens::Part> AddedTokens::Split(absl::string_view text) const 
   }
   add_text(text.size());
 
-  // transformers' tokenize: a token strips, or joins, what stands beside it.
+  // As transformers' tokenize: a token strips the spaces next to it, or joins its neighbors.
   for (size_t i = 0; i < parts.size(); ++i) {
     const AddedToken* const token = parts[i].token;
     if (token == nullptr) continue;

@@ -19,7 +19,7 @@ struct AddedToken {
   bool special = false;      // is left out of decoded text
   bool lstrip = false;       // takes the white space before it
   bool rstrip = false;       // takes the white space behind it
-  bool single_word = false;  // is text where no space stands beside it
+  bool single_word = false;  // only a token where it is a word of its own: elsewhere it is text
 };
 
 // Immutable, thread-safe.
