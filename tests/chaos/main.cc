@@ -65,6 +65,7 @@ class Load {
   }
 
   void Learn() {
+    Connect();
     for (const auto& request : right_) {
       std::string second;
       for (std::string* answer : {&request->answer, &second}) {
@@ -86,6 +87,7 @@ class Load {
 
   void Start() {
     if (running()) return;
+    Connect();
     stop_ = std::stop_source();
     for (const auto& worker : workers_) {
       threads_.emplace_back([&worker = *worker, stop = stop_.get_token()] {
@@ -114,8 +116,7 @@ class Load {
       faults_.Set(Fault::kGraphFiles, there);
     } else if (name == "server") {
       // It is there again when every channel has found that out.
-      const auto patience = std::chrono::system_clock::now() + kLost;
-      for (size_t i = 0; !there && i < world_.channels.size(); ++i) world_.channels[i]->WaitForConnected(patience);
+      if (!there) Connect();
       faults_.Set(Fault::kServer, there);
     } else {
       return false;
@@ -128,6 +129,15 @@ class Load {
   template <typename T, typename... Arguments>
   void Add(uint64_t seed, Arguments&&... arguments) {
     workers_.push_back(std::make_unique<T>(world_, seed, std::forward<Arguments>(arguments)...));
+  }
+
+  // Connects the channels that are not connected yet. gRPC 1.51 reads errno too late after connect(), so that a first
+  // attempt can fail with the error of another call ("No such file or directory"); the next attempt gets through.
+  void Connect() {
+    const auto patience = std::chrono::system_clock::now() + kLost;
+    for (const auto& channel : world_.channels) {
+      if (!channel->WaitForConnected(patience)) ledger_.Fail(absl::StrCat("no connection to ", world_.address));
+    }
   }
 
   void WatchHealth(const std::stop_token& stop) {
