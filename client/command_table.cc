@@ -1,6 +1,6 @@
 #include "client/command_table.h"
 
-#include "client/commands.h"
+#include "client/cli/commands.h"
 
 namespace heed::client {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "client/console.h"
+#include "client/cli/console.h"
 
 namespace heed::client {
 

@@ -7,10 +7,10 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "client/command_line.h"
+#include "client/cli/command_line.h"
+#include "client/cli/commands.h"
+#include "client/cli/exit_code.h"
 #include "client/command_table.h"
-#include "client/commands.h"
-#include "client/exit_code.h"
 
 namespace heed::client {
 namespace {

@@ -17,13 +17,13 @@
 #include <thread>
 #include <vector>
 
-#include "client/commands.h"
-#include "client/console.h"
-#include "client/exit_code.h"
-#include "client/grpc_log.h"
-#include "client/interruptible_input.h"
-#include "client/line_editor.h"
-#include "client/terminal_screen.h"
+#include "client/cli/commands.h"
+#include "client/cli/console.h"
+#include "client/cli/exit_code.h"
+#include "client/cli/interruptible_input.h"
+#include "client/cli/line_editor.h"
+#include "client/lib/grpc_log.h"
+#include "client/top/terminal_screen.h"
 
 namespace {
 

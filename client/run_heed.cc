@@ -8,11 +8,12 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "client/command_line.h"
+#include "base/nearest_name.h"
+#include "base/version.h"
+#include "client/cli/command_line.h"
+#include "client/cli/commands.h"
+#include "client/cli/exit_code.h"
 #include "client/command_table.h"
-#include "client/commands.h"
-#include "client/exit_code.h"
-#include "engine/nearest_name.h"
 
 namespace heed::client {
 namespace {
@@ -138,7 +139,7 @@ int Dispatch(const Words& arguments, Console& console) {
   }
   if (IsHelp(arguments[0])) return Help(rest(1), console);
   if (IsVersion(arguments[0])) {
-    console.out << "heed " << HEED_VERSION << "\n";
+    console.out << "heed " << kHeedVersion << "\n";
     return kExitOk;
   }
   if (arguments.size() > 1 && IsHelp(arguments[1]) && !SecondWords(arguments[0]).empty())

@@ -5,11 +5,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "engine/status_macros.h"
-#include "models/graph_network.h"
-#include "models/json_fields.h"
-#include "models/marian.h"
-#include "models/ntm.h"
+#include "base/json_fields.h"
+#include "base/status_macros.h"
+#include "models/graph/graph_network.h"
+#include "models/ntm/ntm.h"
+#include "models/translation/marian.h"
 
 namespace heed {
 namespace {

@@ -7,12 +7,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
-#include "engine/status_macros.h"
+#include "base/status_macros.h"
 #include "models/architectures.h"
-#include "models/graph_classifier.h"
-#include "models/question_answerer.h"
-#include "models/sequence_model.h"
-#include "models/translator.h"
+#include "models/kinds/graph_classifier.h"
+#include "models/kinds/question_answerer.h"
+#include "models/kinds/sequence_model.h"
+#include "models/kinds/translator.h"
 
 namespace heed {
 namespace {

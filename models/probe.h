@@ -6,8 +6,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "engine/context.h"
-#include "models/task.h"
+#include "engine/core/context.h"
+#include "models/kinds/task.h"
 
 namespace heed {
 

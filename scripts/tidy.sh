@@ -10,7 +10,7 @@ command -v clang-tidy > /dev/null || { echo "tidy: no clang-tidy: apt-get instal
 
 files=("$@")
 if ((${#files[@]} == 0)); then
-  mapfile -t files < <(git ls-files 'engine/*.cc' 'models/*.cc' 'server/*.cc' 'client/*.cc')
+  mapfile -t files < <(git ls-files 'base/*.cc' 'files/*.cc' 'engine/*.cc' 'models/*.cc' 'server/*.cc' 'client/*.cc')
 fi
 # -fopenmp makes clang look for its own omp.h; nothing that is checked here depends on it.
 printf '%s\0' "${files[@]}" |

@@ -4,18 +4,18 @@
 
 #include <nlohmann/json.hpp>
 
-#include "engine/kernels.h"
-#include "engine/tiled_product.h"
+#include "base/version.h"
+#include "engine/kernels/kernels.h"
+#include "engine/linear/tiled_product.h"
 #include "grpcpp/grpcpp.h"
 #include "openssl/crypto.h"
-#include "server/http_endpoint.h"
-#include "server/version.h"
+#include "server/network/http_endpoint.h"
 
 namespace heed {
 
 std::string BuildInfoJson() {
   const nlohmann::ordered_json info = {
-      {"version", kVersion},
+      {"version", kHeedVersion},
       {"compiler", "g++ " __VERSION__},
       {"instruction_set", std::string(InstructionSet())},
       {"libraries",

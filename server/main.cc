@@ -8,13 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "base/version.h"
 #include "models/probe.h"
-#include "server/descriptor_budget.h"
-#include "server/flags.h"
-#include "server/library_logs.h"
-#include "server/log.h"
+#include "server/network/descriptor_budget.h"
+#include "server/options/flags.h"
+#include "server/rpc/library_logs.h"
 #include "server/server.h"
-#include "server/version.h"
+#include "server/telemetry/log.h"
 
 namespace {
 
@@ -70,7 +70,7 @@ int main(int argc, char** argv) {
       std::fputs(heed::HelpText().c_str(), stdout);
       return 0;
     case heed::Action::kVersion:
-      std::printf("heed-server %s\n", heed::kVersion);
+      std::printf("heed-server %s\n", heed::kHeedVersion);
       return 0;
     case heed::Action::kServe:
       break;

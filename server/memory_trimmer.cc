@@ -7,7 +7,7 @@
 #include <fstream>
 #include <utility>
 
-#include "server/log.h"
+#include "server/telemetry/log.h"
 
 namespace heed {
 namespace {

@@ -7,8 +7,8 @@
 #include <optional>
 #include <thread>
 
-#include "engine/mutex.h"
-#include "server/job.h"
+#include "base/clock.h"
+#include "base/mutex.h"
 
 namespace heed {
 

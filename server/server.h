@@ -4,11 +4,11 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "engine/mutex.h"
-#include "server/flags.h"
-#include "server/metrics.h"
-#include "server/registry.h"
-#include "server/scheduler.h"
+#include "base/mutex.h"
+#include "server/options/flags.h"
+#include "server/registry/registry.h"
+#include "server/scheduling/scheduler.h"
+#include "server/telemetry/metrics.h"
 
 namespace heed {
 

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "engine/status_macros.h"
-#include "server/services/graph_messages.h"
-#include "server/services/work_metrics.h"
+#include "base/status_macros.h"
+#include "server/messages/graph_messages.h"
+#include "server/messages/work_metrics.h"
 
 namespace heed {
 namespace {

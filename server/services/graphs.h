@@ -4,10 +4,10 @@
 #include <cstdint>
 
 #include "heed/v1/graphs.grpc.pb.h"
-#include "server/graphs.h"
-#include "server/registry.h"
-#include "server/services/call.h"
-#include "server/services/checked_messages.h"
+#include "server/graphs/graph_store.h"
+#include "server/registry/registry.h"
+#include "server/rpc/call.h"
+#include "server/rpc/checked_messages.h"
 
 namespace heed {
 

@@ -6,7 +6,7 @@
 #include <set>
 #include <string>
 
-#include "engine/mutex.h"
+#include "base/mutex.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 
 namespace heed {

@@ -3,9 +3,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "engine/status_macros.h"
-#include "server/services/infer_parameters.h"
-#include "server/services/infer_tensors.h"
+#include "base/status_macros.h"
+#include "server/oip/infer_parameters.h"
+#include "server/oip/infer_tensors.h"
 
 namespace heed {
 

@@ -5,14 +5,14 @@
 #include <cstdint>
 #include <memory>
 
+#include "base/clock.h"
 #include "inference.pb.h"
-#include "server/job.h"
-#include "server/message_check.h"
-#include "server/model_loader.h"
-#include "server/registry.h"
-#include "server/services/call.h"
+#include "server/messages/message_check.h"
+#include "server/oip/infer_fronts.h"
+#include "server/registry/model_loader.h"
+#include "server/registry/registry.h"
+#include "server/rpc/call.h"
 #include "server/services/health.h"
-#include "server/services/infer_fronts.h"
 
 namespace heed {
 

@@ -7,17 +7,15 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "engine/status_macros.h"
-#include "server/excerpt.h"
-#include "server/model_statistics.h"
-#include "server/services/infer_tensors.h"
-#include "server/services/status.h"
-#include "server/version.h"
+#include "base/excerpt.h"
+#include "base/status_macros.h"
+#include "base/version.h"
+#include "server/oip/infer_tensors.h"
+#include "server/rpc/status.h"
+#include "server/scheduling/model_statistics.h"
 
 namespace heed {
 namespace {
-
-constexpr size_t kLongestEcho = 128;
 
 // An answer that is there at once.
 grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext& context, const absl::Status& status = absl::OkStatus()) {
@@ -57,8 +55,8 @@ std::string Help(const std::vector<TensorSpec>& specs) {
 
 absl::Status CheckRepository(const std::string& name) {
   if (name.empty()) return absl::OkStatus();
-  return absl::NotFoundError(absl::StrCat("repository_name: there is no \"", Excerpt(name, kLongestEcho),
-                                          "\"; the only repository has no name"));
+  return absl::NotFoundError(
+      absl::StrCat("repository_name: there is no ", Quoted(name), "; the only repository has no name"));
 }
 
 void Fill(const DurationSum& from, inference::StatisticDuration& to) {
@@ -130,9 +128,8 @@ class InferenceService::ChangeCall : public Call, public grpc::ServerUnaryReacto
   void Load(const inference::RepositoryModelLoadRequest& request) {
     absl::Status status = CheckRepository(request.repository_name());
     if (status.ok() && !request.parameters().empty()) {
-      status = absl::InvalidArgumentError(absl::StrCat("parameters: \"",
-                                                       Excerpt(request.parameters().begin()->first, kLongestEcho),
-                                                       "\" is not known; models are loaded as their files say"));
+      status = absl::InvalidArgumentError(absl::StrCat("parameters: ", Quoted(request.parameters().begin()->first),
+                                                       " is not known; models are loaded as their files say"));
     }
     if (!status.ok()) return Finish(End(status));
     parts_.loader.Load(request.model_name(), {}, [this](const absl::Status& result) { Finish(End(result)); });
@@ -144,7 +141,7 @@ class InferenceService::ChangeCall : public Call, public grpc::ServerUnaryReacto
       // Clients send it always; no model depends on another.
       if (name == "unload_dependents") continue;
       status = absl::InvalidArgumentError(
-          absl::StrCat("parameters: \"", Excerpt(name, kLongestEcho), "\" is not known; known are: unload_dependents"));
+          absl::StrCat("parameters: ", Quoted(name), " is not known; known are: unload_dependents"));
     }
     if (!status.ok()) return Finish(End(status));
     parts_.loader.Unload(request.model_name(), [this](const absl::Status& result) { Finish(End(result)); });
@@ -191,7 +188,7 @@ grpc::ServerUnaryReactor* InferenceService::ServerMetadata(grpc::CallbackServerC
                                                            const inference::ServerMetadataRequest*,
                                                            inference::ServerMetadataResponse* response) {
   response->set_name("heed");
-  response->set_version(kVersion);
+  response->set_version(kHeedVersion);
   for (const char* extension :
        {"model_configuration", "model_repository", "parameters", "schedule_policy", "statistics"}) {
     response->add_extensions(extension);

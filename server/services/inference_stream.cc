@@ -9,12 +9,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "engine/mutex.h"
+#include "base/exception_barrier.h"
+#include "base/mutex.h"
 #include "grpcpp/alarm.h"
-#include "server/exception_barrier.h"
-#include "server/services/cut_off.h"
-#include "server/services/outbox.h"
-#include "server/services/status.h"
+#include "server/rpc/cut_off.h"
+#include "server/rpc/outbox.h"
+#include "server/rpc/status.h"
 
 namespace heed {
 namespace {

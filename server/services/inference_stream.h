@@ -6,8 +6,8 @@
 
 #include "grpcpp/support/server_callback.h"
 #include "inference.pb.h"
-#include "server/services/call_table.h"
-#include "server/services/checked_messages.h"
+#include "server/rpc/call_table.h"
+#include "server/rpc/checked_messages.h"
 #include "server/services/infer_job.h"
 
 namespace heed {

@@ -1,7 +1,7 @@
 #include "server/services/models.h"
 
 #include "absl/strings/str_cat.h"
-#include "server/services/call.h"
+#include "server/rpc/call.h"
 
 namespace heed {
 namespace {

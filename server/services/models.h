@@ -2,9 +2,9 @@
 #pragma once
 
 #include "heed/v1/models.grpc.pb.h"
-#include "server/model_loader.h"
-#include "server/registry.h"
-#include "server/request_log.h"
+#include "server/registry/model_loader.h"
+#include "server/registry/registry.h"
+#include "server/telemetry/request_log.h"
 
 namespace heed {
 

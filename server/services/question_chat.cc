@@ -9,10 +9,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "engine/mutex.h"
-#include "engine/status_macros.h"
-#include "server/services/call.h"
-#include "server/services/question_messages.h"
+#include "base/mutex.h"
+#include "base/status_macros.h"
+#include "server/messages/question_messages.h"
+#include "server/rpc/call.h"
 
 namespace heed {
 namespace {

@@ -3,8 +3,8 @@
 
 #include "grpcpp/support/server_callback.h"
 #include "heed/v1/questions.pb.h"
-#include "server/services/call_table.h"
-#include "server/services/checked_messages.h"
+#include "server/rpc/call_table.h"
+#include "server/rpc/checked_messages.h"
 #include "server/services/question_exchange.h"
 
 namespace heed {

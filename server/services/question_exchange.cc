@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "engine/status_macros.h"
+#include "base/status_macros.h"
 #include "google/protobuf/any.pb.h"
-#include "server/services/question_messages.h"
+#include "server/messages/question_messages.h"
 
 namespace heed {
 

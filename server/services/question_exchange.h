@@ -14,16 +14,16 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "engine/mutex.h"
+#include "base/mutex.h"
 #include "heed/v1/questions.pb.h"
-#include "models/question_answerer.h"
-#include "server/job.h"
-#include "server/message_check.h"
-#include "server/registry.h"
-#include "server/request_log.h"
-#include "server/scheduler.h"
-#include "server/services/call.h"
-#include "server/sessions.h"
+#include "models/kinds/question_answerer.h"
+#include "server/messages/message_check.h"
+#include "server/registry/registry.h"
+#include "server/rpc/call.h"
+#include "server/scheduling/job.h"
+#include "server/scheduling/scheduler.h"
+#include "server/sessions/session_store.h"
+#include "server/telemetry/request_log.h"
 
 namespace heed {
 

@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "engine/status_macros.h"
-#include "server/services/question_messages.h"
+#include "base/status_macros.h"
+#include "server/messages/question_messages.h"
 
 namespace heed {
 namespace {

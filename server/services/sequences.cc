@@ -4,8 +4,8 @@
 #include <utility>
 #include <vector>
 
-#include "engine/status_macros.h"
-#include "models/sequence_model.h"
+#include "base/status_macros.h"
+#include "models/kinds/sequence_model.h"
 
 namespace heed {
 

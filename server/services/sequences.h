@@ -2,8 +2,8 @@
 #pragma once
 
 #include "heed/v1/sequences.grpc.pb.h"
-#include "server/registry.h"
-#include "server/services/call.h"
+#include "server/registry/registry.h"
+#include "server/rpc/call.h"
 
 namespace heed {
 

@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "engine/status_macros.h"
-#include "server/services/cut_off.h"
-#include "server/services/outbox.h"
-#include "server/services/translation_messages.h"
-#include "server/services/work_metrics.h"
+#include "base/status_macros.h"
+#include "server/messages/translation_messages.h"
+#include "server/messages/work_metrics.h"
+#include "server/rpc/cut_off.h"
+#include "server/rpc/outbox.h"
 
 namespace heed {
 

@@ -4,8 +4,8 @@
 #include <cstdint>
 
 #include "heed/v1/translation.grpc.pb.h"
-#include "server/registry.h"
-#include "server/services/call.h"
+#include "server/registry/registry.h"
+#include "server/rpc/call.h"
 
 namespace heed {
 

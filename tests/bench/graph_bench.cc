@@ -11,11 +11,11 @@
 #include <string>
 #include <vector>
 
-#include "engine/graph_aggregation.h"
-#include "engine/graph_file.h"
-#include "engine/neighbourhood.h"
+#include "engine/graph/graph_aggregation.h"
+#include "engine/graph/neighbourhood.h"
+#include "files/graph_file.h"
 #include "models/architectures.h"
-#include "models/graph_classifier.h"
+#include "models/kinds/graph_classifier.h"
 #include "tests/bench/measure.h"
 
 namespace heed::bench {

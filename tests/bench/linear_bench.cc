@@ -3,7 +3,7 @@
 //   linear_bench [ROUNDS]
 //
 // "oneDNN" is what a program gets that hands it dense rows and weights as they are, [in, out] (ab) or [out, in] (ba);
-// the ratios are to the better of the two. The table in engine/linear.cc (PreferredWay) comes from this.
+// the ratios are to the better of the two. The table in engine/linear/linear.cc (PreferredWay) comes from this.
 #include <omp.h>
 
 #include <cstdio>
@@ -11,9 +11,9 @@
 #include <functional>
 #include <vector>
 
-#include "engine/onednn.h"
-#include "engine/packed_product.h"
-#include "engine/tiled_product.h"
+#include "engine/linear/onednn.h"
+#include "engine/linear/packed_product.h"
+#include "engine/linear/tiled_product.h"
 #include "tests/bench/measure.h"
 
 namespace heed::bench {

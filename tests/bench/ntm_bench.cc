@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "models/architectures.h"
-#include "models/question_answerer.h"
+#include "models/kinds/question_answerer.h"
 #include "tests/bench/measure.h"
 
 namespace heed::bench {

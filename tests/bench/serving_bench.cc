@@ -17,15 +17,15 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "client/channel.h"
-#include "client/load_generator.h"
+#include "client/bench/load_generator.h"
+#include "client/lib/channel.h"
 #include "grpcpp/resource_quota.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
 #include "inference.grpc.pb.h"
-#include "models/sequence_model.h"
-#include "server/log.h"
+#include "models/kinds/sequence_model.h"
 #include "server/server.h"
+#include "server/telemetry/log.h"
 #include "tests/bench/measure.h"
 #include "tests/support/temporary_directory.h"
 

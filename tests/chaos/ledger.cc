@@ -10,7 +10,7 @@
 #include <new>
 #include <utility>
 
-#include "client/channel.h"
+#include "client/lib/channel.h"
 
 namespace heed::chaos {
 namespace {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "engine/mutex.h"
+#include "base/mutex.h"
 #include "grpcpp/support/status.h"
 #include "nlohmann/json.hpp"
 

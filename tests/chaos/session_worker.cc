@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "client/channel.h"
+#include "client/lib/channel.h"
 #include "tests/chaos/texts.h"
 
 namespace heed::chaos {

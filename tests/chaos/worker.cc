@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "client/channel.h"
+#include "client/lib/channel.h"
 
 namespace heed::chaos {
 namespace {

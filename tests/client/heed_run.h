@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_split.h"
-#include "client/commands.h"
+#include "client/cli/commands.h"
 #include "nlohmann/json.hpp"
 
 namespace heed::client {

@@ -1,4 +1,4 @@
-#include "engine/context.h"
+#include "engine/core/context.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/key_value_cache.h"
+#include "engine/kernels/key_value_cache.h"
 
 namespace heed {
 namespace {

@@ -1,4 +1,4 @@
-#include "engine/graph_aggregation.h"
+#include "engine/graph/graph_aggregation.h"
 
 #include <gtest/gtest.h>
 

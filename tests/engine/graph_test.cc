@@ -1,4 +1,4 @@
-#include "engine/graph.h"
+#include "engine/graph/graph.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -23,7 +23,6 @@ using testing::IsEmpty;
 using GraphPointer = std::shared_ptr<const Graph>;
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 FeatureArrays Dense(int64_t width, std::vector<float> values) {
   FeatureArrays features;
@@ -440,7 +439,7 @@ TEST(Graph, BuildNamesTheFirstOffender) {
       [](GraphArrays& a) { a.edge_feature_width = 0; });
   refused("edge features: width -1, must be 0 to 2147483647", [](GraphArrays& a) { a.edge_feature_width = -1; });
   refused("features of edge 2, column 1: -inf, not a finite number",
-          [](GraphArrays& a) { a.edge_features[5] = -kInfinity; });
+          [](GraphArrays& a) { a.edge_features[5] = -std::numeric_limits<float>::infinity(); });
   refused("features: 33 values, but 34 rows of width 1 need 34", [](GraphArrays& a) { a.features.values.pop_back(); });
   refused("features: width -2, must be 0 to 2147483647", [](GraphArrays& a) { a.features.width = -2; });
   refused("features: 34 values, but 9223372036854775807 rows of width 2 need 9223372036854775807", [](GraphArrays& a) {
@@ -455,7 +454,7 @@ TEST(Graph, BuildNamesTheFirstOffender) {
   };
   refused("features of node 112, column 0: inf, not a finite number", [&](GraphArrays& a) {
     named(a);
-    a.features.values[12] = kInfinity;
+    a.features.values[12] = std::numeric_limits<float>::infinity();
   });
   refused("node_ids[7]: 103, which is also node_ids[3]", [&](GraphArrays& a) {
     named(a);
@@ -545,7 +544,7 @@ TEST(Graph, ApplyNamesTheFirstOffenderAndChangesNothing) {
   refused("change_features: 0 rows, but change_nodes has 1", [](GraphUpdate& u) { u.change_nodes = {3}; });
   refused("features of node 3, column 0: inf, not a finite number", [](GraphUpdate& u) {
     u.change_nodes = {3};
-    u.change_features = Dense(1, {kInfinity});
+    u.change_features = Dense(1, {std::numeric_limits<float>::infinity()});
   });
   refused("add_edges[0]: there is no node 99", [](GraphUpdate& u) {
     u.add_edges = {{1, 99}};

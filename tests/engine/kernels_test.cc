@@ -1,4 +1,4 @@
-#include "engine/kernels.h"
+#include "engine/kernels/kernels.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <limits>
 #include <vector>
 
-#include "engine/float16.h"
+#include "files/float16.h"
 #include "tests/support/naive.h"
 
 namespace heed {

@@ -1,4 +1,4 @@
-#include "engine/linear.h"
+#include "engine/linear/linear.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "engine/float16.h"
+#include "files/float16.h"
 #include "tests/support/naive.h"
 
 namespace heed {

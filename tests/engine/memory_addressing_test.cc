@@ -1,4 +1,4 @@
-#include "engine/memory_addressing.h"
+#include "engine/kernels/memory_addressing.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/aligned_memory.h"
+#include "engine/core/aligned_memory.h"
 #include "tests/support/naive.h"
 #include "tests/support/naive_memory.h"
 

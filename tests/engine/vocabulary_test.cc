@@ -1,5 +1,3 @@
-#include "engine/vocabulary.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -7,6 +5,7 @@
 #include <limits>
 #include <vector>
 
+#include "engine/linear/vocabulary_projection.h"
 #include "tests/support/naive.h"
 
 namespace heed {

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/checkpoint.h"
-#include "engine/safetensors_writer.h"
+#include "files/checkpoint.h"
+#include "files/safetensors_writer.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/input_files.h"
 

@@ -2,8 +2,8 @@
 #include <string>
 #include <utility>
 
-#include "engine/graph.h"
-#include "engine/graph_file.h"
+#include "engine/graph/graph.h"
+#include "files/graph_file.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/input_files.h"
 #include "tests/fuzz/mutators.h"

@@ -5,10 +5,10 @@
 #include <string>
 #include <utility>
 
-#include "engine/graph.h"
+#include "engine/graph/graph.h"
 #include "heed/v1/graphs.pb.h"
-#include "models/graph_classifier.h"
-#include "server/services/graph_messages.h"
+#include "models/kinds/graph_classifier.h"
+#include "server/messages/graph_messages.h"
 #include "tests/fuzz/fixture_models.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/message_mutator.h"

@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "inference.pb.h"
-#include "server/services/infer_fronts.h"
-#include "server/services/infer_parameters.h"
-#include "server/services/infer_tensors.h"
+#include "server/oip/infer_fronts.h"
+#include "server/oip/infer_parameters.h"
+#include "server/oip/infer_tensors.h"
 #include "tests/fuzz/fixture_models.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/message_mutator.h"

@@ -10,8 +10,8 @@
 #include "heed/v1/questions.pb.h"
 #include "heed/v1/translation.pb.h"
 #include "inference.pb.h"
-#include "server/message_check.h"
-#include "server/message_inflation.h"
+#include "server/messages/message_check.h"
+#include "server/messages/message_inflation.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/message_mutator.h"
 

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "base/utf8.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/stubs/logging.h"
-#include "models/sentences.h"
 #include "tests/fuzz/fuzz_target.h"
 
 namespace heed {
@@ -235,8 +235,8 @@ class MessageMutator {
     text.resize(size + 16 + size / 2);
     text.resize(LLVMFuzzerMutate(reinterpret_cast<uint8_t*>(text.data()), size, text.size()));
     if (field.type() == FieldDescriptor::TYPE_BYTES) return text;
-    for (int64_t at = FirstInvalidUtf8(text); at >= 0; at = FirstInvalidUtf8(text)) {
-      text[static_cast<size_t>(at)] = static_cast<char>('a' + Below(26));
+    for (auto at = FirstInvalidUtf8(text); at; at = FirstInvalidUtf8(text)) {
+      text[*at] = static_cast<char>('a' + Below(26));
     }
     return text;
   }

@@ -6,13 +6,13 @@
 #include <vector>
 
 #include "absl/strings/str_split.h"
-#include "server/excerpt.h"
-#include "server/flags.h"
-#include "server/log.h"
-#include "server/priority.h"
-#include "server/tokens.h"
-#include "server/trace_context.h"
-#include "server/version_policy.h"
+#include "base/excerpt.h"
+#include "server/options/flags.h"
+#include "server/registry/version_policy.h"
+#include "server/scheduling/priority.h"
+#include "server/security/tokens.h"
+#include "server/telemetry/log.h"
+#include "server/telemetry/trace_context.h"
 #include "tests/fuzz/fuzz_target.h"
 
 namespace heed {

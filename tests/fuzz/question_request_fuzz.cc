@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "heed/v1/questions.pb.h"
-#include "models/question_answerer.h"
-#include "server/services/question_messages.h"
+#include "models/kinds/question_answerer.h"
+#include "server/messages/question_messages.h"
 #include "tests/fuzz/fixture_models.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/message_mutator.h"

@@ -1,8 +1,8 @@
 // A safetensors file: what SafetensorsFile::Open takes must be safe to read, every value of it.
 #include <string>
 
-#include "engine/safetensors.h"
-#include "engine/weights.h"
+#include "engine/linear/weights.h"
+#include "files/safetensors.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/input_files.h"
 #include "tests/fuzz/mutators.h"

@@ -1,7 +1,7 @@
 // An exported session, a session's file or its key in Redis, as it comes: size and checksum included.
 #include <string>
 
-#include "server/session_file.h"
+#include "server/sessions/session_file.h"
 #include "tests/fuzz/fuzz_target.h"
 
 namespace heed {

@@ -7,8 +7,8 @@
 #include <string>
 #include <utility>
 
-#include "models/question_answerer.h"
-#include "server/session_file.h"
+#include "models/kinds/question_answerer.h"
+#include "server/sessions/session_file.h"
 #include "tests/fuzz/fixture_models.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "xxhash.h"

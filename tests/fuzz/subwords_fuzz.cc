@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "models/subwords.h"
+#include "models/text/subwords.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/input_files.h"
 

@@ -5,10 +5,10 @@
 #include <string>
 #include <utility>
 
+#include "base/utf8.h"
 #include "heed/v1/translation.pb.h"
-#include "models/sentences.h"
-#include "models/translator.h"
-#include "server/services/translation_messages.h"
+#include "models/kinds/translator.h"
+#include "server/messages/translation_messages.h"
 #include "tests/fuzz/fixture_models.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/message_mutator.h"
@@ -50,7 +50,7 @@ void Run(absl::string_view input) {
   for (const auto& task : started->tasks) {
     HEED_FUZZ_EXPECT(!task->result().hypotheses.empty(), "a sentence without a translation");
     for (const Hypothesis& hypothesis : task->result().hypotheses) {
-      HEED_FUZZ_EXPECT(FirstInvalidUtf8(hypothesis.text) < 0, "a translation that is not UTF-8");
+      HEED_FUZZ_EXPECT(!FirstInvalidUtf8(hypothesis.text), "a translation that is not UTF-8");
     }
     if (options->stream) {
       HEED_FUZZ_EXPECT(task->TakeText() == task->result().hypotheses[0].text, "a stream's text");

@@ -5,7 +5,7 @@
 #   check_readme.sh TREE BIN_DIR --write    writes the tables into README.md
 #
 # A table stands between the lines "<!-- table: NAME -->" and "<!-- end of table -->"; its rows come from the --help of
-# BIN_DIR's programs and from the table of server/metrics.cc.
+# BIN_DIR's programs and from the table of server/telemetry/metrics.cc.
 set -euo pipefail
 export LC_ALL=C
 (($# >= 2)) || { echo "usage: check_readme.sh TREE BIN_DIR [--write]" >&2; exit 2; }
@@ -77,7 +77,7 @@ BenchClassifyFlags() {
 MetricTable() {
   echo '| metric | type | labels | is |'
   echo '| --- | --- | --- | --- |'
-  tr '\n' ' ' < server/metrics.cc | sed 's/" *"//g' |
+  tr '\n' ' ' < server/telemetry/metrics.cc | sed 's/" *"//g' |
     grep -oE '\{Metric::k[A-Za-z]+, *"[a-z_]+", *k[A-Za-z]+, *\{[^}]*\}, *"[^"]*"' |
     sed -E 's/^\{Metric::k[A-Za-z]+, *"([a-z_]+)", *k([A-Za-z]+), *\{([^}]*)\}, *"([^"]*)"$/| `\1` | \2 | \3 | \4 |/' |
     awk -F ' [|] ' '{

@@ -4,7 +4,7 @@
 #
 #   check_thread_safety.sh TREE BUILD_DIR
 #
-# Looks at the sources of engine, models, server and client in which the analysis can find anything: those that lock, or
+# Looks at the sources of base, files, engine, models, server and client in which the analysis can find anything: those that lock, or
 # that reach an annotated header through their includes. Include paths and definitions come from
 # BUILD_DIR/compile_commands.json. CLANGXX names the compiler (default clang++). Tested by thread_safety_selftest.sh.
 set -euo pipefail
@@ -18,11 +18,11 @@ command -v "$clang" > /dev/null || { echo "thread_safety: no $clang: run scripts
 commands=$build_dir/compile_commands.json
 [[ -f "$commands" ]] || { echo "thread_safety: no $commands: configure with CMake first" >&2; exit 2; }
 
-# Prints the .cc files that lock or that include, directly or not, a header with annotations; engine/mutex.h, which
+# Prints the .cc files that lock or that include, directly or not, a header with annotations; base/mutex.h, which
 # defines the annotations, is not one of them.
 Relevant() {
-  find engine models server client -name '*.cc' -o -name '*.h' 2> /dev/null | sort | xargs -r awk '
-    FILENAME == "engine/mutex.h" { next }
+  find base files engine models server client -name '*.cc' -o -name '*.h' 2> /dev/null | sort | xargs -r awk '
+    FILENAME == "base/mutex.h" { next }
     !(FILENAME in seen) { seen[FILENAME] = 1; files[++count] = FILENAME }
     /^[ \t]*#[ \t]*include[ \t]*"/ {
       split($0, part, "\"")
@@ -43,9 +43,13 @@ Relevant() {
     }'
 }
 
-# The compile command of a source, as its build directory says it; empty where the build does not know the source.
+# The compile command of a source, as its build directory says it; empty where the build does not know the source. A
+# source that is compiled with others (HEED_UNITY) has the command of the file that includes it.
 CommandOf() {
-  awk -v file="$tree/$1" '
+  local file=$tree/$1
+  grep -qF "\"file\": \"$file\"" "$commands" || file=$(grep -rlF --include=unity_*.cxx "\"$file\"" "$build_dir" | head -n 1)
+  [[ -n "$file" ]] || return 0
+  awk -v file="$file" '
     /^[ \t]*"command": / { command = $0; sub(/^[ \t]*"command": "/, "", command); sub(/",?$/, "", command) }
     /^[ \t]*"file": / && index($0, "\"" file "\"") { gsub(/\\"/, "\"", command); gsub(/\\\\/, "\\", command); print command; exit }
   ' "$commands"
@@ -72,7 +76,7 @@ Check() {
     -fsyntax-only -Wno-everything -Wthread-safety -Werror=thread-safety "$source"
 }
 export -f Check CommandOf
-export clang commands tree
+export build_dir clang commands tree
 
 mapfile -t relevant < <(Relevant)
 ((${#relevant[@]} > 0)) || { echo "thread_safety: $tree has no source that locks" >&2; exit 2; }

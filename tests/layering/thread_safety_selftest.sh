@@ -2,18 +2,18 @@
 # Shows that check_thread_safety.sh sees what it is there to see: lawful use of our own Mutex passes, and each misuse
 # fails with clang's message.
 #
-#   thread_safety_selftest.sh TREE     (for its engine/mutex.h)
+#   thread_safety_selftest.sh TREE     (for its base/mutex.h)
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-mutex=$(cd "${1:?usage: thread_safety_selftest.sh TREE}" && pwd)/engine/mutex.h
+mutex=$(cd "${1:?usage: thread_safety_selftest.sh TREE}" && pwd)/base/mutex.h
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
-mkdir -p "$tree"/{engine,models,server,client,build}
-cp "$mutex" "$tree/engine/"
+mkdir -p "$tree"/{base,server,client,build}
+cp "$mutex" "$tree/base/"
 
 cat > "$tree/server/queue.h" << 'END'
 #pragma once
-#include "engine/mutex.h"
+#include "base/mutex.h"
 #ifndef LIMIT
 #error "the build's definitions must arrive"
 #endif
@@ -67,6 +67,12 @@ Fails "requires holding mutex 'mutex_'" 'int Queue::size() { return SizeLocked()
 Fails "requires holding mutex 'mutex_'" 'void Queue::Wait() { changed_.Wait(mutex_); }'
 Fails "still held at the end of function" 'int Queue::size() { mutex_.Lock(); return size_; }'
 Fails "that is already held" 'void Queue::Wait() { heed::MutexLock a(mutex_); heed::MutexLock b(mutex_); }'
+
+# A source that is compiled as a part of another file has that file's command.
+sed -i "s|/server/queue.cc\"|/build/unity_0_cxx.cxx\"|" "$tree/build/compile_commands.json"
+printf '#include "%s"\n' "$tree/server/queue.cc" > "$tree/build/unity_0_cxx.cxx"
+Passes 'int Queue::size() { heed::MutexLock lock(mutex_); return size_; }'
+Fails "requires holding mutex 'mutex_'" 'int Queue::size() { return size_; }'
 
 # A source that the build does not know is a failure, not a gap.
 printf '#include "server/queue.h"\n' > "$tree/client/stray.cc"

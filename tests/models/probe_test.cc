@@ -11,7 +11,7 @@
 #include <memory>
 #include <string>
 
-#include "models/sequence_model.h"
+#include "models/kinds/sequence_model.h"
 #include "nlohmann/json.hpp"
 #include "tests/support/fake_question_answerer.h"
 #include "tests/support/fake_translator.h"

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "models/architectures.h"
-#include "models/question_answerer.h"
-#include "models/sequence_model.h"
-#include "models/translator.h"
+#include "models/kinds/question_answerer.h"
+#include "models/kinds/sequence_model.h"
+#include "models/kinds/translator.h"
 #include "tests/support/advance.h"
 #include "tests/support/temporary_directory.h"
 

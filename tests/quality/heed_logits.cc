@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "models/architectures.h"
-#include "models/seq2seq_translator.h"
+#include "models/translation/seq2seq_translator.h"
 #include "nlohmann/json.hpp"
 
 namespace heed {

@@ -24,7 +24,7 @@
 #include "heed/v1/models.grpc.pb.h"
 #include "heed/v1/translation.grpc.pb.h"
 #include "nlohmann/json.hpp"
-#include "server/flags.h"
+#include "server/options/flags.h"
 #include "tests/support/tcp_connection.h"
 #include "tests/support/temporary_directory.h"
 

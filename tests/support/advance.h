@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "models/task.h"
+#include "models/kinds/task.h"
 
 namespace heed {
 

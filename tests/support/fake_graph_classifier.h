@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/mutex.h"
-#include "models/graph_classifier.h"
+#include "base/mutex.h"
+#include "models/kinds/graph_classifier.h"
 #include "tests/support/step_gate.h"
 
 namespace heed {

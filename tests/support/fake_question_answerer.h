@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "models/question_answerer.h"
+#include "models/kinds/question_answerer.h"
 #include "tests/support/step_gate.h"
 
 namespace heed {

@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "models/sequence_model.h"
+#include "models/kinds/sequence_model.h"
 #include "tests/support/step_gate.h"
 
 namespace heed {

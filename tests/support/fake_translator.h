@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/mutex.h"
-#include "models/translator.h"
+#include "base/mutex.h"
+#include "models/kinds/translator.h"
 #include "tests/support/step_gate.h"
 
 namespace heed {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/float16.h"
+#include "files/float16.h"
 
 namespace heed::naive {
 

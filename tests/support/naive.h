@@ -5,8 +5,8 @@
 #include <random>
 #include <vector>
 
-#include "engine/kernels.h"
-#include "engine/tensor.h"
+#include "engine/core/tensor.h"
+#include "engine/kernels/kernels.h"
 
 namespace heed::naive {
 

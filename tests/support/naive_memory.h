@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/memory_addressing.h"
+#include "engine/kernels/memory_addressing.h"
 
 namespace heed::naive {
 

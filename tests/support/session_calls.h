@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "server/registry.h"
-#include "server/sessions.h"
+#include "server/registry/registry.h"
+#include "server/sessions/session_store.h"
 #include "tests/support/fake_question_answerer.h"
 #include "tests/support/temporary_directory.h"
 

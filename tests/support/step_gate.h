@@ -1,7 +1,7 @@
 // Holds the steps of a fake model, which lets a test act between two of them.
 #pragma once
 
-#include "engine/mutex.h"
+#include "base/mutex.h"
 
 namespace heed {
 

@@ -1,0 +1,14 @@
+// Whether bytes are text.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+
+#include "absl/strings/string_view.h"
+
+namespace heed {
+
+// Returns the offset of the first byte that is not part of valid UTF-8.
+std::optional<size_t> FirstInvalidUtf8(absl::string_view text);
+
+}  // namespace heed

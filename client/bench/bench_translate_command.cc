@@ -1,0 +1,135 @@
+#include <fstream>
+
+#include "absl/strings/str_cat.h"
+#include "base/utf8.h"
+#include "client/bench/bench_run.h"
+#include "client/bench/bench_sentences.h"
+#include "client/bench/load_generator.h"
+#include "client/cli/command_line.h"
+#include "client/cli/commands.h"
+#include "client/cli/exit_code.h"
+#include "client/commands/translate_flags.h"
+
+namespace heed::client {
+namespace {
+
+struct Settings {
+  ServerFlags server;
+  TranslateFlags options;
+  std::string model;
+  LoadFlags load;
+  std::string input;
+  bool json = false;
+};
+
+CommandHelp Help() {
+  return {"heed bench translate [flags]",
+          "Measures a server under load, one line per request. In the closed loop a fixed number of requests is\n"
+          "on its way at any time, one row for each number; in the open loop requests arrive at random (Poisson)\n"
+          "at a mean rate, whether the server keeps up or not, and latency counts from when each was due.\n"
+          "Refused requests are errors, not retried. Percentiles are exact, over all requests.",
+          "Exit codes:\n"
+          "  0    every request was answered\n"
+          "  1    some requests failed, or none was answered in time\n"
+          "  2    wrong flags, no such model, or several to choose from\n"
+          "  3    no server, it went away, or no model that serves\n"
+          "  130  interrupted\n"
+          "\n"
+          "Examples:\n"
+          "  heed bench translate --concurrency=1,8,64 --beam=4\n"
+          "  heed bench translate --mode=open --rate=50 --duration=30\n"
+          "  heed bench translate --input=news.en --json\n"};
+}
+
+std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Console& console, Settings& settings) {
+  FlagTable flags;
+  flags.AddSection("Server");
+  settings.server.AddTo(flags, "Most seconds for a request; 0: no limit.");
+  flags.AddString("model", &settings.model, "NAME", "The model (default: the only translator of the server).");
+  settings.load.AddTo(flags);
+  flags.AddString("input", &settings.input, "FILE", "Lines to translate (default: 40 built-in English sentences).");
+  flags.AddSection("Output");
+  flags.AddBool("json", &settings.json, "One JSON object for each row.");
+  settings.options.AddTo(flags);
+  std::vector<std::string> others;
+  if (const auto code = ParseCommand(Help(), flags, arguments, 0, others, console)) return code;
+  return settings.load.Check(console);
+}
+
+std::optional<int> ReadTexts(const std::string& path, std::vector<std::string>& texts, Console& console) {
+  if (path.empty()) {
+    texts = BenchSentences();
+    return std::nullopt;
+  }
+  std::ifstream file(path);
+  if (!file) return Fail(console, kExitUsage, absl::StrCat("cannot read '", path, "'"));
+  for (std::string line; std::getline(file, line);) {
+    if (const auto invalid = FirstInvalidUtf8(line)) {
+      return Fail(console, kExitUsage,
+                  absl::StrCat("'", path, "', line ", texts.size() + 1, ": not UTF-8 at byte ", *invalid + 1));
+    }
+    texts.push_back(std::move(line));
+  }
+  if (file.bad()) {
+    return Fail(console, kExitUsage, absl::StrCat("cannot read '", path, "' after line ", texts.size()));
+  }
+  if (texts.empty()) return Fail(console, kExitUsage, absl::StrCat("'", path, "' is empty"));
+  return std::nullopt;
+}
+
+// Whatever the sentences' options, in a few words.
+std::string SearchText(const TranslateFlags& options) {
+  if (options.sample) return "sampling";
+  if (!options.beam) return "the model's beam";
+  return *options.beam == 1 ? "greedy" : absl::StrCat("beam ", *options.beam);
+}
+
+AnswerCounts Count(const v1::TranslateResponse& response) {
+  AnswerCounts counts;
+  for (const v1::TranslatedText& translation : response.translations()) {
+    ++counts.items;
+    counts.source_tokens += translation.source_tokens();
+    counts.target_tokens += translation.target_tokens();
+  }
+  return counts;
+}
+
+}  // namespace
+
+int BenchTranslateCommand(const std::vector<std::string>& arguments, Console& console) {
+  Settings settings;
+  if (const auto code = ParseSettings(arguments, console, settings)) return *code;
+  v1::TranslateRequest prototype;
+  if (const absl::Status filled = settings.options.Fill(*prototype.mutable_options()); !filled.ok()) {
+    return Fail(console, kExitUsage, std::string(filled.message()));
+  }
+  std::vector<std::string> texts;
+  if (const auto code = ReadTexts(settings.input, texts, console)) return *code;
+  std::vector<std::shared_ptr<grpc::Channel>> channels;
+  if (const auto code = Connect(settings.server, settings.load.connections, channels, console)) return *code;
+  if (const auto code = ResolveModel(channels[0], settings.server, "translator", settings.model,
+                                     *prototype.mutable_model(), console)) {
+    return *code;
+  }
+  const SendCall send = SendUnaryCalls<v1::TranslateRequest>(
+      channels,
+      [&](size_t number) {
+        v1::TranslateRequest request = prototype;
+        request.add_texts(texts[number % texts.size()]);
+        return request;
+      },
+      Count);
+  const BenchRun run = {
+      .model = prototype.model(),
+      .asked = SearchText(settings.options),
+      .input = absl::StrCat(texts.size(), " texts"),
+      .rates = {{"sentences/s", "sentences_per_second", 11, 1, [](const LoadReport& r) { return r.counts.items; }},
+                {"src tok/s", "source_tokens_per_second", 9, 0,
+                 [](const LoadReport& r) { return r.counts.source_tokens; }},
+                {"tgt tok/s", "target_tokens_per_second", 9, 0,
+                 [](const LoadReport& r) { return r.counts.target_tokens; }}},
+      .json = settings.json};
+  return RunBench(run, settings.load, settings.server, channels, send, console);
+}
+
+}  // namespace heed::client

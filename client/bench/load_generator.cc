@@ -1,0 +1,257 @@
+#include "client/bench/load_generator.h"
+
+#include <algorithm>
+#include <cmath>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+
+#include "grpcpp/alarm.h"
+
+namespace heed::client {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+using SystemClock = std::chrono::system_clock;
+
+constexpr std::chrono::milliseconds kPauseAfterError{10};
+constexpr std::chrono::seconds kDrainLimit{30};
+constexpr std::chrono::seconds kConnectLimit{10};
+
+// Of a request that is sent now.
+SystemClock::time_point Deadline(const LoadOptions& options) {
+  return options.deadline.count() > 0 ? SystemClock::now() + options.deadline : SystemClock::time_point::max();
+}
+
+// Connects before the clock starts. False: there is no server.
+bool Connect(const LoadOptions& options) {
+  const SystemClock::time_point limit = SystemClock::now() + kConnectLimit;
+  for (const auto& channel : options.channels) {
+    grpc_connectivity_state state = channel->GetState(/*try_to_connect=*/true);
+    while (state != GRPC_CHANNEL_READY) {
+      if (state == GRPC_CHANNEL_TRANSIENT_FAILURE || !channel->WaitForStateChange(state, limit)) return false;
+      state = channel->GetState(true);
+    }
+  }
+  return true;
+}
+
+LoadReport Unconnected() {
+  LoadReport report;
+  report.unavailable = true;
+  report.first_error = grpc::Status(grpc::StatusCode::UNAVAILABLE, "no connection");
+  return report;
+}
+
+// Of a call that is over.
+void Take(const LoadOptions& options, const LoadCall& call, std::chrono::nanoseconds finished, LoadRecorder& recorder) {
+  recorder.Record(call.scheduled, finished, call.status, call.status.ok() ? call.counts() : AnswerCounts());
+  if (options.on_end) options.on_end(call, finished);
+}
+
+// Of a run that ended with the error `lost`, if that is one. It may have come outside of the measured time.
+LoadReport Report(LoadRecorder& recorder, const grpc::Status& lost) {
+  LoadReport report = recorder.TakeReport();
+  if (lost.ok()) return report;
+  report.unavailable = true;
+  report.first_error = lost;
+  return report;
+}
+
+}  // namespace
+
+double Percentile(const std::vector<double>& sorted, double percent) {
+  if (sorted.empty()) return 0;
+  const double rank = std::ceil(percent / 100 * static_cast<double>(sorted.size()));
+  return sorted[static_cast<size_t>(std::clamp(rank, 1.0, static_cast<double>(sorted.size()))) - 1];
+}
+
+PoissonArrivals::PoissonArrivals(double per_second, uint64_t seed) : random_(seed), gap_seconds_(per_second) { Draw(); }
+
+bool PoissonArrivals::TakeDue(std::chrono::nanoseconds now) {
+  if (next_ > now) return false;
+  Draw();
+  return true;
+}
+
+void PoissonArrivals::Draw() {
+  next_ += std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(gap_seconds_(random_)));
+}
+
+LoadRecorder::LoadRecorder(std::chrono::nanoseconds warmup, std::chrono::nanoseconds duration, bool by_schedule,
+                           bool keep_latencies)
+    : begin_(warmup), end_(warmup + duration), by_schedule_(by_schedule), keep_latencies_(keep_latencies) {
+  report_.seconds = std::chrono::duration<double>(duration).count();
+}
+
+void LoadRecorder::Record(std::chrono::nanoseconds scheduled, std::chrono::nanoseconds finished,
+                          const grpc::Status& status, const AnswerCounts& counts) {
+  const double latency_ms = std::chrono::duration<double, std::milli>(finished - scheduled).count();
+  if (!status.ok()) {
+    if (!Within(by_schedule_ ? scheduled : finished)) return;
+    if (report_.errors++ == 0) report_.first_error = status;
+    report_.expired += status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
+    if (keep_latencies_ && status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED)
+      report_.refusals_ms.push_back(latency_ms);
+    return;
+  }
+  if (Within(finished)) {
+    ++report_.requests;
+    report_.counts.items += counts.items;
+    report_.counts.source_tokens += counts.source_tokens;
+    report_.counts.target_tokens += counts.target_tokens;
+  }
+  if (keep_latencies_ && Within(by_schedule_ ? scheduled : finished)) report_.latencies_ms.push_back(latency_ms);
+}
+
+LoadReport LoadRecorder::TakeReport() {
+  std::sort(report_.latencies_ms.begin(), report_.latencies_ms.end());
+  std::sort(report_.refusals_ms.begin(), report_.refusals_ms.end());
+  return std::move(report_);
+}
+
+LoadReport RunClosedLoop(const LoadOptions& options, int in_flight) {
+  if (!Connect(options)) return Unconnected();
+  grpc::CompletionQueue queue;
+  size_t sent = 0;
+  LoadRecorder recorder(options.warmup, options.duration, /*by_schedule=*/false, options.keep_latencies);
+  const SteadyClock::time_point start = SteadyClock::now();
+  const auto since_start = [&] { return SteadyClock::now() - start; };
+
+  // Each of them sends one request after the other.
+  struct Lane {
+    std::unique_ptr<LoadCall> call;  // none: it pauses
+    std::unique_ptr<grpc::Alarm> pause;
+  };
+  std::vector<Lane> lanes(static_cast<size_t>(in_flight));
+  std::unordered_map<void*, Lane*> by_tag;
+  const auto send = [&](Lane& lane) {
+    const std::chrono::nanoseconds now = since_start();
+    lane.call = options.send(sent++, Deadline(options), queue);
+    lane.call->scheduled = now;
+    by_tag[lane.call.get()] = &lane;
+  };
+  for (Lane& lane : lanes) send(lane);
+
+  const SystemClock::time_point end =
+      SystemClock::now() + std::chrono::duration_cast<SystemClock::duration>(options.warmup + options.duration);
+  grpc::Status lost;
+  while (lost.ok() && !options.stop.stop_requested()) {
+    void* tag = nullptr;
+    bool ok = false;
+    // An interrupt is seen with the next answer, or soon after.
+    const auto wake_up = std::min(end, SystemClock::now() + std::chrono::milliseconds(100));
+    const auto next = queue.AsyncNext(&tag, &ok, wake_up);
+    const std::chrono::nanoseconds now = since_start();
+    if (next == grpc::CompletionQueue::GOT_EVENT) {
+      const auto found = by_tag.find(tag);
+      Lane& lane = *found->second;
+      if (lane.call == nullptr) {
+        by_tag.erase(found);
+        lane.pause.reset();
+        send(lane);
+      } else if (lane.call->Advance(ok)) {
+        by_tag.erase(found);
+        std::unique_ptr<LoadCall> call = std::move(lane.call);
+        const grpc::Status status = call->status;
+        Take(options, *call, now, recorder);
+        call.reset();
+        if (status.error_code() == grpc::StatusCode::UNAVAILABLE) lost = status;
+        if (status.ok()) {
+          send(lane);
+        } else {
+          lane.pause = std::make_unique<grpc::Alarm>();
+          by_tag[lane.pause.get()] = &lane;
+          lane.pause->Set(&queue, SystemClock::now() + kPauseAfterError, lane.pause.get());
+        }
+      }
+    }
+    if (now >= options.warmup + options.duration) break;
+  }
+  for (Lane& lane : lanes) {
+    if (lane.call && !lane.call->awaited) lane.call->context.TryCancel();
+    if (lane.pause) lane.pause->Cancel();
+  }
+  // Calls may need the queue until they are over, so it is shut down last.
+  SystemClock::time_point drained = SystemClock::now() + kDrainLimit;
+  while (!by_tag.empty()) {
+    void* tag = nullptr;
+    bool ok = false;
+    if (queue.AsyncNext(&tag, &ok, drained) != grpc::CompletionQueue::GOT_EVENT) {
+      for (Lane& lane : lanes) {
+        if (lane.call) lane.call->context.TryCancel();
+      }
+      drained = SystemClock::time_point::max();
+      continue;
+    }
+    const auto found = by_tag.find(tag);
+    LoadCall* const call = found->second->call.get();
+    if (call != nullptr && !call->Advance(ok)) continue;
+    by_tag.erase(found);
+    const bool cancelled = call != nullptr && call->status.error_code() == grpc::StatusCode::CANCELLED;
+    if (call != nullptr && !cancelled) Take(options, *call, since_start(), recorder);
+  }
+  queue.Shutdown();
+  return Report(recorder, lost);
+}
+
+LoadReport RunOpenLoop(const LoadOptions& options, double per_second, uint64_t seed) {
+  if (!Connect(options)) return Unconnected();
+  grpc::CompletionQueue queue;
+  size_t sent = 0;
+  PoissonArrivals arrivals(per_second, seed);
+  // The receiver's until it has ended.
+  LoadRecorder recorder(options.warmup, options.duration, /*by_schedule=*/true, options.keep_latencies);
+  const SteadyClock::time_point start = SteadyClock::now();
+
+  std::mutex mutex;
+  std::condition_variable_any changed;
+  std::unordered_map<LoadCall*, std::unique_ptr<LoadCall>> calls;  // guarded by mutex
+  grpc::Status lost;                                               // guarded by mutex
+
+  std::thread receiver([&] {
+    void* tag = nullptr;
+    bool ok = false;
+    while (queue.Next(&tag, &ok)) {
+      const std::chrono::nanoseconds now = SteadyClock::now() - start;
+      std::unique_ptr<LoadCall> call;
+      {
+        const std::lock_guard lock(mutex);
+        const auto found = calls.find(static_cast<LoadCall*>(tag));
+        if (!found->second->Advance(ok)) continue;
+        call = std::move(found->second);
+        calls.erase(found);
+        if (lost.ok() && call->status.error_code() == grpc::StatusCode::UNAVAILABLE) lost = call->status;
+      }
+      Take(options, *call, now, recorder);
+      changed.notify_all();
+    }
+  });
+
+  const std::chrono::nanoseconds end = options.warmup + options.duration;
+  while (arrivals.next() < end && !options.stop.stop_requested()) {
+    const std::chrono::nanoseconds scheduled = arrivals.next();
+    std::unique_lock lock(mutex);
+    changed.wait_until(lock, options.stop, start + scheduled, [&] { return !lost.ok(); });
+    if (!lost.ok()) break;
+    if (!arrivals.TakeDue(SteadyClock::now() - start)) continue;
+    std::unique_ptr<LoadCall> call = options.send(sent++, Deadline(options), queue);
+    call->scheduled = scheduled;
+    LoadCall* const tag = call.get();
+    calls.emplace(tag, std::move(call));
+  }
+  {
+    std::unique_lock lock(mutex);
+    changed.wait_for(lock, options.stop, kDrainLimit, [&] { return calls.empty() || !lost.ok(); });
+    for (const auto& [call, owned] : calls) call->context.TryCancel();
+    changed.wait(lock, [&] { return calls.empty(); });
+  }
+  queue.Shutdown();
+  receiver.join();
+  return Report(recorder, lost);
+}
+
+}  // namespace heed::client

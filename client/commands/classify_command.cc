@@ -1,0 +1,584 @@
+// heed classify nodes, edges and graphs: one course for all three, which differ in what an item is.
+#include <algorithm>
+#include <deque>
+#include <limits>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/visible_text.h"
+#include "client/cli/command_line.h"
+#include "client/cli/commands.h"
+#include "client/cli/exit_code.h"
+#include "client/cli/item_list.h"
+#include "client/commands/classify_flags.h"
+#include "client/commands/graph_queries.h"
+#include "client/lib/call_with_retry.h"
+#include "client/lib/channel.h"
+#include "client/lib/graph_message.h"
+#include "client/lib/request_pipeline.h"
+#include "client/render/attention_index.h"
+#include "client/render/classification_json.h"
+#include "client/render/classification_text.h"
+#include "files/graph_file.h"
+
+namespace heed::client {
+namespace {
+
+// Graphs of a file that go together in a request, and their bytes.
+constexpr size_t kBatchGraphs = 64;
+constexpr int64_t kBatchBytes = 4 << 20;
+// What a request takes beside its queries.
+constexpr int64_t kRequestBytes = 1 << 10;
+
+struct Settings {
+  ServerFlags server;
+  GraphFlags graph;
+  ComputeFlags compute;
+  std::string model;
+  std::optional<std::string> items;  // --nodes or --edges
+  std::string unseen;
+  int top = 1;
+  bool attention = false;
+  bool embeddings = false;
+  bool json = false;
+  int in_flight = 8;
+  int max_message_bytes = 16 << 20;
+};
+
+// What a line of output is about.
+struct Item {
+  std::string name;
+  nlohmann::ordered_json json;
+  std::vector<int64_t> ends;  // the nodes whose attention belongs to it; none: the whole graph's
+  const v1::Classification* classification = nullptr;
+};
+
+struct Nodes {
+  using Request = v1::ClassifyNodesRequest;
+  using Response = v1::ClassifyNodesResponse;
+  using Id = int64_t;
+  static constexpr char kKind[] = "node-classifier";
+  static constexpr char kItems[] = "nodes";
+  static constexpr char kForm[] = "ID,ID,...|@FILE";
+  static constexpr char kItemsHelp[] =
+      "Ids between commas, or a file of one id a line; @- is standard input (default: all nodes).";
+  static constexpr auto kRead = ReadNodeList;
+  static constexpr auto kAsk = AskNodes;
+
+  static CommandHelp Help() {
+    return {"heed classify nodes (--graph=FILE | --stored=NAME) [flags]",
+            "Classifies nodes of a graph and prints a line for each, in the order asked: its id, its likeliest class\n"
+            "and that class's probability, between tabs. A node's id is its node_id in the file, or else its row\n"
+            "in x. In a file of several graphs (graph_ptr) rows count over the whole file, and a graph that fails\n"
+            "leaves the lines of its nodes empty.",
+            "Exit codes:\n"
+            "  0    every node was classified\n"
+            "  1    the server refused the graph or what was asked; or some graphs of several\n"
+            "  2    wrong flags, a file cannot be read, no such model or graph, or several models to choose from\n"
+            "  3    no server, it went away, or no model that serves\n"
+            "  130  interrupted\n"
+            "\n"
+            "Examples:\n"
+            "  heed classify nodes --graph=cora.safetensors --nodes=0,5,9\n"
+            "  heed classify nodes --stored=cora --model=gat-cora --nodes=@test.txt --json | jq -r .label\n"
+            "  heed classify nodes --stored=cora --nodes=42 --attention\n"
+            "  heed classify nodes --stored=cora --unseen=new.safetensors --nodes=9001\n"};
+  }
+  static void Ask(const std::vector<Id>& ids, Request::Query& query) {
+    query.mutable_nodes()->Add(ids.begin(), ids.end());
+  }
+  static Item Named(Id id) { return {absl::StrCat(id), NodeJson(id), {id}}; }
+  static std::vector<Item> Items(const Response::Answer& answer) {
+    std::vector<Item> items;
+    for (const Response::Node& node : answer.nodes()) {
+      items.push_back(Named(node.id()));
+      items.back().classification = &node.classification();
+    }
+    return items;
+  }
+};
+
+struct Edges {
+  using Request = v1::ClassifyEdgesRequest;
+  using Response = v1::ClassifyEdgesResponse;
+  using Id = v1::EdgeId;
+  static constexpr char kKind[] = "edge-classifier";
+  static constexpr char kItems[] = "edges";
+  static constexpr char kForm[] = "S:T,S:T,...|@FILE";
+  static constexpr char kItemsHelp[] =
+      "SOURCE:TARGET, two ids, between commas, or a file of one a line; @- is standard input. They need not be edges "
+      "of the graph (default: all its edges).";
+  static constexpr auto kRead = ReadEdgeList;
+  static constexpr auto kAsk = AskEdges;
+
+  static CommandHelp Help() {
+    return {"heed classify edges (--graph=FILE | --stored=NAME) [flags]",
+            "Classifies edges, or pairs of nodes that are none, and prints a line for each, in the order asked:\n"
+            "SOURCE:TARGET, its likeliest class and that class's probability, between tabs. A node's id is its\n"
+            "node_id in the file, or else its row in x. In a file of several graphs (graph_ptr) rows count over the\n"
+            "whole file, and a graph that fails leaves the lines of its edges empty.",
+            "Exit codes:\n"
+            "  0    every edge was classified\n"
+            "  1    the server refused the graph or what was asked; or some graphs of several\n"
+            "  2    wrong flags, a file cannot be read, no such model or graph, or several models to choose from\n"
+            "  3    no server, it went away, or no model that serves\n"
+            "  130  interrupted\n"
+            "\n"
+            "Examples:\n"
+            "  heed classify edges --graph=cora.safetensors --edges=3:7,7:3\n"
+            "  heed classify edges --stored=cora --edges=@pairs.txt | sort -t$'\\t' -k3nr | head\n"};
+  }
+  static void Ask(const std::vector<Id>& ids, Request::Query& query) {
+    query.mutable_edges()->Add(ids.begin(), ids.end());
+  }
+  static Item Named(const Id& id) { return {EdgeName(id), EdgeJson(id), {id.source(), id.target()}}; }
+  static std::vector<Item> Items(const Response::Answer& answer) {
+    std::vector<Item> items;
+    for (const Response::Edge& edge : answer.edges()) {
+      items.push_back(Named(edge.id()));
+      items.back().classification = &edge.classification();
+    }
+    return items;
+  }
+};
+
+struct Graphs {
+  using Request = v1::ClassifyGraphsRequest;
+  using Response = v1::ClassifyGraphsResponse;
+  using Id = size_t;
+  static constexpr char kKind[] = "graph-classifier";
+  static constexpr char kItems[] = "graphs";
+
+  static CommandHelp Help() {
+    return {"heed classify graphs (--graph=FILE | --stored=NAME) [flags]",
+            "Classifies whole graphs and prints a line for each, in the file's order: its number in the file, from 0\n"
+            "(or the stored graph's name), its likeliest class and that class's probability, between tabs. Many\n"
+            "graphs are on their way at a time. A graph that fails prints an empty line; its number and error go to\n"
+            "standard error.",
+            "Exit codes:\n"
+            "  0    every graph was classified\n"
+            "  1    the server refused some graphs\n"
+            "  2    wrong flags, a file cannot be read, no such model or graph, or several models to choose from\n"
+            "  3    no server, it went away, or no model that serves\n"
+            "  130  interrupted\n"
+            "\n"
+            "Examples:\n"
+            "  heed classify graphs --graph=mutag.safetensors --model=gat-mutag\n"
+            "  heed classify graphs --graph=mutag.safetensors --top=2 --json\n"
+            "  heed classify graphs --stored=molecule --attention\n"};
+  }
+  static void Ask(const std::vector<Id>&, Request::Query&) {}
+  static std::vector<Item> Items(const Response::Answer& answer) {
+    return {{.classification = &answer.classification()}};
+  }
+};
+
+template <typename Task>
+std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Console& console, Settings& settings) {
+  FlagTable flags;
+  flags.AddSection("Server");
+  settings.server.AddTo(flags, "Most seconds for a request, with all its tries; 0: no limit.");
+  flags.AddString("model", &settings.model, "NAME", absl::StrCat("The model (default: the only ", Task::kKind, ")."));
+  settings.graph.AddTo(flags);
+  if constexpr (!std::is_same_v<Task, Graphs>) {
+    flags.AddString(Task::kItems, &settings.items, Task::kForm, Task::kItemsHelp);
+  }
+  flags.AddString("unseen", &settings.unseen, "FILE",
+                  "Nodes that only this query sees (with --stored): a graph file whose node_id are their ids and whose "
+                  "edge_index holds ids of stored and unseen nodes.");
+  flags.AddSection("Output");
+  flags.AddInt("top", &settings.top, 0, 1000000,
+               "Add the next classes and their probabilities, N classes in all; 0: every class.");
+  flags.AddBool(
+      "attention", &settings.attention,
+      std::is_same_v<Task, Graphs>
+          ? "Draw below each line which nodes weigh most in the mean of all nodes; with --json the "
+            "coefficients of all edges, by layer and head."
+          : "Draw below each line which neighbours the last layer attends to, mean over its heads; with --json "
+            "the coefficients of all edges to it, by layer and head.");
+  flags.AddBool("json", &settings.json,
+                "One JSON object for each line: id, class (the index), label, probability, and what else is asked "
+                "for: top, embedding, attention; present (classes of a multi-label model); or error.");
+  flags.AddBool("embeddings", &settings.embeddings, "Add the input of the last layer (with --json).");
+  settings.compute.AddTo(flags);
+  flags.AddSection("Requests");
+  flags.AddInt("in_flight", &settings.in_flight, 1, 100000,
+               "Most requests on their way at a time (a file of several graphs takes several requests).");
+  flags.AddInt("max_message_bytes", &settings.max_message_bytes, 1 << 12, std::numeric_limits<int>::max(),
+               "The server's limit of a request's size.");
+
+  std::vector<std::string> others;
+  if (const auto code = ParseCommand(Task::Help(), flags, arguments, 0, others, console)) return code;
+  if (const absl::Status checked = settings.graph.Check(); !checked.ok()) {
+    return Fail(console, kExitUsage, std::string(checked.message()));
+  }
+  if (!settings.unseen.empty() && settings.graph.stored.empty()) {
+    return Fail(console, kExitUsage, "--unseen needs --stored");
+  }
+  if (settings.embeddings && !settings.json) return Fail(console, kExitUsage, "--embeddings needs --json");
+  return std::nullopt;
+}
+
+// Lines that come in any order, each with its place, printed in order.
+class LinesInOrder {
+ public:
+  explicit LinesInOrder(std::ostream& out) : out_(out) {}
+
+  void Put(size_t place, std::string text) {
+    waiting_.emplace(place, std::move(text));
+    for (auto first = waiting_.begin(); first != waiting_.end() && first->first == printed_; first = waiting_.begin()) {
+      out_ << first->second;
+      waiting_.erase(first);
+      ++printed_;
+    }
+  }
+  size_t printed() const { return printed_; }
+
+ private:
+  std::ostream& out_;
+  std::map<size_t, std::string> waiting_;
+  size_t printed_ = 0;
+};
+
+// A request without queries, and the graphs that the queries are about.
+template <typename Task>
+struct Input {
+  typename Task::Request prototype;
+  std::vector<GraphArrays> graphs;       // none: a stored one
+  typename Task::Request::Query stored;  // what is said of it
+  std::vector<GraphQuery<typename Task::Id>> queries;
+};
+
+template <typename Task>
+typename Task::Request::Query MakeQuery(const Input<Task>& input, const GraphQuery<typename Task::Id>& asked) {
+  typename Task::Request::Query query = input.stored;
+  if (!input.graphs.empty()) FillGraph(input.graphs[asked.graph], *query.mutable_graph());
+  Task::Ask(asked.items, query);
+  return query;
+}
+
+// Prints answers and remembers how it went. Used by one thread at a time.
+template <typename Task>
+class AnswerPrinter {
+ public:
+  AnswerPrinter(const Settings& settings, const Input<Task>& input, Console& console)
+      : settings_(settings), input_(input), console_(console), lines_(console.out) {}
+
+  void Print(size_t number, const typename Task::Response::Answer& answer) {
+    const GraphQuery<typename Task::Id>& query = input_.queries[number];
+    std::vector<Item> items = Task::Items(answer);
+    if (!query.places.empty() && items.size() != query.places.size()) {
+      return PrintFailure(
+          number, grpc::Status(grpc::StatusCode::INTERNAL, absl::StrCat("the server answered about ", items.size(), " ",
+                                                                        Task::kItems, " of ", query.places.size())));
+    }
+    const AttentionIndex attention(answer.attention());
+    for (size_t i = 0; i < items.size(); ++i) {
+      if constexpr (std::is_same_v<Task, Graphs>) Name(number, items[i]);
+      lines_.Put(query.places.empty() ? lines_.printed() : query.places[i],
+                 settings_.json ? Json(std::move(items[i]), answer.source(), attention) : Text(items[i], attention));
+    }
+    console_.out << std::flush;
+  }
+
+  void PrintFailure(size_t number, const grpc::Status& status) {
+    if (input_.queries.size() == 1) {
+      refused_ = status;
+      return;
+    }
+    failed_ = true;
+    const GraphQuery<typename Task::Id>& query = input_.queries[number];
+    if constexpr (std::is_same_v<Task, Graphs>) {
+      Item item;
+      Name(number, item);
+      lines_.Put(lines_.printed(), Failure(std::move(item), status));
+    } else {
+      for (size_t i = 0; i < query.places.size(); ++i) {
+        lines_.Put(query.places[i], Failure(Task::Named(query.items[i]), status));
+      }
+    }
+    console_.out << std::flush;
+    Note(console_, absl::StrCat("graph ", query.graph, ": ", StatusText(status)));
+  }
+
+  size_t lines() const { return lines_.printed(); }
+  bool failed() const { return failed_; }
+  const grpc::Status& refused() const { return refused_; }  // of the only query
+
+ private:
+  void Name(size_t number, Item& item) {
+    item.name = settings_.graph.stored;
+    item.json["id"] = item.name;
+    if (!item.name.empty()) return;
+    item.name = absl::StrCat(number);
+    item.json["id"] = number;
+  }
+
+  std::string Failure(Item item, const grpc::Status& status) {
+    if (!settings_.json) return "\n";
+    AddError(status, item.json);
+    return JsonText(item.json) + "\n";
+  }
+
+  std::string Json(Item item, const v1::Source& source, const AttentionIndex& attention) {
+    AddClassification(*item.classification, item.json);
+    if (!settings_.graph.stored.empty()) {
+      item.json["version"] = source.version();
+      item.json["precomputed"] = source.precomputed();
+    }
+    if (settings_.attention) {
+      std::vector<AttentionIndex::Entry> entries;
+      if (item.ends.empty()) entries = attention.All();
+      for (const int64_t end : item.ends) {
+        entries.insert(entries.end(), attention.Into(end).begin(), attention.Into(end).end());
+      }
+      AddAttention(attention, entries, item.json);
+    }
+    return JsonText(item.json) + "\n";
+  }
+
+  std::string Text(const Item& item, const AttentionIndex& attention) {
+    std::string out = ClassificationLine(item.name, *item.classification) + "\n";
+    if (!settings_.attention) return out;
+    if (item.ends.empty()) absl::StrAppend(&out, ShareBars(attention));
+    for (const int64_t end : item.ends) {
+      if (item.ends.size() > 1) absl::StrAppend(&out, "  ", end, ":\n");
+      absl::StrAppend(&out, NeighbourBars(attention, end));
+    }
+    return out;
+  }
+
+  const Settings& settings_;
+  const Input<Task>& input_;
+  Console& console_;
+  LinesInOrder lines_;
+  bool failed_ = false;
+  grpc::Status refused_;
+};
+
+std::string TooLarge(const Settings& settings, int64_t bytes) {
+  const std::string way_out = settings.graph.stored.empty()
+                                  ? absl::StrCat("; store it with `heed graph put NAME --graph=", settings.graph.graph,
+                                                 "` and ask with --stored=NAME")
+                                  : "";
+  return absl::StrCat("the request takes ", bytes, " bytes, more than --max_message_bytes=", settings.max_message_bytes,
+                      way_out);
+}
+
+// The blocking form of the call, for one query.
+template <typename Task>
+grpc::Status CallAlone(const Settings& settings, const Input<Task>& input, size_t number,
+                       const std::shared_ptr<grpc::Channel>& channel, const Console& console,
+                       typename Task::Response& response) {
+  using Call = UnaryCall<typename Task::Request>;
+  typename Task::Request request = input.prototype;
+  *request.add_queries() = MakeQuery(input, input.queries[number]);
+  typename Call::Stub stub(channel);
+  return CallWithRetry(
+      {.deadline = settings.server.deadline(), .stop = console.stop},
+      [&](grpc::ClientContext& context, bool&) { return (stub.*Call::kCall)(&context, request, &response); });
+}
+
+template <typename Task>
+int ClassifyAll(const Settings& settings, const Input<Task>& input, const std::shared_ptr<grpc::Channel>& channel,
+                Console& console) {
+  using Pipeline = RequestPipeline<typename Task::Request>;
+  AnswerPrinter<Task> printer(settings, input, console);
+  PipelineOptions options;
+  options.in_flight = settings.in_flight;
+  options.undelivered = 16 * settings.in_flight;
+  options.deadline = settings.server.deadline();
+  options.on_outage = [&](const grpc::Status& status) { NoteWaiting(console, settings.server.address, status); };
+
+  struct Batch {
+    size_t first = 0;  // query
+    size_t size = 0;
+  };
+  std::mutex mutex;
+  std::deque<Batch> batches;  // not yet delivered; guarded by mutex
+  grpc::Status lost;          // the pipeline's thread writes it; read when that has finished
+  Pipeline* running = nullptr;
+  const auto print = [&](size_t first, size_t size, const grpc::Status& status,
+                         const typename Task::Response& response) {
+    for (size_t i = 0; i < size; ++i) {
+      if (!status.ok()) {
+        printer.PrintFailure(first + i, status);
+      } else if (static_cast<size_t>(response.answers_size()) != size) {
+        printer.PrintFailure(first + i, grpc::Status(grpc::StatusCode::INTERNAL,
+                                                     absl::StrCat("the server sent ", response.answers_size(),
+                                                                  " answers to ", size, " queries")));
+      } else {
+        printer.Print(first + i, response.answers(static_cast<int>(i)));
+      }
+    }
+  };
+  const auto deliver = [&](typename Pipeline::Result result) {
+    Batch batch;
+    {
+      const std::lock_guard lock(mutex);
+      batch = batches.front();
+      batches.pop_front();
+    }
+    // One bad graph fails its whole request: the others deserve another one.
+    if (result.status.error_code() == grpc::StatusCode::INVALID_ARGUMENT && batch.size > 1) {
+      for (size_t i = batch.first; i < batch.first + batch.size && !console.stop.stop_requested(); ++i) {
+        typename Task::Response response;
+        const grpc::Status status = CallAlone(settings, input, i, channel, console, response);
+        if (console.stop.stop_requested()) break;
+        if (status.error_code() == grpc::StatusCode::UNAVAILABLE) lost = status;
+        if (!lost.ok()) break;
+        print(i, 1, status, response);
+      }
+    } else if (result.status.error_code() == grpc::StatusCode::UNAVAILABLE) {
+      lost = result.status;
+    } else {
+      print(batch.first, batch.size, result.status, result.response);
+    }
+    if (!console.out || !lost.ok()) running->Cancel();
+  };
+  Pipeline pipeline(channel, options, deliver);
+  running = &pipeline;
+  const std::stop_callback cancel(console.stop, [&pipeline] { pipeline.Cancel(); });
+
+  typename Task::Request request = input.prototype;
+  int64_t bytes = 0;
+  Batch batch;
+  const auto send = [&] {
+    if (batch.size == 0) return true;
+    {
+      const std::lock_guard lock(mutex);
+      batches.push_back(batch);
+    }
+    const bool open = pipeline.Submit(std::exchange(request, input.prototype));
+    batch = {batch.first + batch.size, 0};
+    bytes = 0;
+    return open;
+  };
+  bool open = true;
+  for (size_t number = 0; open && number < input.queries.size(); ++number) {
+    typename Task::Request::Query query = MakeQuery(input, input.queries[number]);
+    const auto query_bytes = static_cast<int64_t>(query.ByteSizeLong()) + kRequestBytes;
+    if (query_bytes > settings.max_message_bytes) {
+      if (input.queries.size() == 1) return Fail(console, kExitUsage, TooLarge(settings, query_bytes));
+      open = send();
+      {
+        const std::lock_guard lock(mutex);
+        batches.push_back({number, 1});
+      }
+      open = open && pipeline.Reject(grpc::Status(grpc::StatusCode::OUT_OF_RANGE, TooLarge(settings, query_bytes)));
+      batch = {number + 1, 0};
+      continue;
+    }
+    if (bytes + query_bytes > std::min<int64_t>(kBatchBytes, settings.max_message_bytes)) open = send();
+    *request.add_queries() = std::move(query);
+    bytes += query_bytes;
+    if (++batch.size == kBatchGraphs) open = send();
+  }
+  if (open) send();
+  pipeline.Finish();
+
+  if (console.stop.stop_requested()) {
+    return Fail(console, kExitInterrupted, absl::StrCat("interrupted after ", printer.lines(), " lines"));
+  }
+  if (!console.out) return FailOutput(console);
+  if (!lost.ok()) return FailCall(console, settings.server, *channel, lost);
+  if (!printer.refused().ok()) return FailCall(console, settings.server, *channel, printer.refused());
+  return printer.failed() ? kExitFailed : kExitOk;
+}
+
+// Nodes that only the query sees.
+absl::Status ReadUnseen(const std::string& path, v1::GraphUpdate& unseen) {
+  absl::StatusOr<GraphFile> file = ReadGraphFile(path);
+  if (!file.ok()) return file.status();
+  if (file->graphs.size() != 1) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": holds ", file->graphs.size(), " graphs, must hold 1"));
+  }
+  const GraphArrays& graph = file->graphs[0];
+  if (graph.node_ids.empty() && graph.features.rows > 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": has no node_id, the ids of its ", graph.features.rows, " unseen nodes"));
+  }
+  FillAdditions(graph, unseen);
+  return absl::OkStatus();
+}
+
+template <typename Task>
+absl::Status ReadInput(const Settings& settings, Console& console, Input<Task>& input) {
+  v1::ClassifyOptions& options = *input.prototype.mutable_options();
+  if (const absl::Status filled = settings.compute.Fill(options); !filled.ok()) return filled;
+  if (settings.top != 1) options.set_top_k(settings.top);
+  options.set_return_attention(settings.attention);
+  options.set_return_embeddings(settings.embeddings);
+
+  if (!settings.graph.stored.empty()) {
+    v1::StoredGraph& stored = *input.stored.mutable_stored();
+    stored.set_name(settings.graph.stored);
+    stored.set_version(settings.graph.version.value_or(0));
+    if (!settings.unseen.empty()) {
+      if (const absl::Status read = ReadUnseen(settings.unseen, *stored.mutable_unseen()); !read.ok()) return read;
+    }
+  } else {
+    absl::StatusOr<GraphFile> file = ReadGraphFile(settings.graph.graph);
+    if (!file.ok()) return file.status();
+    input.graphs = std::move(file->graphs);
+  }
+
+  if constexpr (!std::is_same_v<Task, Graphs>) {
+    NumberNodes(input.graphs);
+    if (settings.items) {
+      auto items = Task::kRead(*settings.items, console.in);
+      if (!items.ok()) {
+        return absl::Status(items.status().code(), absl::StrCat("--", Task::kItems, ": ", items.status().message()));
+      }
+      auto queries = Task::kAsk(input.graphs, *items);
+      if (!queries.ok()) {
+        return absl::Status(queries.status().code(),
+                            absl::StrCat("--", Task::kItems, ": ", queries.status().message()));
+      }
+      input.queries = *std::move(queries);
+      return absl::OkStatus();
+    }
+  }
+  const size_t graphs = settings.graph.stored.empty() ? input.graphs.size() : 1;
+  for (size_t graph = 0; graph < graphs; ++graph) input.queries.push_back({.graph = graph});
+  return absl::OkStatus();
+}
+
+template <typename Task>
+int Classify(const std::vector<std::string>& arguments, Console& console) {
+  Settings settings;
+  if (const auto code = ParseSettings<Task>(arguments, console, settings)) return *code;
+  Input<Task> input;
+  if (const absl::Status read = ReadInput(settings, console, input); !read.ok()) {
+    return Fail(console, kExitUsage, std::string(read.message()));
+  }
+  std::shared_ptr<grpc::Channel> channel;
+  if (const auto code = Connect(settings.server, channel, console)) return *code;
+  if (const auto code = ResolveModel(channel, settings.server, Task::kKind, settings.model,
+                                     *input.prototype.mutable_model(), console)) {
+    return *code;
+  }
+  return ClassifyAll(settings, input, channel, console);
+}
+
+}  // namespace
+
+int ClassifyNodesCommand(const std::vector<std::string>& arguments, Console& console) {
+  return Classify<Nodes>(arguments, console);
+}
+
+int ClassifyEdgesCommand(const std::vector<std::string>& arguments, Console& console) {
+  return Classify<Edges>(arguments, console);
+}
+
+int ClassifyGraphsCommand(const std::vector<std::string>& arguments, Console& console) {
+  return Classify<Graphs>(arguments, console);
+}
+
+}  // namespace heed::client

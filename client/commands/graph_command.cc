@@ -1,0 +1,259 @@
+// heed graph put, update, describe and delete: the graphs that a server keeps.
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/visible_text.h"
+#include "client/cli/command_line.h"
+#include "client/cli/commands.h"
+#include "client/cli/exit_code.h"
+#include "client/cli/item_list.h"
+#include "client/lib/graph_client.h"
+#include "client/lib/graph_message.h"
+#include "client/render/classification_json.h"
+#include "client/render/graph_info.h"
+#include "client/render/progress_bar.h"
+#include "files/graph_file.h"
+
+namespace heed::client {
+namespace {
+
+constexpr int64_t kPartBytes = 2 << 20;
+
+constexpr char kExitCodes[] =
+    "Exit codes:\n"
+    "  0    done\n"
+    "  1    the server refused; a model that was asked for is not precomputed; or a described graph is unavailable\n"
+    "  2    wrong flags, a file cannot be read, no such graph, or what the server calls invalid\n"
+    "  3    no server, or it says that it or the graph is unavailable\n"
+    "  130  interrupted\n"
+    "\n"
+    "Examples:\n";
+
+GraphClient Client(const std::shared_ptr<grpc::Channel>& channel, const ServerFlags& server, const Console& console) {
+  return GraphClient(channel, {.deadline = server.deadline(), .stop = console.stop});
+}
+
+// The only graph of a file.
+absl::StatusOr<GraphArrays> ReadOneGraph(const std::string& path) {
+  absl::StatusOr<GraphFile> file = ReadGraphFile(path);
+  if (!file.ok()) return file.status();
+  if (file->graphs.size() == 1) return std::move(file->graphs[0]);
+  return absl::InvalidArgumentError(absl::StrCat(path, ": holds ", file->graphs.size(), " graphs, must hold 1"));
+}
+
+// Of a put or an update that the server has made.
+int PrintInfo(const v1::GraphInfo& info, bool json, Console& console) {
+  console.out << (json ? JsonText(GraphJson(info)) + "\n" : GraphText(info)) << std::flush;
+  if (!console.out) return FailOutput(console);
+  int code = kExitOk;
+  for (const v1::Precomputed& precomputed : info.precomputed()) {
+    if (precomputed.unavailable().empty()) continue;
+    code = Fail(console, kExitFailed,
+                VisibleLine(absl::StrCat(precomputed.model(), " is not precomputed: ", precomputed.unavailable())));
+  }
+  return code;
+}
+
+struct PutSettings {
+  ServerFlags server;
+  std::string graph;
+  std::string precompute;
+  bool json = false;
+};
+
+CommandHelp PutHelp() {
+  return {"heed graph put NAME --graph=FILE [flags]",
+          "Stores the graph of FILE on the server as NAME, in place of the one of that name if there is one, in\n"
+          "parts of 2 MiB: it may be of any size. Prints the graph's new version.",
+          absl::StrCat(kExitCodes,
+                       "  heed graph put cora --graph=cora.safetensors\n"
+                       "  heed graph put cora --graph=cora.safetensors --precompute=gat-cora,gcn-cora\n")};
+}
+
+struct UpdateSettings {
+  ServerFlags server;
+  std::string add;
+  std::string change;
+  std::optional<std::string> remove_nodes;
+  std::optional<std::string> remove_edges;
+  int expected_version = 0;
+  bool json = false;
+};
+
+CommandHelp UpdateHelp() {
+  return {"heed graph update NAME [flags]",
+          "Changes a stored graph: all of it or nothing, in one new version. Applied in this order: edges removed,\n"
+          "nodes removed (with their edges), nodes added, features changed, edges added. Files of an update are\n"
+          "graph files in which node_id names the rows of x, and edge_index holds ids, also of nodes that the\n"
+          "server has already. Prints the new version.",
+          absl::StrCat(kExitCodes,
+                       "  heed graph update cora --add=new.safetensors\n"
+                       "  heed graph update cora --remove_nodes=17,18 --remove_edges=3:7,7:3\n"
+                       "  heed graph update cora --change=features.safetensors --expected_version=4\n")};
+}
+
+absl::Status FillUpdate(const UpdateSettings& settings, std::istream& in, v1::GraphUpdate& update) {
+  if (settings.remove_edges) {
+    const auto edges = ReadEdgeList(*settings.remove_edges, in);
+    if (!edges.ok()) return absl::InvalidArgumentError(absl::StrCat("--remove_edges: ", edges.status().message()));
+    update.mutable_remove_edges()->Add(edges->begin(), edges->end());
+  }
+  if (settings.remove_nodes) {
+    const auto nodes = ReadNodeList(*settings.remove_nodes, in);
+    if (!nodes.ok()) return absl::InvalidArgumentError(absl::StrCat("--remove_nodes: ", nodes.status().message()));
+    update.mutable_remove_nodes()->Add(nodes->begin(), nodes->end());
+  }
+  const auto without_ids = [](const std::string& path, const GraphArrays& graph) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": has no node_id, the ids of its ", graph.features.rows, " nodes"));
+  };
+  if (!settings.add.empty()) {
+    const absl::StatusOr<GraphArrays> graph = ReadOneGraph(settings.add);
+    if (!graph.ok()) return graph.status();
+    if (graph->node_ids.empty() && graph->features.rows > 0) return without_ids(settings.add, *graph);
+    FillAdditions(*graph, update);
+  }
+  if (!settings.change.empty()) {
+    const absl::StatusOr<GraphArrays> graph = ReadOneGraph(settings.change);
+    if (!graph.ok()) return graph.status();
+    if (graph->node_ids.empty()) return without_ids(settings.change, *graph);
+    if (!graph->sources.empty()) {
+      return absl::InvalidArgumentError(absl::StrCat(settings.change, ": edge_index has ", graph->sources.size(),
+                                                     " edges; --change takes features alone, edges are --add's"));
+    }
+    update.mutable_change_nodes()->Add(graph->node_ids.begin(), graph->node_ids.end());
+    FillFeatures(graph->features, *update.mutable_change_features());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+int GraphPutCommand(const std::vector<std::string>& arguments, Console& console) {
+  PutSettings settings;
+  FlagTable flags;
+  settings.server.AddTo(flags, "Most seconds until the graph is stored; 0: no limit.");
+  flags.AddString("graph", &settings.graph, "FILE", "The graph file; has to be given.");
+  flags.AddString("precompute", &settings.precompute, "MODEL,...",
+                  "Models whose outputs for every node the server computes now and keeps up to date.");
+  flags.AddBool("json", &settings.json, "A JSON object.");
+  std::vector<std::string> others;
+  if (const auto code = ParseCommand(PutHelp(), flags, arguments, 1, others, console)) return *code;
+  if (others.empty()) return Fail(console, kExitUsage, "the graph's NAME is needed");
+  if (settings.graph.empty()) return Fail(console, kExitUsage, "--graph is needed");
+  const absl::StatusOr<GraphArrays> graph = ReadOneGraph(settings.graph);
+  if (!graph.ok()) return Fail(console, kExitUsage, std::string(graph.status().message()));
+
+  ProgressBar bar(console.err_is_terminal ? &console.err : nullptr, console.columns, std::chrono::steady_clock::now());
+  Progress progress;
+  progress.unit = "nodes and edges";
+  progress.total_bytes = graph->features.rows + static_cast<int64_t>(graph->sources.size());
+  v1::GraphInfo info;
+  std::shared_ptr<grpc::Channel> channel;
+  if (const auto code = Connect(settings.server, channel, console)) return *code;
+  const grpc::Status status =
+      Client(channel, settings.server, console)
+          .Put(
+              others[0], absl::StrSplit(settings.precompute, ',', absl::SkipEmpty()), *graph, kPartBytes,
+              [&](int64_t rows, int64_t edges) {
+                progress.lines = progress.bytes = rows + edges;
+                bar.Update(progress, std::chrono::steady_clock::now());
+              },
+              info);
+  bar.Clear();
+  if (!status.ok()) return FailCall(console, settings.server, *channel, status);
+  return PrintInfo(info, settings.json, console);
+}
+
+int GraphUpdateCommand(const std::vector<std::string>& arguments, Console& console) {
+  UpdateSettings settings;
+  FlagTable flags;
+  settings.server.AddTo(flags, "Most seconds until the update is made; 0: no limit.");
+  flags.AddString("add", &settings.add, "FILE", "Nodes and edges to add; node_id may be left out if x has no rows.");
+  flags.AddString("change", &settings.change, "FILE", "New features of nodes.");
+  flags.AddString("remove_nodes", &settings.remove_nodes, "ID,ID,...|@FILE",
+                  "Nodes to remove: ids between commas, or a file of one id a line; @- is standard input.");
+  flags.AddString("remove_edges", &settings.remove_edges, "S:T,S:T,...|@FILE",
+                  "Edges to remove, SOURCE:TARGET; every edge between the two.");
+  flags.AddInt("expected_version", &settings.expected_version, 0, std::numeric_limits<int>::max(),
+               "Fail if the graph is at another version; 0: any.");
+  flags.AddBool("json", &settings.json, "A JSON object.");
+  std::vector<std::string> others;
+  if (const auto code = ParseCommand(UpdateHelp(), flags, arguments, 1, others, console)) return *code;
+  if (others.empty()) return Fail(console, kExitUsage, "the graph's NAME is needed");
+  if (settings.add.empty() && settings.change.empty() && !settings.remove_nodes && !settings.remove_edges) {
+    return Fail(console, kExitUsage, "one of --add, --change, --remove_nodes and --remove_edges is needed");
+  }
+  v1::UpdateGraphRequest request;
+  request.set_name(others[0]);
+  request.set_expected_version(settings.expected_version);
+  if (const absl::Status filled = FillUpdate(settings, console.in, *request.mutable_update()); !filled.ok()) {
+    return Fail(console, kExitUsage, std::string(filled.message()));
+  }
+  v1::GraphInfo info;
+  std::shared_ptr<grpc::Channel> channel;
+  if (const auto code = Connect(settings.server, channel, console)) return *code;
+  const grpc::Status status = Client(channel, settings.server, console).Update(request, info);
+  if (!status.ok()) return FailCall(console, settings.server, *channel, status);
+  return PrintInfo(info, settings.json, console);
+}
+
+int GraphDescribeCommand(const std::vector<std::string>& arguments, Console& console) {
+  const CommandHelp help = {"heed graph describe [NAME] [flags]",
+                            "Describes a stored graph, or all of them: sizes, version, memory, the version in the\n"
+                            "server's files, the models whose outputs are precomputed, and why a graph is unavailable.",
+                            absl::StrCat(kExitCodes,
+                                         "  heed graph describe\n"
+                                         "  heed graph describe cora --json | jq '.[0].version'\n")};
+  ServerFlags server{.deadline_seconds = 10};
+  bool json = false;
+  FlagTable flags;
+  server.AddTo(flags, "Most seconds to wait for the answer; 0: no limit.");
+  flags.AddBool("json", &json, "A JSON array of objects.");
+  std::vector<std::string> others;
+  if (const auto code = ParseCommand(help, flags, arguments, 1, others, console)) return *code;
+  v1::DescribeGraphResponse graphs;
+  std::shared_ptr<grpc::Channel> channel;
+  if (const auto code = Connect(server, channel, console)) return *code;
+  const grpc::Status status = Client(channel, server, console).Describe(others.empty() ? "" : others[0], graphs);
+  if (!status.ok()) return FailCall(console, server, *channel, status);
+  if (!json && graphs.graphs_size() == 0) return Fail(console, kExitOk, "the server keeps no graphs");
+  if (json) {
+    nlohmann::ordered_json list = nlohmann::ordered_json::array();
+    for (const v1::GraphInfo& graph : graphs.graphs()) list.push_back(GraphJson(graph));
+    console.out << JsonText(list, 2) << "\n";
+  } else {
+    console.out << GraphTable(graphs);
+  }
+  console.out << std::flush;
+  const bool unavailable = std::any_of(graphs.graphs().begin(), graphs.graphs().end(),
+                                       [](const v1::GraphInfo& graph) { return !graph.unavailable().empty(); });
+  return unavailable ? kExitFailed : kExitOk;
+}
+
+int GraphDeleteCommand(const std::vector<std::string>& arguments, Console& console) {
+  const CommandHelp help = {"heed graph delete NAME [flags]",
+                            "Deletes a stored graph, also from the server's files. Queries under way are answered.",
+                            absl::StrCat(kExitCodes, "  heed graph delete cora\n")};
+  ServerFlags server{.deadline_seconds = 10};
+  FlagTable flags;
+  server.AddTo(flags, "Most seconds to wait for the answer; 0: no limit.");
+  std::vector<std::string> others;
+  if (const auto code = ParseCommand(help, flags, arguments, 1, others, console)) return *code;
+  if (others.empty()) return Fail(console, kExitUsage, "the graph's NAME is needed");
+  std::shared_ptr<grpc::Channel> channel;
+  if (const auto code = Connect(server, channel, console)) return *code;
+  const grpc::Status status = Client(channel, server, console).Delete(others[0]);
+  if (!status.ok()) return FailCall(console, server, *channel, status);
+  return kExitOk;
+}
+
+}  // namespace heed::client

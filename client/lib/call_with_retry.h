@@ -1,0 +1,25 @@
+// A blocking call that is tried again while that makes sense.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <stop_token>
+
+#include "client/lib/retry.h"
+#include "grpcpp/client_context.h"
+#include "grpcpp/support/status.h"
+
+namespace heed::client {
+
+struct CallOptions {
+  std::chrono::milliseconds deadline{0};  // for a call with all its tries; 0: none
+  RetryPolicy retry;
+  std::stop_token stop;  // ends a running call with CANCELLED
+};
+
+// Runs `call` with a fresh context until it succeeds or its error is final. `call` returns its status, and clears
+// `may_retry` if it must not run again: it gave something out, or may have changed something.
+grpc::Status CallWithRetry(const CallOptions& options,
+                           const std::function<grpc::Status(grpc::ClientContext& context, bool& may_retry)>& call);
+
+}  // namespace heed::client

@@ -1,0 +1,75 @@
+#include "client/render/translation_json.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/visible_text.h"
+#include "client/lib/channel.h"
+#include "client/render/shortest_number.h"
+
+namespace heed::client {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string ReasonName(v1::FinishReason reason) {
+  switch (reason) {
+    case v1::FINISH_REASON_EOS:
+      return "eos";
+    case v1::FINISH_REASON_LENGTH:
+      return "length";
+    case v1::FINISH_REASON_LOOP:
+      return "loop";
+    default:
+      return "unspecified";
+  }
+}
+
+Json HypothesisJson(const v1::Hypothesis& hypothesis) {
+  Json json = {{"text", hypothesis.text()},
+               {"score", ShortestNumber(hypothesis.score())},
+               {"finish_reason", ReasonName(hypothesis.finish_reason())}};
+  if (hypothesis.tokens_size() > 0) json["tokens"] = Json(hypothesis.tokens());
+  const v1::Attention& attention = hypothesis.attention();
+  if (attention.columns() > 0 && attention.weights_size() == attention.rows() * attention.columns()) {
+    Json rows = Json::array();
+    for (int row = 0; row < attention.rows(); ++row) {
+      Json weights = Json::array();
+      for (int column = 0; column < attention.columns(); ++column) {
+        weights.push_back(ShortestNumber(attention.weights(row * attention.columns() + column)));
+      }
+      rows.push_back(std::move(weights));
+    }
+    json["attention"] = std::move(rows);
+  }
+  return json;
+}
+
+}  // namespace
+
+std::string TranslationJson(int64_t line, const v1::TranslatedText& translation) {
+  Json json = {{"line", line},
+               {"text", translation.text()},
+               {"score", ShortestNumber(translation.score())},
+               {"finish_reason", ReasonName(translation.finish_reason())},
+               {"source_tokens", translation.source_tokens()},
+               {"target_tokens", translation.target_tokens()}};
+  for (const v1::Sentence& sentence : translation.sentences()) {
+    Json entry = {{"source", sentence.source()},
+                  {"text", sentence.hypotheses_size() > 0 ? sentence.hypotheses(0).text() : ""},
+                  {"separator", sentence.separator()}};
+    if (sentence.source_tokens_size() > 0) entry["source_tokens"] = Json(sentence.source_tokens());
+    entry["hypotheses"] = Json::array();
+    for (const v1::Hypothesis& hypothesis : sentence.hypotheses()) {
+      entry["hypotheses"].push_back(HypothesisJson(hypothesis));
+    }
+    json["sentences"].push_back(std::move(entry));
+  }
+  return JsonText(json);
+}
+
+std::string ErrorJson(int64_t line, const grpc::Status& status) {
+  const Json error = {{"code", StatusCodeName(status.error_code())}, {"message", status.error_message()}};
+  return JsonText({{"line", line}, {"error", error}});
+}
+
+}  // namespace heed::client

@@ -1,0 +1,104 @@
+#include "engine/linear/linear.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "engine/linear/sparse_product.h"
+#include "engine/linear/weights.h"
+#include "files/float16.h"
+
+namespace heed {
+namespace {
+
+// From tests/bench/linear_bench. AVX2 (Zen 3): for 16 to 288 rows the packed kernel ran at 72 to 98 GFLOP/s a core and
+// oneDNN over full tiles at 72 to 85, and a sentence of 12 tokens need not pay for 48. Wider machines were not at hand:
+// there oneDNN's AVX-512 kernels are taken for many rows.
+struct PreferenceRow {
+  absl::string_view instruction_set;
+  Way few, many;
+};
+constexpr PreferenceRow kPreferences[] = {
+    {"AVX2", Way::kPacked, Way::kPacked},
+    {"AVX3", Way::kPacked, Way::kTiled},
+    {"AVX3_DL", Way::kPacked, Way::kTiled},
+    {"AVX3_ZEN4", Way::kPacked, Way::kTiled},
+};
+
+// A few microseconds of one core: less is not worth another thread's while.
+constexpr int64_t kMultiplyAddsPerPart = 1 << 17;
+
+}  // namespace
+
+Way PreferredWay(Rows rows) {
+  for (const PreferenceRow& row : kPreferences) {
+    if (row.instruction_set == InstructionSet()) return rows == Rows::kFew ? row.few : row.many;
+  }
+  return rows == Rows::kFew ? Way::kPacked : Way::kTiled;
+}
+
+absl::string_view WayName(Way way) { return way == Way::kPacked ? "packed" : "tiled"; }
+
+int64_t PanelsPerPart(int64_t rows, int64_t inputs, int64_t panels, int team_size) {
+  const int64_t worthwhile = kMultiplyAddsPerPart / std::max<int64_t>(1, rows * inputs * kPanelCols) + 1;
+  const int64_t fair = (panels + 4 * team_size - 1) / (4 * team_size);
+  return std::max(worthwhile, fair);
+}
+
+PackedPanels PackRows(const StoredTensor& weight) {
+  const int64_t out = weight.shape[0], in = weight.shape[1];
+  const std::vector<float> values = ReadFloats(weight);
+  const bool exact = std::all_of(values.begin(), values.end(), IsExactInF16);
+  return PackedPanels(out, in, exact ? Storage::kF16 : Storage::kF32,
+                      [&](int64_t n, int64_t k) { return values[static_cast<size_t>(n * in + k)]; });
+}
+
+Linear::Linear(absl::Span<const Part> parts, Activation activation, Way way) : activation_(activation), way_(way) {
+  std::vector<float> values;
+  for (const Part& part : parts) {
+    const std::vector<float> part_values = ReadFloats(*part.weight);
+    values.insert(values.end(), part_values.begin(), part_values.end());
+    in_ = part.weight->shape[1];
+    out_ += part.weight->shape[0];
+    if (part.bias != nullptr) {
+      const std::vector<float> part_bias = ReadFloats(*part.bias);
+      bias_.insert(bias_.end(), part_bias.begin(), part_bias.end());
+    } else {
+      bias_.resize(bias_.size() + static_cast<size_t>(part.weight->shape[0]));
+    }
+  }
+  const auto weight = [&](int64_t n, int64_t k) { return values[static_cast<size_t>(n * in_ + k)]; };
+  if (way_ == Way::kPacked) {
+    const bool exact = std::all_of(values.begin(), values.end(), IsExactInF16);
+    panels_ = PackedPanels(out_, in_, exact ? Storage::kF16 : Storage::kF32, weight);
+  } else {
+    tiles_ = TiledWeights(out_, in_, weight);
+  }
+  bias_.resize((bias_.size() + kPanelCols - 1) / kPanelCols * kPanelCols);
+}
+
+int64_t Linear::resident_bytes() const {
+  return (way_ == Way::kPacked ? panels_.bytes() : tiles_.bytes()) + static_cast<int64_t>(bias_.size() * sizeof(float));
+}
+
+void Linear::ApplyToSparseRow(const float* values, const int32_t* columns, int64_t count, float* y) const {
+  SparseRowProduct(values, columns, count, tiles_.transposed(), bias_.data(), y);
+}
+
+void Linear::Product(ConstMatrixView x, bool accumulate, MatrixView y, Context& context) const {
+  if (way_ == Way::kTiled) {
+    TiledProduct(tiles_, x, bias_.data(), activation_, accumulate, y, context);
+    return;
+  }
+  const int64_t per_part = PanelsPerPart(x.rows, in_, panels_.panels(), context.team.size());
+  const int64_t parts = (panels_.panels() + per_part - 1) / per_part;
+  context.team.Run(parts, [&](int64_t part) {
+    const int64_t first = part * per_part;
+    const int64_t last = std::min(first + per_part, panels_.panels());
+    const MatrixView to = y.Cols(first * kPanelCols, (last - first) * kPanelCols);
+    PackedProduct(panels_, x, first, last, bias_.data() + first * kPanelCols, accumulate, to);
+    if (activation_ == Activation::kNone) return;
+    for (int64_t m = 0; m < x.rows; ++m) Activate(activation_, to.row(m), to.cols);
+  });
+}
+
+}  // namespace heed

@@ -1,0 +1,78 @@
+// Linear layers: y = activation(x W^T + b), by one of two ways that is fixed when the layer is made.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "engine/core/tensor.h"
+#include "engine/kernels/kernels.h"
+#include "engine/linear/packed_product.h"
+#include "engine/linear/tiled_product.h"
+#include "files/safetensors.h"
+
+namespace heed {
+
+enum class Way {
+  kPacked,  // our kernel over weights packed once (engine/linear/packed_product.h)
+  kTiled,   // oneDNN over fixed row tiles (engine/linear/tiled_product.h)
+};
+
+// What a layer mostly sees.
+enum class Rows {
+  kFew,   // a decoder's step: one row for each running hypothesis
+  kMany,  // an encoder's pass: all tokens of a sentence
+};
+
+// The way that was faster on this machine's instruction set, from a table filled from tests/bench/linear_bench.
+Way PreferredWay(Rows rows);
+absl::string_view WayName(Way way);
+
+// Immutable once made; thread-safe.
+class Linear {
+ public:
+  // Weights [out, in] and bias [out] (null: zeros) of a layer, or of one of several layers over the same input that are
+  // computed as one, their outputs side by side (queries, keys and values).
+  struct Part {
+    const StoredTensor* weight;
+    const StoredTensor* bias;
+  };
+
+  Linear() = default;
+  // Packed weights are stored as f16 if every one of them is an f16 value, else as f32. Parts have the same `in`.
+  Linear(absl::Span<const Part> parts, Activation activation, Way way);
+
+  int64_t in() const { return in_; }
+  int64_t out() const { return out_; }
+  int64_t weights() const { return in_ * out_ + out_; }
+  int64_t resident_bytes() const;
+  Way way() const { return way_; }
+
+  // y = activation(x W^T + b). x [rows, in], y [rows, out] with room for PaddedStride(out) columns.
+  void Apply(ConstMatrixView x, MatrixView y, Context& context) const { Product(x, false, y, context); }
+  // The same for one sparse row, in time proportional to its `count` values at ascending columns: y[0, out), with room
+  // as above. Only for layers of kTiled without activation.
+  void ApplyToSparseRow(const float* values, const int32_t* columns, int64_t count, float* y) const;
+  // y += x W^T + b; only for layers without activation.
+  void AddTo(ConstMatrixView x, MatrixView y, Context& context) const { Product(x, true, y, context); }
+
+ private:
+  void Product(ConstMatrixView x, bool accumulate, MatrixView y, Context& context) const;
+
+  int64_t in_ = 0, out_ = 0;
+  Activation activation_ = Activation::kNone;
+  Way way_ = Way::kPacked;
+  PackedPanels panels_;      // kPacked
+  TiledWeights tiles_;       // kTiled
+  std::vector<float> bias_;  // [out], padded to whole panels of 16
+};
+
+// Packs the rows of one tensor [out, in], as f16 if that loses nothing.
+PackedPanels PackRows(const StoredTensor& weight);
+
+// How many panels of `inputs` x 16 weights a thread takes at a time, when `rows` rows meet `panels` of them: enough
+// work to pay for handing it out, in enough pieces to keep the whole team busy.
+int64_t PanelsPerPart(int64_t rows, int64_t inputs, int64_t panels, int team_size);
+
+}  // namespace heed

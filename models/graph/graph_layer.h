@@ -1,0 +1,72 @@
+// One layer of a graph network: convolution or linear map, norm, activation, as models/graph-config.md describes it.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "engine/core/context.h"
+#include "engine/core/tensor.h"
+#include "engine/graph/graph.h"
+#include "engine/graph/graph_aggregation.h"
+#include "engine/graph/neighbourhood.h"
+#include "engine/linear/linear.h"
+#include "models/graph/graph_config.h"
+#include "models/graph/graph_norm.h"
+#include "models/layers/checkpoint_tensors.h"
+
+namespace heed {
+
+// Immutable, thread-safe. A convolution runs in three steps: Project all nodes that it reads, Aggregate each target's
+// in-edges (engine/graph/graph_aggregation.h) with what Pass gives, FinishRow each target (or FinishGraph all of them).
+// A linear layer reads only the targets: Project, TakeRows, FinishGraph.
+class GraphLayer {
+ public:
+  // `in`: width of its input. `reads_features`: it is the first, and may be given feature rows.
+  static absl::StatusOr<GraphLayer> Load(const GraphConfig& config, const GraphLayerConfig& layer, int64_t in,
+                                         bool reads_features, CheckpointTensors& tensors);
+
+  int64_t in() const { return projection_.in(); }
+  int64_t out() const { return layout_.out(); }
+  int64_t heads() const { return layout_.heads; }
+  int64_t table_width() const { return layout_.width(); }
+  int64_t resident_bytes() const;
+  bool linear() const { return config_.linear; }
+
+  // The table of engine/graph/graph_aggregation.h: a row for each row of the input. A feature row's own density says
+  // whether it is multiplied sparse or dense.
+  void Project(absl::Span<const FeatureRow> rows, MatrixView table, Context& context) const;
+  void Project(ConstMatrixView rows, MatrixView table, Context& context) const;
+
+  // GCN: 1 / sqrt(degree) of each node, and the weights of the loops that the layer adds; else nothing.
+  void Normalise(const Neighbourhood& nodes, std::vector<float>& norm, std::vector<float>& loop_weight) const;
+
+  // The pass over `nodes`' first targets.rows nodes, all that it borrows kept by the caller.
+  GraphAggregation Pass(const Neighbourhood& nodes, const std::vector<float>& norm,
+                        const std::vector<float>& loop_weight, ConstMatrixView table, MatrixView targets) const;
+
+  // A linear layer's outputs of targets [first, last), from their rows of the table, FinishRow included.
+  void TakeRows(ConstMatrixView table, MatrixView out, int64_t first, int64_t last, Context& context) const;
+
+  // Norm and activation of one target's row; nothing if the norm is over the whole graph.
+  void FinishRow(float* row) const {
+    if (!finish_.over_graph()) finish_.FinishRow(row);
+  }
+  // The same over all rows of a graph, ascending by node id, if the norm is over the whole graph.
+  void FinishGraph(MatrixView rows) const {
+    if (finish_.over_graph()) finish_.FinishGraph(rows);
+  }
+
+ private:
+  GraphLayerConfig config_;
+  ProjectionLayout layout_;
+  int64_t edge_dim_ = 0;
+  Linear projection_;
+  std::vector<float> edge_map_;   // see GraphAggregation
+  std::vector<float> attention_;  // GATv2, [values_width]
+  std::vector<float> bias_;       // [out], or empty
+  RowFinish finish_;
+};
+
+}  // namespace heed

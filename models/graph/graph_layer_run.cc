@@ -1,0 +1,96 @@
+#include "models/graph/graph_layer_run.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace heed {
+
+void AttentionCoefficients::Attach(GraphAggregation& pass) {
+  const int64_t targets = pass.out.rows, heads = pass.layout.heads;
+  edges.assign(static_cast<size_t>(pass.offsets[targets] * heads), 0.0f);
+  loops.assign(static_cast<size_t>(targets * heads), 0.0f);
+  pass.edge_coefficients = edges.data();
+  pass.loop_coefficients = loops.data();
+}
+
+void AttentionCoefficients::AppendTo(GraphAnswer& answer, const Graph& graph, const Neighbourhood& hood,
+                                     const GraphAggregation& pass) const {
+  LayerAttention& layer = answer.attention.emplace_back();
+  layer.heads = static_cast<int>(pass.layout.heads);
+  const auto id = [&](int64_t node) { return graph.Id(hood.rows[static_cast<size_t>(node)]); };
+  const auto append = [&](int64_t source, int64_t target, const float* weights) {
+    layer.sources.push_back(id(source));
+    layer.targets.push_back(id(target));
+    layer.self_loops.push_back(source == target);
+    layer.weights.insert(layer.weights.end(), weights, weights + pass.layout.heads);
+  };
+  const bool gcn = pass.layout.kind == GraphConvolution::kGcn;
+  for (int64_t i = 0; i < pass.out.rows; ++i) {
+    for (int64_t e = pass.offsets[i]; e < pass.offsets[i + 1]; ++e) {
+      if (pass.add_self_loops && pass.sources[e] == i) continue;
+      append(pass.sources[e], i, edges.data() + e * pass.layout.heads);
+    }
+    if (gcn ? pass.loop_weight[i] != 0 : pass.add_self_loops) append(i, i, loops.data() + i * pass.layout.heads);
+  }
+}
+
+GraphLayerRun::GraphLayerRun(const GraphLayer& layer, const Graph& graph, const Neighbourhood& hood, int64_t sources,
+                             int64_t targets, Matrix input, bool attention)
+    : layer_(layer),
+      graph_(graph),
+      hood_(hood),
+      sources_(sources),
+      input_(std::move(input)),
+      table_(Matrix::Uninitialized(sources, layer.table_width())),
+      out_(Matrix::Uninitialized(targets, layer.out())) {
+  if (layer.linear()) return;
+  layer.Normalise(hood, norm_, loop_weight_);
+  pass_ = layer.Pass(hood, norm_, loop_weight_, table_.view(), out_.view());
+  if (attention) coefficients_.Attach(pass_);
+}
+
+bool GraphLayerRun::Advance(Context& context) {
+  if (projected_ < sources_) {
+    ProjectBlock(context);
+    if (projected_ < sources_ || out_.rows() > 0) return false;
+  }
+  const int64_t first = aggregated_;
+  if (layer_.linear()) {
+    const int64_t rows = std::max<int64_t>(1, kBlockMultiplyAdds / layer_.out());
+    aggregated_ = std::min(first + rows, out_.rows());
+    layer_.TakeRows(table_.view(), out_.view(), first, aggregated_, context);
+    if (aggregated_ < out_.rows()) return false;
+    layer_.FinishGraph(out_.view());
+    return true;
+  }
+  int64_t last = std::min(first + 1, out_.rows());
+  while (last < out_.rows() &&
+         hood_.offsets[static_cast<size_t>(last) + 1] - hood_.offsets[static_cast<size_t>(first)] + last - first <=
+             kBlockEdges) {
+    ++last;
+  }
+  const AggregationRange range = {&pass_, first, last};
+  Aggregate(absl::MakeConstSpan(&range, 1), context, [&](int64_t, float* row) { layer_.FinishRow(row); });
+  aggregated_ = last;
+  if (aggregated_ < out_.rows()) return false;
+  layer_.FinishGraph(out_.view());
+  return true;
+}
+
+void GraphLayerRun::ProjectBlock(Context& context) {
+  std::vector<FeatureRow> features;
+  int64_t work = 0, last = projected_;
+  for (; last < sources_ && work < kBlockMultiplyAdds; ++last) {
+    if (input_.rows() == 0) features.push_back(graph_.Features(hood_.rows[static_cast<size_t>(last)]));
+    work += (input_.rows() == 0 ? features.back().count : layer_.in()) * layer_.table_width();
+  }
+  const MatrixView to = table_.view().Rows(projected_, last - projected_);
+  if (input_.rows() == 0) {
+    layer_.Project(features, to, context);
+  } else {
+    layer_.Project(ConstMatrixView(input_.view()).Rows(projected_, last - projected_), to, context);
+  }
+  projected_ = last;
+}
+
+}  // namespace heed

@@ -1,0 +1,52 @@
+// What follows a layer's linear map in a graph network: a norm and an activation, over one row or over a whole graph.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "engine/core/tensor.h"
+#include "models/graph/graph_config.h"
+#include "models/layers/checkpoint_tensors.h"
+
+namespace heed {
+
+// row[i] = activation(row[i]). NaN stays NaN.
+void ActivateRow(const RowActivation& activation, float* row, int64_t width);
+
+// A norm and an activation in the order that the configuration gives (models/graph-config.md, "Norms"). Immutable,
+// thread-safe. A row's result depends only on that row, unless over_graph().
+class RowFinish {
+ public:
+  RowFinish() = default;
+  // `batched`: the network answers about whole graphs. PyTorch Geometric's layer norm then adds epsilon to the variance
+  // instead of the deviation. INVALID_ARGUMENT names the tensor and both shapes.
+  static absl::StatusOr<RowFinish> Load(const GraphNormConfig& norm, const RowActivation& activation,
+                                        bool activation_first, int64_t width, bool batched, CheckpointTensors& tensors);
+
+  // The norm's statistics are those of all nodes of a graph.
+  bool over_graph() const { return norm_.over_graph(); }
+  int64_t resident_bytes() const;
+
+  // One row [width]. Only where the norm is not over the graph.
+  void FinishRow(float* row) const;
+  // All rows of one graph, ascending by node id. Only where the norm is over the graph.
+  void FinishGraph(MatrixView rows) const;
+
+ private:
+  void NormaliseGraph(MatrixView rows) const;
+  void NormaliseTogether(MatrixView rows) const;
+  void NormaliseChannels(MatrixView rows) const;
+  void NormalisePairs(MatrixView rows) const;
+
+  GraphNormConfig norm_;
+  RowActivation activation_;
+  bool activation_first_ = false;
+  bool batched_ = false;
+  int64_t width_ = 0;
+  std::vector<float> scale_, shift_;  // [width], of norms that have weights
+  // [width]. Batch norm: the running mean. Graph norm: mean_scale, the share of the mean that is taken off.
+  std::vector<float> mean_;
+};
+
+}  // namespace heed

@@ -1,0 +1,15 @@
+// Loads a Neural Turing Machine: models/ntm-config.md.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "models/kinds/task.h"
+
+namespace heed {
+
+// A QuestionAnswerer or a SequenceModel, as config.json's task says. Errors as LoadModel's.
+absl::StatusOr<std::shared_ptr<const Model>> LoadNtm(const std::string& directory, const std::string& name);
+
+}  // namespace heed

@@ -1,0 +1,97 @@
+// The Transformer of Hugging Face's MarianMT (OPUS-MT): Vaswani et al. 2017, post-norm, sinusoidal positions.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "engine/linear/linear.h"
+#include "engine/linear/vocabulary_projection.h"
+#include "engine/linear/weights.h"
+#include "files/checkpoint.h"
+#include "models/translation/marian_config.h"
+#include "models/translation/seq2seq.h"
+
+namespace heed {
+
+// Loads the directory `path` as the Translator `name`; what each file must hold is in
+// models/translation/marian_config.h and models/text/marian_tokenizer.h.
+absl::StatusOr<std::shared_ptr<const Translator>> LoadMarian(const std::string& path, const std::string& name);
+
+class MarianNetwork : public Seq2SeqNetwork {
+ public:
+  // Reads the tensors that `config` asks for. `encoder_way` is for the layers that see all tokens of a sentence.
+  static absl::StatusOr<std::unique_ptr<MarianNetwork>> Load(const Checkpoint& checkpoint, const MarianConfig& config,
+                                                             Way encoder_way = PreferredWay(Rows::kMany));
+
+  int64_t vocabulary() const override { return config_.target_vocabulary; }
+  int64_t max_source_tokens() const override { return config_.max_positions; }
+  int64_t max_target_tokens() const override { return config_.max_positions; }
+  int64_t weights() const override { return weights_; }
+  // Of the checkpoint's tensors, what is not read and does no harm.
+  const std::vector<std::string>& warnings() const { return warnings_; }
+  int64_t resident_bytes() const override { return resident_bytes_; }
+  int64_t step_multiply_adds() const override;
+  std::unique_ptr<SequenceMemory> NewMemory(std::vector<int32_t> source, int64_t slots) const override;
+  int64_t MemoryBytes(int64_t source_tokens, int64_t slots, int64_t target_tokens) const override;
+  void Encode(absl::Span<SequenceMemory* const> memories, Context& context) const override;
+  void Step(absl::Span<const StepRow> rows, absl::Span<const VocabularyQuery> queries,
+            absl::Span<VocabularyAnswer> answers, Context& context) const override;
+
+  // The encoder's last hidden states of one sentence, [source tokens, d_model], for tests.
+  Matrix EncoderStates(const std::vector<int32_t>& source, Context& context) const;
+
+ private:
+  struct Norm {
+    std::vector<float> scale, shift;  // [d_model]
+  };
+  struct FeedForward {
+    Linear fc1, fc2;
+    Norm norm;
+  };
+  struct SelfAttention {
+    Linear query_key_value;  // [3 d_model]
+    Linear out;
+    Norm norm;
+  };
+  struct CrossAttention {
+    Linear query;
+    Linear key_value;  // [2 d_model], of the encoder's output
+    Linear out;
+    Norm norm;
+  };
+  struct EncoderLayer {
+    SelfAttention self;
+    FeedForward feed_forward;
+  };
+  struct DecoderLayer {
+    SelfAttention self;
+    CrossAttention cross;
+    FeedForward feed_forward;
+  };
+  struct Memory;
+  struct Loader;
+
+  MarianNetwork() = default;
+  MatrixView EncodePacked(absl::Span<Memory* const> memories, Context& context) const;
+  void Embed(const PackedPanels& table, const Matrix& positions, int32_t token, int64_t position, float* x) const;
+  void AddFeedForward(const FeedForward& layer, MatrixView x, Context& context) const;
+  void Normalise(const Norm& norm, MatrixView x, Context& context) const;
+
+  MarianConfig config_;
+  float embedding_scale_ = 1;
+  VocabularyProjection output_;
+  // Rows of an embedding table are read from panels: of the output layer, where they are tied, else of their own.
+  PackedPanels own_source_embeddings_, own_target_embeddings_;
+  const PackedPanels* source_embeddings_ = nullptr;
+  const PackedPanels* target_embeddings_ = nullptr;
+  Matrix source_positions_, target_positions_;  // [max_positions, d_model]
+  std::vector<EncoderLayer> encoder_;
+  std::vector<DecoderLayer> decoder_;
+  std::vector<std::string> warnings_;
+  int64_t weights_ = 0;
+  int64_t resident_bytes_ = 0;
+};
+
+}  // namespace heed

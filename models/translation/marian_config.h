@@ -1,0 +1,39 @@
+// The configuration of a Hugging Face MarianMT directory: config.json and generation_config.json.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "engine/kernels/kernels.h"
+#include "models/kinds/translator.h"
+#include "models/translation/search.h"
+
+namespace heed {
+
+struct MarianConfig {
+  int64_t d_model = 0;
+  int64_t encoder_layers = 0, decoder_layers = 0;
+  int64_t encoder_heads = 0, decoder_heads = 0;
+  int64_t encoder_ffn = 0, decoder_ffn = 0;
+  Activation activation = Activation::kNone;
+  bool scale_embedding = false;  // embeddings times sqrt(d_model)
+  int64_t max_positions = 0;     // rows of the position table
+  int64_t source_vocabulary = 0;
+  int64_t target_vocabulary = 0;
+  bool shared_embeddings = true;  // encoder's and decoder's are one table
+  bool tied_output = true;        // the output layer's weights are the decoder's embeddings
+  int32_t pad = 0;
+
+  SearchRules search;                 // what generation_config.json and the special tokens impose on every search
+  TranslateOptions default_options;   // what it suggests
+  std::vector<std::string> warnings;  // settings that are read but do nothing here
+};
+
+// Reads `directory`/config.json, and generation_config.json if there is one (else the generation settings of
+// config.json, as older directories have them): models/generation_fields.h. Errors name the file, the field and its
+// value; UNIMPLEMENTED for what is not served.
+absl::StatusOr<MarianConfig> ReadMarianConfig(const std::string& directory);
+
+}  // namespace heed

@@ -1,0 +1,321 @@
+#include "models/translation/search.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <limits>
+#include <utility>
+
+namespace heed {
+namespace {
+
+constexpr int64_t kLongestPeriod = 16;
+constexpr int64_t kLoopTokens = 16;
+constexpr int64_t kLoopTimes = 4;
+
+// The longest stretch at the end of tokens in which each equals the one `period` before it.
+int64_t RepetitionLength(absl::Span<const int32_t> tokens, int64_t period) {
+  const int64_t size = static_cast<int64_t>(tokens.size());
+  int64_t length = 0;
+  while (size - 1 - length - period >= 0 &&
+         tokens[static_cast<size_t>(size - 1 - length)] == tokens[static_cast<size_t>(size - 1 - length - period)]) {
+    ++length;
+  }
+  return length;
+}
+
+// A number in [0, 1) of 24 random bits, the same with every standard library.
+double Uniform(std::mt19937_64& random) { return static_cast<double>(random() >> 40) * 0x1p-24; }
+
+// Ids of candidates in the order of transformers' top-k: the larger score first, then the earlier beam, the smaller id.
+template <typename T>
+bool BetterExtension(const T& a, const T& b) {
+  if (a.score != b.score) return a.score > b.score;
+  return a.beam != b.beam ? a.beam < b.beam : a.token < b.token;
+}
+
+}  // namespace
+
+int64_t TokensBeforeRepetition(absl::Span<const int32_t> tokens) {
+  int64_t longest = 0;
+  for (int64_t period = 1; period <= kLongestPeriod; ++period) {
+    longest = std::max(longest, RepetitionLength(tokens, period));
+  }
+  return static_cast<int64_t>(tokens.size()) - longest;
+}
+
+bool EndsInLoop(absl::Span<const int32_t> tokens) {
+  for (int64_t period = 1; period <= kLongestPeriod; ++period) {
+    const int64_t length = RepetitionLength(tokens, period) + period;
+    if (length >= kLoopTokens && length >= kLoopTimes * period) return true;
+  }
+  return false;
+}
+
+Search::Search(const SearchRules& rules, const TranslateOptions& options, std::vector<int32_t> prefix,
+               int64_t vocabulary, uint64_t seed, bool source_loops)
+    : rules_(rules),
+      options_(options),
+      prefix_(std::move(prefix)),
+      vocabulary_(vocabulary),
+      stop_loops_(options.stop_loops && !source_loops),
+      random_(seed) {
+  beams_.resize(1);
+}
+
+void Search::AppendRows(SequenceMemory* memory, float* attention, int64_t source_tokens, std::vector<StepRow>& rows,
+                        std::vector<VocabularyQuery>& queries) {
+  const int64_t slots = options_.beam_size;
+  if (options_.sample) logits_.resize(static_cast<size_t>(vocabulary_));
+  for (size_t slot = 0; slot < beams_.size(); ++slot) {
+    Beam& beam = beams_[slot];
+    Ban(beam);
+    StepRow row;
+    row.memory = memory;
+    row.token = beam.tokens.empty() ? rules_.start : beam.tokens.back();
+    row.position = static_cast<int32_t>(length_);
+    row.slot = static_cast<int32_t>(slot);
+    row.history = beam.slots.data();
+    if (attention != nullptr) {
+      row.attention = attention + (length_ * slots + static_cast<int64_t>(slot)) * source_tokens;
+    }
+    rows.push_back(row);
+
+    VocabularyQuery query;
+    query.banned = beam.banned;
+    query.top = options_.beam_size == 1 ? 1 : 2 * options_.beam_size;
+    query.normalise_over_banned = !rules_.renormalise;
+    query.all_logits = options_.sample ? logits_.data() : nullptr;
+    queries.push_back(query);
+  }
+}
+
+void Search::Ban(Beam& beam) const {
+  beam.banned = rules_.banned;
+  const std::vector<int32_t>& tokens = beam.tokens;
+  if (length_ < options_.min_tokens) beam.banned.push_back(rules_.eos);
+  if (generated() == 0) beam.banned.insert(beam.banned.end(), rules_.banned_first.begin(), rules_.banned_first.end());
+  for (const std::vector<int32_t>& phrase : rules_.banned_phrases) {
+    const size_t before = phrase.size() - 1;
+    if (tokens.size() >= before &&
+        std::equal(phrase.begin(), phrase.end() - 1, tokens.end() - static_cast<int64_t>(before))) {
+      beam.banned.push_back(phrase.back());
+    }
+  }
+  const int64_t n = options_.no_repeat_ngram;
+  if (n > 0) {
+    const int64_t size = static_cast<int64_t>(tokens.size());
+    for (int64_t i = 0; i + n <= size; ++i) {
+      if (std::equal(tokens.begin() + i, tokens.begin() + i + n - 1, tokens.end() - (n - 1))) {
+        beam.banned.push_back(tokens[static_cast<size_t>(i + n - 1)]);
+      }
+    }
+  }
+  std::sort(beam.banned.begin(), beam.banned.end());
+  beam.banned.erase(std::unique(beam.banned.begin(), beam.banned.end()), beam.banned.end());
+}
+
+Search::Beam Search::Extended(const Beam& beam, int32_t slot, int32_t token, float score) const {
+  Beam extended;
+  extended.score = score;
+  extended.tokens.reserve(beam.tokens.size() + 16);
+  extended.tokens = beam.tokens;
+  extended.tokens.push_back(token);
+  extended.slots.reserve(beam.slots.size() + 16);
+  extended.slots = beam.slots;
+  extended.slots.push_back(slot);
+  return extended;
+}
+
+void Search::Advance(absl::Span<const VocabularyAnswer> answers) {
+  if (length_ < static_cast<int64_t>(prefix_.size())) {
+    beams_[0] = Extended(beams_[0], 0, prefix_[static_cast<size_t>(length_)], 0);
+    ++length_;
+    return;
+  }
+  if (options_.beam_size == 1) {
+    AdvanceOne(answers[0], logits_.data());
+  } else {
+    AdvanceBeams(answers);
+  }
+}
+
+// transformers' warpers in their order: temperature, top-k, top-p.
+int32_t Search::Draw(const VocabularyAnswer& answer, float* logits) {
+  const Sampling& sampling = options_.sampling;
+  const double best = answer.best[0].logit;
+  const auto weight_of = [&](float logit) {
+    return std::exp((static_cast<double>(logit) - best) / static_cast<double>(sampling.temperature));
+  };
+  std::vector<Candidate> candidates;
+  for (int64_t id = 0; id < vocabulary_; ++id) {
+    if (logits[id] > -std::numeric_limits<float>::infinity())
+      candidates.push_back({logits[id], static_cast<int32_t>(id)});
+  }
+  if (sampling.top_k > 0 && static_cast<size_t>(sampling.top_k) < candidates.size()) {
+    std::nth_element(candidates.begin(), candidates.begin() + sampling.top_k, candidates.end(), Better);
+    candidates.resize(static_cast<size_t>(sampling.top_k));
+  }
+  double sum = 0;
+  for (const Candidate& candidate : candidates) sum += weight_of(candidate.logit);
+  if (sampling.top_p < 1) {
+    // The fewest of the likeliest that make up top_p. Few usually do: the rest of the vocabulary stays unsorted.
+    double enough = sum * sampling.top_p, kept_sum = 0;
+    size_t kept = 0;
+    for (size_t sorted = 0; kept_sum < enough && kept < candidates.size(); ++kept) {
+      if (kept == sorted) {
+        sorted = std::min(candidates.size(), std::max<size_t>(64, 4 * sorted));
+        std::partial_sort(candidates.begin() + static_cast<int64_t>(kept),
+                          candidates.begin() + static_cast<int64_t>(sorted), candidates.end(), Better);
+      }
+      kept_sum += weight_of(candidates[kept].logit);
+    }
+    candidates.resize(std::max<size_t>(1, kept));
+    sum = kept_sum;
+  }
+  double left = Uniform(random_) * sum;
+  for (const Candidate& candidate : candidates) {
+    left -= weight_of(candidate.logit);
+    if (left < 0) return candidate.id;
+  }
+  return candidates.back().id;
+}
+
+void Search::AdvanceOne(const VocabularyAnswer& answer, float* logits) {
+  const bool last = length_ + 1 == options_.max_tokens;
+  if (last && rules_.force_eos) {
+    beams_[0] = Extended(beams_[0], 0, rules_.eos, beams_[0].score);
+    ++length_;
+    Finish(FinishReason::kLength);
+    return;
+  }
+  if (answer.best.empty()) {  // every token is banned
+    Finish(FinishReason::kLength);
+    return;
+  }
+  const int32_t token = options_.sample ? Draw(answer, logits) : answer.best[0].id;
+  const float logit = options_.sample ? logits[token] : answer.best[0].logit;
+  beams_[0] = Extended(beams_[0], 0, token, beams_[0].score + (logit - answer.log_normaliser));
+  ++length_;
+  if (token == rules_.eos) {
+    Finish(FinishReason::kEos);
+  } else if (Loops(beams_[0])) {
+    Finish(FinishReason::kLoop);
+  } else if (last) {
+    Finish(FinishReason::kLength);
+  }
+}
+
+void Search::AdvanceBeams(absl::Span<const VocabularyAnswer> answers) {
+  const size_t beam_size = static_cast<size_t>(options_.beam_size);
+  const bool last = length_ + 1 == options_.max_tokens;
+  std::vector<Extension> extensions;
+  for (size_t b = 0; b < beams_.size(); ++b) {
+    const int32_t beam = static_cast<int32_t>(b);
+    if (last && rules_.force_eos) {
+      extensions.push_back({beams_[b].score, beam, rules_.eos});
+      continue;
+    }
+    for (const Candidate& candidate : answers[b].best) {
+      extensions.push_back({beams_[b].score + (candidate.logit - answers[b].log_normaliser), beam, candidate.id});
+    }
+  }
+  const size_t ranks = std::min(extensions.size(), 2 * beam_size);
+  std::partial_sort(extensions.begin(), extensions.begin() + static_cast<int64_t>(ranks), extensions.end(),
+                    BetterExtension<Extension>);
+  extensions.resize(ranks);
+
+  std::vector<Beam> running;
+  ++length_;
+  for (size_t rank = 0; rank < ranks && running.size() < beam_size; ++rank) {
+    const Extension& extension = extensions[rank];
+    Beam beam = Extended(beams_[static_cast<size_t>(extension.beam)], extension.beam, extension.token, extension.score);
+    if (extension.token == rules_.eos) {
+      // An end outside the best beam_size is passed over: a running hypothesis is better than it.
+      if (rank < beam_size)
+        AddFinished(std::move(beam), last && rules_.force_eos ? FinishReason::kLength : FinishReason::kEos);
+    } else if (Loops(beam)) {
+      if (rank < beam_size) AddFinished(std::move(beam), FinishReason::kLoop);
+    } else {
+      running.push_back(std::move(beam));
+    }
+  }
+  if (ranks == 0) {  // every token of every hypothesis is banned
+    --length_;
+    Finish(FinishReason::kLength);
+    return;
+  }
+  beams_ = std::move(running);
+  if (beams_.empty() || loops_.size() >= beam_size || NoneCanImprove(extensions[0].score)) {
+    beams_.clear();
+    done_ = true;
+  } else if (last) {
+    Finish(FinishReason::kLength);
+  }
+}
+
+// A repetition of the prefix alone is the caller's wish.
+bool Search::Loops(const Beam& beam) const {
+  return stop_loops_ && EndsInLoop(absl::MakeConstSpan(beam.tokens).subspan(prefix_.size()));
+}
+
+void Search::AddFinished(Beam beam, FinishReason reason) {
+  FoundHypothesis found;
+  const double length = static_cast<double>(std::max<int64_t>(1, generated()));
+  found.score = static_cast<double>(beam.score) / std::pow(length, static_cast<double>(options_.length_penalty));
+  found.reason = reason;
+  found.tokens = std::move(beam.tokens);
+  found.slots = std::move(beam.slots);
+  if (reason == FinishReason::kLoop) {
+    const absl::Span<const int32_t> behind_prefix = absl::MakeConstSpan(found.tokens).subspan(prefix_.size());
+    const size_t kept = prefix_.size() + static_cast<size_t>(TokensBeforeRepetition(behind_prefix));
+    found.tokens.resize(kept);
+    found.slots.resize(kept);
+    loops_.push_back(std::move(found));
+    return;
+  }
+  const size_t most = static_cast<size_t>(options_.beam_size);
+  if (finished_.size() >= most && found.score <= worst_finished_) return;
+  finished_.push_back(std::move(found));
+  const auto worse = [](const FoundHypothesis& x, const FoundHypothesis& y) { return x.score < y.score; };
+  if (finished_.size() > most) finished_.erase(std::min_element(finished_.begin(), finished_.end(), worse));
+  worst_finished_ = std::min_element(finished_.begin(), finished_.end(), worse)->score;
+}
+
+bool Search::NoneCanImprove(float best_sum) const {
+  if (finished_.size() < static_cast<size_t>(options_.beam_size)) return false;
+  if (options_.early_stopping == EarlyStopping::kFirst) return true;
+  const bool at_longest = options_.early_stopping == EarlyStopping::kNever && options_.length_penalty > 0;
+  const int64_t length = at_longest ? options_.max_tokens - static_cast<int64_t>(prefix_.size()) : generated();
+  const double attainable = static_cast<double>(best_sum) /
+                            std::pow(static_cast<double>(length), static_cast<double>(options_.length_penalty));
+  return worst_finished_ >= attainable;
+}
+
+void Search::Finish(FinishReason reason) {
+  for (Beam& beam : beams_) AddFinished(std::move(beam), reason);
+  beams_.clear();
+  done_ = true;
+}
+
+absl::Span<const int32_t> Search::tokens() const {
+  if (!beams_.empty()) return beams_[0].tokens;
+  if (!finished_.empty()) return finished_[0].tokens;
+  if (!loops_.empty()) return loops_[0].tokens;
+  return {};
+}
+
+std::vector<FoundHypothesis> Search::TakeResults() {
+  // Of equals the later one first, as transformers takes them from the end of its sorted list.
+  std::reverse(finished_.begin(), finished_.end());
+  std::stable_sort(finished_.begin(), finished_.end(),
+                   [](const FoundHypothesis& a, const FoundHypothesis& b) { return a.score > b.score; });
+  // The tokens of a loop are all but certain, so that its score would beat that of a sentence: loops come last.
+  std::stable_sort(loops_.begin(), loops_.end(),
+                   [](const FoundHypothesis& a, const FoundHypothesis& b) { return a.score > b.score; });
+  finished_.insert(finished_.end(), std::make_move_iterator(loops_.begin()), std::make_move_iterator(loops_.end()));
+  if (finished_.size() > static_cast<size_t>(options_.n_best)) finished_.resize(static_cast<size_t>(options_.n_best));
+  return std::move(finished_);
+}
+
+}  // namespace heed

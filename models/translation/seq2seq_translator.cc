@@ -1,0 +1,445 @@
+#include "models/translation/seq2seq_translator.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "base/status_macros.h"
+#include "base/utf8.h"
+#include "models/text/sentence_pieces.h"
+#include "models/text/sentences.h"
+
+namespace heed {
+namespace {
+
+// A translation this much longer than its source has gone astray; Marian's own decoder has the same factor.
+constexpr int64_t kTargetTokensPerSourceToken = 3;
+constexpr int64_t kMoreTargetTokens = 50;
+// No language's tokens have more bytes on average. A sentence of more bytes for each position of the model is cut
+// without a look at its tokens, a prefix refused: tokenising a run of unknown characters takes time by the square of
+// its length.
+constexpr int64_t kMaxBytesPerToken = 32;
+// Models leave out parts of sentences that are longer than those of their training, so that a sentence of more tokens
+// is cut where a clause ends, and one of still more between any two words.
+constexpr int64_t kMaxTokensOfClauses = 80;
+constexpr int64_t kMaxTokensOfWords = 120;
+
+constexpr absl::string_view kSoftHyphen = "\xc2\xad";
+
+// Of a token in a text, about, and of its own text in an answer: a string, and its bytes in the message.
+constexpr int64_t kUsualTokenBytes = 4;
+constexpr int64_t kTokenTextBytes = 48;
+
+template <typename T>
+absl::Status OutOfRange(absl::string_view field, T value, absl::string_view range) {
+  return absl::InvalidArgumentError(absl::StrCat("options.", field, " is ", value, ", but must be ", range));
+}
+
+// An independent stream of random numbers for each sentence of a request (splitmix64).
+uint64_t SentenceSeed(uint64_t seed, int text, int sentence) {
+  uint64_t x = seed + 0x9E3779B97F4A7C15u * (static_cast<uint64_t>(text) << 32 | static_cast<uint32_t>(sentence)) +
+               0x9E3779B97F4A7C15u;
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
+  return x ^ (x >> 31);
+}
+
+}  // namespace
+
+class Seq2SeqTranslator::SentenceTask : public TranslationTask {
+ public:
+  // A sentence without anything to translate: finished, with the translation given.
+  SentenceTask(const Seq2SeqTranslator& translator, std::string source, absl::string_view translation)
+      : translator_(translator), source_(std::move(source)) {
+    result_.hypotheses.emplace_back().text = std::string(translation);
+    text_is_new_ = true;
+    Finish();
+  }
+
+  SentenceTask(const Seq2SeqTranslator& translator, std::string source, std::vector<int32_t> source_ids,
+               const TranslateOptions& options, std::vector<int32_t> prefix, uint64_t seed)
+      : translator_(translator),
+        source_(std::move(source)),
+        source_ids_(std::move(source_ids)),
+        options_(options),
+        prefix_(std::move(prefix)),
+        seed_(seed) {}
+
+  int64_t next_rows() const override {
+    return search_ == nullptr ? static_cast<int64_t>(source_ids_.size()) : search_->rows();
+  }
+  int64_t peak_bytes() const override {
+    if (source_ids_.empty()) return 0;
+    const int64_t source_tokens = static_cast<int64_t>(source_ids_.size());
+    const int64_t attention = options_.return_attention ? options_.max_tokens * options_.beam_size * source_tokens : 0;
+    const int64_t logits = options_.sample ? translator_.network_->vocabulary() : 0;
+    return translator_.network_->MemoryBytes(source_tokens, options_.beam_size, options_.max_tokens) +
+           (attention + logits) * static_cast<int64_t>(sizeof(float));
+  }
+  int64_t answer_bytes() const override {
+    const int64_t source_tokens = static_cast<int64_t>(source_ids_.size());
+    int64_t per_token = options_.n_best > 1 ? kUsualTokenBytes : 0;
+    if (options_.return_tokens) per_token += kTokenTextBytes;
+    if (options_.return_attention) per_token += source_tokens * static_cast<int64_t>(sizeof(float));
+    return options_.n_best * options_.max_tokens * per_token;
+  }
+  bool has_output() const override { return text_is_new_; }
+  const std::string& source() const override { return source_; }
+  const SentenceResult& result() const override { return result_; }
+  std::string TakeText() override {
+    text_is_new_ = false;
+    const absl::string_view text = finished() ? absl::string_view(result_.hypotheses[0].text) : stable_text_;
+    if (text.size() <= taken_) return "";
+    std::string taken(text.substr(taken_));
+    taken_ = text.size();
+    return taken;
+  }
+
+  // The memory to encode, if this is the task's first step.
+  SequenceMemory* Begin() {
+    if (memory_ != nullptr) return nullptr;
+    memory_ = translator_.network_->NewMemory(source_ids_, options_.beam_size);
+    const bool source_loops = EndsInLoop(absl::MakeConstSpan(source_ids_).subspan(0, source_ids_.size() - 1));
+    search_ = std::make_unique<Search>(translator_.rules_, options_, prefix_, translator_.network_->vocabulary(), seed_,
+                                       source_loops);
+    if (options_.return_attention) {
+      attention_.resize(static_cast<size_t>(options_.max_tokens * options_.beam_size) * source_ids_.size());
+    }
+    return memory_.get();
+  }
+  void AppendRows(std::vector<StepRow>& rows, std::vector<VocabularyQuery>& queries) {
+    search_->AppendRows(memory_.get(), attention_.empty() ? nullptr : attention_.data(),
+                        static_cast<int64_t>(source_ids_.size()), rows, queries);
+  }
+  void Advance(absl::Span<const VocabularyAnswer> answers) {
+    // Weights that are not numbers make logits that are not: then no token is best, and nothing can be normalised.
+    const auto is_number = [](const VocabularyAnswer& answer) { return std::isfinite(answer.log_normaliser); };
+    if (!std::all_of(answers.begin(), answers.end(), is_number)) {
+      Finish(absl::InternalError(absl::StrCat("model '", translator_.spec_.name,
+                                              "' computed logits that are not numbers: its weights are damaged")));
+      text_is_new_ = true;
+      search_.reset();
+      memory_.reset();
+      return;
+    }
+    search_->Advance(answers);
+    if (search_->done()) {
+      Conclude();
+    } else if (options_.stream) {
+      Stream();
+    }
+  }
+
+ private:
+  void Conclude() {
+    const TextCodec& codec = translator_.codec_;
+    for (const FoundHypothesis& found : search_->TakeResults()) {
+      Hypothesis hypothesis;
+      hypothesis.text = codec.Decode(found.tokens);
+      hypothesis.score = static_cast<float>(found.score);
+      hypothesis.finish_reason = found.reason;
+      hypothesis.token_count = static_cast<int64_t>(found.tokens.size());
+      for (size_t i = 0; i < found.tokens.size(); ++i) {
+        if (options_.return_tokens) hypothesis.tokens.push_back(codec.TargetPiece(found.tokens[i]));
+        if (attention_.empty()) continue;
+        const size_t entry = i * static_cast<size_t>(options_.beam_size) + static_cast<size_t>(found.slots[i]);
+        const auto row = attention_.begin() + static_cast<int64_t>(entry * source_ids_.size());
+        hypothesis.attention.insert(hypothesis.attention.end(), row, row + static_cast<int64_t>(source_ids_.size()));
+      }
+      result_.hypotheses.push_back(std::move(hypothesis));
+    }
+    result_.source_token_count = static_cast<int64_t>(source_ids_.size());
+    if (options_.return_tokens) {
+      for (int32_t id : source_ids_) result_.source_tokens.push_back(codec.SourcePiece(id));
+    }
+    text_is_new_ = true;
+    search_.reset();
+    memory_.reset();
+    attention_ = {};
+    Finish();
+  }
+
+  // Gives out what a loop could no longer take back: the tokens before any repetition that is under way.
+  void Stream() {
+    const absl::Span<const int32_t> tokens = search_->tokens();
+    const size_t stable = options_.stop_loops ? static_cast<size_t>(TokensBeforeRepetition(tokens)) : tokens.size();
+    std::string text = translator_.codec_.Decode(tokens.subspan(0, stable));
+    // What a later token may still change stays back: the last word (spaces may be cleaned up), unfinished characters.
+    const size_t word = text.find_last_of(' ');
+    text.resize(word == std::string::npos ? 0 : word);
+    if (text.size() <= stable_text_.size() || !absl::StartsWith(text, stable_text_)) return;
+    stable_text_ = std::move(text);
+    text_is_new_ = stable_text_.size() > taken_;
+  }
+
+  const Seq2SeqTranslator& translator_;
+  const std::string source_;
+  const std::vector<int32_t> source_ids_;
+  const TranslateOptions options_;
+  const std::vector<int32_t> prefix_;
+  const uint64_t seed_ = 0;
+  // From the first step to the last: a waiting or finished sentence holds none of these.
+  std::unique_ptr<Search> search_;
+  std::unique_ptr<SequenceMemory> memory_;
+  std::vector<float> attention_;  // [max_tokens, beam_size, source tokens]
+  SentenceResult result_;
+  std::string stable_text_;
+  size_t taken_ = 0;  // bytes of the text already given out
+  bool text_is_new_ = false;
+};
+
+Seq2SeqTranslator::Seq2SeqTranslator(ModelSpec spec, std::unique_ptr<const Seq2SeqNetwork> network, TextCodec codec,
+                                     SearchRules rules, TranslateOptions default_options)
+    : spec_(std::move(spec)),
+      network_(std::move(network)),
+      codec_(std::move(codec)),
+      rules_(std::move(rules)),
+      sentence_rules_(SentenceRules::For(codec_.source_language().empty()
+                                             ? SentenceRules::SourceLanguageOfName(spec_.name)
+                                             : codec_.source_language())),
+      default_options_(std::move(default_options)) {
+  spec_.source_language = codec_.source_language();
+  spec_.target_language = codec_.target_language();
+  spec_.weights = network_->weights();
+  spec_.resident_bytes = network_->resident_bytes();
+}
+
+absl::Status Seq2SeqTranslator::CheckOptions(const TranslateOptions& options) const {
+  const auto from_to = [](auto least, auto most) { return absl::StrCat("from ", least, " to ", most); };
+  const int most_tokens = static_cast<int>(network_->max_target_tokens());
+  if (options.beam_size < 1 || options.beam_size > kMaxBeamSize) {
+    return OutOfRange("beam_size", options.beam_size, from_to(1, kMaxBeamSize));
+  }
+  if (!(options.length_penalty >= -kMaxLengthPenalty && options.length_penalty <= kMaxLengthPenalty)) {
+    return OutOfRange("length_penalty", options.length_penalty, from_to(-kMaxLengthPenalty, kMaxLengthPenalty));
+  }
+  if (options.no_repeat_ngram < 0) return OutOfRange("no_repeat_ngram", options.no_repeat_ngram, "0 (off) or more");
+  if (options.max_tokens < 0 || options.max_tokens > most_tokens) {
+    return OutOfRange("max_tokens", options.max_tokens,
+                      absl::StrCat(from_to(1, most_tokens), ", the model's positions, or 0"));
+  }
+  if (options.min_tokens < 0 || options.min_tokens >= most_tokens) {
+    return OutOfRange("min_tokens", options.min_tokens, from_to(0, most_tokens - 1));
+  }
+  if (options.max_tokens > 0 && options.min_tokens >= options.max_tokens) {
+    return OutOfRange("min_tokens", options.min_tokens, absl::StrCat("less than max_tokens, ", options.max_tokens));
+  }
+  if (options.n_best < 1 || options.n_best > options.beam_size) {
+    return OutOfRange("n_best", options.n_best, absl::StrCat(from_to(1, options.beam_size), ", the beam_size"));
+  }
+  if (options.sample) {
+    if (options.beam_size != 1) return OutOfRange("beam_size", options.beam_size, "1 for sampling");
+    const Sampling& sampling = options.sampling;
+    if (!(sampling.temperature > 0 && sampling.temperature <= 1000)) {
+      return OutOfRange("sampling.temperature", sampling.temperature, "greater than 0 and at most 1000");
+    }
+    if (sampling.top_k < 0) return OutOfRange("sampling.top_k", sampling.top_k, "0 (off) or more");
+    if (!(sampling.top_p > 0 && sampling.top_p <= 1)) {
+      return OutOfRange("sampling.top_p", sampling.top_p, "greater than 0 and at most 1");
+    }
+  }
+  const int64_t max_prefix_bytes = kMaxBytesPerToken * most_tokens;
+  if (static_cast<int64_t>(options.target_prefix.size()) > max_prefix_bytes) {
+    return absl::InvalidArgumentError(absl::StrCat("options.target_prefix has ", options.target_prefix.size(),
+                                                   " bytes, but the model's ", most_tokens, " positions hold at most ",
+                                                   max_prefix_bytes));
+  }
+  if (const auto at = FirstInvalidUtf8(options.target_prefix)) {
+    return absl::InvalidArgumentError(absl::StrCat("options.target_prefix is not UTF-8 at byte ", *at));
+  }
+  return absl::OkStatus();
+}
+
+// A request whose sentences become tasks.
+struct Seq2SeqTranslator::Starting {
+  const TranslateOptions& options;
+  const StartLimits& limits;
+  StartedTranslation started;
+  int64_t rows = 0;  // of the tasks so far
+
+  // Before each sentence.
+  absl::Status Check() const {
+    if (static_cast<int64_t>(started.tasks.size()) > limits.max_tasks) {
+      return absl::InvalidArgumentError(absl::StrCat("has more than ", limits.max_tasks,
+                                                     " sentences with the texts before it, the most of a request"));
+    }
+    if (rows > limits.max_rows) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("has more than ", limits.max_rows, " tokens with the texts before it, the most of a request"));
+    }
+    return limits.Check();
+  }
+};
+
+// A text of a request while its sentences are started.
+struct Seq2SeqTranslator::TextUnderWay {
+  Starting& starting;
+  const int index;
+  int sentence = 0;         // index of the next one
+  std::string separator;    // before the next one
+  bool has_prefix = false;  // options.target_prefix is under way
+
+  void Append(std::unique_ptr<TranslationTask> task) {
+    starting.started.tasks.push_back(std::move(task));
+    starting.started.places.push_back({index, sentence++, std::move(separator)});
+    separator.clear();
+  }
+};
+
+absl::Status Seq2SeqTranslator::CheckSizes(const std::vector<std::string>& texts, const StartLimits& limits) const {
+  const auto count = static_cast<int64_t>(texts.size());
+  if (count > limits.max_tasks) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("texts: ", count, " texts in one request, at most ", limits.max_tasks));
+  }
+  // No task's sentence is longer than this, and each has a token and its end.
+  const int64_t sentence_bytes = kMaxBytesPerToken * network_->max_source_tokens();
+  int64_t bytes = 0;
+  for (const std::string& text : texts) bytes += static_cast<int64_t>(text.size());
+  const int64_t sentences = bytes / sentence_bytes;
+  if (sentences > limits.max_tasks || 2 * sentences > limits.max_rows) {
+    return absl::InvalidArgumentError(absl::StrCat("texts: ", bytes, " bytes in one request make at least ", sentences,
+                                                   " sentences and ", 2 * sentences, " tokens, at most ",
+                                                   limits.max_tasks, " and ", limits.max_rows));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<StartedTranslation> Seq2SeqTranslator::Start(const std::vector<std::string>& texts,
+                                                            const TranslateOptions& options,
+                                                            const StartLimits& limits) const {
+  HEED_RETURN_IF_ERROR(CheckOptions(options));
+  HEED_RETURN_IF_ERROR(CheckSizes(texts, limits));
+  Starting starting{options, limits, {}};
+  for (size_t i = 0; i < texts.size(); ++i) {
+    HEED_RETURN_IF_ERROR(limits.Check());
+    if (const auto at = FirstInvalidUtf8(texts[i])) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("texts[", i, "] is not UTF-8 at byte ", *at, " of ", texts[i].size()));
+    }
+    const absl::Status status = StartText(texts[i], static_cast<int>(i), starting);
+    if (absl::IsInvalidArgument(status)) {
+      return absl::InvalidArgumentError(absl::StrCat("texts[", i, "] ", status.message()));
+    }
+    HEED_RETURN_IF_ERROR(status);
+  }
+  return std::move(starting.started);
+}
+
+absl::Status Seq2SeqTranslator::StartText(absl::string_view text, int index, Starting& starting) const {
+  HEED_ASSIGN_OR_RETURN(const std::vector<LanguageStretch> stretches,
+                        SplitAtLanguageCodes(text, codec_.language_codes()));
+  TextUnderWay under_way{starting, index};
+  for (const LanguageStretch& stretch : stretches) {
+    absl::StrAppend(&under_way.separator, stretch.leading);
+    const SplitText split =
+        starting.options.split_sentences ? SplitSentences(stretch.body, sentence_rules_) : WholeText(stretch.body);
+    for (const SentenceSpan& span : split.sentences) {
+      absl::StrAppend(&under_way.separator, span.separator);
+      if (!span.text.empty()) HEED_RETURN_IF_ERROR(StartSentence(stretch, span.text, under_way));
+    }
+    absl::StrAppend(&under_way.separator, split.trailing);
+  }
+  std::string trailing = std::move(under_way.separator);
+  under_way.separator.clear();
+  if (under_way.sentence == 0) under_way.Append(std::make_unique<SentenceTask>(*this, "", ""));
+  starting.started.trailing.push_back(std::move(trailing));
+  return absl::OkStatus();
+}
+
+absl::Status Seq2SeqTranslator::StartSentence(const LanguageStretch& stretch, absl::string_view sentence,
+                                              TextUnderWay& text) const {
+  HEED_RETURN_IF_ERROR(text.starting.Check());
+  std::string source = absl::StrCat(stretch.prefix, sentence);
+  if (!HasLetters(sentence)) {
+    text.Append(std::make_unique<SentenceTask>(*this, std::move(source), sentence));
+    return absl::OkStatus();
+  }
+  const int64_t max_tokens = network_->max_source_tokens();
+  const auto worst_cut = [&](int64_t tokens) -> std::optional<Cut> {
+    if (tokens > max_tokens) return Cut::kCharacter;
+    if (!text.starting.options.split_sentences) return std::nullopt;
+    if (tokens > kMaxTokensOfWords) return Cut::kWord;
+    if (tokens > kMaxTokensOfClauses) return Cut::kClause;
+    return std::nullopt;
+  };
+  // Cuts it in two if its tokens ask for that. Returns whether it did.
+  const auto cut = [&](int64_t tokens) -> absl::StatusOr<bool> {
+    const std::optional<Cut> worst = worst_cut(tokens);
+    if (!worst) return false;
+    const SplitText parts = CutSentence(sentence, sentence_rules_, *worst);
+    if (parts.sentences[0].text.size() == sentence.size()) return false;
+    for (const SentenceSpan& part : parts.sentences) {
+      absl::StrAppend(&text.separator, part.separator);
+      HEED_RETURN_IF_ERROR(StartSentence(stretch, part.text, text));
+    }
+    absl::StrAppend(&text.separator, parts.trailing);
+    return true;
+  };
+  HEED_ASSIGN_OR_RETURN(const bool vast, cut(static_cast<int64_t>(sentence.size()) / kMaxBytesPerToken));
+  if (vast) return absl::OkStatus();
+  std::vector<int32_t> ids = codec_.EncodeSource(stretch.code, absl::StrReplaceAll(sentence, {{kSoftHyphen, ""}}));
+  const int64_t tokens = static_cast<int64_t>(ids.size());
+  HEED_ASSIGN_OR_RETURN(const bool too_long, cut(tokens));
+  if (too_long) return absl::OkStatus();
+  if (tokens > max_tokens) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("has a character of ", tokens, " tokens, but the model has ", max_tokens, " positions"));
+  }
+  return StartTask(std::move(source), std::move(ids), text);
+}
+
+absl::Status Seq2SeqTranslator::StartTask(std::string source, std::vector<int32_t> ids, TextUnderWay& text) const {
+  TranslateOptions own = text.starting.options;
+  std::vector<int32_t> prefix;
+  if (!text.has_prefix && !own.target_prefix.empty()) prefix = codec_.EncodeTargetPrefix(own.target_prefix);
+  text.has_prefix = true;
+  const int64_t prefix_tokens = static_cast<int64_t>(prefix.size());
+  const int64_t most = network_->max_target_tokens();
+  const int64_t source_tokens = static_cast<int64_t>(ids.size());
+  if (own.max_tokens == 0) {
+    const int64_t usual = kTargetTokensPerSourceToken * source_tokens + kMoreTargetTokens + own.min_tokens;
+    own.max_tokens = static_cast<int>(std::min(most, usual + prefix_tokens));
+    if (rules_.max_new_tokens > 0) {
+      own.max_tokens = static_cast<int>(std::min<int64_t>(own.max_tokens, prefix_tokens + rules_.max_new_tokens));
+    } else if (rules_.max_tokens > 0) {
+      own.max_tokens = static_cast<int>(std::min<int64_t>(own.max_tokens, rules_.max_tokens));
+    }
+  }
+  if (prefix_tokens >= own.max_tokens) {
+    return absl::InvalidArgumentError(absl::StrCat("cannot be translated: options.target_prefix has ", prefix_tokens,
+                                                   " tokens, but at most ", own.max_tokens, " may be produced"));
+  }
+  text.starting.rows += source_tokens;
+  const uint64_t seed = SentenceSeed(own.sampling.seed, text.index, text.sentence);
+  text.Append(std::make_unique<SentenceTask>(*this, std::move(source), std::move(ids), own, std::move(prefix), seed));
+  return absl::OkStatus();
+}
+
+void Seq2SeqTranslator::Step(absl::Span<Task* const> tasks, Context& context) const {
+  std::vector<SequenceMemory*> fresh;
+  for (Task* task : tasks) {
+    if (SequenceMemory* memory = static_cast<SentenceTask*>(task)->Begin()) fresh.push_back(memory);
+  }
+  if (!fresh.empty()) network_->Encode(fresh, context);
+
+  std::vector<StepRow> rows;
+  std::vector<VocabularyQuery> queries;
+  std::vector<size_t> ends;  // of each task's rows
+  for (Task* task : tasks) {
+    static_cast<SentenceTask*>(task)->AppendRows(rows, queries);
+    ends.push_back(rows.size());
+  }
+  std::vector<VocabularyAnswer> answers(rows.size());
+  network_->Step(rows, queries, absl::MakeSpan(answers), context);
+  size_t begin = 0;
+  for (size_t i = 0; i < tasks.size(); begin = ends[i], ++i) {
+    static_cast<SentenceTask*>(tasks[i])->Advance(absl::MakeConstSpan(answers).subspan(begin, ends[i] - begin));
+  }
+}
+
+}  // namespace heed

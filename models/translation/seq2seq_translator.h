@@ -1,0 +1,56 @@
+// A Translator over any encoder-decoder network: text to tokens, search, tokens to text.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/kinds/translator.h"
+#include "models/text/language_codes.h"
+#include "models/text/marian_tokenizer.h"
+#include "models/text/sentence_rules.h"
+#include "models/translation/search.h"
+#include "models/translation/seq2seq.h"
+
+namespace heed {
+
+// Immutable, thread-safe.
+class Seq2SeqTranslator : public Translator {
+ public:
+  // `spec` needs its name, kind and architecture; the rest is filled in.
+  Seq2SeqTranslator(ModelSpec spec, std::unique_ptr<const Seq2SeqNetwork> network, TextCodec codec, SearchRules rules,
+                    TranslateOptions default_options);
+
+  const ModelSpec& spec() const override { return spec_; }
+  const TranslateOptions& default_options() const override { return default_options_; }
+  using Translator::Start;
+  absl::StatusOr<StartedTranslation> Start(const std::vector<std::string>& texts, const TranslateOptions& options,
+                                           const StartLimits& limits) const override;
+  void Step(absl::Span<Task* const> tasks, Context& context) const override;
+
+  const Seq2SeqNetwork& network() const { return *network_; }
+  const TextCodec& codec() const { return codec_; }
+
+ private:
+  class SentenceTask;
+  struct Starting;
+  struct TextUnderWay;
+
+  absl::Status CheckOptions(const TranslateOptions& options) const;
+  // Whether the texts exceed the limits whatever their tokens are.
+  absl::Status CheckSizes(const std::vector<std::string>& texts, const StartLimits& limits) const;
+  absl::Status StartText(absl::string_view text, int index, Starting& starting) const;
+  // Appends the tasks of one sentence, which has something to read: one, or several if it is too long for one.
+  absl::Status StartSentence(const LanguageStretch& stretch, absl::string_view sentence, TextUnderWay& text) const;
+  // Appends the task of what fits the network; `ids` are its tokens.
+  absl::Status StartTask(std::string source, std::vector<int32_t> ids, TextUnderWay& text) const;
+
+  ModelSpec spec_;
+  std::unique_ptr<const Seq2SeqNetwork> network_;
+  TextCodec codec_;
+  SearchRules rules_;
+  SentenceRules sentence_rules_;
+  TranslateOptions default_options_;
+};
+
+}  // namespace heed

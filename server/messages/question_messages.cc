@@ -1,0 +1,144 @@
+#include "server/messages/question_messages.h"
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+
+namespace heed {
+namespace {
+
+constexpr size_t kLongestRequestId = 128;
+
+// Whose answers a session keeps for one request_id.
+constexpr int64_t kMostRecordedQuestions = 64;
+
+absl::Status CheckSize(absl::string_view field, int64_t size, int64_t least, int64_t most) {
+  if (size < least) return absl::InvalidArgumentError(absl::StrCat(field, ": ", size, ", at least ", least));
+  if (size > most) return absl::InvalidArgumentError(absl::StrCat(field, ": ", size, ", at most ", most));
+  return absl::OkStatus();
+}
+
+absl::Status CheckRequestId(const std::string& request_id) {
+  if (request_id.size() <= kLongestRequestId) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("request_id: has ", request_id.size(), " bytes, at most ", kLongestRequestId));
+}
+
+v1::Answer ToProto(const QuestionAnswer& from, const std::vector<int>& shift_offsets) {
+  v1::Answer to;
+  to.set_text(from.candidates.front().text);
+  for (const AnswerCandidate& candidate : from.candidates) {
+    v1::Answer::Candidate& added = *to.add_candidates();
+    added.set_text(candidate.text);
+    added.set_probability(candidate.probability);
+  }
+  to.mutable_unknown_words()->Assign(from.unknown_words.begin(), from.unknown_words.end());
+  for (const FactWeight& fact : from.facts) {
+    v1::Answer::FactWeight& added = *to.add_facts();
+    added.set_fact(fact.fact);
+    added.set_text(fact.text);
+    added.set_weight(fact.weight);
+  }
+  for (const HeadRead& read : from.reads) {
+    v1::Answer::Read& added = *to.add_reads();
+    added.set_step(read.step);
+    added.set_head(read.head);
+    added.mutable_weights()->Assign(read.weights.begin(), read.weights.end());
+    added.set_strength(read.strength);
+    added.set_gate(read.gate);
+    added.mutable_shifts()->Assign(read.shifts.begin(), read.shifts.end());
+    added.mutable_shift_offsets()->Assign(shift_offsets.begin(), shift_offsets.end());
+    added.set_sharpening(read.sharpening);
+  }
+  return to;
+}
+
+template <typename Response>
+void FillAnswers(const StoryTask& task, const QuestionAnswerer& model, Response& response) {
+  for (const QuestionAnswer& answer : task.answers()) {
+    *response.add_answers() = ToProto(answer, model.shift_offsets());
+  }
+}
+
+template <typename Response>
+void FillUnknownWords(const StoryTask& task, Response& response) {
+  response.mutable_unknown_words()->Assign(task.unknown_words().begin(), task.unknown_words().end());
+}
+
+}  // namespace
+
+absl::StatusOr<StoryRequest> ToStory(const v1::AnswerRequest& request, int64_t most) {
+  HEED_RETURN_IF_ERROR(CheckSize("facts", request.facts_size(), 0, most));
+  HEED_RETURN_IF_ERROR(CheckSize("questions", request.questions_size(), 1, most));
+  StoryRequest story;
+  HEED_RETURN_IF_ERROR(SetOptions(request.options(), story));
+  story.facts.assign(request.facts().begin(), request.facts().end());
+  for (const v1::AnswerRequest::Question& question : request.questions()) {
+    StoryQuestion& added = story.questions.emplace_back();
+    added.text = question.text();
+    if (question.has_after_facts()) added.after_facts = question.after_facts();
+  }
+  return story;
+}
+
+absl::StatusOr<StoryRequest> ToStory(const v1::TellRequest& request, int64_t most) {
+  HEED_RETURN_IF_ERROR(CheckSize("facts", request.facts_size(), 1, most));
+  HEED_RETURN_IF_ERROR(CheckRequestId(request.request_id()));
+  StoryRequest story;
+  story.facts.assign(request.facts().begin(), request.facts().end());
+  return story;
+}
+
+absl::StatusOr<StoryRequest> ToStory(const v1::AskRequest& request, int64_t most) {
+  HEED_RETURN_IF_ERROR(CheckSize("questions", request.questions_size(), 1, most));
+  HEED_RETURN_IF_ERROR(CheckRequestId(request.request_id()));
+  StoryRequest story;
+  HEED_RETURN_IF_ERROR(SetOptions(request.options(), story));
+  for (const std::string& question : request.questions()) story.questions.emplace_back().text = question;
+  story.commit = request.commit();
+  if (story.commit && !request.request_id().empty()) {
+    // The session keeps the answers.
+    HEED_RETURN_IF_ERROR(
+        CheckSize("questions of a commit with a request_id", request.questions_size(), 1, kMostRecordedQuestions));
+  }
+  return story;
+}
+
+absl::Status SetOptions(const v1::AnswerOptions& options, StoryRequest& story) {
+  if (options.has_top_k() && options.top_k() < 0) {
+    return absl::InvalidArgumentError(absl::StrCat("options.top_k: ", options.top_k(), ", must be at least 0, all"));
+  }
+  if (options.has_top_k()) story.top = options.top_k();
+  story.return_attribution = options.return_attribution();
+  story.return_reads = options.return_reads();
+  return absl::OkStatus();
+}
+
+v1::Session ToProto(const Session& session, Clock::duration idle_limit) {
+  v1::Session to;
+  to.set_session(session.id);
+  to.set_model(session.model_name);
+  to.set_version(session.version);
+  to.set_facts(session.state->facts());
+  to.set_idle_limit_seconds(ToSeconds(idle_limit));
+  return to;
+}
+
+void Fill(const StoryTask& task, const QuestionAnswerer& model, v1::AnswerResponse& response) {
+  FillAnswers(task, model, response);
+  FillUnknownWords(task, response);
+  response.set_model(model.spec().name);
+}
+
+void Fill(const StoryTask& task, const QuestionAnswerer&, v1::TellResponse& response) {
+  FillUnknownWords(task, response);
+}
+
+void Fill(const StoryTask& task, const QuestionAnswerer& model, v1::AskResponse& response) {
+  FillAnswers(task, model, response);
+}
+
+}  // namespace heed

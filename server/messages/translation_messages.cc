@@ -1,0 +1,163 @@
+#include "server/messages/translation_messages.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "models/text/sentences.h"
+
+namespace heed {
+namespace {
+
+v1::FinishReason ToProto(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::kEos:
+      return v1::FINISH_REASON_EOS;
+    case FinishReason::kLength:
+      return v1::FINISH_REASON_LENGTH;
+    case FinishReason::kLoop:
+      return v1::FINISH_REASON_LOOP;
+  }
+  return v1::FINISH_REASON_UNSPECIFIED;
+}
+
+}  // namespace
+
+absl::StatusOr<TranslateOptions> ToTranslateOptions(const v1::TranslateOptions& options,
+                                                    const TranslateOptions& defaults, bool stream) {
+  TranslateOptions result = defaults;
+  if (options.has_sampling()) {
+    const v1::Sampling& sampling = options.sampling();
+    result.sample = true;
+    result.beam_size = 1;
+    if (sampling.has_temperature()) result.sampling.temperature = sampling.temperature();
+    if (sampling.has_top_k()) result.sampling.top_k = sampling.top_k();
+    if (sampling.has_top_p()) result.sampling.top_p = sampling.top_p();
+    result.sampling.seed = sampling.seed();
+  }
+  if (options.has_beam_size()) result.beam_size = options.beam_size();
+  if (options.has_length_penalty()) result.length_penalty = options.length_penalty();
+  switch (options.early_stopping()) {
+    case v1::EARLY_STOPPING_UNSPECIFIED:
+      break;
+    case v1::EARLY_STOPPING_HEURISTIC:
+      result.early_stopping = EarlyStopping::kHeuristic;
+      break;
+    case v1::EARLY_STOPPING_FIRST:
+      result.early_stopping = EarlyStopping::kFirst;
+      break;
+    case v1::EARLY_STOPPING_NEVER:
+      result.early_stopping = EarlyStopping::kNever;
+      break;
+    default:
+      return absl::InvalidArgumentError(
+          absl::StrCat("options.early_stopping: ", static_cast<int>(options.early_stopping()), ", known are 0 to ",
+                       static_cast<int>(v1::EarlyStopping_MAX)));
+  }
+  if (options.has_no_repeat_ngram()) result.no_repeat_ngram = options.no_repeat_ngram();
+  if (options.has_min_tokens()) result.min_tokens = options.min_tokens();
+  if (options.has_max_tokens()) result.max_tokens = options.max_tokens();
+  if (options.has_n_best()) result.n_best = options.n_best();
+  result.target_prefix = options.target_prefix();
+  if (options.has_split_sentences()) result.split_sentences = options.split_sentences();
+  if (options.has_stop_loops()) result.stop_loops = options.stop_loops();
+  result.return_tokens = ToSentenceDetail(options).tokens;
+  result.return_attention = options.return_attention();
+  result.stream = stream && result.beam_size == 1;
+  return result;
+}
+
+SentenceDetail ToSentenceDetail(const v1::TranslateOptions& options) {
+  SentenceDetail detail;
+  detail.attention = options.return_attention();
+  detail.tokens = options.return_tokens() || detail.attention;
+  detail.sentences = options.return_sentences() || options.n_best() > 1 || detail.tokens;
+  return detail;
+}
+
+TokenCounts CountTokens(const SentenceResult& result) {
+  TokenCounts counts;
+  counts.source = result.source_token_count;
+  if (!result.hypotheses.empty()) counts.target = result.hypotheses.front().token_count;
+  return counts;
+}
+
+int64_t AnswerBytes(const SentenceResult& result) {
+  size_t bytes = 0;
+  for (const std::string& token : result.source_tokens) bytes += sizeof(std::string) + token.size();
+  for (const Hypothesis& hypothesis : result.hypotheses) {
+    bytes += hypothesis.text.size() + hypothesis.attention.size() * sizeof(float);
+    for (const std::string& token : hypothesis.tokens) bytes += sizeof(std::string) + token.size();
+  }
+  return static_cast<int64_t>(bytes);
+}
+
+v1::Sentence ToProto(const TranslationTask& task, const SentencePlace& place, const SentenceDetail& detail) {
+  const SentenceResult& result = task.result();
+  v1::Sentence sentence;
+  sentence.set_source(task.source());
+  sentence.set_separator(place.separator);
+  sentence.set_source_token_count(static_cast<int32_t>(result.source_token_count));
+  if (detail.tokens) sentence.mutable_source_tokens()->Assign(result.source_tokens.begin(), result.source_tokens.end());
+  for (const Hypothesis& from : result.hypotheses) {
+    v1::Hypothesis& to = *sentence.add_hypotheses();
+    to.set_text(from.text);
+    to.set_score(from.score);
+    to.set_finish_reason(ToProto(from.finish_reason));
+    to.set_token_count(static_cast<int32_t>(from.token_count));
+    if (detail.tokens) to.mutable_tokens()->Assign(from.tokens.begin(), from.tokens.end());
+    if (!detail.attention) continue;
+    v1::Attention& attention = *to.mutable_attention();
+    attention.set_rows(static_cast<int32_t>(from.token_count));
+    attention.set_columns(static_cast<int32_t>(result.source_token_count));
+    attention.mutable_weights()->Assign(from.attention.begin(), from.attention.end());
+  }
+  return sentence;
+}
+
+v1::TranslatedText ToProto(absl::Span<const TranslationTask* const> tasks, absl::Span<const SentencePlace> places,
+                           const std::string& trailing, const SentenceDetail& detail) {
+  v1::TranslatedText translation;
+  FinishReason worst = FinishReason::kEos;
+  float score = 0;
+  TokenCounts total;
+  std::string text;
+  for (size_t i = 0; i < tasks.size(); ++i) {
+    const SentenceResult& result = tasks[i]->result();
+    const TokenCounts counts = CountTokens(result);
+    total.source += counts.source;
+    total.target += counts.target;
+    text += places[i].separator;
+    if (!result.hypotheses.empty()) {
+      const Hypothesis& best = result.hypotheses.front();
+      text += best.text;
+      score += best.score;
+      worst = std::max(worst, best.finish_reason);
+    }
+    if (detail.sentences) *translation.add_sentences() = ToProto(*tasks[i], places[i], detail);
+  }
+  text += trailing;
+  // A text of nothing but white space comes back empty.
+  if (total.source > 0 || !IsWhiteSpace(text)) translation.set_text(std::move(text));
+  translation.set_score(score);
+  translation.set_finish_reason(ToProto(worst));
+  translation.set_source_tokens(static_cast<int32_t>(total.source));
+  translation.set_target_tokens(static_cast<int32_t>(total.target));
+  return translation;
+}
+
+void FillTranslations(absl::Span<const std::unique_ptr<Task>> tasks, absl::Span<const SentencePlace> places,
+                      const std::vector<std::string>& trailing, const SentenceDetail& detail,
+                      v1::TranslateResponse& response) {
+  size_t begin = 0;
+  for (size_t text = 0; text < trailing.size(); ++text) {
+    std::vector<const TranslationTask*> sentences;
+    size_t end = begin;
+    for (; end < places.size() && places[end].text == static_cast<int>(text); ++end) {
+      sentences.push_back(static_cast<const TranslationTask*>(tasks[end].get()));
+    }
+    *response.add_translations() = ToProto(sentences, places.subspan(begin, end - begin), trailing[text], detail);
+    begin = end;
+  }
+}
+
+}  // namespace heed

@@ -1,0 +1,52 @@
+// Between heed.v1's translation messages and the types of models/kinds/translator.h.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "heed/v1/translation.pb.h"
+#include "models/kinds/translator.h"
+
+namespace heed {
+
+// The request's options, with `defaults` where a field is absent; a request that samples has beam_size 1 by default.
+// `stream`: the answer is a stream, so greedy search and sampling give out text as it grows. INVALID_ARGUMENT: an enum
+// value that does not exist. Ranges are the translator's to check.
+absl::StatusOr<TranslateOptions> ToTranslateOptions(const v1::TranslateOptions& options,
+                                                    const TranslateOptions& defaults, bool stream);
+
+// What the answer is to hold beside texts.
+struct SentenceDetail {
+  bool sentences = false;  // of TranslatedText: return_sentences, n_best > 1, or one of the following
+  bool tokens = false;
+  bool attention = false;  // and the tokens that name its rows and columns
+};
+SentenceDetail ToSentenceDetail(const v1::TranslateOptions& options);
+
+// Numbers of tokens, end-of-sentence included.
+struct TokenCounts {
+  int64_t source = 0;
+  int64_t target = 0;  // of the best hypothesis
+};
+TokenCounts CountTokens(const SentenceResult& result);
+
+// The memory that a result takes until its answer is sent.
+int64_t AnswerBytes(const SentenceResult& result);
+
+// `task` is finished without an error.
+v1::Sentence ToProto(const TranslationTask& task, const SentencePlace& place, const SentenceDetail& detail);
+
+// One text from its sentences, in order: `tasks` are finished without an error, `places` theirs.
+v1::TranslatedText ToProto(absl::Span<const TranslationTask* const> tasks, absl::Span<const SentencePlace> places,
+                           const std::string& trailing, const SentenceDetail& detail);
+
+// All texts of a request from its sentences: `tasks`, TranslationTasks, are finished without an error, `places` and
+// `trailing` are as Translator::Start gave them.
+void FillTranslations(absl::Span<const std::unique_ptr<Task>> tasks, absl::Span<const SentencePlace> places,
+                      const std::vector<std::string>& trailing, const SentenceDetail& detail,
+                      v1::TranslateResponse& response);
+
+}  // namespace heed

@@ -1,0 +1,203 @@
+#include "server/rpc/call.h"
+
+#include <algorithm>
+#include <chrono>
+#include <iterator>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "server/rpc/status.h"
+#include "server/scheduling/refusal.h"
+
+namespace heed {
+namespace {
+
+// Of the client's metadata.
+constexpr char kPriorityKey[] = "heed-priority";
+
+// Whether a request that ends so fails by the server's fault.
+bool IsFault(grpc::StatusCode code) {
+  return code == grpc::StatusCode::INTERNAL || code == grpc::StatusCode::UNKNOWN || code == grpc::StatusCode::DATA_LOSS;
+}
+
+}  // namespace
+
+Call::Call(RequestLog& requests, grpc::CallbackServerContext& context, std::string_view method)
+    : metrics_(requests.metrics()), context_(context), requests_(requests), method_(method), arrived_(Clock::now()) {
+  requests_.Begin();
+  metrics_.Increment(Metric::kRequestsInFlight, {method_}, 1);
+}
+
+Call::~Call() {
+  const double seconds = ToSeconds(Clock::now() - arrived_);
+  metrics_.Add(Metric::kRequests, {method_, model_label_, CodeName(code_)});
+  metrics_.Observe(Metric::kRequestSeconds, {method_, model_label_}, seconds);
+  if (record_ != nullptr) {
+    record_->seconds = seconds;
+    requests_.Write(interest_, *record_);
+  }
+  metrics_.Increment(Metric::kRequestsInFlight, {method_}, -1);  // last: whoever sees none in flight sees all counted
+  requests_.End();
+}
+
+grpc::Status Call::End(const absl::Status& status, bool room_may_come) {
+  grpc::Status result = ToGrpcStatus(status);
+  code_ = result.error_code();
+  model_label_ = model_name().empty() ? unavailable_model_ : std::string(model_name());
+  if (room_may_come) AddRetryHint(status, result, context_);
+  interest_ =
+      requests_.InterestIn(is_paced_by_client() ? Clock::duration::zero() : Clock::now() - arrived_, IsFault(code_));
+  if (interest_.any()) {
+    record_ = std::make_unique<FinishedRequest>();
+    record_->method = method_;
+    record_->model = model_label_;
+    record_->code = CodeName(code_);
+    record_->message = result.error_message();
+    AddOrigin(*record_);
+    Describe(*record_);
+  }
+  return result;
+}
+
+void Call::AddOrigin(FinishedRequest& record) const {
+  record.peer = context_.peer();
+  // One that is there twice says nothing.
+  const auto only = [this](const char* key) {
+    const auto [begin, end] = context_.client_metadata().equal_range(key);
+    if (begin == end || std::next(begin) != end) return absl::string_view();
+    return absl::string_view(begin->second.data(), begin->second.size());
+  };
+  record.request_id = ParseRequestId(only(kRequestIdKey));
+  record.traceparent = ParseTraceparent(only(kTraceparentKey));
+}
+
+TimePoint Call::deadline() const {
+  const auto deadline = context_.deadline();
+  if (deadline == std::chrono::system_clock::time_point::max()) return kNoDeadline;
+  return Clock::now() + std::chrono::duration_cast<Clock::duration>(deadline - std::chrono::system_clock::now());
+}
+
+absl::StatusOr<Priority> Call::PriorityOfMetadata() const {
+  const auto [begin, end] = context_.client_metadata().equal_range(kPriorityKey);
+  if (begin == end) return kDefaultPriority;
+  if (std::next(begin) != end) return absl::InvalidArgumentError(absl::StrCat(kPriorityKey, ": is given twice"));
+  return ParsePriority(kPriorityKey, absl::string_view(begin->second.data(), begin->second.size()));
+}
+
+absl::StatusOr<std::shared_ptr<const Model>> Call::LookUp(const Registry& registry, absl::string_view name,
+                                                          absl::string_view kind) {
+  absl::StatusOr<std::shared_ptr<const Model>> model = registry.Find(name, kind);
+  if (absl::IsUnavailable(model.status())) CountUnavailable(name);
+  return model;
+}
+
+void Call::CountUnavailable(absl::string_view name) {
+  unavailable_model_ = std::string(name);
+  metrics_.Add(Metric::kRejections, {unavailable_model_, "model_unavailable"});
+}
+
+absl::Status JobCall::FindModel(const Registry& registry, absl::string_view name, absl::string_view kind) {
+  HEED_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, LookUp(registry, name, kind));
+  return TakeModel(std::move(model));
+}
+
+absl::Status JobCall::TakeModel(std::shared_ptr<const Model> model) {
+  HEED_ASSIGN_OR_RETURN(const Priority priority, PriorityOfMetadata());
+  if (!priority_) priority_ = priority;
+  model_ = std::move(model);
+  return scheduler_.CheckRoom(NewJob());
+}
+
+void JobCall::Run(int64_t bytes) {
+  if (const absl::Status status = preparation_.Run(bytes, [this] { RunNow(); }); !status.ok()) OnWorkDone(status);
+}
+
+void JobCall::RunNow() {
+  absl::StatusOr<Tasks> tasks = WithoutExceptions([this] { return Begin(); });
+  if (!tasks.ok() || tasks->empty()) return OnWorkDone(tasks.status());
+  if (const absl::Status status = Submit(*std::move(tasks)); !status.ok()) OnWorkDone(status);
+}
+
+absl::Status JobCall::Submit(Tasks tasks) {
+  auto job = std::make_shared<Job>(NewJob());
+  job->tasks = std::move(tasks);
+  job_ = job;
+  Scheduler& scheduler = scheduler_;
+  const std::shared_ptr<Cancellation> cancellation = cancellation_;
+  {
+    MutexLock lock(cancellation->mutex);
+    cancellation->job = job;
+  }
+  if (absl::Status status = scheduler.Submit(job); !status.ok()) {
+    job_ = nullptr;
+    return status;
+  }
+  bool cancelled = false;
+  {
+    MutexLock lock(cancellation->mutex);
+    cancelled = cancellation->cancelled;
+  }
+  // A Cancel that came before the scheduler had the job did nothing there.
+  if (cancelled) scheduler.Cancel(*job);
+  return absl::OkStatus();
+}
+
+void JobCall::Cancel() {
+  std::shared_ptr<Job> job;
+  {
+    MutexLock lock(cancellation_->mutex);
+    cancellation_->cancelled = true;
+    job = cancellation_->job;
+  }
+  if (job != nullptr) scheduler_.Cancel(*job);
+}
+
+void JobCall::OnJobDone(const absl::Status& status, const JobTimes& times) {
+  times_ = times;
+  OnWorkDone(status);
+}
+
+StartLimits JobCall::LimitsOfStart() const {
+  const BatchLimits& limits = scheduler_.LimitsOf(model_name());
+  auto check = [this, last = std::min(deadline(), latest_)] {
+    if (Clock::now() >= last) return absl::DeadlineExceededError("the deadline passed before the request was done");
+    if (context_.IsCancelled()) return absl::CancelledError("the client cancelled the request");
+    return absl::OkStatus();
+  };
+  return {limits.max_queued_tasks, limits.max_queued_rows, std::move(check)};
+}
+
+void JobCall::CountAnswer(int64_t bytes) {
+  const int64_t sum = answer_bytes_.fetch_add(bytes) + bytes;
+  if (sum > max_answer_bytes()) scheduler_.End(*job_, AnswerTooLarge(sum, max_answer_bytes()));
+}
+
+absl::Status JobCall::CheckAnswer(int64_t bytes) const {
+  return bytes <= max_answer_bytes() ? absl::OkStatus() : AnswerTooLarge(bytes, max_answer_bytes());
+}
+
+absl::Status JobCall::CheckSize(const google::protobuf::MessageLite& response) const {
+  return CheckAnswer(static_cast<int64_t>(response.ByteSizeLong()));
+}
+
+void JobCall::Describe(FinishedRequest& record) const {
+  if (!times_) return;
+  const TimePoint done = times_->done.value_or(Clock::now());
+  record.queue_seconds = ToSeconds(times_->started.value_or(done) - times_->submitted);
+  if (times_->first_output) record.first_output_seconds = ToSeconds(*times_->first_output - times_->submitted);
+  if (times_->started) record.work_seconds = ToSeconds(done - *times_->started);
+  record.tasks = static_cast<int64_t>(job_->tasks.size());
+}
+
+Job JobCall::NewJob() {
+  Job job;
+  job.model = model_;
+  job.deadline = std::min(deadline(), latest_);
+  job.priority = *priority_;
+  job.observer = this;
+  job.one_by_one = one_by_one_;
+  return job;
+}
+
+}  // namespace heed

@@ -1,0 +1,204 @@
+// What every request has in common, whatever its method: its record in the metrics and the log, its deadline, its end.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "base/exception_barrier.h"
+#include "base/mutex.h"
+#include "google/protobuf/message_lite.h"
+#include "grpcpp/server_context.h"
+#include "grpcpp/support/server_callback.h"
+#include "grpcpp/support/status.h"
+#include "server/registry/registry.h"
+#include "server/scheduling/job.h"
+#include "server/scheduling/preparation.h"
+#include "server/scheduling/priority.h"
+#include "server/scheduling/scheduler.h"
+#include "server/telemetry/metrics.h"
+#include "server/telemetry/request_log.h"
+
+namespace heed {
+
+// One request, from its arrival to its end. All that it is given outlives it.
+class Call {
+ public:
+  Call(RequestLog& requests, grpc::CallbackServerContext& context, std::string_view method);
+  virtual ~Call();
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+ protected:
+  // The status to finish the call with, noted for the record. Nothing of the call is touched after Finish. A refusal
+  // for want of room, or of a model that loads, tells the client when to try again, unless `room_may_come` is false.
+  grpc::Status End(const absl::Status& status, bool room_may_come = true);
+
+  // The client's deadline, on the scheduler's clock.
+  TimePoint deadline() const;
+  // What the client's metadata says (heed-priority), else the default. INVALID_ARGUMENT: there is no such level.
+  absl::StatusOr<Priority> PriorityOfMetadata() const;
+  // Whether the client decides how long the call takes, as in a conversation: then it is never slow.
+  virtual bool is_paced_by_client() const { return false; }
+  // The registry's model. UNAVAILABLE: it is not there (yet), which is counted as below.
+  absl::StatusOr<std::shared_ptr<const Model>> LookUp(const Registry& registry, absl::string_view name,
+                                                      absl::string_view kind);
+  // The model that was asked for is known, but does not serve: a rejection, and model_name() for the record.
+  void CountUnavailable(absl::string_view name);
+  // Empty while the model is not known, so that a wrong name makes no label.
+  virtual std::string_view model_name() const { return {}; }
+  // Adds what the log tells of requests of its kind.
+  virtual void Describe(FinishedRequest&) const {}
+
+  Metrics& metrics_;
+  grpc::CallbackServerContext& context_;
+
+ private:
+  // What the metadata tells of where the request comes from.
+  void AddOrigin(FinishedRequest& record) const;
+
+  RequestLog& requests_;
+  const std::string_view method_;
+  const TimePoint arrived_;
+  grpc::StatusCode code_ = grpc::StatusCode::OK;  // of the thread that ends the call
+  std::string model_label_;                       // model_name(), when the call ended
+  std::string unavailable_model_;
+  // Made by End, if there is a line to write. The context may be gone when it is written.
+  RequestInterest interest_;
+  std::unique_ptr<FinishedRequest> record_;
+};
+
+// What every request that is a job works with. All of it outlives the request.
+struct JobParts {
+  RequestLog& requests;
+  Scheduler& scheduler;
+  Preparation& preparation;
+};
+
+// A request whose work is one job of a model. Run makes its tasks (Begin) and submits them; OnWorkDone is the end.
+//
+// Begin runs on gRPC's thread, or, if the request is large, on one of Preparation's; OnTaskOutput and OnWorkDone on the
+// executors'. None of them overlap, but for OnTaskOutput as JobObserver says. Cancel may come at any time.
+class JobCall : public Call, public JobObserver {
+ public:
+  // Once. `bytes`: the size of the request's message. The call may be gone when it returns, unless gRPC is still being
+  // given it.
+  void Run(int64_t bytes);
+
+ protected:
+  using Tasks = std::vector<std::unique_ptr<Task>>;
+
+  JobCall(const JobParts& parts, grpc::CallbackServerContext& context, std::string_view method)
+      : Call(parts.requests, context, method), scheduler_(parts.scheduler), preparation_(parts.preparation) {}
+
+  // Looks the model up (FindModel), converts and starts the tasks, all of that model. No tasks: there is nothing to do.
+  virtual absl::StatusOr<Tasks> Begin() = 0;
+  // The last call, exactly once: with the job's end as JobObserver::OnJobDone reports it, OK if there was nothing to
+  // do, or the reason why there was no job.
+  virtual void OnWorkDone(const absl::Status& status) = 0;
+
+  // The request's own priority and end, in place of the metadata's and beside the client's deadline. Before FindModel,
+  // if they are to count there.
+  void SetPriority(Priority priority) { priority_ = priority; }
+  void EndBy(TimePoint latest) { latest_ = latest; }
+  // The tasks' answers are sent one by one, so that each of them may be as large as an answer.
+  void SendOneByOne() { one_by_one_ = true; }
+  // Looks the model up and keeps it. Refuses what Submit would refuse, before the request is converted and tokenised.
+  absl::Status FindModel(const Registry& registry, absl::string_view name, absl::string_view kind);
+  // The same for a model that was looked up.
+  absl::Status TakeModel(std::shared_ptr<const Model> model);
+  // For the Start of the model that was found: what a request may hold, and whether there is still somebody to answer.
+  StartLimits LimitsOfStart() const;
+  // Adds to what the answer has come to. Beyond the limit the job ends with RESOURCE_EXHAUSTED. In OnTaskOutput.
+  void CountAnswer(int64_t bytes);
+  // RESOURCE_EXHAUSTED: an answer of the model may not take `bytes`.
+  absl::Status CheckAnswer(int64_t bytes) const;
+  // RESOURCE_EXHAUSTED: the response is larger than an answer of the model may be.
+  absl::Status CheckSize(const google::protobuf::MessageLite& response) const;
+  // The client has gone.
+  void Cancel() EXCLUDES(cancellation_->mutex);
+
+  bool has_job() const { return job_ != nullptr; }
+  // The job's tasks; none if there was nothing to do.
+  absl::Span<const std::unique_ptr<Task>> tasks() const {
+    return has_job() ? absl::MakeConstSpan(job_->tasks) : absl::Span<const std::unique_ptr<Task>>();
+  }
+  void Describe(FinishedRequest& record) const override;
+  std::string_view model_name() const override { return model_ == nullptr ? std::string_view() : model_->spec().name; }
+
+  Scheduler& scheduler_;
+  // Constant once Begin has returned.
+  std::shared_ptr<const Model> model_;
+  // Constant once the scheduler has it; null: the request was refused, or there was nothing to do.
+  std::shared_ptr<Job> job_;
+
+ private:
+  // Shared with the thread that submits the job: the call may end before Submit has returned.
+  struct Cancellation {
+    Mutex mutex;
+    bool cancelled GUARDED_BY(mutex) = false;
+    std::shared_ptr<Job> job GUARDED_BY(mutex);  // null: there is none yet
+  };
+
+  void RunNow();
+  // OK: the job was accepted; its end may already have come, and the call be gone. Otherwise it never comes.
+  absl::Status Submit(Tasks tasks);
+  void OnJobDone(const absl::Status& status, const JobTimes& times) final;
+  // The job, as far as it is known without its tasks.
+  Job NewJob();
+  int64_t max_answer_bytes() const { return scheduler_.LimitsOf(model_name()).max_answer_bytes; }
+
+  Preparation& preparation_;
+  const std::shared_ptr<Cancellation> cancellation_ = std::make_shared<Cancellation>();
+  std::optional<JobTimes> times_;     // set when the job has ended
+  std::optional<Priority> priority_;  // set by TakeModel if not before
+  TimePoint latest_ = kNoDeadline;
+  bool one_by_one_ = false;
+  std::atomic<int64_t> answer_bytes_ = 0;
+};
+
+// One with one response. `Base`: a JobCall.
+template <typename Response, typename Base = JobCall>
+class UnaryJobCall : public Base, public grpc::ServerUnaryReactor {
+ public:
+  void OnTaskOutput(int, Task&) override {}
+  void OnCancel() override { this->Cancel(); }
+  void OnDone() override { delete this; }
+
+ protected:
+  UnaryJobCall(const JobParts& parts, grpc::CallbackServerContext& context, Response& response, std::string_view method)
+      : Base(parts, context, method), response_(response) {}
+  // `arguments`: of Base's constructor.
+  template <typename... Arguments>
+  explicit UnaryJobCall(Response& response, Arguments&&... arguments)
+      : Base(std::forward<Arguments>(arguments)...), response_(response) {}
+
+  // All tasks are finished without an error.
+  virtual void Respond(Response& response) = 0;
+  // For a request that is refused for want of room: whether there may be some soon.
+  virtual bool room_may_come() const { return true; }
+
+ private:
+  void OnWorkDone(const absl::Status& status) final {
+    absl::Status result = status;
+    if (result.ok()) {
+      result = WithoutExceptions([this] {
+        Respond(response_);
+        return this->CheckSize(response_);
+      });
+    }
+    this->Finish(this->End(result, room_may_come()));
+  }
+
+  Response& response_;
+};
+
+}  // namespace heed

@@ -1,0 +1,23 @@
+// The one place where our errors become gRPC's.
+#pragma once
+
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "grpcpp/server_context.h"
+#include "grpcpp/support/status.h"
+
+namespace heed {
+
+// The same code (their numbers are the same in both) and message, the latter cut after 2 KiB.
+grpc::Status ToGrpcStatus(const absl::Status& status);
+
+// "INVALID_ARGUMENT": the value of the `code` label and of logs.
+std::string_view CodeName(grpc::StatusCode code);
+
+// For a refusal that is worth another try (RESOURCE_EXHAUSTED, or one with a delay: server/scheduling/refusal.h): tells
+// clients in how long, in `result` as google.rpc.RetryInfo and by the metadata that gRPC's own retries obey
+// (grpc-retry-pushback-ms). `result`: of `status`, to Finish with.
+void AddRetryHint(const absl::Status& status, grpc::Status& result, grpc::CallbackServerContext& context);
+
+}  // namespace heed

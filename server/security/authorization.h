@@ -1,0 +1,57 @@
+// Who may call which method: one table, the holders of tokens, and whether this server can be managed at all.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "base/clock.h"
+#include "server/security/tokens.h"
+#include "server/telemetry/metrics.h"
+
+namespace heed {
+
+enum class Right {
+  kOpen,    // nobody is asked for a token
+  kAny,     // whoever holds a token: what the server is and has
+  kInfer,   // what computes
+  kManage,  // what changes the server for others; refused altogether without --management
+};
+
+struct MethodRight {
+  absl::string_view path;  // "/package.Service/Method", as HTTP/2 names it
+  Right right;
+};
+
+// Each method that the server has.
+absl::Span<const MethodRight> MethodRights();
+// Nothing: the table has no such method.
+std::optional<Right> RightOf(absl::string_view path);
+
+// Thread-safe.
+class Authorization {
+ public:
+  // `tokens`: null: everybody may do everything that this server does. `management`: whether that is to be managed,
+  // too. `metrics` outlives it and counts what is refused.
+  Authorization(std::unique_ptr<TokenFile> tokens, bool management, Metrics& metrics)
+      : tokens_(std::move(tokens)), management_(management), metrics_(metrics) {}
+
+  bool asks_for_tokens() const { return tokens_ != nullptr; }
+  bool management() const { return management_; }
+
+  // May the method be called by who sends this `authorization` header (nothing: none)? UNAUTHENTICATED: no token, or
+  // nobody's. PERMISSION_DENIED: its holder lacks the right, by both names; or management is off, whoever asks. A
+  // method that is not in the table takes the right to manage where there are tokens, and is else gRPC's to refuse.
+  absl::Status Check(absl::string_view path, std::optional<absl::string_view> authorization, TimePoint now) const;
+
+ private:
+  absl::Status Decide(absl::string_view path, std::optional<absl::string_view> authorization, TimePoint now) const;
+
+  const std::unique_ptr<TokenFile> tokens_;
+  const bool management_;
+  Metrics& metrics_;
+};
+
+}  // namespace heed

@@ -1,8 +1,0 @@
-// The version of this build, from the root CMakeLists.txt.
-#pragma once
-
-namespace heed {
-
-inline constexpr char kVersion[] = HEED_VERSION;
-
-}  // namespace heed

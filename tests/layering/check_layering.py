@@ -1,0 +1,245 @@
+#!/usr/bin/env python3
+"""Holds the map of the folders.
+
+  check_layering.py TREE       fails, with path:line for each, on
+    - an include of a folder that is no arrow of MAP, and an arrow of MAP that no include takes;
+    - an arrow that closes a circle;
+    - an include that does not name its folder from the root of the tree;
+    - a fenced header, or a fenced library of a CMakeLists.txt, outside its fence;
+    - a CMakeLists.txt that links the library of a folder that is no arrow of MAP;
+    - a oneDNN call whose form differs between 2.x and 3.x outside engine/linear/onednn.h.
+  check_layering.py --map      prints the map as a Markdown table
+
+tests/ may include everything, except dnnl.hpp itself. Tested by layering_selftest.py.
+"""
+import os
+import re
+import sys
+
+# A folder, what it is, and the folders whose headers and libraries it may use. "proto" is the generated code.
+MAP = {
+    "base": ("what both programs need and what knows no numbers", ""),
+    "files": ("readers and writers of weights and graph files", "base"),
+    "engine/core": ("memory, threads, matrices", "base"),
+    "engine/kernels": ("vector kernels over rows", "engine/core"),
+    "engine/linear": ("matrix products and linear layers", "base files engine/core engine/kernels"),
+    "engine/graph": ("graph versions, updates, neighborhoods, aggregation", "base files engine/core"),
+    "models/kinds": ("a task, a model, an interface for each kind", "engine/core engine/graph"),
+    "models/layers": ("what networks are made of", "base files engine/linear"),
+    "models/text": ("from text to sentences and tokens, and back", "base"),
+    "models/translation": ("encoder-decoder networks and their search",
+                           "base files engine/core engine/kernels engine/linear models/kinds models/text"),
+    "models/graph": ("graph neural networks",
+                     "base engine/core engine/kernels engine/linear engine/graph models/kinds models/layers"),
+    "models/ntm": ("the Neural Turing Machine",
+                   "base files engine/core engine/kernels engine/linear models/kinds models/layers"),
+    "models": ("from a model directory to a model",
+               "base engine/core models/kinds models/translation models/graph models/ntm"),
+    "server/options": ("the flags of heed-server", "base engine/graph server/registry"),
+    "server/platform": ("what the machine gives: cgroup, locked directories", "base"),
+    "server/telemetry": ("metrics, log, traces", "base engine/linear server/platform"),
+    "server/network": ("sockets, connections, the HTTP page", "base server/telemetry"),
+    "server/scheduling": ("jobs, and when their tasks are stepped", "base models/kinds server/telemetry"),
+    "server/registry": ("the models that are served", "base models/kinds server/scheduling server/telemetry"),
+    "server/graphs": ("stored graphs", "base files engine/graph models/kinds server/platform server/registry "
+                      "server/scheduling server/telemetry"),
+    "server/sessions": ("sessions in memory, files and Redis",
+                        "base models/kinds server/platform server/registry server/telemetry"),
+    "server/security": ("TLS, certificates, tokens, rights", "base server/rpc server/telemetry"),
+    "server/messages": ("between the wire's messages and the models' types",
+                        "base files engine/graph models/kinds models/text proto server/sessions server/telemetry"),
+    "server/oip": ("the Open Inference Protocol's tensors",
+                   "base models/kinds proto server/messages server/scheduling server/telemetry"),
+    "server/rpc": ("one call: message, job, status, log line",
+                   "base proto server/messages server/registry server/scheduling server/telemetry"),
+    "server/services": ("the services, one class each",
+                        "base models/kinds proto server/graphs server/messages server/oip server/registry server/rpc "
+                        "server/scheduling server/sessions server/telemetry"),
+    "server": ("where the server is put together",
+               "base engine/kernels engine/linear models server/graphs server/network server/options server/platform "
+               "server/registry server/rpc server/scheduling server/security server/services server/sessions "
+               "server/telemetry"),
+    "client/lib": ("the C++ client library", "base files proto"),
+    "client/cli": ("what the commands share", "base client/lib proto"),
+    "client/render": ("answers as text, JSON, bars, maps, tables", "base client/cli client/lib proto"),
+    "client/commands": ("the commands of heed", "base files client/cli client/lib client/render proto"),
+    "client/top": ("heed top", "base client/cli client/lib client/render"),
+    "client/bench": ("heed bench",
+                     "base files client/cli client/commands client/lib client/render client/top proto"),
+    "client": ("the table of commands, and main", "base client/cli client/lib client/top"),
+}
+
+# Arrows that only the linker sees: client/cli/commands.h declares what these folders define.
+LINKED = {("client", "client/commands"), ("client", "client/bench")}
+
+# What an include names, where it may be, how to say so.
+FENCES = [(re.compile(header), re.compile(place), message) for header, place, message in (
+    (r"^(oneapi/dnnl/.*|dnnl.*\.(h|hpp))$", r"^engine/linear/onednn\.h$",
+     "oneDNN is included only by engine/linear/onednn.h"),
+    (r"^engine/linear/onednn\.h$", r"^(engine/linear/[^/]*\.cc|tests/.*)$",
+     "engine/linear/onednn.h is only for engine/linear/*.cc"),
+    (r"^hwy/", r"^(engine/.*(\.cc|-inl\.h)|tests/.*)$", "Highway is for kernel files: .cc and -inl.h of engine/"),
+    (r"^omp\.h$", r"^(engine|tests)/", "OpenMP is for engine/: oneDNN runs on the calling thread"),
+    (r"^(grpc|grpcpp|google/protobuf)/|\.pb\.h$", r"^(server|client|tests)/",
+     "gRPC and protobuf are for server/ and client/"),
+    (r"^prometheus/", r"^(server/telemetry/metrics\.(h|cc)|tests/.*)$",
+     "prometheus-cpp is only for server/telemetry/metrics.*"),
+    (r"^spdlog/", r"^(server/telemetry/log\.cc|tests/.*)$", "spdlog is only for server/telemetry/log.cc"),
+    (r"^microhttpd", r"^(server/network/http_endpoint\.cc|tests/.*)$",
+     "libmicrohttpd is only for server/network/http_endpoint.cc"),
+    (r"^(histedit\.h|editline/)", r"^(client/cli/line_editor\.cc|tests/.*)$",
+     "libedit is only for client/cli/line_editor.cc"),
+    (r"^httplib", r"^(client/lib/http_page\.cc|tests/.*)$", "cpp-httplib is only for client/lib/http_page.cc"),
+    (r"^openssl/", r"^(server/security/(tokens|certificates)\.cc|server/build_info\.cc|tests/.*)$",
+     "OpenSSL is only for server/security/tokens.cc, certificates.cc and server/build_info.cc"),
+    (r"^zlib\.h$", r"^(server/messages/message_inflation\.cc|tests/.*)$",
+     "zlib is only for server/messages/message_inflation.cc"),
+    (r"^hiredis", r"^(server/sessions/redis_connection\.cc|tests/.*)$",
+     "hiredis is only for server/sessions/redis_connection.cc"),
+    (r"^sentencepiece", r"^(models/text/subwords\.(h|cc)|tests/.*)$",
+     "SentencePiece is only for models/text/subwords.*"),
+    (r"^unicode/", r"^(base|models/text|client/render|tests)/", "ICU is for base/, models/text/ and client/render/"),
+)]
+LINK_FENCES = [(re.compile(library), re.compile(place), message) for library, place, message in (
+    (r"DNNL_LIBRARY", r"^engine/linear/", "oneDNN is linked only by engine/linear/"),
+    (r"PkgConfig::HWY", r"^engine/", "Highway is linked only by engine/"),
+    (r"(gRPC|protobuf)::", r"^(proto|server|client)/", "gRPC and protobuf are linked by proto/, server/ and client/"),
+    (r"prometheus-cpp", r"^server/telemetry/", "prometheus-cpp is linked only by server/telemetry/"),
+    (r"spdlog", r"^server/telemetry/", "spdlog is linked only by server/telemetry/"),
+    (r"MICROHTTPD", r"^server/network/", "libmicrohttpd is linked only by server/network/"),
+    (r"LIBEDIT", r"^client/cli/", "libedit is linked only by client/cli/"),
+    (r"HTTPLIB", r"^client/lib/", "cpp-httplib is linked only by client/lib/"),
+    (r"OpenSSL", r"^server/(security/|CMakeLists)", "OpenSSL is linked only by server/security/ and server/"),
+    (r"HIREDIS", r"^server/sessions/", "hiredis is linked only by server/sessions/"),
+    (r"SENTENCEPIECE", r"^models/text/", "SentencePiece is linked only by models/text/"),
+)]
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*(?:include|define[ \t]+HWY_TARGET_INCLUDE)[ \t]*([<"])([^>"]*)[>"]')
+# 2.x makes a primitive_desc from an X::desc, 3.x has none; post-operations, scales and zero points are said in other
+# ways. To hold a primitive_desc is the same in both.
+ONEDNN_FORMS = re.compile(r"DNNL_VERSION|dnnl::[a-z_]+::desc|::primitive_desc([ \t]+[a-z_]+)?[({]|[.]append_eltwise\(|"
+                          r"[.]set_(output_scales|scales_mask|scales|zero_points|zero_points_mask)\(")
+ROOTS = ("base", "files", "engine", "models", "server", "client")
+
+
+def folder_of(path):
+    """The folder of MAP that a file or header belongs to, "tests", "proto", or "" for a library's header."""
+    if path.endswith(".pb.h"):
+        return "proto"
+    root = path.split("/")[0]
+    if root == "tests":
+        return root
+    return os.path.dirname(path) if root in ROOTS and "/" in path else ""
+
+
+class Check:
+    def __init__(self):
+        self.problems, self.taken, self.includes = [], set(), 0
+
+    def problem(self, path, line, text):
+        self.problems.append(f"{path}:{line}: {text}")
+
+    def arrow(self, path, line, source, target, verb):
+        if source == "tests" or source == target or not target or verb == "link" and (source, target) in LINKED:
+            return
+        if target == "tests" or target not in MAP.get(source, ("", ""))[1].split():
+            self.problem(path, line, f"{source}/ may not {verb} {target}/")
+
+    def source(self, path):
+        folder = folder_of(path)
+        if folder != "tests" and folder not in MAP:
+            self.problem(path, 1, f"{folder}/ is not on the map")
+        with open(path, encoding="utf-8") as file:
+            for number, text in enumerate(file, 1):
+                include = INCLUDE.match(text)
+                if include:
+                    self.includes += 1
+                    self.include(path, number, folder, include[1] == '"', include[2])
+                elif path != "engine/linear/onednn.h":
+                    code = text.split("//")[0].replace("memory::desc", "")
+                    if ONEDNN_FORMS.search(code):
+                        self.problem(path, number, "this form differs between oneDNN 2.x and 3.x: it belongs in "
+                                     "engine/linear/onednn.h")
+
+    def include(self, path, line, folder, quoted, target):
+        beside = os.path.join(os.path.dirname(path), target)
+        if target.startswith(("./", "../")) or quoted and os.path.exists(beside) and not os.path.exists(target):
+            self.problem(path, line, f'"{target}": includes name their folder from the root of the tree')
+            return
+        for header, place, message in FENCES:
+            if header.search(target) and not place.search(path):
+                self.problem(path, line, f"<{target}>: {message}")
+                return
+        self.taken.add((folder, folder_of(target)))
+        self.arrow(path, line, folder, folder_of(target), "include")
+
+    def libraries(self, path):
+        folder = os.path.dirname(path)
+        by_library = {"heed_" + name.replace("/", "_"): name for name in MAP}
+        by_library.update(heed_proto="proto", heed_messages="proto")
+        with open(path, encoding="utf-8") as file:
+            for number, text in enumerate(file, 1):
+                text = text.split("#")[0]
+                for library in re.findall(r"\bheed_[a-z_]+\b", text):
+                    target = by_library.get(library)
+                    if target and folder != "proto" and folder in MAP:
+                        self.arrow(path, number, folder, target, "link")
+                for library, place, message in LINK_FENCES:
+                    if re.search(library, text) and not place.search(path):
+                        self.problem(path, number, message)
+
+    def map(self):
+        """The map is as small as the code, and has no circle."""
+        for folder, (_, targets) in MAP.items():
+            for target in targets.split():
+                # base/ also passes on the libraries that everything uses.
+                if os.path.isdir(folder) and target != "base" and (folder, target) not in self.taken:
+                    self.problem("tests/layering/check_layering.py", 1,
+                                 f"the map lets {folder}/ include {target}/, and nothing does")
+        done = set()
+        while len(done) < len(MAP):
+            ready = [folder for folder in MAP if folder not in done and
+                     all(target in done or target == "proto" for target in MAP[folder][1].split())]
+            if not ready:
+                self.problem("tests/layering/check_layering.py", 1,
+                             "the map has a circle among " + ", ".join(sorted(set(MAP) - done)))
+                return
+            done.update(ready)
+
+
+def main():
+    if sys.argv[1:] == ["--map"]:
+        print("| folder | is | may use |\n| --- | --- | --- |")
+        for folder, (purpose, targets) in MAP.items():
+            print(f"| `{folder}/` | {purpose} | {' '.join(f'`{one}`' for one in targets.split())} |")
+        return 0
+    if len(sys.argv) != 2:
+        sys.exit("usage: check_layering.py TREE | --map")
+    os.chdir(sys.argv[1])
+    for root in ROOTS:
+        if not os.path.isdir(root):
+            print(f"layering: {os.getcwd()} has no folder {root}/", file=sys.stderr)
+            return 2
+    check = Check()
+    for root in ("proto",) + ROOTS + ("tests",):
+        for folder, _, names in sorted(os.walk(root)):
+            for name in sorted(names):
+                path = os.path.join(folder, name)
+                if root != "proto" and name.endswith((".cc", ".h")):
+                    check.source(path)
+                elif root != "tests" and name == "CMakeLists.txt":
+                    check.libraries(path)
+    if check.includes == 0:
+        print("layering: found no include at all", file=sys.stderr)
+        return 2
+    check.map()
+    for problem in check.problems:
+        print(problem)
+    if check.problems:
+        print(f"layering: {len(check.problems)} problems")
+        return 1
+    print(f"layering: {check.includes} includes are as the map says")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,164 @@
+#include "server/options/flags.h"
+
+#include <set>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace heed {
+namespace {
+
+using ::testing::HasSubstr;
+
+absl::StatusOr<CommandLine> Parse(std::vector<absl::string_view> arguments) { return ParseCommandLine(arguments); }
+
+std::string ErrorOf(std::vector<absl::string_view> arguments) {
+  const auto command_line = Parse(std::move(arguments));
+  EXPECT_EQ(command_line.status().code(), absl::StatusCode::kInvalidArgument);
+  return std::string(command_line.status().message());
+}
+
+TEST(FlagsTest, NoFlagsMeansTheDefaults) {
+  const auto command_line = Parse({});
+  ASSERT_TRUE(command_line.ok());
+  EXPECT_EQ(command_line->action, Action::kServe);
+  EXPECT_EQ(command_line->options.models, "weights");
+  EXPECT_EQ(command_line->options.listen, "127.0.0.1:50051");
+  EXPECT_EQ(command_line->options.metrics_listen, "127.0.0.1:8002");
+}
+
+TEST(FlagsTest, ValuesReachTheOptions) {
+  const auto command_line =
+      Parse({"--models=/m", "--listen=0.0.0.0:0", "--metrics_listen=", "--threads=4", "--executors=2",
+             "--max_queued_requests=5", "--max_batch_rows=7", "--drain_timeout_s=1.5", "--log_level=debug",
+             "--management", "--tls_cert=c", "--tls_key=k", "--tls_client_ca=a"});
+  ASSERT_TRUE(command_line.ok()) << command_line.status();
+  const ServerOptions& options = command_line->options;
+  EXPECT_EQ(options.models, "/m");
+  EXPECT_EQ(options.listen, "0.0.0.0:0");
+  EXPECT_EQ(options.metrics_listen, "");
+  EXPECT_EQ(options.threads, 4);
+  EXPECT_EQ(options.executors, 2);
+  EXPECT_EQ(options.max_queued_requests, 5);
+  EXPECT_EQ(options.max_batch_rows, 7);
+  EXPECT_EQ(options.drain_timeout_s, 1.5);
+  EXPECT_EQ(options.log_level, "debug");
+  EXPECT_TRUE(options.management);
+  EXPECT_EQ(options.tls_cert, "c");
+  EXPECT_EQ(options.tls_key, "k");
+  EXPECT_EQ(options.tls_client_ca, "a");
+}
+
+TEST(FlagsTest, AValueMayBeTheNextArgument) {
+  const auto command_line = Parse({"--models", "/m", "--management", "--threads", "4", "--metrics_listen", ""});
+  ASSERT_TRUE(command_line.ok()) << command_line.status();
+  EXPECT_EQ(command_line->options.models, "/m");
+  EXPECT_TRUE(command_line->options.management);
+  EXPECT_EQ(command_line->options.threads, 4);
+  EXPECT_EQ(command_line->options.metrics_listen, "");
+  EXPECT_THAT(ErrorOf({"--models", "--listen=127.0.0.1:1"}), HasSubstr("--models: needs a value"));
+  EXPECT_THAT(ErrorOf({"--threads", "x"}), HasSubstr("--threads=x: must be a whole number"));
+  EXPECT_THAT(ErrorOf({"--models", "a", "b"}), HasSubstr("\"b\" is not a flag"));
+}
+
+TEST(FlagsTest, NamesAreWrittenWithDashesOrUnderscores) {
+  EXPECT_EQ(Parse({"--metrics-listen=127.0.0.1:1"})->options.metrics_listen, "127.0.0.1:1");
+  EXPECT_THAT(ErrorOf({"--metrics-listen=a:1", "--metrics_listen=b:1"}), HasSubstr("--metrics_listen: is given twice"));
+}
+
+TEST(FlagsTest, AnUnknownFlagGetsTheNearestOnesName) {
+  EXPECT_EQ(ErrorOf({"--model=weights"}), "--model: there is no such flag; did you mean --models?");
+  EXPECT_EQ(ErrorOf({"--lisen", "127.0.0.1:1"}), "--lisen: there is no such flag; did you mean --listen?");
+  EXPECT_EQ(ErrorOf({"--nope"}), "--nope: there is no such flag");
+}
+
+TEST(FlagsTest, HelpAndVersionHaveShortNames) {
+  EXPECT_EQ(Parse({"-h"})->action, Action::kHelp);
+  EXPECT_EQ(Parse({"-v"})->action, Action::kVersion);
+}
+
+TEST(FlagsTest, ABoolNeedsNoValueAndTakesOne) {
+  EXPECT_THAT(ErrorOf({"--management", "false"}), HasSubstr("--management=false"));
+  EXPECT_TRUE(Parse({"--management"})->options.management);
+  EXPECT_TRUE(Parse({"--management=true"})->options.management);
+  EXPECT_FALSE(Parse({"--management=false"})->options.management);
+  EXPECT_FALSE(Parse({})->options.management);
+}
+
+TEST(FlagsTest, LimitsOfAModelStandInForTheGeneralOnes) {
+  const auto command_line =
+      Parse({"--model_limits=en-de:max_queued_requests=64,max_batch_rows=256;a:b:max_queued_rows=9",
+             "--max_queued_requests=5", "--max_running_tasks=7"});
+  ASSERT_TRUE(command_line.ok()) << command_line.status();
+  const ServerOptions en_de = OptionsOf("en-de", command_line->options);
+  EXPECT_EQ(en_de.max_queued_requests, 64);
+  EXPECT_EQ(en_de.max_batch_rows, 256);
+  EXPECT_EQ(en_de.max_running_tasks, 7) << "it is not among the model's own";
+  EXPECT_EQ(OptionsOf("a:b", command_line->options).max_queued_rows, 9);
+  const ServerOptions other = OptionsOf("other", command_line->options);
+  EXPECT_EQ(other.max_queued_requests, 5);
+  EXPECT_EQ(other.max_batch_rows, 512);
+}
+
+TEST(FlagsTest, ErrorsOfModelLimitsNameModelLimitAndValues) {
+  EXPECT_EQ(ErrorOf({"--model_limits=a:max_batch_rows=0"}),
+            "--model_limits=a:max_batch_rows=0: model \"a\": max_batch_rows=0: must be a whole number from 1 to "
+            "1099511627776");
+  EXPECT_THAT(ErrorOf({"--model_limits=a:max_batch_rows=1,max_bach=2"}),
+              HasSubstr("model \"a\": \"max_bach\" is no limit of a model; known are max_queued_requests, "
+                        "max_queued_tasks, max_queued_rows, max_batch_rows, max_running_tasks, max_cache_bytes"));
+  EXPECT_THAT(ErrorOf({"--model_limits=a:threads=1"}), HasSubstr("\"threads\" is no limit of a model"));
+  EXPECT_THAT(ErrorOf({"--model_limits=a:max_batch_rows"}), HasSubstr("model \"a\": max_batch_rows: needs a value"));
+  EXPECT_THAT(ErrorOf({"--model_limits=a:max_batch_rows=1,max_batch_rows=2"}),
+              HasSubstr("model \"a\": max_batch_rows: is given twice, as 1 and 2"));
+  EXPECT_THAT(ErrorOf({"--model_limits=a:max_batch_rows=1;a:max_batch_rows=2"}),
+              HasSubstr("model \"a\" is named twice"));
+  EXPECT_THAT(ErrorOf({"--model_limits=max_batch_rows=1"}), HasSubstr("\"max_batch_rows=1\" is not MODEL:LIMIT=VALUE"));
+  EXPECT_THAT(ErrorOf({"--model_limits=:max_batch_rows=1"}), HasSubstr("is not MODEL:LIMIT=VALUE"));
+  EXPECT_THAT(ErrorOf({"--model_limits=a:"}), HasSubstr("model \"a\": \"\" is no limit"));
+}
+
+TEST(FlagsTest, EveryDefaultIsAllowedAndChangesNothing) {
+  for (const FlagInfo& flag : FlagTable()) {
+    ServerOptions options;
+    EXPECT_TRUE(flag.set(flag.default_value, options).ok()) << flag.name;
+  }
+}
+
+TEST(FlagsTest, HelpNamesEachFlagWithItsUnitAndDefault) {
+  const std::string help = HelpText();
+  std::set<absl::string_view> names;
+  for (const FlagInfo& flag : FlagTable()) {
+    EXPECT_TRUE(names.insert(flag.name).second) << flag.name << " stands twice in the table";
+    EXPECT_THAT(help, HasSubstr(absl::StrCat("--", flag.name, "=<", flag.unit, ">")));
+    const std::string shown = flag.default_value.empty() ? "empty" : flag.default_value;
+    EXPECT_THAT(help, HasSubstr(absl::StrCat("(default: ", shown, ")")));
+  }
+}
+
+TEST(FlagsTest, HelpAndVersionAreActions) {
+  EXPECT_EQ(Parse({"--help"})->action, Action::kHelp);
+  EXPECT_EQ(Parse({"--listen=x:1", "--version"})->action, Action::kVersion);
+}
+
+TEST(FlagsTest, ErrorsNameTheFlag) {
+  EXPECT_THAT(ErrorOf({"--nope=1"}), HasSubstr("--nope: there is no such flag"));
+  EXPECT_THAT(ErrorOf({"weights"}), HasSubstr("\"weights\" is not a flag"));
+  EXPECT_THAT(ErrorOf({"--listen"}), HasSubstr("--listen: needs a value"));
+  EXPECT_THAT(ErrorOf({"--threads=many"}), HasSubstr("--threads=many: must be a whole number from 0 to 1024"));
+  EXPECT_THAT(ErrorOf({"--max_batch_rows=0"}), HasSubstr("--max_batch_rows=0: must be"));
+  EXPECT_THAT(ErrorOf({"--drain_timeout_s=-1"}), HasSubstr("--drain_timeout_s=-1: must be"));
+  EXPECT_THAT(ErrorOf({"--drain_timeout_s=nan"}), HasSubstr("--drain_timeout_s=nan: must be"));
+  EXPECT_THAT(ErrorOf({"--log_level=loud"}), HasSubstr("must be one of debug, info, warn, error"));
+  EXPECT_THAT(ErrorOf({"--management=yes"}), HasSubstr("--management=yes: must be true or false"));
+  EXPECT_THAT(ErrorOf({"--tls_cert=c"}), HasSubstr("--tls_cert=c, --tls_key=: one is of no use without the other"));
+  EXPECT_THAT(ErrorOf({"--tls_key=k"}), HasSubstr("--tls_cert=, --tls_key=k: one is of no use without the other"));
+  EXPECT_THAT(ErrorOf({"--tls_client_ca=a"}), HasSubstr("--tls_client_ca=a: is of no use without --tls_cert"));
+  EXPECT_THAT(ErrorOf({"--threads=1", "--threads=2"}), HasSubstr("--threads: is given twice"));
+  EXPECT_THAT(ErrorOf({"--threads=2", "--executors=3"}), HasSubstr("--executors=3: must be at most --threads=2"));
+}
+
+}  // namespace
+}  // namespace heed
