@@ -2,7 +2,7 @@
 //
 // Nodes live in rows, in pages of kPageRows rows; a version is a list of pages, and shares with the version it came
 // from all pages that the change does not touch. So an update costs what it changes, reading costs what a flat array
-// costs, and nothing ever needs merging (the design's base and delta, without the background merge). A page holds its
+// costs, and nothing ever needs merging (docs/design.md, "Stored graphs"). A page holds its
 // rows' ids, features, in-edges (compressed sparse rows by destination) and out-edges, each shared on its own.
 //
 // The in-edges of a node stand in ascending order of their sources' ids (equal ones in order of their features), after

@@ -38,7 +38,7 @@ enum class CosineForm {
   kClamped,  // k.m / (max(|k|, epsilon) max(|m|, epsilon))
 };
 
-// On what implementations differ (models/ntm-config.md).
+// On what implementations differ (docs/ntm-config.md).
 struct AddressingConventions {
   std::vector<int> shifts = {-1, 0, 1};  // s[j] moves the weights by shifts[j] slots; within (-slots, slots)
   HeadOrder order = HeadOrder::kReadsFirst;

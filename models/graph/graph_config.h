@@ -1,4 +1,4 @@
-// The config.json of a graph model, read and checked. models/graph-config.md is its page: fields, values, defaults.
+// The config.json of a graph model, read and checked. docs/graph-config.md is its page: fields, values, defaults.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// One layer of a graph network: convolution or linear map, norm, activation, as models/graph-config.md describes it.
+// One layer of a graph network: convolution or linear map, norm, activation, as docs/graph-config.md describes it.
 #pragma once
 
 #include <cstdint>

@@ -15,7 +15,7 @@
 
 namespace heed {
 
-// Loads config.json (models/graph-config.md) and the weights (files/checkpoint.h) of `directory`. Errors as
+// Loads config.json (docs/graph-config.md) and the weights (files/checkpoint.h) of `directory`. Errors as
 // LoadModel's.
 absl::StatusOr<std::shared_ptr<const GraphClassifier>> LoadGraphNetwork(const std::string& directory,
                                                                         const std::string& name);

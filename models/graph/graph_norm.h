@@ -14,7 +14,7 @@ namespace heed {
 // row[i] = activation(row[i]). NaN stays NaN.
 void ActivateRow(const RowActivation& activation, float* row, int64_t width);
 
-// A norm and an activation in the order that the configuration gives (models/graph-config.md, "Norms"). Immutable,
+// A norm and an activation in the order that the configuration gives (docs/graph-config.md, "Norms"). Immutable,
 // thread-safe. A row's result depends only on that row, unless over_graph().
 class RowFinish {
  public:

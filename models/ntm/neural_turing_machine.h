@@ -1,4 +1,4 @@
-// The Neural Turing Machine (Graves et al. 2014): a controller, and heads at a memory. models/ntm-config.md says what
+// The Neural Turing Machine (Graves et al. 2014): a controller, and heads at a memory. docs/ntm-config.md says what
 // one step computes.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Loads a Neural Turing Machine: models/ntm-config.md.
+// Loads a Neural Turing Machine: docs/ntm-config.md.
 #pragma once
 
 #include <memory>

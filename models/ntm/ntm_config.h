@@ -1,4 +1,4 @@
-// The configuration of a Neural Turing Machine: models/ntm-config.md.
+// The configuration of a Neural Turing Machine: docs/ntm-config.md.
 #pragma once
 
 #include <cstdint>

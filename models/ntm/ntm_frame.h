@@ -1,4 +1,4 @@
-// How the paper's algorithmic tasks frame their data: models/ntm-config.md, "Frames".
+// How the paper's algorithmic tasks frame their data: docs/ntm-config.md, "Frames".
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// A Neural Turing Machine that is told facts and answers questions: models/ntm-config.md, "Questions".
+// A Neural Turing Machine that is told facts and answers questions: docs/ntm-config.md, "Questions".
 #pragma once
 
 #include <memory>

@@ -5,7 +5,7 @@ check_deploy.py TREE BIN_DIR             fails, and names each thing that is wro
 check_deploy.py TREE BIN_DIR --write     makes deploy/prometheus/prometheusrule.yaml anew first
 check_deploy.py TREE BIN_DIR --selftest  breaks a copy of deploy/ in every way that is looked for, and wants each found
 
-Metrics and their labels are those of README.md's table, which the test `readme` holds to the server; flags those of
+Metrics and their labels are those of the table in docs/metrics.md, which the test `docs_tables` checks; flags those of
 BIN_DIR's programs. Needs python3-yaml (exit code 77 without). Queries are parsed, and alerts tested, where there is promtool:
 installed, or in BIN_DIR/../tools, where scripts/promtool.sh puts it.
 """
@@ -98,7 +98,7 @@ class Check:
 
     def metrics(self):
         """name: labels, histograms by the names of their series."""
-        text = (self.tree / "README.md").read_text()
+        text = (self.tree / "docs/metrics.md").read_text()
         table = re.search(r"<!-- table: metrics -->\n(.*?)<!-- end of table -->", text, re.S)
         known = dict(OWN_METRICS)
         for name, kind, labels in re.findall(r"^\| `(\w+)` \| (\w+) \| ([^|]*?) ?\|", table[1], re.M):
@@ -156,7 +156,8 @@ class Check:
                         self.problem(where, f"no metric has a label {label}")
         # Prose may name a metric without its suffixes.
         stems = set(known) | {re.sub(r"_(bucket|sum|count)$", "", name) for name in known} | {"heed_tasks_per_thread"}
-        for path in [self.tree / "README.md", self.deploy / "prometheus/README.md"]:
+        pages = sorted((self.tree / "docs").glob("*.md"))
+        for path in [self.tree / "README.md", *pages, self.deploy / "prometheus/README.md"]:
             for name in re.findall(r"`(heed_\w+|process_\w+)(?:\{[^`]*)?`", path.read_text()):
                 self.count("metrics in prose")
                 if name not in stems and not (self.tree / "client/python" / name).exists():
@@ -380,7 +381,8 @@ BREAKAGES = [
     ("docker-compose.yml", "--sessions=", "--session=", "no flag --session"),
     ("docker-compose.yml", "services:", "services: [", "is not YAML"),
     ("deploy/prometheus/README.md", "### HeedDown", "### HeedUp", "no alert HeedUp"),
-    ("README.md", "`heed_queued_requests`", "`heed_queue_requests`", "no metric heed_queue"),
+    ("docs/metrics.md", "`heed_queued_requests`", "`heed_queue_requests`", "no metric heed_queue"),
+    ("docs/operations.md", "`heed_slow_requests_total`", "`heed_slow_request_total`", "no metric heed_slow_request_total"),
 ]
 PROMTOOL_BREAKAGES = [
     ("deploy/prometheus/rules_test.yml", "exp_alerts: []", "exp_alerts: [{exp_labels: {a: b}}]", "the alerts' tests"),
@@ -394,7 +396,8 @@ def selftest(tree, bin_dir):
     for file, text, other, expected in breakages:
         with tempfile.TemporaryDirectory() as copy:
             copy = pathlib.Path(copy)
-            shutil.copytree(tree / "deploy", copy / "deploy", symlinks=True)
+            for name in ("deploy", "docs"):
+                shutil.copytree(tree / name, copy / name, symlinks=True)
             for name in ("README.md", "docker-compose.yml"):
                 shutil.copy(tree / name, copy)
             path = copy / file

@@ -3,7 +3,7 @@
 
   check_layering.py TREE       fails, with path:line for each, on
     - an include of a folder that is no arrow of MAP, and an arrow of MAP that no include takes;
-    - an arrow that closes a circle;
+    - an arrow that closes a circle, and a map in docs/design.md that is not this one;
     - an include that does not name its folder from the root of the tree;
     - a fenced header, or a fenced library of a CMakeLists.txt, outside its fence;
     - a CMakeLists.txt that links the library of a folder that is no arrow of MAP;
@@ -118,6 +118,7 @@ INCLUDE = re.compile(r'^[ \t]*#[ \t]*(?:include|define[ \t]+HWY_TARGET_INCLUDE)[
 # ways. To hold a primitive_desc is the same in both.
 ONEDNN_FORMS = re.compile(r"DNNL_VERSION|dnnl::[a-z_]+::desc|::primitive_desc([ \t]+[a-z_]+)?[({]|[.]append_eltwise\(|"
                           r"[.]set_(output_scales|scales_mask|scales|zero_points|zero_points_mask)\(")
+DESIGN = "docs/design.md"
 ROOTS = ("base", "files", "engine", "models", "server", "client")
 
 
@@ -206,11 +207,16 @@ class Check:
             done.update(ready)
 
 
+def markdown():
+    rows = ["| folder | is | may use |", "| --- | --- | --- |"]
+    for folder, (purpose, targets) in MAP.items():
+        rows.append(f"| `{folder}/` | {purpose} | {' '.join(f'`{one}`' for one in targets.split())} |")
+    return "\n".join(rows) + "\n"
+
+
 def main():
     if sys.argv[1:] == ["--map"]:
-        print("| folder | is | may use |\n| --- | --- | --- |")
-        for folder, (purpose, targets) in MAP.items():
-            print(f"| `{folder}/` | {purpose} | {' '.join(f'`{one}`' for one in targets.split())} |")
+        print(markdown(), end="")
         return 0
     if len(sys.argv) != 2:
         sys.exit("usage: check_layering.py TREE | --map")
@@ -232,6 +238,10 @@ def main():
         print("layering: found no include at all", file=sys.stderr)
         return 2
     check.map()
+    if os.path.exists(DESIGN):
+        with open(DESIGN, encoding="utf-8") as file:
+            if f"<!-- map: folders -->\n{markdown()}<!-- end of map -->\n" not in file.read():
+                check.problem(DESIGN, 1, "its map of the folders is not what check_layering.py --map prints")
     for problem in check.problems:
         print(problem)
     if check.problems:

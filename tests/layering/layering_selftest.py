@@ -133,6 +133,11 @@ def main():
     code, output = run(unused)
     if code != 1 or "the map lets server/oip/ include models/kinds/, and nothing does" not in output:
         sys.exit(f"an arrow that nothing takes must be seen: {code}\n{output}")
+    stale = lawful_tree()
+    stale["docs/design.md"] = ["<!-- map: folders -->", "| folder |", "<!-- end of map -->"]
+    code, output = run(stale)
+    if code != 1 or not output.startswith("docs/design.md:1:"):
+        sys.exit(f"a stale map in the design must be seen: {code}\n{output}")
     # A pair for each folder is enough: the rule is one.
     seen, chosen = set(), []
     for one in violations:

@@ -20,7 +20,7 @@ class Story:
 
 
 def split_words(text):
-    """As models/ntm-config.md has it for ASCII, of which bAbI consists."""
+    """As docs/ntm-config.md has it for ASCII, of which bAbI consists."""
     return re.findall(r"[a-z0-9'-]+", text.lower())
 
 

@@ -4,7 +4,7 @@
     from_gat_tf.py PREFIX OUT_DIR [FLAG ...]
 
 PREFIX.index and PREFIX.data-00000-of-00001 are the checkpoint, such as pre_trained/cora/mod_cora.ckpt; TensorFlow is not
-needed. OUT_DIR gets model.safetensors, with PyTorch Geometric's names, and config.json (models/graph-config.md).
+needed. OUT_DIR gets model.safetensors, with PyTorch Geometric's names, and config.json (docs/graph-config.md).
 
 A head there is three convolutions: conv1d_{3h} gives its values, conv1d_{3h+1} the target's score and conv1d_{3h+2} the
 source's. The biases of the scores stand inside the LeakyReLU and become `logit_bias`. The last layer takes the mean of its

@@ -5,7 +5,7 @@
 
 CHECKPOINT is a state_dict (torch.save(model.state_dict(), ...), or a .safetensors file) of a model whose convolutions are
 GATConv, GATv2Conv or GCNConv, under any names. OUT_DIR gets model.safetensors, every name unchanged, and config.json
-(models/graph-config.md), filled in from names, shapes and the order of the tensors. What these do not tell is asked at the
+(docs/graph-config.md), filled in from names, shapes and the order of the tensors. What these do not tell is asked at the
 terminal, or given by a flag. Without a terminal, a flag that has no safe default and is missing ends the script with exit
 code 2; PyTorch Geometric's own defaults are taken, and the summary names each as assumed. A pickle can hold code: one that
 holds more than tensors is refused. Needs PyTorch (1.13 or newer); --check with an .npz file needs numpy.

@@ -1,6 +1,6 @@
 """Graph convolutions in plain PyTorch, with PyTorch Geometric's parameter names and numbers, and the networks made of them.
 
-A network is built from its config.json (models/graph-config.md), so that what is trained is what the file says; of that
+A network is built from its config.json (docs/graph-config.md), so that what is trained is what the file says; of that
 schema, what the recipes need is here: gat and gcn without edge features or norms, the dot-product decoder, pooling by mean, max
 or sum. Dropout is training's business: arguments here, absent from the file. Sums over neighbours are index_add, features
 may be SparseRows. Rows are gathered by index_select, whose gradient costs a CPU less than that of [index]. Needs PyTorch

@@ -1,4 +1,4 @@
-"""What a graph model's config.json and tensors compute (models/graph-config.md), in plain PyTorch and float64.
+"""What a graph model's config.json and tensors compute (docs/graph-config.md), in plain PyTorch and float64.
 
 Written to be read beside PyTorch Geometric's documentation, not to be fast: from_pyg.py --check holds a conversion against
 the user's own outputs with it. Needs PyTorch 1.13 or newer.

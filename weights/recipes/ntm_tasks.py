@@ -1,5 +1,5 @@
 """The tasks of sequences of the Neural Turing Machine paper (Graves et al. 2014): their frames, as
-models/ntm-config.md has them, and random data for them. Rows are [batch, rows, width]."""
+docs/ntm-config.md has them, and random data for them. Rows are [batch, rows, width]."""
 
 import torch
 import torch.nn.functional as F

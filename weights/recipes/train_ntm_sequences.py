@@ -4,7 +4,7 @@
     train_ntm_sequences.py train    copy --work=DIR --output=DIR
     train_ntm_sequences.py evaluate --model=DIR [--sizes="length=20 length=80"]
 
-Tasks: copy, repeat-copy, recall. Data are random bits, made as needed; models/ntm-config.md says how they are framed.
+Tasks: copy, repeat-copy, recall. Data are random bits, made as needed; docs/ntm-config.md says how they are framed.
 Each step draws one size (such as a length) and a batch of it. Memory and weights at the start are not trained: 1e-6
 everywhere, and all weight of every head on slot 0. Biases of the heads begin so that heads move by location and write
 heads advance; see --strength-bias, --gate-bias and --shift-bias. The weights kept are those of the lowest bit error on
