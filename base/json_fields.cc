@@ -12,13 +12,13 @@
 namespace heed {
 namespace {
 
-constexpr size_t kMostShown = 80;  // characters of a wrong value in a message
+constexpr size_t kMaxShown = 80;  // characters of a wrong value in a message
 
 // Lists and objects by their kind alone: they may be of any size.
 std::string ShownValue(const nlohmann::json& value) {
   if (value.is_structured()) return value.is_array() ? "a list" : "an object";
   std::string text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  if (text.size() > kMostShown) text = text.substr(0, kMostShown) + "...";
+  if (text.size() > kMaxShown) text = text.substr(0, kMaxShown) + "...";
   return text;
 }
 

@@ -11,7 +11,7 @@
 
 namespace heed {
 
-// Letters to insert, leave out, replace, or swap with their neighbour, to make one of the other.
+// Letters to insert, leave out, replace, or swap with their neighbor, to make one of the other.
 inline size_t EditDistance(absl::string_view a, absl::string_view b) {
   std::vector<std::vector<size_t>> rows(a.size() + 1, std::vector<size_t>(b.size() + 1));
   for (size_t i = 0; i <= a.size(); ++i) {

@@ -14,7 +14,7 @@ bool IsControl(UChar32 character) { return character < 0x20 || (character >= 0x7
 
 // Separators of lines and paragraphs; embeddings, overrides, isolates and their ends; the deprecated format characters.
 // The marks U+200E, U+200F and U+061C are not among them: they are part of ordinary Hebrew and Arabic text and reach no
-// further than their neighbours.
+// further than their neighbors.
 bool IsLayout(UChar32 character) {
   return (character >= 0x2028 && character <= 0x202e) || (character >= 0x2066 && character <= 0x206f);
 }

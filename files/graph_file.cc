@@ -14,7 +14,7 @@ namespace heed {
 namespace {
 
 // Nodes without features take no bytes of a file, but memory.
-constexpr int64_t kMostBareNodes = int64_t{1} << 20;
+constexpr int64_t kMaxBareNodes = int64_t{1} << 20;
 
 // Reads one file; its functions name the file and the tensor in what they refuse.
 class Reader {
@@ -124,8 +124,8 @@ absl::StatusOr<FeatureArrays> Reader::ReadFeatures() const {
   FeatureArrays features;
   features.rows = x->shape[0];
   features.width = x->shape[1];
-  if (features.width == 0 && features.rows > kMostBareNodes) {
-    return Refused("x: shape ", ShapeName(x->shape), ": nodes without features, at most ", kMostBareNodes);
+  if (features.width == 0 && features.rows > kMaxBareNodes) {
+    return Refused("x: shape ", ShapeName(x->shape), ": nodes without features, at most ", kMaxBareNodes);
   }
   HEED_ASSIGN_OR_RETURN(features.values, Numbers("x"));
   return features;

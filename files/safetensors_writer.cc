@@ -17,7 +17,7 @@
 namespace heed {
 namespace {
 
-constexpr size_t kMostBytesAtOnce = size_t{1} << 30;  // write() takes no more than 2 GiB
+constexpr size_t kMaxBytesAtOnce = size_t{1} << 30;  // write() takes no more than 2 GiB
 
 absl::Status Failed(absl::string_view call, const std::string& path) {
   return absl::ErrnoToStatus(errno, absl::StrCat(path, ": ", call));
@@ -51,7 +51,7 @@ absl::StatusOr<bool> Lock(const Descriptor& file, const std::string& path) {
 
 absl::Status WriteAll(const Descriptor& file, const std::string& path, absl::Span<const std::byte> bytes) {
   while (!bytes.empty()) {
-    const ssize_t written = write(file.number(), bytes.data(), std::min(bytes.size(), kMostBytesAtOnce));
+    const ssize_t written = write(file.number(), bytes.data(), std::min(bytes.size(), kMaxBytesAtOnce));
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return Failed("write", path);
     bytes.remove_prefix(static_cast<size_t>(written));

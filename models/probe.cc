@@ -18,11 +18,11 @@ namespace heed {
 namespace {
 
 // A probe that takes more steps than this does not end.
-constexpr int kMostSteps = 1000;
+constexpr int kMaxSteps = 1000;
 
 absl::Status Run(const Model& model, Task& task, Context& context) {
   for (int step = 0; !task.finished(); ++step) {
-    if (step == kMostSteps) return absl::InternalError(absl::StrCat("has not ended after ", kMostSteps, " steps"));
+    if (step == kMaxSteps) return absl::InternalError(absl::StrCat("has not ended after ", kMaxSteps, " steps"));
     Task* const tasks[] = {&task};
     model.Step(tasks, context);
   }

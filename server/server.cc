@@ -50,14 +50,14 @@ constexpr std::chrono::seconds kLastBytes(2);
 
 // A client that has sent nothing for this long has heard that the server is shutting down.
 constexpr std::chrono::milliseconds kQuiet(100);
-constexpr std::chrono::seconds kMostRefusing(2);
+constexpr std::chrono::seconds kMaxRefusing(2);
 
 // That a new connection has until the peer has shaken hands, TLS included, and said that it speaks HTTP/2: one that
 // says nothing takes the place of another. gRPC would wait for 120 s.
 constexpr double kMaxHandshakeSeconds = 20;
 
 // That a peer has to answer the server's ping.
-constexpr double kMostKeepaliveAnswerSeconds = 20;
+constexpr double kMaxKeepaliveAnswerSeconds = 20;
 
 Clock::duration Seconds(double seconds) {
   return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
@@ -112,7 +112,7 @@ int Milliseconds(double seconds) { return static_cast<int>(std::min(seconds * 10
 
 // How long a peer may leave unanswered what was sent to it: pings, and the kernel's segments.
 double KeepaliveAnswerSeconds(const ServerOptions& options) {
-  return std::min(options.keepalive_s, kMostKeepaliveAnswerSeconds);
+  return std::min(options.keepalive_s, kMaxKeepaliveAnswerSeconds);
 }
 
 absl::StatusOr<ListeningSockets> Listen(absl::string_view flag, const std::string& address, double user_timeout_s = 0) {
@@ -541,7 +541,7 @@ void Server::Stop(Clock::duration limit) {
   cut_off += parts_->scheduler.Drain(start + limit);
   parts_->graphs->Stop();
   parts_->sessions->Stop();  // with the changes that the last jobs made
-  RefuseUntilQuiet(std::min(start + limit, Clock::now() + kMostRefusing));
+  RefuseUntilQuiet(std::min(start + limit, Clock::now() + kMaxRefusing));
   parts_->health.EndWatches();
   // What was answered may still be on its way to a slow reader: that has the rest of the limit, too. Where no call is
   // left, gRPC would still wait for peers that answer nothing.

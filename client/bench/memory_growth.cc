@@ -6,7 +6,7 @@
 namespace heed::client {
 namespace {
 
-constexpr size_t kMostPoints = 500;
+constexpr size_t kMaxPoints = 500;
 
 // 0 of none.
 double Median(std::vector<double> values) {
@@ -24,13 +24,13 @@ double MedianBytes(const std::vector<MemoryReading>& readings, size_t begin, siz
   return Median(std::move(bytes));
 }
 
-// At most kMostPoints of them.
+// At most kMaxPoints of them.
 std::vector<MemoryReading> Thinned(const std::vector<MemoryReading>& readings) {
-  if (readings.size() <= kMostPoints) return readings;
+  if (readings.size() <= kMaxPoints) return readings;
   std::vector<MemoryReading> thinned;
-  for (size_t part = 0; part < kMostPoints; ++part) {
-    const size_t begin = part * readings.size() / kMostPoints;
-    const size_t end = (part + 1) * readings.size() / kMostPoints;
+  for (size_t part = 0; part < kMaxPoints; ++part) {
+    const size_t begin = part * readings.size() / kMaxPoints;
+    const size_t end = (part + 1) * readings.size() / kMaxPoints;
     thinned.push_back({readings[(begin + end) / 2].seconds, MedianBytes(readings, begin, end)});
   }
   return thinned;

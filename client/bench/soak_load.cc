@@ -39,7 +39,7 @@ constexpr std::chrono::seconds kAloneLimit{60};  // for a request that is made a
 constexpr int kGraphs = 8;                       // of a model
 constexpr int kSequences = 8;
 constexpr int kSequenceRows = 6;  // for a recall model, two items of three
-constexpr int kMostSequenceWidth = 512;
+constexpr int kMaxSequenceWidth = 512;
 
 std::string Shortened(const google::protobuf::Message& message) {
   constexpr size_t kMost = 300;
@@ -440,7 +440,7 @@ grpc::Status LearnSequences(const std::string& model, const std::stop_token& sto
   std::mt19937_64 random(1);
   grpc::Status status;
   int learnt = 0;
-  for (int width = 1; width <= kMostSequenceWidth && learnt < kSequences; width += status.ok() ? 0 : 1) {
+  for (int width = 1; width <= kMaxSequenceWidth && learnt < kSequences; width += status.ok() ? 0 : 1) {
     v1::RunRequest request;
     request.set_model(model);
     request.set_width(width);

@@ -200,7 +200,7 @@ std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Cons
       std::is_same_v<Task, Graphs>
           ? "Draw below each line which nodes weigh most in the mean of all nodes; with --json the "
             "coefficients of all edges, by layer and head."
-          : "Draw below each line which neighbours the last layer attends to, mean over its heads; with --json "
+          : "Draw below each line which neighbors the last layer attends to, mean over its heads; with --json "
             "the coefficients of all edges to it, by layer and head.");
   flags.AddBool("json", &settings.json,
                 "One JSON object for each line: id, class (the index), label, probability, and what else is asked "
@@ -349,7 +349,7 @@ class AnswerPrinter {
     if (item.ends.empty()) absl::StrAppend(&out, ShareBars(attention));
     for (const int64_t end : item.ends) {
       if (item.ends.size() > 1) absl::StrAppend(&out, "  ", end, ":\n");
-      absl::StrAppend(&out, NeighbourBars(attention, end));
+      absl::StrAppend(&out, NeighborBars(attention, end));
     }
     return out;
   }

@@ -7,8 +7,8 @@ namespace heed::client {
 void ComputeFlags::AddTo(FlagTable& flags) {
   flags.AddSection("Computation");
   flags.AddInt("fan_out", &fan_out, 1, std::numeric_limits<int>::max(),
-               "At most N in-neighbours of each node, drawn at random (default: all of them).");
-  flags.AddUint64("seed", &seed, "The same seed draws the same neighbours (with --fan_out; default 0).");
+               "At most N in-neighbors of each node, drawn at random (default: all of them).");
+  flags.AddUint64("seed", &seed, "The same seed draws the same neighbors (with --fan_out; default 0).");
   flags.AddBool("compute", &compute, "Do not read precomputed outputs of a stored graph.");
   flags.AddBool("ignore_edge_features", &ignore_edge_features,
                 "Classify although the graph's edges have features and the model takes none.");

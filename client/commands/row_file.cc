@@ -14,7 +14,7 @@
 namespace heed::client {
 namespace {
 
-constexpr size_t kMostQuoted = 40;  // bytes of what is no number
+constexpr size_t kMaxQuoted = 40;  // bytes of what is no number
 
 bool IsBits(const std::string& line) { return line.find_first_not_of("01") == std::string::npos; }
 
@@ -57,7 +57,7 @@ absl::StatusOr<std::vector<RowSequence>> ReadRows(std::istream& in, const std::s
     absl::string_view part;
     if (!AppendRow(lines[i], bits, sequence.values, part)) {
       return absl::InvalidArgumentError(absl::StrCat(name, ", line ", number, ": '",
-                                                     absl::StripAsciiWhitespace(part).substr(0, kMostQuoted),
+                                                     absl::StripAsciiWhitespace(part).substr(0, kMaxQuoted),
                                                      "' is not a finite number"));
     }
     const auto width = static_cast<int64_t>(sequence.values.size() - before);

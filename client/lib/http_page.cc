@@ -10,7 +10,7 @@
 namespace heed::client {
 namespace {
 
-constexpr size_t kMostBytes = size_t{64} << 20;
+constexpr size_t kMaxBytes = size_t{64} << 20;
 
 std::string Reason(httplib::Error error) {
   switch (error) {
@@ -61,13 +61,13 @@ absl::StatusOr<std::string> GetHttpPage(const HttpAddress& address, const std::s
         return true;
       },
       [&](const char* data, size_t size) {
-        too_large = body.size() + size > kMostBytes;
+        too_large = body.size() + size > kMaxBytes;
         if (too_large || stop.stop_requested()) return false;
         body.append(data, size);
         return true;
       });
   if (stop.stop_requested()) return absl::CancelledError("interrupted");
-  if (too_large) return absl::FailedPreconditionError(absl::StrCat("the page has more than ", kMostBytes, " bytes"));
+  if (too_large) return absl::FailedPreconditionError(absl::StrCat("the page has more than ", kMaxBytes, " bytes"));
   if (!result) return absl::UnavailableError(Reason(result.error()));
   if (status != 200) return absl::FailedPreconditionError(absl::StrCat("GET ", path, " is answered with ", status));
   return body;

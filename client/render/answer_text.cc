@@ -16,9 +16,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr float kLeastWeight = 0.05f;  // below it the heat map has no shade, and a fact says little
-constexpr int kMostFacts = 8;
-constexpr size_t kMostSlots = 40;
-constexpr size_t kMostReads = 12;
+constexpr int kMaxFacts = 8;
+constexpr size_t kMaxSlots = 40;
+constexpr size_t kMaxReads = 12;
 
 // The heaviest weights, at most `most` of those that count, in order of their place.
 std::vector<int> Heaviest(const std::vector<float>& weights, size_t most) {
@@ -69,7 +69,7 @@ std::string FactBars(const v1::Answer& answer, int) {
   for (const v1::Answer::FactWeight& fact : answer.facts()) {
     // A line that says "1 more" could as well say which.
     const bool last = shown + 1 == answer.facts_size();
-    if (shown > 0 && (fact.weight() < kLeastWeight || shown >= kMostFacts) && !last) break;
+    if (shown > 0 && (fact.weight() < kLeastWeight || shown >= kMaxFacts) && !last) break;
     out += WeightBar(fact.weight(), answer.facts(0).weight(), absl::StrCat(fact.fact(), "  ", fact.text()));
     ++shown;
   }
@@ -94,8 +94,8 @@ std::string ReadsMap(const v1::Answer& answer, int width) {
     }
     by_read.push_back(most);
   }
-  const std::vector<int> seen = Heaviest(by_slot, kMostSlots);
-  const std::vector<int> reads = Heaviest(by_read, kMostReads);
+  const std::vector<int> seen = Heaviest(by_slot, kMaxSlots);
+  const std::vector<int> reads = Heaviest(by_read, kMaxReads);
   std::vector<std::string> rows;
   std::vector<std::string> columns;
   std::vector<float> weights;

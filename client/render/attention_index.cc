@@ -12,8 +12,8 @@ int Edges(const v1::GraphAttention::Layer& layer) {
   return std::min({layer.sources_size(), layer.targets_size(), layer.weights_size() / std::max(1, layer.heads())});
 }
 
-std::vector<NeighbourWeight> Sorted(const std::map<std::pair<int64_t, bool>, double>& weights) {
-  std::vector<NeighbourWeight> sorted;
+std::vector<NeighborWeight> Sorted(const std::map<std::pair<int64_t, bool>, double>& weights) {
+  std::vector<NeighborWeight> sorted;
   for (const auto& [source, weight] : weights) sorted.push_back({source.first, source.second, weight});
   std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.weight > b.weight; });
   return sorted;
@@ -47,7 +47,7 @@ double AttentionIndex::MeanWeight(const Entry& entry) const {
   return sum / heads;
 }
 
-std::vector<NeighbourWeight> AttentionIndex::Neighbours(int64_t node) const {
+std::vector<NeighborWeight> AttentionIndex::Neighbors(int64_t node) const {
   std::map<std::pair<int64_t, bool>, double> weights;
   for (const Entry& entry : Into(node)) {
     if (entry.layer != attention_.layers_size() - 1) continue;
@@ -57,7 +57,7 @@ std::vector<NeighbourWeight> AttentionIndex::Neighbours(int64_t node) const {
   return Sorted(weights);
 }
 
-std::vector<NeighbourWeight> AttentionIndex::Shares() const {
+std::vector<NeighborWeight> AttentionIndex::Shares() const {
   std::map<std::pair<int64_t, bool>, double> weights;
   std::set<int64_t> nodes;
   for (const auto& [target, entries] : by_target_) {

@@ -11,7 +11,7 @@
 namespace heed::client {
 
 // A source's part in what a node was computed from.
-struct NeighbourWeight {
+struct NeighborWeight {
   int64_t source = 0;
   bool self_loop = false;
   double weight = 0;  // mean over heads; of several edges from one source their sum
@@ -34,10 +34,10 @@ class AttentionIndex {
   const v1::GraphAttention::Layer& layer(int number) const { return attention_.layers(number); }
 
   // In the last layer, heaviest first, ties by id.
-  std::vector<NeighbourWeight> Neighbours(int64_t node) const;
+  std::vector<NeighborWeight> Neighbors(int64_t node) const;
   // How much each node weighs in the mean of all nodes after the last layer: its weights in all nodes, divided by the
   // number of nodes. Heaviest first, ties by id.
-  std::vector<NeighbourWeight> Shares() const;
+  std::vector<NeighborWeight> Shares() const;
 
  private:
   double MeanWeight(const Entry& entry) const;

@@ -10,17 +10,17 @@
 namespace heed::client {
 namespace {
 
-constexpr size_t kMostBars = 8;
+constexpr size_t kMaxBars = 8;
 
 void AppendClass(const std::string& label, float probability, std::string& line) {
   absl::StrAppendFormat(&line, "\t%s\t%.4f", VisibleLine(label), probability);
 }
 
-std::string Bars(const std::vector<NeighbourWeight>& weights) {
-  if (weights.empty()) return "    no neighbours\n";
+std::string Bars(const std::vector<NeighborWeight>& weights) {
+  if (weights.empty()) return "    no neighbors\n";
   std::string out;
   // A line that says "1 more" could as well say which.
-  const size_t shown = weights.size() <= kMostBars + 1 ? weights.size() : kMostBars;
+  const size_t shown = weights.size() <= kMaxBars + 1 ? weights.size() : kMaxBars;
   for (size_t i = 0; i < shown; ++i) {
     out += WeightBar(weights[i].weight, weights[0].weight,
                      absl::StrCat(weights[i].source, weights[i].self_loop ? " (itself)" : ""));
@@ -42,7 +42,7 @@ std::string ClassificationLine(const std::string& id, const v1::Classification& 
   return line;
 }
 
-std::string NeighbourBars(const AttentionIndex& attention, int64_t node) { return Bars(attention.Neighbours(node)); }
+std::string NeighborBars(const AttentionIndex& attention, int64_t node) { return Bars(attention.Neighbors(node)); }
 
 std::string ShareBars(const AttentionIndex& attention) { return Bars(attention.Shares()); }
 

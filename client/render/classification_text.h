@@ -12,11 +12,11 @@ namespace heed::client {
 // "7<TAB>Theory<TAB>0.9134", and the same pair for each next class of `top`. Without newline.
 std::string ClassificationLine(const std::string& id, const v1::Classification& classification);
 
-// The neighbours that `node` attends to most in the last layer, with weights and bars in proportion to the heaviest:
+// The neighbors that `node` attends to most in the last layer, with weights and bars in proportion to the heaviest:
 //     0.62 ████████████████████ 12
 //     0.21 ██████▊              7 (itself)
 //     0.17                      9 more
-std::string NeighbourBars(const AttentionIndex& attention, int64_t node);
+std::string NeighborBars(const AttentionIndex& attention, int64_t node);
 // The same of the nodes that weigh most in a whole graph.
 std::string ShareBars(const AttentionIndex& attention);
 

@@ -47,7 +47,7 @@ CommandHelp Help() {
           "until q is pressed (h tells the keys and what the columns are); elsewhere, or with --count, it prints one\n"
           "frame after the other. Rates and quantiles are those of the time between two readings of the server's\n"
           "metrics page; quantiles are estimated within a histogram's buckets, as Prometheus does. A server that\n"
-          "does not answer is asked again every interval. Colours are left out where NO_COLOR is set.",
+          "does not answer is asked again every interval. Colors are left out where NO_COLOR is set.",
           "Exit codes:\n"
           "  0    done\n"
           "  2    wrong flags\n"
@@ -105,7 +105,7 @@ std::string ClockText() {
   return absl::StrFormat("%02d:%02d:%02d", local.tm_hour, local.tm_min, local.tm_sec);
 }
 
-bool ColoursWanted(const Console& console) {
+bool ColorsWanted(const Console& console) {
   const char* const none = std::getenv("NO_COLOR");
   return console.out_is_terminal && (none == nullptr || *none == '\0');
 }
@@ -135,7 +135,7 @@ class FramePrinter {
                               .interval_seconds = settings_.interval_seconds};
     if (frames_++ > 0) console_.out << "\n";
     for (const StyledLine& line : TopLines(view, layout)) {
-      console_.out << (console_.out_is_terminal ? AnsiText(line, ColoursWanted(console_)) : PlainText(line)) << "\n";
+      console_.out << (console_.out_is_terminal ? AnsiText(line, ColorsWanted(console_)) : PlainText(line)) << "\n";
     }
     console_.out << std::flush;
   }
@@ -175,7 +175,7 @@ class TopSession {
       : settings_(settings),
         monitor_(monitor),
         console_(console),
-        colours_(ColoursWanted(console)),
+        colors_(ColorsWanted(console)),
         screen_(STDIN_FILENO, STDOUT_FILENO) {
     layout_.interval_seconds = settings.interval_seconds;
     layout_.clock = ClockText();
@@ -220,7 +220,7 @@ class TopSession {
     layout_.scroll = std::clamp(layout_.scroll, 0, MostScroll(*view_, layout_));
     std::string text;
     for (const StyledLine& line : TopLines(*view_, layout_)) {
-      absl::StrAppend(&text, text.empty() ? "" : "\n", AnsiText(line, colours_));
+      absl::StrAppend(&text, text.empty() ? "" : "\n", AnsiText(line, colors_));
     }
     if (text == drawn_ && size.width == drawn_size_.width && size.height == drawn_size_.height) return;
     screen_.Draw(text);
@@ -282,7 +282,7 @@ class TopSession {
   const Settings& settings_;
   TopMonitor& monitor_;
   Console& console_;
-  const bool colours_;
+  const bool colors_;
   TerminalScreen screen_;
   TopLayout layout_;
   std::optional<TopView> view_;

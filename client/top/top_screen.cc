@@ -116,12 +116,12 @@ StyledLine CutLine(const StyledLine& line, int columns) {
   return out;
 }
 
-// Facts one behind the other, as many as there is room for in `most_lines` lines.
-std::vector<StyledLine> Flow(const std::vector<StyledLine>& facts, int width, size_t most_lines) {
+// Facts one behind the other, as many as there is room for in `max_lines` lines.
+std::vector<StyledLine> Flow(const std::vector<StyledLine>& facts, int width, size_t max_lines) {
   std::vector<StyledLine> lines;
   for (const StyledLine& fact : facts) {
     const bool fits = !lines.empty() && Width(lines.back()) + 3 + Width(fact) <= width;
-    if (!fits && lines.size() == most_lines) continue;
+    if (!fits && lines.size() == max_lines) continue;
     if (fits) {
       lines.back().push_back({"   "});
     } else {
@@ -252,9 +252,9 @@ std::vector<Column<TopModel>> ModelColumns(size_t servers) {
       {"FIRST", 10, 5, true, [](const M& m) { return MillisecondsText(m.first_p50); }},
       {SortTitle(TopSort::kQueued), 2, 6, true,
        [](const M& m) {
-         return m.most_queued ? absl::StrCat(CountText(m.queued), "/", CountText(m.most_queued)) : CountText(m.queued);
+         return m.max_queued ? absl::StrCat(CountText(m.queued), "/", CountText(m.max_queued)) : CountText(m.queued);
        },
-       [](const M& m) { return FullnessStyle(m.queued, m.most_queued); }},
+       [](const M& m) { return FullnessStyle(m.queued, m.max_queued); }},
       {"Q.TASKS", 17, 7, true, [](const M& m) { return CountText(m.queued_tasks); }},
       {"RUN", 5, 4, true, [](const M& m) { return CountText(m.running); }},
       {"STEPS/S", 7, 7, true, [](const M& m) { return NumberText(m.steps); }},
@@ -419,7 +419,7 @@ std::vector<StyledLine> Summary(const TopView& view, const TopLayout& layout) {
   std::string cores = all.cores ? absl::StrFormat("%.2f", *all.cores) : kNothing;
   if (all.threads) absl::StrAppend(&cores, " of ", CountText(all.threads));
   std::string files = CountText(all.files);
-  if (all.most_files) absl::StrAppend(&files, " of ", CountText(all.most_files));
+  if (all.max_files) absl::StrAppend(&files, " of ", CountText(all.max_files));
   std::vector<StyledLine> facts = {errors, rejected};
   if (all.slow) {
     facts.push_back(Fact("slow", NumberText(all.slow) + "/s", *all.slow > 0 ? TextStyle::kWarning : TextStyle::kBold));
@@ -531,7 +531,7 @@ std::string PlainText(const StyledLine& line) {
   return text;
 }
 
-std::string AnsiText(const StyledLine& line, bool colours) {
+std::string AnsiText(const StyledLine& line, bool colors) {
   std::string text;
   for (const StyledText& part : line) {
     const char* sequence = "";
@@ -548,13 +548,13 @@ std::string AnsiText(const StyledLine& line, bool colours) {
         sequence = "\x1b[7m";
         break;
       case TextStyle::kGood:
-        sequence = colours ? "\x1b[32m" : "";
+        sequence = colors ? "\x1b[32m" : "";
         break;
       case TextStyle::kWarning:
-        sequence = colours ? "\x1b[1;33m" : "\x1b[1m";
+        sequence = colors ? "\x1b[1;33m" : "\x1b[1m";
         break;
       case TextStyle::kBad:
-        sequence = colours ? "\x1b[1;31m" : "\x1b[1m";
+        sequence = colors ? "\x1b[1;31m" : "\x1b[1m";
         break;
     }
     absl::StrAppend(&text, sequence, part.text, *sequence == '\0' ? "" : "\x1b[0m");

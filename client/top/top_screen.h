@@ -19,8 +19,8 @@ using StyledLine = std::vector<StyledText>;
 
 // The words alone, without blanks at the end.
 std::string PlainText(const StyledLine& line);
-// With the terminal's sequences; `colours`: otherwise only bold, dim and reverse.
-std::string AnsiText(const StyledLine& line, bool colours);
+// With the terminal's sequences; `colors`: otherwise only bold, dim and reverse.
+std::string AnsiText(const StyledLine& line, bool colors);
 
 // By which the models are sorted: the name, or a number of which the largest comes first.
 enum class TopSort { kName, kRequests, kP99, kQueued, kBusy };

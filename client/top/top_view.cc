@@ -78,7 +78,7 @@ TopLoad Load(const MetricsChanges& now, const MetricsChanges& changes) {
   load.memory_limit = MemoryLimit(now);
   load.process_threads = now.Sum("process_threads");
   load.files = now.Sum("process_open_fds");
-  load.most_files = now.Sum("process_max_fds");
+  load.max_files = now.Sum("process_max_fds");
   load.sessions = now.Sum("heed_sessions");
   load.session_bytes = now.Sum("heed_session_bytes");
   load.graphs = now.Sum("heed_stored_graphs");
@@ -114,7 +114,7 @@ TopModel Model(const std::string& name, const MetricsChanges& now, const Metrics
                           Ratio(1, static_cast<double>(now.servers().size())));
   model.tasks = changes.Observations("heed_batch_tasks", labels).Mean();
   model.queued = now.Sum("heed_queued_requests", labels).value_or(0);
-  model.most_queued = now.Sum("heed_max_queued_requests", labels);
+  model.max_queued = now.Sum("heed_max_queued_requests", labels);
   model.queued_tasks = now.Sum("heed_queued_tasks", labels).value_or(0);
   model.running = now.Sum("heed_running_tasks", labels).value_or(0);
   model.tokens = changes.Rate("heed_target_tokens_total", labels);
@@ -163,7 +163,7 @@ nlohmann::ordered_json Json(const TopLoad& load) {
           {"memory_limit_bytes", Json(load.memory_limit)},
           {"process_threads", Json(load.process_threads)},
           {"open_fds", Json(load.files)},
-          {"max_fds", Json(load.most_files)},
+          {"max_fds", Json(load.max_files)},
           {"sessions", Json(load.sessions)},
           {"session_bytes", Json(load.session_bytes)},
           {"stored_graphs", Json(load.graphs)},
@@ -267,7 +267,7 @@ nlohmann::ordered_json TopJson(const TopView& view) {
                       {"occupancy_share", Json(model.occupancy)},
                       {"tasks_per_step", Json(model.tasks)},
                       {"queued_requests", Json(model.queued)},
-                      {"max_queued_requests", Json(model.most_queued)},
+                      {"max_queued_requests", Json(model.max_queued)},
                       {"queued_tasks", Json(model.queued_tasks)},
                       {"running_tasks", Json(model.running)},
                       {"target_tokens_per_second", Json(model.tokens)},

@@ -34,7 +34,7 @@ struct TopLoad {
   std::optional<double> memory_limit;  // absent if one of them has none
   std::optional<double> process_threads;
   std::optional<double> files;
-  std::optional<double> most_files;
+  std::optional<double> max_files;
   std::optional<double> sessions;
   std::optional<double> session_bytes;
   std::optional<double> graphs;
@@ -69,7 +69,7 @@ struct TopModel {
   std::optional<double> occupancy;
   std::optional<double> tasks;  // of a step, on average
   std::optional<double> queued;
-  std::optional<double> most_queued;
+  std::optional<double> max_queued;
   std::optional<double> queued_tasks;
   std::optional<double> running;
   std::optional<double> tokens;

@@ -6,7 +6,7 @@
 // rows' ids, features, in-edges (compressed sparse rows by destination) and out-edges, each shared on its own.
 //
 // The in-edges of a node stand in ascending order of their sources' ids (equal ones in order of their features), after
-// updates as after a load, so that sums over neighbours have the same bits however the graph came to be.
+// updates as after a load, so that sums over neighbors have the same bits however the graph came to be.
 #pragma once
 
 #include <bitset>
@@ -25,8 +25,8 @@
 namespace heed {
 
 // Numbers of rows, and of edges, are 32 bits wide.
-inline constexpr int64_t kMostGraphNodes = int64_t{1} << 30;
-inline constexpr int64_t kMostGraphEdges = (int64_t{1} << 31) - 1;
+inline constexpr int64_t kMaxGraphNodes = int64_t{1} << 30;
+inline constexpr int64_t kMaxGraphEdges = (int64_t{1} << 31) - 1;
 
 // One node's features: all `width` values (columns is null), or `count` values at ascending columns. Which of the two
 // depends on how many of the row's own values are not zero, never on how they were given or on other rows.
@@ -73,15 +73,15 @@ class Graph {
 
   // Checks and takes the arrays. INVALID_ARGUMENT names the first offender and both values: an edge to a row that is
   // not there, a number that is not finite, an id that occurs twice, columns that do not ascend or lie beyond the
-  // width, arrays whose sizes do not fit each other, more nodes than `most_nodes`. Nodes keep the arrays' rows; the
+  // width, arrays whose sizes do not fit each other, more nodes than `max_nodes`. Nodes keep the arrays' rows; the
   // width of features may be 0.
-  static absl::StatusOr<std::shared_ptr<const Graph>> Build(GraphArrays arrays, int64_t most_nodes = kMostGraphNodes);
+  static absl::StatusOr<std::shared_ptr<const Graph>> Build(GraphArrays arrays, int64_t max_nodes = kMaxGraphNodes);
 
   // The version after `update`; this one stays as it is. All or nothing. `change`, if not null, tells what differs.
   // INVALID_ARGUMENT names the first offender: a node or edge to remove or change that is not there, an id to add that
   // is, one that is named twice, and what Build checks. New nodes take the lowest rows that hold none.
   absl::StatusOr<std::shared_ptr<const Graph>> Apply(const GraphUpdate& update, GraphChange* change,
-                                                     int64_t most_nodes = kMostGraphNodes) const;
+                                                     int64_t max_nodes = kMaxGraphNodes) const;
 
   int64_t nodes() const { return nodes_; }
   int64_t edges() const { return edges_; }

@@ -167,7 +167,7 @@ class ChunkReducer {
         Softmax(to);
         break;
       case GraphConvolution::kGcn:
-        NormalisedWeights();
+        NormalizedWeights();
         break;
     }
     WeightedSums(to.values);
@@ -267,7 +267,7 @@ class ChunkReducer {
   }
 
   // w_ij = n_j w_e n_i
-  HWY_INLINE void NormalisedWeights() {
+  HWY_INLINE void NormalizedWeights() {
     const float norm = pass_.norm[i_];
     for (int64_t e = 0; e < edges_; ++e) {
       if (prefetch_) Prefetch(e, 0);

@@ -17,7 +17,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/types/span.h"
 #include "engine/core/context.h"
-#include "engine/core/tensor.h"
+#include "engine/core/matrix.h"
 
 namespace heed {
 

@@ -264,9 +264,9 @@ void Graph::Builder::BuildEdges() {
   }
 }
 
-absl::StatusOr<std::shared_ptr<const Graph>> Graph::Build(GraphArrays arrays, int64_t most_nodes) {
+absl::StatusOr<std::shared_ptr<const Graph>> Graph::Build(GraphArrays arrays, int64_t max_nodes) {
   HEED_RETURN_IF_ERROR(CheckSizes(arrays));
-  HEED_RETURN_IF_ERROR(CheckCounts(arrays.features.rows, most_nodes, static_cast<int64_t>(arrays.sources.size())));
+  HEED_RETURN_IF_ERROR(CheckCounts(arrays.features.rows, max_nodes, static_cast<int64_t>(arrays.sources.size())));
   Builder builder(std::move(arrays));
   HEED_RETURN_IF_ERROR(builder.Check());
   return builder.Build();

@@ -42,10 +42,10 @@ absl::Status CheckFeatures(const FeatureRow& row, int64_t width, int64_t node) {
                       NotFinite(row.values[wrong]));
 }
 
-absl::Status CheckCounts(int64_t nodes, int64_t most_nodes, int64_t edges) {
-  most_nodes = std::min(most_nodes, kMostGraphNodes);
-  if (nodes > most_nodes) return RefusedGraph("nodes: ", nodes, ", at most ", most_nodes);
-  if (edges > kMostGraphEdges) return RefusedGraph("edges: ", edges, ", at most ", kMostGraphEdges);
+absl::Status CheckCounts(int64_t nodes, int64_t max_nodes, int64_t edges) {
+  max_nodes = std::min(max_nodes, kMaxGraphNodes);
+  if (nodes > max_nodes) return RefusedGraph("nodes: ", nodes, ", at most ", max_nodes);
+  if (edges > kMaxGraphEdges) return RefusedGraph("edges: ", edges, ", at most ", kMaxGraphEdges);
   return absl::OkStatus();
 }
 

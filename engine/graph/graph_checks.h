@@ -18,7 +18,7 @@ absl::Status RefusedGraph(const Parts&... what) {
 
 FeatureRow RowOf(const FeatureArrays& features, int64_t row);
 
-absl::Status CheckCounts(int64_t nodes, int64_t most_nodes, int64_t edges);
+absl::Status CheckCounts(int64_t nodes, int64_t max_nodes, int64_t edges);
 // Columns and numbers. `node`: its id, for the message.
 absl::Status CheckFeatures(const FeatureRow& row, int64_t width, int64_t node);
 // The first value that is not finite; `count` if all are.

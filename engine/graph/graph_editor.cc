@@ -13,7 +13,7 @@
 namespace heed {
 namespace {
 
-constexpr int64_t kMostShardNodes = 1024;  // of the index, on average: more make a new one
+constexpr int64_t kMaxShardNodes = 1024;  // of the index, on average: more make a new one
 
 template <typename T>
 int64_t Size(const std::vector<T>& values) {
@@ -33,7 +33,7 @@ class Graph::Editor {
  public:
   Editor(const Graph& old, const GraphUpdate& update) : old_(old), update_(update) {}
 
-  absl::Status Check(int64_t most_nodes);
+  absl::Status Check(int64_t max_nodes);
   std::shared_ptr<const Graph> Apply();
   GraphChange Change() const;
 
@@ -51,7 +51,7 @@ class Graph::Editor {
   absl::Status CheckSizes() const;
   absl::Status RemoveEdges();
   absl::Status RemoveNodes();
-  absl::Status AddNodes(int64_t most_nodes);
+  absl::Status AddNodes(int64_t max_nodes);
   absl::Status ChangeNodes();
   absl::Status AddEdges();
   // The row of a node of the version as far as it is edited.
@@ -84,11 +84,11 @@ class Graph::Editor {
   std::vector<int32_t> touched_out_;
 };
 
-absl::Status Graph::Editor::Check(int64_t most_nodes) {
+absl::Status Graph::Editor::Check(int64_t max_nodes) {
   HEED_RETURN_IF_ERROR(CheckSizes());
   HEED_RETURN_IF_ERROR(RemoveEdges());
   HEED_RETURN_IF_ERROR(RemoveNodes());
-  HEED_RETURN_IF_ERROR(AddNodes(most_nodes));
+  HEED_RETURN_IF_ERROR(AddNodes(max_nodes));
   HEED_RETURN_IF_ERROR(ChangeNodes());
   return AddEdges();
 }
@@ -178,10 +178,10 @@ std::vector<int32_t> Graph::Editor::RowsForAdded() const {
   return rows;
 }
 
-absl::Status Graph::Editor::AddNodes(int64_t most_nodes) {
+absl::Status Graph::Editor::AddNodes(int64_t max_nodes) {
   const int64_t nodes = old_.nodes_ - static_cast<int64_t>(removed_nodes_.size()) + Size(update_.add_nodes);
   if (!update_.add_nodes.empty()) {
-    HEED_RETURN_IF_ERROR(CheckCounts(nodes, most_nodes, old_.edges_));
+    HEED_RETURN_IF_ERROR(CheckCounts(nodes, max_nodes, old_.edges_));
   }
   const std::vector<int32_t> rows = RowsForAdded();
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -311,7 +311,7 @@ void Graph::Editor::EditIndex() {
   }
   if (edits.empty()) return;
   for (const auto& edit : edits) moved += edit.second ? 1 : -1;
-  if (new_->shards_.empty() || moved > kMostShardNodes * Size(new_->shards_)) {
+  if (new_->shards_.empty() || moved > kMaxShardNodes * Size(new_->shards_)) {
     std::vector<IdRow> nodes;
     for (int32_t row = 0; row < new_->rows_; ++row) {
       if (new_->Has(row) && new_->Id(row) != row) nodes.push_back({new_->Id(row), row});
@@ -470,9 +470,9 @@ GraphChange Graph::Editor::Change() const {
 }
 
 absl::StatusOr<std::shared_ptr<const Graph>> Graph::Apply(const GraphUpdate& update, GraphChange* change,
-                                                          int64_t most_nodes) const {
+                                                          int64_t max_nodes) const {
   Editor editor(*this, update);
-  HEED_RETURN_IF_ERROR(editor.Check(most_nodes));
+  HEED_RETURN_IF_ERROR(editor.Check(max_nodes));
   std::shared_ptr<const Graph> graph = editor.Apply();
   if (change != nullptr) *change = editor.Change();
   return graph;

@@ -179,8 +179,8 @@ void AttendOnTarget(const AttentionQuery& a) {
     for (int64_t t = 0; t < a.keys; ++t) {
       a.scratch[t] = Dot(a.query + head, a.key_rows[t] + head, a.head_dim) * scale;
     }
-    const float normaliser = 1.0f / ExpInPlace(a.scratch, a.keys);
-    for (int64_t t = 0; t < a.keys; ++t) a.scratch[t] *= normaliser;
+    const float normalizer = 1.0f / ExpInPlace(a.scratch, a.keys);
+    for (int64_t t = 0; t < a.keys; ++t) a.scratch[t] *= normalizer;
     int64_t i = 0;
     for (; i + 4 * kLanes <= a.head_dim; i += 4 * kLanes) {
       WeightedSum<4>(a.scratch, a.value_rows, head + i, a.keys, a.context + head + i);

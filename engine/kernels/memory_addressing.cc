@@ -21,8 +21,8 @@
 namespace heed {
 
 // How many heads' keys meet a slot, and how many heads read it, in one go: more would not stay in registers.
-inline constexpr int kMostKeys = 6;
-inline constexpr int kMostReaders = 4;
+inline constexpr int kMaxKeys = 6;
+inline constexpr int kMaxReaders = 4;
 
 // A head's parameters once they are squashed.
 struct HeadControls {
@@ -49,11 +49,11 @@ struct MemoryScratch {
   float* window;  // [halo + stride + halo], gated weights with the ring's ends joined
 };
 
-// The heads of one pass over the memory: at most kMostReaders read it, at most one writes it.
+// The heads of one pass over the memory: at most kMaxReaders read it, at most one writes it.
 struct ReadersAndWriter {
   int readers = 0;
-  const float* reader_weights[kMostReaders];
-  float* reads[kMostReaders];
+  const float* reader_weights[kMaxReaders];
+  float* reads[kMaxReaders];
   bool write_first = false;
   const float* writer_weights = nullptr;  // null: none
   const float* erase = nullptr;
@@ -123,8 +123,8 @@ void DotKeys(const float* memory, int64_t width, int64_t stride, const float* ke
 
 void DotsOnTarget(int keys_count, const float* memory, int64_t width, int64_t stride, const float* keys,
                   int64_t key_stride, float* norms, float* dots) {
-  constexpr decltype(&DotKeys<1>) kWays[kMostKeys] = {DotKeys<1>, DotKeys<2>, DotKeys<3>,
-                                                      DotKeys<4>, DotKeys<5>, DotKeys<6>};
+  constexpr decltype(&DotKeys<1>) kWays[kMaxKeys] = {DotKeys<1>, DotKeys<2>, DotKeys<3>,
+                                                     DotKeys<4>, DotKeys<5>, DotKeys<6>};
   kWays[keys_count - 1](memory, width, stride, keys, key_stride, norms, dots);
 }
 
@@ -240,10 +240,11 @@ void PassOver(float* HWY_RESTRICT memory, int64_t width, int64_t stride, const R
 }
 
 void PassOnTarget(float* memory, int64_t width, int64_t stride, const ReadersAndWriter& heads) {
-  using Way = decltype(&PassOver<0, true>);
-  constexpr Way kReading[] = {nullptr, PassOver<1, false>, PassOver<2, false>, PassOver<3, false>, PassOver<4, false>};
-  constexpr Way kWriting[] = {PassOver<0, true>, PassOver<1, true>, PassOver<2, true>, PassOver<3, true>,
-                              PassOver<4, true>};
+  using GemmBackend = decltype(&PassOver<0, true>);
+  constexpr GemmBackend kReading[] = {nullptr, PassOver<1, false>, PassOver<2, false>, PassOver<3, false>,
+                                      PassOver<4, false>};
+  constexpr GemmBackend kWriting[] = {PassOver<0, true>, PassOver<1, true>, PassOver<2, true>, PassOver<3, true>,
+                                      PassOver<4, true>};
   (heads.writer_weights == nullptr ? kReading : kWriting)[heads.readers](memory, width, stride, heads);
 }
 
@@ -338,7 +339,7 @@ struct MemoryKernel {
     const std::vector<int>& list = group.heads;
     for (size_t first = 0; first < list.size();) {
       size_t last = first + 1;
-      while (last < list.size() && last - first < kMostKeys && list[last] == list[last - 1] + 1) ++last;
+      while (last < list.size() && last - first < kMaxKeys && list[last] == list[last - 1] + 1) ++last;
       HWY_DYNAMIC_DISPATCH(DotsOnTarget)
       (static_cast<int>(last - first), session.memory, width, stride, scratch.keys + list[first] * key_stride,
        key_stride, has_norms ? nullptr : scratch.norms, scratch.dots + list[first] * stride);
@@ -357,7 +358,7 @@ struct MemoryKernel {
     }
   }
 
-  // In one pass where there are no more readers than kMostReaders and one writer: what more there are come before it,
+  // In one pass where there are no more readers than kMaxReaders and one writer: what more there are come before it,
   // if reads are first, or else behind (readers) and before it (writers).
   void ReadAndWrite(const MemoryHeads::Group& group) const {
     const std::vector<int>&readers = group.readers, &writers = group.writers;
@@ -368,8 +369,8 @@ struct MemoryKernel {
       pass.write_first = write_first;
       const size_t readers_left = readers.size() - reader, writers_left = writers.size() - writer;
       const bool reads = !write_first || writers_left <= 1;
-      const bool writes = writers_left > 0 && (write_first || readers_left <= kMostReaders);
-      for (; reads && reader < readers.size() && pass.readers < kMostReaders; ++reader, ++pass.readers) {
+      const bool writes = writers_left > 0 && (write_first || readers_left <= kMaxReaders);
+      for (; reads && reader < readers.size() && pass.readers < kMaxReaders; ++reader, ++pass.readers) {
         const int i = readers[reader];
         pass.reader_weights[pass.readers] = session.weights + i * stride;
         pass.reads[pass.readers] = session.reads + heads.places_[static_cast<size_t>(i)].read;

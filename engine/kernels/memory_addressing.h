@@ -2,7 +2,7 @@
 //
 // A step makes two passes over a session's memory for each group of heads that see the same memory: one for the dot
 // products of their keys and the slots' norms, one in which they read and write (more of them where there are more than
-// six keys, keys that are not neighbours, more than four readers or several writers). The memory lies slot beside slot,
+// six keys, keys that are not neighbors, more than four readers or several writers). The memory lies slot beside slot,
 // [width, stride]: what is computed for each slot is computed for 16 of them at a time, and nothing but a read vector
 // is ever summed across lanes. A session's bits depend on that session and the instruction set alone.
 #pragma once
@@ -12,7 +12,7 @@
 
 #include "absl/types/span.h"
 #include "engine/core/context.h"
-#include "engine/core/tensor.h"
+#include "engine/core/matrix.h"
 
 namespace heed {
 

@@ -15,13 +15,13 @@ namespace {
 // there oneDNN's AVX-512 kernels are taken for many rows.
 struct PreferenceRow {
   absl::string_view instruction_set;
-  Way few, many;
+  GemmBackend few, many;
 };
 constexpr PreferenceRow kPreferences[] = {
-    {"AVX2", Way::kPacked, Way::kPacked},
-    {"AVX3", Way::kPacked, Way::kTiled},
-    {"AVX3_DL", Way::kPacked, Way::kTiled},
-    {"AVX3_ZEN4", Way::kPacked, Way::kTiled},
+    {"AVX2", GemmBackend::kPacked, GemmBackend::kPacked},
+    {"AVX3", GemmBackend::kPacked, GemmBackend::kTiled},
+    {"AVX3_DL", GemmBackend::kPacked, GemmBackend::kTiled},
+    {"AVX3_ZEN4", GemmBackend::kPacked, GemmBackend::kTiled},
 };
 
 // A few microseconds of one core: less is not worth another thread's while.
@@ -29,14 +29,14 @@ constexpr int64_t kMultiplyAddsPerPart = 1 << 17;
 
 }  // namespace
 
-Way PreferredWay(Rows rows) {
+GemmBackend PreferredBackend(RowCount rows) {
   for (const PreferenceRow& row : kPreferences) {
-    if (row.instruction_set == InstructionSet()) return rows == Rows::kFew ? row.few : row.many;
+    if (row.instruction_set == InstructionSet()) return rows == RowCount::kFew ? row.few : row.many;
   }
-  return rows == Rows::kFew ? Way::kPacked : Way::kTiled;
+  return rows == RowCount::kFew ? GemmBackend::kPacked : GemmBackend::kTiled;
 }
 
-absl::string_view WayName(Way way) { return way == Way::kPacked ? "packed" : "tiled"; }
+absl::string_view BackendName(GemmBackend backend) { return backend == GemmBackend::kPacked ? "packed" : "tiled"; }
 
 int64_t PanelsPerPart(int64_t rows, int64_t inputs, int64_t panels, int team_size) {
   const int64_t worthwhile = kMultiplyAddsPerPart / std::max<int64_t>(1, rows * inputs * kPanelCols) + 1;
@@ -52,7 +52,8 @@ PackedPanels PackRows(const StoredTensor& weight) {
                       [&](int64_t n, int64_t k) { return values[static_cast<size_t>(n * in + k)]; });
 }
 
-Linear::Linear(absl::Span<const Part> parts, Activation activation, Way way) : activation_(activation), way_(way) {
+Linear::Linear(absl::Span<const Part> parts, Activation activation, GemmBackend backend)
+    : activation_(activation), backend_(backend) {
   std::vector<float> values;
   for (const Part& part : parts) {
     const std::vector<float> part_values = ReadFloats(*part.weight);
@@ -67,7 +68,7 @@ Linear::Linear(absl::Span<const Part> parts, Activation activation, Way way) : a
     }
   }
   const auto weight = [&](int64_t n, int64_t k) { return values[static_cast<size_t>(n * in_ + k)]; };
-  if (way_ == Way::kPacked) {
+  if (backend_ == GemmBackend::kPacked) {
     const bool exact = std::all_of(values.begin(), values.end(), IsExactInF16);
     panels_ = PackedPanels(out_, in_, exact ? Storage::kF16 : Storage::kF32, weight);
   } else {
@@ -77,7 +78,8 @@ Linear::Linear(absl::Span<const Part> parts, Activation activation, Way way) : a
 }
 
 int64_t Linear::resident_bytes() const {
-  return (way_ == Way::kPacked ? panels_.bytes() : tiles_.bytes()) + static_cast<int64_t>(bias_.size() * sizeof(float));
+  return (backend_ == GemmBackend::kPacked ? panels_.bytes() : tiles_.bytes()) +
+         static_cast<int64_t>(bias_.size() * sizeof(float));
 }
 
 void Linear::ApplyToSparseRow(const float* values, const int32_t* columns, int64_t count, float* y) const {
@@ -85,7 +87,7 @@ void Linear::ApplyToSparseRow(const float* values, const int32_t* columns, int64
 }
 
 void Linear::Product(ConstMatrixView x, bool accumulate, MatrixView y, Context& context) const {
-  if (way_ == Way::kTiled) {
+  if (backend_ == GemmBackend::kTiled) {
     TiledProduct(tiles_, x, bias_.data(), activation_, accumulate, y, context);
     return;
   }

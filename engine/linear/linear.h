@@ -1,4 +1,4 @@
-// Linear layers: y = activation(x W^T + b), by one of two ways that is fixed when the layer is made.
+// Linear layers: y = activation(x W^T + b), by one of two backends that is fixed when the layer is made.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "engine/core/tensor.h"
+#include "engine/core/matrix.h"
 #include "engine/kernels/kernels.h"
 #include "engine/linear/packed_product.h"
 #include "engine/linear/tiled_product.h"
@@ -14,20 +14,20 @@
 
 namespace heed {
 
-enum class Way {
+enum class GemmBackend {
   kPacked,  // our kernel over weights packed once (engine/linear/packed_product.h)
   kTiled,   // oneDNN over fixed row tiles (engine/linear/tiled_product.h)
 };
 
 // What a layer mostly sees.
-enum class Rows {
+enum class RowCount {
   kFew,   // a decoder's step: one row for each running hypothesis
   kMany,  // an encoder's pass: all tokens of a sentence
 };
 
-// The way that was faster on this machine's instruction set, from a table filled from tests/bench/linear_bench.
-Way PreferredWay(Rows rows);
-absl::string_view WayName(Way way);
+// The backend that was faster on this machine's instruction set, from a table filled from tests/bench/linear_bench.
+GemmBackend PreferredBackend(RowCount rows);
+absl::string_view BackendName(GemmBackend backend);
 
 // Immutable once made; thread-safe.
 class Linear {
@@ -41,13 +41,13 @@ class Linear {
 
   Linear() = default;
   // Packed weights are stored as f16 if every one of them is an f16 value, else as f32. Parts have the same `in`.
-  Linear(absl::Span<const Part> parts, Activation activation, Way way);
+  Linear(absl::Span<const Part> parts, Activation activation, GemmBackend backend);
 
   int64_t in() const { return in_; }
   int64_t out() const { return out_; }
   int64_t weights() const { return in_ * out_ + out_; }
   int64_t resident_bytes() const;
-  Way way() const { return way_; }
+  GemmBackend backend() const { return backend_; }
 
   // y = activation(x W^T + b). x [rows, in], y [rows, out] with room for PaddedStride(out) columns.
   void Apply(ConstMatrixView x, MatrixView y, Context& context) const { Product(x, false, y, context); }
@@ -62,7 +62,7 @@ class Linear {
 
   int64_t in_ = 0, out_ = 0;
   Activation activation_ = Activation::kNone;
-  Way way_ = Way::kPacked;
+  GemmBackend backend_ = GemmBackend::kPacked;
   PackedPanels panels_;      // kPacked
   TiledWeights tiles_;       // kTiled
   std::vector<float> bias_;  // [out], padded to whole panels of 16

@@ -106,8 +106,8 @@ void Rows(const PackedPanels& weights, ConstMatrixView x, int64_t first, int64_t
 template <typename T>
 void AllRows(const PackedPanels& weights, ConstMatrixView x, int64_t first, int64_t last, const float* bias,
              bool accumulate, MatrixView y) {
-  constexpr int64_t kMostRows = 6;
-  if (x.rows <= kMostRows) {
+  constexpr int64_t kMaxRows = 6;
+  if (x.rows <= kMaxRows) {
     switch (x.rows) {
       case 1:
         return Rows<1, T>(weights, x, first, last, bias, accumulate, y);
@@ -126,7 +126,7 @@ void AllRows(const PackedPanels& weights, ConstMatrixView x, int64_t first, int6
     }
   }
   // A panel stays in the cache while all rows pass it, in blocks as equal as can be: 7 rows are 4 + 3, not 6 + 1.
-  const int64_t blocks = (x.rows + kMostRows - 1) / kMostRows;
+  const int64_t blocks = (x.rows + kMaxRows - 1) / kMaxRows;
   for (int64_t p = first; p < last; ++p) {
     for (int64_t b = 0; b < blocks; ++b) {
       const int64_t begin = x.rows * b / blocks;

@@ -11,7 +11,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "engine/core/aligned_memory.h"
-#include "engine/core/tensor.h"
+#include "engine/core/matrix.h"
 
 namespace heed {
 

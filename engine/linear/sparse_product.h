@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "engine/core/tensor.h"
+#include "engine/core/matrix.h"
 
 namespace heed {
 

@@ -17,7 +17,7 @@ namespace heed {
 namespace {
 
 constexpr int64_t kBlockCols = 512;  // outputs of one primitive
-constexpr size_t kMostPrimitives = 64;
+constexpr size_t kMaxPrimitives = 64;
 
 const dnnl::engine& CpuEngine() {
   static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
@@ -87,7 +87,7 @@ class PrimitiveCache {
       entries_.splice(entries_.begin(), entries_, found);
     } else {
       entries_.emplace_front(shape, MakeProduct(shape));
-      if (entries_.size() > kMostPrimitives) entries_.pop_back();
+      if (entries_.size() > kMaxPrimitives) entries_.pop_back();
     }
     return entries_.front().second;
   }

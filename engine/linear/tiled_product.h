@@ -10,7 +10,7 @@
 #include <string>
 
 #include "absl/functional/function_ref.h"
-#include "engine/core/tensor.h"
+#include "engine/core/matrix.h"
 #include "engine/kernels/kernels.h"
 
 namespace heed {

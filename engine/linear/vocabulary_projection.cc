@@ -90,7 +90,7 @@ void VocabularyProjection::Apply(ConstMatrixView hidden, absl::Span<const Vocabu
     float max = -kInfinity;
     for (int64_t block = 0; block < blocks; ++block) max = std::max(max, sums[m * blocks + block].max);
     const float* banned = banned_logits + banned_offset[static_cast<size_t>(m)];
-    const size_t banned_count = query.normalise_over_banned ? query.banned.size() : 0;
+    const size_t banned_count = query.normalize_over_banned ? query.banned.size() : 0;
     for (size_t i = 0; i < banned_count; ++i) max = std::max(max, banned[i]);
     double sum = 0;
     for (int64_t block = 0; block < blocks; ++block) {
@@ -98,7 +98,7 @@ void VocabularyProjection::Apply(ConstMatrixView hidden, absl::Span<const Vocabu
       if (part.sum != 0) sum += static_cast<double>(part.sum) * std::exp(static_cast<double>(part.max - max));
     }
     for (size_t i = 0; i < banned_count; ++i) sum += std::exp(static_cast<double>(banned[i] - max));
-    answer.log_normaliser = max + static_cast<float>(std::log(sum));
+    answer.log_normalizer = max + static_cast<float>(std::log(sum));
   }
 }
 

@@ -1,4 +1,4 @@
-// The output layer over a vocabulary, fused with its reduction: the best tokens of each row and the normaliser of its
+// The output layer over a vocabulary, fused with its reduction: the best tokens of each row and the normalizer of its
 // softmax, without ever writing out [rows, vocabulary] logits.
 #pragma once
 
@@ -7,7 +7,7 @@
 
 #include "absl/types/span.h"
 #include "engine/core/context.h"
-#include "engine/core/tensor.h"
+#include "engine/core/matrix.h"
 #include "engine/kernels/kernels.h"
 #include "engine/linear/packed_product.h"
 #include "files/safetensors.h"
@@ -18,14 +18,14 @@ namespace heed {
 struct VocabularyQuery {
   absl::Span<const int32_t> banned;    // tokens that cannot be, ascending
   int top = 1;                         // how many of the best tokens, at least 1
-  bool normalise_over_banned = false;  // whether the softmax counts the banned tokens too
+  bool normalize_over_banned = false;  // whether the softmax counts the banned tokens too
   float* all_logits = nullptr;         // out, if not null: [vocabulary], banned ones -infinity
 };
 
-// What it gets. log p(token) = logit - log_normaliser.
+// What it gets. log p(token) = logit - log_normalizer.
 struct VocabularyAnswer {
   std::vector<Candidate> best;  // best first; fewer than `top` if fewer can be
-  float log_normaliser = 0;
+  float log_normalizer = 0;
 };
 
 // Immutable once made; thread-safe.

@@ -11,10 +11,10 @@
 namespace heed {
 namespace {
 
-constexpr int64_t kMostWidth = 1 << 20;
-constexpr int64_t kMostHeads = 1 << 10;
-constexpr int64_t kMostEdgeWidth = 1 << 12;
-constexpr size_t kMostLayers = 1 << 10;
+constexpr int64_t kMaxWidth = 1 << 20;
+constexpr int64_t kMaxHeads = 1 << 10;
+constexpr int64_t kMaxEdgeWidth = 1 << 12;
+constexpr size_t kMaxLayers = 1 << 10;
 constexpr double kLargest = 1e6;
 
 constexpr Choice<GraphConvolution> kConvolutions[] = {
@@ -120,11 +120,11 @@ GraphLayerConfig ReadLayer(JsonFields fields, size_t index, const GraphConfig& c
   }
   const bool gcn = config.convolution == GraphConvolution::kGcn;
   layer.name = fields.String("name", absl::StrCat("convs.", index));
-  layer.out_channels = fields.RequiredInt("out_channels", 1, kMostWidth);
-  layer.heads = fields.Int("heads", 1, 1, gcn ? 1 : kMostHeads);
+  layer.out_channels = fields.RequiredInt("out_channels", 1, kMaxWidth);
+  layer.heads = fields.Int("heads", 1, 1, gcn ? 1 : kMaxHeads);
   layer.concat = fields.Bool("concat", true);
-  if (layer.heads * layer.out_channels > kMostWidth) {
-    fields.Wrong("heads", absl::StrCat("which makes heads of ", layer.out_channels, " wider than ", kMostWidth));
+  if (layer.heads * layer.out_channels > kMaxWidth) {
+    fields.Wrong("heads", absl::StrCat("which makes heads of ", layer.out_channels, " wider than ", kMaxWidth));
   }
   layer.negative_slope = static_cast<float>(fields.Number("negative_slope", 0.2, -kLargest, kLargest));
   layer.add_self_loops = fields.Bool("add_self_loops", true);
@@ -162,8 +162,8 @@ std::vector<JsonFields> List(JsonFields& fields, absl::string_view name) {
   std::vector<JsonFields> items;
   const nlohmann::json& value = fields.Value(name);
   if (value.is_null()) return items;
-  if (!value.is_array() || value.size() > kMostLayers) {
-    fields.Wrong(name, absl::StrCat("which is not a list of at most ", kMostLayers, " objects"));
+  if (!value.is_array() || value.size() > kMaxLayers) {
+    fields.Wrong(name, absl::StrCat("which is not a list of at most ", kMaxLayers, " objects"));
     return items;
   }
   for (size_t i = 0; i < value.size(); ++i) {
@@ -225,9 +225,9 @@ absl::StatusOr<GraphConfig> ReadGraphConfig(const std::string& path) {
   config.convolution = fields.OneOf("model_type", kConvolutions, "");
   config.model_type = fields.String("model_type", "");
   config.task = fields.OneOf("task", kTasks, "");
-  config.in_channels = fields.RequiredInt("in_channels", 1, kMostWidth);
+  config.in_channels = fields.RequiredInt("in_channels", 1, kMaxWidth);
   const bool gcn = config.convolution == GraphConvolution::kGcn;
-  config.edge_dim = fields.Int("edge_dim", 0, 0, gcn ? 1 : kMostEdgeWidth);
+  config.edge_dim = fields.Int("edge_dim", 0, 0, gcn ? 1 : kMaxEdgeWidth);
   for (JsonFields& layer : List(fields, "layers")) {
     config.layers.push_back(ReadLayer(std::move(layer), config.layers.size(), config, status));
   }

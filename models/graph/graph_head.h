@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "engine/core/context.h"
-#include "engine/core/tensor.h"
+#include "engine/core/matrix.h"
 #include "engine/linear/linear.h"
 #include "models/graph/graph_config.h"
 #include "models/graph/graph_norm.h"

@@ -61,7 +61,7 @@ class ProjectionRows {
     }
     AddZeros(layout.score_stride() - layout.heads);
   }
-  Linear Make(Way way) const { return MakeLinear(weights_, bias_, Activation::kNone, way); }
+  Linear Make(GemmBackend backend) const { return MakeLinear(weights_, bias_, Activation::kNone, backend); }
 
  private:
   const int64_t in_;
@@ -207,7 +207,7 @@ absl::StatusOr<GraphLayer> GraphLayer::Load(const GraphConfig& config, const Gra
   }
   // Feature rows may be sparse, which is for kTiled alone; for few columns a tile's overhead would be most of its time.
   const bool narrow = !reads_features && layout.width() <= kNarrow;
-  made.projection_ = rows.Make(narrow ? Way::kPacked : Way::kTiled);
+  made.projection_ = rows.Make(narrow ? GemmBackend::kPacked : GemmBackend::kTiled);
   if (layer.bias) {
     HEED_ASSIGN_OR_RETURN(made.bias_, tensors.Read(absl::StrCat(scope, ".bias"), {out}));
   }
@@ -259,8 +259,7 @@ void GraphLayer::Project(absl::Span<const FeatureRow> rows, MatrixView table, Co
   }
 }
 
-void GraphLayer::Normalise(const Neighbourhood& nodes, std::vector<float>& norm,
-                           std::vector<float>& loop_weight) const {
+void GraphLayer::Normalize(const Neighborhood& nodes, std::vector<float>& norm, std::vector<float>& loop_weight) const {
   if (layout_.kind != GraphConvolution::kGcn || linear()) return;
   const size_t count = static_cast<size_t>(nodes.nodes());
   // PyTorch Geometric's `improved` has no effect where edges could have weights and have none.
@@ -281,13 +280,13 @@ void GraphLayer::Normalise(const Neighbourhood& nodes, std::vector<float>& norm,
   }
 }
 
-GraphAggregation GraphLayer::Pass(const Neighbourhood& nodes, const std::vector<float>& norm,
+GraphAggregation GraphLayer::Pass(const Neighborhood& nodes, const std::vector<float>& norm,
                                   const std::vector<float>& loop_weight, ConstMatrixView table,
                                   MatrixView targets) const {
   GraphAggregation pass;
   pass.layout = layout_;
   pass.negative_slope = config_.negative_slope;
-  // GCNConv adds loops as a part of the normalisation.
+  // GCNConv adds loops as a part of the normalization.
   pass.add_self_loops = config_.add_self_loops && (layout_.kind != GraphConvolution::kGcn || config_.normalize);
   pass.offsets = nodes.offsets.data();
   pass.sources = nodes.sources.data();

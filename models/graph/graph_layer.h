@@ -7,10 +7,10 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "engine/core/context.h"
-#include "engine/core/tensor.h"
+#include "engine/core/matrix.h"
 #include "engine/graph/graph.h"
 #include "engine/graph/graph_aggregation.h"
-#include "engine/graph/neighbourhood.h"
+#include "engine/graph/neighborhood.h"
 #include "engine/linear/linear.h"
 #include "models/graph/graph_config.h"
 #include "models/graph/graph_norm.h"
@@ -40,10 +40,10 @@ class GraphLayer {
   void Project(ConstMatrixView rows, MatrixView table, Context& context) const;
 
   // GCN: 1 / sqrt(degree) of each node, and the weights of the loops that the layer adds; else nothing.
-  void Normalise(const Neighbourhood& nodes, std::vector<float>& norm, std::vector<float>& loop_weight) const;
+  void Normalize(const Neighborhood& nodes, std::vector<float>& norm, std::vector<float>& loop_weight) const;
 
   // The pass over `nodes`' first targets.rows nodes, all that it borrows kept by the caller.
-  GraphAggregation Pass(const Neighbourhood& nodes, const std::vector<float>& norm,
+  GraphAggregation Pass(const Neighborhood& nodes, const std::vector<float>& norm,
                         const std::vector<float>& loop_weight, ConstMatrixView table, MatrixView targets) const;
 
   // A linear layer's outputs of targets [first, last), from their rows of the table, FinishRow included.

@@ -13,7 +13,7 @@ void AttentionCoefficients::Attach(GraphAggregation& pass) {
   pass.loop_coefficients = loops.data();
 }
 
-void AttentionCoefficients::AppendTo(GraphAnswer& answer, const Graph& graph, const Neighbourhood& hood,
+void AttentionCoefficients::AppendTo(GraphAnswer& answer, const Graph& graph, const Neighborhood& hood,
                                      const GraphAggregation& pass) const {
   LayerAttention& layer = answer.attention.emplace_back();
   layer.heads = static_cast<int>(pass.layout.heads);
@@ -34,7 +34,7 @@ void AttentionCoefficients::AppendTo(GraphAnswer& answer, const Graph& graph, co
   }
 }
 
-GraphLayerRun::GraphLayerRun(const GraphLayer& layer, const Graph& graph, const Neighbourhood& hood, int64_t sources,
+GraphLayerRun::GraphLayerRun(const GraphLayer& layer, const Graph& graph, const Neighborhood& hood, int64_t sources,
                              int64_t targets, Matrix input, bool attention)
     : layer_(layer),
       graph_(graph),
@@ -44,7 +44,7 @@ GraphLayerRun::GraphLayerRun(const GraphLayer& layer, const Graph& graph, const 
       table_(Matrix::Uninitialized(sources, layer.table_width())),
       out_(Matrix::Uninitialized(targets, layer.out())) {
   if (layer.linear()) return;
-  layer.Normalise(hood, norm_, loop_weight_);
+  layer.Normalize(hood, norm_, loop_weight_);
   pass_ = layer.Pass(hood, norm_, loop_weight_, table_.view(), out_.view());
   if (attention) coefficients_.Attach(pass_);
 }

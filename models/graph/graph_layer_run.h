@@ -1,4 +1,4 @@
-// One layer of a graph network over one neighbourhood, in blocks of work.
+// One layer of a graph network over one neighborhood, in blocks of work.
 #pragma once
 
 #include <cstdint>
@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "engine/core/context.h"
-#include "engine/core/tensor.h"
+#include "engine/core/matrix.h"
 #include "engine/graph/graph.h"
 #include "engine/graph/graph_aggregation.h"
-#include "engine/graph/neighbourhood.h"
+#include "engine/graph/neighborhood.h"
 #include "models/graph/graph_layer.h"
 #include "models/kinds/graph_classifier.h"
 
@@ -27,7 +27,7 @@ struct AttentionCoefficients {
   // Makes room, and makes `pass` write here.
   void Attach(GraphAggregation& pass);
   // Once the pass is through: the layer's entry of the answer, by node ids.
-  void AppendTo(GraphAnswer& answer, const Graph& graph, const Neighbourhood& hood, const GraphAggregation& pass) const;
+  void AppendTo(GraphAnswer& answer, const Graph& graph, const Neighborhood& hood, const GraphAggregation& pass) const;
 };
 
 // One thread at a time.
@@ -35,8 +35,8 @@ class GraphLayerRun {
  public:
   // Reads the first `sources` nodes of `hood`, from `input` [sources, in], or from the graph's features if that is
   // empty, and computes the first `targets`. Borrows all but `input`.
-  GraphLayerRun(const GraphLayer& layer, const Graph& graph, const Neighbourhood& hood, int64_t sources,
-                int64_t targets, Matrix input, bool attention);
+  GraphLayerRun(const GraphLayer& layer, const Graph& graph, const Neighborhood& hood, int64_t sources, int64_t targets,
+                Matrix input, bool attention);
   GraphLayerRun(const GraphLayerRun&) = delete;
   GraphLayerRun& operator=(const GraphLayerRun&) = delete;
 
@@ -52,7 +52,7 @@ class GraphLayerRun {
 
   const GraphLayer& layer_;
   const Graph& graph_;
-  const Neighbourhood& hood_;
+  const Neighborhood& hood_;
   const int64_t sources_;
   const Matrix input_;
   Matrix table_;

@@ -17,7 +17,7 @@ namespace {
 
 // A task's rows, for the scheduler's budget: edges and nodes in units of this many. A block of 64 k edges counts 256.
 constexpr int64_t kWorkPerRow = 256;
-constexpr int64_t kMostRows = kBlockEdges / kWorkPerRow;
+constexpr int64_t kMaxRows = kBlockEdges / kWorkPerRow;
 // How many multiply-adds weigh as much as an edge.
 constexpr int64_t kMultiplyAddsPerEdge = kBlockMultiplyAdds / kBlockEdges;
 
@@ -29,7 +29,7 @@ constexpr int64_t kAttendedBytes = 17;
 // fault.
 constexpr float kModestInput = 1e6f;
 
-int64_t WorkRows(int64_t work) { return std::clamp<int64_t>((work + kWorkPerRow - 1) / kWorkPerRow, 1, kMostRows); }
+int64_t WorkRows(int64_t work) { return std::clamp<int64_t>((work + kWorkPerRow - 1) / kWorkPerRow, 1, kMaxRows); }
 
 int64_t MatrixBytes(int64_t rows, int64_t cols) {
   return rows * PaddedStride(cols) * static_cast<int64_t>(sizeof(float));
@@ -78,7 +78,7 @@ struct GraphNetwork::Decoding {
   int64_t first = 0, last = 0;
 };
 
-// A query, from what is asked to its answer. Start has checked it; the first step finds the neighbourhood, so that only
+// A query, from what is asked to its answer. Start has checked it; the first step finds the neighborhood, so that only
 // tasks which were admitted hold one.
 class GraphNetwork::QueryTask : public GraphQueryTask {
  public:
@@ -101,13 +101,13 @@ class GraphNetwork::QueryTask : public GraphQueryTask {
     return static_cast<int64_t>(asked.size()) / (network_.config_.task == GraphTaskKind::kEdge ? 2 : 1);
   }
 
-  // Reserves for what FindNeighbourhood may find and the answer may hold. `rows`: what is asked, unless it is all.
+  // Reserves for what FindNeighborhood may find and the answer may hold. `rows`: what is asked, unless it is all.
   void Reserve(absl::Span<const int32_t> rows) {
     const Graph& graph = *query.graph;
     const bool edge_task = network_.config_.task == GraphTaskKind::kEdge;
     const bool whole = query.all || network_.NeedsAllRows();
-    NeighbourhoodBound bound = {graph.nodes(), graph.edges()};
-    if (!whole && !precomputed()) bound = BoundNeighbourhood(graph, rows, network_.hops_from(0));
+    NeighborhoodBound bound = {graph.nodes(), graph.edges()};
+    if (!whole && !precomputed()) bound = BoundNeighborhood(graph, rows, network_.hops_from(0));
     int64_t asked_for = static_cast<int64_t>(rows.size()) / (edge_task ? 2 : 1);
     if (query.all) asked_for = edge_task ? graph.edges() : graph.nodes();
     if (network_.config_.task == GraphTaskKind::kGraph) asked_for = 1;
@@ -140,10 +140,10 @@ class GraphNetwork::QueryTask : public GraphQueryTask {
     result.precomputed = precomputed();
     if (query.all || network_.NeedsAllRows()) Widen();
     if (!precomputed()) {
-      NeighbourhoodOptions options = network_.HoodOptions(graph, network_.hops_from(0));
+      NeighborhoodOptions options = network_.HoodOptions(graph, network_.hops_from(0));
       options.fan_out = query.fan_out;
       options.seed = query.seed;
-      hood = FindNeighbourhood(graph, targets, options);
+      hood = FindNeighborhood(graph, targets, options);
       result.nodes_computed = hood.nodes();
       for (int l = 0; l < network_.layer_count(); ++l) {
         if (network_.layers_[static_cast<size_t>(l)].linear()) continue;
@@ -191,7 +191,7 @@ class GraphNetwork::QueryTask : public GraphQueryTask {
   const GraphQuery query;
   std::vector<int32_t> targets;  // rows of the graph: each node that was asked for, once
   std::vector<int64_t> asked;    // node task: places in `targets`; edge task: of source and target in turn
-  Neighbourhood hood;            // of the targets; none if their outputs are precomputed
+  Neighborhood hood;             // of the targets; none if their outputs are precomputed
   GraphAnswer result;
 
  private:
@@ -279,7 +279,7 @@ class GraphNetwork::OutputsTask : public PrecomputeTask {
       outputs_ = std::make_shared<LayerOutputs>(network.identity_, std::move(widths));
       targets_.assign(network.layers_.size(), graph_->RowsById());
     }
-    // Pages of outputs that may be made anew, and the largest layer's table, input, output and neighbourhood.
+    // Pages of outputs that may be made anew, and the largest layer's table, input, output and neighborhood.
     int64_t largest = 0;
     for (size_t l = 0; l < targets_.size(); ++l) {
       const GraphLayer& layer = network.layers_[l];
@@ -298,7 +298,7 @@ class GraphNetwork::OutputsTask : public PrecomputeTask {
     peak_bytes_ += largest;
   }
 
-  int64_t next_rows() const override { return kMostRows; }
+  int64_t next_rows() const override { return kMaxRows; }
   int64_t peak_bytes() const override { return peak_bytes_; }
   bool has_output() const override { return finished(); }
   std::shared_ptr<const GraphOutputs> outputs() const override { return outputs_; }
@@ -335,7 +335,7 @@ class GraphNetwork::OutputsTask : public PrecomputeTask {
   void Begin() {
     const std::vector<int32_t>& targets = targets_[static_cast<size_t>(layer_)];
     const GraphLayer& layer = network_.layers_[static_cast<size_t>(layer_)];
-    hood_ = FindNeighbourhood(*graph_, targets, network_.HoodOptions(*graph_, layer.linear() ? 0 : 1));
+    hood_ = FindNeighborhood(*graph_, targets, network_.HoodOptions(*graph_, layer.linear() ? 0 : 1));
     Matrix input;
     if (layer_ > 0) {
       input = Matrix::Uninitialized(hood_.nodes(), layer.in());
@@ -353,7 +353,7 @@ class GraphNetwork::OutputsTask : public PrecomputeTask {
   std::vector<std::vector<int32_t>> targets_;  // of each layer: the rows to compute
   int64_t peak_bytes_ = 0;
   int layer_ = 0;
-  Neighbourhood hood_;
+  Neighborhood hood_;
   std::optional<GraphLayerRun> run_;
 };
 
@@ -388,12 +388,12 @@ absl::Status GraphNetwork::CheckNothingIgnored(const GraphQuery& query) const {
 
 absl::Status GraphNetwork::CannotDo(absl::string_view what) const {
   return absl::InvalidArgumentError(absl::StrCat(
-      "model \"", spec_.name, "\" normalises over the whole graph, so that every node's answer depends on ",
+      "model \"", spec_.name, "\" normalizes over the whole graph, so that every node's answer depends on ",
       "every other node: it cannot ", what));
 }
 
-NeighbourhoodOptions GraphNetwork::HoodOptions(const Graph& graph, int hops) const {
-  NeighbourhoodOptions options;
+NeighborhoodOptions GraphNetwork::HoodOptions(const Graph& graph, int hops) const {
+  NeighborhoodOptions options;
   options.hops = hops;
   options.edge_features = config_.edge_dim > 0;
   options.in_weights = config_.convolution == GraphConvolution::kGcn;
@@ -433,7 +433,7 @@ absl::StatusOr<std::unique_ptr<GraphQueryTask>> GraphNetwork::Start(GraphQuery g
   const bool whole = config_.NeedsWholeGraph();
   if (whole && given.has_unseen) return CannotDo("answer about nodes that the graph does not hold");
   if (whole && given.stored && !given.all && config_.task != GraphTaskKind::kGraph) {
-    return CannotDo("compute the neighbourhood of some nodes alone; ask about all");
+    return CannotDo("compute the neighborhood of some nodes alone; ask about all");
   }
   if (given.outputs != nullptr) {
     const auto* outputs = dynamic_cast<const LayerOutputs*>(given.outputs.get());
@@ -556,9 +556,9 @@ void GraphNetwork::RunTogether(absl::Span<QueryTask* const> tasks, Context& cont
     std::vector<std::vector<float>> norms(count), loop_weights(count);
     passes.reserve(count);
     for (size_t t = 0; t < count; ++t) {
-      const Neighbourhood& hood = computed[t]->hood;
+      const Neighborhood& hood = computed[t]->hood;
       const int64_t targets = next_first[t + 1] - next_first[t];
-      layer.Normalise(hood, norms[t], loop_weights[t]);
+      layer.Normalize(hood, norms[t], loop_weights[t]);
       passes.push_back(layer.Pass(hood, norms[t], loop_weights[t], table.Rows(first[t], first[t + 1] - first[t]),
                                   out.Rows(next_first[t], targets)));
       if (computed[t]->query.return_attention) coefficients[t].Attach(passes.back());

@@ -1,4 +1,4 @@
-// Graph networks (GCN, GAT, GATv2) as a GraphClassifier: whole graphs, k-hop neighbourhoods, precomputed outputs.
+// Graph networks (GCN, GAT, GATv2) as a GraphClassifier: whole graphs, k-hop neighborhoods, precomputed outputs.
 #pragma once
 
 #include <algorithm>
@@ -52,7 +52,7 @@ class GraphNetwork : public GraphClassifier {
   absl::Status CheckGraph(const Graph& graph) const;
   absl::Status CheckNothingIgnored(const GraphQuery& query) const;
   absl::Status CannotDo(absl::string_view what) const;
-  NeighbourhoodOptions HoodOptions(const Graph& graph, int hops) const;
+  NeighborhoodOptions HoodOptions(const Graph& graph, int hops) const;
   int layer_count() const { return static_cast<int>(layers_.size()); }
   // Convolutions from layer `layer` on: how many hops away its inputs may be.
   int hops_from(int layer) const { return hops_from_[static_cast<size_t>(layer)]; }

@@ -120,22 +120,22 @@ void RowFinish::FinishGraph(MatrixView rows) const {
     for (int64_t i = 0; i < rows.rows; ++i) ActivateRow(activation_, rows.row(i), width_);
   };
   if (activation_first_) activate();
-  NormaliseGraph(rows);
+  NormalizeGraph(rows);
   if (!activation_first_) activate();
 }
 
-void RowFinish::NormaliseGraph(MatrixView rows) const {
+void RowFinish::NormalizeGraph(MatrixView rows) const {
   switch (norm_.kind) {
     case NormKind::kLayerGraph:
-      NormaliseTogether(rows);
+      NormalizeTogether(rows);
       return;
     case NormKind::kGraph:
     case NormKind::kInstance:
     case NormKind::kMeanSubtraction:
-      NormaliseChannels(rows);
+      NormalizeChannels(rows);
       return;
     case NormKind::kPair:
-      NormalisePairs(rows);
+      NormalizePairs(rows);
       return;
     case NormKind::kNone:
     case NormKind::kLayerNode:
@@ -146,7 +146,7 @@ void RowFinish::NormaliseGraph(MatrixView rows) const {
 }
 
 // Mean and deviation over all nodes and channels.
-void RowFinish::NormaliseTogether(MatrixView rows) const {
+void RowFinish::NormalizeTogether(MatrixView rows) const {
   const double count = static_cast<double>(rows.rows * width_);
   double sum = 0;
   for (int64_t i = 0; i < rows.rows; ++i) {
@@ -172,7 +172,7 @@ void RowFinish::NormaliseTogether(MatrixView rows) const {
 }
 
 // Mean and variance of each channel over all nodes.
-void RowFinish::NormaliseChannels(MatrixView rows) const {
+void RowFinish::NormalizeChannels(MatrixView rows) const {
   const double count = static_cast<double>(rows.rows);
   const double epsilon = static_cast<double>(norm_.epsilon);
   for (int64_t c = 0; c < width_; ++c) {
@@ -202,7 +202,7 @@ void RowFinish::NormaliseChannels(MatrixView rows) const {
 
 // Zhao and Akoglu 2020: each channel less its mean over all nodes; then rows of one mean squared length, or each row of
 // length `scale`.
-void RowFinish::NormalisePairs(MatrixView rows) const {
+void RowFinish::NormalizePairs(MatrixView rows) const {
   const double count = static_cast<double>(rows.rows);
   for (int64_t c = 0; c < width_; ++c) {
     double sum = 0;

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "engine/core/tensor.h"
+#include "engine/core/matrix.h"
 #include "models/graph/graph_config.h"
 #include "models/layers/checkpoint_tensors.h"
 
@@ -34,10 +34,10 @@ class RowFinish {
   void FinishGraph(MatrixView rows) const;
 
  private:
-  void NormaliseGraph(MatrixView rows) const;
-  void NormaliseTogether(MatrixView rows) const;
-  void NormaliseChannels(MatrixView rows) const;
-  void NormalisePairs(MatrixView rows) const;
+  void NormalizeGraph(MatrixView rows) const;
+  void NormalizeTogether(MatrixView rows) const;
+  void NormalizeChannels(MatrixView rows) const;
+  void NormalizePairs(MatrixView rows) const;
 
   GraphNormConfig norm_;
   RowActivation activation_;

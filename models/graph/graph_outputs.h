@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
-#include "engine/core/tensor.h"
+#include "engine/core/matrix.h"
 #include "engine/graph/graph.h"
 #include "models/kinds/graph_classifier.h"
 

@@ -40,7 +40,7 @@ struct GraphQuery {
   bool all = false;            // every node (ids ascending), edge (by source and target id) of the graph is asked
   std::vector<int64_t> nodes;  // node-classifier: ids
   std::vector<EdgeIds> edges;  // edge-classifier: by ids; they need not be edges of the graph
-  std::optional<int> fan_out;  // at least 1: in-neighbours of a node to draw; none: all of them
+  std::optional<int> fan_out;  // at least 1: in-neighbors of a node to draw; none: all of them
   uint64_t seed = 0;
   bool return_embeddings = false;
   bool return_attention = false;
@@ -94,7 +94,7 @@ class GraphClassifier : public Model {
   // None: a graph with edges needs features of its own.
   virtual std::optional<float> default_edge_feature() const { return std::nullopt; }
 
-  // Validates, on the caller's thread, in time proportional to what is asked and its neighbours. INVALID_ARGUMENT names
+  // Validates, on the caller's thread, in time proportional to what is asked and its neighbors. INVALID_ARGUMENT names
   // the field and both values: a node that is not in the graph, a feature width that is not the model's, edge features
   // that the model does not take, a query for a part, or with unseen nodes, to a model that needs the whole graph.
   virtual absl::StatusOr<std::unique_ptr<GraphQueryTask>> Start(GraphQuery query) const = 0;

@@ -73,10 +73,10 @@ struct AnswerCandidate {
 struct QuestionAnswer {
   std::vector<AnswerCandidate> candidates;  // likeliest first, StoryRequest::top of them, at least one
   std::vector<std::string> unknown_words;   // of the question, as spelt there, each once
-  std::vector<FactWeight> facts;            // strongest first; at most kMostAttributedFacts
+  std::vector<FactWeight> facts;            // strongest first; at most kMaxAttributedFacts
   std::vector<HeadRead> reads;              // by thinking step and head
 };
-inline constexpr int kMostAttributedFacts = 10;
+inline constexpr int kMaxAttributedFacts = 10;
 
 // A story being read: each fact, and each thinking step of a question, is one row of a step.
 class StoryTask : public Task {

@@ -14,7 +14,7 @@ namespace heed {
 // Such a model's ModelSpec::kind.
 inline constexpr char kSequenceModel[] = "sequence-model";
 
-inline constexpr int64_t kMostSequenceRows = 65536;  // of one request, blank rows included
+inline constexpr int64_t kMaxSequenceRows = 65536;  // of one request, blank rows included
 
 struct SequenceRequest {
   int64_t width = 0;          // the model's input width, or that of its frame's data

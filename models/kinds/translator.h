@@ -96,7 +96,7 @@ class Translator : public Model {
   // Options as the model's own generation_config.json sets them.
   virtual const TranslateOptions& default_options() const = 0;
 
-  // Validates, splits into sentences and tokenises, on the caller's thread; every INVALID_ARGUMENT comes from here and
+  // Validates, splits into sentences and tokenizes, on the caller's thread; every INVALID_ARGUMENT comes from here and
   // names the field and both values. Blank texts become finished tasks with an empty translation. `limits` are checked
   // before any text is looked at, as far as counts and sizes tell, and between sentences.
   virtual absl::StatusOr<StartedTranslation> Start(const std::vector<std::string>& texts,

@@ -33,7 +33,7 @@ absl::StatusOr<Linear> CheckpointTensors::ReadLinear(const std::string& name, in
   HEED_ASSIGN_OR_RETURN(const std::vector<float> weight, Read(absl::StrCat(name, ".weight"), {out, in}));
   const int64_t rows = static_cast<int64_t>(weight.size()) / in;
   HEED_ASSIGN_OR_RETURN(const std::vector<float> bias, ReadOrZeros(absl::StrCat(name, ".bias"), {rows}));
-  return MakeLinear(weight, bias, activation, Way::kPacked);
+  return MakeLinear(weight, bias, activation, GemmBackend::kPacked);
 }
 
 absl::Status CheckpointTensors::CheckAllRead() const {
@@ -47,7 +47,8 @@ absl::Status CheckpointTensors::CheckAllRead() const {
   return absl::OkStatus();
 }
 
-Linear MakeLinear(const std::vector<float>& weight, const std::vector<float>& bias, Activation activation, Way way) {
+Linear MakeLinear(const std::vector<float>& weight, const std::vector<float>& bias, Activation activation,
+                  GemmBackend backend) {
   const int64_t out = static_cast<int64_t>(bias.size());
   const int64_t in = static_cast<int64_t>(weight.size()) / out;
   const auto stored = [](const std::vector<float>& values, std::vector<int64_t> shape) {
@@ -56,7 +57,7 @@ Linear MakeLinear(const std::vector<float>& weight, const std::vector<float>& bi
   };
   const StoredTensor stored_weight = stored(weight, {out, in}), stored_bias = stored(bias, {out});
   const Linear::Part part = {&stored_weight, &stored_bias};
-  return Linear(absl::MakeConstSpan(&part, 1), activation, way);
+  return Linear(absl::MakeConstSpan(&part, 1), activation, backend);
 }
 
 }  // namespace heed

@@ -40,6 +40,7 @@ class CheckpointTensors {
 };
 
 // A linear layer [out, in] of weights and bias that were computed.
-Linear MakeLinear(const std::vector<float>& weight, const std::vector<float>& bias, Activation activation, Way way);
+Linear MakeLinear(const std::vector<float>& weight, const std::vector<float>& bias, Activation activation,
+                  GemmBackend backend);
 
 }  // namespace heed

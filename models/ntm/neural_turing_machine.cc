@@ -130,7 +130,7 @@ absl::Status NeuralTuringMachine::LoadController(CheckpointTensors& tensors) {
     HEED_ASSIGN_OR_RETURN(std::vector<float> bias, tensors.Read(name("bias_ih"), {4 * width}));
     HEED_ASSIGN_OR_RETURN(const std::vector<float> hidden_bias, tensors.Read(name("bias_hh"), {4 * width}));
     for (size_t j = 0; j < bias.size(); ++j) bias[j] += hidden_bias[j];
-    layers_.push_back(MakeLinear(SideBySide(input, hidden, 4 * width), bias, Activation::kNone, Way::kPacked));
+    layers_.push_back(MakeLinear(SideBySide(input, hidden, 4 * width), bias, Activation::kNone, GemmBackend::kPacked));
   }
   return absl::OkStatus();
 }
@@ -146,7 +146,7 @@ absl::Status NeuralTuringMachine::LoadHeads(CheckpointTensors& tensors) {
     weights.insert(weights.end(), weight.begin(), weight.end());
     biases.insert(biases.end(), bias.begin(), bias.end());
   }
-  head_layer_ = MakeLinear(weights, biases, Activation::kNone, Way::kPacked);
+  head_layer_ = MakeLinear(weights, biases, Activation::kNone, GemmBackend::kPacked);
   return absl::OkStatus();
 }
 

@@ -11,7 +11,7 @@
 #include "absl/types/span.h"
 #include "engine/core/aligned_memory.h"
 #include "engine/core/context.h"
-#include "engine/core/tensor.h"
+#include "engine/core/matrix.h"
 #include "engine/kernels/memory_addressing.h"
 #include "engine/linear/linear.h"
 #include "models/layers/checkpoint_tensors.h"

@@ -9,12 +9,12 @@
 namespace heed {
 namespace {
 
-constexpr int64_t kMostWidth = 1 << 16;
-constexpr int64_t kMostSlots = 1 << 20;
-constexpr int64_t kMostNumbers = 1 << 26;  // of one memory: 256 MiB
-constexpr size_t kMostHeads = 64;
-constexpr int64_t kMostLayers = 64;
-constexpr int64_t kMostThinkingSteps = 1024;
+constexpr int64_t kMaxWidth = 1 << 16;
+constexpr int64_t kMaxSlots = 1 << 20;
+constexpr int64_t kMaxNumbers = 1 << 26;  // of one memory: 256 MiB
+constexpr size_t kMaxHeads = 64;
+constexpr int64_t kMaxLayers = 64;
+constexpr int64_t kMaxThinkingSteps = 1024;
 constexpr double kLargest = 1e6;
 
 constexpr Choice<NtmTask> kTasks[] = {{"sequences", NtmTask::kSequences}, {"questions", NtmTask::kQuestions}};
@@ -56,8 +56,8 @@ std::vector<HeadKind> ReadHeads(JsonFields& fields) {
   const auto count = [&](HeadKind kind) { return std::count(heads.begin(), heads.end(), kind); };
   if (!list.is_array() || count(HeadKind::kRead) == 0 || count(HeadKind::kWrite) == 0) {
     fields.Wrong("heads", "which is not a list with at least one \"read\" and one \"write\"");
-  } else if (heads.size() > kMostHeads) {
-    fields.Wrong("heads", absl::StrCat("which are ", heads.size(), " heads, but at most ", kMostHeads, " are served"));
+  } else if (heads.size() > kMaxHeads) {
+    fields.Wrong("heads", absl::StrCat("which are ", heads.size(), " heads, but at most ", kMaxHeads, " are served"));
   }
   return heads;
 }
@@ -114,8 +114,8 @@ NtmControllerConfig ReadController(JsonFields& fields, absl::Status& status) {
   JsonFields controller = fields.Inner("controller");
   controller.Only({"type", "width", "layers", "activation", "residual", "input_norm", "output_norm"});
   config.lstm = controller.OneOf("type", kControllers, "");
-  config.width = controller.RequiredInt("width", 1, kMostWidth);
-  config.layers = controller.Int("layers", 1, 1, kMostLayers);
+  config.width = controller.RequiredInt("width", 1, kMaxWidth);
+  config.layers = controller.Int("layers", 1, 1, kMaxLayers);
   config.activation = controller.OneOf("activation", kControllerActivations, "relu");
   config.residual = controller.Bool("residual", false);
   config.input_norm = controller.Bool("input_norm", false);
@@ -132,7 +132,7 @@ NtmOutputConfig ReadOutput(JsonFields& fields, absl::Status& status) {
   }
   JsonFields output = fields.Inner("output");
   output.Only({"width", "reads", "activation"});
-  config.width = output.RequiredInt("width", 1, kMostWidth);
+  config.width = output.RequiredInt("width", 1, kMaxWidth);
   config.reads = output.OneOf("reads", kReads, "new");
   config.activation = output.OneOf("activation", kOutputActivations, "none");
   Close(output, status);
@@ -145,14 +145,14 @@ NtmFrameConfig ReadFrame(JsonFields& fields, int64_t input_width, absl::Status& 
   JsonFields frame = fields.Inner("frame");
   frame.Only({"task", "data_width", "max_repeats", "item_rows"});
   config.task = frame.OneOf("task", kFrames, "");
-  config.data_width = frame.RequiredInt("data_width", 1, kMostWidth);
+  config.data_width = frame.RequiredInt("data_width", 1, kMaxWidth);
   const int64_t markers = config.task == FrameTask::kRecall ? 2 : 1;
   if (frame.status().ok() && config.data_width + markers != input_width) {
     frame.Wrong("data_width",
                 absl::StrCat("which with ", markers, " more for marks is not input_width, ", input_width));
   }
-  if (config.task == FrameTask::kRepeatCopy) config.max_repeats = frame.RequiredInt("max_repeats", 1, kMostWidth);
-  if (config.task == FrameTask::kRecall) config.item_rows = frame.RequiredInt("item_rows", 1, kMostWidth);
+  if (config.task == FrameTask::kRepeatCopy) config.max_repeats = frame.RequiredInt("max_repeats", 1, kMaxWidth);
+  if (config.task == FrameTask::kRecall) config.item_rows = frame.RequiredInt("item_rows", 1, kMaxWidth);
   Close(frame, status);
   return config;
 }
@@ -165,10 +165,10 @@ NtmQuestionsConfig ReadQuestions(JsonFields& fields, absl::Status& status) {
   }
   JsonFields questions = fields.Inner("questions");
   questions.Only({"thinking_steps", "max_words", "max_times", "answer_width", "answers"});
-  config.thinking_steps = questions.RequiredInt("thinking_steps", 1, kMostThinkingSteps);
-  config.max_words = questions.RequiredInt("max_words", 1, kMostWidth);
-  config.max_times = questions.RequiredInt("max_times", 1, kMostSlots);
-  config.answer_width = questions.RequiredInt("answer_width", 1, kMostWidth);
+  config.thinking_steps = questions.RequiredInt("thinking_steps", 1, kMaxThinkingSteps);
+  config.max_words = questions.RequiredInt("max_words", 1, kMaxWidth);
+  config.max_times = questions.RequiredInt("max_times", 1, kMaxSlots);
+  config.answer_width = questions.RequiredInt("answer_width", 1, kMaxWidth);
   const nlohmann::json& answers = questions.Value("answers");
   std::set<std::string> seen;
   const bool good = answers.is_array() && !answers.empty() && std::all_of(answers.begin(), answers.end(), [&](auto& a) {
@@ -191,12 +191,12 @@ absl::StatusOr<NtmConfig> ParseNtmConfig(JsonFields fields) {
   absl::Status status;
   config.task = fields.OneOf("task", kTasks, "");
   NtmMachineConfig& machine = config.machine;
-  machine.input_width = fields.RequiredInt("input_width", 1, kMostWidth);
-  machine.memory.slots = fields.RequiredInt("slots", 1, kMostSlots);
-  machine.memory.width = fields.RequiredInt("slot_width", 1, kMostWidth);
-  if (machine.memory.slots * machine.memory.width > kMostNumbers) {
+  machine.input_width = fields.RequiredInt("input_width", 1, kMaxWidth);
+  machine.memory.slots = fields.RequiredInt("slots", 1, kMaxSlots);
+  machine.memory.width = fields.RequiredInt("slot_width", 1, kMaxWidth);
+  if (machine.memory.slots * machine.memory.width > kMaxNumbers) {
     fields.Wrong("slots", absl::StrCat("which with slot_width ", machine.memory.width, " makes a memory of more than ",
-                                       kMostNumbers, " numbers"));
+                                       kMaxNumbers, " numbers"));
   }
   machine.heads = ReadHeads(fields);
   machine.conventions = ReadConventions(fields, machine.memory.slots, status);

@@ -49,9 +49,9 @@ absl::StatusOr<FramedSequence> FrameSequence(const NtmFrameConfig& frame, const 
     return absl::InvalidArgumentError(
         absl::StrCat("repeats is ", times, ", which is not from 1 to ", frame.max_repeats));
   }
-  if (rows * (times + 1) + 1 > kMostSequenceRows) {
+  if (rows * (times + 1) + 1 > kMaxSequenceRows) {
     return absl::InvalidArgumentError(absl::StrCat("rows: ", rows, " rows of data and ", rows * times,
-                                                   " of the answer are more than ", kMostSequenceRows));
+                                                   " of the answer are more than ", kMaxSequenceRows));
   }
   if (frame.task != FrameTask::kRecall) {
     FramedRows framed(frame.data_width, 1);

@@ -207,7 +207,7 @@ void NtmQuestionAnswerer::TakeAnswers(const std::vector<Row>& rows, ConstMatrixV
     std::sort(answer.facts.begin(), answer.facts.end(), [](const FactWeight& a, const FactWeight& b) {
       return a.weight != b.weight ? a.weight > b.weight : a.fact < b.fact;
     });
-    if (answer.facts.size() > kMostAttributedFacts) answer.facts.resize(kMostAttributedFacts);
+    if (answer.facts.size() > kMaxAttributedFacts) answer.facts.resize(kMaxAttributedFacts);
     for (FactWeight& fact : answer.facts) fact.text = *row.story->own().texts[static_cast<size_t>(fact.fact)];
   }
 }

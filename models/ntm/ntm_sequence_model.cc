@@ -114,9 +114,9 @@ absl::StatusOr<std::unique_ptr<SequenceTask>> NtmSequenceModel::Start(SequenceRe
     if (request.answer_rows && blank < 1) {
       return absl::InvalidArgumentError(absl::StrCat("answer_rows is ", blank, ", which is below 1"));
     }
-    if (rows > kMostSequenceRows || blank > kMostSequenceRows - rows) {
+    if (rows > kMaxSequenceRows || blank > kMaxSequenceRows - rows) {
       return absl::InvalidArgumentError(
-          absl::StrCat("values: ", rows, " rows and ", blank, " answer_rows are more than ", kMostSequenceRows));
+          absl::StrCat("values: ", rows, " rows and ", blank, " answer_rows are more than ", kMaxSequenceRows));
     }
     sequence = {std::move(request.values), rows + blank, request.answer_rows ? rows : 0};
   }

@@ -14,7 +14,7 @@ namespace {
 
 constexpr uint32_t kStateFormat = 1;
 constexpr float kLargestValue = 1e9f;  // beyond it, squares and their sums would not be finite for long
-constexpr float kMostWeight = 1.001f;  // a head's weights add up to 1, but for rounding
+constexpr float kMaxWeight = 1.001f;   // a head's weights add up to 1, but for rounding
 
 }  // namespace
 
@@ -74,7 +74,7 @@ absl::StatusOr<std::shared_ptr<const NtmState>> NtmState::Parse(absl::string_vie
     if (std::abs(value) > kLargestValue) return wrong("holds ", value, ", which is larger than ", kLargestValue);
   }
   const auto weights = values.begin() + layout->slots * layout->width;
-  if (std::any_of(weights, weights + layout->heads * layout->slots, [](float w) { return w < 0 || w > kMostWeight; })) {
+  if (std::any_of(weights, weights + layout->heads * layout->slots, [](float w) { return w < 0 || w > kMaxWeight; })) {
     return wrong("holds a head's weight that is not from 0 to 1");
   }
   MachineState machine(layout);
@@ -114,7 +114,7 @@ NtmStory::NtmStory(StoryRequest request, std::shared_ptr<const NtmState> from, s
   }
   for (size_t i = 0; i < questions_.size(); ++i) answers_[i].unknown_words = questions_[i].unknown_words;
 
-  const int64_t copies = 1 + static_cast<int64_t>(request_.commit ? 0 : std::min(kMostThoughts, questions_.size()));
+  const int64_t copies = 1 + static_cast<int64_t>(request_.commit ? 0 : std::min(kMaxThoughts, questions_.size()));
   peak_bytes_ = copies * (from_->machine.bytes() + from_->attribution.bytes()) + from_->bytes();
   size_t longest = 0;
   for (const auto& text : from_->texts) longest = std::max(longest, text->size());
@@ -125,7 +125,7 @@ NtmStory::NtmStory(StoryRequest request, std::shared_ptr<const NtmState> from, s
   int64_t bytes_per_answer = candidate_bytes + static_cast<int64_t>(sizeof(QuestionAnswer));
   if (request_.return_reads) bytes_per_answer += read_bytes;
   if (request_.return_attribution) {
-    bytes_per_answer += kMostAttributedFacts * static_cast<int64_t>(longest + sizeof(FactWeight));
+    bytes_per_answer += kMaxAttributedFacts * static_cast<int64_t>(longest + sizeof(FactWeight));
   }
   answer_bytes_ = static_cast<int64_t>(questions_.size()) * bytes_per_answer;
   peak_bytes_ += answer_bytes_;
@@ -138,7 +138,7 @@ int64_t NtmStory::Position(size_t question) const {
 
 StoryRows NtmStory::NextRows() const {
   StoryRows rows;
-  const size_t room = (request_.commit ? 1 : kMostThoughts) - thoughts_.size();
+  const size_t room = (request_.commit ? 1 : kMaxThoughts) - thoughts_.size();
   // No more are counted than matter: those for which there is room, and whether one is left.
   size_t waiting = 0;
   while (waiting <= room && next_question_ + waiting < order_.size() &&

@@ -50,10 +50,10 @@ struct StoryRows {
 };
 
 // Advanced by NtmQuestionAnswerer::Step. A question is begun when the facts before it have been told; at most
-// kMostThoughts are thought about at a time, and the story waits for them where it must.
+// kMaxThoughts are thought about at a time, and the story waits for them where it must.
 class NtmStory : public StoryTask {
  public:
-  static constexpr size_t kMostThoughts = 32;
+  static constexpr size_t kMaxThoughts = 32;
 
   // `candidate_bytes` and `read_bytes`: of one question's candidates and reads.
   NtmStory(StoryRequest request, std::shared_ptr<const NtmState> from, std::vector<EncodedSentence> facts,

@@ -12,7 +12,7 @@ namespace heed {
 namespace {
 
 // A sentence is kept whole, white space and all.
-constexpr int64_t kMostBytesAWord = 64;
+constexpr int64_t kMaxBytesAWord = 64;
 
 bool IsOfWord(char c) {
   return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '\'' || c == '-' ||
@@ -71,10 +71,10 @@ absl::StatusOr<SentenceEncoder> SentenceEncoder::Load(const std::string& directo
 }
 
 absl::StatusOr<EncodedSentence> SentenceEncoder::Encode(absl::string_view sentence, absl::string_view field) const {
-  if (static_cast<int64_t>(sentence.size()) > max_words_ * kMostBytesAWord) {
+  if (static_cast<int64_t>(sentence.size()) > max_words_ * kMaxBytesAWord) {
     return absl::InvalidArgumentError(absl::StrCat(field, " has ", sentence.size(),
                                                    " bytes, but the model reads at most ", max_words_, " words of ",
-                                                   kMostBytesAWord));
+                                                   kMaxBytesAWord));
   }
   const std::vector<absl::string_view> words = SplitWords(sentence);
   if (words.empty()) return absl::InvalidArgumentError(absl::StrCat(field, " has no word"));

@@ -94,8 +94,8 @@ absl::Status CheckCoverage(const std::string& path, const Subwords& subwords,
 
 }  // namespace
 
-absl::StatusOr<TextCodec> TextCodec::Load(const std::string& directory, const TokenIds& ids) {
-  TextCodec codec;
+absl::StatusOr<MarianTokenizer> MarianTokenizer::Load(const std::string& directory, const TokenIds& ids) {
+  MarianTokenizer codec;
   bool separate = false;
   absl::StatusOr<JsonFields> settings = JsonFields::Read(absl::StrCat(directory, "/tokenizer_config.json"));
   if (settings.ok()) {
@@ -144,8 +144,8 @@ absl::StatusOr<TextCodec> TextCodec::Load(const std::string& directory, const To
   return codec;
 }
 
-void TextCodec::AppendPieces(const Subwords& subwords, const Vocabulary& vocabulary, int32_t unknown,
-                             absl::string_view text, std::vector<int32_t>& ids) const {
+void MarianTokenizer::AppendPieces(const Subwords& subwords, const Vocabulary& vocabulary, int32_t unknown,
+                                   absl::string_view text, std::vector<int32_t>& ids) const {
   for (const AddedTokens::Part& part : added_.Split(text)) {
     if (part.token != nullptr) {
       ids.push_back(static_cast<int32_t>(part.token->id));
@@ -158,7 +158,7 @@ void TextCodec::AppendPieces(const Subwords& subwords, const Vocabulary& vocabul
   }
 }
 
-std::vector<int32_t> TextCodec::EncodeSource(absl::string_view code, absl::string_view text) const {
+std::vector<int32_t> MarianTokenizer::EncodeSource(absl::string_view code, absl::string_view text) const {
   std::vector<int32_t> ids;
   if (!code.empty()) ids.push_back(source_ids_.find(code)->second);
   AppendPieces(*source_, source_ids_, source_unknown_, text, ids);
@@ -166,13 +166,13 @@ std::vector<int32_t> TextCodec::EncodeSource(absl::string_view code, absl::strin
   return ids;
 }
 
-std::vector<int32_t> TextCodec::EncodeTargetPrefix(absl::string_view text) const {
+std::vector<int32_t> MarianTokenizer::EncodeTargetPrefix(absl::string_view text) const {
   std::vector<int32_t> ids;
   AppendPieces(*target_, target_ids_, target_unknown_, text, ids);
   return ids;
 }
 
-std::string TextCodec::Decode(absl::Span<const int32_t> ids) const {
+std::string MarianTokenizer::Decode(absl::Span<const int32_t> ids) const {
   std::vector<std::string> parts, pieces;  // added tokens, and the text between them
   const auto end_part = [&] {
     // SentencePiece leaves a piece that target.spm does not have as it is, with its mark of a space. OPUS-MT's

@@ -25,12 +25,12 @@ struct TokenIds {
 };
 
 // Immutable after load, thread-safe.
-class TextCodec {
+class MarianTokenizer {
  public:
   // Reads source.spm, target.spm, vocab.json, tokenizer_config.json and, if that says separate_vocabs,
   // target_vocab.json; and the tokens that were added to them (models/text/added_tokens.h).
-  static absl::StatusOr<TextCodec> Load(const std::string& directory, const TokenIds& ids);
-  TextCodec() = default;
+  static absl::StatusOr<MarianTokenizer> Load(const std::string& directory, const TokenIds& ids);
+  MarianTokenizer() = default;
 
   // Ids of a sentence, eos last, the language code's first. `code` is one of language_codes(), or empty. Special tokens
   // and codes in the text ("</s>") are text.

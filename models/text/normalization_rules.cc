@@ -12,7 +12,7 @@ namespace {
 constexpr uint64_t kNormalizer = 3, kDenormalizer = 5, kRules = 2;
 
 // The library has room for so many matches that begin at one place of a text.
-constexpr int kMostMatches = 32;
+constexpr int kMaxMatches = 32;
 constexpr int kLongestKey = 256;  // bytes of what is replaced
 constexpr size_t kBytes = 256;
 
@@ -98,7 +98,7 @@ class Trie {
       below = std::max(below, Visit(child, length + 1));
     }
     matches_[place] = below + has_value;
-    if (matches_[place] > kMostMatches) return Damaged("has a trie of too many keys within each other");
+    if (matches_[place] > kMaxMatches) return Damaged("has a trie of too many keys within each other");
     return matches_[place];
   }
 

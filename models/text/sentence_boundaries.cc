@@ -123,7 +123,7 @@ struct Word {
   absl::string_view text;  // without the full stop behind it
   std::string lower;
   int32_t begin = 0;
-  bool capitalised = false;
+  bool capitalized = false;
   bool glued = false;  // part of something longer without white space: an address
   int letters = 0, digits = 0, others = 0;
 };
@@ -415,7 +415,7 @@ class LineScanner {
         if (stop.first == First::kDigit) return false;
         if (stop.first == First::kLower) return SmallLetterBegins(stop);
         if (!StarterFollows(stop) && IsRomanNumeral(stop.spelt)) return false;
-        if ((word.capitalised || stop.behind_word == '.') && stop.spelt.size() == 1 && !StarterFollows(stop))
+        if ((word.capitalized || stop.behind_word == '.') && stop.spelt.size() == 1 && !StarterFollows(stop))
           return false;
         break;
       case Abbreviation::kNone:
@@ -439,7 +439,7 @@ class LineScanner {
                         (stop.first == First::kUpper && rules_.FollowsNumber(stop.word));
     const bool ordinal = rules_.ordinals_have_stop() && number.digits <= kMaxOrdinalDigits &&
                          (beside || (rules_.only_ordinals() && stop.first != First::kUpper)) &&
-                         rules_.Find(before.lower, before.capitalised) != Abbreviation::kOfNumber;
+                         rules_.Find(before.lower, before.capitalized) != Abbreviation::kOfNumber;
     switch (stop.first) {
       case First::kDigit:
         return !ordinal;
@@ -486,7 +486,7 @@ class LineScanner {
     if (word.glued) return Abbreviation::kNone;
     std::string joined = word.lower;
     int32_t begin = word.begin;
-    Abbreviation longest = rules_.Find(word.lower, word.capitalised);
+    Abbreviation longest = rules_.Find(word.lower, word.capitalized);
     for (int parts = 1; parts < kMaxJoinedParts; ++parts) {
       const int32_t end = BehindWordBefore(begin);
       if (end == 0 || line_[static_cast<size_t>(end) - 1] != '.') break;
@@ -494,7 +494,7 @@ class LineScanner {
       if (part.letters == 0 || part.letters > 2 || part.digits > 0) break;
       joined = absl::StrCat(part.lower, ".", joined);
       begin = part.begin;
-      if (const Abbreviation found = rules_.Find(joined, part.capitalised); found != Abbreviation::kNone)
+      if (const Abbreviation found = rules_.Find(joined, part.capitalized); found != Abbreviation::kNone)
         longest = found;
     }
     if (longest == Abbreviation::kNone) {
@@ -503,7 +503,7 @@ class LineScanner {
         const size_t at = whole.rfind(mark);
         if (at == absl::string_view::npos) continue;
         const absl::string_view last = whole.substr(at + mark.size());
-        if (last.size() > 1) longest = rules_.Find(last, word.capitalised);
+        if (last.size() > 1) longest = rules_.Find(last, word.capitalized);
         if (longest != Abbreviation::kNone) return longest;
       }
     }
@@ -520,7 +520,7 @@ class LineScanner {
       return Abbreviation::kBeforeStarter;  // "Friedrich II."
     }
     if (stop.behind_word == '.' &&
-        rules_.Find(absl::StrCat(word.lower, ".", stop.word), word.capitalised) != Abbreviation::kNone) {
+        rules_.Find(absl::StrCat(word.lower, ".", stop.word), word.capitalized) != Abbreviation::kNone) {
       return Abbreviation::kNeverEnds;  // "EE. UU."
     }
     return longest;
@@ -617,7 +617,7 @@ class LineScanner {
     for (int32_t i = 0; i < static_cast<int32_t>(word.text.size());) {
       const int32_t at = i;
       const UChar32 c = NextCodePoint(word.text, i);
-      if (at == 0) word.capitalised = u_isupper(c);
+      if (at == 0) word.capitalized = u_isupper(c);
       AppendLower(c, word.lower);
       if (IsLetter(c)) {
         ++word.letters;

@@ -334,10 +334,10 @@ bool SentenceRules::Has(absl::string_view word, WordUse use) const {
   return found != words_.end() && (found->second.uses & use) != 0;
 }
 
-Abbreviation SentenceRules::Find(absl::string_view word, bool capitalised) const {
+Abbreviation SentenceRules::Find(absl::string_view word, bool capitalized) const {
   const auto found = words_.find(word);
   if (found != words_.end()) {
-    const Abbreviation abbreviation = capitalised ? found->second.capital : found->second.small;
+    const Abbreviation abbreviation = capitalized ? found->second.capital : found->second.small;
     if (abbreviation != Abbreviation::kNone) return abbreviation;
   }
   // "Hauptstr.": an entry "*str" stands for every word that ends so.

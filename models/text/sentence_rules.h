@@ -31,8 +31,8 @@ class SentenceRules {
   // The source language that the last parts of a model's name tell ("opus-mt-en-de": "en"), or nothing.
   static std::string SourceLanguageOfName(absl::string_view model);
 
-  // `capitalised`: the word begins with a capital where it is found.
-  Abbreviation Find(absl::string_view word, bool capitalised) const;
+  // `capitalized`: the word begins with a capital where it is found.
+  Abbreviation Find(absl::string_view word, bool capitalized) const;
   // Sentences often begin with the word, and names hardly ever do.
   bool IsStarter(absl::string_view word) const { return Has(word, kStarter); }
   bool IsConjunction(absl::string_view word) const { return Has(word, kConjunction); }

@@ -35,7 +35,7 @@ Matrix Sinusoids(int64_t positions, int64_t d_model) {
 
 }  // namespace
 
-struct MarianNetwork::Memory : SequenceMemory {
+struct MarianNetwork::Memory : DecoderState {
   Memory(std::vector<int32_t> source_tokens, int64_t layers, int64_t slots, int64_t d_model)
       : source(std::move(source_tokens)), past(layers, slots, 2 * d_model) {}
 
@@ -47,12 +47,12 @@ struct MarianNetwork::Memory : SequenceMemory {
 // Reads layers by the names of transformers' MarianMTModel and counts what it reads.
 struct MarianNetwork::Loader {
   const MarianConfig& config;
-  Way encoder_way;
+  GemmBackend encoder_backend;
   int64_t weights = 0;
   int64_t bytes = 0;
 
   absl::StatusOr<Linear> Layer(const WeightScope& scope, std::vector<const char*> names, int64_t out, int64_t in,
-                               Activation activation, Way way) {
+                               Activation activation, GemmBackend backend) {
     std::vector<Linear::Part> parts;
     for (const char* name : names) {
       const WeightScope part = scope.Scope(name);
@@ -60,7 +60,7 @@ struct MarianNetwork::Loader {
       HEED_ASSIGN_OR_RETURN(const StoredTensor* bias, part.Get("bias", {out}));
       parts.push_back({weight, bias});
     }
-    Linear layer(parts, activation, way);
+    Linear layer(parts, activation, backend);
     weights += layer.weights();
     bytes += layer.resident_bytes();
     return layer;
@@ -77,13 +77,13 @@ struct MarianNetwork::Loader {
     return norm;
   }
 
-  absl::StatusOr<SelfAttention> SelfAttentionOf(const WeightScope& scope, Way way) {
+  absl::StatusOr<SelfAttention> SelfAttentionOf(const WeightScope& scope, GemmBackend backend) {
     const int64_t d = config.d_model;
     SelfAttention attention;
     const WeightScope inner = scope.Scope("self_attn");
     HEED_ASSIGN_OR_RETURN(attention.query_key_value,
-                          Layer(inner, {"q_proj", "k_proj", "v_proj"}, d, d, Activation::kNone, way));
-    HEED_ASSIGN_OR_RETURN(attention.out, Layer(inner, {"out_proj"}, d, d, Activation::kNone, way));
+                          Layer(inner, {"q_proj", "k_proj", "v_proj"}, d, d, Activation::kNone, backend));
+    HEED_ASSIGN_OR_RETURN(attention.out, Layer(inner, {"out_proj"}, d, d, Activation::kNone, backend));
     HEED_ASSIGN_OR_RETURN(attention.norm, LayerNormOf(scope.Scope("self_attn_layer_norm")));
     return attention;
   }
@@ -92,18 +92,20 @@ struct MarianNetwork::Loader {
     const int64_t d = config.d_model;
     CrossAttention attention;
     const WeightScope inner = scope.Scope("encoder_attn");
-    HEED_ASSIGN_OR_RETURN(attention.query, Layer(inner, {"q_proj"}, d, d, Activation::kNone, PreferredWay(Rows::kFew)));
+    HEED_ASSIGN_OR_RETURN(attention.query,
+                          Layer(inner, {"q_proj"}, d, d, Activation::kNone, PreferredBackend(RowCount::kFew)));
     HEED_ASSIGN_OR_RETURN(attention.key_value,
-                          Layer(inner, {"k_proj", "v_proj"}, d, d, Activation::kNone, encoder_way));
-    HEED_ASSIGN_OR_RETURN(attention.out, Layer(inner, {"out_proj"}, d, d, Activation::kNone, PreferredWay(Rows::kFew)));
+                          Layer(inner, {"k_proj", "v_proj"}, d, d, Activation::kNone, encoder_backend));
+    HEED_ASSIGN_OR_RETURN(attention.out,
+                          Layer(inner, {"out_proj"}, d, d, Activation::kNone, PreferredBackend(RowCount::kFew)));
     HEED_ASSIGN_OR_RETURN(attention.norm, LayerNormOf(scope.Scope("encoder_attn_layer_norm")));
     return attention;
   }
 
-  absl::StatusOr<FeedForward> FeedForwardOf(const WeightScope& scope, int64_t inner, Way way) {
+  absl::StatusOr<FeedForward> FeedForwardOf(const WeightScope& scope, int64_t inner, GemmBackend backend) {
     FeedForward layer;
-    HEED_ASSIGN_OR_RETURN(layer.fc1, Layer(scope, {"fc1"}, inner, config.d_model, config.activation, way));
-    HEED_ASSIGN_OR_RETURN(layer.fc2, Layer(scope, {"fc2"}, config.d_model, inner, Activation::kNone, way));
+    HEED_ASSIGN_OR_RETURN(layer.fc1, Layer(scope, {"fc1"}, inner, config.d_model, config.activation, backend));
+    HEED_ASSIGN_OR_RETURN(layer.fc2, Layer(scope, {"fc2"}, config.d_model, inner, Activation::kNone, backend));
     HEED_ASSIGN_OR_RETURN(layer.norm, LayerNormOf(scope.Scope("final_layer_norm")));
     return layer;
   }
@@ -148,11 +150,12 @@ struct MarianNetwork::Loader {
 };
 
 absl::StatusOr<std::unique_ptr<MarianNetwork>> MarianNetwork::Load(const Checkpoint& checkpoint,
-                                                                   const MarianConfig& config, Way encoder_way) {
+                                                                   const MarianConfig& config,
+                                                                   GemmBackend encoder_backend) {
   std::unique_ptr<MarianNetwork> network(new MarianNetwork);
   network->config_ = config;
   network->embedding_scale_ = config.scale_embedding ? std::sqrt(static_cast<float>(config.d_model)) : 1.0f;
-  Loader loader{config, encoder_way};
+  Loader loader{config, encoder_backend};
   std::set<std::string> read;
   const WeightScope root(checkpoint, &read);
   const WeightScope encoder = root.Scope("model.encoder");
@@ -194,13 +197,13 @@ absl::StatusOr<std::unique_ptr<MarianNetwork>> MarianNetwork::Load(const Checkpo
   for (int64_t i = 0; i < config.encoder_layers; ++i) {
     const WeightScope scope = encoder.Scope(absl::StrCat("layers.", i));
     EncoderLayer layer;
-    HEED_ASSIGN_OR_RETURN(layer.self, loader.SelfAttentionOf(scope, encoder_way));
-    HEED_ASSIGN_OR_RETURN(layer.feed_forward, loader.FeedForwardOf(scope, config.encoder_ffn, encoder_way));
+    HEED_ASSIGN_OR_RETURN(layer.self, loader.SelfAttentionOf(scope, encoder_backend));
+    HEED_ASSIGN_OR_RETURN(layer.feed_forward, loader.FeedForwardOf(scope, config.encoder_ffn, encoder_backend));
     network->encoder_.push_back(std::move(layer));
   }
   for (int64_t i = 0; i < config.decoder_layers; ++i) {
     const WeightScope scope = decoder.Scope(absl::StrCat("layers.", i));
-    const Way few = PreferredWay(Rows::kFew);
+    const GemmBackend few = PreferredBackend(RowCount::kFew);
     DecoderLayer layer;
     HEED_ASSIGN_OR_RETURN(layer.self, loader.SelfAttentionOf(scope, few));
     HEED_ASSIGN_OR_RETURN(layer.cross, loader.CrossAttentionOf(scope));
@@ -226,7 +229,7 @@ absl::StatusOr<std::unique_ptr<MarianNetwork>> MarianNetwork::Load(const Checkpo
   return network;
 }
 
-std::unique_ptr<SequenceMemory> MarianNetwork::NewMemory(std::vector<int32_t> source, int64_t slots) const {
+std::unique_ptr<DecoderState> MarianNetwork::NewMemory(std::vector<int32_t> source, int64_t slots) const {
   return std::make_unique<Memory>(std::move(source), config_.decoder_layers, slots, config_.d_model);
 }
 
@@ -253,7 +256,7 @@ void MarianNetwork::Embed(const PackedPanels& table, const Matrix& positions, in
   ScaleAndAdd(x, embedding_scale_, positions.row(position), x, config_.d_model);
 }
 
-void MarianNetwork::Normalise(const Norm& norm, MatrixView x, Context& context) const {
+void MarianNetwork::Normalize(const Norm& norm, MatrixView x, Context& context) const {
   RunRows(context.team, x.rows, 4 * x.cols, [&](int64_t first, int64_t last) {
     for (int64_t i = first; i < last; ++i) {
       LayerNorm(x.row(i), x.cols, norm.scale.data(), norm.shift.data(), kLayerNormEpsilon);
@@ -266,7 +269,7 @@ void MarianNetwork::AddFeedForward(const FeedForward& layer, MatrixView x, Conte
   const MatrixView inner = TakeMatrix(context.arena, x.rows, layer.fc1.out());
   layer.fc1.Apply(x, inner, context);
   layer.fc2.AddTo(inner, x, context);
-  Normalise(layer.norm, x, context);
+  Normalize(layer.norm, x, context);
 }
 
 // Hidden states of all sentences' tokens, one sentence behind the other, in the caller's arena scope.
@@ -325,15 +328,15 @@ MatrixView MarianNetwork::EncodePacked(absl::Span<Memory* const> memories, Conte
       }
     });
     layer.self.out.AddTo(attended, x, context);
-    Normalise(layer.self.norm, x, context);
+    Normalize(layer.self.norm, x, context);
     AddFeedForward(layer.feed_forward, x, context);
   }
   return x;
 }
 
-void MarianNetwork::Encode(absl::Span<SequenceMemory* const> sequence_memories, Context& context) const {
+void MarianNetwork::Encode(absl::Span<DecoderState* const> sequence_memories, Context& context) const {
   std::vector<Memory*> memories;
-  for (SequenceMemory* memory : sequence_memories) memories.push_back(static_cast<Memory*>(memory));
+  for (DecoderState* memory : sequence_memories) memories.push_back(static_cast<Memory*>(memory));
   Arena::Scope scope(context.arena);
   const MatrixView x = EncodePacked(memories, context);
   const MatrixView projected = TakeMatrix(context.arena, x.rows, 2 * config_.d_model);
@@ -365,21 +368,21 @@ void MarianNetwork::Step(absl::Span<const StepRow> rows, absl::Span<const Vocabu
   if (count == 0) return;
   Arena::Scope scope(context.arena);
   const MatrixView x = TakeMatrix(context.arena, count, d);
-  int64_t most_keys = 0;
+  int64_t max_keys = 0;
   for (int64_t i = 0; i < count; ++i) {
     const StepRow& row = rows[static_cast<size_t>(i)];
     Memory& memory = static_cast<Memory&>(*row.memory);
     memory.past.Reserve(row.position);
-    most_keys = std::max({most_keys, static_cast<int64_t>(memory.source.size()), int64_t{row.position} + 1});
+    max_keys = std::max({max_keys, static_cast<int64_t>(memory.source.size()), int64_t{row.position} + 1});
     Embed(*target_embeddings_, target_positions_, row.token, row.position, x.row(i));
   }
   const MatrixView projected = TakeMatrix(context.arena, count, 3 * d);
   const MatrixView attended = TakeMatrix(context.arena, count, d);
-  // Calls attend(row, query) for each row, with room for most_keys pointers and scores.
+  // Calls attend(row, query) for each row, with room for max_keys pointers and scores.
   const auto for_each_query = [&](auto attend) {
-    RunRows(context.team, count, 2 * d * most_keys, [&](int64_t first, int64_t last) {
-      std::vector<const float*> keys(static_cast<size_t>(most_keys)), values(static_cast<size_t>(most_keys));
-      std::vector<float> scratch(static_cast<size_t>(AttentionScratch(most_keys)));
+    RunRows(context.team, count, 2 * d * max_keys, [&](int64_t first, int64_t last) {
+      std::vector<const float*> keys(static_cast<size_t>(max_keys)), values(static_cast<size_t>(max_keys));
+      std::vector<float> scratch(static_cast<size_t>(AttentionScratch(max_keys)));
       for (int64_t i = first; i < last; ++i) {
         AttentionQuery query;
         query.query = projected.row(i);
@@ -410,7 +413,7 @@ void MarianNetwork::Step(absl::Span<const StepRow> rows, absl::Span<const Vocabu
       query.keys = row.position + 1;
     });
     layer.self.out.AddTo(attended, x, context);
-    Normalise(layer.self.norm, x, context);
+    Normalize(layer.self.norm, x, context);
 
     layer.cross.query.Apply(x, projected, context);
     for_each_query([&](int64_t i, const float** keys, const float** values, AttentionQuery& query) {
@@ -424,7 +427,7 @@ void MarianNetwork::Step(absl::Span<const StepRow> rows, absl::Span<const Vocabu
       if (l + 1 == decoder_.size()) query.mean_weights = row.attention;
     });
     layer.cross.out.AddTo(attended, x, context);
-    Normalise(layer.cross.norm, x, context);
+    Normalize(layer.cross.norm, x, context);
     AddFeedForward(layer.feed_forward, x, context);
   }
   output_.Apply(x, queries, answers, context);
@@ -439,7 +442,7 @@ absl::StatusOr<std::shared_ptr<const Translator>> LoadMarian(const std::string& 
   ids.target_vocabulary = static_cast<int32_t>(config.target_vocabulary);
   ids.eos = config.search.eos;
   ids.pad = config.pad;
-  HEED_ASSIGN_OR_RETURN(TextCodec codec, TextCodec::Load(path, ids));
+  HEED_ASSIGN_OR_RETURN(MarianTokenizer codec, MarianTokenizer::Load(path, ids));
   ModelSpec spec;
   spec.name = name;
   spec.kind = "translator";

@@ -21,9 +21,10 @@ absl::StatusOr<std::shared_ptr<const Translator>> LoadMarian(const std::string& 
 
 class MarianNetwork : public Seq2SeqNetwork {
  public:
-  // Reads the tensors that `config` asks for. `encoder_way` is for the layers that see all tokens of a sentence.
-  static absl::StatusOr<std::unique_ptr<MarianNetwork>> Load(const Checkpoint& checkpoint, const MarianConfig& config,
-                                                             Way encoder_way = PreferredWay(Rows::kMany));
+  // Reads the tensors that `config` asks for. `encoder_backend` is for the layers that see all tokens of a sentence.
+  static absl::StatusOr<std::unique_ptr<MarianNetwork>> Load(
+      const Checkpoint& checkpoint, const MarianConfig& config,
+      GemmBackend encoder_backend = PreferredBackend(RowCount::kMany));
 
   int64_t vocabulary() const override { return config_.target_vocabulary; }
   int64_t max_source_tokens() const override { return config_.max_positions; }
@@ -33,9 +34,9 @@ class MarianNetwork : public Seq2SeqNetwork {
   const std::vector<std::string>& warnings() const { return warnings_; }
   int64_t resident_bytes() const override { return resident_bytes_; }
   int64_t step_multiply_adds() const override;
-  std::unique_ptr<SequenceMemory> NewMemory(std::vector<int32_t> source, int64_t slots) const override;
+  std::unique_ptr<DecoderState> NewMemory(std::vector<int32_t> source, int64_t slots) const override;
   int64_t MemoryBytes(int64_t source_tokens, int64_t slots, int64_t target_tokens) const override;
-  void Encode(absl::Span<SequenceMemory* const> memories, Context& context) const override;
+  void Encode(absl::Span<DecoderState* const> memories, Context& context) const override;
   void Step(absl::Span<const StepRow> rows, absl::Span<const VocabularyQuery> queries,
             absl::Span<VocabularyAnswer> answers, Context& context) const override;
 
@@ -77,7 +78,7 @@ class MarianNetwork : public Seq2SeqNetwork {
   MatrixView EncodePacked(absl::Span<Memory* const> memories, Context& context) const;
   void Embed(const PackedPanels& table, const Matrix& positions, int32_t token, int64_t position, float* x) const;
   void AddFeedForward(const FeedForward& layer, MatrixView x, Context& context) const;
-  void Normalise(const Norm& norm, MatrixView x, Context& context) const;
+  void Normalize(const Norm& norm, MatrixView x, Context& context) const;
 
   MarianConfig config_;
   float embedding_scale_ = 1;

@@ -11,10 +11,10 @@
 namespace heed {
 namespace {
 
-constexpr int64_t kMostWidth = 1 << 16;
-constexpr int64_t kMostVocabulary = 1 << 24;
-constexpr int64_t kMostLayers = 1024;
-constexpr int64_t kMostPositions = 1 << 16;
+constexpr int64_t kMaxWidth = 1 << 16;
+constexpr int64_t kMaxVocabulary = 1 << 24;
+constexpr int64_t kMaxLayers = 1024;
+constexpr int64_t kMaxPositions = 1 << 16;
 
 absl::Status Unserved(const JsonFields& fields, absl::string_view name, absl::string_view what) {
   return absl::UnimplementedError(absl::StrCat(fields.path(), ": ", name, " is ", fields.Shown(name), ", ", what));
@@ -96,14 +96,14 @@ absl::Status ReadGeneration(JsonFields& fields, bool only_generation, MarianConf
     if (forced != config.search.eos) return Unserved(fields, "forced_eos_token_id", "but only eos_token_id is served");
     config.search.force_eos = true;
   }
-  config.search.renormalise = fields.Bool("renormalize_logits", false);
+  config.search.renormalize = fields.Bool("renormalize_logits", false);
   ReadBans(fields, vocabulary, config.search);
 
   TranslateOptions& options = config.default_options;
   options.beam_size = static_cast<int>(fields.Int("num_beams", 1, 1, kMaxBeamSize));
   options.length_penalty =
       static_cast<float>(fields.Number("length_penalty", 1.0, -kMaxLengthPenalty, kMaxLengthPenalty));
-  options.no_repeat_ngram = static_cast<int>(fields.Int("no_repeat_ngram_size", 0, 0, kMostPositions));
+  options.no_repeat_ngram = static_cast<int>(fields.Int("no_repeat_ngram_size", 0, 0, kMaxPositions));
   // Lengths count the decoder's first token, which is not one of the translation's.
   const int64_t positions = config.max_positions;
   options.min_tokens = static_cast<int>(std::max<int64_t>(0, fields.Int("min_length", 0, 0, positions) - 1));
@@ -131,16 +131,16 @@ absl::Status ReadGeneration(JsonFields& fields, bool only_generation, MarianConf
 absl::StatusOr<MarianConfig> ReadMarianConfig(const std::string& directory) {
   HEED_ASSIGN_OR_RETURN(JsonFields fields, JsonFields::Read(absl::StrCat(directory, "/config.json")));
   MarianConfig config;
-  config.d_model = fields.RequiredInt("d_model", 2, kMostWidth);
-  config.encoder_layers = fields.RequiredInt("encoder_layers", 1, kMostLayers);
-  config.decoder_layers = fields.RequiredInt("decoder_layers", 1, kMostLayers);
-  config.encoder_heads = fields.RequiredInt("encoder_attention_heads", 1, kMostWidth);
-  config.decoder_heads = fields.RequiredInt("decoder_attention_heads", 1, kMostWidth);
-  config.encoder_ffn = fields.RequiredInt("encoder_ffn_dim", 1, kMostWidth);
-  config.decoder_ffn = fields.RequiredInt("decoder_ffn_dim", 1, kMostWidth);
-  config.max_positions = fields.RequiredInt("max_position_embeddings", 2, kMostPositions);
-  config.source_vocabulary = fields.RequiredInt("vocab_size", 2, kMostVocabulary);
-  config.target_vocabulary = fields.Int("decoder_vocab_size", config.source_vocabulary, 2, kMostVocabulary);
+  config.d_model = fields.RequiredInt("d_model", 2, kMaxWidth);
+  config.encoder_layers = fields.RequiredInt("encoder_layers", 1, kMaxLayers);
+  config.decoder_layers = fields.RequiredInt("decoder_layers", 1, kMaxLayers);
+  config.encoder_heads = fields.RequiredInt("encoder_attention_heads", 1, kMaxWidth);
+  config.decoder_heads = fields.RequiredInt("decoder_attention_heads", 1, kMaxWidth);
+  config.encoder_ffn = fields.RequiredInt("encoder_ffn_dim", 1, kMaxWidth);
+  config.decoder_ffn = fields.RequiredInt("decoder_ffn_dim", 1, kMaxWidth);
+  config.max_positions = fields.RequiredInt("max_position_embeddings", 2, kMaxPositions);
+  config.source_vocabulary = fields.RequiredInt("vocab_size", 2, kMaxVocabulary);
+  config.target_vocabulary = fields.Int("decoder_vocab_size", config.source_vocabulary, 2, kMaxVocabulary);
   config.scale_embedding = fields.Bool("scale_embedding", false);
   config.shared_embeddings = fields.Bool("share_encoder_decoder_embeddings", true);
   config.tied_output = fields.Bool("tie_word_embeddings", true);

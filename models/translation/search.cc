@@ -63,7 +63,7 @@ Search::Search(const SearchRules& rules, const TranslateOptions& options, std::v
   beams_.resize(1);
 }
 
-void Search::AppendRows(SequenceMemory* memory, float* attention, int64_t source_tokens, std::vector<StepRow>& rows,
+void Search::AppendRows(DecoderState* memory, float* attention, int64_t source_tokens, std::vector<StepRow>& rows,
                         std::vector<VocabularyQuery>& queries) {
   const int64_t slots = options_.beam_size;
   if (options_.sample) logits_.resize(static_cast<size_t>(vocabulary_));
@@ -84,7 +84,7 @@ void Search::AppendRows(SequenceMemory* memory, float* attention, int64_t source
     VocabularyQuery query;
     query.banned = beam.banned;
     query.top = options_.beam_size == 1 ? 1 : 2 * options_.beam_size;
-    query.normalise_over_banned = !rules_.renormalise;
+    query.normalize_over_banned = !rules_.renormalize;
     query.all_logits = options_.sample ? logits_.data() : nullptr;
     queries.push_back(query);
   }
@@ -195,7 +195,7 @@ void Search::AdvanceOne(const VocabularyAnswer& answer, float* logits) {
   }
   const int32_t token = options_.sample ? Draw(answer, logits) : answer.best[0].id;
   const float logit = options_.sample ? logits[token] : answer.best[0].logit;
-  beams_[0] = Extended(beams_[0], 0, token, beams_[0].score + (logit - answer.log_normaliser));
+  beams_[0] = Extended(beams_[0], 0, token, beams_[0].score + (logit - answer.log_normalizer));
   ++length_;
   if (token == rules_.eos) {
     Finish(FinishReason::kEos);
@@ -217,7 +217,7 @@ void Search::AdvanceBeams(absl::Span<const VocabularyAnswer> answers) {
       continue;
     }
     for (const Candidate& candidate : answers[b].best) {
-      extensions.push_back({beams_[b].score + (candidate.logit - answers[b].log_normaliser), beam, candidate.id});
+      extensions.push_back({beams_[b].score + (candidate.logit - answers[b].log_normalizer), beam, candidate.id});
     }
   }
   const size_t ranks = std::min(extensions.size(), 2 * beam_size);

@@ -27,7 +27,7 @@ struct SearchRules {
   int64_t max_tokens = 0;
   int64_t max_new_tokens = 0;  // the same behind the prefix; if given, it counts alone
   bool force_eos = false;      // the last token that fits is end-of-sentence, whatever the network says
-  bool renormalise = false;    // probabilities add up to 1 without the banned tokens
+  bool renormalize = false;    // probabilities add up to 1 without the banned tokens
 };
 
 // A complete hypothesis.
@@ -57,7 +57,7 @@ class Search {
   int64_t rows() const { return static_cast<int64_t>(beams_.size()); }
   // Appends their rows, for `memory`, and queries; both point into this object until Advance. If `attention` is given,
   // rows write their weights there: [max_tokens, slots, source_tokens].
-  void AppendRows(SequenceMemory* memory, float* attention, int64_t source_tokens, std::vector<StepRow>& rows,
+  void AppendRows(DecoderState* memory, float* attention, int64_t source_tokens, std::vector<StepRow>& rows,
                   std::vector<VocabularyQuery>& queries);
   // Takes the answers to the last AppendRows, in order.
   void Advance(absl::Span<const VocabularyAnswer> answers);

@@ -17,14 +17,14 @@ namespace heed {
 // What a network keeps of one sentence: the encoder's output, and what its hypotheses left behind at each position.
 // Each hypothesis of a step writes the entry (position, slot); a later hypothesis says for each position whose entry is
 // its own past, so nothing is copied when a beam search reorders. The network's own type; one thread at a time.
-class SequenceMemory {
+class DecoderState {
  public:
-  virtual ~SequenceMemory() = default;
+  virtual ~DecoderState() = default;
 };
 
 // One hypothesis in one decoder step.
 struct StepRow {
-  SequenceMemory* memory = nullptr;
+  DecoderState* memory = nullptr;
   int32_t token = 0;                 // input: the token before the one asked for
   int32_t position = 0;              // of `token`, from 0
   int32_t slot = 0;                  // where this row leaves its entry
@@ -46,12 +46,12 @@ class Seq2SeqNetwork {
 
   // The memory of one sentence with these source tokens (eos included), for at most `slots` hypotheses beside each
   // other.
-  virtual std::unique_ptr<SequenceMemory> NewMemory(std::vector<int32_t> source, int64_t slots) const = 0;
+  virtual std::unique_ptr<DecoderState> NewMemory(std::vector<int32_t> source, int64_t slots) const = 0;
   // An upper bound of its bytes after `target_tokens` steps.
   virtual int64_t MemoryBytes(int64_t source_tokens, int64_t slots, int64_t target_tokens) const = 0;
 
   // Encodes the sentences of `memories`, once each, before their first step.
-  virtual void Encode(absl::Span<SequenceMemory* const> memories, Context& context) const = 0;
+  virtual void Encode(absl::Span<DecoderState* const> memories, Context& context) const = 0;
   // Advances every row by one token; queries and answers as in VocabularyProjection. A row's answer does not depend, to
   // the bit, on the rows beside it.
   virtual void Step(absl::Span<const StepRow> rows, absl::Span<const VocabularyQuery> queries,

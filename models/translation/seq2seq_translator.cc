@@ -20,7 +20,7 @@ namespace {
 constexpr int64_t kTargetTokensPerSourceToken = 3;
 constexpr int64_t kMoreTargetTokens = 50;
 // No language's tokens have more bytes on average. A sentence of more bytes for each position of the model is cut
-// without a look at its tokens, a prefix refused: tokenising a run of unknown characters takes time by the square of
+// without a look at its tokens, a prefix refused: tokenizing a run of unknown characters takes time by the square of
 // its length.
 constexpr int64_t kMaxBytesPerToken = 32;
 // Models leave out parts of sentences that are longer than those of their training, so that a sentence of more tokens
@@ -100,7 +100,7 @@ class Seq2SeqTranslator::SentenceTask : public TranslationTask {
   }
 
   // The memory to encode, if this is the task's first step.
-  SequenceMemory* Begin() {
+  DecoderState* Begin() {
     if (memory_ != nullptr) return nullptr;
     memory_ = translator_.network_->NewMemory(source_ids_, options_.beam_size);
     const bool source_loops = EndsInLoop(absl::MakeConstSpan(source_ids_).subspan(0, source_ids_.size() - 1));
@@ -116,8 +116,8 @@ class Seq2SeqTranslator::SentenceTask : public TranslationTask {
                         static_cast<int64_t>(source_ids_.size()), rows, queries);
   }
   void Advance(absl::Span<const VocabularyAnswer> answers) {
-    // Weights that are not numbers make logits that are not: then no token is best, and nothing can be normalised.
-    const auto is_number = [](const VocabularyAnswer& answer) { return std::isfinite(answer.log_normaliser); };
+    // Weights that are not numbers make logits that are not: then no token is best, and nothing can be normalized.
+    const auto is_number = [](const VocabularyAnswer& answer) { return std::isfinite(answer.log_normalizer); };
     if (!std::all_of(answers.begin(), answers.end(), is_number)) {
       Finish(absl::InternalError(absl::StrCat("model '", translator_.spec_.name,
                                               "' computed logits that are not numbers: its weights are damaged")));
@@ -136,7 +136,7 @@ class Seq2SeqTranslator::SentenceTask : public TranslationTask {
 
  private:
   void Conclude() {
-    const TextCodec& codec = translator_.codec_;
+    const MarianTokenizer& codec = translator_.codec_;
     for (const FoundHypothesis& found : search_->TakeResults()) {
       Hypothesis hypothesis;
       hypothesis.text = codec.Decode(found.tokens);
@@ -184,7 +184,7 @@ class Seq2SeqTranslator::SentenceTask : public TranslationTask {
   const uint64_t seed_ = 0;
   // From the first step to the last: a waiting or finished sentence holds none of these.
   std::unique_ptr<Search> search_;
-  std::unique_ptr<SequenceMemory> memory_;
+  std::unique_ptr<DecoderState> memory_;
   std::vector<float> attention_;  // [max_tokens, beam_size, source tokens]
   SentenceResult result_;
   std::string stable_text_;
@@ -192,8 +192,8 @@ class Seq2SeqTranslator::SentenceTask : public TranslationTask {
   bool text_is_new_ = false;
 };
 
-Seq2SeqTranslator::Seq2SeqTranslator(ModelSpec spec, std::unique_ptr<const Seq2SeqNetwork> network, TextCodec codec,
-                                     SearchRules rules, TranslateOptions default_options)
+Seq2SeqTranslator::Seq2SeqTranslator(ModelSpec spec, std::unique_ptr<const Seq2SeqNetwork> network,
+                                     MarianTokenizer codec, SearchRules rules, TranslateOptions default_options)
     : spec_(std::move(spec)),
       network_(std::move(network)),
       codec_(std::move(codec)),
@@ -210,7 +210,7 @@ Seq2SeqTranslator::Seq2SeqTranslator(ModelSpec spec, std::unique_ptr<const Seq2S
 
 absl::Status Seq2SeqTranslator::CheckOptions(const TranslateOptions& options) const {
   const auto from_to = [](auto least, auto most) { return absl::StrCat("from ", least, " to ", most); };
-  const int most_tokens = static_cast<int>(network_->max_target_tokens());
+  const int max_tokens = static_cast<int>(network_->max_target_tokens());
   if (options.beam_size < 1 || options.beam_size > kMaxBeamSize) {
     return OutOfRange("beam_size", options.beam_size, from_to(1, kMaxBeamSize));
   }
@@ -218,12 +218,12 @@ absl::Status Seq2SeqTranslator::CheckOptions(const TranslateOptions& options) co
     return OutOfRange("length_penalty", options.length_penalty, from_to(-kMaxLengthPenalty, kMaxLengthPenalty));
   }
   if (options.no_repeat_ngram < 0) return OutOfRange("no_repeat_ngram", options.no_repeat_ngram, "0 (off) or more");
-  if (options.max_tokens < 0 || options.max_tokens > most_tokens) {
+  if (options.max_tokens < 0 || options.max_tokens > max_tokens) {
     return OutOfRange("max_tokens", options.max_tokens,
-                      absl::StrCat(from_to(1, most_tokens), ", the model's positions, or 0"));
+                      absl::StrCat(from_to(1, max_tokens), ", the model's positions, or 0"));
   }
-  if (options.min_tokens < 0 || options.min_tokens >= most_tokens) {
-    return OutOfRange("min_tokens", options.min_tokens, from_to(0, most_tokens - 1));
+  if (options.min_tokens < 0 || options.min_tokens >= max_tokens) {
+    return OutOfRange("min_tokens", options.min_tokens, from_to(0, max_tokens - 1));
   }
   if (options.max_tokens > 0 && options.min_tokens >= options.max_tokens) {
     return OutOfRange("min_tokens", options.min_tokens, absl::StrCat("less than max_tokens, ", options.max_tokens));
@@ -242,10 +242,10 @@ absl::Status Seq2SeqTranslator::CheckOptions(const TranslateOptions& options) co
       return OutOfRange("sampling.top_p", sampling.top_p, "greater than 0 and at most 1");
     }
   }
-  const int64_t max_prefix_bytes = kMaxBytesPerToken * most_tokens;
+  const int64_t max_prefix_bytes = kMaxBytesPerToken * max_tokens;
   if (static_cast<int64_t>(options.target_prefix.size()) > max_prefix_bytes) {
     return absl::InvalidArgumentError(absl::StrCat("options.target_prefix has ", options.target_prefix.size(),
-                                                   " bytes, but the model's ", most_tokens, " positions hold at most ",
+                                                   " bytes, but the model's ", max_tokens, " positions hold at most ",
                                                    max_prefix_bytes));
   }
   if (const auto at = FirstInvalidUtf8(options.target_prefix)) {
@@ -421,9 +421,9 @@ absl::Status Seq2SeqTranslator::StartTask(std::string source, std::vector<int32_
 }
 
 void Seq2SeqTranslator::Step(absl::Span<Task* const> tasks, Context& context) const {
-  std::vector<SequenceMemory*> fresh;
+  std::vector<DecoderState*> fresh;
   for (Task* task : tasks) {
-    if (SequenceMemory* memory = static_cast<SentenceTask*>(task)->Begin()) fresh.push_back(memory);
+    if (DecoderState* memory = static_cast<SentenceTask*>(task)->Begin()) fresh.push_back(memory);
   }
   if (!fresh.empty()) network_->Encode(fresh, context);
 

@@ -18,8 +18,8 @@ namespace heed {
 class Seq2SeqTranslator : public Translator {
  public:
   // `spec` needs its name, kind and architecture; the rest is filled in.
-  Seq2SeqTranslator(ModelSpec spec, std::unique_ptr<const Seq2SeqNetwork> network, TextCodec codec, SearchRules rules,
-                    TranslateOptions default_options);
+  Seq2SeqTranslator(ModelSpec spec, std::unique_ptr<const Seq2SeqNetwork> network, MarianTokenizer codec,
+                    SearchRules rules, TranslateOptions default_options);
 
   const ModelSpec& spec() const override { return spec_; }
   const TranslateOptions& default_options() const override { return default_options_; }
@@ -29,7 +29,7 @@ class Seq2SeqTranslator : public Translator {
   void Step(absl::Span<Task* const> tasks, Context& context) const override;
 
   const Seq2SeqNetwork& network() const { return *network_; }
-  const TextCodec& codec() const { return codec_; }
+  const MarianTokenizer& codec() const { return codec_; }
 
  private:
   class SentenceTask;
@@ -47,7 +47,7 @@ class Seq2SeqTranslator : public Translator {
 
   ModelSpec spec_;
   std::unique_ptr<const Seq2SeqNetwork> network_;
-  TextCodec codec_;
+  MarianTokenizer codec_;
   SearchRules rules_;
   SentenceRules sentence_rules_;
   TranslateOptions default_options_;

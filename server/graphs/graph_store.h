@@ -50,8 +50,8 @@ struct GraphStoreOptions {
   // Of all present versions and their outputs, and of the parts of graphs that arrive. Not counted: versions that
   // queries still hold, and, while a graph is made, its pages beside its arrays.
   int64_t max_bytes = int64_t{4} << 30;
-  int64_t max_nodes = kMostGraphNodes;  // of one graph
-  size_t max_queued_changes = 64;       // beyond it RESOURCE_EXHAUSTED
+  int64_t max_nodes = kMaxGraphNodes;  // of one graph
+  size_t max_queued_changes = 64;      // beyond it RESOURCE_EXHAUSTED
 };
 
 // What one model computed for a version, or why it did not.

@@ -13,7 +13,7 @@ namespace {
 constexpr size_t kLongestRequestId = 128;
 
 // Whose answers a session keeps for one request_id.
-constexpr int64_t kMostRecordedQuestions = 64;
+constexpr int64_t kMaxRecordedQuestions = 64;
 
 absl::Status CheckSize(absl::string_view field, int64_t size, int64_t least, int64_t most) {
   if (size < least) return absl::InvalidArgumentError(absl::StrCat(field, ": ", size, ", at least ", least));
@@ -102,7 +102,7 @@ absl::StatusOr<StoryRequest> ToStory(const v1::AskRequest& request, int64_t most
   if (story.commit && !request.request_id().empty()) {
     // The session keeps the answers.
     HEED_RETURN_IF_ERROR(
-        CheckSize("questions of a commit with a request_id", request.questions_size(), 1, kMostRecordedQuestions));
+        CheckSize("questions of a commit with a request_id", request.questions_size(), 1, kMaxRecordedQuestions));
   }
   return story;
 }

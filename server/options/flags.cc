@@ -230,9 +230,8 @@ const std::vector<FlagInfo>& Table() {
               "how long an update of a stored graph may be unwritten: what a crash can lose"),
       Integer("max_graph_bytes", "bytes", &O::max_graph_bytes, 1, int64_t{1} << 50,
               "of stored graphs, their precomputed outputs and graphs that arrive; beyond it RESOURCE_EXHAUSTED"),
-      Integer("max_graph_nodes", "nodes", &O::max_graph_nodes, 1, kMostGraphNodes, "of a stored graph"),
-      Integer("max_inline_nodes", "nodes", &O::max_inline_nodes, 1, kMostGraphNodes,
-              "of a graph that a request brings"),
+      Integer("max_graph_nodes", "nodes", &O::max_graph_nodes, 1, kMaxGraphNodes, "of a stored graph"),
+      Integer("max_inline_nodes", "nodes", &O::max_inline_nodes, 1, kMaxGraphNodes, "of a graph that a request brings"),
       Text("sessions", "place", &O::sessions,
            "where sessions are kept: a directory, or redis://[:PASSWORD@]HOST:PORT[/DATABASE] (or the password "
            "in the environment: HEED_REDIS_PASSWORD); empty: in memory alone"),

@@ -16,7 +16,7 @@ namespace {
 
 constexpr double kUnlimited = std::numeric_limits<double>::infinity();
 // Version 1 writes "none" as the largest multiple of a page.
-constexpr int64_t kMostBytes = int64_t{1} << 60;
+constexpr int64_t kMaxBytes = int64_t{1} << 60;
 
 std::string FirstLine(const std::string& path) {
   std::string line;
@@ -33,7 +33,7 @@ double Quota(absl::string_view quota, absl::string_view period) {
 
 int64_t Bytes(const std::string& path) {
   int64_t bytes = 0;
-  return absl::SimpleAtoi(FirstLine(path), &bytes) && bytes > 0 && bytes < kMostBytes ? bytes : kMostBytes;
+  return absl::SimpleAtoi(FirstLine(path), &bytes) && bytes > 0 && bytes < kMaxBytes ? bytes : kMaxBytes;
 }
 
 // The number beside `name` in a file of lines "NAME NUMBER".
@@ -103,11 +103,11 @@ double CpuQuota(const CgroupSources& sources) {
 }
 
 int64_t MemoryLimit(const CgroupSources& sources) {
-  int64_t least = kMostBytes;
+  int64_t least = kMaxBytes;
   for (const GroupDirectory& group : Directories(sources, "memory")) {
     least = std::min(least, Bytes(group.path + (group.is_version2 ? "/memory.max" : "/memory.limit_in_bytes")));
   }
-  return least == kMostBytes ? 0 : least;
+  return least == kMaxBytes ? 0 : least;
 }
 
 double CpuThrottledSeconds(const CgroupSources& sources) {

@@ -111,7 +111,7 @@ class JobCall : public Call, public JobObserver {
   void EndBy(TimePoint latest) { latest_ = latest; }
   // The tasks' answers are sent one by one, so that each of them may be as large as an answer.
   void SendOneByOne() { one_by_one_ = true; }
-  // Looks the model up and keeps it. Refuses what Submit would refuse, before the request is converted and tokenised.
+  // Looks the model up and keeps it. Refuses what Submit would refuse, before the request is converted and tokenized.
   absl::Status FindModel(const Registry& registry, absl::string_view name, absl::string_view kind);
   // The same for a model that was looked up.
   absl::Status TakeModel(std::shared_ptr<const Model> model);

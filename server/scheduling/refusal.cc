@@ -38,7 +38,7 @@ std::string ReasonOf(const absl::Status& status) {
 absl::Status WithRetryDelay(absl::Status status, Clock::duration delay) {
   const auto rounded = std::chrono::ceil<std::chrono::milliseconds>(delay);
   status.SetPayload(kRetryDelayMs,
-                    absl::Cord(absl::StrCat(std::clamp(rounded, kLeastRetryDelay, kMostRetryDelay).count())));
+                    absl::Cord(absl::StrCat(std::clamp(rounded, kLeastRetryDelay, kMaxRetryDelay).count())));
   return status;
 }
 

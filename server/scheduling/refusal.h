@@ -13,7 +13,7 @@ namespace heed {
 
 // Shorter, and the refused requests would be an overload of their own; longer, and room would stand empty.
 inline constexpr std::chrono::milliseconds kLeastRetryDelay(10);
-inline constexpr std::chrono::milliseconds kMostRetryDelay(10'000);
+inline constexpr std::chrono::milliseconds kMaxRetryDelay(10'000);
 // Where nothing better is known: about a few steps.
 inline constexpr std::chrono::milliseconds kDefaultRetryDelay(100);
 

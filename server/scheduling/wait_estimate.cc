@@ -7,7 +7,7 @@ namespace heed {
 namespace {
 
 constexpr double kMeanSeconds = 1;
-constexpr double kMostForgottenAtOnce = 0.25;  // of e-folds: what a single departure makes of those before it
+constexpr double kMaxForgottenAtOnce = 0.25;  // of e-folds: what a single departure makes of those before it
 constexpr double kTaskWeight = 1.0 / 32;
 constexpr double kLongestWeight = 1.0 / 512;
 constexpr double kDeviations = 2;
@@ -31,7 +31,7 @@ void QueueTimeEstimate::Join(int64_t rows, TimePoint now) {
 
 void QueueTimeEstimate::Depart(int64_t rows, TimePoint now) {
   const double seconds = ToSeconds(now - last_departure_);
-  const double weight = std::exp(-std::min(seconds / kMeanSeconds, kMostForgottenAtOnce));
+  const double weight = std::exp(-std::min(seconds / kMeanSeconds, kMaxForgottenAtOnce));
   departed_rows_ = departed_rows_ * weight + static_cast<double>(rows);
   departed_seconds_ = departed_seconds_ * weight + seconds;
   waiting_rows_ -= rows;

@@ -17,7 +17,7 @@ namespace heed {
 namespace {
 
 constexpr std::chrono::seconds kBetweenLooks(1);
-constexpr std::streamsize kMostBytes = 1 << 20;
+constexpr std::streamsize kMaxBytes = 1 << 20;
 
 Sha256 HashOf(absl::string_view text) {
   Sha256 hash;
@@ -41,11 +41,11 @@ absl::Status SetRights(absl::string_view rights, TokenHolder& holder) {
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  std::string text(kMostBytes + 1, '\0');
-  file.read(text.data(), kMostBytes + 1);
+  std::string text(kMaxBytes + 1, '\0');
+  file.read(text.data(), kMaxBytes + 1);
   if (!file.is_open() || file.bad()) return absl::NotFoundError(absl::StrCat(path, ": cannot be read"));
-  if (file.gcount() > kMostBytes) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": has more than ", kMostBytes, " bytes"));
+  if (file.gcount() > kMaxBytes) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": has more than ", kMaxBytes, " bytes"));
   }
   text.resize(static_cast<size_t>(file.gcount()));
   return text;

@@ -23,7 +23,7 @@ bool TakeContent(absl::string_view bytes, SessionContent& content) {
   uint32_t records = 0;
   if (!TakeText(bytes, content.model_name) || !TakeText(bytes, content.fingerprint) ||
       !TakeNumber(bytes, content.version) || !TakeNumber(bytes, content.facts) || !TakeNumber(bytes, records) ||
-      records > kMostRequestRecords) {
+      records > kMaxRequestRecords) {
     return false;
   }
   for (content.records.resize(records); RequestRecord & record : content.records) {

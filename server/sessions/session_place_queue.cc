@@ -8,7 +8,7 @@
 
 namespace heed {
 
-SessionPlaceQueue::SessionPlaceQueue(int threads, size_t most_jobs) : most_jobs_(most_jobs) {
+SessionPlaceQueue::SessionPlaceQueue(int threads, size_t max_jobs) : max_jobs_(max_jobs) {
   for (int i = 0; i < threads; ++i) {
     Lane& lane = *lanes_.emplace_back(std::make_unique<Lane>());
     lane.thread = std::thread([&lane] { Run(lane); });
@@ -24,7 +24,7 @@ void SessionPlaceQueue::Add(const std::string& id, Job job) {
     MutexLock lock(lane.mutex);
     if (lane.stop) {
       refused = absl::UnavailableError("the server is shutting down");
-    } else if (lane.jobs.size() >= most_jobs_) {
+    } else if (lane.jobs.size() >= max_jobs_) {
       refused = absl::UnavailableError(absl::StrCat("sessions: ", lane.jobs.size(),
                                                     " requests wait already for the place where this session is kept"));
     } else {

@@ -20,8 +20,8 @@ class SessionPlaceQueue {
   // Told why it is not carried out, or OK.
   using Job = std::function<void(const absl::Status& refused)>;
 
-  // `most_jobs` may wait for each thread.
-  SessionPlaceQueue(int threads, size_t most_jobs);
+  // `max_jobs` may wait for each thread.
+  SessionPlaceQueue(int threads, size_t max_jobs);
   // Stops.
   ~SessionPlaceQueue();
   SessionPlaceQueue(const SessionPlaceQueue&) = delete;
@@ -44,7 +44,7 @@ class SessionPlaceQueue {
   };
   static void Run(Lane& lane);
 
-  const size_t most_jobs_;
+  const size_t max_jobs_;
   std::vector<std::unique_ptr<Lane>> lanes_;  // constant after construction
 };
 

@@ -15,9 +15,9 @@ namespace {
 // Of a whole operation, connecting included.
 constexpr std::chrono::seconds kPatience(2);
 constexpr std::chrono::milliseconds kLeastPause(50);
-constexpr std::chrono::seconds kMostPause(2);
+constexpr std::chrono::seconds kMaxPause(2);
 constexpr int kRevisionBytes = 8;
-constexpr int kMostLost = 3;  // connections of one operation
+constexpr int kMaxLost = 3;  // connections of one operation
 
 // How long a session that was closed is remembered.
 constexpr char kRememberedMillis[] = "3600000";
@@ -141,7 +141,7 @@ absl::StatusOr<RedisReply> SessionRedis::Call(Command command, bool& unanswered)
     }
     unanswered = true;
     // With time left: Redis was started anew, or had closed a connection that was idle.
-    if (++lost == kMostLost || Clock::now() >= deadline) return Pause(reply.status());
+    if (++lost == kMaxLost || Clock::now() >= deadline) return Pause(reply.status());
     ForgetConnections();  // the others are no better
   }
 }
@@ -166,7 +166,7 @@ absl::Status SessionRedis::Pause(const absl::Status& error) {
   error_ = std::string(error.message());
   // Threads that fail together make one pause.
   if (Clock::now() >= next_try_) {
-    pause_ = std::clamp<Clock::duration>(2 * pause_, kLeastPause, kMostPause);
+    pause_ = std::clamp<Clock::duration>(2 * pause_, kLeastPause, kMaxPause);
     next_try_ = Clock::now() + pause_;
     LogError("sessions", {{"redis", absl::StrCat(address_.host, ":", address_.port)},
                           {"state", "failed"},

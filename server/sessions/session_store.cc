@@ -19,13 +19,13 @@ constexpr size_t kSessionNameBytes = 16;
 
 constexpr int kPlaceThreads = 8;
 // Of each thread of the place. Bounds the memory and the wait while the place is slow.
-constexpr size_t kMostPlaceJobs = 512;
+constexpr size_t kMaxPlaceJobs = 512;
 // How often sessions that are idle for too long are looked for: so many times in the limit, but not all the time.
 constexpr int kSweepsPerLimit = 16;
 constexpr std::chrono::milliseconds kLeastSweepInterval(100);
-constexpr std::chrono::minutes kMostSweepInterval(1);
+constexpr std::chrono::minutes kMaxSweepInterval(1);
 // Files of idle sessions that may wait for their removal, of the thousands of jobs that the place's queue takes.
-constexpr size_t kMostIdleRemovals = 512;
+constexpr size_t kMaxIdleRemovals = 512;
 
 absl::Status ShuttingDown() { return absl::UnavailableError("the server is shutting down"); }
 absl::Status Closed() { return absl::NotFoundError("session: it was closed"); }
@@ -111,7 +111,7 @@ SessionStore::SessionStore(const SessionOptions& options, const Registry& regist
       metrics_.Add(Metric::kSessionPlaceFailures, {operation}, 0);
     }
   }
-  if (place_ != nullptr) queue_ = std::make_unique<SessionPlaceQueue>(kPlaceThreads, kMostPlaceJobs);
+  if (place_ != nullptr) queue_ = std::make_unique<SessionPlaceQueue>(kPlaceThreads, kMaxPlaceJobs);
   if (options_.idle_limit > Clock::duration::zero()) sweeper_ = std::thread([this] { Sweep(); });
 }
 
@@ -208,7 +208,7 @@ void SessionStore::Commit(std::unique_ptr<SessionLease> lease, std::shared_ptr<c
   ++next->version;
   next->state = std::move(state);
   if (!request_id.empty()) {
-    if (next->records.size() >= kMostRequestRecords) next->records.erase(next->records.begin());
+    if (next->records.size() >= kMaxRequestRecords) next->records.erase(next->records.begin());
     std::string answer = response(*next);
     next->records.push_back({request_id, std::move(answer)});
   }
@@ -437,7 +437,7 @@ void SessionStore::CloseIdle(const std::string& asked) {
     const TimePoint now = options_.now();
     const bool removes = place_ != nullptr && !Shared();
     // Others wait for their turn, so that removing their files leaves room for what requests want of the place.
-    const size_t most = removes ? kMostIdleRemovals - std::min(kMostIdleRemovals, idle_removals_) : SIZE_MAX;
+    const size_t most = removes ? kMaxIdleRemovals - std::min(kMaxIdleRemovals, idle_removals_) : SIZE_MAX;
     ids = table_->Idle(now, most);
     if (table_->IsIdle(asked, now) && std::find(ids.begin(), ids.end(), asked) == ids.end()) ids.push_back(asked);
     if (ids.empty()) return;
@@ -470,7 +470,7 @@ void SessionStore::NoteUses() {
 
 void SessionStore::Sweep() {
   const auto interval =
-      std::clamp<Clock::duration>(options_.idle_limit / kSweepsPerLimit, kLeastSweepInterval, kMostSweepInterval);
+      std::clamp<Clock::duration>(options_.idle_limit / kSweepsPerLimit, kLeastSweepInterval, kMaxSweepInterval);
   while (true) {
     {
       MutexLock lock(mutex_);

@@ -54,7 +54,7 @@ struct RequestRecord {
   std::string request_id;
   std::string response;  // serialized, as the service made it
 };
-inline constexpr size_t kMostRequestRecords = 32;  // of one session; the oldest goes
+inline constexpr size_t kMaxRequestRecords = 32;  // of one session; the oldest goes
 
 // One version of a session. Immutable.
 struct Session {

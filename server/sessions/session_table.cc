@@ -8,7 +8,7 @@ namespace heed {
 namespace {
 
 // For so many sessions the reason why they are gone is remembered.
-constexpr size_t kMostGone = 10'000;
+constexpr size_t kMaxGone = 10'000;
 
 }  // namespace
 
@@ -178,7 +178,7 @@ void SessionTable::Erase(Entries::iterator place, Left& left) {
 void SessionTable::Remember(const std::string& id, absl::Status why) {
   if (!gone_.insert_or_assign(id, std::move(why)).second) return;
   gone_in_order_.push_back(id);
-  if (gone_in_order_.size() <= kMostGone) return;
+  if (gone_in_order_.size() <= kMaxGone) return;
   gone_.erase(gone_in_order_.front());
   gone_in_order_.pop_front();
 }

@@ -18,7 +18,7 @@ namespace heed {
 
 // So many lines a second at most are written of slow and failed requests, the level debug aside: an overload does not
 // drown the log. What was left out is told by the next one that is written.
-inline constexpr int kMostRequestLines = 10;
+inline constexpr int kMaxRequestLines = 10;
 
 // What a line tells of a request.
 struct FinishedRequest {
@@ -64,7 +64,7 @@ class RequestLog {
   const Clock::duration slow_;
   Metrics& metrics_;
   std::atomic<int64_t> in_flight_ = 0;
-  LineBudget budget_{kMostRequestLines};
+  LineBudget budget_{kMaxRequestLines};
 };
 
 }  // namespace heed

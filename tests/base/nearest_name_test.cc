@@ -9,7 +9,7 @@ TEST(NearestName, DistanceCountsLettersToMend) {
   EXPECT_EQ(EditDistance("", ""), 0u);
   EXPECT_EQ(EditDistance("", "abc"), 3u);
   EXPECT_EQ(EditDistance("beam", "bean"), 1u);
-  EXPECT_EQ(EditDistance("transalte", "translate"), 1u);  // neighbours swapped
+  EXPECT_EQ(EditDistance("transalte", "translate"), 1u);  // neighbors swapped
   EXPECT_EQ(EditDistance("kitten", "sitting"), 3u);
 }
 

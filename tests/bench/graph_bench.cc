@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "engine/graph/graph_aggregation.h"
-#include "engine/graph/neighbourhood.h"
+#include "engine/graph/neighborhood.h"
 #include "files/graph_file.h"
 #include "models/architectures.h"
 #include "models/kinds/graph_classifier.h"
@@ -43,7 +43,7 @@ void FillRandom(Matrix& matrix) {
 }
 
 int Layer(const Graph& graph, int threads) {
-  const Neighbourhood hood = FindNeighbourhood(graph, graph.RowsById(), {});
+  const Neighborhood hood = FindNeighborhood(graph, graph.RowsById(), {});
   const int64_t nodes = hood.nodes(), edges = hood.edges() + nodes;
   std::printf("%lld nodes, %lld edges and a loop for each node, %d threads\n", static_cast<long long>(nodes),
               static_cast<long long>(hood.edges()), threads);
@@ -115,7 +115,7 @@ int Forward(std::shared_ptr<const Graph> graph, const std::string& directory, in
     if (SecondsNow() - begin > 1 && i > 3) break;
   }
   std::printf(
-      "%lld nodes, %lld edges, %lld feature values, %d threads: neighbourhood %.3f ms, forward %.3f ms (medians)\n",
+      "%lld nodes, %lld edges, %lld feature values, %d threads: neighborhood %.3f ms, forward %.3f ms (medians)\n",
       static_cast<long long>(graph->nodes()), static_cast<long long>(graph->edges()),
       static_cast<long long>(graph->feature_values()), threads, Median(start_seconds) * 1e3,
       Median(step_seconds) * 1e3);

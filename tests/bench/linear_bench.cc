@@ -3,7 +3,7 @@
 //   linear_bench [ROUNDS]
 //
 // "oneDNN" is what a program gets that hands it dense rows and weights as they are, [in, out] (ab) or [out, in] (ba);
-// the ratios are to the better of the two. The table in engine/linear/linear.cc (PreferredWay) comes from this.
+// the ratios are to the better of the two. The table in engine/linear/linear.cc (PreferredBackend) comes from this.
 #include <omp.h>
 
 #include <cstdio>

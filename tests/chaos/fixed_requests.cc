@@ -181,7 +181,7 @@ FixedRequests RightRequests() {
   drawn_nodes.mutable_options()->set_fan_out(2);
   drawn_nodes.mutable_options()->set_seed(3);
   drawn_nodes.mutable_options()->set_return_attention(true);
-  Add<v1::Graphs>(requests, "ClassifyNodes", classify_nodes, "gat-cora, neighbours drawn", std::move(drawn_nodes));
+  Add<v1::Graphs>(requests, "ClassifyNodes", classify_nodes, "gat-cora, neighbors drawn", std::move(drawn_nodes));
   v1::ClassifyEdgesRequest edges;
   edges.set_model("gat-cora-links");
   *edges.add_queries()->mutable_graph() = Ring(60, 1433, 12);

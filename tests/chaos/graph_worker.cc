@@ -11,8 +11,8 @@ namespace {
 
 constexpr int kWidth = 1433;
 constexpr int kFirstNodes = 60;
-constexpr size_t kMostNodes = 150;
-constexpr std::chrono::seconds kMostSettling(40);
+constexpr size_t kMaxNodes = 150;
+constexpr std::chrono::seconds kMaxSettling(40);
 
 Expected Written() {
   Expected expected;
@@ -122,7 +122,7 @@ void GraphWorker::DrawUpdate() {
     update.mutable_remove_edges(0)->set_target(edge.second);
     std::erase(next_.edges, edge);
   }
-  if (next_.nodes.size() > kMostNodes || Chance(0.2)) {
+  if (next_.nodes.size() > kMaxNodes || Chance(0.2)) {
     const int64_t id = DrawNode(next_);
     update.add_remove_nodes(id);
     next_.nodes.erase(id);
@@ -172,8 +172,8 @@ bool GraphWorker::Settle(const std::stop_token& stop) {
       return true;
     }
     if (stop.stop_requested()) return false;
-    if (std::chrono::steady_clock::now() - begun > kMostSettling) {
-      world_.ledger.Fail(absl::StrCat("graph ", name_, ": an update sent again and again for ", kMostSettling.count(),
+    if (std::chrono::steady_clock::now() - begun > kMaxSettling) {
+      world_.ledger.Fail(absl::StrCat("graph ", name_, ": an update sent again and again for ", kMaxSettling.count(),
                                       " s was not answered"));
       return false;
     }

@@ -15,7 +15,7 @@
 namespace heed::chaos {
 namespace {
 
-constexpr size_t kMostFailuresInWords = 40;
+constexpr size_t kMaxFailuresInWords = 40;
 
 }  // namespace
 
@@ -82,7 +82,7 @@ void Ledger::Most(absl::string_view what, double value) {
 void Ledger::Fail(std::string what) {
   MutexLock lock(mutex_);
   ++failed_;
-  if (failures_.size() < kMostFailuresInWords) failures_.push_back(std::move(what));
+  if (failures_.size() < kMaxFailuresInWords) failures_.push_back(std::move(what));
 }
 
 nlohmann::json Ledger::Report() const {

@@ -11,9 +11,9 @@ namespace heed::chaos {
 namespace {
 
 constexpr char kModel[] = "ntm-babi";
-constexpr size_t kMostSessions = 12;  // of one worker
-constexpr size_t kMostFacts = 60;     // of one session
-constexpr std::chrono::seconds kMostSettling(40);
+constexpr size_t kMaxSessions = 12;  // of one worker
+constexpr size_t kMaxFacts = 60;     // of one session
+constexpr std::chrono::seconds kMaxSettling(40);
 
 Expected Kept() {
   Expected expected;
@@ -25,11 +25,11 @@ Expected Kept() {
 
 void SessionWorker::Step(const std::stop_token& stop) {
   std::erase_if(closing_, [this](const Known& known) { return Close(known); });
-  if (sessions_.empty() || (sessions_.size() < kMostSessions && Chance(0.1))) return Open();
+  if (sessions_.empty() || (sessions_.size() < kMaxSessions && Chance(0.1))) return Open();
   const auto place = static_cast<size_t>(Draw(0, static_cast<int>(sessions_.size()) - 1));
   Known& known = sessions_[place];
   if (!Settle(known, stop)) return;
-  if (known.facts.size() >= kMostFacts || Chance(0.04)) {
+  if (known.facts.size() >= kMaxFacts || Chance(0.04)) {
     if (!Close(known)) closing_.push_back(known);
     sessions_.erase(sessions_.begin() + static_cast<std::ptrdiff_t>(place));
     return;
@@ -44,7 +44,7 @@ void SessionWorker::Step(const std::stop_token& stop) {
     AskAndCommit(known, stop);
   } else if (what < 90) {
     Chat(known);
-  } else if (sessions_.size() >= kMostSessions) {
+  } else if (sessions_.size() >= kMaxSessions) {
     Ask(known);
   } else if (what < 95) {
     Fork(known);
@@ -117,9 +117,9 @@ bool SessionWorker::Settle(Known& known, const std::stop_token& stop) {
       return true;
     }
     if (stop.stop_requested()) return false;
-    if (std::chrono::steady_clock::now() - begun > kMostSettling) {
+    if (std::chrono::steady_clock::now() - begun > kMaxSettling) {
       world_.ledger.Fail(absl::StrCat("session ", known.id.substr(0, 8), ": a change sent again and again for ",
-                                      kMostSettling.count(), " s was not answered"));
+                                      kMaxSettling.count(), " s was not answered"));
       return false;
     }
     Pause(stop, std::chrono::milliseconds(20));

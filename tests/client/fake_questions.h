@@ -30,8 +30,8 @@ class FakeQuestions : public v1::QuestionAnswering::Service {
   std::function<void(const grpc::ServerContext&)> before_fork = [](const grpc::ServerContext&) {};
   grpc::Status import_status;
   grpc::Status tell_status;
-  int64_t most_facts = 1000;  // of a session
-  int full_for = 0;           // so many Tell find the queue full
+  int64_t max_facts = 1000;  // of a session
+  int full_for = 0;          // so many Tell find the queue full
 
   // What came. Call between requests alone.
   std::vector<v1::AnswerRequest> answer_requests;
@@ -192,7 +192,7 @@ class FakeQuestions : public v1::QuestionAnswering::Service {
   grpc::Status AddFact(const std::string& session, const std::string& fact) {
     if (!sessions.contains(session)) return Missing(session);
     std::vector<std::string>& facts = sessions[session];
-    if (static_cast<int64_t>(facts.size()) >= most_facts) {
+    if (static_cast<int64_t>(facts.size()) >= max_facts) {
       return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, absl::StrCat("session has ", facts.size(), " facts"));
     }
     facts.push_back(fact);

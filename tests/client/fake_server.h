@@ -34,10 +34,10 @@ class FakeServer {
  public:
   // The status of the `attempt`-th try (from 1) of a text; its details, if any, are the delay in milliseconds that the
   // server asks for before another try. Called on gRPC's threads, several at a time; may block.
-  using Behaviour = std::function<grpc::Status(const std::string& text, int attempt)>;
+  using Behavior = std::function<grpc::Status(const std::string& text, int attempt)>;
 
-  explicit FakeServer(Behaviour behaviour = [](const std::string&, int) { return grpc::Status::OK; })
-      : behaviour_(std::move(behaviour)) {
+  explicit FakeServer(Behavior behavior = [](const std::string&, int) { return grpc::Status::OK; })
+      : behavior_(std::move(behavior)) {
     AddModel("en-de", v1::MODEL_STATE_READY);
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
@@ -83,9 +83,9 @@ class FakeServer {
   // Changes an answer before it is sent.
   void SetEdit(std::function<void(v1::TranslatedText&)> edit) { edit_ = std::move(edit); }
 
-  int most_running() const {
+  int max_running() const {
     const std::lock_guard lock(mutex_);
-    return most_running_;
+    return max_running_;
   }
   int attempts(const std::string& text) const {
     const std::lock_guard lock(mutex_);
@@ -99,7 +99,7 @@ class FakeServer {
   // Blocks until so many calls have run at a time.
   void WaitForRunning(int count) const {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return most_running_ >= count; });
+    changed_.wait(lock, [&] { return max_running_ >= count; });
   }
 
  private:
@@ -109,10 +109,10 @@ class FakeServer {
       const std::lock_guard lock(mutex_);
       last_request_ = request;
       attempt = ++attempts_[request.texts(0)];
-      most_running_ = std::max(most_running_, ++running_);
+      max_running_ = std::max(max_running_, ++running_);
     }
     changed_.notify_all();
-    const grpc::Status status = behaviour_(request.texts(0), attempt);
+    const grpc::Status status = behavior_(request.texts(0), attempt);
     if (!status.error_details().empty()) context.AddTrailingMetadata("grpc-retry-pushback-ms", status.error_details());
     const std::lock_guard lock(mutex_);
     --running_;
@@ -206,7 +206,7 @@ class FakeServer {
   };
 
   // Set before the first call, apart from what mutex_ guards.
-  const Behaviour behaviour_;
+  const Behavior behavior_;
   v1::ListModelsResponse model_list_;
   v1::LoadModelRequest last_load_;
   std::map<std::string, std::vector<grpc::health::v1::HealthCheckResponse::ServingStatus>> states_;
@@ -219,7 +219,7 @@ class FakeServer {
   mutable std::condition_variable changed_;
   // Guarded by mutex_.
   int running_ = 0;
-  int most_running_ = 0;
+  int max_running_ = 0;
   std::map<std::string, int> attempts_;
   v1::TranslateRequest last_request_;
 

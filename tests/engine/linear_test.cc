@@ -31,7 +31,7 @@ struct OwnedTensor {
 struct Case {
   int64_t out, in;
   bool halves;  // weights that f16 holds exactly
-  Way way;
+  GemmBackend backend;
   Activation activation;
 };
 
@@ -39,7 +39,7 @@ std::string Name(const testing::TestParamInfo<Case>& parameter) {
   const Case& c = parameter.param;
   const char* activations[] = {"none", "relu", "gelu", "swish"};
   return std::to_string(c.in) + "x" + std::to_string(c.out) + (c.halves ? "_f16_" : "_f32_") +
-         std::string(WayName(c.way)) + "_" + activations[static_cast<int>(c.activation)];
+         std::string(BackendName(c.backend)) + "_" + activations[static_cast<int>(c.activation)];
 }
 
 class LinearLayer : public testing::TestWithParam<Case> {
@@ -50,7 +50,7 @@ class LinearLayer : public testing::TestWithParam<Case> {
                                                      : naive::RandomFloats(GetParam().out * GetParam().in, 1)),
         bias_({GetParam().out}, naive::RandomFloats(GetParam().out, 2)) {
     const Linear::Part part = {&weight_.view, &bias_.view};
-    layer_ = Linear({&part, 1}, GetParam().activation, GetParam().way);
+    layer_ = Linear({&part, 1}, GetParam().activation, GetParam().backend);
   }
 
   OwnedTensor weight_, bias_;
@@ -102,16 +102,20 @@ TEST_P(LinearLayer, AddsToWhatIsThere) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Shapes, LinearLayer,
-    testing::Values(
-        Case{16, 16, false, Way::kPacked, Activation::kNone}, Case{1, 1, false, Way::kPacked, Activation::kNone},
-        Case{17, 3, true, Way::kPacked, Activation::kRelu}, Case{100, 33, true, Way::kPacked, Activation::kNone},
-        Case{257, 129, false, Way::kPacked, Activation::kSwish}, Case{520, 64, true, Way::kPacked, Activation::kGelu},
-        Case{16, 16, false, Way::kTiled, Activation::kNone}, Case{1, 1, false, Way::kTiled, Activation::kNone},
-        Case{100, 33, true, Way::kTiled, Activation::kNone}, Case{257, 129, false, Way::kTiled, Activation::kSwish},
-        Case{520, 64, true, Way::kTiled, Activation::kGelu}, Case{513, 40, false, Way::kTiled, Activation::kRelu}),
-    Name);
+INSTANTIATE_TEST_SUITE_P(Shapes, LinearLayer,
+                         testing::Values(Case{16, 16, false, GemmBackend::kPacked, Activation::kNone},
+                                         Case{1, 1, false, GemmBackend::kPacked, Activation::kNone},
+                                         Case{17, 3, true, GemmBackend::kPacked, Activation::kRelu},
+                                         Case{100, 33, true, GemmBackend::kPacked, Activation::kNone},
+                                         Case{257, 129, false, GemmBackend::kPacked, Activation::kSwish},
+                                         Case{520, 64, true, GemmBackend::kPacked, Activation::kGelu},
+                                         Case{16, 16, false, GemmBackend::kTiled, Activation::kNone},
+                                         Case{1, 1, false, GemmBackend::kTiled, Activation::kNone},
+                                         Case{100, 33, true, GemmBackend::kTiled, Activation::kNone},
+                                         Case{257, 129, false, GemmBackend::kTiled, Activation::kSwish},
+                                         Case{520, 64, true, GemmBackend::kTiled, Activation::kGelu},
+                                         Case{513, 40, false, GemmBackend::kTiled, Activation::kRelu}),
+                         Name);
 
 TEST(Linear, StoresHalvesInHalfTheSpaceOnlyWhereThatLosesNothing) {
   const OwnedTensor halves({64, 64}, naive::RandomHalves(64 * 64, 5));
@@ -119,8 +123,8 @@ TEST(Linear, StoresHalvesInHalfTheSpaceOnlyWhereThatLosesNothing) {
   values[77] += 1e-5f;
   const OwnedTensor floats({64, 64}, values);
   const Linear::Part exact = {&halves.view, nullptr}, inexact = {&floats.view, nullptr};
-  const Linear small({&exact, 1}, Activation::kNone, Way::kPacked);
-  const Linear large({&inexact, 1}, Activation::kNone, Way::kPacked);
+  const Linear small({&exact, 1}, Activation::kNone, GemmBackend::kPacked);
+  const Linear large({&inexact, 1}, Activation::kNone, GemmBackend::kPacked);
   EXPECT_EQ(large.resident_bytes() - small.resident_bytes(), 64 * 64 * 2);
 }
 
@@ -128,8 +132,8 @@ TEST(Linear, PartsComeSideBySide) {
   const OwnedTensor first({8, 5}, naive::RandomFloats(40, 1)), second({8, 5}, naive::RandomFloats(40, 2));
   const OwnedTensor bias({8}, naive::RandomFloats(8, 3));
   const Linear::Part parts[] = {{&first.view, &bias.view}, {&second.view, nullptr}};
-  const Linear both(parts, Activation::kNone, Way::kPacked);
-  const Linear only({&parts[1], 1}, Activation::kNone, Way::kPacked);
+  const Linear both(parts, Activation::kNone, GemmBackend::kPacked);
+  const Linear only({&parts[1], 1}, Activation::kNone, GemmBackend::kPacked);
   Context context{1};
   const Matrix x = naive::RandomMatrix(2, 5, 6);
   Matrix y(2, 16), y2(2, 16);
@@ -140,10 +144,10 @@ TEST(Linear, PartsComeSideBySide) {
 
 // oneDNN's own scratchpad belongs to the thread that made a primitive: ours are made by one and executed by all.
 TEST(Linear, OneLayerServesManyThreadsAtOnce) {
-  for (Way way : {Way::kPacked, Way::kTiled}) {
+  for (GemmBackend backend : {GemmBackend::kPacked, GemmBackend::kTiled}) {
     const OwnedTensor weight({40, 24}, naive::RandomFloats(40 * 24, 5));
     const Linear::Part part = {&weight.view, nullptr};
-    const Linear layer({&part, 1}, Activation::kNone, way);
+    const Linear layer({&part, 1}, Activation::kNone, backend);
     const Matrix x = naive::RandomMatrix(30, 24, 1);
     Matrix expected(30, 40);
     Context context{1};
@@ -161,14 +165,14 @@ TEST(Linear, OneLayerServesManyThreadsAtOnce) {
       });
     }
     for (std::thread& thread : threads) thread.join();
-    EXPECT_EQ(wrong, 0) << WayName(way);
+    EXPECT_EQ(wrong, 0) << BackendName(backend);
   }
 }
 
 TEST(PrimitiveCache, StaysSmallWhateverTheRows) {
   const OwnedTensor weight({24, 24}, naive::RandomFloats(24 * 24, 5));
   const Linear::Part part = {&weight.view, nullptr};
-  const Linear layer({&part, 1}, Activation::kNone, Way::kTiled);
+  const Linear layer({&part, 1}, Activation::kNone, GemmBackend::kTiled);
   Context context{1};
   const auto run = [&](int64_t rows) {
     const Matrix x = naive::RandomMatrix(rows, 24, 1);

@@ -27,7 +27,7 @@ class Vocabulary : public testing::TestWithParam<int64_t> {
   VocabularyProjection projection_;
 };
 
-TEST_P(Vocabulary, FindsTheBestAndTheNormaliser) {
+TEST_P(Vocabulary, FindsTheBestAndTheNormalizer) {
   const int64_t rows = 5;
   const Matrix hidden = naive::RandomMatrix(rows, kWidth, 3);
   const std::vector<double> logits = naive::Linear(hidden.view(), weight_, bias_);
@@ -38,7 +38,7 @@ TEST_P(Vocabulary, FindsTheBestAndTheNormaliser) {
     for (VocabularyQuery& query : queries) {
       query.banned = banned;
       query.top = 8;
-      query.normalise_over_banned = over_banned;
+      query.normalize_over_banned = over_banned;
     }
     Context context{2};
     projection_.Apply(hidden.view(), queries, absl::MakeSpan(answers), context);
@@ -53,7 +53,7 @@ TEST_P(Vocabulary, FindsTheBestAndTheNormaliser) {
       }
       std::sort(allowed.begin(), allowed.end());
       const VocabularyAnswer& answer = answers[static_cast<size_t>(m)];
-      EXPECT_NEAR(answer.log_normaliser, std::log(sum), 1e-5);
+      EXPECT_NEAR(answer.log_normalizer, std::log(sum), 1e-5);
       ASSERT_EQ(answer.best.size(), std::min<size_t>(8, allowed.size()));
       for (size_t i = 0; i < answer.best.size(); ++i) {
         EXPECT_EQ(answer.best[i].id, allowed[i].second);
@@ -72,7 +72,7 @@ TEST_P(Vocabulary, AnAnswersBitsDoNotDependOnTheRowsBesideIt) {
   projection_.Apply(hidden.view(), queries, absl::MakeSpan(all), team);
   for (int64_t m = 0; m < 70; ++m) {
     projection_.Apply(hidden.view().Rows(m, 1), {&queries[static_cast<size_t>(m)], 1}, absl::MakeSpan(alone), single);
-    EXPECT_EQ(alone[0].log_normaliser, all[static_cast<size_t>(m)].log_normaliser);
+    EXPECT_EQ(alone[0].log_normalizer, all[static_cast<size_t>(m)].log_normalizer);
     ASSERT_EQ(alone[0].best.size(), all[static_cast<size_t>(m)].best.size());
     for (size_t i = 0; i < alone[0].best.size(); ++i) {
       EXPECT_EQ(alone[0].best[i].id, all[static_cast<size_t>(m)].best[i].id);

@@ -65,7 +65,7 @@ TEST(TorchFileTest, RefusesWhatIsNoDictionaryOfTensorsByName) {
       {"list", "holds a list, but a dictionary of tensors"},
       {"number-names", "an entry whose name is an int"},
       {"complex", "the pickle asks for torch.ComplexFloatStorage"},
-      {"quantised", "the pickle asks for torch._utils._rebuild_qtensor"},
+      {"quantized", "the pickle asks for torch._utils._rebuild_qtensor"},
       {"sparse", "the pickle asks for torch._utils._rebuild_sparse_tensor"},
       {"compressed", "is compressed (method 8)"},
       {"plain-pickle", "the pickle asks for torch.storage._load_from_bytes"},

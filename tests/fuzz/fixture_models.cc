@@ -18,7 +18,7 @@ const Model& FixtureModel(const std::string& fixture) {
   return *model;
 }
 
-bool RunTasks(const Model& model, absl::Span<Task* const> tasks, int most_steps) {
+bool RunTasks(const Model& model, absl::Span<Task* const> tasks, int max_steps) {
   static auto& context = *new Context(1);
   bool good = true;
   for (int step = 0;; ++step) {
@@ -30,7 +30,7 @@ bool RunTasks(const Model& model, absl::Span<Task* const> tasks, int most_steps)
       running.push_back(task);
     }
     if (running.empty()) break;
-    HEED_FUZZ_EXPECT(step < most_steps, "a task does not end");
+    HEED_FUZZ_EXPECT(step < max_steps, "a task does not end");
     model.Step(running, context);
   }
   for (const Task* task : tasks) {

@@ -19,8 +19,8 @@
 namespace heed {
 namespace {
 
-constexpr int64_t kMostNodes = 1 << 14;
-constexpr int kMostSteps = 1000;
+constexpr int64_t kMaxNodes = 1 << 14;
+constexpr int kMaxSteps = 1000;
 
 constexpr const char* kFixtures[] = {"pyg-gat", "pyg-gatv2-edge-features-mean", "pyg-gcn-edge-weights"};
 
@@ -55,7 +55,7 @@ std::shared_ptr<const GraphOutputs> Precompute(const GraphClassifier& model, con
   if (!task.ok()) return nullptr;
   std::vector<std::unique_ptr<PrecomputeTask>> tasks;
   tasks.push_back(*std::move(task));
-  return RunTasks(model, tasks, kMostSteps) ? tasks[0]->outputs() : nullptr;
+  return RunTasks(model, tasks, kMaxSteps) ? tasks[0]->outputs() : nullptr;
 }
 
 // The probabilities of every node.
@@ -70,7 +70,7 @@ std::vector<float> Answer(const GraphClassifier& model, const std::shared_ptr<co
   if (!task.ok()) return {};
   std::vector<std::unique_ptr<GraphQueryTask>> tasks;
   tasks.push_back(*std::move(task));
-  return RunTasks(model, tasks, kMostSteps) ? tasks[0]->answer().probabilities : std::vector<float>();
+  return RunTasks(model, tasks, kMaxSteps) ? tasks[0]->answer().probabilities : std::vector<float>();
 }
 
 void Run(absl::string_view input) {
@@ -85,7 +85,7 @@ void Run(absl::string_view input) {
     if (!part.ok() || !AppendPart(*std::move(part), whole).ok()) return;
     HEED_FUZZ_EXPECT(CheckSizes(whole).ok(), "parts that fit make arrays that do not");
   }
-  absl::StatusOr<std::shared_ptr<const Graph>> graph = Graph::Build(std::move(whole), kMostNodes);
+  absl::StatusOr<std::shared_ptr<const Graph>> graph = Graph::Build(std::move(whole), kMaxNodes);
   if (!graph.ok()) return;
   CheckVersion(**graph);
   std::shared_ptr<const GraphOutputs> outputs = Precompute(model, *graph, nullptr, {});
@@ -93,7 +93,7 @@ void Run(absl::string_view input) {
     const absl::StatusOr<GraphUpdate> update = ToGraphUpdate(changes.queries(next).stored().unseen());
     if (!update.ok()) continue;
     GraphChange change;
-    absl::StatusOr<std::shared_ptr<const Graph>> version = (*graph)->Apply(*update, &change, kMostNodes);
+    absl::StatusOr<std::shared_ptr<const Graph>> version = (*graph)->Apply(*update, &change, kMaxNodes);
     if (!version.ok()) continue;
     CheckVersion(**version);
     if (outputs != nullptr) outputs = Precompute(model, *version, outputs, change);

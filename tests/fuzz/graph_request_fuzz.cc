@@ -16,8 +16,8 @@
 namespace heed {
 namespace {
 
-constexpr int64_t kMostNodes = 1 << 16;
-constexpr int kMostSteps = 1000;
+constexpr int64_t kMaxNodes = 1 << 16;
+constexpr int kMaxSteps = 1000;
 
 // By the request that they answer: nodes, edges, graphs.
 constexpr const char* kFixtures[][3] = {
@@ -67,7 +67,7 @@ void RunRequest(absl::string_view bytes, const GraphClassifier& model) {
     if (from.has_graph()) {
       absl::StatusOr<GraphArrays> arrays = ToGraphArrays(from.graph());
       if (!arrays.ok()) return;
-      absl::StatusOr<std::shared_ptr<const Graph>> graph = Graph::Build(*std::move(arrays), kMostNodes);
+      absl::StatusOr<std::shared_ptr<const Graph>> graph = Graph::Build(*std::move(arrays), kMaxNodes);
       if (!graph.ok()) return;
       query.graph = *std::move(graph);
     } else if (from.has_stored()) {
@@ -76,7 +76,7 @@ void RunRequest(absl::string_view bytes, const GraphClassifier& model) {
       if (!IsEmpty(from.stored().unseen())) {
         const absl::StatusOr<GraphUpdate> unseen = ToGraphUpdate(from.stored().unseen());
         if (!unseen.ok()) return;
-        absl::StatusOr<std::shared_ptr<const Graph>> graph = query.graph->Apply(*unseen, nullptr, kMostNodes);
+        absl::StatusOr<std::shared_ptr<const Graph>> graph = query.graph->Apply(*unseen, nullptr, kMaxNodes);
         if (!graph.ok()) return;
         query.graph = *std::move(graph);
         query.has_unseen = true;
@@ -89,7 +89,7 @@ void RunRequest(absl::string_view bytes, const GraphClassifier& model) {
     if (!task.ok()) return;
     tasks.push_back(*std::move(task));
   }
-  if (!RunTasks(model, tasks, kMostSteps)) return;
+  if (!RunTasks(model, tasks, kMaxSteps)) return;
   Response response;
   for (const auto& task : tasks) {
     const GraphAnswer& answer = task->answer();

@@ -18,8 +18,8 @@ namespace heed {
 namespace {
 
 const InferLimits kLimits = {.start = {.max_tasks = 64}, .max_graph_nodes = 1 << 14};
-// A sequence may have as many rows as kMostSequenceRows, a step each.
-constexpr int kMostSteps = 1 << 17;
+// A sequence may have as many rows as kMaxSequenceRows, a step each.
+constexpr int kMaxSteps = 1 << 17;
 
 constexpr const char* kFixtures[] = {"marian-separate", "ntm-questions",      "pyg-gatv2-edge-features-mean",
                                      "pyg-edge-dot",    "pyg-pool-attention", "ntm-feed-forward",
@@ -65,7 +65,7 @@ void Run(absl::string_view input) {
     HEED_FUZZ_EXPECT(tasks.status().code() == absl::StatusCode::kInvalidArgument, tasks.status().ToString().c_str());
     return;
   }
-  if (!RunTasks(model, *tasks, kMostSteps)) return;
+  if (!RunTasks(model, *tasks, kMaxSteps)) return;
   if (!stream) {
     inference::ModelInferResponse response;
     if (!tasks->empty()) front->Finish(*tasks, *outputs);

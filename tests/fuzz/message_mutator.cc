@@ -19,7 +19,7 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
 
-constexpr int kMostElements = 64;  // that one change adds
+constexpr int kMaxElements = 64;  // that one change adds
 
 // Strings that are not UTF-8 are not worth a line each.
 [[maybe_unused]] const bool kIsQuiet = (google::protobuf::SetLogHandler(nullptr), true);
@@ -104,7 +104,7 @@ class MessageMutator {
     }
     if (what == 3 && Below(4) == 0) return reflection.ClearField(&message, &field);
     if (what >= 4) return MutateElement(message, field, static_cast<int>(Below(static_cast<size_t>(size))));
-    const size_t more = Below(4) > 0 ? 1 : 1 + Below(kMostElements);
+    const size_t more = Below(4) > 0 ? 1 : 1 + Below(kMaxElements);
     for (size_t i = 0; i < more; ++i) Add(message, field, size);
   }
 

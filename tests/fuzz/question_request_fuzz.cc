@@ -16,8 +16,8 @@
 namespace heed {
 namespace {
 
-constexpr int64_t kMostSentences = 64;
-constexpr int kMostSteps = 10'000;
+constexpr int64_t kMaxSentences = 64;
+constexpr int kMaxSteps = 10'000;
 
 std::unique_ptr<google::protobuf::Message> MessageFor(uint8_t selector) {
   if (selector % 3 == 0) return std::make_unique<v1::AnswerRequest>();
@@ -33,7 +33,7 @@ template <typename Request, typename Response>
 void RunRequest(absl::string_view bytes, const QuestionAnswerer& model) {
   Request request;
   if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return;
-  absl::StatusOr<StoryRequest> story = ToStory(request, kMostSentences);
+  absl::StatusOr<StoryRequest> story = ToStory(request, kMaxSentences);
   if (!story.ok()) return;
   story->state = model.NewState();
   absl::StatusOr<std::unique_ptr<StoryTask>> task = model.Start(*std::move(story));
@@ -43,7 +43,7 @@ void RunRequest(absl::string_view bytes, const QuestionAnswerer& model) {
   }
   std::vector<std::unique_ptr<StoryTask>> tasks;
   tasks.push_back(*std::move(task));
-  if (!RunTasks(model, tasks, kMostSteps)) return;
+  if (!RunTasks(model, tasks, kMaxSteps)) return;
   for (const QuestionAnswer& answer : tasks[0]->answers()) {
     HEED_FUZZ_EXPECT(!answer.candidates.empty(), "a question without an answer");
     for (const FactWeight& fact : answer.facts) HEED_FUZZ_EXPECT(std::isfinite(fact.weight), "a fact's weight");

@@ -26,8 +26,8 @@
 namespace heed {
 namespace {
 
-constexpr size_t kMostBytes = 64 << 10;  // of a changed input
-constexpr time_t kSlowestSeconds = 10;   // of a processor, that an input may take
+constexpr size_t kMaxBytes = 64 << 10;  // of a changed input
+constexpr time_t kSlowestSeconds = 10;  // of a processor, that an input may take
 
 std::minstd_rand random_numbers(1);
 std::string input;
@@ -66,7 +66,7 @@ std::string Changed(const FuzzTarget& target, const std::vector<std::string>& se
     bytes.resize(Below(bytes.size() + 1));
     bytes += other.substr(Below(other.size() + 1));
   }
-  const size_t most = std::max(kMostBytes, bytes.size());
+  const size_t most = std::max(kMaxBytes, bytes.size());
   for (size_t i = 0, changes = 1 + Below(4); i < changes; ++i) {
     const size_t size = bytes.size();
     bytes.resize(most);

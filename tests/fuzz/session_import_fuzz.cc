@@ -16,7 +16,7 @@
 namespace heed {
 namespace {
 
-constexpr int kMostSteps = 1000;
+constexpr int kMaxSteps = 1000;
 constexpr size_t kSizeAt = 12;  // behind "HEEDSESS" and the format version
 
 constexpr const char* kFixtures[] = {"ntm-questions", "ntm-questions-feed-forward", "ntm-questions-few-times"};
@@ -53,7 +53,7 @@ void Run(absl::string_view input) {
   HEED_FUZZ_EXPECT(task.ok(), "a state that was restored is not gone on from");
   std::vector<std::unique_ptr<StoryTask>> tasks;
   tasks.push_back(*std::move(task));
-  if (!RunTasks(model, tasks, kMostSteps)) return;
+  if (!RunTasks(model, tasks, kMaxSteps)) return;
   session->state = tasks[0]->state();
   HEED_FUZZ_EXPECT(session->state->facts() == facts + 1, "the number of facts");
 

@@ -16,8 +16,8 @@
 namespace heed {
 namespace {
 
-constexpr size_t kMostTasks = 64;
-constexpr int kMostSteps = 200;  // the models have 96 positions
+constexpr size_t kMaxTasks = 64;
+constexpr int kMaxSteps = 200;  // the models have 96 positions
 
 constexpr const char* kFixtures[] = {"marian-separate", "marian-gelu-untied"};
 
@@ -45,8 +45,8 @@ void Run(absl::string_view input) {
   }
   HEED_FUZZ_EXPECT(started->trailing.size() == texts.size() && started->places.size() == started->tasks.size(),
                    "a translation's places");
-  if (started->tasks.size() > kMostTasks) return;  // as the scheduler would refuse them
-  if (!RunTasks(model, started->tasks, kMostSteps)) return;
+  if (started->tasks.size() > kMaxTasks) return;  // as the scheduler would refuse them
+  if (!RunTasks(model, started->tasks, kMaxSteps)) return;
   for (const auto& task : started->tasks) {
     HEED_FUZZ_EXPECT(!task->result().hypotheses.empty(), "a sentence without a translation");
     for (const Hypothesis& hypothesis : task->result().hypotheses) {

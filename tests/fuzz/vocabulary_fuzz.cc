@@ -20,7 +20,7 @@ void Run(absl::string_view input) {
   const std::vector<absl::string_view> texts = absl::StrSplit(input, absl::MaxSplits('\0', 2));
   const char* const names[] = {"vocab.json", "tokenizer_config.json", "target_vocab.json"};
   for (size_t i = 0; i < std::size(names); ++i) files.Set(names[i], i < texts.size() ? texts[i] : "{}");
-  const absl::StatusOr<TextCodec> codec = TextCodec::Load(files.path(), kIds);
+  const absl::StatusOr<MarianTokenizer> codec = MarianTokenizer::Load(files.path(), kIds);
   if (!codec.ok()) {
     HEED_FUZZ_EXPECT(!codec.status().message().empty(), "a refusal says why");
     return;

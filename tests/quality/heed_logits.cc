@@ -19,8 +19,8 @@ namespace {
 
 nlohmann::json LogitsOf(const Seq2SeqNetwork& network, const std::vector<int32_t>& source,
                         const std::vector<int32_t>& target, Context& context) {
-  std::unique_ptr<SequenceMemory> memory = network.NewMemory(source, 1);
-  SequenceMemory* const memories[] = {memory.get()};
+  std::unique_ptr<DecoderState> memory = network.NewMemory(source, 1);
+  DecoderState* const memories[] = {memory.get()};
   network.Encode(memories, context);
   const std::vector<int32_t> history(target.size(), 0);
   nlohmann::json rows = nlohmann::json::array();

@@ -11,7 +11,7 @@
 namespace heed {
 namespace {
 
-constexpr size_t kMostWords = 10;
+constexpr size_t kMaxWords = 10;
 constexpr int kHeads = 2;
 constexpr int kSlots = 4;
 
@@ -34,9 +34,9 @@ bool Fails(absl::string_view sentence) {
 absl::Status Check(absl::string_view field, size_t index, absl::string_view sentence) {
   const size_t words = Words(sentence).size();
   if (words == 0) return absl::InvalidArgumentError(absl::StrCat(field, "[", index, "]: is empty"));
-  if (words <= kMostWords) return absl::OkStatus();
+  if (words <= kMaxWords) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrCat(field, "[", index, "]: has ", words, " words, the model reads at most ", kMostWords));
+      absl::StrCat(field, "[", index, "]: has ", words, " words, the model reads at most ", kMaxWords));
 }
 
 class FakeStoryTask : public StoryTask {
@@ -84,7 +84,7 @@ class FakeStoryTask : public StoryTask {
     for (size_t i = known; i > 0; --i) {
       probability /= 2;
       answer.candidates.push_back({texts_[i - 1], probability});
-      if (!request_.return_attribution || answer.facts.size() >= kMostAttributedFacts) continue;
+      if (!request_.return_attribution || answer.facts.size() >= kMaxAttributedFacts) continue;
       answer.facts.push_back({static_cast<int64_t>(i - 1), texts_[i - 1], probability});
     }
     answer.candidates.push_back({"nothing", probability});

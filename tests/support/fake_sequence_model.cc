@@ -69,9 +69,9 @@ absl::StatusOr<std::unique_ptr<SequenceTask>> FakeSequenceModel::Start(SequenceR
   const int64_t given = values / request.width;
   const int64_t wanted = data ? request.repeats.value_or(1) : request.answer_rows.value_or(given);
   const int64_t rows = data || request.answer_rows ? given + wanted : given;
-  if (wanted < 1 || rows > kMostSequenceRows) {
+  if (wanted < 1 || rows > kMaxSequenceRows) {
     return absl::InvalidArgumentError(
-        absl::StrCat("values: ", rows, " rows, ", wanted, " of them the answer's, at most ", kMostSequenceRows));
+        absl::StrCat("values: ", rows, " rows, ", wanted, " of them the answer's, at most ", kMaxSequenceRows));
   }
   return std::make_unique<FakeSequenceTask>(std::move(request), rows, wanted);
 }

@@ -5,7 +5,7 @@
 #include <random>
 #include <vector>
 
-#include "engine/core/tensor.h"
+#include "engine/core/matrix.h"
 #include "engine/kernels/kernels.h"
 
 namespace heed::naive {

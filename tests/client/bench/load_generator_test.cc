@@ -155,7 +155,7 @@ TEST(ClosedLoop, KeepsSoManyInFlightAndNoMore) {
   EXPECT_EQ(report.counts.source_tokens, 3 * report.requests);
   EXPECT_EQ(report.counts.target_tokens, 4 * report.requests);
   EXPECT_EQ(report.latencies_ms.size(), static_cast<size_t>(report.requests));
-  EXPECT_EQ(server.most_running(), 3);
+  EXPECT_EQ(server.max_running(), 3);
   for (const char* text : {"one", "two", "three"}) EXPECT_GT(server.attempts(text), 0) << text;
 }
 
@@ -226,7 +226,7 @@ TEST(OpenLoop, SendsWithoutWaitingForAnswers) {
   const LoadReport report = RunOpenLoop(options, 200, 1);
   EXPECT_EQ(report.errors, 0) << StatusText(report.first_error);
   EXPECT_EQ(report.latencies_ms.size(), static_cast<size_t>(due));
-  EXPECT_EQ(server.most_running(), due);
+  EXPECT_EQ(server.max_running(), due);
 }
 
 TEST(BenchSentences, AreFortyOfTwoToTwentyWords) {

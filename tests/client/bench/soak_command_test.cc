@@ -18,8 +18,8 @@ using testing::SizeIs;
 
 class SoakCommandTest : public testing::Test {
  protected:
-  void Begin(FakeServer::Behaviour behaviour = [](const std::string&, int) { return grpc::Status::OK; }) {
-    server_.emplace(std::move(behaviour));
+  void Begin(FakeServer::Behavior behavior = [](const std::string&, int) { return grpc::Status::OK; }) {
+    server_.emplace(std::move(behavior));
     server_->ClearModels();
     server_->AddModel("en-de", v1::MODEL_STATE_READY).set_is_default(true);
     server_->AddModel("broken", v1::MODEL_STATE_UNAVAILABLE);

@@ -238,7 +238,7 @@ TEST_F(ChatCommands, CompressedInputIsNamedOnce) {
 }
 
 TEST_F(ChatCommands, FullSessionRefusesFactsAndStillAnswers) {
-  questions_.most_facts = 1;
+  questions_.max_facts = 1;
   const HeedRun run = Run("Mary left.\nJohn came.\nWho?\n");
   EXPECT_EQ(run.code, kExitFailed);
   EXPECT_EQ(run.out, "left\n");

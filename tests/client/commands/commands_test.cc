@@ -198,7 +198,7 @@ TEST(Translate, PrintsOneLineForEachInOrder) {
   EXPECT_EQ(run.out, expected);
   EXPECT_EQ(run.err, "");
   EXPECT_EQ(server.last_request().model(), "en-de");
-  EXPECT_LE(server.most_running(), 32);
+  EXPECT_LE(server.max_running(), 32);
 }
 
 TEST(Translate, EmptyLinesCarriageReturnsAndAMissingLastNewlineKeepTheLineCount) {

@@ -297,7 +297,7 @@ v1::GraphAttention TwoLayers() {
   return attention;
 }
 
-TEST_F(GraphCommands, AttentionDrawsTheNeighboursOfTheLastLayer) {
+TEST_F(GraphCommands, AttentionDrawsTheNeighborsOfTheLastLayer) {
   graphs_.attention = TwoLayers();
   const HeedRun run = Run({"classify", "nodes", "--stored=g", "--nodes=0,2", "--attention"});
   EXPECT_EQ(run.out,
@@ -306,10 +306,10 @@ TEST_F(GraphCommands, AttentionDrawsTheNeighboursOfTheLastLayer) {
             "    0.25 ████████             0 (itself)\n"
             "    0.12 ████                 2\n"
             "2\teven\t0.7500\n"
-            "    no neighbours\n");
+            "    no neighbors\n");
 }
 
-TEST_F(GraphCommands, AttentionOfManyNeighboursSumsTheRest) {
+TEST_F(GraphCommands, AttentionOfManyNeighborsSumsTheRest) {
   v1::GraphAttention::Layer& layer = *graphs_.attention.add_layers();
   layer.set_heads(1);
   for (int i = 0; i < 10; ++i) {
@@ -331,7 +331,7 @@ TEST_F(GraphCommands, AttentionOfAnEdgeIsThatOfBothEnds) {
   EXPECT_EQ(run.out,
             "2:1\todd\t0.7500\n"
             "  2:\n"
-            "    no neighbours\n"
+            "    no neighbors\n"
             "  1:\n"
             "    1.00 ████████████████████ 1 (itself)\n");
 }

@@ -64,7 +64,7 @@ TEST_F(QuestionClients, FullQueueIsTriedAgain) {
 }
 
 TEST_F(QuestionClients, FullSessionIsNot) {
-  questions_.most_facts = 0;
+  questions_.max_facts = 0;
   EXPECT_EQ(client_.Tell(Fact("Mary left.", "id"), told_).error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_THAT(questions_.tell_requests, SizeIs(1));
 }

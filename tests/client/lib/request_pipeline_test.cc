@@ -72,7 +72,7 @@ TEST(RequestPipeline, NeverMoreInFlightThanAllowed) {
   FakeServer server;
   std::vector<std::string> texts(300, "text");
   EXPECT_EQ(RunAll(server, Quick(5), texts).size(), texts.size());
-  EXPECT_LE(server.most_running(), 5);
+  EXPECT_LE(server.max_running(), 5);
 }
 
 TEST(RequestPipeline, UsesAllItMayHaveInFlight) {

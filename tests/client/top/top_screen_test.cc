@@ -35,7 +35,7 @@ TopModel Model(const std::string& name, double requests) {
           .occupancy = 0.072,
           .tasks = 3.4,
           .queued = 12,
-          .most_queued = 1024,
+          .max_queued = 1024,
           .queued_tasks = 40,
           .running = 7,
           .tokens = 12345,
@@ -58,7 +58,7 @@ TopView View() {
               .memory = 64 << 20,
               .process_threads = 17,
               .files = 14,
-              .most_files = 20000,
+              .max_files = 20000,
               .sessions = 3,
               .session_bytes = 12288,
               .graphs = 0,
@@ -185,7 +185,7 @@ TEST(TopScreen, TheHistoryIsDrawnAsBars) {
   EXPECT_THAT(Text(view, {.width = 120, .height = 24}), HasSubstr("   ▁▅█▃\n"));
 }
 
-TEST(TopScreen, ColoursAreLeftOutOnRequest) {
+TEST(TopScreen, ColorsAreLeftOutOnRequest) {
   const StyledLine line = {{"bad", TextStyle::kBad}, {" "}, {"good", TextStyle::kGood}, {"x", TextStyle::kReverse}};
   EXPECT_EQ(AnsiText(line, true), "\x1b[1;31mbad\x1b[0m \x1b[32mgood\x1b[0m\x1b[7mx\x1b[0m");
   EXPECT_EQ(AnsiText(line, false), "\x1b[1mbad\x1b[0m good\x1b[7mx\x1b[0m");

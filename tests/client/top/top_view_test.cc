@@ -120,7 +120,7 @@ TEST_F(TopViewTest, TwoPagesTellRatesAndLatenciesOfTheTimeBetween) {
   EXPECT_EQ(model.tasks, 6);
   EXPECT_NEAR(*model.busy, 0.4, 1e-9);
   EXPECT_EQ(model.queued, 7);
-  EXPECT_EQ(model.most_queued, 1024);
+  EXPECT_EQ(model.max_queued, 1024);
   EXPECT_EQ(model.tokens, 600);
   EXPECT_EQ(model.nodes, std::nullopt);
   EXPECT_EQ(model.resident_bytes, 3 << 19);
@@ -149,7 +149,7 @@ TEST_F(TopViewTest, WhatAnOlderServerDoesNotTellIsAbsent) {
   EXPECT_EQ(model.occupancy, std::nullopt);
   EXPECT_EQ(model.busy, std::nullopt);
   EXPECT_EQ(model.tasks, std::nullopt);
-  EXPECT_EQ(model.most_queued, std::nullopt);
+  EXPECT_EQ(model.max_queued, std::nullopt);
   EXPECT_EQ(View().all.throttled, std::nullopt);
   EXPECT_EQ(View().all.memory_limit, std::nullopt);
   EXPECT_EQ(View().all.slow, std::nullopt);

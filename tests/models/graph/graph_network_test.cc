@@ -157,7 +157,7 @@ struct UpdatedGraph {
 };
 class GraphUpdates : public testing::TestWithParam<UpdatedGraph> {};
 
-// To the bit: what was computed for each change alone, the whole graph computed anew, and the neighbourhood of a node.
+// To the bit: what was computed for each change alone, the whole graph computed anew, and the neighborhood of a node.
 TEST_P(GraphUpdates, LeaveTheAnswersOfAFullComputation) {
   const auto model = Load(GetParam().fixture);
   RandomGraph random(model->feature_width(), model->edge_feature_width(), 5);
@@ -221,7 +221,7 @@ INSTANTIATE_TEST_SUITE_P(
       return name;
     });
 
-TEST(GraphNetworkTest, AGraphInBlocksHasTheBitsOfItsNeighbourhoods) {
+TEST(GraphNetworkTest, AGraphInBlocksHasTheBitsOfItsNeighborhoods) {
   for (const char* fixture : {"pyg-gat", "pyg-gcn", "pyg-linear-before", "pyg-linear-between", "pyg-jk-cat"}) {
     const auto model = Load(fixture);
     RandomGraph random(model->feature_width(), 0, 9);
@@ -283,7 +283,7 @@ TEST(GraphNetworkTest, ManyItemsAreDecodedInBlocks) {
   }
 }
 
-TEST(GraphNetworkTest, ReservesAtLeastWhatANeighbourhoodTakes) {
+TEST(GraphNetworkTest, ReservesAtLeastWhatANeighborhoodTakes) {
   const auto model = Load("pyg-gat");
   RandomGraph random(model->feature_width(), 0, 9);
   GraphQuery query;
@@ -397,7 +397,7 @@ TEST(GraphNetworkTest, UnseenNodesAreAnsweredAsIfTheyWereStored) {
   EXPECT_FALSE(stored->Row(1000).has_value());
 }
 
-TEST(GraphNetworkTest, FanOutDrawsSoManyNeighboursTheSameForASeed) {
+TEST(GraphNetworkTest, FanOutDrawsSoManyNeighborsTheSameForASeed) {
   const auto model = Load("pyg-gat");
   RandomGraph random(model->feature_width(), 0, 4);
   GraphQuery query;
@@ -412,9 +412,9 @@ TEST(GraphNetworkTest, FanOutDrawsSoManyNeighboursTheSameForASeed) {
   EXPECT_EQ(Ask(*model, query).probabilities, drawn.probabilities);
   EXPECT_NE(drawn.probabilities, all.probabilities);
   for (const LayerAttention& layer : drawn.attention) {
-    std::map<int64_t, int> neighbours;
-    for (size_t e = 0; e < layer.targets.size(); ++e) neighbours[layer.targets[e]] += !layer.self_loops[e];
-    for (const auto& [node, count] : neighbours) EXPECT_LE(count, 3) << node;
+    std::map<int64_t, int> neighbors;
+    for (size_t e = 0; e < layer.targets.size(); ++e) neighbors[layer.targets[e]] += !layer.self_loops[e];
+    for (const auto& [node, count] : neighbors) EXPECT_LE(count, 3) << node;
   }
   query.seed = 2;
   EXPECT_NE(Ask(*model, query).probabilities, drawn.probabilities);
@@ -433,7 +433,7 @@ TEST(GraphNetworkTest, AModelThatNeedsTheWholeGraphRefusesParts) {
   stored.stored = true;
   absl::Status status = model->Start(stored).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("normalises over the whole graph"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("normalizes over the whole graph"));
   stored.nodes.clear();
   stored.all = true;
   EXPECT_EQ(Ask(*model, stored).nodes.size(), 20u);
@@ -498,7 +498,7 @@ TEST(GraphNetworkTest, EdgeFeaturesThatTheModelDoesNotTakeAreRefusedUnlessIgnore
 
 // PyTorch Geometric's default of edge_weight; `improved` then has no effect.
 TEST(GraphNetworkTest, EdgesWithoutWeightsWeighOne) {
-  for (const char* fixture : {"pyg-gcn-edge-weights", "pyg-gcn-not-normalised", "pyg-gcn-edge-weights-improved"}) {
+  for (const char* fixture : {"pyg-gcn-edge-weights", "pyg-gcn-not-normalized", "pyg-gcn-edge-weights-improved"}) {
     const auto model = Load(fixture);
     RandomGraph random(model->feature_width(), 0, 4);
     GraphArrays arrays = random.Arrays(20, 50);

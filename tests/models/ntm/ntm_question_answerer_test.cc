@@ -278,7 +278,7 @@ TEST_P(NtmQuestionAnswererTest, SixtyFourInterleavedSessionsEqualSixtyFourAlone)
 TEST_P(NtmQuestionAnswererTest, ManyQuestionsAtOnePlaceWaitForEachOther) {
   StoryRequest request = Question(nullptr);
   request.facts = Facts(3);
-  request.questions.assign(NtmStory::kMostThoughts * 2 + 5, {"Where is Mary?", 2});
+  request.questions.assign(NtmStory::kMaxThoughts * 2 + 5, {"Where is Mary?", 2});
   std::unique_ptr<StoryTask> task = Started(request);
   Task* one = task.get();
   int64_t most = 0;
@@ -287,7 +287,7 @@ TEST_P(NtmQuestionAnswererTest, ManyQuestionsAtOnePlaceWaitForEachOther) {
     most = std::max(most, task->next_rows());
     model_->Step(absl::MakeConstSpan(&one, 1), context_);
   }
-  EXPECT_LE(most, static_cast<int64_t>(NtmStory::kMostThoughts) + 1);
+  EXPECT_LE(most, static_cast<int64_t>(NtmStory::kMaxThoughts) + 1);
   for (const QuestionAnswer& answer : task->answers()) ExpectSame(answer, task->answers()[0]);
   EXPECT_EQ(task->state()->facts(), 3);
 }

@@ -63,8 +63,8 @@ TEST(FrameSequence, RecallMarksItemsAndTheQuery) {
 
 TEST(FrameSequence, TooManyRowsAreRefused) {
   const NtmFrameConfig frame = {FrameTask::kCopy, 1};
-  EXPECT_FALSE(FrameSequence(frame, std::vector<float>(kMostSequenceRows / 2), {}).ok());
-  EXPECT_TRUE(FrameSequence(frame, std::vector<float>(kMostSequenceRows / 2 - 1), {}).ok());
+  EXPECT_FALSE(FrameSequence(frame, std::vector<float>(kMaxSequenceRows / 2), {}).ok());
+  EXPECT_TRUE(FrameSequence(frame, std::vector<float>(kMaxSequenceRows / 2 - 1), {}).ok());
 }
 
 class NtmSequenceModelTest : public testing::Test {
@@ -128,7 +128,7 @@ TEST_F(NtmSequenceModelTest, BadRowsAreNamed) {
   request = Rows(2, 1);
   request.answer_rows = 0;
   EXPECT_EQ(Error(request), "answer_rows is 0, which is below 1");
-  request.answer_rows = kMostSequenceRows;
+  request.answer_rows = kMaxSequenceRows;
   EXPECT_THAT(Error(request), HasSubstr("are more than 65536"));
   request = Rows(2, 1);
   request.repeats = 2;

@@ -41,12 +41,12 @@ class AddedTokensTest : public testing::Test {
     decoder["96"] = {{"content", "word"}, {"single_word", true}};
     SetConfig("added_tokens_decoder", decoder);
   }
-  absl::StatusOr<TextCodec> Load() {
+  absl::StatusOr<MarianTokenizer> Load() {
     TokenIds ids;
     ids.source_vocabulary = ids.target_vocabulary = 97;
     ids.eos = 7;
     ids.pad = 90;
-    return TextCodec::Load(directory_.File("model"), ids);
+    return MarianTokenizer::Load(directory_.File("model"), ids);
   }
   std::string Error() { return std::string(Load().status().message()); }
 

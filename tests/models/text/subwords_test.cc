@@ -33,7 +33,7 @@ class SubwordsFile : public testing::Test {
     }
     return "";
   }
-  // The trie of its normalisation rules, found behind the bytes that tell its size.
+  // The trie of its normalization rules, found behind the bytes that tell its size.
   static size_t TrieAt(const std::string& model) {
     for (size_t at = 0; at + 4 < model.size(); ++at) {
       uint32_t size = 0;

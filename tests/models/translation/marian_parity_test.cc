@@ -34,8 +34,8 @@ class MarianParity : public testing::TestWithParam<const char*> {
     config_ = *config;
     auto weights = Checkpoint::Open(directory_);
     ASSERT_TRUE(weights.ok()) << weights.status();
-    for (Way way : {Way::kPacked, Way::kTiled}) {
-      auto network = MarianNetwork::Load(*weights, config_, way);
+    for (GemmBackend backend : {GemmBackend::kPacked, GemmBackend::kTiled}) {
+      auto network = MarianNetwork::Load(*weights, config_, backend);
       ASSERT_TRUE(network.ok()) << network.status();
       networks_.push_back(std::move(*network));
     }
@@ -44,16 +44,16 @@ class MarianParity : public testing::TestWithParam<const char*> {
     ids.target_vocabulary = static_cast<int32_t>(config_.target_vocabulary);
     ids.eos = config_.search.eos;
     ids.pad = config_.pad;
-    auto codec = TextCodec::Load(directory_, ids);
+    auto codec = MarianTokenizer::Load(directory_, ids);
     ASSERT_TRUE(codec.ok()) << codec.status();
-    codec_ = std::make_unique<TextCodec>(std::move(*codec));
+    codec_ = std::make_unique<MarianTokenizer>(std::move(*codec));
   }
 
   std::string directory_;
   json expectations_;
   MarianConfig config_;
   std::vector<std::unique_ptr<MarianNetwork>> networks_;  // one for each way of the encoder's layers
-  std::unique_ptr<TextCodec> codec_;
+  std::unique_ptr<MarianTokenizer> codec_;
   Context context_{2};
 };
 
@@ -96,8 +96,8 @@ TEST_P(MarianParity, StepLogitsAndAttentionAgree) {
     for (const auto& network : networks_) {
       const auto source = expected["source"].get<std::vector<int32_t>>();
       const auto target = expected["target"].get<std::vector<int32_t>>();
-      std::unique_ptr<SequenceMemory> memory = network->NewMemory(source, 1);
-      SequenceMemory* const memories[] = {memory.get()};
+      std::unique_ptr<DecoderState> memory = network->NewMemory(source, 1);
+      DecoderState* const memories[] = {memory.get()};
       network->Encode(memories, context_);
       const std::vector<int32_t> history(target.size(), 0);
       for (size_t t = 0; t < target.size(); ++t) {
@@ -150,8 +150,8 @@ TEST_P(MarianParity, SearchFindsWhatGenerateFinds) {
       const auto prompt = call["decoder_input_ids"].get<std::vector<int32_t>>();
       const MarianNetwork& network = *networks_[static_cast<size_t>(searches) % networks_.size()];
       Search search(config_.search, options, {prompt.begin() + 1, prompt.end()}, network.vocabulary(), 0, false);
-      std::unique_ptr<SequenceMemory> memory = network.NewMemory(source, options.beam_size);
-      SequenceMemory* const memories[] = {memory.get()};
+      std::unique_ptr<DecoderState> memory = network.NewMemory(source, options.beam_size);
+      DecoderState* const memories[] = {memory.get()};
       network.Encode(memories, context_);
       while (!search.done()) {
         std::vector<StepRow> rows;
@@ -170,7 +170,7 @@ TEST_P(MarianParity, SearchFindsWhatGenerateFinds) {
         EXPECT_EQ(codec_->Decode(found[i].tokens), call["texts"][i].get<std::string>());
         if (call.contains("scores")) {
           EXPECT_NEAR(found[i].score, call["scores"][i].get<float>(), 1e-4);
-        } else if (config_.search.renormalise) {  // transformers leaves greedy scores unnormalised otherwise
+        } else if (config_.search.renormalize) {  // transformers leaves greedy scores unnormalized otherwise
           const auto length = static_cast<double>(tokens.size() - prompt.size() + 1);
           EXPECT_NEAR(found[i].score * std::pow(length, options.length_penalty), call["log_probability"].get<float>(),
                       1e-3);

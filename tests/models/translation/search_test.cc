@@ -45,7 +45,7 @@ class TableSearch {
       std::vector<StepRow> rows;
       std::vector<VocabularyQuery> queries;
       search.AppendRows(nullptr, nullptr, 1, rows, queries);
-      most_rows_ = std::max(most_rows_, rows.size());
+      max_rows_ = std::max(max_rows_, rows.size());
       std::vector<VocabularyAnswer> answers(rows.size());
       for (size_t i = 0; i < rows.size(); ++i) {
         for (const Candidate& candidate : next[rows[i].token]) {
@@ -58,7 +58,7 @@ class TableSearch {
     }
     return search.TakeResults();
   }
-  size_t most_rows_ = 0;
+  size_t max_rows_ = 0;
 };
 
 class SearchTest : public testing::Test {
@@ -94,7 +94,7 @@ TEST_F(SearchTest, ABeamFindsTheBetterSentence) {
   EXPECT_EQ(found[0].tokens, (Tokens{2, 0}));
   EXPECT_NEAR(found[0].score, (-0.9 - 0.1) / 2, 1e-6);
   EXPECT_EQ(found[1].tokens, (Tokens{1, 3, 0}));
-  EXPECT_EQ(table_.most_rows_, 2u);
+  EXPECT_EQ(table_.max_rows_, 2u);
 }
 
 TEST_F(SearchTest, HistoriesFollowTheHypothesesThroughReordering) {

@@ -144,8 +144,8 @@ TEST_F(TranslatorTest, SentencesOfATextAreTasksInOrder) {
   EXPECT_EQ(translator_->Start({"Is it cold?  My sister reads."}, whole)->tasks.size(), 1u);
 }
 
-// A run of unknown characters is one token, however long: tokenising a megabyte of them took ten seconds.
-TEST_F(TranslatorTest, VastSentencesAreCutBeforeTheyAreTokenised) {
+// A run of unknown characters is one token, however long: tokenizing a megabyte of them took ten seconds.
+TEST_F(TranslatorTest, VastSentencesAreCutBeforeTheyAreTokenized) {
   const std::shared_ptr<const Translator> short_positions = Load("marian-gelu-untied");  // 96 positions
   std::string text;
   for (int i = 0; i < 20000; ++i) text += "\xe4\xb8\x96";

@@ -106,7 +106,7 @@ TEST_F(ModelDirectoryTest, ACacheServesWhatRefsMainNames) {
   EXPECT_EQ(Find(root().string())["opus-mt-en-de"].at(1).path, (repository / "snapshots/4567").string());
 }
 
-TEST_F(ModelDirectoryTest, EqualNamesOfACacheKeepTheirOrganisation) {
+TEST_F(ModelDirectoryTest, EqualNamesOfACacheKeepTheirOrganization) {
   Cache("models--a--m", "1a");
   Cache("models--b--m", "1b");
   Cache("models--a--n", "1c");

@@ -124,7 +124,7 @@ TEST_F(SequencesTest, WhatTheModelDoesNotReadIsInvalidAndNamesBothValues) {
   EXPECT_THAT(ErrorOf(Request(3, {1, std::nanf(""), 3}), StatusCode::INVALID_ARGUMENT),
               HasSubstr("values[1]: nan is no number"));
   v1::RunRequest request = Request(3, {1, 2, 3});
-  request.set_answer_rows(kMostSequenceRows);
+  request.set_answer_rows(kMaxSequenceRows);
   EXPECT_THAT(ErrorOf(request, StatusCode::INVALID_ARGUMENT), HasSubstr("65537 rows"));
 }
 

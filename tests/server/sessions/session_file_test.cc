@@ -157,7 +157,7 @@ TEST(SessionFileTest, NumbersOutOfRangeAreRefused) {
   session.version = 0;
   EXPECT_THAT(MessageOf(WriteSession(session, true)), HasSubstr("its content is not that of a session"));
   session.version = 1;
-  session.records.resize(kMostRequestRecords + 1);
+  session.records.resize(kMaxRequestRecords + 1);
   EXPECT_THAT(MessageOf(WriteSession(session, true)), HasSubstr("its content is not that of a session"));
 }
 

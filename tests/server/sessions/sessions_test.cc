@@ -146,7 +146,7 @@ TEST_F(SessionStoreTest, RemembersTheLastRequests) {
   ASSERT_TRUE(calls_->Tell(id, "fact").ok());  // without a name
   const auto session = calls_->Find(id);
   ASSERT_TRUE(session.ok());
-  ASSERT_EQ((*session)->records.size(), kMostRequestRecords);
+  ASSERT_EQ((*session)->records.size(), kMaxRequestRecords);
   EXPECT_EQ((*session)->records.front().request_id, "request 8");
   EXPECT_EQ((*session)->records.back().request_id, "request 39");
   EXPECT_EQ((*session)->records.back().response, "version 41");

@@ -1,4 +1,4 @@
-#include "engine/graph/neighbourhood.h"
+#include "engine/graph/neighborhood.h"
 
 #include <algorithm>
 #include <limits>
@@ -8,7 +8,7 @@ namespace heed {
 namespace {
 
 constexpr size_t kKeptMarks = 1 << 20;
-constexpr int64_t kMostCountedEdges = 1 << 16;  // some 100 us
+constexpr int64_t kMaxCountedEdges = 1 << 16;  // some 100 us
 
 // Node numbers by row, for one search at a time on each thread: a row is known if it has this search's mark. So all
 // searches of a thread but the first cost what they reach, not the size of the graph. Marks of a graph that was much
@@ -58,7 +58,7 @@ uint64_t SplitMix64(uint64_t& state) {
 // The in-edges of one node that count: all, or those drawn.
 class InEdgeChoice {
  public:
-  InEdgeChoice(const Graph& graph, const NeighbourhoodOptions& options) : graph_(graph), options_(options) {}
+  InEdgeChoice(const Graph& graph, const NeighborhoodOptions& options) : graph_(graph), options_(options) {}
 
   // Calls edge(source row, position in In(row)) in order.
   template <typename Function>
@@ -88,20 +88,20 @@ class InEdgeChoice {
 
  private:
   const Graph& graph_;
-  const NeighbourhoodOptions& options_;
+  const NeighborhoodOptions& options_;
 };
 
 }  // namespace
 
-int64_t Neighbourhood::bytes() const {
+int64_t Neighborhood::bytes() const {
   const size_t bytes = rows.size() * sizeof(rows[0]) + offsets.size() * sizeof(offsets[0]) +
                        sources.size() * sizeof(sources[0]) +
                        (edge_features.size() + 3 * in_weights.size()) * sizeof(float);
   return static_cast<int64_t>(bytes);
 }
 
-NeighbourhoodBound BoundNeighbourhood(const Graph& graph, absl::Span<const int32_t> targets, int hops) {
-  NeighbourhoodBound bound;
+NeighborhoodBound BoundNeighborhood(const Graph& graph, absl::Span<const int32_t> targets, int hops) {
+  NeighborhoodBound bound;
   bound.nodes = static_cast<int64_t>(targets.size());
   std::vector<int32_t> level(targets.begin(), targets.end());
   for (int hop = 0; hop < hops; ++hop) {
@@ -109,7 +109,7 @@ NeighbourhoodBound BoundNeighbourhood(const Graph& graph, absl::Span<const int32
     for (const int32_t row : level) {
       const absl::Span<const int32_t> sources = graph.In(row).sources;
       bound.edges += static_cast<int64_t>(sources.size());
-      if (bound.edges >= std::min(graph.edges(), kMostCountedEdges)) return {graph.nodes(), graph.edges()};
+      if (bound.edges >= std::min(graph.edges(), kMaxCountedEdges)) return {graph.nodes(), graph.edges()};
       if (hop + 1 < hops) next.insert(next.end(), sources.begin(), sources.end());
     }
     level = std::move(next);
@@ -118,9 +118,9 @@ NeighbourhoodBound BoundNeighbourhood(const Graph& graph, absl::Span<const int32
   return bound;
 }
 
-Neighbourhood FindNeighbourhood(const Graph& graph, absl::Span<const int32_t> targets,
-                                const NeighbourhoodOptions& options) {
-  Neighbourhood found;
+Neighborhood FindNeighborhood(const Graph& graph, absl::Span<const int32_t> targets,
+                              const NeighborhoodOptions& options) {
+  Neighborhood found;
   found.edge_weights = options.edge_weights;
   const int64_t width = graph.edge_feature_width();
   const int64_t copied_width = options.edge_features ? width : 0;

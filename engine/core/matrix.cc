@@ -1,4 +1,4 @@
-#include "engine/core/tensor.h"
+#include "engine/core/matrix.h"
 
 #include <cstring>
 

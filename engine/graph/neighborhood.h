@@ -12,7 +12,7 @@
 
 namespace heed {
 
-struct NeighbourhoodOptions {
+struct NeighborhoodOptions {
   int hops = 1;
   // At most this many of a node's in-edges, own loops aside, drawn by `seed` and the node's id, the same ones at every
   // hop: the answer is that of the graph with just these edges. None: all.
@@ -25,7 +25,7 @@ struct NeighbourhoodOptions {
 
 // Nodes are numbered by nearness: first those that were asked about, in their order, then those one hop away, and so
 // on. The in-edges of a node keep their order in the graph.
-struct Neighbourhood {
+struct Neighborhood {
   std::vector<int32_t> rows;         // [nodes] in the graph
   std::vector<int64_t> within;       // [hops + 1]: how many nodes are at most so many hops away
   std::vector<int64_t> offsets;      // [within[hops - 1] + 1]: in-edges of the nodes that have their in-edges here
@@ -42,16 +42,16 @@ struct Neighbourhood {
   int64_t bytes() const;
 };
 
-// Upper bounds of what FindNeighbourhood will find, cheaply: nodes that are reached on several ways count as often, but
+// Upper bounds of what FindNeighborhood will find, cheaply: nodes that are reached on several ways count as often, but
 // never more than the graph has; where there are many, all that the graph has, without counting on.
-struct NeighbourhoodBound {
+struct NeighborhoodBound {
   int64_t nodes = 0;
   int64_t edges = 0;
 };
-NeighbourhoodBound BoundNeighbourhood(const Graph& graph, absl::Span<const int32_t> targets, int hops);
+NeighborhoodBound BoundNeighborhood(const Graph& graph, absl::Span<const int32_t> targets, int hops);
 
 // `targets` are rows of the graph that hold nodes, each at most once.
-Neighbourhood FindNeighbourhood(const Graph& graph, absl::Span<const int32_t> targets,
-                                const NeighbourhoodOptions& options);
+Neighborhood FindNeighborhood(const Graph& graph, absl::Span<const int32_t> targets,
+                              const NeighborhoodOptions& options);
 
 }  // namespace heed
