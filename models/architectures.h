@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "models/kinds/task.h"
+#include "models/kinds/model.h"
 
 namespace heed {
 

@@ -7,13 +7,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/core/context.h"
-#include "models/kinds/task.h"
+#include "models/kinds/model.h"
 
 namespace heed {
 
-// Gives the model a small input of its kind and steps it to the end, which also brings its weights into memory and
-// fills the caches of its kernels. INTERNAL: it failed, answered nothing, or with what is not a number; names the model
-// and what was wrong. A kind that is not known passes. On the caller's thread.
+// Model::Probe. INTERNAL: it failed, answered nothing, or with what is not a number; names the model and what was
+// wrong.
 absl::Status Probe(const Model& model, Context& context);
 
 // LoadModel (models/architectures.h) of a model that then passes Probe.

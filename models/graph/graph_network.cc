@@ -725,9 +725,9 @@ absl::StatusOr<std::shared_ptr<const GraphClassifier>> LoadGraphNetwork(const st
   ModelSpec& spec = network->spec_;
   spec.name = name;
   spec.architecture = config.model_type;
-  spec.kind = config.task == GraphTaskKind::kNode   ? kNodeClassifier
-              : config.task == GraphTaskKind::kEdge ? kEdgeClassifier
-                                                    : kGraphClassifier;
+  network->kind_ = config.task == GraphTaskKind::kNode   ? ModelKind::kNodeClassifier
+                   : config.task == GraphTaskKind::kEdge ? ModelKind::kEdgeClassifier
+                                                         : ModelKind::kGraphClassifier;
   spec.weights = tensors.weights();
   spec.resident_bytes = network->head_.resident_bytes();
   for (const GraphLayer& layer : network->layers_) {

@@ -26,6 +26,7 @@ absl::StatusOr<std::shared_ptr<const GraphClassifier>> LoadGraphNetwork(const st
 class GraphNetwork : public GraphClassifier {
  public:
   const ModelSpec& spec() const override { return spec_; }
+  ModelKind kind() const override { return kind_; }
   void Step(absl::Span<Task* const> tasks, Context& context) const override;
   const std::vector<std::string>& labels() const override { return labels_; }
   bool multi_label() const override { return head_.multi_label(); }
@@ -75,6 +76,7 @@ class GraphNetwork : public GraphClassifier {
   int64_t Work(int64_t nodes, int64_t edges, const Graph& graph, int64_t items) const;
 
   ModelSpec spec_;
+  ModelKind kind_ = ModelKind::kNodeClassifier;
   GraphConfig config_;
   std::vector<GraphLayer> layers_;
   std::vector<int> hops_from_;    // [layers + 1]

@@ -10,14 +10,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/graph/graph.h"
-#include "models/kinds/task.h"
+#include "models/kinds/model.h"
 
 namespace heed {
-
-// A graph model's ModelSpec::kind.
-inline constexpr char kNodeClassifier[] = "node-classifier";
-inline constexpr char kEdgeClassifier[] = "edge-classifier";
-inline constexpr char kGraphClassifier[] = "graph-classifier";
 
 // What a model computed for every node of one version of a graph: layer by layer, in pages that versions share.
 // Immutable, thread-safe. Made by a PrecomputeTask, read by GraphClassifier::Start of the same model.
@@ -81,9 +76,12 @@ class PrecomputeTask : public Task {
   virtual std::shared_ptr<const GraphOutputs> outputs() const = 0;
 };
 
-// Thread-safe, immutable.
+// Of one of three kinds: for nodes, for edges or for whole graphs. Thread-safe, immutable.
 class GraphClassifier : public Model {
  public:
+  // Classifies a graph of two nodes and an edge.
+  absl::Status Probe(Context& context) const override;
+
   // Names of the classes, as many as `classes`.
   virtual const std::vector<std::string>& labels() const = 0;
   // Each label on its own (sigmoid) instead of one class of all. Never for two classes.

@@ -1,5 +1,4 @@
-// Question answering as a typed front: from facts and questions to a task, and back to answers; and the state that a
-// conversation leaves behind.
+// Question answering as a typed front: from facts and questions to a task, and back to answers.
 #pragma once
 
 #include <cstdint>
@@ -11,24 +10,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "models/kinds/task.h"
+#include "models/kinds/stateful_model.h"
 
 namespace heed {
-
-// Such a model's ModelSpec::kind.
-inline constexpr char kQuestionAnswerer[] = "question-answerer";
-
-// What a conversation has come to: the network's memory, and the facts that it was told. Immutable, thread-safe: a
-// change makes another one, so that whoever reads one is never disturbed.
-class State {
- public:
-  virtual ~State() = default;
-  // Memory that it takes, texts included.
-  virtual int64_t bytes() const = 0;
-  virtual int64_t facts() const = 0;  // told so far
-  // For QuestionAnswerer::ParseState of a model of the same fingerprint: the same state, to the bit.
-  virtual std::string Serialize() const = 0;
-};
 
 struct StoryQuestion {
   std::string text;
@@ -89,13 +73,13 @@ class StoryTask : public Task {
   virtual std::shared_ptr<const State> state() const = 0;
 };
 
-// Thread-safe, immutable.
-class QuestionAnswerer : public Model {
+// Its State counts facts. Thread-safe, immutable.
+class QuestionAnswerer : public StatefulModel {
  public:
-  // What a new conversation begins with.
-  virtual std::shared_ptr<const State> NewState() const = 0;
-  // State::Serialize's bytes. INVALID_ARGUMENT says what is wrong with them: bytes from anywhere are safe to give.
-  virtual absl::StatusOr<std::shared_ptr<const State>> ParseState(absl::string_view bytes) const = 0;
+  ModelKind kind() const final { return ModelKind::kQuestionAnswerer; }
+  // Tells a word and asks for it.
+  absl::Status Probe(Context& context) const override;
+
   // The shifts that HeadRead::shifts are the probabilities of.
   virtual const std::vector<int>& shift_offsets() const = 0;
 

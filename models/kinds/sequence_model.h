@@ -7,12 +7,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "models/kinds/task.h"
+#include "models/kinds/model.h"
 
 namespace heed {
-
-// Such a model's ModelSpec::kind.
-inline constexpr char kSequenceModel[] = "sequence-model";
 
 inline constexpr int64_t kMaxSequenceRows = 65536;  // of one request, blank rows included
 
@@ -40,6 +37,10 @@ class SequenceTask : public Task {
 // Thread-safe, immutable.
 class SequenceModel : public Model {
  public:
+  ModelKind kind() const final { return ModelKind::kSequenceModel; }
+  // Reads two rows of ones.
+  absl::Status Probe(Context& context) const override;
+
   virtual int64_t input_width() const = 0;
   virtual int64_t output_width() const = 0;
   virtual int64_t data_width() const = 0;  // of the frame's rows; 0: no frame

@@ -7,14 +7,9 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
-#include <memory>
-#include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
-#include "absl/types/span.h"
-#include "engine/core/context.h"
 
 namespace heed {
 
@@ -61,31 +56,6 @@ class Task {
  private:
   bool finished_ = false;
   absl::Status error_;
-};
-
-// What a loaded model tells about itself. Constant.
-struct ModelSpec {
-  std::string name;             // the directory's
-  std::string kind;             // "translator"
-  std::string architecture;     // model_type of config.json: "marian"
-  std::string source_language;  // empty where the files do not tell
-  std::string target_language;
-  int64_t weights = 0;         // number of weights
-  int64_t resident_bytes = 0;  // memory that the weights take as packed for the kernels
-  // What its directory says that has no effect here, though its author may think so: logged once when it is loaded.
-  std::vector<std::string> warnings;
-  std::string fingerprint;  // hash of configuration and weights, of models whose sessions are kept; else empty
-};
-
-// Immutable after load; used by many threads at once.
-class Model {
- public:
-  virtual ~Model() = default;
-
-  virtual const ModelSpec& spec() const = 0;
-  // Advances each of `tasks`, all started by this model and none finished, by one step. A task that fails gets its
-  // error and harms no other; a task's results never depend, to the bit, on the tasks beside it.
-  virtual void Step(absl::Span<Task* const> tasks, Context& context) const = 0;
 };
 
 }  // namespace heed

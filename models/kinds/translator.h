@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "models/kinds/task.h"
+#include "models/kinds/model.h"
 
 namespace heed {
 
@@ -93,6 +93,10 @@ struct StartedTranslation {
 // Thread-safe, immutable.
 class Translator : public Model {
  public:
+  ModelKind kind() const final { return ModelKind::kTranslator; }
+  // Translates a word.
+  absl::Status Probe(Context& context) const override;
+
   // Options as the model's own generation_config.json sets them.
   virtual const TranslateOptions& default_options() const = 0;
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "models/kinds/task.h"
+#include "models/kinds/model.h"
 
 namespace heed {
 

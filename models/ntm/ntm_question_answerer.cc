@@ -40,7 +40,6 @@ absl::StatusOr<std::shared_ptr<const Model>> NtmQuestionAnswerer::Load(const std
   model->answer_ = std::move(answer);
   model->new_state_ = std::make_shared<const NtmState>(model->machine_.InitialState(),
                                                        FactAttribution(model->machine_.layout()->slots));
-  spec.kind = kQuestionAnswerer;
   spec.weights = tensors.weights();
   spec.resident_bytes = model->machine_.resident_bytes() + model->encoder_.resident_bytes() +
                         model->answer_hidden_.resident_bytes() + model->answer_.resident_bytes();
@@ -109,7 +108,7 @@ void NtmQuestionAnswerer::Step(absl::Span<Task* const> tasks, Context& context) 
     }
     if (tells) {
       add(story, nullptr, story.own().machine);
-      encoder_.Fact(story.fact(), story.own().facts(), rows.back().x);
+      encoder_.Fact(story.fact(), story.own().units(), rows.back().x);
     }
   }
   std::vector<MachineRow> machine_rows;
@@ -140,7 +139,7 @@ void NtmQuestionAnswerer::TakeFact(const Row& row) const {
     if (heads[i] != HeadKind::kWrite) continue;
     const int64_t head = static_cast<int64_t>(i);
     const float mean_erase = row.controls[(head + 1) * machine_.heads().controls() - 1];
-    state.attribution.Write(state.facts(), row.state->weights() + head * machine_.layout()->stride, mean_erase);
+    state.attribution.Write(state.units(), row.state->weights() + head * machine_.layout()->stride, mean_erase);
   }
   row.story->Told();
 }

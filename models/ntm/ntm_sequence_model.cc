@@ -72,7 +72,6 @@ absl::StatusOr<std::shared_ptr<const Model>> NtmSequenceModel::Load(const Checkp
   std::shared_ptr<NtmSequenceModel> model(new NtmSequenceModel(std::move(machine)));
   model->config_ = std::move(config);
   model->output_ = std::move(output);
-  spec.kind = kSequenceModel;
   spec.weights = tensors.weights();
   spec.resident_bytes = model->machine_.resident_bytes() + model->output_.resident_bytes();
   model->spec_ = std::move(spec);

@@ -42,7 +42,7 @@ std::string NtmState::Serialize() const {
   }
   const std::vector<float> values = machine.Values();
   bytes.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
-  PutNumber<int64_t>(bytes, facts());
+  PutNumber<int64_t>(bytes, units());
   for (const auto& text : texts) PutText(bytes, *text);
   attribution.Serialize(bytes);
   return bytes;

@@ -24,7 +24,7 @@ class NtmState : public State {
                                                                std::shared_ptr<const MachineLayout> layout);
 
   int64_t bytes() const override;
-  int64_t facts() const override { return static_cast<int64_t>(texts.size()); }
+  int64_t units() const override { return static_cast<int64_t>(texts.size()); }
   std::string Serialize() const override;
   NtmState Clone() const;
 

@@ -445,7 +445,6 @@ absl::StatusOr<std::shared_ptr<const Translator>> LoadMarian(const std::string& 
   HEED_ASSIGN_OR_RETURN(MarianTokenizer codec, MarianTokenizer::Load(path, ids));
   ModelSpec spec;
   spec.name = name;
-  spec.kind = "translator";
   spec.architecture = "marian";
   spec.warnings = config.warnings;
   spec.warnings.insert(spec.warnings.end(), network->warnings().begin(), network->warnings().end());

@@ -267,7 +267,7 @@ absl::StatusOr<std::shared_ptr<const GraphClassifier>> GraphStore::FindModel(con
   auto classifier = std::dynamic_pointer_cast<const GraphClassifier>(model);
   if (classifier == nullptr) {
     return absl::InvalidArgumentError(
-        absl::StrCat("model: \"", name, "\" is a ", model->spec().kind, ", which computes nothing for graphs"));
+        absl::StrCat("model: \"", name, "\" is a ", KindName(model->kind()), ", which computes nothing for graphs"));
   }
   return classifier;
 }

@@ -122,7 +122,7 @@ v1::Session ToProto(const Session& session, Clock::duration idle_limit) {
   to.set_session(session.id);
   to.set_model(session.model_name);
   to.set_version(session.version);
-  to.set_facts(session.state->facts());
+  to.set_facts(session.state->units());
   to.set_idle_limit_seconds(ToSeconds(idle_limit));
   return to;
 }

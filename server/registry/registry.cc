@@ -16,8 +16,6 @@
 namespace heed {
 namespace {
 
-// Of a name that is not known, in a message.
-
 // Changes when a file of the version comes, goes or is written, or when its directory is another.
 std::string StampOf(const FoundVersion& found) {
   const std::string& path = found.path;
@@ -341,13 +339,13 @@ std::vector<ModelStatus> Registry::List() const {
   return all;
 }
 
-absl::StatusOr<std::shared_ptr<const Model>> Registry::Find(absl::string_view name, absl::string_view kind) const {
+absl::StatusOr<std::shared_ptr<const Model>> Registry::Find(absl::string_view name, ModelKind kind) const {
   MutexLock lock(mutex_);
   if (!name.empty()) {
     HEED_ASSIGN_OR_RETURN(const ServedModel served, FindNamed(name, std::nullopt));
-    if (served.model->spec().kind != kind) {
+    if (served.model->kind() != kind) {
       return absl::InvalidArgumentError(
-          absl::StrCat("model: \"", name, "\" is a ", served.model->spec().kind, ", not a ", kind));
+          absl::StrCat("model: \"", name, "\" is a ", KindName(served.model->kind()), ", not a ", KindName(kind)));
     }
     return served.model;
   }
@@ -362,15 +360,15 @@ absl::StatusOr<std::shared_ptr<const Model>> Registry::Find(absl::string_view na
       if (loading) return Loading("the models are loading");
       continue;
     }
-    if (best->second.model->spec().kind != kind) continue;
+    if (best->second.model->kind() != kind) continue;
     only = best->second.model;
     names.push_back(model_name);
   }
   if (names.size() > 1) {
-    return absl::InvalidArgumentError(absl::StrCat("model: is empty, and there are ", names.size(), " of kind ", kind,
-                                                   ": ", absl::StrJoin(names, ", ")));
+    return absl::InvalidArgumentError(absl::StrCat("model: is empty, and there are ", names.size(), " of kind ",
+                                                   KindName(kind), ": ", absl::StrJoin(names, ", ")));
   }
-  if (only == nullptr) return absl::NotFoundError(absl::StrCat("model: this server has no ", kind));
+  if (only == nullptr) return absl::NotFoundError(absl::StrCat("model: this server has no ", KindName(kind)));
   return only;
 }
 

@@ -19,7 +19,7 @@
 #include "absl/strings/string_view.h"
 #include "base/clock.h"
 #include "base/mutex.h"
-#include "models/kinds/task.h"
+#include "models/kinds/model.h"
 #include "server/registry/model_directory.h"
 #include "server/registry/version_policy.h"
 
@@ -112,7 +112,14 @@ class Registry {
   // The default version of the model `name`; if it is empty, of the only one of `kind`. NOT_FOUND: there is none.
   // UNAVAILABLE: it is loading, failed to load and why, or was unloaded. INVALID_ARGUMENT: it is of another kind, or
   // `name` is empty and there are several.
-  absl::StatusOr<std::shared_ptr<const Model>> Find(absl::string_view name, absl::string_view kind) const;
+  absl::StatusOr<std::shared_ptr<const Model>> Find(absl::string_view name, ModelKind kind) const;
+  // The same as T, the interface of `kind`.
+  template <typename T>
+  absl::StatusOr<std::shared_ptr<const T>> Find(absl::string_view name, ModelKind kind) const {
+    absl::StatusOr<std::shared_ptr<const Model>> model = Find(name, kind);
+    if (!model.ok()) return model.status();
+    return ModelAs<T>(*std::move(model));
+  }
   // The model `name`, of whatever kind.
   absl::StatusOr<std::shared_ptr<const Model>> Find(absl::string_view name) const;
   // The version `version` of it; if that is empty, the default one. INVALID_ARGUMENT: `version` is no number.

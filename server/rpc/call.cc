@@ -86,7 +86,7 @@ absl::StatusOr<Priority> Call::PriorityOfMetadata() const {
 }
 
 absl::StatusOr<std::shared_ptr<const Model>> Call::LookUp(const Registry& registry, absl::string_view name,
-                                                          absl::string_view kind) {
+                                                          ModelKind kind) {
   absl::StatusOr<std::shared_ptr<const Model>> model = registry.Find(name, kind);
   if (absl::IsUnavailable(model.status())) CountUnavailable(name);
   return model;
@@ -97,7 +97,7 @@ void Call::CountUnavailable(absl::string_view name) {
   metrics_.Add(Metric::kRejections, {unavailable_model_, "model_unavailable"});
 }
 
-absl::Status JobCall::FindModel(const Registry& registry, absl::string_view name, absl::string_view kind) {
+absl::Status JobCall::FindModel(const Registry& registry, absl::string_view name, ModelKind kind) {
   HEED_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, LookUp(registry, name, kind));
   return TakeModel(std::move(model));
 }

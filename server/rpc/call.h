@@ -49,8 +49,7 @@ class Call {
   // Whether the client decides how long the call takes, as in a conversation: then it is never slow.
   virtual bool is_paced_by_client() const { return false; }
   // The registry's model. UNAVAILABLE: it is not there (yet), which is counted as below.
-  absl::StatusOr<std::shared_ptr<const Model>> LookUp(const Registry& registry, absl::string_view name,
-                                                      absl::string_view kind);
+  absl::StatusOr<std::shared_ptr<const Model>> LookUp(const Registry& registry, absl::string_view name, ModelKind kind);
   // The model that was asked for is known, but does not serve: a rejection, and model_name() for the record.
   void CountUnavailable(absl::string_view name);
   // Empty while the model is not known, so that a wrong name makes no label.
@@ -112,7 +111,7 @@ class JobCall : public Call, public JobObserver {
   // The tasks' answers are sent one by one, so that each of them may be as large as an answer.
   void SendOneByOne() { one_by_one_ = true; }
   // Looks the model up and keeps it. Refuses what Submit would refuse, before the request is converted and tokenized.
-  absl::Status FindModel(const Registry& registry, absl::string_view name, absl::string_view kind);
+  absl::Status FindModel(const Registry& registry, absl::string_view name, ModelKind kind);
   // The same for a model that was looked up.
   absl::Status TakeModel(std::shared_ptr<const Model> model);
   // For the Start of the model that was found: what a request may hold, and whether there is still somebody to answer.
@@ -125,6 +124,12 @@ class JobCall : public Call, public JobObserver {
   absl::Status CheckSize(const google::protobuf::MessageLite& response) const;
   // The client has gone.
   void Cancel() EXCLUDES(cancellation_->mutex);
+
+  // The model that was found, as the interface of its kind.
+  template <typename T>
+  const T& model_as() const {
+    return ModelAs<T>(*model_);
+  }
 
   bool has_job() const { return job_ != nullptr; }
   // The job's tasks; none if there was nothing to do.

@@ -7,7 +7,7 @@
 
 #include "absl/status/status.h"
 #include "base/clock.h"
-#include "models/kinds/task.h"
+#include "models/kinds/model.h"
 #include "server/scheduling/priority.h"
 
 namespace heed {

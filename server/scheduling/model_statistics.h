@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "base/mutex.h"
-#include "models/kinds/task.h"
+#include "models/kinds/model.h"
 #include "server/scheduling/job.h"
 
 namespace heed {

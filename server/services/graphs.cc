@@ -60,7 +60,7 @@ template <typename Request, typename Response>
 class GraphsService::ClassifyCall : public UnaryJobCall<Response> {
  public:
   ClassifyCall(GraphsService& service, grpc::CallbackServerContext& context, const Request& request, Response& response,
-               std::string_view method, absl::string_view kind)
+               std::string_view method, ModelKind kind)
       : UnaryJobCall<Response>(service.parts_, context, response, method),
         service_(service),
         request_(request),
@@ -73,7 +73,7 @@ class GraphsService::ClassifyCall : public UnaryJobCall<Response> {
   }
 
  private:
-  const GraphClassifier& model() const { return static_cast<const GraphClassifier&>(*this->model_); }
+  const GraphClassifier& model() const { return this->template model_as<GraphClassifier>(); }
 
   absl::StatusOr<JobCall::Tasks> Begin() override {
     HEED_RETURN_IF_ERROR(this->FindModel(service_.registry_, request_.model(), kind_));
@@ -181,7 +181,7 @@ class GraphsService::ClassifyCall : public UnaryJobCall<Response> {
 
   GraphsService& service_;
   const Request& request_;
-  const absl::string_view kind_;
+  const ModelKind kind_;
   // Constant once Begin has returned.
   int top_k_ = 1;
   int64_t held_bytes_ = 0;
@@ -337,7 +337,7 @@ grpc::ServerUnaryReactor* GraphsService::ClassifyNodes(grpc::CallbackServerConte
                                                        const v1::ClassifyNodesRequest* request,
                                                        v1::ClassifyNodesResponse* response) {
   auto* call = new ClassifyCall<v1::ClassifyNodesRequest, v1::ClassifyNodesResponse>(
-      *this, *context, *request, *response, "ClassifyNodes", kNodeClassifier);
+      *this, *context, *request, *response, "ClassifyNodes", ModelKind::kNodeClassifier);
   call->Run(static_cast<int64_t>(request->ByteSizeLong()));
   return call;
 }
@@ -346,7 +346,7 @@ grpc::ServerUnaryReactor* GraphsService::ClassifyEdges(grpc::CallbackServerConte
                                                        const v1::ClassifyEdgesRequest* request,
                                                        v1::ClassifyEdgesResponse* response) {
   auto* call = new ClassifyCall<v1::ClassifyEdgesRequest, v1::ClassifyEdgesResponse>(
-      *this, *context, *request, *response, "ClassifyEdges", kEdgeClassifier);
+      *this, *context, *request, *response, "ClassifyEdges", ModelKind::kEdgeClassifier);
   call->Run(static_cast<int64_t>(request->ByteSizeLong()));
   return call;
 }
@@ -355,7 +355,7 @@ grpc::ServerUnaryReactor* GraphsService::ClassifyGraphs(grpc::CallbackServerCont
                                                         const v1::ClassifyGraphsRequest* request,
                                                         v1::ClassifyGraphsResponse* response) {
   auto* call = new ClassifyCall<v1::ClassifyGraphsRequest, v1::ClassifyGraphsResponse>(
-      *this, *context, *request, *response, "ClassifyGraphs", kGraphClassifier);
+      *this, *context, *request, *response, "ClassifyGraphs", ModelKind::kGraphClassifier);
   call->Run(static_cast<int64_t>(request->ByteSizeLong()));
   return call;
 }

@@ -24,10 +24,6 @@ absl::StatusOr<InferJob::Tasks> InferJob::Begin() {
   if (parameters.priority) SetPriority(*parameters.priority);
   HEED_RETURN_IF_ERROR(TakeModel(std::move(served->model)));
   front_ = MakeInferFront(*model_, {.start = LimitsOfStart(), .max_graph_nodes = parts_.max_graph_nodes});
-  if (front_ == nullptr) {
-    return absl::UnimplementedError(absl::StrCat("model_name: \"", request_.model_name(), "\" is a ",
-                                                 model_->spec().kind, ", which has no tensors"));
-  }
   specs_ = TensorsOf(*model_);
   HEED_ASSIGN_OR_RETURN(OutputTensors outputs, OutputTensors::Choose(request_, specs_.outputs, stream_));
   std::vector<TensorSpec> known = specs_.inputs;

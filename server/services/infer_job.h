@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "inference.pb.h"
 #include "server/messages/message_check.h"
-#include "server/oip/infer_fronts.h"
+#include "server/oip/infer_kinds.h"
 #include "server/registry/model_loader.h"
 #include "server/registry/registry.h"
 #include "server/rpc/call.h"

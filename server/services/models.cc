@@ -29,7 +29,7 @@ void Fill(const ModelStatus& status, v1::ModelInfo& info) {
   info.set_load_seconds(status.load_seconds);
   if (status.model == nullptr) return;
   const ModelSpec& spec = status.model->spec();
-  info.set_kind(spec.kind);
+  info.set_kind(std::string(KindName(status.model->kind())));
   info.set_architecture(spec.architecture);
   info.set_source_language(spec.source_language);
   info.set_target_language(spec.target_language);

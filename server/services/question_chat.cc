@@ -141,7 +141,7 @@ class QuestionChats::Chat : public Call,
       self->Answer(v1::ChatResponse());
     };
     if (request_.has_open()) {
-      HEED_ASSIGN_OR_RETURN(auto model, LookUp(parts_.registry, request_.open().model(), kQuestionAnswerer));
+      HEED_ASSIGN_OR_RETURN(auto model, LookUp(parts_.registry, request_.open().model(), ModelKind::kQuestionAnswerer));
       OpenSession(parts_, std::move(model), done);
     } else if (request_.has_import()) {
       parts_.store.Import(request_.import().data(), request_.import().model(), done);

@@ -12,7 +12,7 @@ namespace heed {
 
 void OpenSession(const QuestionParts& parts, std::shared_ptr<const Model> model,
                  SessionStore::Done<SessionStore::Found> done) {
-  auto answerer = std::static_pointer_cast<const QuestionAnswerer>(std::move(model));
+  auto answerer = ModelAs<QuestionAnswerer>(std::move(model));
   auto state = answerer->NewState();
   parts.store.Create(std::move(answerer), std::move(state), std::move(done));
 }
@@ -80,12 +80,13 @@ absl::Status Exchange<Response>::Submit(const Session& session) {
   model_name_ = session.model_name;
   const auto more = static_cast<int64_t>(request_.story.facts.size());
   const int64_t most = parts_.store.options().max_facts;
-  if (more > 0 && session.state->facts() + more > most) {
+  if (more > 0 && session.state->units() + more > most) {
     room_may_come_ = false;
-    return absl::ResourceExhaustedError(absl::StrCat("facts: the session would have ", session.state->facts() + more,
+    return absl::ResourceExhaustedError(absl::StrCat("facts: the session would have ", session.state->units() + more,
                                                      ", at most --session_facts=", most));
   }
-  HEED_ASSIGN_OR_RETURN(model_, parts_.store.ModelOf(session));
+  HEED_ASSIGN_OR_RETURN(std::shared_ptr<const StatefulModel> model, parts_.store.ModelOf(session));
+  model_ = ModelAs<QuestionAnswerer>(std::move(model));
   auto job = std::make_shared<Job>();
   job->model = model_;
   job->deadline = request_.deadline;

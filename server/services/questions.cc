@@ -32,10 +32,10 @@ class QuestionsService::AnswerCall : public UnaryJobCall<v1::AnswerResponse> {
       : UnaryJobCall(parts.jobs(), context, response, "Answer"), parts_(parts), request_(request) {}
 
  private:
-  const QuestionAnswerer& model() const { return static_cast<const QuestionAnswerer&>(*model_); }
+  const QuestionAnswerer& model() const { return model_as<QuestionAnswerer>(); }
 
   absl::StatusOr<Tasks> Begin() override {
-    HEED_RETURN_IF_ERROR(FindModel(parts_.registry, request_.model(), kQuestionAnswerer));
+    HEED_RETURN_IF_ERROR(FindModel(parts_.registry, request_.model(), ModelKind::kQuestionAnswerer));
     HEED_ASSIGN_OR_RETURN(StoryRequest story, ToStory(request_, MostSentences(parts_, model_name())));
     HEED_ASSIGN_OR_RETURN(std::unique_ptr<StoryTask> task, model().Start(std::move(story)));
     Tasks tasks;
@@ -110,7 +110,7 @@ class QuestionsService::StoreCall : public Call, public grpc::ServerUnaryReactor
   }
 
   void Open(const v1::OpenRequest& request, v1::Session& response) {
-    auto model = LookUp(parts_.registry, request.model(), kQuestionAnswerer);
+    auto model = LookUp(parts_.registry, request.model(), ModelKind::kQuestionAnswerer);
     if (!model.ok()) return EndWith(model.status());
     OpenSession(parts_, *std::move(model), AnswerWith(response));
   }

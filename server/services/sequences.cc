@@ -17,13 +17,13 @@ class SequencesService::RunCall : public UnaryJobCall<v1::RunResponse> {
 
  private:
   absl::StatusOr<Tasks> Begin() override {
-    HEED_RETURN_IF_ERROR(FindModel(service_.registry_, request_.model(), kSequenceModel));
+    HEED_RETURN_IF_ERROR(FindModel(service_.registry_, request_.model(), ModelKind::kSequenceModel));
     SequenceRequest request;
     request.width = request_.width();
     request.values.assign(request_.values().begin(), request_.values().end());
     if (request_.has_repeats()) request.repeats = request_.repeats();
     if (request_.has_answer_rows()) request.answer_rows = request_.answer_rows();
-    HEED_ASSIGN_OR_RETURN(auto task, static_cast<const SequenceModel&>(*model_).Start(std::move(request)));
+    HEED_ASSIGN_OR_RETURN(auto task, model_as<SequenceModel>().Start(std::move(request)));
     Tasks tasks;
     tasks.push_back(std::move(task));
     return tasks;

@@ -25,7 +25,7 @@ class TranslationService::Translation {
   const std::string& model() const { return request_.model(); }
 
   absl::StatusOr<std::vector<std::unique_ptr<Task>>> Start(const Model& model, const StartLimits& limits) {
-    const auto& translator = static_cast<const Translator&>(model);
+    const auto& translator = ModelAs<Translator>(model);
     absl::StatusOr<TranslateOptions> options =
         ToTranslateOptions(request_.options(), translator.default_options(), stream_);
     if (!options.ok()) return options.status();
@@ -86,7 +86,7 @@ class TranslationService::UnaryCall : public UnaryJobCall<v1::TranslateResponse>
 
  private:
   absl::StatusOr<Tasks> Begin() override {
-    HEED_RETURN_IF_ERROR(FindModel(translation_.service().registry_, translation_.model(), "translator"));
+    HEED_RETURN_IF_ERROR(FindModel(translation_.service().registry_, translation_.model(), ModelKind::kTranslator));
     return translation_.Start(*model_, LimitsOfStart());
   }
 
@@ -186,7 +186,7 @@ class TranslationService::StreamCall : public JobCall, public grpc::ServerWriteR
   }
 
   absl::StatusOr<Tasks> Begin() override {
-    HEED_RETURN_IF_ERROR(FindModel(service_.registry_, translation_.model(), "translator"));
+    HEED_RETURN_IF_ERROR(FindModel(service_.registry_, translation_.model(), ModelKind::kTranslator));
     return translation_.Start(*model_, LimitsOfStart());
   }
 

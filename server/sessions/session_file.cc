@@ -41,7 +41,7 @@ std::string WriteSession(const Session& session, bool with_records) {
   PutText(bytes, session.model_name);
   PutText(bytes, session.fingerprint);
   PutNumber<int64_t>(bytes, session.version);
-  PutNumber<int64_t>(bytes, session.state->facts());
+  PutNumber<int64_t>(bytes, session.state->units());
   PutNumber<uint32_t>(bytes, with_records ? static_cast<uint32_t>(session.records.size()) : 0);
   if (with_records) {
     for (const RequestRecord& record : session.records) {
@@ -91,13 +91,13 @@ absl::StatusOr<SessionContent> ParseSession(absl::string_view bytes) {
   return content;
 }
 
-absl::StatusOr<Session> RestoreSession(SessionContent content, const QuestionAnswerer& model) {
+absl::StatusOr<Session> RestoreSession(SessionContent content, const StatefulModel& model) {
   HEED_RETURN_IF_ERROR(CheckFingerprint(model, content.fingerprint));
   Session session;
   HEED_ASSIGN_OR_RETURN(session.state, model.ParseState(content.state));
-  if (session.state->facts() != content.facts) {
+  if (session.state->units() != content.facts) {
     return absl::InvalidArgumentError(absl::StrCat("is damaged: says that ", content.facts,
-                                                   " facts were told, its state holds ", session.state->facts()));
+                                                   " facts were told, its state holds ", session.state->units()));
   }
   session.model_name = std::move(content.model_name);
   session.fingerprint = std::move(content.fingerprint);
@@ -106,7 +106,7 @@ absl::StatusOr<Session> RestoreSession(SessionContent content, const QuestionAns
   return session;
 }
 
-absl::Status CheckFingerprint(const QuestionAnswerer& model, absl::string_view fingerprint) {
+absl::Status CheckFingerprint(const StatefulModel& model, absl::string_view fingerprint) {
   if (model.spec().fingerprint == fingerprint) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat("is of weights with the fingerprint ", fingerprint,
                                                     ", the model \"", model.spec().name, "\" now has ",

@@ -11,7 +11,7 @@
 //   int64              facts told
 //   uint32             number of request records, oldest first; for each
 //     text, text         request_id, serialized response
-//   text               state (models/kinds/question_answerer.h, State::Serialize)
+//   text               state (models/kinds/stateful_model.h, State::Serialize)
 //   uint64             XXH3 of everything before it
 #pragma once
 
@@ -21,8 +21,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "models/kinds/question_answerer.h"
-#include "server/sessions/session_store.h"
+#include "models/kinds/stateful_model.h"
+#include "server/sessions/session.h"
 
 namespace heed {
 
@@ -46,9 +46,9 @@ absl::StatusOr<SessionContent> ParseSession(absl::string_view bytes);
 
 // The content's session, without a name. FAILED_PRECONDITION: `model` has other weights. INVALID_ARGUMENT: the state is
 // damaged, or has another number of facts than the content says.
-absl::StatusOr<Session> RestoreSession(SessionContent content, const QuestionAnswerer& model);
+absl::StatusOr<Session> RestoreSession(SessionContent content, const StatefulModel& model);
 
 // FAILED_PRECONDITION: the weights of `model` are not those that `fingerprint` is of.
-absl::Status CheckFingerprint(const QuestionAnswerer& model, absl::string_view fingerprint);
+absl::Status CheckFingerprint(const StatefulModel& model, absl::string_view fingerprint);
 
 }  // namespace heed

@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "base/clock.h"
-#include "server/sessions/session_store.h"
+#include "server/sessions/session.h"
 
 namespace heed {
 

@@ -65,26 +65,11 @@ auto Measured(Metrics& metrics, absl::string_view operation, const Call& call) {
 
 }  // namespace
 
-int64_t Session::bytes() const {
-  auto bytes = static_cast<int64_t>(sizeof(*this) + id.size() + model_name.size() + fingerprint.size());
-  for (const RequestRecord& record : records) {
-    bytes += static_cast<int64_t>(sizeof(record) + record.request_id.size() + record.response.size());
-  }
-  return bytes + state->bytes();
-}
-
 SessionLease::SessionLease(SessionStore& store, std::shared_ptr<const Session> session, std::string revision,
                            int64_t number)
     : store_(store), session_(std::move(session)), revision_(std::move(revision)), number_(number) {}
 
 SessionLease::~SessionLease() { store_.Release(*this); }
-
-const RequestRecord* Session::FindRecord(absl::string_view request_id) const {
-  for (const RequestRecord& record : records) {
-    if (record.request_id == request_id) return &record;
-  }
-  return nullptr;
-}
 
 absl::StatusOr<std::unique_ptr<SessionStore>> SessionStore::Open(const SessionOptions& options,
                                                                  const Registry& registry, Metrics& metrics) {
@@ -129,7 +114,7 @@ absl::Status SessionStore::FindResting() {
   return absl::OkStatus();
 }
 
-void SessionStore::Create(std::shared_ptr<const QuestionAnswerer> model, std::shared_ptr<const State> state,
+void SessionStore::Create(std::shared_ptr<const StatefulModel> model, std::shared_ptr<const State> state,
                           Done<Found> done) {
   auto session = std::make_shared<Session>();
   session->id = RandomName(kSessionNameBytes);
@@ -277,19 +262,21 @@ void SessionStore::Import(absl::string_view data, const std::string& model_name,
   Create(*model, session->state, std::move(done));
 }
 
-absl::StatusOr<std::shared_ptr<const QuestionAnswerer>> SessionStore::FindModel(const std::string& name) const {
-  HEED_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, registry_.Find(name, kQuestionAnswerer));
-  return std::dynamic_pointer_cast<const QuestionAnswerer>(std::move(model));
+absl::StatusOr<std::shared_ptr<const StatefulModel>> SessionStore::FindModel(const std::string& name) const {
+  HEED_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, registry_.Find(name));
+  if (auto stateful = std::dynamic_pointer_cast<const StatefulModel>(model)) return stateful;
+  return absl::InvalidArgumentError(
+      absl::StrCat("model: \"", name, "\" is a ", KindName(model->kind()), ", which keeps no sessions"));
 }
 
-absl::StatusOr<std::shared_ptr<const QuestionAnswerer>> SessionStore::ModelOf(const Session& session) const {
+absl::StatusOr<std::shared_ptr<const StatefulModel>> SessionStore::ModelOf(const Session& session) const {
   return ModelOf(session.model_name, session.fingerprint);
 }
 
-absl::StatusOr<std::shared_ptr<const QuestionAnswerer>> SessionStore::ModelOf(const std::string& name,
-                                                                              absl::string_view fingerprint) const {
+absl::StatusOr<std::shared_ptr<const StatefulModel>> SessionStore::ModelOf(const std::string& name,
+                                                                           absl::string_view fingerprint) const {
   // Any version of the session's weights will do, also one that was replaced and is kept for this.
-  if (auto same = std::dynamic_pointer_cast<const QuestionAnswerer>(registry_.FindFingerprint(name, fingerprint))) {
+  if (auto same = std::dynamic_pointer_cast<const StatefulModel>(registry_.FindFingerprint(name, fingerprint))) {
     return same;
   }
   auto model = FindModel(name);

@@ -6,8 +6,7 @@
 //
 // Where sessions rest (--sessions):
 //  - nowhere: in memory alone. Beyond the limits the least recently used one is gone.
-//  - in a directory: one file each (server/sessions/session_file.h), written before the change is answered, so that
-//  what was
+//  - in a directory: one file each (server/sessions/session_file.h), written before the change is answered: what was
 //    answered survives the server's end, whatever ends it. Beyond the limits the least recently used one leaves memory
 //    and comes back when it is asked for. One server at a time has a directory.
 //  - in Redis: one key each, changed by a script that compares versions, so that any number of servers carry on any
@@ -32,42 +31,12 @@
 #include "absl/strings/string_view.h"
 #include "base/clock.h"
 #include "base/mutex.h"
-#include "models/kinds/question_answerer.h"
+#include "models/kinds/stateful_model.h"
 #include "server/registry/registry.h"
+#include "server/sessions/session.h"
 #include "server/telemetry/metrics.h"
 
 namespace heed {
-
-struct SessionOptions {
-  std::string place;           // empty, a directory, or redis://[:PASSWORD@]HOST:PORT[/DATABASE]
-  std::string redis_password;  // of a URL without one
-  Clock::duration idle_limit = std::chrono::hours(1);  // zero: none
-  int64_t max_sessions = 100'000;                      // in memory
-  int64_t max_bytes = int64_t{1} << 30;                // in memory
-  int64_t max_stored_sessions = 1'000'000;             // in a directory
-  int64_t max_facts = 1000;                            // of one session
-  std::function<TimePoint()> now = Clock::now;         // a test's own clock
-};
-
-// The answer to a change that named itself, kept to be given again.
-struct RequestRecord {
-  std::string request_id;
-  std::string response;  // serialized, as the service made it
-};
-inline constexpr size_t kMaxRequestRecords = 32;  // of one session; the oldest goes
-
-// One version of a session. Immutable.
-struct Session {
-  std::string id;  // 128 random bits, hexadecimal
-  std::string model_name;
-  std::string fingerprint;
-  int64_t version = 1;
-  std::shared_ptr<const State> state;
-  std::vector<RequestRecord> records;  // oldest first
-
-  int64_t bytes() const;
-  const RequestRecord* FindRecord(absl::string_view request_id) const;  // null: there is none
-};
 
 struct PlacedSession;
 class SessionPlace;
@@ -113,7 +82,7 @@ class SessionStore {
   SessionStore& operator=(const SessionStore&) = delete;
 
   // A session that begins with `state`. RESOURCE_EXHAUSTED, UNAVAILABLE: it cannot be kept.
-  void Create(std::shared_ptr<const QuestionAnswerer> model, std::shared_ptr<const State> state, Done<Found> done);
+  void Create(std::shared_ptr<const StatefulModel> model, std::shared_ptr<const State> state, Done<Found> done);
   // The present version. NOT_FOUND: there is none, and why. ABORTED: its version is not `expected`.
   // FAILED_PRECONDITION: it is of other weights than its model has now. UNAVAILABLE: it cannot be read at the moment,
   // or its model is loading or failed to load.
@@ -138,7 +107,7 @@ class SessionStore {
   void Import(absl::string_view data, const std::string& model_name, Done<Found> done);
 
   // The model of a session, while it has the session's fingerprint.
-  absl::StatusOr<std::shared_ptr<const QuestionAnswerer>> ModelOf(const Session& session) const;
+  absl::StatusOr<std::shared_ptr<const StatefulModel>> ModelOf(const Session& session) const;
   const SessionOptions& options() const { return options_; }
 
   // Closes sessions that are idle for too long, `asked` if it is one of them. The store does so by itself, from time to
@@ -169,9 +138,9 @@ class SessionStore {
   // NOT_FOUND: memory knows that there is no such session.
   absl::Status CheckKnown(const std::string& id) const EXCLUDES(mutex_);
   absl::Status WhyGone(const std::string& id) const EXCLUDES(mutex_);
-  absl::StatusOr<std::shared_ptr<const QuestionAnswerer>> FindModel(const std::string& name) const;
-  absl::StatusOr<std::shared_ptr<const QuestionAnswerer>> ModelOf(const std::string& name,
-                                                                  absl::string_view fingerprint) const;
+  absl::StatusOr<std::shared_ptr<const StatefulModel>> FindModel(const std::string& name) const;
+  absl::StatusOr<std::shared_ptr<const StatefulModel>> ModelOf(const std::string& name,
+                                                               absl::string_view fingerprint) const;
   // Carries `job` out on a thread of the place, in the session's order; without a place at once. Refused: the store
   // has stopped, or too many wait.
   void Do(const std::string& id, std::function<void(const absl::Status& refused)> job) EXCLUDES(mutex_);

@@ -14,7 +14,7 @@
 
 #include "absl/status/status.h"
 #include "base/clock.h"
-#include "server/sessions/session_store.h"
+#include "server/sessions/session.h"
 
 namespace heed {
 

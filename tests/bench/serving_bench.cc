@@ -55,7 +55,6 @@ class Identity : public SequenceModel {
  public:
   Identity() {
     spec_.name = "identity";
-    spec_.kind = kSequenceModel;
     spec_.architecture = "identity";
   }
   const ModelSpec& spec() const override { return spec_; }

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
-#include "models/kinds/task.h"
+#include "models/kinds/model.h"
 
 namespace heed {
 

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "inference.pb.h"
-#include "server/oip/infer_fronts.h"
+#include "server/oip/infer_kinds.h"
 #include "server/oip/infer_parameters.h"
 #include "server/oip/infer_tensors.h"
 #include "tests/fuzz/fixture_models.h"

@@ -48,14 +48,14 @@ void Run(absl::string_view input) {
   request.commit = true;
   request.return_attribution = true;
   request.return_reads = true;
-  const int64_t facts = session->state->facts();
+  const int64_t facts = session->state->units();
   absl::StatusOr<std::unique_ptr<StoryTask>> task = model.Start(std::move(request));
   HEED_FUZZ_EXPECT(task.ok(), "a state that was restored is not gone on from");
   std::vector<std::unique_ptr<StoryTask>> tasks;
   tasks.push_back(*std::move(task));
   if (!RunTasks(model, tasks, kMaxSteps)) return;
   session->state = tasks[0]->state();
-  HEED_FUZZ_EXPECT(session->state->facts() == facts + 1, "the number of facts");
+  HEED_FUZZ_EXPECT(session->state->units() == facts + 1, "the number of facts");
 
   const std::string exported = WriteSession(*session, /*with_records=*/true);
   absl::StatusOr<SessionContent> again = ParseSession(exported);

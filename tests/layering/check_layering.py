@@ -24,7 +24,7 @@ MAP = {
     "engine/kernels": ("vector kernels over rows", "engine/core"),
     "engine/linear": ("matrix products and linear layers", "base files engine/core engine/kernels"),
     "engine/graph": ("graph versions, updates, neighborhoods, aggregation", "base files engine/core"),
-    "models/kinds": ("a task, a model, an interface for each kind", "engine/core engine/graph"),
+    "models/kinds": ("a task, a model, an interface for each kind", "base engine/core engine/graph"),
     "models/layers": ("what networks are made of", "base files engine/linear"),
     "models/text": ("from text to sentences and tokens, and back", "base"),
     "models/translation": ("encoder-decoder networks and their search",

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "models/kinds/task.h"
+#include "models/kinds/model.h"
 
 namespace heed {
 

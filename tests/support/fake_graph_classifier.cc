@@ -43,8 +43,8 @@ int64_t InEdgeCount(const Graph& graph, int32_t row) { return static_cast<int64_
 
 class FakeQueryTask : public GraphQueryTask, public Advancing {
  public:
-  FakeQueryTask(GraphQuery query, std::string kind, int classes)
-      : query_(std::move(query)), kind_(std::move(kind)), classes_(classes) {}
+  FakeQueryTask(GraphQuery query, ModelKind kind, int classes)
+      : query_(std::move(query)), kind_(kind), classes_(classes) {}
 
   int64_t next_rows() const override { return 1; }
   int64_t peak_bytes() const override { return 1; }
@@ -59,13 +59,13 @@ class FakeQueryTask : public GraphQueryTask, public Advancing {
     }
     answer_.classes = classes_;
     answer_.precomputed = outputs_ != nullptr;
-    if (kind_ == kNodeClassifier) {
+    if (kind_ == ModelKind::kNodeClassifier) {
       answer_.nodes = query_.nodes;
       if (query_.all) {
         for (const int32_t row : graph.RowsById()) answer_.nodes.push_back(graph.Id(row));
       }
       for (const int64_t node : answer_.nodes) Answer({Count(node)});
-    } else if (kind_ == kEdgeClassifier) {
+    } else if (kind_ == ModelKind::kEdgeClassifier) {
       answer_.edges = query_.edges;
       if (query_.all) {
         for (const int32_t row : graph.RowsById()) {
@@ -115,7 +115,7 @@ class FakeQueryTask : public GraphQueryTask, public Advancing {
   }
 
   const GraphQuery query_;
-  const std::string kind_;
+  const ModelKind kind_;
   const int classes_;
   const FakeOutputs* outputs_ = nullptr;
   GraphAnswer answer_;
@@ -158,9 +158,9 @@ class FakePrecomputeTask : public PrecomputeTask, public Advancing {
 
 }  // namespace
 
-FakeGraphClassifier::FakeGraphClassifier(std::string name, std::string kind, int classes) {
+FakeGraphClassifier::FakeGraphClassifier(std::string name, ModelKind kind, int classes) {
   spec_.name = std::move(name);
-  spec_.kind = std::move(kind);
+  kind_ = kind;
   spec_.architecture = "fake-graph";
   static const char* const kNames[] = {"zero", "one", "two", "three", "four"};
   labels_.assign(kNames, kNames + classes);
@@ -183,7 +183,7 @@ absl::StatusOr<std::unique_ptr<GraphQueryTask>> FakeGraphClassifier::Start(Graph
     if (absl::Status status = check(source); !status.ok()) return status;
     if (absl::Status status = check(target); !status.ok()) return status;
   }
-  return std::make_unique<FakeQueryTask>(std::move(query), spec_.kind, static_cast<int>(labels_.size()));
+  return std::make_unique<FakeQueryTask>(std::move(query), kind_, static_cast<int>(labels_.size()));
 }
 
 absl::StatusOr<std::unique_ptr<PrecomputeTask>> FakeGraphClassifier::StartPrecompute(

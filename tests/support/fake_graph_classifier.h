@@ -25,9 +25,10 @@ namespace heed {
 // Thread-safe.
 class FakeGraphClassifier : public GraphClassifier {
  public:
-  explicit FakeGraphClassifier(std::string name, std::string kind = kNodeClassifier, int classes = 3);
+  explicit FakeGraphClassifier(std::string name, ModelKind kind = ModelKind::kNodeClassifier, int classes = 3);
 
   const ModelSpec& spec() const override { return spec_; }
+  ModelKind kind() const override { return kind_; }
   const std::vector<std::string>& labels() const override { return labels_; }
   bool multi_label() const override { return multi_label_; }
   int64_t feature_width() const override { return 2; }
@@ -52,6 +53,7 @@ class FakeGraphClassifier : public GraphClassifier {
 
  private:
   ModelSpec spec_;
+  ModelKind kind_;
   std::vector<std::string> labels_;
   bool multi_label_ = false;
   bool needs_whole_graph_ = false;

@@ -124,7 +124,6 @@ std::string FakeState::Serialize() const {
 
 FakeQuestionAnswerer::FakeQuestionAnswerer(std::string name, std::string fingerprint) {
   spec_.name = std::move(name);
-  spec_.kind = kQuestionAnswerer;
   spec_.architecture = "fake-qa";
   spec_.fingerprint = std::move(fingerprint);
 }

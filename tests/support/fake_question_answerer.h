@@ -19,7 +19,7 @@ class FakeState : public State {
       : texts_(std::move(facts)), questions_(questions) {}
 
   int64_t bytes() const override;
-  int64_t facts() const override { return static_cast<int64_t>(texts_.size()); }
+  int64_t units() const override { return static_cast<int64_t>(texts_.size()); }
   std::string Serialize() const override;
 
   const std::vector<std::string>& texts() const { return texts_; }  // of the facts

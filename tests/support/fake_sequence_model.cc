@@ -48,7 +48,6 @@ class FakeSequenceTask : public SequenceTask {
 
 FakeSequenceModel::FakeSequenceModel(std::string name) {
   spec_.name = std::move(name);
-  spec_.kind = kSequenceModel;
   spec_.architecture = "fake-sequences";
 }
 

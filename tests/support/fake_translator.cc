@@ -81,7 +81,6 @@ class FakeTask : public TranslationTask {
 
 FakeTranslator::FakeTranslator(std::string name) {
   spec_.name = std::move(name);
-  spec_.kind = "translator";
   spec_.architecture = "fake";
   spec_.source_language = "en";
   spec_.target_language = "EN";

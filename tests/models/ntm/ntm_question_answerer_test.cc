@@ -97,7 +97,7 @@ TEST_P(NtmQuestionAnswererTest, FactByFactEqualsTheWholeStoryAtOnce) {
   for (const std::string& fact : facts) state = Tell(state, {fact});
   const std::shared_ptr<const State> whole = Tell(nullptr, facts);
   EXPECT_EQ(state->Serialize(), whole->Serialize());
-  EXPECT_EQ(state->facts(), 12);
+  EXPECT_EQ(state->units(), 12);
   ExpectSame(Ask(state), Ask(whole));
 }
 
@@ -136,7 +136,7 @@ TEST_P(NtmQuestionAnswererTest, CommittedQuestionsMoveReadHeadsButNotTheMemory) 
   const auto memory = static_cast<int64_t>(layout.slots * layout.width);
   EXPECT_TRUE(std::equal(old_values.begin(), old_values.begin() + memory, new_values.begin()));
   EXPECT_NE(old_values, new_values);
-  EXPECT_EQ(after->facts(), 5);
+  EXPECT_EQ(after->units(), 5);
   // Several in one request are the same as one after the other.
   request.questions.push_back({"Where is Mary?", {}});
   StoryRequest second = Question(after, "Where is Mary?");
@@ -171,7 +171,7 @@ TEST_P(NtmQuestionAnswererTest, AStateComesBackFromItsBytesToTheBit) {
   auto back = model_->ParseState(state->Serialize());
   ASSERT_TRUE(back.ok()) << back.status();
   EXPECT_EQ((*back)->Serialize(), state->Serialize());
-  EXPECT_EQ((*back)->facts(), 9);
+  EXPECT_EQ((*back)->units(), 9);
   ExpectSame(Ask(*back), Ask(state));
   EXPECT_EQ(Tell(*back, Facts(3, 1))->Serialize(), Tell(state, Facts(3, 1))->Serialize());
 }
@@ -196,7 +196,7 @@ TEST_P(NtmQuestionAnswererTest, DamagedBytesAreRefusedOrAreAnotherState) {
     std::unique_ptr<StoryTask> task = Started(request);
     Advance(*model_, {task.get()}, context_);
     if (task->error().ok()) {
-      EXPECT_EQ(task->state()->facts(), (*state)->facts() + 1);
+      EXPECT_EQ(task->state()->units(), (*state)->units() + 1);
     }
   }
 }
@@ -289,7 +289,7 @@ TEST_P(NtmQuestionAnswererTest, ManyQuestionsAtOnePlaceWaitForEachOther) {
   }
   EXPECT_LE(most, static_cast<int64_t>(NtmStory::kMaxThoughts) + 1);
   for (const QuestionAnswer& answer : task->answers()) ExpectSame(answer, task->answers()[0]);
-  EXPECT_EQ(task->state()->facts(), 3);
+  EXPECT_EQ(task->state()->units(), 3);
 }
 
 TEST_P(NtmQuestionAnswererTest, AttributionNamesFactsThatWereToldAndAddsUpToOneAtMost) {

@@ -64,7 +64,7 @@ class TranslatorTest : public testing::Test {
 TEST_F(TranslatorTest, TellsWhatItIs) {
   const ModelSpec& spec = translator_->spec();
   EXPECT_EQ(spec.name, "marian-swish");
-  EXPECT_EQ(spec.kind, "translator");
+  EXPECT_EQ(translator_->kind(), ModelKind::kTranslator);
   EXPECT_EQ(spec.architecture, "marian");
   EXPECT_EQ(spec.source_language, "en");
   EXPECT_EQ(spec.target_language, "de");

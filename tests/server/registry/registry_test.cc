@@ -20,8 +20,9 @@ using ::testing::HasSubstr;
 // A model that is not a translator.
 class OtherModel : public Model {
  public:
-  OtherModel() { spec_.kind = "other"; }
   const ModelSpec& spec() const override { return spec_; }
+  ModelKind kind() const override { return ModelKind::kSequenceModel; }
+  absl::Status Probe(Context&) const override { return absl::OkStatus(); }
   void Step(absl::Span<Task* const>, Context&) const override {}
 
  private:
@@ -56,7 +57,7 @@ class RegistryTest : public ::testing::Test {
   void LoadAll() {
     registry_->LoadAll([this](const ModelStatus& status) { heard_.push_back(status); });
   }
-  absl::Status ErrorOf(const std::string& name) { return registry_->Find(name, "translator").status(); }
+  absl::Status ErrorOf(const std::string& name) { return registry_->Find(name, ModelKind::kTranslator).status(); }
 
   std::filesystem::path root_;
   std::unique_ptr<Registry> registry_;
@@ -138,7 +139,7 @@ TEST_F(RegistryTest, HandleKeepsTheModelAlive) {
   AddModel("good");
   Open();
   LoadAll();
-  const auto model = registry_->Find("good", "translator");
+  const auto model = registry_->Find("good", ModelKind::kTranslator);
   heard_.clear();
   registry_.reset();
   EXPECT_EQ((*model)->spec().name, "good");

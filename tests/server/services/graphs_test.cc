@@ -113,8 +113,8 @@ class GraphsTest : public ::testing::Test {
   }
   absl::StatusOr<std::shared_ptr<const Model>> Load(const std::string& path) {
     const std::string name = std::filesystem::path(path).filename().string();
-    if (name == "edges") return std::make_shared<FakeGraphClassifier>(name, kEdgeClassifier);
-    if (name == "graphs") return std::make_shared<FakeGraphClassifier>(name, kGraphClassifier);
+    if (name == "edges") return std::make_shared<FakeGraphClassifier>(name, ModelKind::kEdgeClassifier);
+    if (name == "graphs") return std::make_shared<FakeGraphClassifier>(name, ModelKind::kGraphClassifier);
     if (name == "words") return std::make_shared<FakeTranslator>(name);
     if (nodes_ == nullptr) return absl::InvalidArgumentError("config.json: is broken");
     return nodes_;

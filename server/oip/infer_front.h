@@ -1,7 +1,4 @@
-// What each kind of model takes and gives in the Open Inference Protocol: named tensors to tasks, and back.
-//
-//   translator         text -> translation, ...       questions   story, question -> answer, ...
-//   graph models       x, edge_index, ... -> probabilities, class, ...       sequences   input -> output
+// Between the Open Inference Protocol's named tensors and a model's tasks: the interface that each kind has one of.
 //
 // Every option of the typed service (heed.v1) is a request parameter of the same name; what only the typed service's
 // message can hold is the output "details", JSON of that message.
@@ -11,12 +8,15 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "models/kinds/task.h"
+#include "google/protobuf/message.h"
+#include "models/kinds/model.h"
 #include "server/oip/infer_parameters.h"
 #include "server/oip/infer_tensors.h"
 #include "server/telemetry/metrics.h"
@@ -35,12 +35,11 @@ struct ModelTensors {
   std::map<std::string, std::string> properties;
   std::vector<TensorSpec> unlisted_inputs;  // read, so that the model says why it does not take them
 };
-// None for a kind that the protocol does not serve.
-ModelTensors TensorsOf(const Model& model);
-
 // One request. One thread at a time.
 class InferFront {
  public:
+  using Tasks = std::vector<std::unique_ptr<Task>>;
+
   virtual ~InferFront() = default;
 
   // On gRPC's thread. `parameters`: those for the model (RequestParameters). `stream`: the answer may come in parts.
@@ -70,7 +69,20 @@ class InferFront {
   bool given_ = false;
 };
 
-// Null for a kind that the protocol does not serve. `model` outlives it.
-std::unique_ptr<InferFront> MakeInferFront(const Model& model, const InferLimits& limits);
+// What the fronts share.
+
+int64_t Size(const auto& container) { return static_cast<int64_t>(container.size()); }
+
+// An error of models and typed messages names their field; here it names what the field was made from. `fields` are
+// pairs of how a message begins and what is to replace that; without any of them `otherwise` is put before it.
+using FieldNames = std::vector<std::pair<absl::string_view, absl::string_view>>;
+absl::Status Renamed(const absl::Status& error, const FieldNames& fields, absl::string_view otherwise);
+inline constexpr std::pair<absl::string_view, absl::string_view> kOptionsField = {"options.", "parameters: "};
+
+// INVALID_ARGUMENT: an element of the input is not UTF-8. The typed services' messages hold nothing else.
+absl::Status CheckUtf8(absl::string_view input, const std::vector<std::string>& texts);
+// INVALID_ARGUMENT: the input has more than `max` elements.
+absl::Status CheckCount(absl::string_view input, int64_t count, int64_t max);
+std::string ToJson(const google::protobuf::Message& message);
 
 }  // namespace heed
