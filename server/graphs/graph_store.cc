@@ -16,11 +16,13 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "base/awaited_status.h"
 #include "base/exception_barrier.h"
 #include "base/excerpt.h"
 #include "base/status_macros.h"
 #include "files/graph_file.h"
 #include "server/platform/locked_directory.h"
+#include "server/scheduling/job_handle.h"
 #include "server/telemetry/log.h"
 
 namespace heed {
@@ -59,29 +61,6 @@ absl::Status Prefixed(absl::string_view prefix, const absl::Status& status) {
 absl::Status PrecomputeError(const Precomputed& one) {
   return Prefixed(absl::StrCat("precomputing \"", one.model_name, "\""), one.unavailable);
 }
-
-// What one thread waits for and another tells, once.
-class Outcome : public JobObserver {
- public:
-  void Set(const absl::Status& status) EXCLUDES(mutex_) {
-    MutexLock lock(mutex_);
-    status_ = status;
-    changed_.NotifyAll();
-  }
-  absl::Status Wait() EXCLUDES(mutex_) {
-    MutexLock lock(mutex_);
-    while (!status_) changed_.Wait(mutex_);
-    return *status_;
-  }
-
-  void OnTaskOutput(int, Task&) override {}
-  void OnJobDone(const absl::Status& status, const JobTimes&) override { Set(status); }
-
- private:
-  Mutex mutex_;
-  CondVar changed_;
-  std::optional<absl::Status> status_ GUARDED_BY(mutex_);
-};
 
 }  // namespace
 
@@ -154,7 +133,7 @@ GraphStore::~GraphStore() {
 
 bool GraphStore::Restore() {
   if (directory_ < 0) return true;
-  auto outcome = std::make_shared<Outcome>();
+  auto outcome = std::make_shared<AwaitedStatus>();
   {
     MutexLock lock(mutex_);
     if (draining_ || stop_) return false;
@@ -637,14 +616,11 @@ Precomputed GraphStore::Compute(const std::shared_ptr<const GraphClassifier>& mo
     return result;
   }
   const PrecomputeTask& computed = **task;
-  Outcome outcome;
   auto job = std::make_shared<Job>();
   job->model = model;
   job->tasks.push_back(*std::move(task));
   job->internal = true;
-  job->observer = &outcome;
-  result.unavailable = scheduler_.Submit(job);
-  if (result.unavailable.ok()) result.unavailable = outcome.Wait();
+  result.unavailable = RunJob(scheduler_, job);  // which keeps `computed`
   if (!result.unavailable.ok()) return result;
   result.outputs = computed.outputs();
   result.seconds = ToSeconds(Clock::now() - start);

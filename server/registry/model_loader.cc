@@ -28,9 +28,8 @@ absl::Status ShuttingDown() { return absl::UnavailableError("the server is shutt
 
 }  // namespace
 
-ModelLoader::ModelLoader(const ModelLoaderOptions& options, Registry& registry, Registry::Listener listener,
-                         Registry::Prepare prepare)
-    : options_(options), registry_(registry), listener_(std::move(listener)), prepare_(std::move(prepare)) {}
+ModelLoader::ModelLoader(const ModelLoaderOptions& options, Registry& registry, ModelObserver& observer)
+    : options_(options), registry_(registry), observer_(observer) {}
 
 ModelLoader::~ModelLoader() {
   Stop();
@@ -59,13 +58,13 @@ void ModelLoader::Join() {
 
 void ModelLoader::Load(std::string name, std::vector<int64_t> versions, Done done) {
   Enqueue({[this, name = std::move(name), versions = std::move(versions)] {
-             return registry_.Load(name, versions, listener_, prepare_);
+             return registry_.Load(name, versions, observer_);
            },
            std::move(done)});
 }
 
 void ModelLoader::Unload(std::string name, Done done) {
-  Enqueue({[this, name = std::move(name)] { return registry_.Unload(name, listener_); }, std::move(done)});
+  Enqueue({[this, name = std::move(name)] { return registry_.Unload(name, observer_); }, std::move(done)});
 }
 
 void ModelLoader::Enqueue(Change change) {
@@ -89,7 +88,7 @@ void ModelLoader::Enqueue(Change change) {
 }
 
 void ModelLoader::Run(const std::function<void()>& loaded) {
-  registry_.LoadAll(listener_, prepare_);
+  registry_.LoadAll(observer_);
   loaded();
   setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNiceness);  // of this thread only
   const bool polls = options_.poll_interval > Clock::duration::zero();
@@ -138,7 +137,7 @@ bool ModelLoader::Next(TimePoint wake, Change& change) {
 
 void ModelLoader::Poll() {
   for (const std::string& name : registry_.Changed()) {
-    const absl::Status status = registry_.Reload(name, listener_, prepare_);
+    const absl::Status status = registry_.Reload(name, observer_);
     if (!status.ok()) {
       LogError("model", {{"name", name},
                          {"state", "not looked for"},

@@ -24,9 +24,8 @@ class ModelLoader {
  public:
   using Done = std::function<void(const absl::Status&)>;
 
-  // `registry` outlives it; nobody else changes it meanwhile. `listener` and `prepare` as Registry's.
-  ModelLoader(const ModelLoaderOptions& options, Registry& registry, Registry::Listener listener,
-              Registry::Prepare prepare);
+  // `registry` and `observer` outlive it; nobody else changes the registry meanwhile.
+  ModelLoader(const ModelLoaderOptions& options, Registry& registry, ModelObserver& observer);
   ~ModelLoader();
   ModelLoader(const ModelLoader&) = delete;
   ModelLoader& operator=(const ModelLoader&) = delete;
@@ -57,8 +56,7 @@ class ModelLoader {
 
   const ModelLoaderOptions options_;
   Registry& registry_;
-  const Registry::Listener listener_;
-  const Registry::Prepare prepare_;
+  ModelObserver& observer_;
 
   Mutex mutex_;
   CondVar work_;

@@ -45,7 +45,15 @@ absl::Status Loading(absl::string_view message) {
   return WithRetryDelay(absl::UnavailableError(message), kDefaultRetryDelay);
 }
 
+std::vector<int64_t> NumbersOf(const FoundVersions& found) {
+  std::vector<int64_t> numbers;
+  for (const auto& [number, version] : found) numbers.push_back(number);
+  return numbers;
+}
+
 }  // namespace
+
+absl::Status ModelObserver::Prepare(const std::shared_ptr<const Model>&, bool) { return absl::OkStatus(); }
 
 absl::StatusOr<std::unique_ptr<Registry>> Registry::Open(const std::string& directory, LoadFunction load,
                                                          RegistryOptions options) {
@@ -53,11 +61,8 @@ absl::StatusOr<std::unique_ptr<Registry>> Registry::Open(const std::string& dire
   HEED_ASSIGN_OR_RETURN(const auto models, ModelDirectory(directory, options.model_name).Find());
   for (const auto& [name, paths] : models) {
     Entry& entry = found[name];
-    std::vector<int64_t> versions;
-    for (const auto& [version, path] : paths) {
-      entry.versions[version];
-      versions.push_back(version);
-    }
+    for (const auto& [version, path] : paths) entry.versions[version];
+    const std::vector<int64_t> versions = NumbersOf(paths);
     const absl::StatusOr<std::vector<int64_t>> chosen = options.policies.Of(name).Choose(versions);
     // LoadAll tells why none is chosen.
     for (const int64_t version : chosen.ok() ? *chosen : versions) {
@@ -78,14 +83,14 @@ bool Registry::stopped() const {
   return stop_;
 }
 
-void Registry::LoadAll(const Listener& listener, const Prepare& prepare) {
+void Registry::LoadAll(ModelObserver& observer) {
   std::vector<std::string> names;
   {
     MutexLock lock(mutex_);
     for (const auto& [name, entry] : entries_) names.push_back(name);
   }
   for (const std::string& name : names) {
-    const absl::Status status = Load(name, {}, listener, prepare);
+    const absl::Status status = Load(name, {}, observer);
     if (!absl::IsNotFound(status)) continue;
     // Nothing that the policy wants is there.
     std::vector<ModelStatus> changed;
@@ -97,7 +102,7 @@ void Registry::LoadAll(const Listener& listener, const Prepare& prepare) {
       }
       changed = StatusOf(name);
     }
-    for (const ModelStatus& one : changed) listener(one);
+    for (const ModelStatus& one : changed) observer.OnChange(one);
   }
 }
 
@@ -108,83 +113,96 @@ void Registry::Stop() {
 
 // Loading returns its errors; what the standard library throws meanwhile (no memory, no permission) is one more.
 absl::StatusOr<std::shared_ptr<const Model>> Registry::LoadBeside(const FoundVersion& found, const std::string& name,
-                                                                  bool is_default, const Prepare& prepare) const try {
+                                                                  bool is_default, ModelObserver& observer) const try {
   HEED_RETURN_IF_ERROR(found.status);
   HEED_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, load_(found.path, name));
-  HEED_RETURN_IF_ERROR(prepare(model, is_default));
+  HEED_RETURN_IF_ERROR(observer.Prepare(model, is_default));
   return model;
 } catch (const std::exception& error) {
   return absl::InternalError(found.path + ": " + error.what());
 }
 
-absl::Status Registry::Load(const std::string& name, const std::vector<int64_t>& versions, const Listener& listener,
-                            const Prepare& prepare) {
+absl::StatusOr<std::vector<int64_t>> Registry::Choose(const std::string& name, const FoundVersions& found,
+                                                      const std::vector<int64_t>& listed) const {
+  VersionPolicy policy = options_.policies.Of(name);
+  if (!listed.empty()) {
+    policy.listed = listed;
+    std::sort(policy.listed.begin(), policy.listed.end());
+    policy.listed.erase(std::unique(policy.listed.begin(), policy.listed.end()), policy.listed.end());
+  }
+  absl::StatusOr<std::vector<int64_t>> chosen = policy.Choose(NumbersOf(found));
+  if (chosen.ok()) return chosen;
+  return absl::Status(chosen.status().code(), absl::StrCat("model: \"", name, "\": ", chosen.status().message()));
+}
+
+void Registry::BeginLoad(const std::string& name, const FoundVersions& found, const std::vector<int64_t>& listed,
+                         const std::vector<int64_t>& chosen) {
+  MutexLock lock(mutex_);
+  Entry& entry = entries_[name];
+  entry.listed = listed;
+  entry.unloaded = false;
+  for (const auto& [number, path] : found) entry.versions[number];
+  for (auto& [number, version] : entry.versions) {
+    if (version.model != nullptr) continue;
+    const bool wanted = std::binary_search(chosen.begin(), chosen.end(), number);
+    version.state = wanted ? ModelState::kLoading : ModelState::kUnloaded;
+  }
+}
+
+absl::Status Registry::Load(const std::string& name, const std::vector<int64_t>& versions, ModelObserver& observer) {
   HEED_RETURN_IF_ERROR(CheckName(name));
   HEED_ASSIGN_OR_RETURN(const auto models, directory_.Find());
   const auto there = models.find(name);
   if (there == models.end()) return NoSuchModel(name);
-  const FoundVersions& paths = there->second;
-  std::vector<int64_t> found;
-  for (const auto& [version, path] : paths) found.push_back(version);
-  VersionPolicy policy = options_.policies.Of(name);
-  if (!versions.empty()) {
-    policy.listed = versions;
-    std::sort(policy.listed.begin(), policy.listed.end());
-    policy.listed.erase(std::unique(policy.listed.begin(), policy.listed.end()), policy.listed.end());
-  }
-  absl::StatusOr<std::vector<int64_t>> chosen = policy.Choose(found);
-  if (!chosen.ok()) {
-    return absl::Status(chosen.status().code(), absl::StrCat("model: \"", name, "\": ", chosen.status().message()));
-  }
-  {
-    MutexLock lock(mutex_);
-    Entry& entry = entries_[name];
-    entry.listed = versions;
-    entry.unloaded = false;
-    for (const int64_t version : found) entry.versions[version];
-    for (auto& [number, version] : entry.versions) {
-      if (version.model != nullptr) continue;
-      const bool wanted = std::binary_search(chosen->begin(), chosen->end(), number);
-      version.state = wanted ? ModelState::kLoading : ModelState::kUnloaded;
-    }
-  }
-
+  const FoundVersions& found = there->second;
+  HEED_ASSIGN_OR_RETURN(const std::vector<int64_t> chosen, Choose(name, found, versions));
+  BeginLoad(name, found, versions, chosen);
   absl::Status failure;
   // The highest first: what takes over does so before others take time.
-  for (auto number = chosen->rbegin(); number != chosen->rend(); ++number) {
+  for (auto number = chosen.rbegin(); number != chosen.rend(); ++number) {
     if (stopped()) return absl::UnavailableError("the server is shutting down");
-    const FoundVersion& path = paths.at(*number);
-    const std::string stamp = StampOf(path);
-    const auto start = std::chrono::steady_clock::now();
-    absl::StatusOr<std::shared_ptr<const Model>> model =
-        LoadBeside(path, name, /*is_default=*/number == chosen->rbegin(), prepare);
-    ModelStatus changed;
-    {
-      MutexLock lock(mutex_);
-      Entry& entry = entries_.find(name)->second;
-      Version& version = entry.versions[*number];
-      version.load_seconds = ToSeconds(Clock::now() - start);
-      version.stamp = stamp;
-      version.reason = model.status();
-      if (model.ok()) {
-        version.state = ModelState::kReady;
-        std::shared_ptr<const Model> old = std::exchange(version.model, *std::move(model));
-        if (old != nullptr) Retire(std::move(old), entry);
-      } else {
-        if (version.model == nullptr) version.state = ModelState::kUnavailable;
-        if (failure.ok()) {
-          failure = absl::FailedPreconditionError(
-              absl::StrCat("model: \"", name, "\" version ", *number, " failed to load: ", model.status().message()));
-        }
-      }
-      for (ModelStatus& status : StatusOf(name)) {
-        if (status.version == *number) changed = std::move(status);
-      }
-    }
-    listener(changed);
+    failure.Update(LoadVersion(name, *number, found.at(*number), /*is_default=*/number == chosen.rbegin(), observer));
   }
-  if (!failure.ok()) return failure;
+  HEED_RETURN_IF_ERROR(failure);
+  RetireUnwanted(name, found, chosen, observer);
+  return absl::OkStatus();
+}
 
+absl::Status Registry::LoadVersion(const std::string& name, int64_t number, const FoundVersion& found, bool is_default,
+                                   ModelObserver& observer) {
+  const std::string stamp = StampOf(found);
+  const TimePoint start = Clock::now();
+  absl::StatusOr<std::shared_ptr<const Model>> model = LoadBeside(found, name, is_default, observer);
+  absl::Status failure;
+  if (!model.ok()) {
+    failure = absl::FailedPreconditionError(
+        absl::StrCat("model: \"", name, "\" version ", number, " failed to load: ", model.status().message()));
+  }
+  ModelStatus changed;
+  {
+    MutexLock lock(mutex_);
+    Entry& entry = entries_.find(name)->second;
+    Version& version = entry.versions[number];
+    version.load_seconds = ToSeconds(Clock::now() - start);
+    version.stamp = stamp;
+    version.reason = model.status();
+    if (model.ok()) {
+      version.state = ModelState::kReady;
+      std::shared_ptr<const Model> old = std::exchange(version.model, *std::move(model));
+      if (old != nullptr) Retire(std::move(old), entry);
+    } else if (version.model == nullptr) {
+      version.state = ModelState::kUnavailable;
+    }
+    for (ModelStatus& status : StatusOf(name)) {
+      if (status.version == number) changed = std::move(status);
+    }
+  }
+  observer.OnChange(changed);
+  return failure;
+}
+
+void Registry::RetireUnwanted(const std::string& name, const FoundVersions& found, const std::vector<int64_t>& chosen,
+                              ModelObserver& observer) {
   std::vector<ModelStatus> changed;
   {
     MutexLock lock(mutex_);
@@ -193,7 +211,7 @@ absl::Status Registry::Load(const std::string& name, const std::vector<int64_t>&
     std::vector<int64_t> numbers;
     for (auto it = entry.versions.begin(); it != entry.versions.end();) {
       auto& [number, version] = *it;
-      if (std::binary_search(chosen->begin(), chosen->end(), number)) {
+      if (std::binary_search(chosen.begin(), chosen.end(), number)) {
         ++it;
         continue;
       }
@@ -202,7 +220,7 @@ absl::Status Registry::Load(const std::string& name, const std::vector<int64_t>&
         numbers.push_back(number);
       }
       version = {};
-      const bool remains = paths.contains(number);
+      const bool remains = found.contains(number);
       if (!remains) changed.push_back({.name = name, .version = number, .state = ModelState::kUnloaded});
       it = remains ? std::next(it) : entry.versions.erase(it);
     }
@@ -211,20 +229,19 @@ absl::Status Registry::Load(const std::string& name, const std::vector<int64_t>&
       if (std::find(numbers.begin(), numbers.end(), status.version) != numbers.end()) changed.push_back(status);
     }
   }
-  for (const ModelStatus& status : changed) listener(status);
-  return absl::OkStatus();
+  for (const ModelStatus& status : changed) observer.OnChange(status);
 }
 
-absl::Status Registry::Reload(const std::string& name, const Listener& listener, const Prepare& prepare) {
+absl::Status Registry::Reload(const std::string& name, ModelObserver& observer) {
   std::vector<int64_t> listed;
   {
     MutexLock lock(mutex_);
     if (const auto found = entries_.find(name); found != entries_.end()) listed = found->second.listed;
   }
-  return Load(name, listed, listener, prepare);
+  return Load(name, listed, observer);
 }
 
-absl::Status Registry::Unload(const std::string& name, const Listener& listener) {
+absl::Status Registry::Unload(const std::string& name, ModelObserver& observer) {
   std::vector<ModelStatus> changed;
   {
     MutexLock lock(mutex_);
@@ -240,7 +257,7 @@ absl::Status Registry::Unload(const std::string& name, const Listener& listener)
     }
     changed = StatusOf(name);
   }
-  for (const ModelStatus& status : changed) listener(status);
+  for (const ModelStatus& status : changed) observer.OnChange(status);
   return absl::OkStatus();
 }
 

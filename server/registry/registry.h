@@ -50,6 +50,16 @@ struct ServedModel {
   int64_t version = 1;
 };
 
+// What happens to models while others serve. Called with no lock held, on the thread that loads or unloads.
+class ModelObserver {
+ public:
+  virtual ~ModelObserver() = default;
+  // Warms up and checks a model that is to serve, as the model's default version or beside it. Not OK: it fails.
+  virtual absl::Status Prepare(const std::shared_ptr<const Model>& model, bool is_default);
+  // A version was tried, or has left.
+  virtual void OnChange(const ModelStatus& version) = 0;
+};
+
 struct RegistryOptions {
   VersionPolicies policies;
   std::string model_name;  // of the model that the directory is itself; empty: the directory's
@@ -65,19 +75,15 @@ class Registry {
   // models/probe.h's LoadProbedModel, or a test's own.
   using LoadFunction =
       std::function<absl::StatusOr<std::shared_ptr<const Model>>(const std::string& path, const std::string& name)>;
-  // The next two are called with no lock held, on the thread that loads or unloads.
-  // Warms up and checks a model that is to serve, as the model's default version or beside it. Not OK: it fails.
-  using Prepare = std::function<absl::Status(const std::shared_ptr<const Model>& model, bool is_default)>;
-  using Listener = std::function<void(const ModelStatus&)>;
 
   // Finds the model directories below `directory`; loads none. A model that cannot be looked into is one that fails to
   // load. NOT_FOUND: `directory` does not exist. INVALID_ARGUMENT: it is not a directory or cannot be read.
   static absl::StatusOr<std::unique_ptr<Registry>> Open(const std::string& directory, LoadFunction load,
                                                         RegistryOptions options = {});
 
-  // Loads every model that was found, one after the other, as Load does; `listener` hears of each version that was
-  // tried. A model that fails harms no other. Returns early after Stop.
-  void LoadAll(const Listener& listener, const Prepare& prepare = AcceptAll);
+  // Loads every model that was found, one after the other, as Load does. A model that fails harms no other. Returns
+  // early after Stop.
+  void LoadAll(ModelObserver& observer);
   // LoadAll and Load load no further version.
   void Stop() EXCLUDES(mutex_);
   bool stopped() const EXCLUDES(mutex_);
@@ -87,11 +93,10 @@ class Registry {
   // Load without; Reload keeps the policy that it has. FAILED_PRECONDITION: one failed, and why; then none leaves.
   // NOT_FOUND: there is no such model, or a version that is listed is not there: nothing changes. INVALID_ARGUMENT:
   // `name` is no directory's name. UNAVAILABLE: Stop.
-  absl::Status Load(const std::string& name, const std::vector<int64_t>& versions, const Listener& listener,
-                    const Prepare& prepare = AcceptAll);
-  absl::Status Reload(const std::string& name, const Listener& listener, const Prepare& prepare = AcceptAll);
+  absl::Status Load(const std::string& name, const std::vector<int64_t>& versions, ModelObserver& observer);
+  absl::Status Reload(const std::string& name, ModelObserver& observer);
   // All versions leave, those kept for sessions too. NOT_FOUND: there is no such model.
-  absl::Status Unload(const std::string& name, const Listener& listener);
+  absl::Status Unload(const std::string& name, ModelObserver& observer);
   // The models whose directories have versions that were not there when they were last loaded, have lost some, or have
   // files of another time or size; new ones included. By name; those that were unloaded aside.
   std::vector<std::string> Changed() const;
@@ -151,16 +156,26 @@ class Registry {
   };
   using Entries = std::map<std::string, Entry, std::less<>>;
 
-  static absl::Status AcceptAll(const std::shared_ptr<const Model>&, bool) { return absl::OkStatus(); }
-
   Registry(std::string directory, LoadFunction load, RegistryOptions options, Entries entries)
       : directory_(std::move(directory), options.model_name),
         load_(std::move(load)),
         options_(std::move(options)),
         entries_(std::move(entries)) {}
 
+  // The versions that are to serve of those that were found: what `listed` says, or else the model's policy.
+  absl::StatusOr<std::vector<int64_t>> Choose(const std::string& name, const FoundVersions& found,
+                                              const std::vector<int64_t>& listed) const;
+  // Notes what is about to be loaded.
+  void BeginLoad(const std::string& name, const FoundVersions& found, const std::vector<int64_t>& listed,
+                 const std::vector<int64_t>& chosen) EXCLUDES(mutex_);
+  // Loads one version and puts it in the place of the one that serves. FAILED_PRECONDITION: it failed; nothing changes.
+  absl::Status LoadVersion(const std::string& name, int64_t number, const FoundVersion& found, bool is_default,
+                           ModelObserver& observer) EXCLUDES(mutex_);
+  // The versions that are not chosen leave.
+  void RetireUnwanted(const std::string& name, const FoundVersions& found, const std::vector<int64_t>& chosen,
+                      ModelObserver& observer) EXCLUDES(mutex_);
   absl::StatusOr<std::shared_ptr<const Model>> LoadBeside(const FoundVersion& found, const std::string& name,
-                                                          bool is_default, const Prepare& prepare) const;
+                                                          bool is_default, ModelObserver& observer) const;
   absl::StatusOr<ServedModel> FindNamed(absl::string_view name, std::optional<int64_t> version) const REQUIRES(mutex_);
   // Those are kept for sessions no more.
   void Unpin(Entry& entry, const std::function<bool(const Pinned&)>& which) REQUIRES(mutex_);

@@ -123,34 +123,10 @@ absl::Status JobCall::Submit(Tasks tasks) {
   auto job = std::make_shared<Job>(NewJob());
   job->tasks = std::move(tasks);
   job_ = job;
-  Scheduler& scheduler = scheduler_;
-  const std::shared_ptr<Cancellation> cancellation = cancellation_;
-  {
-    MutexLock lock(cancellation->mutex);
-    cancellation->job = job;
-  }
-  if (absl::Status status = scheduler.Submit(job); !status.ok()) {
-    job_ = nullptr;
-    return status;
-  }
-  bool cancelled = false;
-  {
-    MutexLock lock(cancellation->mutex);
-    cancelled = cancellation->cancelled;
-  }
-  // A Cancel that came before the scheduler had the job did nothing there.
-  if (cancelled) scheduler.Cancel(*job);
-  return absl::OkStatus();
-}
-
-void JobCall::Cancel() {
-  std::shared_ptr<Job> job;
-  {
-    MutexLock lock(cancellation_->mutex);
-    cancellation_->cancelled = true;
-    job = cancellation_->job;
-  }
-  if (job != nullptr) scheduler_.Cancel(*job);
+  const std::shared_ptr<JobHandle> handle = handle_;  // the call may be gone when Submit returns
+  absl::Status status = handle->Submit(std::move(job));
+  if (!status.ok()) job_ = nullptr;
+  return status;
 }
 
 void JobCall::OnJobDone(const absl::Status& status, const JobTimes& times) {

@@ -14,13 +14,13 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "base/exception_barrier.h"
-#include "base/mutex.h"
 #include "google/protobuf/message_lite.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/server_callback.h"
 #include "grpcpp/support/status.h"
 #include "server/registry/registry.h"
 #include "server/scheduling/job.h"
+#include "server/scheduling/job_handle.h"
 #include "server/scheduling/preparation.h"
 #include "server/scheduling/priority.h"
 #include "server/scheduling/scheduler.h"
@@ -96,7 +96,10 @@ class JobCall : public Call, public JobObserver {
   using Tasks = std::vector<std::unique_ptr<Task>>;
 
   JobCall(const JobParts& parts, grpc::CallbackServerContext& context, std::string_view method)
-      : Call(parts.requests, context, method), scheduler_(parts.scheduler), preparation_(parts.preparation) {}
+      : Call(parts.requests, context, method),
+        scheduler_(parts.scheduler),
+        preparation_(parts.preparation),
+        handle_(std::make_shared<JobHandle>(parts.scheduler)) {}
 
   // Looks the model up (FindModel), converts and starts the tasks, all of that model. No tasks: there is nothing to do.
   virtual absl::StatusOr<Tasks> Begin() = 0;
@@ -123,7 +126,7 @@ class JobCall : public Call, public JobObserver {
   // RESOURCE_EXHAUSTED: the response is larger than an answer of the model may be.
   absl::Status CheckSize(const google::protobuf::MessageLite& response) const;
   // The client has gone.
-  void Cancel() EXCLUDES(cancellation_->mutex);
+  void Cancel() { handle_->Cancel(); }
 
   // The model that was found, as the interface of its kind.
   template <typename T>
@@ -146,13 +149,6 @@ class JobCall : public Call, public JobObserver {
   std::shared_ptr<Job> job_;
 
  private:
-  // Shared with the thread that submits the job: the call may end before Submit has returned.
-  struct Cancellation {
-    Mutex mutex;
-    bool cancelled GUARDED_BY(mutex) = false;
-    std::shared_ptr<Job> job GUARDED_BY(mutex);  // null: there is none yet
-  };
-
   void RunNow();
   // OK: the job was accepted; its end may already have come, and the call be gone. Otherwise it never comes.
   absl::Status Submit(Tasks tasks);
@@ -162,7 +158,8 @@ class JobCall : public Call, public JobObserver {
   int64_t max_answer_bytes() const { return scheduler_.LimitsOf(model_name()).max_answer_bytes; }
 
   Preparation& preparation_;
-  const std::shared_ptr<Cancellation> cancellation_ = std::make_shared<Cancellation>();
+  // Shared with the thread that submits the job: the call may end before Submit has returned.
+  const std::shared_ptr<JobHandle> handle_;
   std::optional<JobTimes> times_;     // set when the job has ended
   std::optional<Priority> priority_;  // set by TakeModel if not before
   TimePoint latest_ = kNoDeadline;

@@ -22,7 +22,8 @@ Exchange<Response>::Exchange(const QuestionParts& parts, ExchangeRequest request
     : parts_(parts),
       changes_(!request.story.facts.empty() || request.story.commit),
       request_(std::move(request)),
-      done_(std::move(done)) {}
+      done_(std::move(done)),
+      handle_(parts.scheduler) {}
 
 template <typename Response>
 void Exchange<Response>::Run() {
@@ -30,34 +31,31 @@ void Exchange<Response>::Run() {
   auto admission = parts_.scheduler.Admit();
   if (!admission.ok()) return End(admission.status());
   admission_ = *std::move(admission);
-  if (!changes_) {
-    parts_.store.Find(request_.session, request_.expected_version, [self](absl::StatusOr<SessionStore::Found> found) {
-      if (!found.ok()) return self->End(found.status());
-      self->found_ = *std::move(found);
-      const absl::Status status = self->Submit(*self->found_);
-      if (!status.ok()) self->End(status);
-    });
-    return;
+  if (changes_) {
+    parts_.store.Lease(
+        request_.session, request_.expected_version, request_.request_id,
+        [self](absl::StatusOr<std::unique_ptr<SessionLease>> lease) { self->OnLease(std::move(lease)); });
+  } else {
+    parts_.store.Find(request_.session, request_.expected_version,
+                      [self](absl::StatusOr<SessionStore::Found> found) { self->OnFound(std::move(found)); });
   }
-  parts_.store.Lease(request_.session, request_.expected_version, request_.request_id,
-                     [self](absl::StatusOr<std::unique_ptr<SessionLease>> lease) {
-                       if (!lease.ok()) return self->End(lease.status());
-                       self->lease_ = *std::move(lease);
-                       if (auto recorded = self->Recorded()) return self->End(*std::move(recorded));
-                       const absl::Status status = self->Submit(self->lease_->session());
-                       if (!status.ok()) self->End(status);
-                     });
 }
 
 template <typename Response>
-void Exchange<Response>::Cancel() {
-  std::shared_ptr<Job> job;
-  {
-    MutexLock lock(mutex_);
-    cancelled_ = true;
-    job = job_;
-  }
-  if (job != nullptr) parts_.scheduler.Cancel(*job);
+void Exchange<Response>::OnLease(absl::StatusOr<std::unique_ptr<SessionLease>> lease) {
+  if (!lease.ok()) return End(lease.status());
+  lease_ = *std::move(lease);
+  if (auto recorded = Recorded()) return End(*std::move(recorded));
+  const auto self = this->shared_from_this();
+  if (const absl::Status status = Compute(lease_->session()); !status.ok()) End(status);
+}
+
+template <typename Response>
+void Exchange<Response>::OnFound(absl::StatusOr<SessionStore::Found> found) {
+  if (!found.ok()) return End(found.status());
+  found_ = *std::move(found);
+  const auto self = this->shared_from_this();
+  if (const absl::Status status = Compute(*found_); !status.ok()) End(status);
 }
 
 template <typename Response>
@@ -76,7 +74,7 @@ std::optional<absl::StatusOr<Response>> Exchange<Response>::Recorded() const {
 }
 
 template <typename Response>
-absl::Status Exchange<Response>::Submit(const Session& session) {
+absl::Status Exchange<Response>::Compute(const Session& session) {
   model_name_ = session.model_name;
   const auto more = static_cast<int64_t>(request_.story.facts.size());
   const int64_t most = parts_.store.options().max_facts;
@@ -98,24 +96,11 @@ absl::Status Exchange<Response>::Submit(const Session& session) {
   HEED_ASSIGN_OR_RETURN(std::unique_ptr<StoryTask> task, model_->Start(std::move(request_.story)));
   task_ = task.get();
   job->tasks.push_back(std::move(task));
-  const auto self = this->shared_from_this();
+  const auto self = this->shared_from_this();  // its end may come before Submit returns
   self_ = self;
-  {
-    MutexLock lock(mutex_);
-    job_ = job;
-  }
-  if (absl::Status status = parts_.scheduler.Submit(job); !status.ok()) {
-    self_ = nullptr;
-    return status;
-  }
-  bool cancelled = false;
-  {
-    MutexLock lock(mutex_);
-    cancelled = cancelled_;
-  }
-  // A Cancel that came before the scheduler had the job did nothing there.
-  if (cancelled) parts_.scheduler.Cancel(*job);
-  return absl::OkStatus();
+  absl::Status status = handle_.Submit(std::move(job));
+  if (!status.ok()) self_ = nullptr;
+  return status;
 }
 
 template <typename Response>
@@ -123,6 +108,12 @@ void Exchange<Response>::OnJobDone(const absl::Status& status, const JobTimes&) 
   const auto self = std::move(self_);
   if (!status.ok()) return End(status);
   if (!changes_) return End(ResponseOf(*found_));
+  Commit();
+}
+
+template <typename Response>
+void Exchange<Response>::Commit() {
+  const auto self = this->shared_from_this();
   parts_.store.Commit(
       std::move(lease_), task_->state(), request_.request_id,
       [self](const Session& session) { return self->RecordOf(session); },

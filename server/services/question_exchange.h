@@ -14,13 +14,13 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "base/mutex.h"
 #include "heed/v1/questions.pb.h"
 #include "models/kinds/question_answerer.h"
 #include "server/messages/message_check.h"
 #include "server/registry/registry.h"
 #include "server/rpc/call.h"
 #include "server/scheduling/job.h"
+#include "server/scheduling/job_handle.h"
 #include "server/scheduling/scheduler.h"
 #include "server/sessions/session_store.h"
 #include "server/telemetry/request_log.h"
@@ -64,7 +64,7 @@ class Exchange : public JobObserver, public std::enable_shared_from_this<Exchang
   // Once.
   void Run();
   // The client has gone.
-  void Cancel() EXCLUDES(mutex_);
+  void Cancel() { handle_.Cancel(); }
 
   // For `done`: the session's model; empty while no session was found.
   std::string_view model_name() const { return model_name_; }
@@ -78,8 +78,13 @@ class Exchange : public JobObserver, public std::enable_shared_from_this<Exchang
  private:
   // The answer that the session remembers of this exchange's name; nothing: it has not come before.
   std::optional<absl::StatusOr<Response>> Recorded() const;
-  // Goes on from `session`, which is there until OnJobDone.
-  absl::Status Submit(const Session& session);
+  // The steps, in order. The session was found, or leased:
+  void OnFound(absl::StatusOr<SessionStore::Found> found);
+  void OnLease(absl::StatusOr<std::unique_ptr<SessionLease>> lease);
+  // The model goes on from `session`, which is there until OnJobDone.
+  absl::Status Compute(const Session& session);
+  // The next state takes the place of the leased one.
+  void Commit();
   Response ResponseOf(const Session& session) const;
   std::string RecordOf(const Session& session) const;
   // Lets go of the session and calls `done`.
@@ -96,13 +101,10 @@ class Exchange : public JobObserver, public std::enable_shared_from_this<Exchang
   std::unique_ptr<SessionLease> lease_;  // of one that changes the session
   std::string model_name_;
   std::shared_ptr<const QuestionAnswerer> model_;
-  const StoryTask* task_ = nullptr;  // of job_
+  const StoryTask* task_ = nullptr;  // of the job
   bool room_may_come_ = true;
   std::shared_ptr<Exchange> self_;  // while the scheduler has the job
-
-  Mutex mutex_;
-  std::shared_ptr<Job> job_ GUARDED_BY(mutex_);
-  bool cancelled_ GUARDED_BY(mutex_) = false;
+  JobHandle handle_;
 };
 
 }  // namespace heed

@@ -11,6 +11,7 @@
 #include "server/registry/registry.h"
 #include "server/sessions/session_store.h"
 #include "tests/support/fake_question_answerer.h"
+#include "tests/support/recording_observer.h"
 #include "tests/support/temporary_directory.h"
 
 namespace heed {
@@ -30,7 +31,7 @@ class FakeModels {
         });
   }
   FakeModels& Load() {
-    registry_->LoadAll([](const ModelStatus&) {});
+    registry_->LoadAll(observer_);
     return *this;
   }
   const Registry& registry() const { return *registry_; }
@@ -40,6 +41,7 @@ class FakeModels {
 
  private:
   TemporaryDirectory root_;
+  RecordingObserver observer_;
   std::unique_ptr<Registry> registry_;
 };
 

@@ -12,6 +12,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/fake_graph_classifier.h"
+#include "tests/support/recording_observer.h"
 #include "tests/support/temporary_directory.h"
 
 namespace heed {
@@ -24,7 +25,7 @@ class GraphStoreTest : public ::testing::Test {
     root_.Write("models/nodes/config.json", "{}");
     registry_ =
         *Registry::Open(root_.File("models"), [this](const std::string&, const std::string&) { return nodes_; });
-    registry_->LoadAll([](const ModelStatus&) {});
+    registry_->LoadAll(observer_);
   }
   ~GraphStoreTest() override { nodes_->Release(); }
 
@@ -73,6 +74,7 @@ class GraphStoreTest : public ::testing::Test {
   GraphStoreOptions options_;
   std::shared_ptr<FakeGraphClassifier> nodes_ = std::make_shared<FakeGraphClassifier>("nodes");
   Metrics metrics_;
+  RecordingObserver observer_;
   std::unique_ptr<Registry> registry_;
   Scheduler scheduler_{{}, metrics_};
   std::unique_ptr<GraphStore> store_;
@@ -246,7 +248,7 @@ TEST_F(GraphStoreTest, ModelThatServesNoMoreTakesItsOutputsAlong) {
   ASSERT_TRUE(store_->Restore());
   Put("g");
   const int64_t before = store_->Describe("g")->version->bytes();
-  ASSERT_TRUE(registry_->Unload("nodes", [](const ModelStatus&) {}).ok());
+  ASSERT_TRUE(registry_->Unload("nodes", observer_).ok());
   ASSERT_TRUE(store_->Forget("nodes").ok());
   const auto update = [&] {
     Answer answer;
@@ -263,7 +265,7 @@ TEST_F(GraphStoreTest, ModelThatServesNoMoreTakesItsOutputsAlong) {
   EXPECT_EQ(forgotten.unavailable.code(), absl::StatusCode::kUnavailable);
   EXPECT_LT(state->version->graph->bytes(), before);
 
-  ASSERT_TRUE(registry_->Load("nodes", {}, [](const ModelStatus&) {}).ok());
+  ASSERT_TRUE(registry_->Load("nodes", {}, observer_).ok());
   Answer answer;
   GraphUpdate change;
   change.remove_edges = {{0, 1}};
@@ -286,7 +288,7 @@ TEST_F(GraphStoreTest, ModelThatWasReplacedWhileAGraphCameIsNotKept) {
   graph.arrays.features.values = {1, 2, 3, 4};
   graph.room = std::make_unique<GraphRoom>(*store_);
   nodes_ = std::make_shared<FakeGraphClassifier>("nodes");
-  ASSERT_TRUE(registry_->Load("nodes", {}, [](const ModelStatus&) {}).ok());
+  ASSERT_TRUE(registry_->Load("nodes", {}, observer_).ok());
   Answer answer;
   ASSERT_TRUE(store_->Put(std::move(graph), answer.done()).ok());
   const absl::StatusOr<StoredGraphState> state = answer.Wait();

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "tests/support/fake_translator.h"
+#include "tests/support/recording_observer.h"
 #include "tests/support/temporary_directory.h"
 
 namespace heed {
@@ -40,12 +41,7 @@ class ModelLoaderTest : public testing::Test {
     std::ofstream(root_.path() / name / version / "config.json") << "{}";
   }
   void Start(ModelLoaderOptions options = {}) {
-    loader_ = std::make_unique<ModelLoader>(
-        options, *registry_,
-        [this](const ModelStatus& status) {
-          if (on_change_) on_change_(status);
-        },
-        [](const std::shared_ptr<const Model>&, bool) { return absl::OkStatus(); });
+    loader_ = std::make_unique<ModelLoader>(options, *registry_, observer_);
     std::promise<void> loaded;
     loader_->Start([&] { loaded.set_value(); });
     loaded.get_future().wait();
@@ -59,7 +55,7 @@ class ModelLoaderTest : public testing::Test {
   TemporaryDirectory root_;
   std::atomic<int> niceness_ = 0;
   std::unique_ptr<std::latch> held_, hold_;
-  std::function<void(const ModelStatus&)> on_change_;
+  RecordingObserver observer_;
   std::unique_ptr<Registry> registry_;
   std::unique_ptr<ModelLoader> loader_;
 };
@@ -122,7 +118,7 @@ TEST_F(ModelLoaderTest, StopRefusesWhatWaitsAndWhatComes) {
 TEST_F(ModelLoaderTest, PollingFindsNewVersions) {
   std::latch changed(1);
   std::atomic<bool> told = false;
-  on_change_ = [&](const ModelStatus& status) {
+  observer_.on_change = [&](const ModelStatus& status) {
     if (status.version == 2 && !told.exchange(true)) changed.count_down();
   };
   Start({.poll_interval = std::chrono::milliseconds(1)});

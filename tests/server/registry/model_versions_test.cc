@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/registry/registry.h"
 #include "tests/support/fake_question_answerer.h"
+#include "tests/support/recording_observer.h"
 #include "tests/support/temporary_directory.h"
 
 namespace heed {
@@ -39,6 +40,10 @@ class ModelVersions : public testing::Test {
   }
 
   void Open(const std::string& policies = "latest:1") {
+    observer_.on_change = [this](const ModelStatus& status) {
+      heard_.push_back(absl::StrCat(status.name, ":", status.version, status.model != nullptr ? " serves" : " rests",
+                                    status.reason.ok() ? "" : " failed"));
+    };
     RegistryOptions options;
     options.policies = *VersionPolicies::Parse(policies);
     options.session_pin = std::chrono::hours(1);
@@ -52,17 +57,11 @@ class ModelVersions : public testing::Test {
           return std::make_shared<FakeQuestionAnswerer>(name, content.str());
         },
         std::move(options));
-    registry_->LoadAll(Listener());
-  }
-  Registry::Listener Listener() {
-    return [this](const ModelStatus& status) {
-      heard_.push_back(absl::StrCat(status.name, ":", status.version, status.model != nullptr ? " serves" : " rests",
-                                    status.reason.ok() ? "" : " failed"));
-    };
+    registry_->LoadAll(observer_);
   }
   absl::Status Load(const std::string& name, const std::vector<int64_t>& versions = {}) {
     heard_.clear();
-    return registry_->Load(name, versions, Listener());
+    return registry_->Load(name, versions, observer_);
   }
 
   // Of the version that a request gets; the error's message if there is none.
@@ -85,6 +84,7 @@ class ModelVersions : public testing::Test {
 
   TemporaryDirectory root_;
   std::function<void()> during_load_;
+  RecordingObserver observer_;
   std::unique_ptr<Registry> registry_;
   std::vector<std::string> heard_;
 };
@@ -156,10 +156,10 @@ TEST_F(ModelVersions, VersionThatFailsItsCheckDoesNotServe) {
   Write("m", 1, "one");
   Open();
   Write("m", 2, "two");
-  const auto prepare = [](const std::shared_ptr<const Model>&, bool is_default) {
+  observer_.prepare = [](bool is_default) {
     return is_default ? absl::InternalError("answers NaN") : absl::OkStatus();
   };
-  EXPECT_THAT(std::string(registry_->Load("m", {}, Listener(), prepare).message()), HasSubstr("answers NaN"));
+  EXPECT_THAT(std::string(registry_->Load("m", {}, observer_).message()), HasSubstr("answers NaN"));
   EXPECT_EQ(Served(), "1:one");
 }
 
@@ -219,12 +219,12 @@ TEST_F(ModelVersions, UnloadedModelIsUnavailableUntilItIsLoaded) {
   Write("m", 1, "one");
   Open();
   const auto held = *registry_->Find("m");
-  EXPECT_TRUE(registry_->Unload("m", Listener()).ok());
+  EXPECT_TRUE(registry_->Unload("m", observer_).ok());
   EXPECT_EQ(registry_->Find("m").status().code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(Served(), "model: \"m\" is not loaded");
   EXPECT_EQ(held->spec().fingerprint, "one");  // a request's
   EXPECT_EQ(registry_->FindFingerprint("m", "one"), nullptr);
-  EXPECT_EQ(registry_->Unload("n", Listener()).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(registry_->Unload("n", observer_).code(), absl::StatusCode::kNotFound);
   EXPECT_TRUE(Load("m").ok());
   EXPECT_EQ(Served(), "1:one");
 }
@@ -281,7 +281,7 @@ TEST_F(ModelVersions, VersionThatIsOvertakenBeforeItWasLoadedIsNotLoading) {
       },
       options);
   Write("m", 2, "two");
-  registry_->LoadAll(Listener());
+  registry_->LoadAll(observer_);
   EXPECT_THAT(States(), ElementsAre("1 unloaded", "2 unavailable"));
 }
 
@@ -292,7 +292,7 @@ TEST_F(ModelVersions, ReloadKeepsTheVersionsThatWereListed) {
   ASSERT_TRUE(Load("m", {1, 1}).ok());
   EXPECT_THAT(heard_, ElementsAre("m:1 serves", "m:2 rests"));  // once
   Write("m", 3, "three");
-  ASSERT_TRUE(registry_->Reload("m", Listener()).ok());
+  ASSERT_TRUE(registry_->Reload("m", observer_).ok());
   EXPECT_EQ(Served(), "1:one");
   ASSERT_TRUE(Load("m").ok());
   EXPECT_EQ(Served(), "3:three");
@@ -320,7 +320,7 @@ TEST_F(ModelVersions, ChangedDirectoriesAreFound) {
   Write("m", 2, "two");
   Write("n", 1, "other words");
   Write("p", 1, "one");
-  ASSERT_TRUE(registry_->Unload("o", Listener()).ok());
+  ASSERT_TRUE(registry_->Unload("o", observer_).ok());
   Write("o", 2, "two");
   EXPECT_THAT(registry_->Changed(), ElementsAre("m", "n", "p"));
   for (const char* name : {"m", "n", "p"}) ASSERT_TRUE(Load(name).ok());
@@ -364,7 +364,7 @@ TEST_F(ModelVersions, RequestsFindAModelAtAnyTimeWhileVersionsChange) {
     Write("m", 3, "broken");
     EXPECT_FALSE(Load("m").ok());
     Remove("m", 3);
-    EXPECT_TRUE(registry_->Unload("other", Listener()).ok());
+    EXPECT_TRUE(registry_->Unload("other", observer_).ok());
     EXPECT_TRUE(Load("other").ok());
     EXPECT_TRUE(Load("m", {1}).ok());
     registry_->Sweep(Clock::now());

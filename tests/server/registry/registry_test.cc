@@ -9,6 +9,7 @@
 #include "gtest/gtest.h"
 #include "models/probe.h"
 #include "tests/support/fake_translator.h"
+#include "tests/support/recording_observer.h"
 
 namespace heed {
 namespace {
@@ -55,11 +56,13 @@ class RegistryTest : public ::testing::Test {
     registry_ = *std::move(registry);
   }
   void LoadAll() {
-    registry_->LoadAll([this](const ModelStatus& status) { heard_.push_back(status); });
+    observer_.on_change = [this](const ModelStatus& status) { heard_.push_back(status); };
+    registry_->LoadAll(observer_);
   }
   absl::Status ErrorOf(const std::string& name) { return registry_->Find(name, ModelKind::kTranslator).status(); }
 
   std::filesystem::path root_;
+  RecordingObserver observer_;
   std::unique_ptr<Registry> registry_;
   std::vector<ModelStatus> heard_;
 };
@@ -149,7 +152,8 @@ TEST_F(RegistryTest, StopsBetweenTwoModels) {
   AddModel("a");
   AddModel("b");
   Open();
-  registry_->LoadAll([this](const ModelStatus&) { registry_->Stop(); });
+  observer_.on_change = [this](const ModelStatus&) { registry_->Stop(); };
+  registry_->LoadAll(observer_);
   EXPECT_EQ(registry_->List()[0].state, ModelState::kReady);
   EXPECT_EQ(registry_->List()[1].state, ModelState::kLoading);
 }
@@ -229,8 +233,8 @@ TEST_F(RegistryTest, AVersionWithNaNNeverReplacesAGoodOne) {
   ASSERT_TRUE(registry.ok()) << registry.status();
   registry_ = *std::move(registry);
   for (const char* fixture : {"pyg-gat", "pyg-sparse-gat", "ntm-cell", "marian-swish"}) {
-    ASSERT_TRUE(registry_->Load(fixture, {1}, [](const ModelStatus&) {}).ok());
-    const absl::Status status = registry_->Load(fixture, {}, [](const ModelStatus&) {});
+    ASSERT_TRUE(registry_->Load(fixture, {1}, observer_).ok());
+    const absl::Status status = registry_->Load(fixture, {}, observer_);
     EXPECT_THAT(std::string(status.message()),
                 AllOf(HasSubstr("model.safetensors: tensor '"), HasSubstr("is nan at [")))
         << fixture;

@@ -1,4 +1,4 @@
-#include "server/registry/readiness.h"
+#include "server/registry/readiness_page.h"
 
 #include <string>
 #include <vector>
