@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "engine/linear/sparse_product.h"
-#include "engine/linear/weights.h"
 #include "files/float16.h"
+#include "files/tensor_values.h"
 
 namespace heed {
 namespace {

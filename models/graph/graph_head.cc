@@ -12,7 +12,7 @@
 namespace heed {
 
 absl::StatusOr<Perceptron> Perceptron::Load(const std::vector<LinearConfig>& layers, int64_t in,
-                                            CheckpointTensors& tensors) {
+                                            const WeightReader& tensors) {
   Perceptron made;
   made.in_ = in;
   for (const LinearConfig& layer : layers) {
@@ -55,7 +55,7 @@ ConstMatrixView Perceptron::Apply(ConstMatrixView x, Context& context) const {
   return x;
 }
 
-absl::StatusOr<GraphHead> GraphHead::Load(const GraphConfig& config, int64_t width, CheckpointTensors& tensors) {
+absl::StatusOr<GraphHead> GraphHead::Load(const GraphConfig& config, int64_t width, const WeightReader& tensors) {
   GraphHead made;
   made.task_ = config.task;
   made.decoder_ = config.decoder;

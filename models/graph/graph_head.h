@@ -13,7 +13,7 @@
 #include "engine/linear/linear.h"
 #include "models/graph/graph_config.h"
 #include "models/graph/graph_norm.h"
-#include "models/layers/checkpoint_tensors.h"
+#include "models/layers/weight_reader.h"
 
 namespace heed {
 
@@ -21,7 +21,7 @@ namespace heed {
 class Perceptron {
  public:
   static absl::StatusOr<Perceptron> Load(const std::vector<LinearConfig>& layers, int64_t in,
-                                         CheckpointTensors& tensors);
+                                         const WeightReader& tensors);
 
   int64_t in() const { return in_; }
   int64_t out() const { return layers_.empty() ? in_ : layers_.back().linear.out(); }
@@ -46,7 +46,7 @@ class Perceptron {
 class GraphHead {
  public:
   // `width`: of the last layer's rows. INVALID_ARGUMENT also where labels and classes differ in number.
-  static absl::StatusOr<GraphHead> Load(const GraphConfig& config, int64_t width, CheckpointTensors& tensors);
+  static absl::StatusOr<GraphHead> Load(const GraphConfig& config, int64_t width, const WeightReader& tensors);
 
   int classes() const { return classes_; }
   bool multi_label() const { return sigmoid_ && logits_ > 1; }

@@ -69,8 +69,7 @@ class ProjectionRows {
 };
 
 // The first of `names` that is there, or the first.
-std::string Present(const CheckpointTensors& tensors, const std::string& scope,
-                    std::initializer_list<const char*> names) {
+std::string Present(const WeightReader& tensors, const std::string& scope, std::initializer_list<const char*> names) {
   for (const char* name : names) {
     if (tensors.Has(absl::StrCat(scope, ".", name))) return absl::StrCat(scope, ".", name);
   }
@@ -80,7 +79,7 @@ std::string Present(const CheckpointTensors& tensors, const std::string& scope,
 }  // namespace
 
 absl::StatusOr<GraphLayer> GraphLayer::Load(const GraphConfig& config, const GraphLayerConfig& layer, int64_t in,
-                                            bool reads_features, CheckpointTensors& tensors) {
+                                            bool reads_features, const WeightReader& tensors) {
   GraphLayer made;
   made.config_ = layer;
   made.edge_dim_ = config.edge_dim;

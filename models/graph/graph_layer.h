@@ -14,7 +14,7 @@
 #include "engine/linear/linear.h"
 #include "models/graph/graph_config.h"
 #include "models/graph/graph_norm.h"
-#include "models/layers/checkpoint_tensors.h"
+#include "models/layers/weight_reader.h"
 
 namespace heed {
 
@@ -25,7 +25,7 @@ class GraphLayer {
  public:
   // `in`: width of its input. `reads_features`: it is the first, and may be given feature rows.
   static absl::StatusOr<GraphLayer> Load(const GraphConfig& config, const GraphLayerConfig& layer, int64_t in,
-                                         bool reads_features, CheckpointTensors& tensors);
+                                         bool reads_features, const WeightReader& tensors);
 
   int64_t in() const { return projection_.in(); }
   int64_t out() const { return layout_.out(); }

@@ -707,7 +707,7 @@ absl::StatusOr<std::shared_ptr<const GraphClassifier>> LoadGraphNetwork(const st
   HEED_ASSIGN_OR_RETURN(network->config_, ReadGraphConfig((path / "config.json").string()));
   const GraphConfig& config = network->config_;
   HEED_ASSIGN_OR_RETURN(const Checkpoint checkpoint, Checkpoint::Open(directory));
-  CheckpointTensors tensors(checkpoint);
+  const WeightReader tensors(checkpoint);
   int64_t width = config.in_channels;
   for (const GraphLayerConfig& layer : config.layers) {
     HEED_ASSIGN_OR_RETURN(GraphLayer loaded, GraphLayer::Load(config, layer, width, network->layers_.empty(), tensors));

@@ -43,7 +43,7 @@ void ActivateRow(const RowActivation& activation, float* row, int64_t width) {
 
 absl::StatusOr<RowFinish> RowFinish::Load(const GraphNormConfig& norm, const RowActivation& activation,
                                           bool activation_first, int64_t width, bool batched,
-                                          CheckpointTensors& tensors) {
+                                          const WeightReader& tensors) {
   RowFinish made;
   made.norm_ = norm;
   made.activation_ = activation;

@@ -7,7 +7,7 @@
 #include "absl/status/statusor.h"
 #include "engine/core/matrix.h"
 #include "models/graph/graph_config.h"
-#include "models/layers/checkpoint_tensors.h"
+#include "models/layers/weight_reader.h"
 
 namespace heed {
 
@@ -22,7 +22,8 @@ class RowFinish {
   // `batched`: the network answers about whole graphs. PyTorch Geometric's layer norm then adds epsilon to the variance
   // instead of the deviation. INVALID_ARGUMENT names the tensor and both shapes.
   static absl::StatusOr<RowFinish> Load(const GraphNormConfig& norm, const RowActivation& activation,
-                                        bool activation_first, int64_t width, bool batched, CheckpointTensors& tensors);
+                                        bool activation_first, int64_t width, bool batched,
+                                        const WeightReader& tensors);
 
   // The norm's statistics are those of all nodes of a graph.
   bool over_graph() const { return norm_.over_graph(); }

@@ -91,7 +91,7 @@ void MachineState::SetValues(const float* values) {
 }
 
 absl::StatusOr<NeuralTuringMachine> NeuralTuringMachine::Load(const NtmMachineConfig& config,
-                                                              CheckpointTensors& tensors) {
+                                                              const WeightReader& tensors) {
   NeuralTuringMachine machine;
   machine.config_ = config;
   machine.heads_ = MemoryHeads(config.memory, config.heads, config.conventions);
@@ -102,20 +102,17 @@ absl::StatusOr<NeuralTuringMachine> NeuralTuringMachine::Load(const NtmMachineCo
   return machine;
 }
 
-absl::StatusOr<NeuralTuringMachine::Norm> NeuralTuringMachine::LoadNorm(bool wanted, const std::string& name,
-                                                                        int64_t width, CheckpointTensors& tensors) {
-  Norm norm;
-  if (!wanted) return norm;
-  HEED_ASSIGN_OR_RETURN(norm.scale, tensors.Read(absl::StrCat(name, ".weight"), {width}));
-  HEED_ASSIGN_OR_RETURN(norm.shift, tensors.Read(absl::StrCat(name, ".bias"), {width}));
-  return norm;
-}
-
-absl::Status NeuralTuringMachine::LoadController(CheckpointTensors& tensors) {
+absl::Status NeuralTuringMachine::LoadController(const WeightReader& tensors) {
   const NtmControllerConfig& controller = config_.controller;
   const int64_t inputs = config_.input_width + layout_->read_values, width = controller.width;
-  HEED_ASSIGN_OR_RETURN(input_norm_, LoadNorm(controller.input_norm, "controller.input_norm", inputs, tensors));
-  HEED_ASSIGN_OR_RETURN(output_norm_, LoadNorm(controller.output_norm, "controller.output_norm", width, tensors));
+  if (controller.input_norm) {
+    HEED_ASSIGN_OR_RETURN(input_norm_,
+                          LayerNormalization::Load(tensors, "controller.input_norm", inputs, kNormEpsilon));
+  }
+  if (controller.output_norm) {
+    HEED_ASSIGN_OR_RETURN(output_norm_,
+                          LayerNormalization::Load(tensors, "controller.output_norm", width, kNormEpsilon));
+  }
   for (int64_t i = 0; i < controller.layers; ++i) {
     const int64_t in = i == 0 ? inputs : width;
     if (!controller.lstm) {
@@ -135,7 +132,7 @@ absl::Status NeuralTuringMachine::LoadController(CheckpointTensors& tensors) {
   return absl::OkStatus();
 }
 
-absl::Status NeuralTuringMachine::LoadHeads(CheckpointTensors& tensors) {
+absl::Status NeuralTuringMachine::LoadHeads(const WeightReader& tensors) {
   std::vector<float> weights, biases;
   for (size_t i = 0; i < config_.heads.size(); ++i) {
     const std::string name = absl::StrCat("heads.", i, config_.heads[i] == HeadKind::kRead ? ".fc_read" : ".fc_write");
@@ -150,7 +147,7 @@ absl::Status NeuralTuringMachine::LoadHeads(CheckpointTensors& tensors) {
   return absl::OkStatus();
 }
 
-absl::Status NeuralTuringMachine::LoadInitialState(CheckpointTensors& tensors) {
+absl::Status NeuralTuringMachine::LoadInitialState(const WeightReader& tensors) {
   const MachineLayout& layout = *layout_;
   std::vector<float> values;
   const auto append = [&](const char* name, const std::vector<int64_t>& shape) -> absl::Status {
@@ -177,13 +174,6 @@ int64_t NeuralTuringMachine::resident_bytes() const {
   return bytes;
 }
 
-void NeuralTuringMachine::Norm::Apply(MatrixView x) const {
-  if (scale.empty()) return;
-  for (int64_t i = 0; i < x.rows; ++i) {
-    LayerNorm(x.row(i), static_cast<int64_t>(scale.size()), scale.data(), shift.data(), kNormEpsilon);
-  }
-}
-
 void NeuralTuringMachine::Step(absl::Span<const MachineRow> rows, MatrixView hidden, Context& context) const {
   const Arena::Scope scope(context.arena);
   const int64_t count = static_cast<int64_t>(rows.size());
@@ -195,13 +185,13 @@ void NeuralTuringMachine::Step(absl::Span<const MachineRow> rows, MatrixView hid
     std::copy_n(row.x, config_.input_width, u.row(i));
     std::copy_n(row.state->reads(), layout_->read_values, u.row(i) + config_.input_width);
   }
-  input_norm_.Apply(u.Cols(0, inputs));
+  if (input_norm_) input_norm_->Apply(u.Cols(0, inputs), context);
   if (lstm) {
     Recur(rows, u, hidden, context);
   } else {
     FeedForward(u, hidden, context);
   }
-  output_norm_.Apply(hidden);
+  if (output_norm_) output_norm_->Apply(hidden, context);
 
   const MatrixView parameters = TakeMatrix(context.arena, count, head_layer_.out());
   head_layer_.Apply(hidden, parameters, context);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,8 @@
 #include "engine/core/matrix.h"
 #include "engine/kernels/memory_addressing.h"
 #include "engine/linear/linear.h"
-#include "models/layers/checkpoint_tensors.h"
+#include "models/layers/layer_normalization.h"
+#include "models/layers/weight_reader.h"
 #include "models/ntm/ntm_config.h"
 
 namespace heed {
@@ -74,7 +76,7 @@ struct MachineRow {
 class NeuralTuringMachine {
  public:
   // Takes the tensors of controller, heads and initial state. INVALID_ARGUMENT names the tensor and both shapes.
-  static absl::StatusOr<NeuralTuringMachine> Load(const NtmMachineConfig& config, CheckpointTensors& tensors);
+  static absl::StatusOr<NeuralTuringMachine> Load(const NtmMachineConfig& config, const WeightReader& tensors);
 
   const NtmMachineConfig& config() const { return config_; }
   const MemoryHeads& heads() const { return heads_; }
@@ -88,16 +90,10 @@ class NeuralTuringMachine {
   void Step(absl::Span<const MachineRow> rows, MatrixView hidden, Context& context) const;
 
  private:
-  struct Norm {
-    std::vector<float> scale, shift;  // empty: none
-    void Apply(MatrixView x) const;
-  };
-
   NeuralTuringMachine() = default;
-  absl::Status LoadController(CheckpointTensors& tensors);
-  absl::Status LoadHeads(CheckpointTensors& tensors);
-  absl::Status LoadInitialState(CheckpointTensors& tensors);
-  static absl::StatusOr<Norm> LoadNorm(bool wanted, const std::string& name, int64_t width, CheckpointTensors& tensors);
+  absl::Status LoadController(const WeightReader& tensors);
+  absl::Status LoadHeads(const WeightReader& tensors);
+  absl::Status LoadInitialState(const WeightReader& tensors);
   void FeedForward(MatrixView u, MatrixView hidden, Context& context) const;
   void Recur(absl::Span<const MachineRow> rows, MatrixView u, MatrixView hidden, Context& context) const;
 
@@ -105,7 +101,7 @@ class NeuralTuringMachine {
   MemoryHeads heads_;
   std::shared_ptr<const MachineLayout> layout_;
   std::unique_ptr<const MachineState> initial_;
-  Norm input_norm_, output_norm_;
+  std::optional<LayerNormalization> input_norm_, output_norm_;
   std::vector<Linear> layers_;  // LSTM: of [input ; hidden], to [4, H]
   Linear head_layer_;           // of all heads
 };

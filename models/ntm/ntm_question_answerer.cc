@@ -23,7 +23,7 @@ struct NtmQuestionAnswerer::Row {
 absl::StatusOr<std::shared_ptr<const Model>> NtmQuestionAnswerer::Load(const std::string& directory,
                                                                        const Checkpoint& checkpoint, NtmConfig config,
                                                                        ModelSpec spec) {
-  CheckpointTensors tensors(checkpoint);
+  const WeightReader tensors(checkpoint);
   const int64_t width = config.machine.input_width;
   HEED_ASSIGN_OR_RETURN(NeuralTuringMachine machine, NeuralTuringMachine::Load(config.machine, tensors));
   HEED_ASSIGN_OR_RETURN(SentenceEncoder encoder, SentenceEncoder::Load(directory, width, config.questions, tensors));

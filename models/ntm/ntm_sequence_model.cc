@@ -62,7 +62,7 @@ class NtmSequenceModel::Sequence : public SequenceTask {
 
 absl::StatusOr<std::shared_ptr<const Model>> NtmSequenceModel::Load(const Checkpoint& checkpoint, NtmConfig config,
                                                                     ModelSpec spec) {
-  CheckpointTensors tensors(checkpoint);
+  const WeightReader tensors(checkpoint);
   HEED_ASSIGN_OR_RETURN(NeuralTuringMachine machine, NeuralTuringMachine::Load(config.machine, tensors));
   const int64_t reads = config.output.reads == OutputReads::kNone ? 0 : machine.layout()->read_values;
   // Clipping comes before the activation.

@@ -56,7 +56,7 @@ std::vector<absl::string_view> SplitWords(absl::string_view sentence) {
 }
 
 absl::StatusOr<SentenceEncoder> SentenceEncoder::Load(const std::string& directory, int64_t width,
-                                                      const NtmQuestionsConfig& config, CheckpointTensors& tensors) {
+                                                      const NtmQuestionsConfig& config, const WeightReader& tensors) {
   SentenceEncoder encoder;
   encoder.width_ = static_cast<size_t>(width);
   encoder.max_words_ = config.max_words;

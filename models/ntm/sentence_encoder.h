@@ -9,7 +9,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "models/layers/checkpoint_tensors.h"
+#include "models/layers/weight_reader.h"
 #include "models/ntm/ntm_config.h"
 
 namespace heed {
@@ -31,7 +31,7 @@ class SentenceEncoder {
  public:
   // Reads vocab.json of `directory`, and the tensors words, positions, kinds and times.
   static absl::StatusOr<SentenceEncoder> Load(const std::string& directory, int64_t width,
-                                              const NtmQuestionsConfig& config, CheckpointTensors& tensors);
+                                              const NtmQuestionsConfig& config, const WeightReader& tensors);
 
   // INVALID_ARGUMENT: no word, or more than the model reads; begins with `field`, which names the sentence.
   absl::StatusOr<EncodedSentence> Encode(absl::string_view sentence, absl::string_view field) const;

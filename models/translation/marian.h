@@ -8,8 +8,10 @@
 #include "absl/status/statusor.h"
 #include "engine/linear/linear.h"
 #include "engine/linear/vocabulary_projection.h"
-#include "engine/linear/weights.h"
 #include "files/checkpoint.h"
+#include "models/layers/feed_forward.h"
+#include "models/layers/layer_normalization.h"
+#include "models/layers/weight_reader.h"
 #include "models/translation/marian_config.h"
 #include "models/translation/seq2seq.h"
 
@@ -44,41 +46,39 @@ class MarianNetwork : public Seq2SeqNetwork {
   Matrix EncoderStates(const std::vector<int32_t>& source, Context& context) const;
 
  private:
-  struct Norm {
-    std::vector<float> scale, shift;  // [d_model]
-  };
-  struct FeedForward {
-    Linear fc1, fc2;
-    Norm norm;
-  };
   struct SelfAttention {
     Linear query_key_value;  // [3 d_model]
     Linear out;
-    Norm norm;
+    LayerNormalization norm;
   };
   struct CrossAttention {
     Linear query;
     Linear key_value;  // [2 d_model], of the encoder's output
     Linear out;
-    Norm norm;
+    LayerNormalization norm;
+  };
+  struct FeedForwardBlock {
+    FeedForward layer;
+    LayerNormalization norm;
   };
   struct EncoderLayer {
     SelfAttention self;
-    FeedForward feed_forward;
+    FeedForwardBlock feed_forward;
   };
   struct DecoderLayer {
     SelfAttention self;
     CrossAttention cross;
-    FeedForward feed_forward;
+    FeedForwardBlock feed_forward;
   };
   struct Memory;
   struct Loader;
 
   MarianNetwork() = default;
+  absl::Status LoadEmbeddings(const WeightReader& root);
+  // INVALID_ARGUMENT: the checkpoint has a layer that config.json does not name. Other tensors are warnings.
+  absl::Status CheckUnread(const WeightReader& root);
   MatrixView EncodePacked(absl::Span<Memory* const> memories, Context& context) const;
   void Embed(const PackedPanels& table, const Matrix& positions, int32_t token, int64_t position, float* x) const;
-  void AddFeedForward(const FeedForward& layer, MatrixView x, Context& context) const;
-  void Normalize(const Norm& norm, MatrixView x, Context& context) const;
 
   MarianConfig config_;
   float embedding_scale_ = 1;

@@ -1,8 +1,9 @@
 // A safetensors file: what SafetensorsFile::Open takes must be safe to read, every value of it.
 #include <string>
 
-#include "engine/linear/weights.h"
 #include "files/safetensors.h"
+#include "files/tensor_values.h"
+#include "models/layers/weight_reader.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/input_files.h"
 #include "tests/fuzz/mutators.h"
@@ -25,7 +26,7 @@ void Run(absl::string_view input) {
       [[maybe_unused]] const volatile double value =
           integers ? static_cast<double>(tensor.IndexAt(i)) : static_cast<double>(tensor.ValueAt(i));
     }
-    if (const auto weight = WeightScope(checkpoint).Get(name, tensor.shape); weight.ok()) {
+    if (const auto weight = WeightReader(checkpoint).Get(name, tensor.shape); weight.ok()) {
       HEED_FUZZ_EXPECT(ReadFloats(**weight).size() == static_cast<size_t>(tensor.size()), "a tensor's values");
     }
   }

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "engine/linear/weights.h"
 #include "files/checkpoint.h"
 #include "files/safetensors_writer.h"
+#include "files/tensor_values.h"
 #include "models/architectures.h"
 #include "models/probe.h"
 #include "nlohmann/json.hpp"

@@ -617,7 +617,7 @@ TEST(GraphNetworkTest, WrongConfigurationsAreNamed) {
        "negative_slope is 1e+39, which is not from"},
       {"pyg-activation-leaky-relu-slope", "\"slope\": 0.3", "\"slope\": \"steep\"", "slope is \"steep\""},
       {"pyg-activation-leaky-relu-slope", "\"leaky_relu\"", "\"elu\"", "slope is 0.3, which only leaky_relu has"},
-      {"pyg-norm-batch", "\"batch\"", "\"layer\"", "tensor bn1.num_batches_tracked [] belongs to nothing"},
+      {"pyg-norm-batch", "\"batch\"", "\"layer\"", "tensor 'bn1.num_batches_tracked' [] belongs to nothing"},
       {"pyg-norm-batch", "\"name\": \"bn1\",", "\"name\": \"bn2\",", "bn2.running_mean"},
       {"pyg-norm-l2", "\"l2\"", "\"l1\"", "type is \"l1\", which is none of layer, batch, l2, pair"},
       {"pyg-mlp-batch-norm", "\"type\": \"batch\"", "\"type\": \"instance\"", "which is over the nodes of a graph"},

@@ -10,9 +10,9 @@
 #include <tuple>
 #include <vector>
 
-#include "engine/linear/weights.h"
 #include "files/graph_file.h"
 #include "files/safetensors.h"
+#include "files/tensor_values.h"
 #include "models/architectures.h"
 #include "models/graph/graph_config.h"
 #include "models/kinds/graph_classifier.h"

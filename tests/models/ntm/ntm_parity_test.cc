@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/linear/weights.h"
 #include "files/safetensors.h"
+#include "files/tensor_values.h"
 #include "models/architectures.h"
 #include "models/kinds/question_answerer.h"
 #include "models/kinds/sequence_model.h"
@@ -110,7 +110,7 @@ TEST_P(NtmSequenceParity, EveryStateAgrees) {
   ASSERT_TRUE(config.ok()) << config.status();
   auto checkpoint = Checkpoint::Open(directory_);
   ASSERT_TRUE(checkpoint.ok());
-  CheckpointTensors tensors(*checkpoint);
+  const WeightReader tensors(*checkpoint);
   auto machine = NeuralTuringMachine::Load(config->machine, tensors);
   ASSERT_TRUE(machine.ok()) << machine.status();
   MachineState state = machine->InitialState();

@@ -1,10 +1,8 @@
-#include "engine/linear/weights.h"
+#include "files/tensor_values.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-
-#include "absl/strings/str_cat.h"
 
 namespace heed {
 namespace {
@@ -68,52 +66,6 @@ std::string PlaceName(int64_t i, const std::vector<int64_t>& shape) {
     i /= shape[dimension];
   }
   return ShapeName(place);
-}
-
-WeightScope WeightScope::Scope(absl::string_view name) const {
-  WeightScope scope(*checkpoint_, read_);
-  scope.prefix_ = absl::StrCat(prefix_, name, ".");
-  return scope;
-}
-
-bool WeightScope::Has(absl::string_view name) const {
-  return checkpoint_->Find(absl::StrCat(prefix_, name)) != nullptr;
-}
-
-const std::string& WeightScope::PathOf(absl::string_view name) const {
-  return checkpoint_->PathOf(absl::StrCat(prefix_, name));
-}
-
-absl::StatusOr<const StoredTensor*> WeightScope::Get(absl::string_view name, const std::vector<int64_t>& shape) const {
-  const std::string full_name = absl::StrCat(prefix_, name);
-  const std::string& path = checkpoint_->PathOf(full_name);
-  const StoredTensor* tensor = checkpoint_->Find(full_name);
-  if (tensor == nullptr) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": tensor '", full_name, "' of shape ", ShapeName(shape), " is missing"));
-  }
-  if (tensor->shape != shape) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": tensor '", full_name, "' has shape ",
-                                                   ShapeName(tensor->shape), ", but config.json asks for ",
-                                                   ShapeName(shape)));
-  }
-  switch (tensor->dtype) {
-    case DType::kF64:
-    case DType::kF32:
-    case DType::kF16:
-    case DType::kBF16:
-      break;
-    default:
-      return absl::InvalidArgumentError(absl::StrCat(path, ": tensor '", full_name, "' has dtype ",
-                                                     DTypeName(tensor->dtype), ", but weights are F32, F16 or BF16"));
-  }
-  if (const int64_t at = FirstNonFinite(*tensor); at >= 0) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": tensor '", full_name, "' of shape ", ShapeName(shape),
-                                                   " is ", tensor->ValueAt(at), " at ", PlaceName(at, shape),
-                                                   ", but weights are finite numbers"));
-  }
-  if (read_ != nullptr) read_->insert(full_name);
-  return tensor;
 }
 
 std::vector<float> ReadFloats(const StoredTensor& tensor) {

@@ -1,0 +1,134 @@
+#include "models/layers/weight_reader.h"
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "files/tensor_values.h"
+
+namespace heed {
+
+std::string WeightReader::FullName(absl::string_view name) const { return absl::StrCat(prefix_, name); }
+
+WeightReader WeightReader::Scope(absl::string_view name) const {
+  WeightReader scope = *this;
+  scope.prefix_ = absl::StrCat(prefix_, name, ".");
+  return scope;
+}
+
+bool WeightReader::Has(absl::string_view name) const { return checkpoint_->Find(FullName(name)) != nullptr; }
+
+const std::string& WeightReader::PathOf(absl::string_view name) const { return checkpoint_->PathOf(FullName(name)); }
+
+absl::StatusOr<const StoredTensor*> WeightReader::Get(absl::string_view name, const std::vector<int64_t>& shape) const {
+  const std::string full_name = FullName(name);
+  const std::string& path = checkpoint_->PathOf(full_name);
+  const StoredTensor* tensor = checkpoint_->Find(full_name);
+  if (tensor == nullptr) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": tensor '", full_name, "' of shape ", ShapeName(shape), " is missing"));
+  }
+  std::vector<int64_t> wanted = shape;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    if (wanted[i] == -1) wanted[i] = i < tensor->shape.size() ? std::max<int64_t>(1, tensor->shape[i]) : 1;
+  }
+  if (tensor->shape != wanted) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": tensor '", full_name, "' has shape ",
+                                                   ShapeName(tensor->shape), ", but config.json asks for ",
+                                                   ShapeName(wanted)));
+  }
+  switch (tensor->dtype) {
+    case DType::kF64:
+    case DType::kF32:
+    case DType::kF16:
+    case DType::kBF16:
+      break;
+    default:
+      return absl::InvalidArgumentError(absl::StrCat(path, ": tensor '", full_name, "' has dtype ",
+                                                     DTypeName(tensor->dtype), ", but weights are F32, F16 or BF16"));
+  }
+  if (const int64_t at = FirstNonFinite(*tensor); at >= 0) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": tensor '", full_name, "' of shape ",
+                                                   ShapeName(tensor->shape), " is ", tensor->ValueAt(at), " at ",
+                                                   PlaceName(at, tensor->shape), ", but weights are finite numbers"));
+  }
+  account_->read.insert(full_name);
+  return tensor;
+}
+
+absl::StatusOr<std::vector<float>> WeightReader::Read(absl::string_view name, const std::vector<int64_t>& shape) const {
+  HEED_ASSIGN_OR_RETURN(const StoredTensor* tensor, Get(name, shape));
+  if (account_->counted.insert(FullName(name)).second) account_->weights += tensor->size();
+  return ReadFloats(*tensor);
+}
+
+absl::StatusOr<std::vector<float>> WeightReader::ReadOrZeros(absl::string_view name,
+                                                             const std::vector<int64_t>& shape) const {
+  if (Has(name)) return Read(name, shape);
+  const int64_t size = std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
+  return std::vector<float>(static_cast<size_t>(size));
+}
+
+absl::StatusOr<Linear> WeightReader::ReadLinear(absl::string_view name, int64_t out, int64_t in,
+                                                Activation activation) const {
+  HEED_ASSIGN_OR_RETURN(const std::vector<float> weight, Read(absl::StrCat(name, ".weight"), {out, in}));
+  const int64_t rows = static_cast<int64_t>(weight.size()) / in;
+  HEED_ASSIGN_OR_RETURN(const std::vector<float> bias, ReadOrZeros(absl::StrCat(name, ".bias"), {rows}));
+  return MakeLinear(weight, bias, activation, GemmBackend::kPacked);
+}
+
+absl::StatusOr<Linear> WeightReader::ReadLinears(const std::vector<absl::string_view>& names, int64_t out, int64_t in,
+                                                 Activation activation, GemmBackend backend) const {
+  std::vector<Linear::Part> parts;
+  for (const absl::string_view name : names) {
+    HEED_ASSIGN_OR_RETURN(const StoredTensor* weight, Get(absl::StrCat(name, ".weight"), {out, in}));
+    HEED_ASSIGN_OR_RETURN(const StoredTensor* bias, Get(absl::StrCat(name, ".bias"), {out}));
+    parts.push_back({weight, bias});
+  }
+  Linear layer(parts, activation, backend);
+  Count(layer.weights(), layer.resident_bytes());
+  return layer;
+}
+
+void WeightReader::Ignore(absl::string_view name) const { account_->read.insert(FullName(name)); }
+
+void WeightReader::Count(int64_t weights, int64_t bytes) const {
+  account_->weights += weights;
+  account_->bytes += bytes;
+}
+
+std::vector<std::string> WeightReader::Unread() const {
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : checkpoint_->tensors()) {
+    if (!account_->read.contains(name)) names.push_back(name);
+  }
+  return names;
+}
+
+std::string WeightReader::DescribeUnread(const std::string& full_name) const {
+  return absl::StrCat(checkpoint_->PathOf(full_name), ": tensor '", full_name, "' ",
+                      ShapeName(checkpoint_->Find(full_name)->shape), " belongs to nothing that config.json names");
+}
+
+absl::Status WeightReader::CheckAllRead() const {
+  const std::vector<std::string> unread = Unread();
+  return unread.empty() ? absl::OkStatus() : absl::InvalidArgumentError(DescribeUnread(unread.front()));
+}
+
+Linear MakeLinear(const std::vector<float>& weight, const std::vector<float>& bias, Activation activation,
+                  GemmBackend backend) {
+  const int64_t out = static_cast<int64_t>(bias.size());
+  const int64_t in = static_cast<int64_t>(weight.size()) / out;
+  const auto stored = [](const std::vector<float>& values, std::vector<int64_t> shape) {
+    return StoredTensor{DType::kF32, std::move(shape), reinterpret_cast<const std::byte*>(values.data()),
+                        values.size() * sizeof(float)};
+  };
+  const StoredTensor stored_weight = stored(weight, {out, in}), stored_bias = stored(bias, {out});
+  const Linear::Part part = {&stored_weight, &stored_bias};
+  return Linear(absl::MakeConstSpan(&part, 1), activation, backend);
+}
+
+}  // namespace heed

@@ -1,0 +1,83 @@
+// Reads a network's weights from a checkpoint by name, checks every shape, and keeps account: what was read, how many
+// weights these are, and how much memory they take as packed. So a tensor that the configuration does not name is
+// noticed instead of silently left out of the network.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "engine/linear/linear.h"
+#include "files/checkpoint.h"
+
+namespace heed {
+
+// A scope of names: a layer takes the scope of its own tensors. Cheap to copy; all scopes of a reader share its
+// account. The checkpoint outlives it. Not thread-safe. Errors are INVALID_ARGUMENT and name the file, the tensor and
+// both shapes, or the value that is not finite and its place.
+class WeightReader {
+ public:
+  explicit WeightReader(const Checkpoint& checkpoint)
+      : checkpoint_(&checkpoint), account_(std::make_shared<Account>()) {}
+
+  // The scope of the names that begin with this one's prefix, `name` and a dot.
+  WeightReader Scope(absl::string_view name) const;
+
+  bool Has(absl::string_view name) const;
+  // The file that the tensor is in, or should be.
+  const std::string& PathOf(absl::string_view name) const;
+
+  // The tensor, which must be there, of a floating-point type and of this shape, every value a finite float. A
+  // dimension of -1 takes any size but 0. Marks it as read; does not count its weights.
+  absl::StatusOr<const StoredTensor*> Get(absl::string_view name, const std::vector<int64_t>& shape) const;
+  // Its values, row-major, whose number is counted once for each tensor.
+  absl::StatusOr<std::vector<float>> Read(absl::string_view name, const std::vector<int64_t>& shape) const;
+  // Zeros of that size if the tensor is not there.
+  absl::StatusOr<std::vector<float>> ReadOrZeros(absl::string_view name, const std::vector<int64_t>& shape) const;
+  // A layer of `in` inputs, NAME.weight [out, in] and NAME.bias [out]; the bias may be absent. `out` -1: as the file
+  // has.
+  absl::StatusOr<Linear> ReadLinear(absl::string_view name, int64_t out, int64_t in, Activation activation) const;
+  // Several layers of `out` outputs each over the same input, with a bias each, computed as one: their outputs side by
+  // side (queries, keys and values).
+  absl::StatusOr<Linear> ReadLinears(const std::vector<absl::string_view>& names, int64_t out, int64_t in,
+                                     Activation activation, GemmBackend backend) const;
+
+  // A tensor that a checkpoint may hold and that no computation needs, such as a counter of training steps.
+  void Ignore(absl::string_view name) const;
+  // Adds to the account what was read with Get, and what was packed from it.
+  void Count(int64_t weights, int64_t bytes) const;
+
+  // Of all scopes together. The full names of the tensors that nobody read.
+  std::vector<std::string> Unread() const;
+  // INVALID_ARGUMENT: nobody read a tensor.
+  absl::Status CheckAllRead() const;
+  // "FILE: tensor NAME [SHAPE] belongs to nothing that config.json names"
+  std::string DescribeUnread(const std::string& full_name) const;
+  int64_t weights() const { return account_->weights; }
+  int64_t resident_bytes() const { return account_->bytes; }
+
+ private:
+  struct Account {
+    std::set<std::string, std::less<>> read;     // full names
+    std::set<std::string, std::less<>> counted;  // likewise
+    int64_t weights = 0;
+    int64_t bytes = 0;
+  };
+
+  std::string FullName(absl::string_view name) const;
+
+  const Checkpoint* checkpoint_;
+  std::shared_ptr<Account> account_;
+  std::string prefix_;
+};
+
+// A linear layer [out, in] of weights and bias that were computed.
+Linear MakeLinear(const std::vector<float>& weight, const std::vector<float>& bias, Activation activation,
+                  GemmBackend backend);
+
+}  // namespace heed
