@@ -1,11 +1,15 @@
 #include "client/command_table.h"
 
+#include <sstream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
 #include "client/cli/commands.h"
 
 namespace heed::client {
 
-const std::array<Command, 21>& Commands() {
-  static constexpr std::array<Command, 21> kCommands = {{
+const std::array<Command, 22>& Commands() {
+  static constexpr std::array<Command, 22> kCommands = {{
       {"translate", "translate lines of text", TranslateCommand},
       {"classify nodes", "classify nodes of a graph", ClassifyNodesCommand},
       {"classify edges", "classify edges of a graph", ClassifyEdgesCommand},
@@ -20,15 +24,53 @@ const std::array<Command, 21>& Commands() {
       {"models load", "load a model, or its new version", ModelsLoadCommand},
       {"models unload", "take a model out of service", ModelsUnloadCommand},
       {"models", "list the server's models", ModelsCommand},
-      {"health", "is the server, or a model, serving?", HealthCommand},
+      {"health", "report whether the server, or a model, is serving", HealthCommand},
       {"top", "watch a server's rates, queues, batches and latencies", TopCommand},
-      {"bench translate", "measure a server under load: text", BenchTranslateCommand},
-      {"bench classify", "measure a server under load: graphs", BenchClassifyCommand},
-      {"bench ask", "measure a server under load: questions", BenchAskCommand},
-      {"bench soak", "a mixed load for a long time: answers and memory", BenchSoakCommand},
-      {"completion", "a script with which the shell completes commands and flags", CompletionCommand},
+      {"bench translate", "measure a server under load with text", BenchTranslateCommand},
+      {"bench classify", "measure a server under load with graphs", BenchClassifyCommand},
+      {"bench ask", "measure a server under load with questions", BenchAskCommand},
+      {"bench soak", "put a mixed load on a server for a long time", BenchSoakCommand},
+      {"completion", "print a script with which a shell completes commands and flags", CompletionCommand},
+      {"man", "print the manual page", ManCommand},
   }};
   return kCommands;
+}
+
+CommandPage HeedPage() {
+  return {.name = "heed",
+          .summary = "talk to a Heed server",
+          .synopsis = "heed COMMAND [flags]",
+          .description = "Talks to a Heed server, which serves attention models over gRPC.",
+          .flags = {},
+          .after_flags =
+              "Environment:\n"
+              "  HEED_SERVER      the default of --server\n"
+              "  HEED_TOKEN       the token to send, if there is no file with one\n"
+              "  HEED_TOKEN_FILE  the default of --token_file\n"
+              "\n"
+              "Exit codes:\n"
+              "  0    done\n"
+              "  1    part of the work failed, the server refused it, or the server is not serving\n"
+              "  2    wrong arguments, or the server says that something is invalid, does not exist\n"
+              "       or needs a token\n"
+              "  3    no server, or no model that serves\n"
+              "  130  interrupted\n"
+              "  141  nobody reads the output any more, as in `heed ... | head`\n"};
+}
+
+ProgramPage HeedProgram() {
+  ProgramPage program = {HeedPage(), {}};
+  for (const Command& command : Commands()) {
+    CommandPage page;
+    std::istringstream in;
+    std::ostringstream out;
+    Console console{.in = in, .out = out, .err = out, .page = &page};
+    command.run({}, console);
+    page.name = absl::StrCat("heed ", command.name);
+    page.summary = command.summary;
+    program.commands.push_back(std::move(page));
+  }
+  return program;
 }
 
 }  // namespace heed::client

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/flags/command_page.h"
 #include "client/cli/console.h"
 
 namespace heed::client {
@@ -16,6 +17,10 @@ struct Command {
 };
 
 // In the order of the help text. Of two names that begin alike the longer one comes first.
-const std::array<Command, 21>& Commands();
+const std::array<Command, 22>& Commands();
+
+// The texts about heed itself, and about every command: its completion and its manual page are made of them.
+CommandPage HeedPage();
+ProgramPage HeedProgram();
 
 }  // namespace heed::client

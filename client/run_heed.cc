@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "base/flags/help_text.h"
 #include "base/nearest_name.h"
 #include "base/version.h"
 #include "client/cli/command_line.h"
@@ -22,29 +23,20 @@ using Words = std::vector<std::string>;
 
 // Lists all commands, or those that begin with the word `group`.
 std::string Usage(const std::string& group = "") {
-  std::string out = absl::StrCat("Usage: heed ", group, group.empty() ? "" : " ",
-                                 "COMMAND [flags]\n"
-                                 "\n"
-                                 "Talks to a Heed server (--server=HOST:PORT, default 127.0.0.1:50051).\n"
-                                 "\n"
-                                 "Commands:\n");
+  const CommandPage page = HeedPage();
+  std::string out = absl::StrCat("Usage: heed ", group, group.empty() ? "" : " ", "COMMAND [flags]\n\n",
+                                 page.description, "\n\nCommands:\n");
   for (const Command& command : Commands()) {
     if (group.empty() || absl::StartsWith(command.name, group + " ")) {
       absl::StrAppendFormat(&out, "  %-16s  %s\n", command.name, command.summary);
     }
   }
-  return out +
-         "\n"
-         "heed COMMAND --help    every flag of a command, its exit codes, examples (or: heed help COMMAND)\n"
-         "heed --version         the version of this program (or: heed version, heed -v)\n"
-         "\n"
-         "Exit codes:\n"
-         "  0    done\n"
-         "  1    a part of the work failed, the server refused it, or the server is not serving\n"
-         "  2    wrong arguments: a flag, a file, or what the server calls invalid, not there, or without a token\n"
-         "  3    no server, or no model that serves\n"
-         "  130  interrupted\n"
-         "  141  nobody reads the output any more (as in `heed ... | head`)\n";
+  return absl::StrCat(out,
+                      "\n"
+                      "heed COMMAND --help    show a command's flags, exit codes and examples (or: heed help COMMAND)\n"
+                      "heed --version         show the version of this program (or: heed version, heed -v)\n"
+                      "\n",
+                      page.after_flags);
 }
 
 // The number of arguments that name the command: 0 if they do not.
@@ -138,6 +130,10 @@ int Dispatch(const Words& arguments, Console& console) {
     return command.run(rest(words), console);
   }
   if (IsHelp(arguments[0])) return Help(rest(1), console);
+  if (arguments[0] == "--help_markdown") {
+    console.out << MarkdownTable(HeedProgram().commands[0].flags, /*common=*/true);
+    return kExitOk;
+  }
   if (IsVersion(arguments[0])) {
     console.out << "heed " << kHeedVersion << "\n";
     return kExitOk;

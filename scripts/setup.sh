@@ -11,6 +11,7 @@ set -euo pipefail
 build_packages=(
   cmake g++ ninja-build pkgconf ccache
   libabsl-dev              # status, strings, containers
+  libcli11-dev             # flags and configuration files
   libcpp-httplib-dev       # heed top: the server's metrics over HTTP
   libdnnl-dev              # oneDNN: linear layers of many rows
   libedit-dev              # heed chat: lines that can be edited
@@ -31,6 +32,7 @@ build_packages=(
 test_packages=(
   libgtest-dev libgmock-dev libbenchmark-dev
   redis-server             # sessions of several servers
+  groff-base               # the manual pages are checked
   clang                    # the thread-safety check of our locks
   python3-venv             # the public clients that the server is tried with
   python3-yaml             # the manifests of deploy/

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "base/version.h"
+#include "base/flags/help_text.h"
 #include "models/probe.h"
 #include "server/network/descriptor_budget.h"
 #include "server/options/flags.h"
@@ -61,19 +61,13 @@ int main(int argc, char** argv) {
   const std::vector<absl::string_view> arguments(argv + 1, argv + argc);
   auto command_line = heed::ParseCommandLine(arguments);
   if (!command_line.ok()) {
-    std::fprintf(stderr, "heed-server: %s\nheed-server --help lists the flags.\n",
-                 std::string(command_line.status().message()).c_str());
+    const std::string error = heed::UsageError(heed::ServerPage().program, command_line.status().message());
+    std::fprintf(stderr, "heed-server: %s\n", error.c_str());
     return kExitUsage;
   }
-  switch (command_line->action) {
-    case heed::Action::kHelp:
-      std::fputs(heed::HelpText().c_str(), stdout);
-      return 0;
-    case heed::Action::kVersion:
-      std::printf("heed-server %s\n", heed::kHeedVersion);
-      return 0;
-    case heed::Action::kServe:
-      break;
+  if (command_line->action == heed::CommandLine::Action::kPrint) {
+    std::fputs(command_line->text.c_str(), stdout);
+    return std::fflush(stdout) == 0 ? 0 : kExitFailure;
   }
   if (const char* password = std::getenv("HEED_REDIS_PASSWORD")) command_line->options.redis_password = password;
   heed::StartLog(heed::ParseLogLevel(command_line->options.log_level),

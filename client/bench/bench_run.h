@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "base/flags/flag_table.h"
 #include "client/bench/load_generator.h"
 #include "client/cli/command_line.h"
 #include "client/cli/console.h"
-#include "client/cli/flags.h"
 #include "grpcpp/channel.h"
 
 namespace heed::client {

@@ -10,6 +10,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/flags/help_text.h"
 #include "base/status_macros.h"
 #include "base/visible_text.h"
 #include "client/cli/exit_code.h"
@@ -94,25 +95,29 @@ std::string Unconnected(const ServerFlags& server, const grpc::Status& status) {
 }  // namespace
 
 std::optional<int> ParseCommand(const CommandHelp& help, FlagTable& flags, const std::vector<std::string>& arguments,
-                                size_t most, std::vector<std::string>& others, Console& console) {
-  absl::StatusOr<std::vector<std::string>> parsed = flags.Parse(arguments);
-  if (parsed.ok() && flags.help_wanted()) {
-    console.out << "Usage: " << help.synopsis << "\n\n"
-                << help.description << "\n\n"
-                << flags.Help() << "\n"
-                << help.after_flags << std::flush;
+                                size_t max_others, std::vector<std::string>& others, Console& console) {
+  flags.AddAction("help_markdown", '\0', "");
+  const CommandPage page = {.synopsis = help.synopsis,
+                            .description = help.description,
+                            .flags = flags.flags(),
+                            .after_flags = help.after_flags};
+  if (console.page != nullptr) {
+    *console.page = page;
     return kExitOk;
   }
-  std::string problem;
-  if (!parsed.ok()) {
-    problem = std::string(parsed.status().message());
-  } else if (parsed->size() > most) {
-    problem = absl::StrCat("unexpected argument '", (*parsed)[most], "'");
-  } else {
-    others = *std::move(parsed);
-    return std::nullopt;
+  absl::StatusOr<std::vector<std::string>> parsed = flags.Parse(arguments);
+  if (!parsed.ok()) return Fail(console, kExitUsage, UsageError(page, parsed.status().message()));
+  if (!flags.action().empty()) {
+    console.out << (flags.action() == "help" ? HelpText(page) : MarkdownTable(page.flags, /*common=*/false))
+                << std::flush;
+    return kExitOk;
   }
-  return Fail(console, kExitUsage, absl::StrCat(problem, "\nUsage: ", help.synopsis, "\nSee --help for every flag."));
+  if (parsed->size() > max_others) {
+    return Fail(console, kExitUsage,
+                UsageError(page, absl::StrCat("unexpected argument '", (*parsed)[max_others], "'")));
+  }
+  others = *std::move(parsed);
+  return std::nullopt;
 }
 
 void Note(Console& console, const std::string& message) {
@@ -138,24 +143,33 @@ void NoteWaiting(Console& console, const std::string& address, const grpc::Statu
 }
 
 void ServerFlags::AddTo(FlagTable& flags, const std::string& deadline_help) {
-  flags.AddString(
-      "server", &address, "HOST:PORT",
-      "The server's address. Several get calls in turn, but for those that are not SERVING: IP:PORT,IP:PORT or "
-      "dns:///HOST:PORT.");
-  if (awaits_server) {
-    flags.AddDouble("connect_timeout", &connect_timeout, 0, 1e6,
-                    "Most seconds to wait for a server that does not listen yet (default: 3 for one of this machine, "
-                    "else 0).");
-  }
   flags.AddDouble("deadline", &deadline_seconds, 0, 1e6, "SECONDS", deadline_help);
-  flags.AddBool("tls", &tls, "Speak TLS with the server.");
+  const std::string section = flags.AddSection("Connection", /*common=*/true);
+  flags
+      .AddString("server", &address, "HOST:PORT",
+                 "Address of the server; HEED_SERVER in the environment sets another default. IP:PORT,IP:PORT or "
+                 "dns:///HOST:PORT names several, which get calls in turn while they are SERVING.")
+      .environment = "HEED_SERVER";
+  if (awaits_server) {
+    flags
+        .AddDouble("connect_timeout", &connect_timeout, 0, 1e6,
+                   "Maximum time to wait for a server that does not listen yet. Defaults to 3 for a server on this "
+                   "machine, otherwise to 0.")
+        .unit = "SECONDS";
+  }
+  flags.AddBool("tls", &tls, "Connect with TLS.");
   flags.AddString("tls_ca", &tls_ca, "FILE",
-                  "PEM: who may have signed the server's certificate (default: whom this system trusts).");
-  flags.AddString("tls_cert", &tls_cert, "FILE", "PEM: the certificate to show to a server that asks for one.");
-  flags.AddString("tls_key", &tls_key, "FILE", "PEM: that certificate's key.");
-  flags.AddString("token_file", &token_file, "FILE",
-                  "Holds the token that the server asks for (default: the environment's HEED_TOKEN, or none).");
-  flags.AddBool("insecure_token", &insecure_token, "Send the token in plain text, beyond this machine, too.");
+                  "PEM file with the authorities that may have signed the server's certificate. Defaults to those that "
+                  "this system trusts.");
+  flags.AddString("tls_cert", &tls_cert, "FILE", "PEM file with the certificate to present to the server.");
+  flags.AddString("tls_key", &tls_key, "FILE", "PEM file with the private key of --tls_cert.");
+  flags
+      .AddString("token_file", &token_file, "FILE",
+                 "File with the token to send. Defaults to the file named by HEED_TOKEN_FILE in the environment, or to "
+                 "the token in HEED_TOKEN.")
+      .environment = "HEED_TOKEN_FILE";
+  flags.AddBool("insecure_token", &insecure_token, "Send the token unencrypted even to another machine.");
+  flags.AddSection(section);
 }
 
 std::chrono::milliseconds ServerFlags::deadline() const {

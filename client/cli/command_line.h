@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/flags/flag_table.h"
 #include "client/cli/console.h"
-#include "client/cli/flags.h"
 #include "client/lib/channel.h"
 #include "grpcpp/channel.h"
 #include "grpcpp/support/status.h"
@@ -23,10 +23,11 @@ struct CommandHelp {
   std::string after_flags;  // exit codes, examples
 };
 
-// Parses. An exit code: the command is over, since help was asked for (0) or the arguments are wrong (2, with a message
-// on console.err). `most` is how many arguments that are no flags it takes; they go to `others`.
+// Parses. Returns an exit code if the command is over: its help or page was asked for (0), or the arguments are wrong
+// (2, after a message on console.err). `max_others` is how many arguments that are no flags it takes; they go to
+// `others`.
 std::optional<int> ParseCommand(const CommandHelp& help, FlagTable& flags, const std::vector<std::string>& arguments,
-                                size_t most, std::vector<std::string>& others, Console& console);
+                                size_t max_others, std::vector<std::string>& others, Console& console);
 
 // "heed: message" on console.err, as VisibleLines shows it. Text from elsewhere that may hold ends of lines goes
 // through VisibleLine first.

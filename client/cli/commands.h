@@ -30,6 +30,7 @@ int BenchClassifyCommand(const std::vector<std::string>& arguments, Console& con
 int BenchAskCommand(const std::vector<std::string>& arguments, Console& console);
 int BenchSoakCommand(const std::vector<std::string>& arguments, Console& console);
 int CompletionCommand(const std::vector<std::string>& arguments, Console& console);
+int ManCommand(const std::vector<std::string>& arguments, Console& console);
 
 // The whole of `heed`: finds the command that the first arguments name; help and version.
 int RunHeed(const std::vector<std::string>& arguments, Console& console);

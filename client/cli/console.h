@@ -7,6 +7,10 @@
 #include <ostream>
 #include <stop_token>
 
+namespace heed {
+struct CommandPage;
+}
+
 namespace heed::client {
 
 class LineEditor;
@@ -25,6 +29,7 @@ struct Console {
   // Whether whoever read `out` has gone, as `head` does. May be empty: not known.
   std::function<bool()> out_closed;
   LineEditor* editor = nullptr;  // of what a person types into `in`; none: lines come as the terminal gives them
+  CommandPage* page = nullptr;   // if set, a command only describes itself there
 };
 
 }  // namespace heed::client

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "client/cli/flags.h"
+#include "base/flags/flag_table.h"
 #include "heed/v1/graphs.pb.h"
 
 namespace heed::client {

@@ -45,8 +45,8 @@ def flags_of(program, *command):
 
 @functools.cache
 def defaults_of(program):
-    run = subprocess.run([program, "--help"], capture_output=True, text=True, check=True)
-    return dict(re.findall(r"^  --(\w+)=.*\(default: (.*)\)$", run.stdout, re.M))
+    run = subprocess.run([program, "--help_markdown"], capture_output=True, text=True, check=True)
+    return dict(re.findall(r"^[|] `--(\w+)\S*` [|] `(.*?)` [|]", run.stdout, re.M))
 
 
 def promtool_of(bin_dir):

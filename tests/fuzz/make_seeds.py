@@ -368,6 +368,10 @@ def operator_text_seeds():
         "--model_limits=en-de:max_queued_requests=64,max_batch_rows=256;qa:max_queued_requests=1",
         "--model_versions=latest:2,qa=1+3", "--log_level=debug", "--drain_timeout_s=1.5"]).encode()
     yield "flags-2", b"\0--models=m\n--listen=[::]:0\n--graphs=g\n--max_batch_rows=1\n--lame_duck_s=2"
+    yield "config", (b"\x04" b"models = \"/srv/models\"  # all of them\nthreads = 4\nmanagement=true\n"
+                     b"listen = '[::]:0'\n\"log_level\" = \"warn\"\n"
+                     b"model_limits = \"a:max_batch_rows=7,max_queued_rows=8;b:max_batch_rows=9\"\n")
+    yield "config-2", b"\x04[limits]\nmax_batch_rows = [1, 2,\n 3]\nlimits.threads = 1\nmodels = \"a # b\"\nx=\n"
     yield "tokens", b"\x01# holders\nalice 0123456789abcdef infer\nbob fedcba9876543210 infer,manage # second\n"
     yield "policies", b"\x02latest:3,en-de=latest:1,qa=1+2+7"
     yield "priority", b"\x032"

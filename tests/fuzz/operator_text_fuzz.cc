@@ -1,5 +1,5 @@
-// Texts that operators and callers give the server: command lines (with --model_limits and --model_versions), token
-// files, version numbers, priorities, trace contexts.
+// Texts that operators and callers give the server: command lines (with --model_limits and --model_versions),
+// configuration files, token files, version numbers, priorities, trace contexts.
 //
 // Input: a byte that says which; then the text. A command line's arguments are its lines.
 #include <string>
@@ -25,6 +25,13 @@ void RunCommandLine(absl::string_view text) {
   for (const auto& [model, limits] : line->options.model_limits) OptionsOf(model, line->options);
 }
 
+void RunConfig(absl::string_view text) {
+  ServerOptions options;
+  FlagTable flags;
+  AddServerFlags(options, flags);
+  flags.ParseConfig("heed.toml", std::string(text)).IgnoreError();
+}
+
 void RunTokens(absl::string_view text) {
   const absl::StatusOr<Tokens> tokens = Tokens::Parse(text);
   if (!tokens.ok()) return;
@@ -48,13 +55,15 @@ void Run(absl::string_view input) {
   if (input.empty()) return;
   const auto selector = static_cast<uint8_t>(input[0]);
   input.remove_prefix(1);
-  switch (selector % 4) {
+  switch (selector % 5) {
     case 0:
       return RunCommandLine(input);
     case 1:
       return RunTokens(input);
     case 2:
       return RunPolicies(input);
+    case 4:
+      return RunConfig(input);
     default:
       ParsePriority("heed-priority", input).IgnoreError();
       ParseVersion(input).IgnoreError();

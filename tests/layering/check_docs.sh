@@ -5,7 +5,8 @@
 #   check_docs.sh TREE BIN_DIR --write    writes the tables into the pages
 #
 # A table is between the lines "<!-- table: NAME -->" and "<!-- end of table -->". Every table below is in exactly one
-# page. The rows come from the --help of the programs in BIN_DIR and from the table of metrics in server/ (metrics.cc).
+# page. The rows come from the programs in BIN_DIR (--help_markdown) and from the table of metrics in server/
+# (metrics.cc). deploy/heed-server.toml is what `heed-server --print_config` prints.
 set -euo pipefail
 export LC_ALL=C
 (($# >= 2)) || { echo "usage: check_docs.sh TREE BIN_DIR [--write]" >&2; exit 2; }
@@ -14,63 +15,32 @@ cd "$1"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# "  --name=<unit>   text (default: value)", one line for each flag.
-ServerFlags() {
-  echo '| flag | default | meaning |'
-  echo '| --- | --- | --- |'
-  "$bin_dir/heed-server" --help | awk '
-    /^  --/ {
-      flag = $1
-      text = $0
-      sub(/^  [^ ]+ +/, "", text)
-      value = ""
-      if (match(text, / \(default: .*\)$/)) {
-        value = "`" substr(text, RSTART + 11, RLENGTH - 12) "`"
-        text = substr(text, 1, RSTART - 1)
-      }
-      if (value == "`empty`") value = "empty"
-      gsub(/</, "", flag); gsub(/>/, "", flag); gsub(/[|]/, "\\|", text)
-      printf "| `%s` | %s | %s |\n", flag, value, text
-    }'
-}
-
-# "  --name=VALUE    text", the text wrapped below itself; "Title:" lines begin a section.
-Flags() {  # COMMAND...
-  "$bin_dir/heed" "$@" --help | awk '
-    function Flush() {
-      if (flag != "") { gsub(/[|]/, "\\|", flag); gsub(/[|]/, "\\|", text); printf "| `%s` | %s |\n", flag, text }
-      flag = ""
-    }
-    /^  --/ { Flush(); flag = $1; text = $0; sub(/^  [^ ]+ */, "", text); next }
-    flag != "" && /^          / { sub(/^ +/, ""); text = text (text == "" ? "" : " ") $0; next }
-    { Flush() }
-    END { Flush() }'
-}
+# The programs print the tables of their flags themselves.
+ServerFlags() { "$bin_dir/heed-server" --help_markdown; }
 # Every command takes the flags of the connection, and one table shows them.
-ConnectionFlags() {
-  echo '| flag | meaning |'
-  echo '| --- | --- |'
-  Flags models | grep -E '^[|] `--(server|connect_timeout|tls|tls_ca|tls_cert|tls_key|token_file|insecure_token)[=`]'
-}
+ConnectionFlags() { "$bin_dir/heed" --help_markdown; }
 ClientFlags() {  # COMMAND...
-  echo '| flag | meaning |'
-  echo '| --- | --- |'
-  ConnectionFlags | grep -F '`' > "$work/connection"
-  Flags "$@" | grep -vxFf "$work/connection"
+  "$bin_dir/heed" "$@" --help_markdown
 }
-# The flags that `heed translate` does not have.
-BenchFlags() {
-  echo '| flag | meaning |'
-  echo '| --- | --- |'
-  Flags translate > "$work/translate"
-  Flags bench translate | grep -vxFf "$work/translate"
-}
-# The flags that neither `heed classify nodes` nor `heed bench translate` has.
-BenchClassifyFlags() {
-  echo '| flag | meaning |'
-  echo '| --- | --- |'
-  { Flags classify nodes; Flags bench translate; } > "$work/known"
-  Flags bench classify | grep -vxFf "$work/known"
+# The flags of the first command that the others do not have.
+FlagsWithout() {  # COMMAND [-- COMMAND]...
+  local -a command=()
+  local word known=false
+  : > "$work/known"
+  for word in "$@" --; do
+    if [[ $word != -- ]]; then
+      command+=("$word")
+      continue
+    fi
+    if $known; then
+      ClientFlags "${command[@]}" | tail -n +3 >> "$work/known"
+    else
+      ClientFlags "${command[@]}" > "$work/own"
+    fi
+    known=true
+    command=()
+  done
+  grep -vxFf "$work/known" "$work/own"
 }
 
 # The file that holds the table of metrics, wherever it is in server/.
@@ -103,8 +73,8 @@ Table() {
     classify-flags) ClientFlags classify nodes ;;
     graph-put-flags) ClientFlags graph put ;;
     graph-update-flags) ClientFlags graph update ;;
-    bench-flags) BenchFlags ;;
-    bench-classify-flags) BenchClassifyFlags ;;
+    bench-flags) FlagsWithout bench translate -- translate ;;
+    bench-classify-flags) FlagsWithout bench classify -- classify nodes -- bench translate ;;
     models-flags) ClientFlags models ;;
     models-load-flags) ClientFlags models load ;;
     health-flags) ClientFlags health ;;
@@ -160,6 +130,14 @@ for page in "${pages[@]}"; do
     differs=1
   fi
 done
+# The default configuration file, which packages install.
+config=deploy/heed-server.toml
+"$bin_dir/heed-server" --print_config > "$work/config"
+if [[ "${3:-}" == --write ]]; then
+  cmp -s "$work/config" "$config" || cp "$work/config" "$config"
+elif ! diff -u --label "$config" --label "what heed-server says" "$config" "$work/config"; then
+  differs=1
+fi
 if ((differs)); then
   echo "docs: run tests/layering/check_docs.sh . build/bin --write" >&2
   exit 1

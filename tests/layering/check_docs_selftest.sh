@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Shows that check_docs.sh sees what it is there to see: a tree whose tables are right passes, and each fault, put into
-# that tree alone, fails with its message. The programs are scripts that print a --help.
+# that tree alone, fails with its message. The programs are scripts that print tables.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 work=$(mktemp -d)
@@ -10,27 +10,29 @@ cases=0
 
 LawfulTree() {
   rm -rf "$tree"
-  mkdir -p "$tree/docs" "$tree/server/telemetry" "$work/bin"
+  mkdir -p "$tree/docs" "$tree/deploy" "$tree/server/telemetry" "$work/bin"
   cat > "$work/bin/heed-server" << 'TEXT'
 #!/bin/sh
+if [ "$1" = --print_config ]; then echo '# models = "weights"'; exit; fi
 cat << 'HELP'
-heed-server
-  --models=<directory>  of models (default: weights)
-  --listen=<host:port>  where gRPC listens (default: empty)
+| flag | default | meaning |
+| --- | --- | --- |
+| `--models=DIRECTORY` | `weights` | Directory of models. |
+| `--listen=HOST:PORT` |  | Where gRPC listens. |
 HELP
 TEXT
-  # The flags of every command, with one of its own for each.
+  # The flags of the connection, or those of every command, with one of its own for each.
   cat > "$work/bin/heed" << 'TEXT'
 #!/bin/sh
 own=$(echo "$*" | tr -d ' -')
 cat << HELP
-heed $*
-Flags:
-  --server=HOST:PORT  The server's address,
-                      or several.
-  --tls               Speak TLS.
-  --own_$own=N        Its own.
-  --more_$own=A|B     Two ways.
+| flag | default | meaning |
+| --- | --- | --- |
+HELP
+[ "$*" = --help_markdown ] || echo '| `--json` | `false` | JSON. |'
+cat << HELP
+| \`--own_$own=N\` |  | Its own. |
+| \`--more_$own=A\\|B\` |  | Two ways. |
 HELP
 TEXT
   chmod +x "$work/bin/heed-server" "$work/bin/heed"
@@ -65,16 +67,20 @@ Expect() {  # MESSAGE
 
 LawfulTree
 "$here/check_docs.sh" "$tree" "$work/bin"
-for row in '| `--models=directory` | `weights` | of models |' '| `heed_requests_total` | counter | method, model | Requests answered. |' \
+for row in '| `--models=DIRECTORY` | `weights` | Directory of models. |' '| `heed_requests_total` | counter | method, model | Requests answered. |' \
   '| `heed_ready` | gauge |  | 1 while it is ready. |'; do
   grep -qxF -- "$row" "$tree/README.md" || { echo "docs_selftest: --write wrote no row '$row'" >&2; exit 1; }
 done
-for row in "| \`--server=HOST:PORT\` | The server's address, or several. |" '| `--own_tophelp=N` | Its own. |' \
-  '| `--more_tophelp=A\|B` | Two ways. |'; do
+for row in '| `--own_help_markdown=N` |  | Its own. |' '| `--own_tophelp_markdown=N` |  | Its own. |' \
+  '| `--more_tophelp_markdown=A\|B` |  | Two ways. |'; do
   grep -qxF -- "$row" "$tree/docs/command-line.md" || { echo "docs_selftest: --write wrote no row '$row'" >&2; exit 1; }
 done
+! sed -n '/table: bench-flags/,/end of table/p' "$tree/docs/command-line.md" | grep -qF -- --json ||
+  { echo "docs_selftest: the table of bench-flags has a flag of heed translate" >&2; exit 1; }
 
-LawfulTree && sed -i 's/of models |$/of weights |/' "$tree/README.md" && Expect '-| `--models=directory` | `weights` | of weights |'
+LawfulTree && sed -i 's/of models[.] |$/of weights. |/' "$tree/README.md" &&
+  Expect '-| `--models=DIRECTORY` | `weights` | Directory of weights. |'
+LawfulTree && echo >> "$tree/deploy/heed-server.toml" && Expect 'what heed-server says'
 LawfulTree && sed -i '/heed_ready/d' "$tree/README.md" && Expect '+| `heed_ready`'
 LawfulTree && sed -i 's/Two ways/Three ways/' "$tree/docs/command-line.md" && Expect 'Three ways'
 LawfulTree && sed -i '/table: top-flags/,$d' "$tree/docs/command-line.md" && Expect "no page has the table 'top-flags'"

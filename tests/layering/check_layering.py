@@ -19,6 +19,7 @@ import sys
 # A folder, what it is, and the folders whose headers and libraries it may use. "proto" is the generated code.
 MAP = {
     "base": ("what both programs need and what knows no numbers", ""),
+    "base/flags": ("the flags of both programs, and the pages about them", "base"),
     "files": ("readers and writers of weights and graph files", "base"),
     "engine/core": ("memory, threads, matrices", "base"),
     "engine/kernels": ("vector kernels over rows", "engine/core"),
@@ -35,7 +36,7 @@ MAP = {
                    "base files engine/core engine/kernels engine/linear models/kinds models/layers"),
     "models": ("from a model directory to a model",
                "base engine/core models/kinds models/translation models/graph models/ntm"),
-    "server/options": ("the flags of heed-server", "base engine/graph server/registry"),
+    "server/options": ("the flags of heed-server", "base base/flags engine/graph server/registry"),
     "server/platform": ("what the machine gives: cgroup, locked directories", "base"),
     "server/telemetry": ("metrics, log, traces", "base engine/linear server/platform"),
     "server/network": ("sockets, connections, the HTTP page", "base server/telemetry"),
@@ -56,17 +57,17 @@ MAP = {
                         "base models/kinds proto server/graphs server/messages server/oip server/registry server/rpc "
                         "server/scheduling server/sessions server/telemetry"),
     "server": ("where the server is put together",
-               "base engine/kernels engine/linear models server/graphs server/network server/options server/platform "
+               "base base/flags engine/kernels engine/linear models server/graphs server/network server/options server/platform "
                "server/registry server/rpc server/scheduling server/security server/services server/sessions "
                "server/telemetry"),
     "client/lib": ("the C++ client library", "base files proto"),
-    "client/cli": ("what the commands share", "base client/lib proto"),
+    "client/cli": ("what the commands share", "base base/flags client/lib proto"),
     "client/render": ("answers as text, JSON, bars, maps, tables", "base client/cli client/lib proto"),
-    "client/commands": ("the commands of heed", "base files client/cli client/lib client/render proto"),
+    "client/commands": ("the commands of heed", "base base/flags files client/cli client/lib client/render proto"),
     "client/top": ("heed top", "base client/cli client/lib client/render"),
     "client/bench": ("heed bench",
-                     "base files client/cli client/commands client/lib client/render client/top proto"),
-    "client": ("the table of commands, and main", "base client/cli client/lib client/top"),
+                     "base base/flags files client/cli client/commands client/lib client/render client/top proto"),
+    "client": ("the table of commands, and main", "base base/flags client/cli client/lib client/top"),
 }
 
 # Arrows that only the linker sees: client/cli/commands.h declares what these folders define.
@@ -89,6 +90,7 @@ FENCES = [(re.compile(header), re.compile(place), message) for header, place, me
      "libmicrohttpd is only for server/network/http_endpoint.cc"),
     (r"^(histedit\.h|editline/)", r"^(client/cli/line_editor\.cc|tests/.*)$",
      "libedit is only for client/cli/line_editor.cc"),
+    (r"^CLI/", r"^(base/flags/flag_table\.cc|tests/.*)$", "CLI11 is only for base/flags/flag_table.cc"),
     (r"^httplib", r"^(client/lib/http_page\.cc|tests/.*)$", "cpp-httplib is only for client/lib/http_page.cc"),
     (r"^openssl/", r"^(server/security/(tokens|certificates)\.cc|server/build_info\.cc|tests/.*)$",
      "OpenSSL is only for server/security/tokens.cc, certificates.cc and server/build_info.cc"),
@@ -108,6 +110,7 @@ LINK_FENCES = [(re.compile(library), re.compile(place), message) for library, pl
     (r"spdlog", r"^server/telemetry/", "spdlog is linked only by server/telemetry/"),
     (r"MICROHTTPD", r"^server/network/", "libmicrohttpd is linked only by server/network/"),
     (r"LIBEDIT", r"^client/cli/", "libedit is linked only by client/cli/"),
+    (r"CLI11", r"^base/flags/", "CLI11 is linked only by base/flags/"),
     (r"HTTPLIB", r"^client/lib/", "cpp-httplib is linked only by client/lib/"),
     (r"OpenSSL", r"^server/(security/|CMakeLists)", "OpenSSL is linked only by server/security/ and server/"),
     (r"HIREDIS", r"^server/sessions/", "hiredis is linked only by server/sessions/"),

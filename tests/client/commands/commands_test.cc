@@ -10,10 +10,13 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/flags/help_text.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/interruptible_input.h"
+#include "client/command_table.h"
 #include "tests/client/fake_metrics.h"
 #include "tests/client/fake_server.h"
 #include "tests/client/heed_run.h"
@@ -97,11 +100,33 @@ TEST(Heed, WhatWasMeantByAWrongCommand) {
 TEST(Heed, CompletionKnowsEveryCommandAndFlag) {
   const HeedRun run = RunHeedWith({"completion", "bash"});
   EXPECT_EQ(run.code, kExitOk);
-  EXPECT_THAT(run.out, HasSubstr("\n    \"classify nodes\"*) flags=\"--help --server= "));
+  EXPECT_THAT(run.out, HasSubstr("\n    \"classify nodes\"*) flags=\"--help "));
   EXPECT_THAT(run.out, HasSubstr(" --json "));
-  EXPECT_THAT(run.out, HasSubstr("\"translate\"*:--early_stopping) values=\"heuristic first never\" ;;"));
+  EXPECT_THAT(run.out, HasSubstr("\"translate\"*:__early_stopping) values=\"heuristic first never\" ;;"));
+  EXPECT_THAT(RunHeedWith({"completion", "zsh"}).out, StartsWith("#compdef heed\n"));
   EXPECT_EQ(RunHeedWith({"completion"}).code, kExitUsage);
   EXPECT_THAT(RunHeedWith({"completion", "tcsh"}).err, HasSubstr("no completion for 'tcsh'"));
+}
+
+TEST(Heed, TheManualPageHasEveryCommand) {
+  const HeedRun run = RunHeedWith({"man"});
+  EXPECT_EQ(run.code, kExitOk);
+  for (const std::string command : {"translate", "classify nodes", "bench soak", "man"}) {
+    EXPECT_THAT(run.out, HasSubstr("\n.SS \"heed " + command));
+  }
+  EXPECT_THAT(run.out, HasSubstr("\n.B \\-\\-server=HOST:PORT\n"));
+}
+
+TEST(Heed, EveryHelpIsPlainEnglishOfModestWidth) {
+  for (const CommandPage& page : HeedProgram().commands) {
+    for (const FlagInfo& flag : page.flags) {
+      if (flag.help.empty()) continue;
+      EXPECT_LE(flag.help.size(), 220u) << page.name << " --" << flag.name;
+      EXPECT_EQ(flag.help.back(), '.') << page.name << " --" << flag.name;
+      EXPECT_TRUE(absl::ascii_isupper(static_cast<unsigned char>(flag.help[0]))) << page.name << " --" << flag.name;
+    }
+    for (const absl::string_view line : absl::StrSplit(HelpText(page), '\n')) EXPECT_LE(line.size(), 112u) << line;
+  }
 }
 
 std::string OutputOf(const std::string& command) {
@@ -130,6 +155,8 @@ TEST(Heed, BashCompletesCommandsFlagsAndValues) {
   EXPECT_EQ(Completed("heed models --js"), "--json\n");
   EXPECT_EQ(Completed("heed translate --early_stopping = fi"), "first\n");
   EXPECT_EQ(Completed("heed translate --early_stopping ="), "heuristic first never\n");
+  EXPECT_EQ(Completed("heed translate --early-stopping fi"), "first\n");
+  EXPECT_EQ(Completed("heed completion \"\""), "bash zsh\n");
   EXPECT_EQ(Completed("heed translate no_such_f"), "\n") << "files are the shell's";
 }
 
@@ -140,7 +167,7 @@ TEST(Heed, WrongArgumentsAreUsageErrors) {
       {{"bench"}, "'bench' is half a command"},
       {{"translate", "--bean=4"}, "unknown flag --bean"},
       {{"translate", "a", "b"}, "unexpected argument 'b'"},
-      {{"translate", "--beam=33"}, "--beam: '33'"},
+      {{"translate", "--beam=33"}, "--beam=33: must be"},
       {{"translate", "--n_best=2"}, "--tokens and --n_best need --json"},
       {{"translate", "--stream", "--json"}, "exclude each other"},
       {{"translate", "--seed=1"}, "need --sample"},

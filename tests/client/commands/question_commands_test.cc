@@ -77,7 +77,7 @@ TEST_F(QuestionCommands, WrongArgumentsAreUsageErrors) {
       {{"ask", "--story=a", "--babi=b"}, "exclude each other"},
       {{"ask", "--story=a", "--question=b?"}, "exclude each other"},
       {{"ask", "--story=/no/such"}, "cannot read '/no/such': No such file"},
-      {{"ask", "--top=-1"}, "--top: '-1'"},
+      {{"ask", "--top=-1"}, "--top=-1: must be"},
       {{"ask", "--story=" + facts}, "there is no question"},
       {{"ask", "--fact=Mary left."}, "there is no question"},
       {{"bench", "ask", "--answer", "--tell"}, "--answer has no sessions"},

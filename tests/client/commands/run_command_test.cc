@@ -44,7 +44,7 @@ TEST_F(RunCommands, HelpNamesExitCodesAndExamples) {
 TEST_F(RunCommands, WrongArgumentsAndInputAreUsageErrors) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
       {{"a", "b"}, "unexpected argument 'b'"},
-      {{"--repeats=0"}, "--repeats: '0'"},
+      {{"--repeats=0"}, "--repeats=0: must be"},
       {{"/no/such"}, "cannot read '/no/such': No such file"},
       {{"/"}, "cannot read / after line 0"},
       {{"--model=en-de"}, "model 'en-de' is of kind translator, not sequence-model"},

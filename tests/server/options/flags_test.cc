@@ -1,9 +1,15 @@
 #include "server/options/flags.h"
 
+#include <fstream>
 #include <set>
 #include <vector>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "base/flags/help_text.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -11,6 +17,7 @@ namespace heed {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 absl::StatusOr<CommandLine> Parse(std::vector<absl::string_view> arguments) { return ParseCommandLine(arguments); }
 
@@ -23,7 +30,7 @@ std::string ErrorOf(std::vector<absl::string_view> arguments) {
 TEST(FlagsTest, NoFlagsMeansTheDefaults) {
   const auto command_line = Parse({});
   ASSERT_TRUE(command_line.ok());
-  EXPECT_EQ(command_line->action, Action::kServe);
+  EXPECT_EQ(command_line->action, CommandLine::Action::kServe);
   EXPECT_EQ(command_line->options.models, "weights");
   EXPECT_EQ(command_line->options.listen, "127.0.0.1:50051");
   EXPECT_EQ(command_line->options.metrics_listen, "127.0.0.1:8002");
@@ -58,7 +65,7 @@ TEST(FlagsTest, AValueMayBeTheNextArgument) {
   EXPECT_TRUE(command_line->options.management);
   EXPECT_EQ(command_line->options.threads, 4);
   EXPECT_EQ(command_line->options.metrics_listen, "");
-  EXPECT_THAT(ErrorOf({"--models", "--listen=127.0.0.1:1"}), HasSubstr("--models: needs a value"));
+  EXPECT_THAT(ErrorOf({"--models", "--listen=127.0.0.1:1"}), HasSubstr("--models needs a value"));
   EXPECT_THAT(ErrorOf({"--threads", "x"}), HasSubstr("--threads=x: must be a whole number"));
   EXPECT_THAT(ErrorOf({"--models", "a", "b"}), HasSubstr("\"b\" is not a flag"));
 }
@@ -69,14 +76,14 @@ TEST(FlagsTest, NamesAreWrittenWithDashesOrUnderscores) {
 }
 
 TEST(FlagsTest, AnUnknownFlagGetsTheNearestOnesName) {
-  EXPECT_EQ(ErrorOf({"--model=weights"}), "--model: there is no such flag; did you mean --models?");
-  EXPECT_EQ(ErrorOf({"--lisen", "127.0.0.1:1"}), "--lisen: there is no such flag; did you mean --listen?");
-  EXPECT_EQ(ErrorOf({"--nope"}), "--nope: there is no such flag");
+  EXPECT_EQ(ErrorOf({"--model=weights"}), "unknown flag --model; did you mean --models?");
+  EXPECT_EQ(ErrorOf({"--lisen", "127.0.0.1:1"}), "unknown flag --lisen; did you mean --listen?");
+  EXPECT_EQ(ErrorOf({"--nope"}), "unknown flag --nope");
 }
 
 TEST(FlagsTest, HelpAndVersionHaveShortNames) {
-  EXPECT_EQ(Parse({"-h"})->action, Action::kHelp);
-  EXPECT_EQ(Parse({"-v"})->action, Action::kVersion);
+  EXPECT_EQ(Parse({"-h"})->text, HelpText());
+  EXPECT_EQ(Parse({"-v"})->text, Parse({"--version"})->text);
 }
 
 TEST(FlagsTest, ABoolNeedsNoValueAndTakesOne) {
@@ -110,7 +117,7 @@ TEST(FlagsTest, ErrorsOfModelLimitsNameModelLimitAndValues) {
               HasSubstr("model \"a\": \"max_bach\" is no limit of a model; known are max_queued_requests, "
                         "max_queued_tasks, max_queued_rows, max_batch_rows, max_running_tasks, max_cache_bytes"));
   EXPECT_THAT(ErrorOf({"--model_limits=a:threads=1"}), HasSubstr("\"threads\" is no limit of a model"));
-  EXPECT_THAT(ErrorOf({"--model_limits=a:max_batch_rows"}), HasSubstr("model \"a\": max_batch_rows: needs a value"));
+  EXPECT_THAT(ErrorOf({"--model_limits=a:max_batch_rows"}), HasSubstr("model \"a\": max_batch_rows needs a value"));
   EXPECT_THAT(ErrorOf({"--model_limits=a:max_batch_rows=1,max_batch_rows=2"}),
               HasSubstr("model \"a\": max_batch_rows: is given twice, as 1 and 2"));
   EXPECT_THAT(ErrorOf({"--model_limits=a:max_batch_rows=1;a:max_batch_rows=2"}),
@@ -120,33 +127,97 @@ TEST(FlagsTest, ErrorsOfModelLimitsNameModelLimitAndValues) {
   EXPECT_THAT(ErrorOf({"--model_limits=a:"}), HasSubstr("model \"a\": \"\" is no limit"));
 }
 
-TEST(FlagsTest, EveryDefaultIsAllowedAndChangesNothing) {
-  for (const FlagInfo& flag : FlagTable()) {
-    ServerOptions options;
-    EXPECT_TRUE(flag.set(flag.default_value, options).ok()) << flag.name;
+TEST(FlagsTest, EveryDefaultIsAllowed) {
+  ServerOptions options;
+  FlagTable flags;
+  AddServerFlags(options, flags);
+  for (const FlagInfo& flag : flags.flags()) {
+    EXPECT_TRUE(flag.action || flags.Set(flag.name, flag.default_value).ok()) << flag.name;
   }
 }
 
 TEST(FlagsTest, HelpNamesEachFlagWithItsUnitAndDefault) {
   const std::string help = HelpText();
+  // A default may be on the next line.
+  const std::string words = absl::StrJoin(absl::StrSplit(help, absl::ByAnyChar(" \n"), absl::SkipEmpty()), " ");
   std::set<absl::string_view> names;
-  for (const FlagInfo& flag : FlagTable()) {
-    EXPECT_TRUE(names.insert(flag.name).second) << flag.name << " stands twice in the table";
-    EXPECT_THAT(help, HasSubstr(absl::StrCat("--", flag.name, "=<", flag.unit, ">")));
-    const std::string shown = flag.default_value.empty() ? "empty" : flag.default_value;
-    EXPECT_THAT(help, HasSubstr(absl::StrCat("(default: ", shown, ")")));
+  const ProgramPage page = ServerPage();
+  for (const FlagInfo& flag : page.program.flags) {
+    EXPECT_TRUE(names.insert(flag.name).second) << flag.name << " is twice in the table";
+    if (flag.help.empty()) continue;
+    EXPECT_THAT(help, HasSubstr(FlagForm(flag)));
+    EXPECT_THAT(words, HasSubstr(MeaningAndDefault(flag)));
+    EXPECT_LE(flag.help.size(), 180u) << flag.name << ": its help is too long";
+    EXPECT_EQ(flag.help.back(), '.') << flag.name;
+    EXPECT_TRUE(absl::ascii_isupper(static_cast<unsigned char>(flag.help[0]))) << flag.name;
   }
+  for (const absl::string_view line : absl::StrSplit(help, '\n')) EXPECT_LE(line.size(), kHelpColumns) << line;
 }
 
 TEST(FlagsTest, HelpAndVersionAreActions) {
-  EXPECT_EQ(Parse({"--help"})->action, Action::kHelp);
-  EXPECT_EQ(Parse({"--listen=x:1", "--version"})->action, Action::kVersion);
+  EXPECT_EQ(Parse({"--help"})->action, CommandLine::Action::kPrint);
+  EXPECT_EQ(Parse({"--help"})->text, HelpText());
+  EXPECT_THAT(Parse({"--listen=x:1", "--version"})->text, StartsWith("heed-server 0."));
+  EXPECT_EQ(Parse({"--help", "--nonsense"})->text, HelpText());
+}
+
+std::string WriteFile(const std::string& name, const std::string& text) {
+  const std::string path = testing::TempDir() + "/heed_flags_test_" + name;
+  std::ofstream(path) << text;
+  return path;
+}
+
+TEST(FlagsTest, AConfigurationFileSetsFlagsAndTheCommandLineWins) {
+  const std::string path = WriteFile("good.toml",
+                                     "models = \"/m\"\n"
+                                     "threads = 4\n"
+                                     "executors = 3\n"
+                                     "management = true\n"
+                                     "model_limits = \"a:max_batch_rows=7,max_queued_rows=8;b:max_batch_rows=9\"\n");
+  const auto command_line = Parse({"--config", path, "--threads=6"});
+  ASSERT_TRUE(command_line.ok()) << command_line.status();
+  EXPECT_EQ(command_line->options.models, "/m");
+  EXPECT_EQ(command_line->options.threads, 6);
+  EXPECT_EQ(command_line->options.executors, 3);
+  EXPECT_TRUE(command_line->options.management);
+  EXPECT_EQ(OptionsOf("a", command_line->options).max_queued_rows, 8);
+  EXPECT_THAT(ErrorOf({"--config", path, "--threads=2"}), HasSubstr("--executors=3: must be at most --threads=2"));
+}
+
+TEST(FlagsTest, ErrorsOfAConfigurationFileNameTheLine) {
+  const std::string path = WriteFile("bad.toml", "# mine\nmax_bach_rows = 7\n");
+  EXPECT_EQ(
+      ErrorOf({"--config=" + path}),
+      absl::StrCat("--config=", path, ": ", path, ":2: unknown flag max_bach_rows; did you mean --max_batch_rows?"));
+  EXPECT_THAT(ErrorOf({"--config=/no/such/file"}), HasSubstr("--config=/no/such/file"));
+  EXPECT_THAT(ErrorOf({"--config=" + WriteFile("self.toml", "config = \"x\"\n")}),
+              HasSubstr("only for the command line"));
+}
+
+TEST(FlagsTest, ThePrintedConfigurationHoldsEveryDefault) {
+  const std::string text = Parse({"--print_config"})->text;
+  ServerOptions options;
+  FlagTable flags;
+  AddServerFlags(options, flags);
+  EXPECT_TRUE(flags.ParseConfig("as it is", text).ok());
+  // Every setting without its "#".
+  std::string settings;
+  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
+    if (absl::StrContains(line, " = ") && flags.Find(line.substr(2, line.find(' ', 2) - 2)) != nullptr) {
+      absl::StrAppend(&settings, line.substr(2), "\n");
+    }
+  }
+  const absl::Status status = flags.ParseConfig("settings", settings);
+  EXPECT_TRUE(status.ok()) << status;
+  for (const FlagInfo& flag : flags.flags()) {
+    EXPECT_TRUE(flag.action || absl::StrContains(settings, absl::StrCat(flag.name, " = "))) << flag.name;
+  }
 }
 
 TEST(FlagsTest, ErrorsNameTheFlag) {
-  EXPECT_THAT(ErrorOf({"--nope=1"}), HasSubstr("--nope: there is no such flag"));
+  EXPECT_THAT(ErrorOf({"--nope=1"}), HasSubstr("unknown flag --nope"));
   EXPECT_THAT(ErrorOf({"weights"}), HasSubstr("\"weights\" is not a flag"));
-  EXPECT_THAT(ErrorOf({"--listen"}), HasSubstr("--listen: needs a value"));
+  EXPECT_THAT(ErrorOf({"--listen"}), HasSubstr("--listen needs a value"));
   EXPECT_THAT(ErrorOf({"--threads=many"}), HasSubstr("--threads=many: must be a whole number from 0 to 1024"));
   EXPECT_THAT(ErrorOf({"--max_batch_rows=0"}), HasSubstr("--max_batch_rows=0: must be"));
   EXPECT_THAT(ErrorOf({"--drain_timeout_s=-1"}), HasSubstr("--drain_timeout_s=-1: must be"));
