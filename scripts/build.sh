@@ -1,17 +1,23 @@
 #!/usr/bin/env bash
-# Release build into build/: leaves build/bin/heed-server and build/bin/heed.
+# Builds into build/, as the preset `release` of CMakePresets.json says: leaves build/bin/heed-server and build/bin/heed.
 #
 #   scripts/build.sh [--target=NAME]... [CMAKE_ARGUMENT]...
 #
 #   --target=NAME    build only this; again for more (default: everything)
 #   CMAKE_ARGUMENT   for cmake's configure step, as -DHEED_BENCH=OFF
 #   JOBS=N           compilers at a time (default: one for each core, each with 1 GiB of memory)
+#   PRESET=asan      another preset, into the folder that it names
 #   BUILD_DIR=DIR    build there instead
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+preset=${PRESET:-release}
 build_dir=${BUILD_DIR:-build}
-configure=(-DHEED_TESTS=ON -DHEED_BENCH=ON)  # said each time, so that a build without them does not stay so
+[[ "$preset" == release ]] || build_dir=build-$preset
+configure=()
+if [[ "$preset" == release ]]; then
+  configure=(-DHEED_TESTS=ON -DHEED_BENCH=ON)  # said each time, so that a build without them does not stay so
+fi
 targets=()
 while (($# > 0)); do
   case "$1" in
@@ -34,7 +40,7 @@ if [[ -z "$jobs" ]]; then
   ((by_memory >= jobs)) || jobs=$((by_memory > 1 ? by_memory : 1))
 fi
 
-cmake -S . -B "$build_dir" -G Ninja -DCMAKE_BUILD_TYPE=Release --log-level=NOTICE "${configure[@]}"
+cmake --preset "$preset" -B "$build_dir" --log-level=NOTICE ${configure[@]:+"${configure[@]}"}
 echo "build: into $build_dir, $jobs at a time"
 start=$SECONDS
 cmake --build "$build_dir" --parallel "$jobs" ${targets[@]:+--target "${targets[@]}"}
