@@ -34,6 +34,7 @@ test_packages=(
   redis-server             # sessions of several servers
   groff-base               # the manual pages are checked
   clang                    # the thread-safety check of our locks
+  clang-format             # scripts/format.sh
   python3-venv             # the public clients that the server is tried with
   python3-yaml             # the manifests of deploy/
 )
