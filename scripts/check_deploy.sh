@@ -27,7 +27,7 @@ for argument in "$@"; do
   case "$argument" in
     --bin=?*) bin=${argument#*=} ;;
     --tools=?*) tools=${argument#*=} ;;
-    -h | --help) sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"; exit 0 ;;
+    -h | --help) sed -n '2,/^set -/{/^set -/d;/SPDX-/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"; exit 0 ;;
     *) echo "check_deploy: unknown argument '$argument'; see --help" >&2; exit 2 ;;
   esac
 done

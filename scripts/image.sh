@@ -25,7 +25,7 @@ fail() {
   echo "image: $*" >&2
   exit 1
 }
-usage() { sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '2,/^set -/{/^set -/d;/SPDX-/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"; }
 
 tag=heed:latest
 save=

@@ -16,7 +16,7 @@ for argument in "$@"; do
   case "$argument" in
     --tag=?*) tag=${argument#*=} ;;
     --heed=?*) heed=${argument#*=} ;;
-    -h | --help) sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"; exit 0 ;;
+    -h | --help) sed -n '2,/^set -/{/^set -/d;/SPDX-/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"; exit 0 ;;
     *) echo "check_image: unknown argument '$argument'; see --help" >&2; exit 2 ;;
   esac
 done
