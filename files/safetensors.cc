@@ -17,7 +17,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian");
 
-constexpr uint64_t kMaxHeaderBytes = 100'000'000;   // as the format's own library
+constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // as the format's own library
 
 struct DTypeRow {
   absl::string_view name;

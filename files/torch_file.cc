@@ -29,7 +29,8 @@ bool CountValues(const std::vector<int64_t>& shape, uint64_t& values) {
     }
   }
   for (const int64_t length : shape) {
-    if (__builtin_mul_overflow(values, static_cast<uint64_t>(length), &values) || values > kMaxTensorValues) return false;
+    if (__builtin_mul_overflow(values, static_cast<uint64_t>(length), &values) || values > kMaxTensorValues)
+      return false;
   }
   return true;
 }

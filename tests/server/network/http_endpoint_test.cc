@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "gmock/gmock.h"
 #include "base/version.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/server/services/translation_server.h"
 #include "tests/support/tcp_connection.h"
