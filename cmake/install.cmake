@@ -27,7 +27,8 @@ function(heed_install_library name)
   file(GLOB headers CONFIGURE_DEPENDS ${from}*.h)
   if(folder STREQUAL "proto")
     if(name STREQUAL "heed_messages")  # its headers serve heed_proto, too
-      install(DIRECTORY ${from} DESTINATION ${to} COMPONENT dev FILES_MATCHING PATTERN "*.pb.h" PATTERN CMakeFiles EXCLUDE)
+      install(DIRECTORY ${from} DESTINATION ${to} COMPONENT dev
+              FILES_MATCHING PATTERN "*.pb.h" PATTERN CMakeFiles EXCLUDE)
       install(DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/ DESTINATION ${CMAKE_INSTALL_DATADIR}/heed/proto COMPONENT dev
               FILES_MATCHING PATTERN "*.proto")
     endif()
@@ -35,6 +36,8 @@ function(heed_install_library name)
     install(FILES ${headers} DESTINATION ${to} COMPONENT dev)
   endif()
 endfunction()
+
+set(HEED_PACKAGE_CONTACT "Heed maintainers <heed@localhost>" CACHE STRING "The packages' Maintainer field")
 
 function(heed_install_programs)
   set_target_properties(heed_client_lib PROPERTIES EXPORT_NAME client)
@@ -54,7 +57,10 @@ function(heed_install_programs)
   install(FILES README.md SECURITY.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/heed-server COMPONENT server)
   # What depends on the prefix, or is written by the programs themselves.
   foreach(component server client)
-    install(CODE "set(HEED_SOURCE \"${PROJECT_SOURCE_DIR}\")\nset(HEED_PROGRAMS \"${CMAKE_RUNTIME_OUTPUT_DIRECTORY}\")"
+    install(CODE "set(HEED_SOURCE \"${PROJECT_SOURCE_DIR}\")
+set(HEED_PROGRAMS \"${CMAKE_RUNTIME_OUTPUT_DIRECTORY}\")
+set(HEED_VERSION \"${PROJECT_VERSION}\")
+set(HEED_CONTACT \"${HEED_PACKAGE_CONTACT}\")"
             COMPONENT ${component})
     install(SCRIPT cmake/install_${component}.cmake COMPONENT ${component})
   endforeach()

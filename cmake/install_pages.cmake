@@ -2,11 +2,7 @@
 
 # heed_print(FILE PROGRAM ARGUMENT...): installs what the program prints as PREFIX/FILE, compressed if FILE ends in .gz.
 function(heed_print file program)
-  execute_process(COMMAND ${HEED_PROGRAMS}/${program} ${ARGN} OUTPUT_VARIABLE text ERROR_VARIABLE error RESULT_VARIABLE code)
-  if(NOT code EQUAL 0)
-    message(WARNING "Not installed: ${file}: ${error}")
-    return()
-  endif()
+  execute_process(COMMAND ${HEED_PROGRAMS}/${program} ${ARGN} OUTPUT_VARIABLE text COMMAND_ERROR_IS_FATAL ANY)
   heed_write(${file} "${text}")
 endfunction()
 
@@ -25,6 +21,9 @@ endfunction()
 
 function(heed_package_documents package)
   file(READ ${HEED_SOURCE}/CHANGELOG.md text)
+  string(TIMESTAMP date "%a, %d %b %Y %H:%M:%S +0000" UTC)  # or SOURCE_DATE_EPOCH
+  heed_write(share/doc/${package}/changelog.Debian.gz
+             "heed (${HEED_VERSION}-1) unstable; urgency=medium\n\n  * See changelog.gz.\n\n -- ${HEED_CONTACT}  ${date}\n")
   heed_write(share/doc/${package}/changelog.gz "${text}")
   file(READ ${HEED_SOURCE}/deploy/debian/copyright text)
   heed_write(share/doc/${package}/copyright "${text}")

@@ -12,10 +12,7 @@ if(CMAKE_INSTALL_PREFIX STREQUAL "/usr")
 endif()
 
 # Every setting with its default, as a comment, but for the places of this installation.
-execute_process(COMMAND ${HEED_PROGRAMS}/heed-server --print_config OUTPUT_VARIABLE config ERROR_VARIABLE error RESULT_VARIABLE code)
-if(NOT code EQUAL 0)
-  message(FATAL_ERROR "heed-server --print_config: ${error}")
-endif()
+execute_process(COMMAND ${HEED_PROGRAMS}/heed-server --print_config OUTPUT_VARIABLE config COMMAND_ERROR_IS_FATAL ANY)
 foreach(setting "models:${CMAKE_INSTALL_PREFIX}/share/heed/models" "graphs:/var/lib/heed/graphs"
                 "sessions:/var/lib/heed/sessions")
   string(REGEX MATCH "^([a-z]+):(.*)$" setting ${setting})
