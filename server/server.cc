@@ -228,11 +228,11 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   // Every service passes through here, so that none of its methods that manage is forgotten.
   const std::pair<const char*, grpc::Service*> services[] = {
       {grpc::health::v1::Health::service_full_name(), &parts->health},
-      {v1::Models::service_full_name(), parts->models_service.get()},
-      {v1::Translation::service_full_name(), &parts->translation},
-      {v1::Sequences::service_full_name(), &parts->sequences},
-      {v1::QuestionAnswering::service_full_name(), parts->questions.get()},
-      {v1::Graphs::service_full_name(), parts->graphs_service.get()},
+      {v1::ModelService::service_full_name(), parts->models_service.get()},
+      {v1::TranslationService::service_full_name(), &parts->translation},
+      {v1::SequenceService::service_full_name(), &parts->sequences},
+      {v1::QuestionAnsweringService::service_full_name(), parts->questions.get()},
+      {v1::GraphService::service_full_name(), parts->graphs_service.get()},
       {inference::GRPCInferenceService::service_full_name(), parts->inference.get()},
   };
   for (const auto& [name, service] : services) {

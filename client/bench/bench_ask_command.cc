@@ -128,22 +128,22 @@ class BenchSessions {
  public:
   using Channels = std::vector<std::shared_ptr<grpc::Channel>>;
 
-  BenchSessions(const Story& story, const v1::AnswerOptions& options, int session_facts)
+  BenchSessions(const Story& story, const v1::QuestionAnswerOptions& options, int session_facts)
       : story_(story), options_(options), session_facts_(session_facts) {}
 
   // Opens one, tells it the story and copies it until there are `count`.
   grpc::Status Open(const QuestionClient& client, const std::string& model, int count) {
-    v1::Session session;
+    v1::QuestionSession session;
     if (const grpc::Status opened = client.Open(model, session); !opened.ok()) return opened;
-    all_.push_back(session.session());
+    all_.push_back(session.name());
     v1::TellRequest request;
-    request.set_session(session.session());
+    request.set_session(session.name());
     request.mutable_facts()->Add(story_.facts.begin(), story_.facts.end());
     v1::TellResponse told;
     if (const grpc::Status status = client.Tell(request, told); !status.ok()) return status;
     while (static_cast<int>(all_.size()) < count) {
       if (const grpc::Status status = client.Fork(all_[0], session); !status.ok()) return status;
-      all_.push_back(session.session());
+      all_.push_back(session.name());
     }
     return grpc::Status::OK;
   }
@@ -169,11 +169,12 @@ class BenchSessions {
         [](const v1::TellResponse&) { return AnswerCounts(); });
     const SendCall ask = SendUnaryCalls<v1::AskRequest>(
         channels, [this](size_t place) { return MakeAsk(turns_[place].session, turns_[place].asked++); }, Count);
-    const SendCall fork = SendUnaryCalls<v1::ForkRequest>(
+    const SendCall fork = SendUnaryCalls<v1::ForkSessionRequest>(
         channels, [this](size_t) { return MakeFork(); },
-        [this](const v1::Session& copy) {
-          all_.push_back(copy.session());
-          fresh_.push_back(copy.session());
+        [this](const v1::ForkSessionResponse& response) {
+          const v1::QuestionSession& copy = response.session();
+          all_.push_back(copy.name());
+          fresh_.push_back(copy.name());
           return AnswerCounts();
         });
     return
@@ -224,14 +225,14 @@ class BenchSessions {
     return request;
   }
 
-  v1::ForkRequest MakeFork() const {
-    v1::ForkRequest request;
+  v1::ForkSessionRequest MakeFork() const {
+    v1::ForkSessionRequest request;
     request.set_session(all_[0]);
     return request;
   }
 
   const Story& story_;
-  const v1::AnswerOptions options_;
+  const v1::QuestionAnswerOptions options_;
   const int session_facts_;
   std::vector<std::string> all_;
   std::vector<Turn> turns_;

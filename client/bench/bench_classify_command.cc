@@ -14,6 +14,7 @@
 #include "client/commands/classify_flags.h"
 #include "client/lib/graph_client.h"
 #include "client/lib/graph_message.h"
+#include "client/lib/model_kind.h"
 #include "client/lib/translation_client.h"
 #include "files/graph_file.h"
 
@@ -124,7 +125,7 @@ void FillQuery(size_t number, Material& material, v1::ClassifyNodesRequest::Quer
 void FillQuery(size_t number, Material& material, v1::ClassifyEdgesRequest::Query& query) {
   FillGraphOf(number, material, query);
   for (int i = 0; i < material.nodes_per_request; ++i) {
-    v1::EdgeId& edge = *query.add_edges();
+    v1::GraphEdgeId& edge = *query.add_edges();
     edge.set_source(DrawNode(number, material));
     edge.set_target(DrawNode(number, material));
   }
@@ -139,7 +140,7 @@ int64_t Items(const v1::ClassifyEdgesResponse::Answer& answer) { return answer.e
 int64_t Items(const v1::ClassifyGraphsResponse::Answer&) { return 1; }
 
 template <typename Request>
-SendCall MakeLoad(const Settings& settings, const v1::ClassifyOptions& options,
+SendCall MakeLoad(const Settings& settings, const v1::GraphQueryOptions& options,
                   const std::vector<std::shared_ptr<grpc::Channel>>& channels, Material& material) {
   Request prototype;
   prototype.set_model(settings.model);
@@ -170,19 +171,16 @@ std::optional<int> Gather(const Settings& settings, const std::shared_ptr<grpc::
   }
   if (!settings.graph.stored.empty()) {
     material.stored.set_name(settings.graph.stored);
-    material.stored.set_version(settings.graph.version.value_or(0));
+    if (settings.graph.version) material.stored.set_expected_version(*settings.graph.version);
     const GraphClient client(channel, {.deadline = std::chrono::seconds(10), .stop = console.stop});
-    v1::DescribeGraphResponse described;
-    const grpc::Status status = client.Describe(settings.graph.stored, described);
+    v1::GraphInfo graph;
+    const grpc::Status status = client.Get(settings.graph.stored, graph);
     if (!status.ok()) return FailCall(console, settings.server, *channel, status);
-    if (described.graphs_size() == 1) {
-      const v1::GraphInfo& graph = described.graphs(0);
-      if (!graph.unavailable().empty()) {
-        return Fail(console, kExitUnavailable,
-                    absl::StrCat("graph '", settings.graph.stored, "' is unavailable: ", graph.unavailable()));
-      }
-      material.stored_nodes = graph.nodes();
+    if (!graph.unavailable().empty()) {
+      return Fail(console, kExitUnavailable,
+                  absl::StrCat("graph '", settings.graph.stored, "' is unavailable: ", graph.unavailable()));
     }
+    material.stored_nodes = graph.node_count();
     if (material.stored_nodes > 0) return std::nullopt;
     return Fail(console, kExitUsage, absl::StrCat("graph '", settings.graph.stored, "' has no nodes"));
   }
@@ -207,7 +205,7 @@ std::optional<int> FindKind(const Settings& settings, const std::shared_ptr<grpc
   const grpc::Status listed = client.ListModels(models);
   if (!listed.ok()) return FailCall(console, settings.server, *channel, listed);
   for (const v1::ModelInfo& model : models.models()) {
-    if (model.name() == settings.model) kind = model.kind();
+    if (model.name() == settings.model) kind = KindName(model.kind());
   }
   return std::nullopt;
 }
@@ -217,7 +215,7 @@ std::optional<int> FindKind(const Settings& settings, const std::shared_ptr<grpc
 int BenchClassifyCommand(const std::vector<std::string>& arguments, Console& console) {
   Settings settings;
   if (const auto code = ParseSettings(arguments, console, settings)) return *code;
-  v1::ClassifyOptions options;
+  v1::GraphQueryOptions options;
   if (const absl::Status filled = settings.compute.Fill(options); !filled.ok()) {
     return Fail(console, kExitUsage, std::string(filled.message()));
   }

@@ -88,8 +88,8 @@ AnswerCounts Count(const v1::TranslateResponse& response) {
   AnswerCounts counts;
   for (const v1::TranslatedText& translation : response.translations()) {
     ++counts.items;
-    counts.source_tokens += translation.source_tokens();
-    counts.target_tokens += translation.target_tokens();
+    counts.source_tokens += translation.source_token_count();
+    counts.target_tokens += translation.target_token_count();
   }
   return counts;
 }

@@ -15,7 +15,9 @@
 #include "client/bench/bench_story.h"
 #include "client/lib/channel.h"
 #include "client/lib/graph_message.h"
+#include "client/lib/model_kind.h"
 #include "client/lib/question_client.h"
+#include "client/lib/translation_client.h"
 #include "client/lib/unary_call.h"
 #include "files/graph_arrays.h"
 #include "google/protobuf/message.h"
@@ -147,7 +149,7 @@ class StreamSource : public SoakSource {
  public:
   explicit StreamSource(const std::shared_ptr<grpc::Channel>& channel) : stub_(channel) {}
 
-  grpc::Status Learn(const v1::TranslateRequest& request, const std::stop_token& stop) {
+  grpc::Status Learn(const v1::TranslateStreamRequest& request, const std::stop_token& stop) {
     StreamedText streamed;
     const grpc::Status status = CallAlone(stop, [&](grpc::ClientContext& context) {
       const auto reader = stub_.TranslateStream(&context, request);
@@ -198,8 +200,8 @@ class StreamSource : public SoakSource {
     bool finishing = false;  // and has ended: its status is asked for
   };
 
-  v1::Translation::Stub stub_;
-  std::vector<std::pair<v1::TranslateRequest, std::string>> known_;
+  v1::TranslationService::Stub stub_;
+  std::vector<std::pair<v1::TranslateStreamRequest, std::string>> known_;
   size_t next_ = 0;
 };
 
@@ -207,7 +209,7 @@ class StreamSource : public SoakSource {
 class SessionSource : public SoakSource {
  public:
   SessionSource(const std::shared_ptr<grpc::Channel>& channel, const std::string& model) : stub_(channel) {
-    v1::OpenRequest open;
+    v1::OpenSessionRequest open;
     open.set_model(model);
     steps_.push_back({.request = open});
     const Story story = BenchStory();
@@ -222,10 +224,10 @@ class SessionSource : public SoakSource {
       ask.add_questions(asked.text);
       steps_.push_back({.request = ask});
     }
-    steps_.push_back({.request = v1::ForkRequest()});
+    steps_.push_back({.request = v1::ForkSessionRequest()});
     steps_.push_back({.request = ask, .on_copy = true});
-    steps_.push_back({.request = v1::CloseRequest(), .on_copy = true});
-    steps_.push_back({.request = v1::CloseRequest()});
+    steps_.push_back({.request = v1::CloseSessionRequest(), .on_copy = true});
+    steps_.push_back({.request = v1::CloseSessionRequest()});
   }
 
   // Goes through the course alone.
@@ -271,7 +273,8 @@ class SessionSource : public SoakSource {
               SendUnary<Request>(stub_, request, deadline, queue,
                                  [this, place, &step](UnarySoakCall<Request>& ended) { End(place, step, ended); });
           // What it makes has to be closed.
-          call->awaited = std::is_same_v<Request, v1::OpenRequest> || std::is_same_v<Request, v1::ForkRequest>;
+          call->awaited =
+              std::is_same_v<Request, v1::OpenSessionRequest> || std::is_same_v<Request, v1::ForkSessionRequest>;
           return call;
         },
         step.request);
@@ -290,7 +293,9 @@ class SessionSource : public SoakSource {
 
  private:
   struct Step {
-    std::variant<v1::OpenRequest, v1::TellRequest, v1::AskRequest, v1::ForkRequest, v1::CloseRequest> request;
+    std::variant<v1::OpenSessionRequest, v1::TellRequest, v1::AskRequest, v1::ForkSessionRequest,
+                 v1::CloseSessionRequest>
+        request;
     bool on_copy = false;
     std::string expected;  // without the session's name
   };
@@ -302,22 +307,24 @@ class SessionSource : public SoakSource {
 
   template <typename Request>
   static void Address(const Session& session, const Step& step, Request& request) {
-    if constexpr (!std::is_same_v<Request, v1::OpenRequest>) {
+    if constexpr (!std::is_same_v<Request, v1::OpenSessionRequest>) {
       request.set_session(step.on_copy ? session.copy : session.name);
     }
   }
 
-  static void HideName(v1::Session& response) { response.clear_session(); }
-  static void HideName(v1::TellResponse& response) { response.mutable_session()->clear_session(); }
-  static void HideName(v1::AskResponse& response) { response.mutable_session()->clear_session(); }
-  static void HideName(v1::CloseResponse&) {}
+  template <typename Response>
+  static void HideName(Response& response) {
+    if constexpr (!std::is_same_v<Response, v1::CloseSessionResponse>) response.mutable_session()->clear_name();
+  }
 
   // What an answer makes of the session.
   template <typename Response>
   static void Keep(const Step& step, const Response& response, Session& session) {
-    if constexpr (std::is_same_v<Response, v1::Session>) {
-      (std::holds_alternative<v1::OpenRequest>(step.request) ? session.name : session.copy) = response.session();
-    } else if constexpr (std::is_same_v<Response, v1::CloseResponse>) {
+    if constexpr (std::is_same_v<Response, v1::OpenSessionResponse>) {
+      session.name = response.session().name();
+    } else if constexpr (std::is_same_v<Response, v1::ForkSessionResponse>) {
+      session.copy = response.session().name();
+    } else if constexpr (std::is_same_v<Response, v1::CloseSessionResponse>) {
       (step.on_copy ? session.copy : session.name).clear();
     }
   }
@@ -343,7 +350,7 @@ class SessionSource : public SoakSource {
     idle_.push_back(place);
   }
 
-  v1::QuestionAnswering::Stub stub_;
+  v1::QuestionAnsweringService::Stub stub_;
   std::vector<Step> steps_;
   std::deque<Session> sessions_;
   std::deque<size_t> idle_;  // places in sessions_
@@ -403,7 +410,7 @@ void FillItems(const GraphArrays& graph, std::mt19937_64& random, v1::ClassifyNo
 }
 void FillItems(const GraphArrays& graph, std::mt19937_64& random, v1::ClassifyEdgesRequest::Query& query) {
   for (int i = 0; i < 4; ++i) {
-    v1::EdgeId& edge = *query.add_edges();
+    v1::GraphEdgeId& edge = *query.add_edges();
     edge.set_source(DrawNode(graph, random));
     edge.set_target(DrawNode(graph, random));
   }
@@ -436,12 +443,12 @@ grpc::Status LearnGraphs(const std::shared_ptr<grpc::Channel>& channel, const st
 
 // The server does not tell how wide a sequence model's rows are: the narrowest that it takes.
 grpc::Status LearnSequences(const std::string& model, const std::stop_token& stop,
-                            UnarySource<v1::RunRequest>& source) {
+                            UnarySource<v1::RunSequenceRequest>& source) {
   std::mt19937_64 random(1);
   grpc::Status status;
   int learnt = 0;
   for (int width = 1; width <= kMaxSequenceWidth && learnt < kSequences; width += status.ok() ? 0 : 1) {
-    v1::RunRequest request;
+    v1::RunSequenceRequest request;
     request.set_model(model);
     request.set_width(width);
     for (int i = 0; i < kSequenceRows * width; ++i) request.add_values(static_cast<float>(random() % 2));
@@ -478,8 +485,9 @@ void SoakLoad::Add(const std::string& model, const std::string& request, std::un
 
 grpc::Status SoakLoad::AddModel(const v1::ModelInfo& model) {
   const std::string& name = model.name();
+  const std::string kind = KindName(model.kind());
   grpc::Status status;
-  if (model.kind() == "translator") {
+  if (kind == "translator") {
     for (const auto& [request, beam] : {std::pair("translate", 1), std::pair("translate, beam 4", 4)}) {
       auto source = std::make_unique<UnarySource<v1::TranslateRequest>>(channel_);
       for (const std::string& text : BenchSentences()) {
@@ -489,22 +497,22 @@ grpc::Status SoakLoad::AddModel(const v1::ModelInfo& model) {
     }
     auto source = std::make_unique<StreamSource>(channel_);
     for (const std::string& text : BenchSentences()) {
-      if (status.ok()) status = source->Learn(TranslationOf(name, text, 1), stop_);
+      if (status.ok()) status = source->Learn(StreamRequestOf(TranslationOf(name, text, 1)), stop_);
     }
     Add(name, "stream", std::move(source));
-  } else if (model.kind() == "node-classifier") {
+  } else if (kind == "node-classifier") {
     auto source = std::make_unique<UnarySource<v1::ClassifyNodesRequest>>(channel_);
     status = LearnGraphs(channel_, name, stop_, *source);
     Add(name, "classify nodes", std::move(source));
-  } else if (model.kind() == "edge-classifier") {
+  } else if (kind == "edge-classifier") {
     auto source = std::make_unique<UnarySource<v1::ClassifyEdgesRequest>>(channel_);
     status = LearnGraphs(channel_, name, stop_, *source);
     Add(name, "classify edges", std::move(source));
-  } else if (model.kind() == "graph-classifier") {
+  } else if (kind == "graph-classifier") {
     auto source = std::make_unique<UnarySource<v1::ClassifyGraphsRequest>>(channel_);
     status = LearnGraphs(channel_, name, stop_, *source);
     Add(name, "classify graphs", std::move(source));
-  } else if (model.kind() == kQuestionAnswerer) {
+  } else if (kind == kQuestionAnswerer) {
     auto answers = std::make_unique<UnarySource<v1::AnswerRequest>>(channel_);
     const Story story = BenchStory();
     for (const AskedQuestion& asked : story.questions) {
@@ -519,12 +527,12 @@ grpc::Status SoakLoad::AddModel(const v1::ModelInfo& model) {
     auto sessions = std::make_unique<SessionSource>(channel_, name);
     if (status.ok()) status = sessions->Learn(stop_);
     Add(name, "session", std::move(sessions));
-  } else if (model.kind() == "sequence-model") {
-    auto source = std::make_unique<UnarySource<v1::RunRequest>>(channel_);
+  } else if (kind == "sequence-model") {
+    auto source = std::make_unique<UnarySource<v1::RunSequenceRequest>>(channel_);
     status = LearnSequences(name, stop_, *source);
     Add(name, "run", std::move(source));
   } else {
-    return grpc::Status(grpc::StatusCode::UNIMPLEMENTED, absl::StrCat("no requests are known for a ", model.kind()));
+    return grpc::Status(grpc::StatusCode::UNIMPLEMENTED, absl::StrCat("no requests are known for a ", kind));
   }
   return status;
 }

@@ -16,7 +16,7 @@ namespace {
 
 bool Parse(absl::string_view text, int64_t& id) { return absl::SimpleAtoi(text, &id); }
 
-bool Parse(absl::string_view text, v1::EdgeId& edge) {
+bool Parse(absl::string_view text, v1::GraphEdgeId& edge) {
   const std::pair<absl::string_view, absl::string_view> ends = absl::StrSplit(text, absl::MaxSplits(':', 1));
   int64_t source = 0;
   int64_t target = 0;
@@ -66,10 +66,10 @@ absl::StatusOr<std::vector<int64_t>> ReadNodeList(const std::string& text, std::
   return ReadList<int64_t>(text, in, "a node's id, a whole number");
 }
 
-absl::StatusOr<std::vector<v1::EdgeId>> ReadEdgeList(const std::string& text, std::istream& in) {
-  return ReadList<v1::EdgeId>(text, in, "an edge, SOURCE:TARGET");
+absl::StatusOr<std::vector<v1::GraphEdgeId>> ReadEdgeList(const std::string& text, std::istream& in) {
+  return ReadList<v1::GraphEdgeId>(text, in, "an edge, SOURCE:TARGET");
 }
 
-std::string EdgeName(const v1::EdgeId& edge) { return absl::StrCat(edge.source(), ":", edge.target()); }
+std::string EdgeName(const v1::GraphEdgeId& edge) { return absl::StrCat(edge.source(), ":", edge.target()); }
 
 }  // namespace heed::client

@@ -16,9 +16,9 @@ namespace heed::client {
 absl::StatusOr<std::vector<int64_t>> ReadNodeList(const std::string& text, std::istream& in);
 
 // The same of "3:7": source and target.
-absl::StatusOr<std::vector<v1::EdgeId>> ReadEdgeList(const std::string& text, std::istream& in);
+absl::StatusOr<std::vector<v1::GraphEdgeId>> ReadEdgeList(const std::string& text, std::istream& in);
 
 // "3:7"
-std::string EdgeName(const v1::EdgeId& edge);
+std::string EdgeName(const v1::GraphEdgeId& edge);
 
 }  // namespace heed::client

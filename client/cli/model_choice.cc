@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/visible_text.h"
+#include "client/lib/model_kind.h"
 
 namespace heed::client {
 
@@ -33,8 +34,8 @@ absl::StatusOr<std::string> CheckWanted(const v1::ModelInfo& model, const std::s
   if (model.state() == v1::MODEL_STATE_UNAVAILABLE) {
     return absl::FailedPreconditionError(absl::StrCat(named, "is unavailable: ", VisibleLine(model.reason())));
   }
-  if (!model.kind().empty() && model.kind() != kind) {
-    return absl::NotFoundError(absl::StrCat(named, "is of kind ", model.kind(), ", not ", kind));
+  if (const std::string is = KindName(model.kind()); !is.empty() && is != kind) {
+    return absl::NotFoundError(absl::StrCat(named, "is of kind ", is, ", not ", kind));
   }
   if (model.state() == v1::MODEL_STATE_LOADING) return absl::UnavailableError(named + "is loading");
   return model.name();
@@ -69,10 +70,10 @@ absl::StatusOr<std::string> ChooseModel(const v1::ListModelsResponse& models, co
         broken.push_back(absl::StrCat("\n  ", VisibleLine(absl::StrCat(name, ": ", model.reason()))));
         break;
       case v1::MODEL_STATE_LOADING:
-        if (model.kind().empty() || model.kind() == kind) loading.push_back(name);
+        if (model.kind() == v1::MODEL_KIND_UNSPECIFIED || KindName(model.kind()) == kind) loading.push_back(name);
         break;
       default:
-        if (model.kind() == kind) usable.push_back(name);
+        if (KindName(model.kind()) == kind) usable.push_back(name);
         break;
     }
   }

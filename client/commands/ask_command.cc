@@ -120,7 +120,7 @@ class AnswerPrinter {
     bar_.Update(progress_, std::chrono::steady_clock::now());
   }
 
-  void Print(const AskedQuestion& question, const v1::Answer& answer, const v1::AnswerResponse& response) {
+  void Print(const AskedQuestion& question, const v1::QuestionAnswer& answer, const v1::AnswerResponse& response) {
     ++progress_.lines;
     Warn(response.unknown_words());
     Warn(answer.unknown_words());
@@ -198,7 +198,7 @@ class AnswerPrinter {
     }
   }
 
-  void Count(const AskedQuestion& question, const v1::Answer* answer) {
+  void Count(const AskedQuestion& question, const v1::QuestionAnswer* answer) {
     if (question.expected) {
       ++judged_;
       right_ += answer != nullptr && answer->text() == *question.expected;
@@ -244,7 +244,7 @@ int64_t LineToBlame(const Story& story, const AskedQuestion& question, const grp
 void AddQuestion(const AskedQuestion& asked, v1::AnswerRequest& request) {
   v1::AnswerRequest::Question& question = *request.add_questions();
   question.set_text(asked.text);
-  if (asked.after_facts != request.facts_size()) question.set_after_facts(asked.after_facts);
+  if (asked.after_facts != request.facts_size()) question.set_after_fact_count(asked.after_facts);
 }
 
 // Of questions that follow each other in the story, with the facts before them.

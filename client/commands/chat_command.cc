@@ -23,6 +23,7 @@
 #include "client/commands/close_sessions.h"
 #include "client/commands/story_file.h"
 #include "client/lib/channel.h"
+#include "client/lib/duration.h"
 #include "client/lib/question_client.h"
 #include "client/render/answer_text.h"
 
@@ -125,11 +126,11 @@ bool WriteFile(const std::string& path, const std::string& bytes) {
   return false;
 }
 
-std::string SessionText(const v1::Session& session) {
-  std::string text = absl::StrCat("session ", session.session(), ", model ", session.model(), ", version ",
-                                  session.version(), ", ", session.facts(), " facts");
-  if (session.idle_limit_seconds() > 0) {
-    absl::StrAppend(&text, ", closed when not used for ", session.idle_limit_seconds(), " s");
+std::string SessionText(const v1::QuestionSession& session) {
+  std::string text = absl::StrCat("session ", session.name(), ", model ", session.model(), ", version ",
+                                  session.version(), ", ", session.fact_count(), " facts");
+  if (session.has_idle_limit()) {
+    absl::StrAppend(&text, ", closed when not used for ", ToSeconds(session.idle_limit()), " s");
   }
   return text;
 }
@@ -165,25 +166,25 @@ class Chat {
  private:
   // Opens the session that the settings want. An exit code after a message, or none.
   std::optional<int> Begin(const std::string& model) {
-    v1::Session session;
+    v1::QuestionSession session;
     grpc::Status status;
     if (!settings_.load.empty()) {
-      v1::ImportRequest request;
+      v1::ImportSessionRequest request;
       request.set_model(settings_.model);
       if (!ReadFile(settings_.load, *request.mutable_data())) {
         return Fail(console_, kExitUsage, absl::StrCat("cannot read '", settings_.load, "': ", std::strerror(errno)));
       }
       status = client_.Import(request, session);
     } else if (!settings_.session.empty()) {
-      session.set_session(settings_.session);
+      session.set_name(settings_.session);
     } else {
       status = client_.Open(model, session);
     }
-    if (status.ok() && settings_.session.empty()) opened_.push_back(session.session());
+    if (status.ok() && settings_.session.empty()) opened_.push_back(session.name());
     if (status.ok()) status = GoOnIn(session);
     if (status.ok() && !settings_.model.empty() && session_.model() != settings_.model) {
       return Fail(console_, kExitUsage,
-                  absl::StrCat("session ", session_.session(), " is of model '", session_.model(), "', not of '",
+                  absl::StrCat("session ", session_.name(), " is of model '", session_.model(), "', not of '",
                                settings_.model, "'"));
     }
     if (status.ok()) return std::nullopt;
@@ -200,12 +201,12 @@ class Chat {
   }
 
   // Leaves the session of now for another.
-  grpc::Status GoOnIn(const v1::Session& session) {
+  grpc::Status GoOnIn(const v1::QuestionSession& session) {
     if (conversation_) conversation_->Finish();
     conversation_.emplace(channel_, console_.stop);
     session_ = session;
     v1::ChatRequest first;
-    first.set_session(session.session());
+    first.set_session(session.name());
     v1::ChatResponse reply;
     const grpc::Status status = conversation_->Say(first, reply);
     if (status.ok()) session_ = reply.session();
@@ -289,7 +290,7 @@ class Chat {
     return std::nullopt;
   }
 
-  void Explain(std::string (*explanation)(const v1::Answer& answer, int width)) {
+  void Explain(std::string (*explanation)(const v1::QuestionAnswer& answer, int width)) {
     if (answer_) {
       console_.out << explanation(*answer_, console_.columns) << std::flush;
     } else {
@@ -298,16 +299,15 @@ class Chat {
   }
 
   std::optional<int> Fork() {
-    v1::Session copy;
-    const grpc::Status status = client_.Fork(session_.session(), copy);
+    v1::QuestionSession copy;
+    const grpc::Status status = client_.Fork(session_.name(), copy);
     if (!status.ok()) return LoseOrRefuse(status);
-    return Switch(copy,
-                  absl::StrCat("now in session ", copy.session(), "; session ", session_.session(), " stays as it is"));
+    return Switch(copy, absl::StrCat("now in session ", copy.name(), "; session ", session_.name(), " stays as it is"));
   }
 
   std::optional<int> Save(const std::string& path) {
-    v1::ExportResponse exported;
-    const grpc::Status status = client_.Export(session_.session(), exported);
+    v1::ExportSessionResponse exported;
+    const grpc::Status status = client_.Export(session_.name(), exported);
     if (!status.ok()) return LoseOrRefuse(status);
     if (WriteFile(path, exported.data())) {
       Note(console_, absl::StrCat("wrote ", exported.data().size(), " bytes to '", path, "'"));
@@ -318,12 +318,12 @@ class Chat {
   }
 
   std::optional<int> Load(const std::string& path) {
-    v1::ImportRequest request;
+    v1::ImportSessionRequest request;
     if (!ReadFile(path, *request.mutable_data())) {
       Refuse(absl::StrCat("cannot read '", path, "': ", std::strerror(errno)));
       return std::nullopt;
     }
-    v1::Session session;
+    v1::QuestionSession session;
     const grpc::Status status = client_.Import(request, session);
     if (status.error_code() == grpc::StatusCode::NOT_FOUND) {  // of its model, not of the session of now
       Refuse(StatusText(status));
@@ -331,11 +331,11 @@ class Chat {
     }
     if (!status.ok()) return LoseOrRefuse(status);
     answer_.reset();  // it was about another memory
-    return Switch(session, absl::StrCat("now in session ", session.session(), ", ", session.facts(), " facts"));
+    return Switch(session, absl::StrCat("now in session ", session.name(), ", ", session.fact_count(), " facts"));
   }
 
-  std::optional<int> Switch(const v1::Session& session, const std::string& notice) {
-    opened_.push_back(session.session());
+  std::optional<int> Switch(const v1::QuestionSession& session, const std::string& notice) {
+    opened_.push_back(session.name());
     if (const grpc::Status status = GoOnIn(session); !status.ok()) return Lose(status);
     Note(console_, notice);
     return std::nullopt;
@@ -365,7 +365,7 @@ class Chat {
   // The conversation ended before the user wished it to. Its sessions are left, if the server still has them.
   std::optional<int> Lose(const grpc::Status& status) {
     if (console_.stop.stop_requested()) return kExitOk;  // End() tells
-    const std::string session = session_.session();
+    const std::string session = session_.name();
     if (status.error_code() == grpc::StatusCode::NOT_FOUND) {
       return Fail(console_, kExitFailed, absl::StrCat("the session ", session, " is gone (", StatusText(status), ")"));
     }
@@ -386,7 +386,7 @@ class Chat {
     if (!interrupted) conversation_->Finish();
     conversation_.reset();
     if (settings_.keep) {
-      console_.out << VisibleLine(session_.session()) << std::endl;
+      console_.out << VisibleLine(session_.name()) << std::endl;
     } else {
       CloseSessions(channel_, opened_, console_);
     }
@@ -404,9 +404,9 @@ class Chat {
   CommandInput& input_;
   Console& console_;
   std::optional<Conversation> conversation_;
-  v1::Session session_;              // as it is now
+  v1::QuestionSession session_;      // as it is now
   std::vector<std::string> opened_;  // sessions to close
-  std::optional<v1::Answer> answer_;
+  std::optional<v1::QuestionAnswer> answer_;
   int64_t lines_ = 0;
   bool refused_ = false;
 };

@@ -56,7 +56,7 @@ struct Item {
   std::string name;
   nlohmann::ordered_json json;
   std::vector<int64_t> ends;  // the nodes whose attention belongs to it; none: the whole graph's
-  const v1::Classification* classification = nullptr;
+  const v1::GraphClassification* classification = nullptr;
 };
 
 struct Nodes {
@@ -107,7 +107,7 @@ struct Nodes {
 struct Edges {
   using Request = v1::ClassifyEdgesRequest;
   using Response = v1::ClassifyEdgesResponse;
-  using Id = v1::EdgeId;
+  using Id = v1::GraphEdgeId;
   static constexpr char kKind[] = "edge-classifier";
   static constexpr char kItems[] = "edges";
   static constexpr char kForm[] = "S:T,S:T,...|@FILE";
@@ -326,7 +326,7 @@ class AnswerPrinter {
     return JsonText(item.json) + "\n";
   }
 
-  std::string Json(Item item, const v1::Source& source, const AttentionIndex& attention) {
+  std::string Json(Item item, const v1::GraphQuerySource& source, const AttentionIndex& attention) {
     AddClassification(*item.classification, item.json);
     if (!settings_.graph.stored.empty()) {
       item.json["version"] = source.version();
@@ -510,7 +510,7 @@ absl::Status ReadUnseen(const std::string& path, v1::GraphUpdate& unseen) {
 
 template <typename Task>
 absl::Status ReadInput(const Settings& settings, Console& console, Input<Task>& input) {
-  v1::ClassifyOptions& options = *input.prototype.mutable_options();
+  v1::GraphQueryOptions& options = *input.prototype.mutable_options();
   if (const absl::Status filled = settings.compute.Fill(options); !filled.ok()) return filled;
   if (settings.top != 1) options.set_top_k(settings.top);
   options.set_return_attention(settings.attention);
@@ -519,7 +519,7 @@ absl::Status ReadInput(const Settings& settings, Console& console, Input<Task>& 
   if (!settings.graph.stored.empty()) {
     v1::StoredGraph& stored = *input.stored.mutable_stored();
     stored.set_name(settings.graph.stored);
-    stored.set_version(settings.graph.version.value_or(0));
+    if (settings.graph.version) stored.set_expected_version(*settings.graph.version);
     if (!settings.unseen.empty()) {
       if (const absl::Status read = ReadUnseen(settings.unseen, *stored.mutable_unseen()); !read.ok()) return read;
     }

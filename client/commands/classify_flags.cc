@@ -14,7 +14,7 @@ void ComputeFlags::AddTo(FlagTable& flags) {
                 "Classify although the graph's edges have features and the model takes none.");
 }
 
-absl::Status ComputeFlags::Fill(v1::ClassifyOptions& options) const {
+absl::Status ComputeFlags::Fill(v1::GraphQueryOptions& options) const {
   if (seed && !fan_out) return absl::InvalidArgumentError("--seed needs --fan_out");
   if (fan_out) options.set_fan_out(*fan_out);
   if (seed) options.set_seed(*seed);

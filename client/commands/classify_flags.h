@@ -20,7 +20,7 @@ struct ComputeFlags {
 
   void AddTo(FlagTable& flags);
   // INVALID_ARGUMENT: flags that do not go together.
-  absl::Status Fill(v1::ClassifyOptions& options) const;
+  absl::Status Fill(v1::GraphQueryOptions& options) const;
 };
 
 // The graph: a file, or one that the server keeps.

@@ -54,7 +54,7 @@ int PrintInfo(const v1::GraphInfo& info, bool json, Console& console) {
   console.out << (json ? JsonText(GraphJson(info)) + "\n" : GraphText(info)) << std::flush;
   if (!console.out) return FailOutput(console);
   int code = kExitOk;
-  for (const v1::Precomputed& precomputed : info.precomputed()) {
+  for (const v1::PrecomputedGraphOutputs& precomputed : info.precomputed()) {
     if (precomputed.unavailable().empty()) continue;
     code = Fail(console, kExitFailed,
                 VisibleLine(absl::StrCat(precomputed.model(), " is not precomputed: ", precomputed.unavailable())));
@@ -194,7 +194,7 @@ int GraphUpdateCommand(const std::vector<std::string>& arguments, Console& conso
   }
   v1::UpdateGraphRequest request;
   request.set_name(others[0]);
-  request.set_expected_version(settings.expected_version);
+  if (settings.expected_version > 0) request.set_expected_version(settings.expected_version);
   if (const absl::Status filled = FillUpdate(settings, console.in, *request.mutable_update()); !filled.ok()) {
     return Fail(console, kExitUsage, std::string(filled.message()));
   }
@@ -220,21 +220,22 @@ int GraphDescribeCommand(const std::vector<std::string>& arguments, Console& con
   flags.AddBool("json", &json, "A JSON array of objects.");
   std::vector<std::string> others;
   if (const auto code = ParseCommand(help, flags, arguments, 1, others, console)) return *code;
-  v1::DescribeGraphResponse graphs;
+  std::vector<v1::GraphInfo> graphs;
   std::shared_ptr<grpc::Channel> channel;
   if (const auto code = Connect(server, channel, console)) return *code;
-  const grpc::Status status = Client(channel, server, console).Describe(others.empty() ? "" : others[0], graphs);
+  const GraphClient client = Client(channel, server, console);
+  const grpc::Status status = others.empty() ? client.List(graphs) : client.Get(others[0], graphs.emplace_back());
   if (!status.ok()) return FailCall(console, server, *channel, status);
-  if (!json && graphs.graphs_size() == 0) return Fail(console, kExitOk, "the server keeps no graphs");
+  if (!json && graphs.empty()) return Fail(console, kExitOk, "the server keeps no graphs");
   if (json) {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
-    for (const v1::GraphInfo& graph : graphs.graphs()) list.push_back(GraphJson(graph));
+    for (const v1::GraphInfo& graph : graphs) list.push_back(GraphJson(graph));
     console.out << JsonText(list, 2) << "\n";
   } else {
     console.out << GraphTable(graphs);
   }
   console.out << std::flush;
-  const bool unavailable = std::any_of(graphs.graphs().begin(), graphs.graphs().end(),
+  const bool unavailable = std::any_of(graphs.begin(), graphs.end(),
                                        [](const v1::GraphInfo& graph) { return !graph.unavailable().empty(); });
   return unavailable ? kExitFailed : kExitOk;
 }

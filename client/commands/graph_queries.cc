@@ -37,7 +37,7 @@ class NodeIndex {
     return found->second;
   }
 
-  absl::StatusOr<size_t> Find(const v1::EdgeId& edge) const {
+  absl::StatusOr<size_t> Find(const v1::GraphEdgeId& edge) const {
     const absl::StatusOr<size_t> source = Find(edge.source());
     const absl::StatusOr<size_t> target = Find(edge.target());
     if (!source.ok()) return source;
@@ -90,8 +90,8 @@ absl::StatusOr<std::vector<GraphQuery<int64_t>>> AskNodes(const std::vector<Grap
   return Ask(graphs, nodes);
 }
 
-absl::StatusOr<std::vector<GraphQuery<v1::EdgeId>>> AskEdges(const std::vector<GraphArrays>& graphs,
-                                                             const std::vector<v1::EdgeId>& edges) {
+absl::StatusOr<std::vector<GraphQuery<v1::GraphEdgeId>>> AskEdges(const std::vector<GraphArrays>& graphs,
+                                                                  const std::vector<v1::GraphEdgeId>& edges) {
   return Ask(graphs, edges);
 }
 

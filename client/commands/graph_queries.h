@@ -26,7 +26,7 @@ void NumberNodes(std::vector<GraphArrays>& graphs);
 // of an edge in the same one: INVALID_ARGUMENT. With one graph the server finds out itself.
 absl::StatusOr<std::vector<GraphQuery<int64_t>>> AskNodes(const std::vector<GraphArrays>& graphs,
                                                           const std::vector<int64_t>& nodes);
-absl::StatusOr<std::vector<GraphQuery<v1::EdgeId>>> AskEdges(const std::vector<GraphArrays>& graphs,
-                                                             const std::vector<v1::EdgeId>& edges);
+absl::StatusOr<std::vector<GraphQuery<v1::GraphEdgeId>>> AskEdges(const std::vector<GraphArrays>& graphs,
+                                                                  const std::vector<v1::GraphEdgeId>& edges);
 
 }  // namespace heed::client

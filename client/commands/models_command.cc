@@ -9,6 +9,8 @@
 #include "client/cli/commands.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/model_choice.h"
+#include "client/lib/duration.h"
+#include "client/lib/model_kind.h"
 #include "client/lib/translation_client.h"
 #include "client/render/text_table.h"
 
@@ -82,10 +84,11 @@ std::string Table(const ModelInfos& models) {
   std::vector<std::vector<std::string>> rows = {
       {"NAME", "VERSION", "KIND", "ARCHITECTURE", "LANGUAGES", "STATE", "WEIGHTS", "MEMORY", "LOADED IN", "REASON"}};
   for (const v1::ModelInfo& model : models) {
-    rows.push_back({model.name(), absl::StrCat(model.version(), model.is_default() ? "*" : " "), OrDash(model.kind()),
-                    OrDash(model.architecture()), Languages(model), StateName(model.state()), Weights(model.weights()),
-                    MemoryText(model.resident_bytes()),
-                    model.load_seconds() > 0 ? absl::StrFormat("%.2f s", model.load_seconds()) : "-", model.reason()});
+    rows.push_back({model.name(), absl::StrCat(model.version(), model.is_default() ? "*" : " "),
+                    OrDash(KindName(model.kind())), OrDash(model.architecture()), Languages(model),
+                    StateName(model.state()), Weights(model.weight_count()), MemoryText(model.resident_bytes()),
+                    model.has_load_duration() ? absl::StrFormat("%.2f s", ToSeconds(model.load_duration())) : "-",
+                    model.reason()});
   }
   return TextTable(rows, {1, 6, 7, 8});
 }
@@ -96,15 +99,15 @@ std::string Json(const ModelInfos& models) {
     list.push_back({{"name", model.name()},
                     {"version", model.version()},
                     {"is_default", model.is_default()},
-                    {"kind", model.kind()},
+                    {"kind", KindName(model.kind())},
                     {"architecture", model.architecture()},
                     {"source_language", model.source_language()},
                     {"target_language", model.target_language()},
                     {"state", StateName(model.state())},
                     {"reason", model.reason()},
-                    {"weights", model.weights()},
+                    {"weights", model.weight_count()},
                     {"resident_bytes", model.resident_bytes()},
-                    {"load_seconds", model.load_seconds()},
+                    {"load_seconds", ToSeconds(model.load_duration())},
                     {"fingerprint", model.fingerprint()}});
   }
   return JsonText(list, 2) + "\n";

@@ -77,7 +77,7 @@ std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Cons
   return std::nullopt;
 }
 
-grpc::Status Check(const v1::RunResponse& response) {
+grpc::Status Check(const v1::RunSequenceResponse& response) {
   if (response.width() > 0 && response.values_size() % response.width() == 0) return grpc::Status::OK;
   return grpc::Status(grpc::StatusCode::INTERNAL, absl::StrCat("the server sent ", response.values_size(),
                                                                " numbers in rows of ", response.width()));
@@ -89,7 +89,7 @@ class RowPrinter {
   RowPrinter(const Settings& settings, std::string place, Console& console)
       : settings_(settings), place_(std::move(place)), console_(console) {}
 
-  void Print(const v1::RunResponse& response) {
+  void Print(const v1::RunSequenceResponse& response) {
     Begin();
     if (settings_.json) {
       PrintJson(response);
@@ -122,7 +122,7 @@ class RowPrinter {
 
   static bool Rounded(float value) { return value >= 0.5f; }
 
-  void PrintText(const v1::RunResponse& response) {
+  void PrintText(const v1::RunSequenceResponse& response) {
     int64_t column = 0;
     for (const float value : response.values()) {
       column = column % response.width() + 1;
@@ -131,7 +131,7 @@ class RowPrinter {
     }
   }
 
-  void PrintJson(const v1::RunResponse& response) {
+  void PrintJson(const v1::RunSequenceResponse& response) {
     using Json = nlohmann::ordered_json;
     Json rows = Json::array();
     for (int first = 0; first < response.values_size(); first += static_cast<int>(response.width())) {
@@ -153,16 +153,17 @@ class RowPrinter {
   bool failed_ = false;
 };
 
-v1::RunRequest MakeRequest(const v1::RunRequest& prototype, const RowSequence& sequence) {
-  v1::RunRequest request = prototype;
+v1::RunSequenceRequest MakeRequest(const v1::RunSequenceRequest& prototype, const RowSequence& sequence) {
+  v1::RunSequenceRequest request = prototype;
   request.set_width(sequence.width);
   request.mutable_values()->Add(sequence.values.begin(), sequence.values.end());
   return request;
 }
 
-int RunSequences(const Settings& settings, const v1::RunRequest& prototype, const std::vector<RowSequence>& sequences,
-                 const std::shared_ptr<grpc::Channel>& channel, RowPrinter& printer, Console& console) {
-  using Pipeline = RequestPipeline<v1::RunRequest>;
+int RunSequences(const Settings& settings, const v1::RunSequenceRequest& prototype,
+                 const std::vector<RowSequence>& sequences, const std::shared_ptr<grpc::Channel>& channel,
+                 RowPrinter& printer, Console& console) {
+  using Pipeline = RequestPipeline<v1::RunSequenceRequest>;
   PipelineOptions options;
   options.in_flight = settings.in_flight;
   options.undelivered = 16 * settings.in_flight;
@@ -207,9 +208,9 @@ int RunCommand(const std::vector<std::string>& arguments, Console& console) {
   if (!sequences.ok()) return Fail(console, kExitUsage, std::string(sequences.status().message()));
   if (sequences->empty()) return Fail(console, kExitUsage, absl::StrCat("there is no row in ", input.name()));
 
-  v1::RunRequest prototype;
-  if (settings.repeats) prototype.set_repeats(*settings.repeats);
-  if (settings.answer_rows) prototype.set_answer_rows(*settings.answer_rows);
+  v1::RunSequenceRequest prototype;
+  if (settings.repeats) prototype.set_repeat_count(*settings.repeats);
+  if (settings.answer_rows) prototype.set_answer_row_count(*settings.answer_rows);
   std::shared_ptr<grpc::Channel> channel;
   if (const auto code = Connect(settings.server, channel, console)) return *code;
   if (const auto code =

@@ -102,7 +102,7 @@ grpc::Status CheckLine(const std::string& line) {
   return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, absl::StrCat("not UTF-8 at byte ", *invalid + 1));
 }
 
-void PrintHeatMaps(const v1::Sentence& sentence, Console& console) {
+void PrintHeatMaps(const v1::TranslatedSentence& sentence, Console& console) {
   if (sentence.hypotheses_size() == 0) return;
   const std::string map = HeatMap(sentence, sentence.hypotheses(0), console.columns);
   if (!map.empty()) console.out << map << "\n";
@@ -127,7 +127,7 @@ class LinePrinter {
     } else {
       console_.out << OneLine(translation.text(), console_) << "\n";
       if (settings_.attention) {
-        for (const v1::Sentence& sentence : translation.sentences()) PrintHeatMaps(sentence, console_);
+        for (const v1::TranslatedSentence& sentence : translation.sentences()) PrintHeatMaps(sentence, console_);
       }
     }
     Finish(source_bytes);
@@ -263,7 +263,7 @@ class StreamPrinter {
   void Finish() {
     console_.out << "\n";
     if (!attention_) return;
-    for (const v1::Sentence& sentence : finished_) PrintHeatMaps(sentence, console_);
+    for (const v1::TranslatedSentence& sentence : finished_) PrintHeatMaps(sentence, console_);
   }
 
  private:
@@ -271,7 +271,7 @@ class StreamPrinter {
     std::string text;    // as far as it came
     size_t printed = 0;  // of it
     bool separated = false;
-    std::optional<v1::Sentence> finished;
+    std::optional<v1::TranslatedSentence> finished;
   };
 
   // True: the sentence is finished and printed as a whole.
@@ -295,7 +295,7 @@ class StreamPrinter {
   Console& console_;
   int current_ = 0;  // the first sentence that is not finished
   std::map<int, Pending> pending_;
-  std::vector<v1::Sentence> finished_;
+  std::vector<v1::TranslatedSentence> finished_;
 };
 
 int TranslateStreaming(const Settings& settings, const v1::TranslateRequest& prototype, const TranslationClient& client,
@@ -309,7 +309,7 @@ int TranslateStreaming(const Settings& settings, const v1::TranslateRequest& pro
     if (status.ok()) {
       v1::TranslateRequest request = prototype;
       request.add_texts(line);
-      status = client.TranslateStream(request, [&](const v1::TranslateStreamResponse& event) {
+      status = client.TranslateStream(StreamRequestOf(request), [&](const v1::TranslateStreamResponse& event) {
         events.Print(event);
         return static_cast<bool>(console.out);
       });

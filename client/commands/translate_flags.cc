@@ -40,9 +40,9 @@ absl::Status TranslateFlags::Fill(v1::TranslateOptions& options) const {
   }
   if (beam) options.set_beam_size(*beam);
   if (length_penalty) options.set_length_penalty(static_cast<float>(*length_penalty));
-  if (early_stopping == "heuristic") options.set_early_stopping(v1::EARLY_STOPPING_HEURISTIC);
-  if (early_stopping == "first") options.set_early_stopping(v1::EARLY_STOPPING_FIRST);
-  if (early_stopping == "never") options.set_early_stopping(v1::EARLY_STOPPING_NEVER);
+  if (early_stopping == "heuristic") options.set_early_stopping(v1::TranslateOptions::EARLY_STOPPING_HEURISTIC);
+  if (early_stopping == "first") options.set_early_stopping(v1::TranslateOptions::EARLY_STOPPING_FIRST);
+  if (early_stopping == "never") options.set_early_stopping(v1::TranslateOptions::EARLY_STOPPING_NEVER);
   if (n_best) options.set_n_best(*n_best);
   if (min_tokens) options.set_min_tokens(*min_tokens);
   if (max_tokens) options.set_max_tokens(*max_tokens);
@@ -52,7 +52,7 @@ absl::Status TranslateFlags::Fill(v1::TranslateOptions& options) const {
   if (keep_loops) options.set_stop_loops(false);
   if (sample) {
     options.set_beam_size(1);
-    v1::Sampling& sampling = *options.mutable_sampling();
+    v1::TranslateOptions::Sampling& sampling = *options.mutable_sampling();
     if (temperature) sampling.set_temperature(static_cast<float>(*temperature));
     if (top_k) sampling.set_top_k(*top_k);
     if (top_p) sampling.set_top_p(static_cast<float>(*top_p));

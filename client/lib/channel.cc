@@ -26,28 +26,31 @@ using grpc::experimental::ClientInterceptorFactoryInterface;
 using grpc::experimental::InterceptionHookPoints;
 using grpc::experimental::Interceptor;
 
-// Adds the token to a call's headers. gRPC's own call credentials exist over TLS alone.
-class AddToken : public Interceptor {
+// A header of every call.
+using Header = std::pair<std::string, std::string>;
+
+// Adds a header to a call. For the token, too: gRPC's own call credentials exist only over TLS.
+class AddHeader : public Interceptor {
  public:
-  explicit AddToken(const std::string& header) : header_(header) {}
+  explicit AddHeader(const Header& header) : header_(header) {}
   void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_INITIAL_METADATA)) {
-      methods->GetSendInitialMetadata()->insert({"authorization", header_});
+      methods->GetSendInitialMetadata()->insert(header_);
     }
     methods->Proceed();
   }
 
  private:
-  const std::string& header_;
+  const Header& header_;
 };
 
-class AddTokenFactory : public ClientInterceptorFactoryInterface {
+class AddHeaderFactory : public ClientInterceptorFactoryInterface {
  public:
-  explicit AddTokenFactory(const std::string& token) : header_(absl::StrCat("Bearer ", token)) {}
-  Interceptor* CreateClientInterceptor(grpc::experimental::ClientRpcInfo*) override { return new AddToken(header_); }
+  explicit AddHeaderFactory(Header header) : header_(std::move(header)) {}
+  Interceptor* CreateClientInterceptor(grpc::experimental::ClientRpcInfo*) override { return new AddHeader(header_); }
 
  private:
-  const std::string header_;
+  const Header header_;
 };
 
 // Each call goes to the next server; one whose health is not SERVING gets none, and is watched until it is.
@@ -128,7 +131,11 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, const Con
   if (IsLoopback(address)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   if (IsBalanced(address)) arguments.SetServiceConfigJSON(kBalanced);
   std::vector<std::unique_ptr<ClientInterceptorFactoryInterface>> interceptors;
-  if (!security.token.empty()) interceptors.push_back(std::make_unique<AddTokenFactory>(security.token));
+  const auto add_header = [&interceptors](const std::string& name, const std::string& value) {
+    interceptors.push_back(std::make_unique<AddHeaderFactory>(Header(name, value)));
+  };
+  if (!security.token.empty()) add_header("authorization", absl::StrCat("Bearer ", security.token));
+  if (security.priority != 0) add_header("heed-priority", absl::StrCat(security.priority));
   return grpc::experimental::CreateCustomChannelWithInterceptors(Target(address), MakeCredentials(security), arguments,
                                                                  std::move(interceptors));
 }

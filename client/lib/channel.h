@@ -10,13 +10,14 @@
 
 namespace heed::client {
 
-// How a connection is protected, and who it says it is.
+// How a connection is protected, who it says it is, and how urgent its calls are.
 struct ConnectionSecurity {
   bool tls = false;         // otherwise plain text
   std::string authorities;  // PEM: who may have signed the server's certificate; empty: whom this system trusts
   std::string certificate;  // PEM: what the client shows; empty: nothing
   std::string key;          // PEM: the certificate's
   std::string token;        // sent with every call; empty: none
+  int priority = 0;         // of every call: 1 (the most urgent) to 3; 0: the server's default
 };
 
 // A channel to `address`: "host:port"; "ip:port,ip:port" or "dns:///host:port", all of whose addresses get calls in

@@ -8,15 +8,16 @@
 namespace heed::client {
 
 GraphClient::GraphClient(const std::shared_ptr<grpc::Channel>& channel, CallOptions options)
-    : options_(std::move(options)), stub_(v1::Graphs::NewStub(channel)) {}
+    : options_(std::move(options)), stub_(v1::GraphService::NewStub(channel)) {}
 
 grpc::Status GraphClient::Put(const std::string& name, const std::vector<std::string>& precompute,
                               const GraphArrays& graph, int64_t part_bytes,
                               const std::function<void(int64_t rows, int64_t edges)>& on_part,
                               v1::GraphInfo& info) const {
-  return CallWithRetry(options_, [&](grpc::ClientContext& context, bool& may_retry) {
+  v1::PutGraphResponse response;
+  const grpc::Status status = CallWithRetry(options_, [&](grpc::ClientContext& context, bool& may_retry) {
     may_retry = false;
-    const auto writer = stub_->PutGraph(&context, &info);
+    const auto writer = stub_->PutGraph(&context, &response);
     GraphParts parts(graph);
     v1::PutGraphRequest request;
     request.set_name(name);
@@ -29,22 +30,46 @@ grpc::Status GraphClient::Put(const std::string& name, const std::vector<std::st
     writer->WritesDone();
     return writer->Finish();
   });
+  info = response.graph();
+  return status;
 }
 
 grpc::Status GraphClient::Update(const v1::UpdateGraphRequest& request, v1::GraphInfo& info) const {
-  return CallWithRetry(options_, [&](grpc::ClientContext& context, bool& may_retry) {
+  v1::UpdateGraphResponse response;
+  const grpc::Status status = CallWithRetry(options_, [&](grpc::ClientContext& context, bool& may_retry) {
     may_retry = false;
-    return stub_->UpdateGraph(&context, request, &info);
+    return stub_->UpdateGraph(&context, request, &response);
   });
+  info = response.graph();
+  return status;
 }
 
-grpc::Status GraphClient::Describe(const std::string& name, v1::DescribeGraphResponse& response) const {
-  return CallWithRetry(options_, [&](grpc::ClientContext& context, bool& may_retry) {
+grpc::Status GraphClient::Get(const std::string& name, v1::GraphInfo& info) const {
+  v1::GetGraphRequest request;
+  request.set_name(name);
+  v1::GetGraphResponse response;
+  const grpc::Status status = CallWithRetry(options_, [&](grpc::ClientContext& context, bool& may_retry) {
     may_retry = false;
-    v1::DescribeGraphRequest request;
-    request.set_name(name);
-    return stub_->DescribeGraph(&context, request, &response);
+    return stub_->GetGraph(&context, request, &response);
   });
+  info = response.graph();
+  return status;
+}
+
+grpc::Status GraphClient::List(std::vector<v1::GraphInfo>& graphs) const {
+  graphs.clear();
+  v1::ListGraphsRequest request;
+  do {
+    v1::ListGraphsResponse page;
+    const grpc::Status status = CallWithRetry(options_, [&](grpc::ClientContext& context, bool& may_retry) {
+      may_retry = false;
+      return stub_->ListGraphs(&context, request, &page);
+    });
+    if (!status.ok()) return status;
+    graphs.insert(graphs.end(), page.graphs().begin(), page.graphs().end());
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  return grpc::Status::OK;
 }
 
 grpc::Status GraphClient::Delete(const std::string& name) const {

@@ -1,4 +1,4 @@
-// Blocking calls of heed.v1.Graphs about the graphs that a server keeps.
+// Blocking calls of heed.v1.GraphService about the graphs that a server keeps.
 #pragma once
 
 #include <cstdint>
@@ -26,13 +26,14 @@ class GraphClient {
                    int64_t part_bytes, const std::function<void(int64_t rows, int64_t edges)>& on_part,
                    v1::GraphInfo& info) const;
   grpc::Status Update(const v1::UpdateGraphRequest& request, v1::GraphInfo& info) const;
-  // Of one graph, or of all if `name` is empty.
-  grpc::Status Describe(const std::string& name, v1::DescribeGraphResponse& response) const;
+  grpc::Status Get(const std::string& name, v1::GraphInfo& info) const;
+  // All of them, by name.
+  grpc::Status List(std::vector<v1::GraphInfo>& graphs) const;
   grpc::Status Delete(const std::string& name) const;
 
  private:
   const CallOptions options_;
-  const std::unique_ptr<v1::Graphs::Stub> stub_;
+  const std::unique_ptr<v1::GraphService::Stub> stub_;
 };
 
 }  // namespace heed::client

@@ -18,7 +18,7 @@ bool SendSparse(const FeatureArrays& features) {
   return !features.values.empty() && 4 * zeros >= 3 * static_cast<int64_t>(features.values.size());
 }
 
-void AppendRow(const FeatureArrays& features, int64_t row, bool sparse, v1::Features& message) {
+void AppendRow(const FeatureArrays& features, int64_t row, bool sparse, v1::NodeFeatures& message) {
   if (!sparse) {
     const auto first = features.values.begin() + row * features.width;
     message.mutable_values()->Add(first, first + features.width);
@@ -40,7 +40,7 @@ void AppendRow(const FeatureArrays& features, int64_t row, bool sparse, v1::Feat
   message.add_row_ends(message.values_size());
 }
 
-int64_t Bytes(const v1::Features& features) {
+int64_t Bytes(const v1::NodeFeatures& features) {
   return features.columns_size() > 0 || features.row_ends_size() > 0
              ? kSparseValueBytes * features.values_size() + kNumberBytes * features.row_ends_size()
              : 4 * int64_t{features.values_size()};
@@ -82,7 +82,7 @@ void FillGraph(const GraphArrays& graph, v1::Graph& message) {
   GraphParts(graph).Next(std::numeric_limits<int64_t>::max(), message);
 }
 
-void FillFeatures(const FeatureArrays& features, v1::Features& message) {
+void FillFeatures(const FeatureArrays& features, v1::NodeFeatures& message) {
   message.set_width(features.width);
   const bool sparse = SendSparse(features);
   for (int64_t row = 0; row < features.rows; ++row) AppendRow(features, row, sparse, message);
@@ -92,7 +92,7 @@ void FillAdditions(const GraphArrays& graph, v1::GraphUpdate& message) {
   message.mutable_add_nodes()->Add(graph.node_ids.begin(), graph.node_ids.end());
   if (!graph.node_ids.empty()) FillFeatures(graph.features, *message.mutable_add_features());
   for (size_t edge = 0; edge < graph.sources.size(); ++edge) {
-    v1::EdgeId& id = *message.add_add_edges();
+    v1::GraphEdgeId& id = *message.add_add_edges();
     id.set_source(graph.sources[edge]);
     id.set_target(graph.targets[edge]);
   }

@@ -33,7 +33,7 @@ class GraphParts {
 void FillGraph(const GraphArrays& graph, v1::Graph& message);
 
 // The features of all rows.
-void FillFeatures(const FeatureArrays& features, v1::Features& message);
+void FillFeatures(const FeatureArrays& features, v1::NodeFeatures& message);
 
 // Nodes and edges to add. `graph` names its rows in node_ids, and the ends of its edges, which may be nodes that are
 // there already, by ids too.

@@ -5,7 +5,7 @@
 namespace heed::client {
 
 QuestionClient::QuestionClient(const std::shared_ptr<grpc::Channel>& channel, CallOptions options)
-    : options_(std::move(options)), stub_(v1::QuestionAnswering::NewStub(channel)) {}
+    : options_(std::move(options)), stub_(v1::QuestionAnsweringService::NewStub(channel)) {}
 
 grpc::Status QuestionClient::Call(bool repeatable,
                                   const std::function<grpc::Status(grpc::ClientContext& context)>& call) const {
@@ -22,10 +22,15 @@ grpc::Status QuestionClient::Answer(const v1::AnswerRequest& request, v1::Answer
       options_, [&](grpc::ClientContext& context, bool&) { return stub_->Answer(&context, request, &response); });
 }
 
-grpc::Status QuestionClient::Open(const std::string& model, v1::Session& session) const {
-  v1::OpenRequest request;
+grpc::Status QuestionClient::Open(const std::string& model, v1::QuestionSession& session, int64_t model_version) const {
+  v1::OpenSessionRequest request;
   request.set_model(model);
-  return Call(false, [&](grpc::ClientContext& context) { return stub_->Open(&context, request, &session); });
+  request.set_model_version(model_version);
+  v1::OpenSessionResponse response;
+  const grpc::Status status =
+      Call(false, [&](grpc::ClientContext& context) { return stub_->OpenSession(&context, request, &response); });
+  session = response.session();
+  return status;
 }
 
 grpc::Status QuestionClient::Tell(const v1::TellRequest& request, v1::TellResponse& response) const {
@@ -38,31 +43,39 @@ grpc::Status QuestionClient::Ask(const v1::AskRequest& request, v1::AskResponse&
               [&](grpc::ClientContext& context) { return stub_->Ask(&context, request, &response); });
 }
 
-grpc::Status QuestionClient::Fork(const std::string& session, v1::Session& copy) const {
-  v1::ForkRequest request;
+grpc::Status QuestionClient::Fork(const std::string& session, v1::QuestionSession& copy) const {
+  v1::ForkSessionRequest request;
   request.set_session(session);
-  return Call(false, [&](grpc::ClientContext& context) { return stub_->Fork(&context, request, &copy); });
+  v1::ForkSessionResponse response;
+  const grpc::Status status =
+      Call(false, [&](grpc::ClientContext& context) { return stub_->ForkSession(&context, request, &response); });
+  copy = response.session();
+  return status;
 }
 
-grpc::Status QuestionClient::Export(const std::string& session, v1::ExportResponse& response) const {
-  v1::ExportRequest request;
+grpc::Status QuestionClient::Export(const std::string& session, v1::ExportSessionResponse& response) const {
+  v1::ExportSessionRequest request;
   request.set_session(session);
-  return Call(true, [&](grpc::ClientContext& context) { return stub_->Export(&context, request, &response); });
+  return Call(true, [&](grpc::ClientContext& context) { return stub_->ExportSession(&context, request, &response); });
 }
 
-grpc::Status QuestionClient::Import(const v1::ImportRequest& request, v1::Session& session) const {
-  return Call(false, [&](grpc::ClientContext& context) { return stub_->Import(&context, request, &session); });
+grpc::Status QuestionClient::Import(const v1::ImportSessionRequest& request, v1::QuestionSession& session) const {
+  v1::ImportSessionResponse response;
+  const grpc::Status status =
+      Call(false, [&](grpc::ClientContext& context) { return stub_->ImportSession(&context, request, &response); });
+  session = response.session();
+  return status;
 }
 
 grpc::Status QuestionClient::Close(const std::string& session) const {
-  v1::CloseRequest request;
+  v1::CloseSessionRequest request;
   request.set_session(session);
-  v1::CloseResponse response;
-  return Call(false, [&](grpc::ClientContext& context) { return stub_->Close(&context, request, &response); });
+  v1::CloseSessionResponse response;
+  return Call(false, [&](grpc::ClientContext& context) { return stub_->CloseSession(&context, request, &response); });
 }
 
 Conversation::Conversation(const std::shared_ptr<grpc::Channel>& channel, std::stop_token stop)
-    : stub_(v1::QuestionAnswering::NewStub(channel)),
+    : stub_(v1::QuestionAnsweringService::NewStub(channel)),
       stream_(stub_->Chat(&context_)),
       on_stop_(std::move(stop), Cancel{&context_}) {}
 

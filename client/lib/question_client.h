@@ -1,6 +1,7 @@
-// Blocking calls of heed.v1.QuestionAnswering.
+// Blocking calls of heed.v1.QuestionAnsweringService.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <stop_token>
@@ -26,12 +27,13 @@ class QuestionClient {
   QuestionClient(const std::shared_ptr<grpc::Channel>& channel, CallOptions options);
 
   grpc::Status Answer(const v1::AnswerRequest& request, v1::AnswerResponse& response) const;
-  grpc::Status Open(const std::string& model, v1::Session& session) const;
+  // `model_version`: 0: the model's default version.
+  grpc::Status Open(const std::string& model, v1::QuestionSession& session, int64_t model_version = 0) const;
   grpc::Status Tell(const v1::TellRequest& request, v1::TellResponse& response) const;
   grpc::Status Ask(const v1::AskRequest& request, v1::AskResponse& response) const;
-  grpc::Status Fork(const std::string& session, v1::Session& copy) const;
-  grpc::Status Export(const std::string& session, v1::ExportResponse& response) const;
-  grpc::Status Import(const v1::ImportRequest& request, v1::Session& session) const;
+  grpc::Status Fork(const std::string& session, v1::QuestionSession& copy) const;
+  grpc::Status Export(const std::string& session, v1::ExportSessionResponse& response) const;
+  grpc::Status Import(const v1::ImportSessionRequest& request, v1::QuestionSession& session) const;
   grpc::Status Close(const std::string& session) const;
 
  private:
@@ -39,7 +41,7 @@ class QuestionClient {
   grpc::Status Call(bool repeatable, const std::function<grpc::Status(grpc::ClientContext& context)>& call) const;
 
   const CallOptions options_;
-  const std::unique_ptr<v1::QuestionAnswering::Stub> stub_;
+  const std::unique_ptr<v1::QuestionAnsweringService::Stub> stub_;
 };
 
 // A conversation over the Chat stream. One thread, apart from the stop request, which ends a call that waits.
@@ -61,7 +63,7 @@ class Conversation {
     void operator()() const { context->TryCancel(); }
   };
 
-  const std::unique_ptr<v1::QuestionAnswering::Stub> stub_;
+  const std::unique_ptr<v1::QuestionAnsweringService::Stub> stub_;
   grpc::ClientContext context_;
   const std::unique_ptr<grpc::ClientReaderWriter<v1::ChatRequest, v1::ChatResponse>> stream_;
   const std::stop_callback<Cancel> on_stop_;

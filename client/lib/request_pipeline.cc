@@ -208,6 +208,6 @@ template class RequestPipeline<v1::ClassifyNodesRequest>;
 template class RequestPipeline<v1::ClassifyEdgesRequest>;
 template class RequestPipeline<v1::ClassifyGraphsRequest>;
 template class RequestPipeline<v1::AnswerRequest>;
-template class RequestPipeline<v1::RunRequest>;
+template class RequestPipeline<v1::RunSequenceRequest>;
 
 }  // namespace heed::client

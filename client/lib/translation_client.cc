@@ -7,8 +7,8 @@
 namespace heed::client {
 TranslationClient::TranslationClient(const std::shared_ptr<grpc::Channel>& channel, CallOptions options)
     : options_(std::move(options)),
-      translation_(v1::Translation::NewStub(channel)),
-      models_(v1::Models::NewStub(channel)) {}
+      translation_(v1::TranslationService::NewStub(channel)),
+      models_(v1::ModelService::NewStub(channel)) {}
 
 grpc::Status TranslationClient::Translate(const v1::TranslateRequest& request, v1::TranslateResponse& response) const {
   return CallWithRetry(options_, [&](grpc::ClientContext& context, bool&) {
@@ -17,7 +17,7 @@ grpc::Status TranslationClient::Translate(const v1::TranslateRequest& request, v
 }
 
 grpc::Status TranslationClient::TranslateStream(
-    const v1::TranslateRequest& request,
+    const v1::TranslateStreamRequest& request,
     const std::function<bool(const v1::TranslateStreamResponse&)>& on_event) const {
   return CallWithRetry(options_, [&](grpc::ClientContext& context, bool& may_retry) {
     const auto reader = translation_->TranslateStream(&context, request);
@@ -33,16 +33,25 @@ grpc::Status TranslationClient::TranslateStream(
 }
 
 grpc::Status TranslationClient::ListModels(v1::ListModelsResponse& response) const {
-  return CallWithRetry(options_, [&](grpc::ClientContext& context, bool& may_retry) {
-    may_retry = false;
-    return models_->List(&context, v1::ListModelsRequest(), &response);
-  });
+  response.Clear();
+  v1::ListModelsRequest request;
+  do {
+    v1::ListModelsResponse page;
+    const grpc::Status status = CallWithRetry(options_, [&](grpc::ClientContext& context, bool& may_retry) {
+      may_retry = false;
+      return models_->ListModels(&context, request, &page);
+    });
+    if (!status.ok()) return status;
+    response.mutable_models()->MergeFrom(page.models());
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  return grpc::Status::OK;
 }
 
 grpc::Status TranslationClient::LoadModel(const v1::LoadModelRequest& request, v1::LoadModelResponse& response) const {
   return CallWithRetry(options_, [&](grpc::ClientContext& context, bool& may_retry) {
     may_retry = false;
-    return models_->Load(&context, request, &response);
+    return models_->LoadModel(&context, request, &response);
   });
 }
 
@@ -52,8 +61,17 @@ grpc::Status TranslationClient::UnloadModel(const std::string& model) const {
     v1::UnloadModelRequest request;
     request.set_model(model);
     v1::UnloadModelResponse response;
-    return models_->Unload(&context, request, &response);
+    return models_->UnloadModel(&context, request, &response);
   });
+}
+
+v1::TranslateStreamRequest StreamRequestOf(const v1::TranslateRequest& request) {
+  v1::TranslateStreamRequest stream;
+  stream.set_model(request.model());
+  stream.set_model_version(request.model_version());
+  *stream.mutable_texts() = request.texts();
+  if (request.has_options()) *stream.mutable_options() = request.options();
+  return stream;
 }
 
 }  // namespace heed::client

@@ -1,4 +1,4 @@
-// Blocking calls of heed.v1.Translation and heed.v1.Models.
+// Blocking calls of heed.v1.TranslationService and heed.v1.ModelService.
 #pragma once
 
 #include <functional>
@@ -22,10 +22,10 @@ class TranslationClient {
 
   // Calls `on_event` on the caller's thread for each event as it comes; false cancels the call. Tried again only as
   // long as there was no event.
-  grpc::Status TranslateStream(const v1::TranslateRequest& request,
+  grpc::Status TranslateStream(const v1::TranslateStreamRequest& request,
                                const std::function<bool(const v1::TranslateStreamResponse&)>& on_event) const;
 
-  // One try only: the server answers this one whatever state it is in.
+  // All pages as one. One try only: the server answers this one whatever state it is in.
   grpc::Status ListModels(v1::ListModelsResponse& response) const;
   // One try only, too.
   grpc::Status LoadModel(const v1::LoadModelRequest& request, v1::LoadModelResponse& response) const;
@@ -33,8 +33,11 @@ class TranslationClient {
 
  private:
   const CallOptions options_;
-  const std::unique_ptr<v1::Translation::Stub> translation_;
-  const std::unique_ptr<v1::Models::Stub> models_;
+  const std::unique_ptr<v1::TranslationService::Stub> translation_;
+  const std::unique_ptr<v1::ModelService::Stub> models_;
 };
+
+// The same request, to be answered as a stream.
+v1::TranslateStreamRequest StreamRequestOf(const v1::TranslateRequest& request);
 
 }  // namespace heed::client

@@ -15,7 +15,7 @@ struct UnaryCall;
 template <>
 struct UnaryCall<v1::TranslateRequest> {
   using Response = v1::TranslateResponse;
-  using Stub = v1::Translation::Stub;
+  using Stub = v1::TranslationService::Stub;
   static constexpr auto kCall = &Stub::Translate;
   static constexpr auto kAsyncCall = &Stub::AsyncTranslate;
 };
@@ -23,7 +23,7 @@ struct UnaryCall<v1::TranslateRequest> {
 template <>
 struct UnaryCall<v1::ClassifyNodesRequest> {
   using Response = v1::ClassifyNodesResponse;
-  using Stub = v1::Graphs::Stub;
+  using Stub = v1::GraphService::Stub;
   static constexpr auto kCall = &Stub::ClassifyNodes;
   static constexpr auto kAsyncCall = &Stub::AsyncClassifyNodes;
 };
@@ -31,7 +31,7 @@ struct UnaryCall<v1::ClassifyNodesRequest> {
 template <>
 struct UnaryCall<v1::ClassifyEdgesRequest> {
   using Response = v1::ClassifyEdgesResponse;
-  using Stub = v1::Graphs::Stub;
+  using Stub = v1::GraphService::Stub;
   static constexpr auto kCall = &Stub::ClassifyEdges;
   static constexpr auto kAsyncCall = &Stub::AsyncClassifyEdges;
 };
@@ -39,7 +39,7 @@ struct UnaryCall<v1::ClassifyEdgesRequest> {
 template <>
 struct UnaryCall<v1::ClassifyGraphsRequest> {
   using Response = v1::ClassifyGraphsResponse;
-  using Stub = v1::Graphs::Stub;
+  using Stub = v1::GraphService::Stub;
   static constexpr auto kCall = &Stub::ClassifyGraphs;
   static constexpr auto kAsyncCall = &Stub::AsyncClassifyGraphs;
 };
@@ -47,23 +47,23 @@ struct UnaryCall<v1::ClassifyGraphsRequest> {
 template <>
 struct UnaryCall<v1::AnswerRequest> {
   using Response = v1::AnswerResponse;
-  using Stub = v1::QuestionAnswering::Stub;
+  using Stub = v1::QuestionAnsweringService::Stub;
   static constexpr auto kCall = &Stub::Answer;
   static constexpr auto kAsyncCall = &Stub::AsyncAnswer;
 };
 
 template <>
-struct UnaryCall<v1::OpenRequest> {
-  using Response = v1::Session;
-  using Stub = v1::QuestionAnswering::Stub;
-  static constexpr auto kCall = &Stub::Open;
-  static constexpr auto kAsyncCall = &Stub::AsyncOpen;
+struct UnaryCall<v1::OpenSessionRequest> {
+  using Response = v1::OpenSessionResponse;
+  using Stub = v1::QuestionAnsweringService::Stub;
+  static constexpr auto kCall = &Stub::OpenSession;
+  static constexpr auto kAsyncCall = &Stub::AsyncOpenSession;
 };
 
 template <>
 struct UnaryCall<v1::TellRequest> {
   using Response = v1::TellResponse;
-  using Stub = v1::QuestionAnswering::Stub;
+  using Stub = v1::QuestionAnsweringService::Stub;
   static constexpr auto kCall = &Stub::Tell;
   static constexpr auto kAsyncCall = &Stub::AsyncTell;
 };
@@ -71,33 +71,33 @@ struct UnaryCall<v1::TellRequest> {
 template <>
 struct UnaryCall<v1::AskRequest> {
   using Response = v1::AskResponse;
-  using Stub = v1::QuestionAnswering::Stub;
+  using Stub = v1::QuestionAnsweringService::Stub;
   static constexpr auto kCall = &Stub::Ask;
   static constexpr auto kAsyncCall = &Stub::AsyncAsk;
 };
 
 template <>
-struct UnaryCall<v1::ForkRequest> {
-  using Response = v1::Session;
-  using Stub = v1::QuestionAnswering::Stub;
-  static constexpr auto kCall = &Stub::Fork;
-  static constexpr auto kAsyncCall = &Stub::AsyncFork;
+struct UnaryCall<v1::ForkSessionRequest> {
+  using Response = v1::ForkSessionResponse;
+  using Stub = v1::QuestionAnsweringService::Stub;
+  static constexpr auto kCall = &Stub::ForkSession;
+  static constexpr auto kAsyncCall = &Stub::AsyncForkSession;
 };
 
 template <>
-struct UnaryCall<v1::CloseRequest> {
-  using Response = v1::CloseResponse;
-  using Stub = v1::QuestionAnswering::Stub;
-  static constexpr auto kCall = &Stub::Close;
-  static constexpr auto kAsyncCall = &Stub::AsyncClose;
+struct UnaryCall<v1::CloseSessionRequest> {
+  using Response = v1::CloseSessionResponse;
+  using Stub = v1::QuestionAnsweringService::Stub;
+  static constexpr auto kCall = &Stub::CloseSession;
+  static constexpr auto kAsyncCall = &Stub::AsyncCloseSession;
 };
 
 template <>
-struct UnaryCall<v1::RunRequest> {
-  using Response = v1::RunResponse;
-  using Stub = v1::Sequences::Stub;
-  static constexpr auto kCall = &Stub::Run;
-  static constexpr auto kAsyncCall = &Stub::AsyncRun;
+struct UnaryCall<v1::RunSequenceRequest> {
+  using Response = v1::RunSequenceResponse;
+  using Stub = v1::SequenceService::Stub;
+  static constexpr auto kCall = &Stub::RunSequence;
+  static constexpr auto kAsyncCall = &Stub::AsyncRunSequence;
 };
 
 }  // namespace heed::client

@@ -35,38 +35,38 @@ std::vector<int> Heaviest(const std::vector<float>& weights, size_t most) {
 
 }  // namespace
 
-std::string AnswerLine(const v1::Answer& answer, const AnswerColumns& columns) {
+std::string AnswerLine(const v1::QuestionAnswer& answer, const AnswerColumns& columns) {
   std::string line = VisibleLine(answer.text());
   if (columns.candidates) {
-    for (const v1::Answer::Candidate& candidate : answer.candidates()) {
+    for (const v1::QuestionAnswer::Candidate& candidate : answer.candidates()) {
       absl::StrAppendFormat(&line, "\t%s\t%.4f", VisibleLine(candidate.text()), candidate.probability());
     }
   }
   if (columns.facts) {
-    for (const v1::Answer::FactWeight& fact : answer.facts()) {
+    for (const v1::QuestionAnswer::FactWeight& fact : answer.facts()) {
       absl::StrAppendFormat(&line, "\t%d\t%s\t%.4f", fact.fact(), VisibleLine(fact.text()), fact.weight());
     }
   }
   return line;
 }
 
-void AddAnswer(const v1::Answer& answer, Json& json) {
+void AddAnswer(const v1::QuestionAnswer& answer, Json& json) {
   json["answer"] = answer.text();
   json["candidates"] = Json::array();
-  for (const v1::Answer::Candidate& candidate : answer.candidates()) {
+  for (const v1::QuestionAnswer::Candidate& candidate : answer.candidates()) {
     json["candidates"].push_back(
         {{"text", candidate.text()}, {"probability", ShortestNumber(candidate.probability())}});
   }
   json["unknown_words"] = Json(answer.unknown_words());
-  for (const v1::Answer::FactWeight& fact : answer.facts()) {
+  for (const v1::QuestionAnswer::FactWeight& fact : answer.facts()) {
     json["facts"].push_back({{"fact", fact.fact()}, {"text", fact.text()}, {"weight", ShortestNumber(fact.weight())}});
   }
 }
 
-std::string FactBars(const v1::Answer& answer, int) {
+std::string FactBars(const v1::QuestionAnswer& answer, int) {
   std::string out;
   int shown = 0;
-  for (const v1::Answer::FactWeight& fact : answer.facts()) {
+  for (const v1::QuestionAnswer::FactWeight& fact : answer.facts()) {
     // A line that says "1 more" could as well say which.
     const bool last = shown + 1 == answer.facts_size();
     if (shown > 0 && (fact.weight() < kLeastWeight || shown >= kMaxFacts) && !last) break;
@@ -81,11 +81,11 @@ std::string FactBars(const v1::Answer& answer, int) {
   return out;
 }
 
-std::string ReadsMap(const v1::Answer& answer, int width) {
+std::string ReadsMap(const v1::QuestionAnswer& answer, int width) {
   const int slots = answer.reads_size() > 0 ? answer.reads(0).weights_size() : 0;
   std::vector<float> by_slot(static_cast<size_t>(slots));
   std::vector<float> by_read;
-  for (const v1::Answer::Read& read : answer.reads()) {
+  for (const v1::QuestionAnswer::Read& read : answer.reads()) {
     if (read.weights_size() != slots) return "    no reads\n";
     float most = 0;
     for (int slot = 0; slot < slots; ++slot) {
@@ -101,7 +101,7 @@ std::string ReadsMap(const v1::Answer& answer, int width) {
   std::vector<float> weights;
   for (const int slot : seen) columns.push_back(absl::StrCat("slot ", slot));
   for (const int number : reads) {
-    const v1::Answer::Read& read = answer.reads(number);
+    const v1::QuestionAnswer::Read& read = answer.reads(number);
     rows.push_back(absl::StrCat("step ", read.step(), " head ", read.head()));
     for (const int slot : seen) weights.push_back(read.weights(slot));
   }

@@ -9,7 +9,7 @@ namespace heed::client {
 namespace {
 
 int Edges(const v1::GraphAttention::Layer& layer) {
-  return std::min({layer.sources_size(), layer.targets_size(), layer.weights_size() / std::max(1, layer.heads())});
+  return std::min({layer.sources_size(), layer.targets_size(), layer.weights_size() / std::max(1, layer.head_count())});
 }
 
 std::vector<NeighborWeight> Sorted(const std::map<std::pair<int64_t, bool>, double>& weights) {
@@ -41,7 +41,7 @@ std::vector<AttentionIndex::Entry> AttentionIndex::All() const {
 
 double AttentionIndex::MeanWeight(const Entry& entry) const {
   const v1::GraphAttention::Layer& of = layer(entry.layer);
-  const int heads = std::max(1, of.heads());
+  const int heads = std::max(1, of.head_count());
   double sum = 0;
   for (int head = 0; head < heads; ++head) sum += of.weights(entry.edge * heads + head);
   return sum / heads;

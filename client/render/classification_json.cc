@@ -12,15 +12,15 @@ using Json = nlohmann::ordered_json;
 
 Json NodeJson(int64_t node) { return {{"id", node}}; }
 
-Json EdgeJson(const v1::EdgeId& edge) {
+Json EdgeJson(const v1::GraphEdgeId& edge) {
   return {{"id", EdgeName(edge)}, {"source", edge.source()}, {"target", edge.target()}};
 }
 
-void AddClassification(const v1::Classification& classification, Json& json) {
+void AddClassification(const v1::GraphClassification& classification, Json& json) {
   json["class"] = classification.class_index();
   json["label"] = classification.label();
   json["probability"] = ShortestNumber(classification.probability());
-  for (const v1::Classification::Class& top : classification.top()) {
+  for (const v1::GraphClassification::Class& top : classification.top()) {
     json["top"].push_back(
         {{"class", top.index()}, {"label", top.label()}, {"probability", ShortestNumber(top.probability())}});
   }
@@ -32,7 +32,7 @@ void AddAttention(const AttentionIndex& attention, const std::vector<AttentionIn
   Json list = Json::array();
   for (const AttentionIndex::Entry& entry : entries) {
     const v1::GraphAttention::Layer& layer = attention.layer(entry.layer);
-    const int heads = std::max(1, layer.heads());
+    const int heads = std::max(1, layer.head_count());
     Json weights = Json::array();
     for (int head = 0; head < heads; ++head) {
       weights.push_back(ShortestNumber(layer.weights(entry.edge * heads + head)));

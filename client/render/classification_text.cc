@@ -33,7 +33,7 @@ std::string Bars(const std::vector<NeighborWeight>& weights) {
 
 }  // namespace
 
-std::string ClassificationLine(const std::string& id, const v1::Classification& classification) {
+std::string ClassificationLine(const std::string& id, const v1::GraphClassification& classification) {
   std::string line = VisibleLine(id);
   AppendClass(classification.label(), classification.probability(), line);
   for (int i = 1; i < classification.top_size(); ++i) {

@@ -10,7 +10,7 @@
 namespace heed::client {
 
 // "7<TAB>Theory<TAB>0.9134", and the same pair for each next class of `top`. Without newline.
-std::string ClassificationLine(const std::string& id, const v1::Classification& classification);
+std::string ClassificationLine(const std::string& id, const v1::GraphClassification& classification);
 
 // The neighbors that `node` attends to most in the last layer, with weights and bars in proportion to the heaviest:
 //     0.62 ████████████████████ 12

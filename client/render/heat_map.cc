@@ -70,9 +70,10 @@ std::string HeatMap(std::vector<std::string> rows, std::vector<std::string> colu
   return absl::StrCat(out, PadLeft("", left), kLegend, "\n");
 }
 
-std::string HeatMap(const v1::Sentence& sentence, const v1::Hypothesis& hypothesis, int width) {
-  const v1::Attention& attention = hypothesis.attention();
-  if (attention.rows() != hypothesis.tokens_size() || attention.columns() != sentence.source_tokens_size()) return "";
+std::string HeatMap(const v1::TranslatedSentence& sentence, const v1::TranslationHypothesis& hypothesis, int width) {
+  const v1::TranslationAttention& attention = hypothesis.attention();
+  if (attention.row_count() != hypothesis.tokens_size() || attention.column_count() != sentence.source_tokens_size())
+    return "";
   return HeatMap(Labels(hypothesis.tokens()), Labels(sentence.source_tokens()),
                  {attention.weights().begin(), attention.weights().end()}, width);
 }

@@ -17,6 +17,6 @@ std::string HeatMap(std::vector<std::string> rows, std::vector<std::string> colu
 
 // A translation's attention: target tokens in rows, source tokens in columns. SentencePiece's mark of a word's
 // beginning (U+2581) is shown as '_'. Empty as above.
-std::string HeatMap(const v1::Sentence& sentence, const v1::Hypothesis& hypothesis, int width);
+std::string HeatMap(const v1::TranslatedSentence& sentence, const v1::TranslationHypothesis& hypothesis, int width);
 
 }  // namespace heed::client

@@ -11,31 +11,31 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string ReasonName(v1::FinishReason reason) {
+std::string ReasonName(v1::TranslationFinishReason reason) {
   switch (reason) {
-    case v1::FINISH_REASON_EOS:
+    case v1::TRANSLATION_FINISH_REASON_EOS:
       return "eos";
-    case v1::FINISH_REASON_LENGTH:
+    case v1::TRANSLATION_FINISH_REASON_LENGTH:
       return "length";
-    case v1::FINISH_REASON_LOOP:
+    case v1::TRANSLATION_FINISH_REASON_LOOP:
       return "loop";
     default:
       return "unspecified";
   }
 }
 
-Json HypothesisJson(const v1::Hypothesis& hypothesis) {
+Json HypothesisJson(const v1::TranslationHypothesis& hypothesis) {
   Json json = {{"text", hypothesis.text()},
                {"score", ShortestNumber(hypothesis.score())},
                {"finish_reason", ReasonName(hypothesis.finish_reason())}};
   if (hypothesis.tokens_size() > 0) json["tokens"] = Json(hypothesis.tokens());
-  const v1::Attention& attention = hypothesis.attention();
-  if (attention.columns() > 0 && attention.weights_size() == attention.rows() * attention.columns()) {
+  const v1::TranslationAttention& attention = hypothesis.attention();
+  if (attention.column_count() > 0 && attention.weights_size() == attention.row_count() * attention.column_count()) {
     Json rows = Json::array();
-    for (int row = 0; row < attention.rows(); ++row) {
+    for (int row = 0; row < attention.row_count(); ++row) {
       Json weights = Json::array();
-      for (int column = 0; column < attention.columns(); ++column) {
-        weights.push_back(ShortestNumber(attention.weights(row * attention.columns() + column)));
+      for (int column = 0; column < attention.column_count(); ++column) {
+        weights.push_back(ShortestNumber(attention.weights(row * attention.column_count() + column)));
       }
       rows.push_back(std::move(weights));
     }
@@ -51,15 +51,15 @@ std::string TranslationJson(int64_t line, const v1::TranslatedText& translation)
                {"text", translation.text()},
                {"score", ShortestNumber(translation.score())},
                {"finish_reason", ReasonName(translation.finish_reason())},
-               {"source_tokens", translation.source_tokens()},
-               {"target_tokens", translation.target_tokens()}};
-  for (const v1::Sentence& sentence : translation.sentences()) {
+               {"source_tokens", translation.source_token_count()},
+               {"target_tokens", translation.target_token_count()}};
+  for (const v1::TranslatedSentence& sentence : translation.sentences()) {
     Json entry = {{"source", sentence.source()},
                   {"text", sentence.hypotheses_size() > 0 ? sentence.hypotheses(0).text() : ""},
                   {"separator", sentence.separator()}};
     if (sentence.source_tokens_size() > 0) entry["source_tokens"] = Json(sentence.source_tokens());
     entry["hypotheses"] = Json::array();
-    for (const v1::Hypothesis& hypothesis : sentence.hypotheses()) {
+    for (const v1::TranslationHypothesis& hypothesis : sentence.hypotheses()) {
       entry["hypotheses"].push_back(HypothesisJson(hypothesis));
     }
     json["sentences"].push_back(std::move(entry));

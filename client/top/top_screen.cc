@@ -302,7 +302,7 @@ std::vector<StyledLine> ModelTable(const TopView& view, const TopLayout& layout)
 std::vector<StyledLine> MethodTable(const TopView& view, const TopLayout& layout) {
   using M = TopMethod;
   const std::vector<Column<M>> columns = {
-      {"METHOD", 0, 16, false, [](const M& m) { return m.name; }},
+      {"METHOD", 0, 16, false, [](const M& m) { return m.name.substr(m.name.rfind('/') + 1); }},
       {"REQ/S", 0, 6, true, [](const M& m) { return NumberText(m.requests); }},
       {"IN FLIGHT", 4, 9, true, [](const M& m) { return CountText(m.in_flight); }},
       {"P50 ms", 2, 6, true, [](const M& m) { return MillisecondsText(m.p50); }},

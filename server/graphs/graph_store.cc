@@ -19,6 +19,7 @@
 #include "base/awaited_status.h"
 #include "base/exception_barrier.h"
 #include "base/excerpt.h"
+#include "base/invalid_argument.h"
 #include "base/status_macros.h"
 #include "files/graph_file.h"
 #include "server/platform/locked_directory.h"
@@ -155,7 +156,8 @@ absl::Status GraphStore::Put(NewGraph graph, Done done) {
   });
 }
 
-absl::Status GraphStore::Update(std::string name, int64_t expected_version, GraphUpdate update, Done done) {
+absl::Status GraphStore::Update(std::string name, std::optional<int64_t> expected_version, GraphUpdate update,
+                                Done done) {
   auto shared = std::make_shared<GraphUpdate>(std::move(update));
   return Enqueue(
       [this, name = std::move(name), expected_version, shared, done = std::move(done)](const absl::Status& refused) {
@@ -187,10 +189,11 @@ absl::Status GraphStore::Forget(std::string name) {
   });
 }
 
-absl::StatusOr<std::shared_ptr<const StoredGraph>> GraphStore::Find(absl::string_view name, int64_t version) const {
+absl::StatusOr<std::shared_ptr<const StoredGraph>> GraphStore::Find(absl::string_view name,
+                                                                    std::optional<int64_t> expected_version) const {
   MutexLock lock(mutex_);
   HEED_ASSIGN_OR_RETURN(const auto place, Present(name));
-  HEED_RETURN_IF_ERROR(CheckVersion(*place, version));
+  HEED_RETURN_IF_ERROR(CheckVersion(*place, expected_version));
   return place->second.version;
 }
 
@@ -210,7 +213,7 @@ absl::StatusOr<std::vector<StoredGraphState>> GraphStore::List() const {
 
 absl::Status GraphStore::CheckName(absl::string_view name) {
   auto refused = [&](absl::string_view reason) {
-    return absl::InvalidArgumentError(absl::StrCat("name: \"", Excerpt(name, kLongestName), "\" ", reason));
+    return InvalidField("name", "\"", Excerpt(name, kLongestName), "\" ", reason);
   };
   if (name.empty()) return refused("is empty");
   if (name.size() > kLongestName) {
@@ -218,7 +221,7 @@ absl::Status GraphStore::CheckName(absl::string_view name) {
   }
   for (const char c : name) {
     if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '_' && c != '.') {
-      return absl::InvalidArgumentError("name: holds a character that is no letter, digit, '-', '_' or '.'");
+      return InvalidField("name", "holds a character that is no letter, digit, '-', '_' or '.'");
     }
   }
   if (name.front() == '.') return refused("starts with '.'");
@@ -232,10 +235,10 @@ absl::StatusOr<std::vector<std::shared_ptr<const GraphClassifier>>> GraphStore::
     const std::string place = absl::StrCat("precompute[", i, "]");
     if (std::find(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(i), names[i]) !=
         names.begin() + static_cast<std::ptrdiff_t>(i)) {
-      return absl::InvalidArgumentError(absl::StrCat(place, ": \"", names[i], "\" is named twice"));
+      return InvalidField(place, "\"", names[i], "\" is named twice");
     }
     absl::StatusOr<std::shared_ptr<const GraphClassifier>> model = FindModel(names[i]);
-    if (!model.ok()) return Prefixed(place, model.status());
+    if (!model.ok()) return WithField(Prefixed(place, model.status()), place);
     models.push_back(*std::move(model));
   }
   return models;
@@ -245,8 +248,8 @@ absl::StatusOr<std::shared_ptr<const GraphClassifier>> GraphStore::FindModel(con
   HEED_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, registry_.Find(name));
   auto classifier = std::dynamic_pointer_cast<const GraphClassifier>(model);
   if (classifier == nullptr) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("model: \"", name, "\" is a ", KindName(model->kind()), ", which computes nothing for graphs"));
+    return InvalidField("model", "\"", name, "\" is a ", KindName(model->kind()),
+                        ", which computes nothing for graphs");
   }
   return classifier;
 }
@@ -312,11 +315,11 @@ absl::StatusOr<GraphStore::Entries::const_iterator> GraphStore::Present(absl::st
   return place;
 }
 
-absl::Status GraphStore::CheckVersion(const Entries::value_type& place, int64_t expected) {
+absl::Status GraphStore::CheckVersion(const Entries::value_type& place, std::optional<int64_t> expected) {
   const int64_t present = place.second.version->version;
-  if (expected == 0 || expected == present) return absl::OkStatus();
+  if (!expected || *expected == present) return absl::OkStatus();
   return absl::AbortedError(
-      absl::StrCat("version: ", expected, " is expected, but \"", place.first, "\" has version ", present));
+      absl::StrCat("version: ", *expected, " is expected, but \"", place.first, "\" has version ", present));
 }
 
 StoredGraphState GraphStore::State(const Entries::value_type& place) {
@@ -366,7 +369,7 @@ void GraphStore::Run() {
 
 absl::StatusOr<StoredGraphState> GraphStore::CarryOut(NewGraph& graph) {
   absl::StatusOr<std::shared_ptr<const Graph>> built = Graph::Build(std::move(graph.arrays), options_.max_nodes);
-  if (!built.ok()) return Prefixed("graph", built.status());
+  if (!built.ok()) return WithinField("graph", built.status());
   auto version = std::make_shared<StoredGraph>();
   version->graph = *std::move(built);
   HEED_RETURN_IF_ERROR(graph.room->Resize(version->bytes()));
@@ -391,13 +394,13 @@ absl::StatusOr<StoredGraphState> GraphStore::CarryOut(NewGraph& graph) {
   return Publish(graph.name, std::move(entry), *graph.room);
 }
 
-absl::StatusOr<StoredGraphState> GraphStore::CarryOut(const std::string& name, int64_t expected_version,
+absl::StatusOr<StoredGraphState> GraphStore::CarryOut(const std::string& name, std::optional<int64_t> expected_version,
                                                       const GraphUpdate& update) {
   Entry entry;
   HEED_ASSIGN_OR_RETURN(const std::shared_ptr<const StoredGraph> old, Find(name, expected_version));
   GraphChange change;
   absl::StatusOr<std::shared_ptr<const Graph>> graph = old->graph->Apply(update, &change, options_.max_nodes);
-  if (!graph.ok()) return Prefixed("update", graph.status());
+  if (!graph.ok()) return WithinField("update", graph.status());
   auto version = std::make_shared<StoredGraph>();
   version->version = old->version + 1;
   version->graph = *std::move(graph);

@@ -141,9 +141,10 @@ class GraphStore {
   // Stores the graph, in place of the one of that name: both take memory until the new one is there.
   absl::Status Put(NewGraph graph, Done done) EXCLUDES(mutex_);
   // Outputs that the present version lacks are tried for again.
-  // `expected_version`: 0: any; ABORTED if it is not the present one. `done`'s errors: NOT_FOUND no such graph;
+  // `expected_version`: absent: any; ABORTED if it is not the present one. `done`'s errors: NOT_FOUND no such graph;
   // INVALID_ARGUMENT Graph::Apply's or a model's; RESOURCE_EXHAUSTED the memory.
-  absl::Status Update(std::string name, int64_t expected_version, GraphUpdate update, Done done) EXCLUDES(mutex_);
+  absl::Status Update(std::string name, std::optional<int64_t> expected_version, GraphUpdate update, Done done)
+      EXCLUDES(mutex_);
   absl::Status Delete(std::string name, Done done) EXCLUDES(mutex_);
   // For a model that is to take the place of the one of its name: computes its outputs for every graph that wants them,
   // then puts them all in the old ones' place and calls `done`, which lets the model take over. In between queries to
@@ -155,9 +156,10 @@ class GraphStore {
   // update, or Precompute, brings them back. UNAVAILABLE, RESOURCE_EXHAUSTED: as above.
   absl::Status Forget(std::string name) EXCLUDES(mutex_);
 
-  // The present version. NOT_FOUND: there is none. ABORTED: its number is not `version`, unless that is 0. UNAVAILABLE:
-  // Restore has not returned. FAILED_PRECONDITION: the graph's file could not be read.
-  absl::StatusOr<std::shared_ptr<const StoredGraph>> Find(absl::string_view name, int64_t version) const
+  // The present version. NOT_FOUND: there is none. ABORTED: its number is not the expected one; absent: any.
+  // UNAVAILABLE: Restore has not returned. FAILED_PRECONDITION: the graph's file could not be read.
+  absl::StatusOr<std::shared_ptr<const StoredGraph>> Find(absl::string_view name,
+                                                          std::optional<int64_t> expected_version = std::nullopt) const
       EXCLUDES(mutex_);
   absl::StatusOr<StoredGraphState> Describe(absl::string_view name) const EXCLUDES(mutex_);
   // By name; those that are not served too.
@@ -201,14 +203,14 @@ class GraphStore {
   absl::Status CheckRoom(int64_t more) const REQUIRES(mutex_);
   absl::StatusOr<Entries::const_iterator> Present(absl::string_view name) const REQUIRES(mutex_);
   absl::StatusOr<std::shared_ptr<const GraphClassifier>> FindModel(const std::string& name) const;
-  static absl::Status CheckVersion(const Entries::value_type& place, int64_t expected);
+  static absl::Status CheckVersion(const Entries::value_type& place, std::optional<int64_t> expected);
   static StoredGraphState State(const Entries::value_type& place);
   static int64_t BytesOf(const Entry& entry);
 
   // The rest runs on the store's thread alone.
   void Run() EXCLUDES(mutex_);
   absl::StatusOr<StoredGraphState> CarryOut(NewGraph& graph) EXCLUDES(mutex_);
-  absl::StatusOr<StoredGraphState> CarryOut(const std::string& name, int64_t expected_version,
+  absl::StatusOr<StoredGraphState> CarryOut(const std::string& name, std::optional<int64_t> expected_version,
                                             const GraphUpdate& update) EXCLUDES(mutex_);
   absl::StatusOr<StoredGraphState> CarryOutDelete(const std::string& name) EXCLUDES(mutex_);
   absl::Status CarryOutPrecompute(const std::shared_ptr<const GraphClassifier>& model) EXCLUDES(mutex_);

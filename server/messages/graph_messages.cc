@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
+#include "base/invalid_argument.h"
 #include "base/status_macros.h"
 
 namespace heed {
@@ -16,7 +17,7 @@ auto ToVector(const Field& field) {
   return std::vector<typename Field::value_type>(field.begin(), field.end());
 }
 
-absl::StatusOr<FeatureArrays> ToFeatureArrays(const v1::Features& features, absl::string_view name) {
+absl::StatusOr<FeatureArrays> ToFeatureArrays(const v1::NodeFeatures& features, absl::string_view name) {
   FeatureArrays arrays;
   arrays.width = features.width();
   arrays.sparse = features.row_ends_size() > 0 || features.columns_size() > 0;
@@ -27,8 +28,7 @@ absl::StatusOr<FeatureArrays> ToFeatureArrays(const v1::Features& features, absl
     arrays.rows = features.row_ends_size();
   } else if (features.values_size() > 0) {
     if (features.width() < 1 || features.values_size() % features.width() != 0) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(name, ": ", features.values_size(), " values are no whole rows of width ", features.width()));
+      return InvalidField(name, features.values_size(), " values are no whole rows of width ", features.width());
     }
     arrays.rows = features.values_size() / features.width();
   }
@@ -60,10 +60,6 @@ std::vector<EdgeIds> EdgesInOrder(const v1::Graph& graph) {
 
 }  // namespace
 
-absl::Status At(absl::string_view place, const absl::Status& error) {
-  return absl::Status(error.code(), absl::StrCat(place, ": ", error.message()));
-}
-
 absl::StatusOr<GraphArrays> ToGraphArrays(const v1::Graph& graph) {
   GraphArrays arrays;
   HEED_ASSIGN_OR_RETURN(arrays.features, ToFeatureArrays(graph.features(), "features"));
@@ -90,7 +86,7 @@ absl::StatusOr<GraphUpdate> ToGraphUpdate(const v1::GraphUpdate& update) {
 }
 
 bool IsEmpty(const v1::GraphUpdate& update) {
-  auto empty = [](const v1::Features& features) {
+  auto empty = [](const v1::NodeFeatures& features) {
     return features.values_size() == 0 && features.row_ends_size() == 0 && features.columns_size() == 0;
   };
   return update.remove_edges_size() == 0 && update.remove_nodes_size() == 0 && update.add_nodes_size() == 0 &&
@@ -103,23 +99,20 @@ absl::Status AppendPart(GraphArrays part, GraphArrays& whole) {
   const size_t rows = static_cast<size_t>(part.features.rows), ids = part.node_ids.size();
   if (Append(std::move(part), whole)) return absl::OkStatus();
   if (width != whole.features.width) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("features: width ", width, ", but that of the parts before it is ", whole.features.width));
+    return InvalidField("features", "width ", width, ", but that of the parts before it is ", whole.features.width);
   }
   if ((ids == 0) != whole.node_ids.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("node_ids: ", ids, " for ", rows,
-                                                   " nodes, but the parts before it have ", whole.node_ids.size(),
-                                                   " for ", whole.features.rows));
+    return InvalidField("node_ids", ids, " for ", rows, " nodes, but the parts before it have ", whole.node_ids.size(),
+                        " for ", whole.features.rows);
   }
-  return absl::InvalidArgumentError(absl::StrCat("edge_feature_width: ", edge_width,
-                                                 ", but that of the parts before it is ", whole.edge_feature_width));
+  return InvalidField("edge_feature_width", edge_width, ", but that of the parts before it is ",
+                      whole.edge_feature_width);
 }
 
-absl::Status SetOptions(const v1::ClassifyOptions& options, GraphQuery& query) {
+absl::Status SetOptions(const v1::GraphQueryOptions& options, GraphQuery& query) {
   if (options.has_fan_out()) {
     if (options.fan_out() < 1) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("options.fan_out: ", options.fan_out(), ", must be at least 1; without it all are taken"));
+      return InvalidField("options.fan_out", options.fan_out(), ", must be at least 1; without it all are taken");
     }
     query.fan_out = options.fan_out();
   }
@@ -130,10 +123,10 @@ absl::Status SetOptions(const v1::ClassifyOptions& options, GraphQuery& query) {
   return absl::OkStatus();
 }
 
-std::vector<EdgeIds> ToEdgeIds(const google::protobuf::RepeatedPtrField<v1::EdgeId>& edges) {
+std::vector<EdgeIds> ToEdgeIds(const google::protobuf::RepeatedPtrField<v1::GraphEdgeId>& edges) {
   std::vector<EdgeIds> result;
   result.reserve(static_cast<size_t>(edges.size()));
-  for (const v1::EdgeId& edge : edges) result.emplace_back(edge.source(), edge.target());
+  for (const v1::GraphEdgeId& edge : edges) result.emplace_back(edge.source(), edge.target());
   return result;
 }
 
@@ -167,15 +160,15 @@ void Ask(const v1::ClassifyEdgesRequest::Query& from, int64_t, GraphQuery& query
 
 void Ask(const v1::ClassifyGraphsRequest::Query&, int64_t, GraphQuery&) {}
 
-absl::StatusOr<int> ToTopK(const v1::ClassifyOptions& options) {
+absl::StatusOr<int> ToTopK(const v1::GraphQueryOptions& options) {
   if (!options.has_top_k()) return 1;
   if (options.top_k() < 0) {
-    return absl::InvalidArgumentError(absl::StrCat("options.top_k: ", options.top_k(), ", must be at least 0, all"));
+    return InvalidField("options.top_k", options.top_k(), ", must be at least 0, all");
   }
   return options.top_k();
 }
 
-v1::Classification ToProto(const GraphAnswer& answer, int64_t index, const GraphClassifier& model, int top_k) {
+v1::GraphClassification ToProto(const GraphAnswer& answer, int64_t index, const GraphClassifier& model, int top_k) {
   const size_t classes = static_cast<size_t>(answer.classes);
   const auto probabilities =
       absl::MakeConstSpan(answer.probabilities).subspan(static_cast<size_t>(index) * classes, classes);
@@ -186,12 +179,12 @@ v1::Classification ToProto(const GraphAnswer& answer, int64_t index, const Graph
     const float p = probabilities[static_cast<size_t>(a)], q = probabilities[static_cast<size_t>(b)];
     return p > q || (p == q && a < b);
   });
-  v1::Classification result;
+  v1::GraphClassification result;
   result.set_class_index(order[0]);
   result.set_label(Label(model, order[0]));
   result.set_probability(probabilities[static_cast<size_t>(order[0])]);
   for (size_t i = 0; top_k != 1 && i < listed; ++i) {
-    v1::Classification::Class& one = *result.add_top();
+    v1::GraphClassification::Class& one = *result.add_top();
     one.set_index(order[i]);
     one.set_label(Label(model, order[i]));
     one.set_probability(probabilities[static_cast<size_t>(order[i])]);
@@ -235,7 +228,7 @@ v1::GraphAttention ToProto(const std::vector<LayerAttention>& attention) {
   v1::GraphAttention result;
   for (const LayerAttention& from : attention) {
     v1::GraphAttention::Layer& to = *result.add_layers();
-    to.set_heads(from.heads);
+    to.set_head_count(from.heads);
     to.mutable_sources()->Assign(from.sources.begin(), from.sources.end());
     to.mutable_targets()->Assign(from.targets.begin(), from.targets.end());
     to.mutable_self_loops()->Assign(from.self_loops.begin(), from.self_loops.end());
@@ -244,12 +237,12 @@ v1::GraphAttention ToProto(const std::vector<LayerAttention>& attention) {
   return result;
 }
 
-v1::Source ToSource(const GraphAnswer& answer, int64_t version) {
-  v1::Source source;
+v1::GraphQuerySource ToSource(const GraphAnswer& answer, int64_t version) {
+  v1::GraphQuerySource source;
   source.set_version(version);
   source.set_precomputed(answer.precomputed);
-  source.set_nodes_computed(answer.nodes_computed);
-  source.set_edges_computed(answer.edges_computed);
+  source.set_computed_node_count(answer.nodes_computed);
+  source.set_computed_edge_count(answer.edges_computed);
   return source;
 }
 

@@ -19,9 +19,6 @@
 
 namespace heed {
 
-// `error` with the place that it is about before its message: "queries[3].graph: edge 5: ...".
-absl::Status At(absl::string_view place, const absl::Status& error);
-
 absl::StatusOr<GraphArrays> ToGraphArrays(const v1::Graph& graph);
 absl::StatusOr<GraphUpdate> ToGraphUpdate(const v1::GraphUpdate& update);
 // Says nothing at all: features without their nodes or edges are something, for Graph::Apply to refuse.
@@ -31,7 +28,7 @@ bool IsEmpty(const v1::GraphUpdate& update);
 absl::Status AppendPart(GraphArrays part, GraphArrays& whole);
 
 // Sets what the options say of a query, `graph`, `outputs` and what is asked aside.
-absl::Status SetOptions(const v1::ClassifyOptions& options, GraphQuery& query);
+absl::Status SetOptions(const v1::GraphQueryOptions& options, GraphQuery& query);
 
 // How many items of `graph` the query asks about.
 int64_t ItemsAsked(const v1::ClassifyNodesRequest::Query& query, const Graph& graph);
@@ -43,13 +40,13 @@ void Ask(const v1::ClassifyNodesRequest::Query& from, int64_t nodes, GraphQuery&
 void Ask(const v1::ClassifyEdgesRequest::Query& from, int64_t nodes, GraphQuery& query);
 void Ask(const v1::ClassifyGraphsRequest::Query& from, int64_t nodes, GraphQuery& query);
 
-std::vector<EdgeIds> ToEdgeIds(const google::protobuf::RepeatedPtrField<v1::EdgeId>& edges);
+std::vector<EdgeIds> ToEdgeIds(const google::protobuf::RepeatedPtrField<v1::GraphEdgeId>& edges);
 
 // How many of the probabilities an answer is to list: 0: all of them.
-absl::StatusOr<int> ToTopK(const v1::ClassifyOptions& options);
+absl::StatusOr<int> ToTopK(const v1::GraphQueryOptions& options);
 
 // The classification of what was asked as number `index`.
-v1::Classification ToProto(const GraphAnswer& answer, int64_t index, const GraphClassifier& model, int top_k);
+v1::GraphClassification ToProto(const GraphAnswer& answer, int64_t index, const GraphClassifier& model, int top_k);
 // Those of all that was asked, in order.
 void FillAsked(const GraphAnswer& from, const GraphClassifier& model, int top_k, v1::ClassifyNodesResponse::Answer& to);
 void FillAsked(const GraphAnswer& from, const GraphClassifier& model, int top_k, v1::ClassifyEdgesResponse::Answer& to);
@@ -58,6 +55,6 @@ void FillAsked(const GraphAnswer& from, const GraphClassifier& model, int top_k,
 
 v1::GraphAttention ToProto(const std::vector<LayerAttention>& attention);
 // `version`: 0 for an inline graph.
-v1::Source ToSource(const GraphAnswer& answer, int64_t version);
+v1::GraphQuerySource ToSource(const GraphAnswer& answer, int64_t version);
 
 }  // namespace heed

@@ -108,7 +108,9 @@ class Checker {
       const absl::Status status = CheckField(reader, *tag & 7, number, field, depth);
       if (status.ok()) continue;
       if (field == nullptr) return InvalidArgument(": field ", number, " of ", type.full_name(), status.message());
-      return InvalidArgument(NameOf(*field, bytes.substr(0, begin)), status.message());
+      const std::string name = NameOf(*field, bytes.substr(0, begin));
+      const std::string inner = FieldOf(status);
+      return WithField(InvalidArgument(name, status.message()), inner.empty() ? name : absl::StrCat(name, ".", inner));
     }
     return absl::OkStatus();
   }
@@ -136,7 +138,7 @@ class Checker {
         if (depth == 0) return InvalidArgument(" is a message within ", kMaxDepth, " others");
         absl::Status status = Check(content, *field->message_type(), depth - 1);
         if (status.ok() || absl::StartsWith(status.message(), ":")) return status;
-        return InvalidArgument(".", status.message());
+        return WithField(InvalidArgument(".", status.message()), FieldOf(status));
       }
       case FieldDescriptor::TYPE_STRING: {
         HEED_RETURN_IF_ERROR(Count());

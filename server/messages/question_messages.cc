@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/invalid_argument.h"
 #include "base/status_macros.h"
+#include "google/protobuf/util/time_util.h"
 
 namespace heed {
 namespace {
@@ -16,34 +18,33 @@ constexpr size_t kLongestRequestId = 128;
 constexpr int64_t kMaxRecordedQuestions = 64;
 
 absl::Status CheckSize(absl::string_view field, int64_t size, int64_t least, int64_t most) {
-  if (size < least) return absl::InvalidArgumentError(absl::StrCat(field, ": ", size, ", at least ", least));
-  if (size > most) return absl::InvalidArgumentError(absl::StrCat(field, ": ", size, ", at most ", most));
+  if (size < least) return InvalidField(field, size, ", at least ", least);
+  if (size > most) return InvalidField(field, size, ", at most ", most);
   return absl::OkStatus();
 }
 
 absl::Status CheckRequestId(const std::string& request_id) {
   if (request_id.size() <= kLongestRequestId) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("request_id: has ", request_id.size(), " bytes, at most ", kLongestRequestId));
+  return InvalidField("request_id", "has ", request_id.size(), " bytes, at most ", kLongestRequestId);
 }
 
-v1::Answer ToProto(const QuestionAnswer& from, const std::vector<int>& shift_offsets) {
-  v1::Answer to;
+v1::QuestionAnswer ToProto(const QuestionAnswer& from, const std::vector<int>& shift_offsets) {
+  v1::QuestionAnswer to;
   to.set_text(from.candidates.front().text);
   for (const AnswerCandidate& candidate : from.candidates) {
-    v1::Answer::Candidate& added = *to.add_candidates();
+    v1::QuestionAnswer::Candidate& added = *to.add_candidates();
     added.set_text(candidate.text);
     added.set_probability(candidate.probability);
   }
   to.mutable_unknown_words()->Assign(from.unknown_words.begin(), from.unknown_words.end());
   for (const FactWeight& fact : from.facts) {
-    v1::Answer::FactWeight& added = *to.add_facts();
+    v1::QuestionAnswer::FactWeight& added = *to.add_facts();
     added.set_fact(fact.fact);
     added.set_text(fact.text);
     added.set_weight(fact.weight);
   }
   for (const HeadRead& read : from.reads) {
-    v1::Answer::Read& added = *to.add_reads();
+    v1::QuestionAnswer::Read& added = *to.add_reads();
     added.set_step(read.step);
     added.set_head(read.head);
     added.mutable_weights()->Assign(read.weights.begin(), read.weights.end());
@@ -79,7 +80,7 @@ absl::StatusOr<StoryRequest> ToStory(const v1::AnswerRequest& request, int64_t m
   for (const v1::AnswerRequest::Question& question : request.questions()) {
     StoryQuestion& added = story.questions.emplace_back();
     added.text = question.text();
-    if (question.has_after_facts()) added.after_facts = question.after_facts();
+    if (question.has_after_fact_count()) added.after_facts = question.after_fact_count();
   }
   return story;
 }
@@ -101,15 +102,17 @@ absl::StatusOr<StoryRequest> ToStory(const v1::AskRequest& request, int64_t most
   story.commit = request.commit();
   if (story.commit && !request.request_id().empty()) {
     // The session keeps the answers.
-    HEED_RETURN_IF_ERROR(
-        CheckSize("questions of a commit with a request_id", request.questions_size(), 1, kMaxRecordedQuestions));
+    if (request.questions_size() > kMaxRecordedQuestions) {
+      return InvalidField("questions", request.questions_size(), " in a commit with a request_id, at most ",
+                          kMaxRecordedQuestions);
+    }
   }
   return story;
 }
 
-absl::Status SetOptions(const v1::AnswerOptions& options, StoryRequest& story) {
+absl::Status SetOptions(const v1::QuestionAnswerOptions& options, StoryRequest& story) {
   if (options.has_top_k() && options.top_k() < 0) {
-    return absl::InvalidArgumentError(absl::StrCat("options.top_k: ", options.top_k(), ", must be at least 0, all"));
+    return InvalidField("options.top_k", options.top_k(), ", must be at least 0, all");
   }
   if (options.has_top_k()) story.top = options.top_k();
   story.return_attribution = options.return_attribution();
@@ -117,13 +120,17 @@ absl::Status SetOptions(const v1::AnswerOptions& options, StoryRequest& story) {
   return absl::OkStatus();
 }
 
-v1::Session ToProto(const Session& session, Clock::duration idle_limit) {
-  v1::Session to;
-  to.set_session(session.id);
+v1::QuestionSession ToProto(const Session& session, int64_t model_version, Clock::duration idle_limit) {
+  v1::QuestionSession to;
+  to.set_name(session.id);
   to.set_model(session.model_name);
+  to.set_model_version(model_version);
   to.set_version(session.version);
-  to.set_facts(session.state->units());
-  to.set_idle_limit_seconds(ToSeconds(idle_limit));
+  to.set_fact_count(session.state->units());
+  if (idle_limit > Clock::duration::zero()) {
+    *to.mutable_idle_limit() = google::protobuf::util::TimeUtil::NanosecondsToDuration(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(idle_limit).count());
+  }
   return to;
 }
 

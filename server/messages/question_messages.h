@@ -22,10 +22,10 @@ absl::StatusOr<StoryRequest> ToStory(const v1::TellRequest& request, int64_t mos
 absl::StatusOr<StoryRequest> ToStory(const v1::AskRequest& request, int64_t most);
 
 // Sets what the options say.
-absl::Status SetOptions(const v1::AnswerOptions& options, StoryRequest& story);
+absl::Status SetOptions(const v1::QuestionAnswerOptions& options, StoryRequest& story);
 
-// `idle_limit`: SessionOptions::idle_limit.
-v1::Session ToProto(const Session& session, Clock::duration idle_limit);
+// `model_version`: of the model, with the session's weights; 0: none serves. `idle_limit`: SessionOptions::idle_limit.
+v1::QuestionSession ToProto(const Session& session, int64_t model_version, Clock::duration idle_limit);
 
 // `task`, of `model`, is finished without an error.
 void Fill(const StoryTask& task, const QuestionAnswerer& model, v1::AnswerResponse& response);

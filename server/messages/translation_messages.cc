@@ -2,22 +2,22 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
+#include "base/invalid_argument.h"
 #include "models/text/sentences.h"
 
 namespace heed {
 namespace {
 
-v1::FinishReason ToProto(FinishReason reason) {
+v1::TranslationFinishReason ToProto(FinishReason reason) {
   switch (reason) {
     case FinishReason::kEos:
-      return v1::FINISH_REASON_EOS;
+      return v1::TRANSLATION_FINISH_REASON_EOS;
     case FinishReason::kLength:
-      return v1::FINISH_REASON_LENGTH;
+      return v1::TRANSLATION_FINISH_REASON_LENGTH;
     case FinishReason::kLoop:
-      return v1::FINISH_REASON_LOOP;
+      return v1::TRANSLATION_FINISH_REASON_LOOP;
   }
-  return v1::FINISH_REASON_UNSPECIFIED;
+  return v1::TRANSLATION_FINISH_REASON_UNSPECIFIED;
 }
 
 }  // namespace
@@ -26,7 +26,7 @@ absl::StatusOr<TranslateOptions> ToTranslateOptions(const v1::TranslateOptions& 
                                                     const TranslateOptions& defaults, bool stream) {
   TranslateOptions result = defaults;
   if (options.has_sampling()) {
-    const v1::Sampling& sampling = options.sampling();
+    const v1::TranslateOptions::Sampling& sampling = options.sampling();
     result.sample = true;
     result.beam_size = 1;
     if (sampling.has_temperature()) result.sampling.temperature = sampling.temperature();
@@ -37,21 +37,20 @@ absl::StatusOr<TranslateOptions> ToTranslateOptions(const v1::TranslateOptions& 
   if (options.has_beam_size()) result.beam_size = options.beam_size();
   if (options.has_length_penalty()) result.length_penalty = options.length_penalty();
   switch (options.early_stopping()) {
-    case v1::EARLY_STOPPING_UNSPECIFIED:
+    case v1::TranslateOptions::EARLY_STOPPING_UNSPECIFIED:
       break;
-    case v1::EARLY_STOPPING_HEURISTIC:
+    case v1::TranslateOptions::EARLY_STOPPING_HEURISTIC:
       result.early_stopping = EarlyStopping::kHeuristic;
       break;
-    case v1::EARLY_STOPPING_FIRST:
+    case v1::TranslateOptions::EARLY_STOPPING_FIRST:
       result.early_stopping = EarlyStopping::kFirst;
       break;
-    case v1::EARLY_STOPPING_NEVER:
+    case v1::TranslateOptions::EARLY_STOPPING_NEVER:
       result.early_stopping = EarlyStopping::kNever;
       break;
     default:
-      return absl::InvalidArgumentError(
-          absl::StrCat("options.early_stopping: ", static_cast<int>(options.early_stopping()), ", known are 0 to ",
-                       static_cast<int>(v1::EarlyStopping_MAX)));
+      return InvalidField("options.early_stopping", static_cast<int>(options.early_stopping()), ", known are 0 to ",
+                          static_cast<int>(v1::TranslateOptions::EarlyStopping_MAX));
   }
   if (options.has_no_repeat_ngram()) result.no_repeat_ngram = options.no_repeat_ngram();
   if (options.has_min_tokens()) result.min_tokens = options.min_tokens();
@@ -91,24 +90,24 @@ int64_t AnswerBytes(const SentenceResult& result) {
   return static_cast<int64_t>(bytes);
 }
 
-v1::Sentence ToProto(const TranslationTask& task, const SentencePlace& place, const SentenceDetail& detail) {
+v1::TranslatedSentence ToProto(const TranslationTask& task, const SentencePlace& place, const SentenceDetail& detail) {
   const SentenceResult& result = task.result();
-  v1::Sentence sentence;
+  v1::TranslatedSentence sentence;
   sentence.set_source(task.source());
   sentence.set_separator(place.separator);
   sentence.set_source_token_count(static_cast<int32_t>(result.source_token_count));
   if (detail.tokens) sentence.mutable_source_tokens()->Assign(result.source_tokens.begin(), result.source_tokens.end());
   for (const Hypothesis& from : result.hypotheses) {
-    v1::Hypothesis& to = *sentence.add_hypotheses();
+    v1::TranslationHypothesis& to = *sentence.add_hypotheses();
     to.set_text(from.text);
     to.set_score(from.score);
     to.set_finish_reason(ToProto(from.finish_reason));
     to.set_token_count(static_cast<int32_t>(from.token_count));
     if (detail.tokens) to.mutable_tokens()->Assign(from.tokens.begin(), from.tokens.end());
     if (!detail.attention) continue;
-    v1::Attention& attention = *to.mutable_attention();
-    attention.set_rows(static_cast<int32_t>(from.token_count));
-    attention.set_columns(static_cast<int32_t>(result.source_token_count));
+    v1::TranslationAttention& attention = *to.mutable_attention();
+    attention.set_row_count(static_cast<int32_t>(from.token_count));
+    attention.set_column_count(static_cast<int32_t>(result.source_token_count));
     attention.mutable_weights()->Assign(from.attention.begin(), from.attention.end());
   }
   return sentence;
@@ -140,8 +139,8 @@ v1::TranslatedText ToProto(absl::Span<const TranslationTask* const> tasks, absl:
   if (total.source > 0 || !IsWhiteSpace(text)) translation.set_text(std::move(text));
   translation.set_score(score);
   translation.set_finish_reason(ToProto(worst));
-  translation.set_source_tokens(static_cast<int32_t>(total.source));
-  translation.set_target_tokens(static_cast<int32_t>(total.target));
+  translation.set_source_token_count(static_cast<int32_t>(total.source));
+  translation.set_target_token_count(static_cast<int32_t>(total.target));
   return translation;
 }
 

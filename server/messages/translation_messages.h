@@ -37,7 +37,7 @@ TokenCounts CountTokens(const SentenceResult& result);
 int64_t AnswerBytes(const SentenceResult& result);
 
 // `task` is finished without an error.
-v1::Sentence ToProto(const TranslationTask& task, const SentencePlace& place, const SentenceDetail& detail);
+v1::TranslatedSentence ToProto(const TranslationTask& task, const SentencePlace& place, const SentenceDetail& detail);
 
 // One text from its sentences, in order: `tasks` are finished without an error, `places` theirs.
 v1::TranslatedText ToProto(absl::Span<const TranslationTask* const> tasks, absl::Span<const SentencePlace> places,

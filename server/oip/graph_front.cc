@@ -67,7 +67,7 @@ class GraphFront : public InferFront {
       const GraphAnswer& answer = static_cast<const GraphQueryTask&>(*task).answer();
       const int64_t asked = Size(answer.probabilities) / answer.classes;
       for (int64_t i = 0; i < asked; ++i) {
-        const v1::Classification one = ToProto(answer, i, model_, /*top_k=*/1);
+        const v1::GraphClassification one = ToProto(answer, i, model_, /*top_k=*/1);
         indices.push_back(one.class_index());
         labels.push_back(one.label());
       }

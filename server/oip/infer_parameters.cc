@@ -227,9 +227,9 @@ constexpr absl::string_view kNoSharedMemoryIn =
 constexpr absl::string_view kNoSharedMemoryOut =
     "shared memory is not served: the elements come in raw_output_contents";
 constexpr absl::string_view kNoSequences =
-    "requests of a sequence are not served here: heed.v1.QuestionAnswering has sessions, with a memory between "
+    "requests of a sequence are not served here: heed.v1.QuestionAnsweringService has sessions, with a memory between "
     "requests "
-    "(Open, Tell, Ask)";
+    "(OpenSession, Tell, Ask)";
 
 // Where several are there, the first in this order is named.
 constexpr ProtocolParameter kProtocolParameters[] = {

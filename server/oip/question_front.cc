@@ -41,7 +41,7 @@ class QuestionFront : public InferFront {
                                                        "], must be that of \"question\", [", questions.size(), "]"));
       }
       for (size_t i = 0; i < after.size(); ++i) {
-        request.mutable_questions(static_cast<int>(i))->set_after_facts(after[i]);
+        request.mutable_questions(static_cast<int>(i))->set_after_fact_count(after[i]);
       }
     }
     absl::StatusOr<StoryRequest> story = ToStory(request, most_);
@@ -64,7 +64,7 @@ class QuestionFront : public InferFront {
     Fill(static_cast<const StoryTask&>(*tasks[0]), model_, response);
     std::vector<std::string> answers, details;
     std::vector<float> probabilities;
-    for (const v1::Answer& answer : response.answers()) {
+    for (const v1::QuestionAnswer& answer : response.answers()) {
       answers.push_back(answer.text());
       probabilities.push_back(answer.candidates(0).probability());
       if (outputs.Wants("details")) details.push_back(ToJson(answer));
@@ -96,8 +96,8 @@ ModelTensors QuestionTensors(const Model&) {
                        TensorType::kBytes,
                        {kAnySize},
                        true,
-                       "JSON of heed.v1.Answer: top_k answers, facts and reads, as asked for"}},
-          .properties = {{"parameters", DescribeOptions(*v1::AnswerOptions::descriptor())},
+                       "JSON of heed.v1.QuestionAnswer: top_k answers, facts and reads, as asked for"}},
+          .properties = {{"parameters", DescribeOptions(*v1::QuestionAnswerOptions::descriptor())},
                          {"optional_inputs", "after_facts"}}};
 }
 

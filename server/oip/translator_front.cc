@@ -16,11 +16,11 @@
 namespace heed {
 namespace {
 
-std::string FinishReasonText(v1::FinishReason reason) {
+std::string FinishReasonText(v1::TranslationFinishReason reason) {
   switch (reason) {
-    case v1::FINISH_REASON_LENGTH:
+    case v1::TRANSLATION_FINISH_REASON_LENGTH:
       return "length";
-    case v1::FINISH_REASON_LOOP:
+    case v1::TRANSLATION_FINISH_REASON_LOOP:
       return "loop";
     default:
       return "eos";
@@ -126,8 +126,8 @@ class TranslatorFront : public InferFront {
     for (const v1::TranslatedText& text : texts) {
       scores.push_back(text.score());
       reasons.push_back(FinishReasonText(text.finish_reason()));
-      source_tokens.push_back(text.source_tokens());
-      target_tokens.push_back(text.target_tokens());
+      source_tokens.push_back(text.source_token_count());
+      target_tokens.push_back(text.target_token_count());
       if (outputs.Wants("details")) details.push_back(ToJson(text));
     }
     const std::vector<int64_t> shape = {Size(translations)};

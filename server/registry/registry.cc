@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/excerpt.h"
+#include "base/invalid_argument.h"
 #include "base/status_macros.h"
 #include "server/scheduling/refusal.h"
 
@@ -34,7 +35,7 @@ std::string StampOf(const FoundVersion& found) {
 
 absl::Status CheckName(absl::string_view name) {
   if (IsModelName(name)) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("model: ", Quoted(name), " is not the name of a directory"));
+  return InvalidField("model", Quoted(name), " is not the name of a directory");
 }
 
 absl::Status NoSuchModel(absl::string_view name) {
@@ -357,17 +358,24 @@ std::vector<ModelStatus> Registry::List() const {
 }
 
 absl::StatusOr<std::shared_ptr<const Model>> Registry::Find(absl::string_view name, ModelKind kind) const {
+  HEED_ASSIGN_OR_RETURN(ServedModel served, FindServed(name, 0, kind));
+  return std::move(served.model);
+}
+
+absl::StatusOr<ServedModel> Registry::FindServed(absl::string_view name, int64_t version, ModelKind kind) const {
+  if (version < 0) return InvalidField("model_version", version, ", must be at least 1, or 0 for the default version");
+  if (version > 0 && name.empty()) return InvalidField("model_version", version, ", but model is empty");
   MutexLock lock(mutex_);
   if (!name.empty()) {
-    HEED_ASSIGN_OR_RETURN(const ServedModel served, FindNamed(name, std::nullopt));
+    HEED_ASSIGN_OR_RETURN(ServedModel served,
+                          FindNamed(name, version > 0 ? std::optional<int64_t>(version) : std::nullopt));
     if (served.model->kind() != kind) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("model: \"", name, "\" is a ", KindName(served.model->kind()), ", not a ", KindName(kind)));
+      return InvalidField("model", "\"", name, "\" is a ", KindName(served.model->kind()), ", not a ", KindName(kind));
     }
-    return served.model;
+    return served;
   }
   std::vector<std::string> names;
-  std::shared_ptr<const Model> only;
+  ServedModel only;
   for (const auto& [model_name, entry] : entries_) {
     const auto* const best = entry.Default();
     if (best == nullptr) {
@@ -378,14 +386,14 @@ absl::StatusOr<std::shared_ptr<const Model>> Registry::Find(absl::string_view na
       continue;
     }
     if (best->second.model->kind() != kind) continue;
-    only = best->second.model;
+    only = {best->second.model, best->first};
     names.push_back(model_name);
   }
   if (names.size() > 1) {
-    return absl::InvalidArgumentError(absl::StrCat("model: is empty, and there are ", names.size(), " of kind ",
-                                                   KindName(kind), ": ", absl::StrJoin(names, ", ")));
+    return InvalidField("model", "is empty, and there are ", names.size(), " of kind ", KindName(kind), ": ",
+                        absl::StrJoin(names, ", "));
   }
-  if (only == nullptr) return absl::NotFoundError(absl::StrCat("model: this server has no ", KindName(kind)));
+  if (only.model == nullptr) return absl::NotFoundError(absl::StrCat("model: this server has no ", KindName(kind)));
   return only;
 }
 
@@ -400,7 +408,7 @@ absl::StatusOr<ServedModel> Registry::FindVersion(absl::string_view name, absl::
   if (!version.empty()) {
     absl::StatusOr<int64_t> parsed = ParseVersion(version);
     if (!parsed.ok()) {
-      return absl::InvalidArgumentError(absl::StrCat("model_version: ", parsed.status().message()));
+      return InvalidField("model_version", parsed.status().message());
     }
     number = *parsed;
   }
@@ -410,17 +418,29 @@ absl::StatusOr<ServedModel> Registry::FindVersion(absl::string_view name, absl::
 
 std::shared_ptr<const Model> Registry::FindFingerprint(absl::string_view name, absl::string_view fingerprint) const {
   MutexLock lock(mutex_);
+  if (ServedModel served = FindServing(name, fingerprint); served.model != nullptr) return std::move(served.model);
   const auto found = entries_.find(name);
   if (found == entries_.end()) return nullptr;
-  const Entry& entry = found->second;
-  for (auto version = entry.versions.rbegin(); version != entry.versions.rend(); ++version) {
-    const std::shared_ptr<const Model>& model = version->second.model;
-    if (model != nullptr && model->spec().fingerprint == fingerprint) return model;
-  }
-  for (const Pinned& pinned : entry.pinned) {
+  for (const Pinned& pinned : found->second.pinned) {
     if (pinned.model->spec().fingerprint == fingerprint && Clock::now() < pinned.until) return pinned.model;
   }
   return nullptr;
+}
+
+int64_t Registry::VersionOf(absl::string_view name, absl::string_view fingerprint) const {
+  MutexLock lock(mutex_);
+  return FindServing(name, fingerprint).version;
+}
+
+ServedModel Registry::FindServing(absl::string_view name, absl::string_view fingerprint) const {
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) return {nullptr, 0};
+  const auto& versions = found->second.versions;
+  for (auto version = versions.rbegin(); version != versions.rend(); ++version) {
+    const std::shared_ptr<const Model>& model = version->second.model;
+    if (model != nullptr && model->spec().fingerprint == fingerprint) return {model, version->first};
+  }
+  return {nullptr, 0};
 }
 
 absl::StatusOr<ServedModel> Registry::FindNamed(absl::string_view name, std::optional<int64_t> version) const {

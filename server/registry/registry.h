@@ -125,12 +125,17 @@ class Registry {
     if (!model.ok()) return model.status();
     return ModelAs<T>(*std::move(model));
   }
+  // The same of the version `version`; 0: the default one, which is said in the answer. INVALID_ARGUMENT: it is
+  // negative, or `name` is empty.
+  absl::StatusOr<ServedModel> FindServed(absl::string_view name, int64_t version, ModelKind kind) const;
   // The model `name`, of whatever kind.
   absl::StatusOr<std::shared_ptr<const Model>> Find(absl::string_view name) const;
   // The version `version` of it; if that is empty, the default one. INVALID_ARGUMENT: `version` is no number.
   absl::StatusOr<ServedModel> FindVersion(absl::string_view name, absl::string_view version) const;
   // A version of the model with this fingerprint: one that serves, or one that is kept for sessions. Null: none.
   std::shared_ptr<const Model> FindFingerprint(absl::string_view name, absl::string_view fingerprint) const;
+  // The number of the version that FindFingerprint finds. 0: it finds none, or one that is only kept for sessions.
+  int64_t VersionOf(absl::string_view name, absl::string_view fingerprint) const;
 
  private:
   struct Version {
@@ -176,6 +181,8 @@ class Registry {
                       ModelObserver& observer) EXCLUDES(mutex_);
   absl::StatusOr<std::shared_ptr<const Model>> LoadBeside(const FoundVersion& found, const std::string& name,
                                                           bool is_default, ModelObserver& observer) const;
+  // The highest version that serves and has the fingerprint; its number is 0 if there is none.
+  ServedModel FindServing(absl::string_view name, absl::string_view fingerprint) const REQUIRES(mutex_);
   absl::StatusOr<ServedModel> FindNamed(absl::string_view name, std::optional<int64_t> version) const REQUIRES(mutex_);
   // Those are kept for sessions no more.
   void Unpin(Entry& entry, const std::function<bool(const Pinned&)>& which) REQUIRES(mutex_);

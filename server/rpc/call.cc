@@ -85,11 +85,11 @@ absl::StatusOr<Priority> Call::PriorityOfMetadata() const {
   return ParsePriority(kPriorityKey, absl::string_view(begin->second.data(), begin->second.size()));
 }
 
-absl::StatusOr<std::shared_ptr<const Model>> Call::LookUp(const Registry& registry, absl::string_view name,
-                                                          ModelKind kind) {
-  absl::StatusOr<std::shared_ptr<const Model>> model = registry.Find(name, kind);
-  if (absl::IsUnavailable(model.status())) CountUnavailable(name);
-  return model;
+absl::StatusOr<ServedModel> Call::LookUp(const Registry& registry, absl::string_view name, int64_t version,
+                                         ModelKind kind) {
+  absl::StatusOr<ServedModel> served = registry.FindServed(name, version, kind);
+  if (absl::IsUnavailable(served.status())) CountUnavailable(name);
+  return served;
 }
 
 void Call::CountUnavailable(absl::string_view name) {
@@ -97,15 +97,16 @@ void Call::CountUnavailable(absl::string_view name) {
   metrics_.Add(Metric::kRejections, {unavailable_model_, "model_unavailable"});
 }
 
-absl::Status JobCall::FindModel(const Registry& registry, absl::string_view name, ModelKind kind) {
-  HEED_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, LookUp(registry, name, kind));
-  return TakeModel(std::move(model));
+absl::Status JobCall::FindModel(const Registry& registry, absl::string_view name, int64_t version, ModelKind kind) {
+  HEED_ASSIGN_OR_RETURN(ServedModel served, LookUp(registry, name, version, kind));
+  return TakeModel(std::move(served));
 }
 
-absl::Status JobCall::TakeModel(std::shared_ptr<const Model> model) {
+absl::Status JobCall::TakeModel(ServedModel served) {
   HEED_ASSIGN_OR_RETURN(const Priority priority, PriorityOfMetadata());
   if (!priority_) priority_ = priority;
-  model_ = std::move(model);
+  model_ = std::move(served.model);
+  model_version_ = served.version;
   return scheduler_.CheckRoom(NewJob());
 }
 

@@ -32,6 +32,7 @@ namespace heed {
 // One request, from its arrival to its end. All that it is given outlives it.
 class Call {
  public:
+  // `method`: its full name, "heed.v1.TranslationService/Translate", as metrics and the log have it.
   Call(RequestLog& requests, grpc::CallbackServerContext& context, std::string_view method);
   virtual ~Call();
   Call(const Call&) = delete;
@@ -48,8 +49,9 @@ class Call {
   absl::StatusOr<Priority> PriorityOfMetadata() const;
   // Whether the client decides how long the call takes, as in a conversation: then it is never slow.
   virtual bool is_paced_by_client() const { return false; }
-  // The registry's model. UNAVAILABLE: it is not there (yet), which is counted as below.
-  absl::StatusOr<std::shared_ptr<const Model>> LookUp(const Registry& registry, absl::string_view name, ModelKind kind);
+  // The registry's model; `version` 0: its default version. UNAVAILABLE: it is not there (yet), which is counted as
+  // below.
+  absl::StatusOr<ServedModel> LookUp(const Registry& registry, absl::string_view name, int64_t version, ModelKind kind);
   // The model that was asked for is known, but does not serve: a rejection, and model_name() for the record.
   void CountUnavailable(absl::string_view name);
   // Empty while the model is not known, so that a wrong name makes no label.
@@ -114,9 +116,9 @@ class JobCall : public Call, public JobObserver {
   // The tasks' answers are sent one by one, so that each of them may be as large as an answer.
   void SendOneByOne() { one_by_one_ = true; }
   // Looks the model up and keeps it. Refuses what Submit would refuse, before the request is converted and tokenized.
-  absl::Status FindModel(const Registry& registry, absl::string_view name, ModelKind kind);
+  absl::Status FindModel(const Registry& registry, absl::string_view name, int64_t version, ModelKind kind);
   // The same for a model that was looked up.
-  absl::Status TakeModel(std::shared_ptr<const Model> model);
+  absl::Status TakeModel(ServedModel served);
   // For the Start of the model that was found: what a request may hold, and whether there is still somebody to answer.
   StartLimits LimitsOfStart() const;
   // Adds to what the answer has come to. Beyond the limit the job ends with RESOURCE_EXHAUSTED. In OnTaskOutput.
@@ -142,6 +144,9 @@ class JobCall : public Call, public JobObserver {
   void Describe(FinishedRequest& record) const override;
   std::string_view model_name() const override { return model_ == nullptr ? std::string_view() : model_->spec().name; }
 
+  // The number of the model's version that answers.
+  int64_t model_version() const { return model_version_; }
+
   Scheduler& scheduler_;
   // Constant once Begin has returned.
   std::shared_ptr<const Model> model_;
@@ -160,6 +165,7 @@ class JobCall : public Call, public JobObserver {
   Preparation& preparation_;
   // Shared with the thread that submits the job: the call may end before Submit has returned.
   const std::shared_ptr<JobHandle> handle_;
+  int64_t model_version_ = 0;         // 0 while there is no model
   std::optional<JobTimes> times_;     // set when the job has ended
   std::optional<Priority> priority_;  // set by TakeModel if not before
   TimePoint latest_ = kNoDeadline;

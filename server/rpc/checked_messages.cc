@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/exception_barrier.h"
+#include "base/invalid_argument.h"
 #include "base/status_macros.h"
 #include "grpc/byte_buffer.h"
 #include "grpc/byte_buffer_reader.h"
@@ -104,21 +105,22 @@ class RefusedCall final : public Call, public grpc::ServerUnaryReactor {
 // In front of a method with one request.
 class CheckedHandler final : public grpc::internal::MethodHandler {
  public:
-  CheckedHandler(const MethodDescriptor& method, grpc::internal::MethodHandler& handler, const MessageLimits& limits,
-                 RequestLog& requests)
+  // `name`: the method's full name, which outlives this.
+  CheckedHandler(const MethodDescriptor& method, std::string_view name, grpc::internal::MethodHandler& handler,
+                 const MessageLimits& limits, RequestLog& requests)
       : method_(method),
         handler_(handler),
         limits_(limits),
-        refusal_([&method, &requests](auto* context, auto* reason, auto*) {
-          return new RefusedCall(requests, *context, method.name(), StatusOf(*reason));
+        refusal_([name, &requests](auto* context, auto* reason, auto*) {
+          return new RefusedCall(requests, *context, name, StatusOf(*reason));
         }) {}
 
   void* Deserialize(grpc_call* call, grpc_byte_buffer* request, grpc::Status* status, void** handler_data) override {
     absl::StatusOr<OwnedBuffer> checked = Checked(OwnedBuffer(request), *method_.input_type(), limits_);
     if (checked.ok()) return handler_.Deserialize(call, checked->release(), status, handler_data);
     // The refusal's request is the reason; its status tells RunHandler whose turn it is.
-    grpc_slice reason = grpc_slice_from_copied_string(
-        absl::StrCat(checked.status().raw_code(), " ", checked.status().message()).c_str());
+    const std::string text = TextOf(checked.status());
+    grpc_slice reason = grpc_slice_from_copied_buffer(text.data(), text.size());
     void* const result = refusal_.Deserialize(call, BufferOf(reason).release(), status, handler_data);
     *status = grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "");
     return result;
@@ -131,14 +133,26 @@ class CheckedHandler final : public grpc::internal::MethodHandler {
   }
 
  private:
+  // A status as a text, and back: its code, the length of its field's path, the path, and the message.
+  static std::string TextOf(const absl::Status& status) {
+    const std::string field = FieldOf(status);
+    return absl::StrCat(status.raw_code(), " ", field.size(), " ", field, status.message());
+  }
   static absl::Status StatusOf(const grpc::ByteBuffer& reason) {
     grpc::Slice slice;
     if (!reason.DumpToSingleSlice(&slice).ok()) return absl::InvalidArgumentError("the message cannot be read");
-    const absl::string_view text(reinterpret_cast<const char*>(slice.begin()), slice.size());
-    const size_t space = text.find(' ');
-    int code = 0;
-    (void)absl::SimpleAtoi(text.substr(0, space), &code);
-    return absl::Status(static_cast<absl::StatusCode>(code), text.substr(space + 1));
+    absl::string_view text(reinterpret_cast<const char*>(slice.begin()), slice.size());
+    const auto take_number = [&text] {
+      int number = 0;
+      const size_t space = text.find(' ');
+      (void)absl::SimpleAtoi(text.substr(0, space), &number);
+      text.remove_prefix(space + 1);
+      return number;
+    };
+    const auto code = static_cast<absl::StatusCode>(take_number());
+    const auto field_size = static_cast<size_t>(take_number());
+    absl::Status status(code, text.substr(field_size));
+    return field_size == 0 ? status : WithField(std::move(status), text.substr(0, field_size));
   }
 
   const MethodDescriptor& method_;
@@ -190,7 +204,7 @@ CheckedService::CheckedService(const char* name, grpc::Service& service, const M
     if (method.client_streaming()) {
       MarkMethodCallback(i, new SameHandler(handler));
     } else {
-      MarkMethodCallback(i, new CheckedHandler(method, handler, limits, requests));
+      MarkMethodCallback(i, new CheckedHandler(method, std::string_view(path).substr(1), handler, limits, requests));
     }
   }
 }

@@ -25,7 +25,7 @@ namespace heed {
 // it was checked, or never. Its methods are those that `service` has when this is made.
 class CheckedService final : public grpc::Service {
  public:
-  // `name`: "heed.v1.Translation". Both outlive it.
+  // `name`: "heed.v1.TranslationService". Both outlive it.
   CheckedService(const char* name, grpc::Service& service, const MessageLimits& limits, RequestLog& requests);
 
  private:

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/excerpt.h"
+#include "base/invalid_argument.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "server/scheduling/refusal.h"
@@ -12,14 +13,33 @@
 namespace heed {
 namespace {
 
-// Messages travel in a header, of which clients take 8 KiB, and each byte that is no plain ASCII counts three there.
-constexpr size_t kLongestMessage = 2048;
+// Messages travel in headers, of which clients take 8 KiB together. Each byte of the message that is no plain ASCII
+// counts three there; the details repeat it in base64, and are cut more.
+constexpr size_t kLongestMessage = 1536;
+constexpr size_t kLongestDetail = 512;
+
+// `result` with one more detail.
+grpc::Status WithDetail(const grpc::Status& result, const google::protobuf::Message& detail) {
+  google::rpc::Status details;
+  if (!details.ParseFromString(result.error_details())) details.Clear();
+  details.set_code(result.error_code());
+  details.set_message(Excerpt(result.error_message(), kLongestDetail));
+  details.add_details()->PackFrom(detail);
+  return grpc::Status(result.error_code(), result.error_message(), details.SerializeAsString());
+}
 
 }  // namespace
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
-  return grpc::Status(static_cast<grpc::StatusCode>(status.raw_code()), Excerpt(status.message(), kLongestMessage));
+  grpc::Status result(static_cast<grpc::StatusCode>(status.raw_code()), Excerpt(status.message(), kLongestMessage));
+  const std::string field = FieldOf(status);
+  if (!absl::IsInvalidArgument(status) || field.empty()) return result;
+  google::rpc::BadRequest bad_request;
+  google::rpc::BadRequest::FieldViolation& violation = *bad_request.add_field_violations();
+  violation.set_field(Excerpt(field, kLongestDetail));
+  violation.set_description(Excerpt(FieldDescription(status), kLongestDetail));
+  return WithDetail(result, bad_request);
 }
 
 std::string_view CodeName(grpc::StatusCode code) {
@@ -40,11 +60,7 @@ void AddRetryHint(const absl::Status& status, grpc::Status& result, grpc::Callba
   google::rpc::RetryInfo info;
   info.mutable_retry_delay()->set_seconds(delay.count() / 1000);
   info.mutable_retry_delay()->set_nanos(static_cast<int32_t>(delay.count() % 1000) * 1'000'000);
-  google::rpc::Status details;
-  details.set_code(result.error_code());
-  details.set_message(result.error_message());
-  details.add_details()->PackFrom(info);
-  result = grpc::Status(result.error_code(), result.error_message(), details.SerializeAsString());
+  result = WithDetail(result, info);
 }
 
 }  // namespace heed

@@ -9,7 +9,8 @@
 
 namespace heed {
 
-// The same code (their numbers are the same in both) and message, the latter cut after 2 KiB.
+// The same code (their numbers are the same in both) and message, the latter cut after 1.5 KiB. INVALID_ARGUMENT about
+// a field (base/invalid_argument.h) also has google.rpc.BadRequest in its details.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
 // "INVALID_ARGUMENT": the value of the `code` label and of logs.

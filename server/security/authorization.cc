@@ -1,41 +1,33 @@
 #include "server/security/authorization.h"
 
 #include <algorithm>
+#include <functional>
 #include <string>
+#include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "google/protobuf/descriptor.h"
+#include "heed/v1/annotations.pb.h"
+#include "heed/v1/graphs.pb.h"
+#include "heed/v1/models.pb.h"
+#include "heed/v1/questions.pb.h"
+#include "heed/v1/sequences.pb.h"
+#include "heed/v1/translation.pb.h"
 
 namespace heed {
 namespace {
 
-constexpr MethodRight kMethodRights[] = {
+struct MethodRight {
+  absl::string_view path;
+  Right right;
+};
+
+// Of services whose files are other people's, and stay as they are.
+constexpr MethodRight kOtherMethods[] = {
     {"/grpc.health.v1.Health/Check", Right::kOpen},
     {"/grpc.health.v1.Health/Watch", Right::kOpen},
     {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Right::kAny},
-    {"/heed.v1.Graphs/ClassifyEdges", Right::kInfer},
-    {"/heed.v1.Graphs/ClassifyGraphs", Right::kInfer},
-    {"/heed.v1.Graphs/ClassifyNodes", Right::kInfer},
-    {"/heed.v1.Graphs/DeleteGraph", Right::kManage},
-    {"/heed.v1.Graphs/DescribeGraph", Right::kAny},
-    {"/heed.v1.Graphs/PutGraph", Right::kManage},
-    {"/heed.v1.Graphs/UpdateGraph", Right::kManage},
-    {"/heed.v1.Models/List", Right::kAny},
-    {"/heed.v1.Models/Load", Right::kManage},
-    {"/heed.v1.Models/Unload", Right::kManage},
-    {"/heed.v1.QuestionAnswering/Answer", Right::kInfer},
-    {"/heed.v1.QuestionAnswering/Ask", Right::kInfer},
-    {"/heed.v1.QuestionAnswering/Chat", Right::kInfer},
-    {"/heed.v1.QuestionAnswering/Close", Right::kInfer},
-    {"/heed.v1.QuestionAnswering/Export", Right::kInfer},
-    {"/heed.v1.QuestionAnswering/Fork", Right::kInfer},
-    {"/heed.v1.QuestionAnswering/Import", Right::kInfer},
-    {"/heed.v1.QuestionAnswering/Open", Right::kInfer},
-    {"/heed.v1.QuestionAnswering/Tell", Right::kInfer},
-    {"/heed.v1.Sequences/Run", Right::kInfer},
-    {"/heed.v1.Translation/Translate", Right::kInfer},
-    {"/heed.v1.Translation/TranslateStream", Right::kInfer},
     {"/inference.GRPCInferenceService/CudaSharedMemoryRegister", Right::kAny},
     {"/inference.GRPCInferenceService/CudaSharedMemoryStatus", Right::kAny},
     {"/inference.GRPCInferenceService/CudaSharedMemoryUnregister", Right::kAny},
@@ -58,6 +50,28 @@ constexpr MethodRight kMethodRights[] = {
     {"/inference.GRPCInferenceService/TraceSetting", Right::kAny},
 };
 
+// The files of our own services, whose methods carry their rights (heed/v1/annotations.proto).
+std::vector<const google::protobuf::FileDescriptor*> OwnFiles() {
+  return {v1::AnswerRequest::descriptor()->file(), v1::ClassifyNodesRequest::descriptor()->file(),
+          v1::ListModelsRequest::descriptor()->file(), v1::RunSequenceRequest::descriptor()->file(),
+          v1::TranslateRequest::descriptor()->file()};
+}
+
+std::optional<Right> ToRight(v1::Right right) {
+  switch (right) {
+    case v1::RIGHT_OPEN:
+      return Right::kOpen;
+    case v1::RIGHT_ANY:
+      return Right::kAny;
+    case v1::RIGHT_INFER:
+      return Right::kInfer;
+    case v1::RIGHT_MANAGE:
+      return Right::kManage;
+    default:
+      return std::nullopt;
+  }
+}
+
 // "Bearer TOKEN"; the scheme's case does not matter (RFC 9110). Empty: it is of another scheme.
 absl::string_view TokenOf(absl::string_view authorization) {
   constexpr absl::string_view kScheme = "bearer ";
@@ -69,16 +83,28 @@ absl::string_view TokenOf(absl::string_view authorization) {
 
 }  // namespace
 
-absl::Span<const MethodRight> MethodRights() { return kMethodRights; }
-
-std::optional<Right> RightOf(absl::string_view path) {
+const std::map<std::string, Right, std::less<>>& MethodRights() {
   static const auto& rights = *[] {
-    auto* map = new absl::flat_hash_map<absl::string_view, Right>;
-    for (const MethodRight& method : kMethodRights) map->emplace(method.path, method.right);
+    auto* map = new std::map<std::string, Right, std::less<>>;
+    for (const MethodRight& method : kOtherMethods) map->emplace(method.path, method.right);
+    for (const google::protobuf::FileDescriptor* file : OwnFiles()) {
+      for (int i = 0; i < file->service_count(); ++i) {
+        const google::protobuf::ServiceDescriptor& service = *file->service(i);
+        for (int j = 0; j < service.method_count(); ++j) {
+          const google::protobuf::MethodDescriptor& method = *service.method(j);
+          const std::optional<Right> right = ToRight(method.options().GetExtension(v1::right));
+          if (right) map->emplace(absl::StrCat("/", service.full_name(), "/", method.name()), *right);
+        }
+      }
+    }
     return map;
   }();
-  const auto it = rights.find(path);
-  if (it == rights.end()) return std::nullopt;
+  return rights;
+}
+
+std::optional<Right> RightOf(absl::string_view path) {
+  const auto it = MethodRights().find(path);
+  if (it == MethodRights().end()) return std::nullopt;
   return it->second;
 }
 

@@ -1,12 +1,14 @@
-// Who may call which method: one table, the holders of tokens, and whether this server can be managed at all.
+// Who may call which method: the methods' rights, the holders of tokens, and whether this server can be managed at all.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "absl/types/span.h"
 #include "base/clock.h"
 #include "server/security/tokens.h"
 #include "server/telemetry/metrics.h"
@@ -20,14 +22,10 @@ enum class Right {
   kManage,  // what changes the server for others; refused altogether without --management
 };
 
-struct MethodRight {
-  absl::string_view path;  // "/package.Service/Method", as HTTP/2 names it
-  Right right;
-};
-
-// Each method that the server has.
-absl::Span<const MethodRight> MethodRights();
-// Nothing: the table has no such method.
+// The right of each method that the server has, by "/package.Service/Method", as HTTP/2 names it. Our own services have
+// them as options of their methods (heed/v1/annotations.proto); of others there is a table.
+const std::map<std::string, Right, std::less<>>& MethodRights();
+// Nothing: there is no such method, or it was given no right.
 std::optional<Right> RightOf(absl::string_view path);
 
 // Thread-safe.
@@ -43,7 +41,7 @@ class Authorization {
 
   // May the method be called by who sends this `authorization` header (nothing: none)? UNAUTHENTICATED: no token, or
   // nobody's. PERMISSION_DENIED: its holder lacks the right, by both names; or management is off, whoever asks. A
-  // method that is not in the table takes the right to manage where there are tokens, and is else gRPC's to refuse.
+  // method that has no right takes the right to manage where there are tokens, and is else gRPC's to refuse.
   absl::Status Check(absl::string_view path, std::optional<absl::string_view> authorization, TimePoint now) const;
 
  private:

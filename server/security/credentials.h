@@ -16,7 +16,7 @@ namespace heed {
 std::shared_ptr<grpc::ServerCredentials> MakeCredentials(const Authorization& authorization,
                                                          CertificateFiles* certificates);
 
-// To be called with each service before it is registered, by its full name ("heed.v1.Graphs"). Where there are no
+// To be called with each service before it is registered, by its full name ("heed.v1.GraphService"). Where there are no
 // tokens to ask for, its methods that manage, and that nobody may call, are refused at no cost for the others.
 // `authorization` outlives the service's calls.
 void RefuseManagement(const Authorization& authorization, const char* name, grpc::Service& service);

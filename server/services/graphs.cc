@@ -8,12 +8,18 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/invalid_argument.h"
 #include "base/status_macros.h"
+#include "google/protobuf/util/time_util.h"
+#include "server/messages/expected_version.h"
 #include "server/messages/graph_messages.h"
+#include "server/messages/page_token.h"
 #include "server/messages/work_metrics.h"
 
 namespace heed {
 namespace {
+
+constexpr char kGraphList[] = "graphs";
 
 // About what the version with `unseen` does not share with `graph`: a page for each node that is named, of average
 // size, and the table of pages.
@@ -34,23 +40,30 @@ v1::GraphInfo ToProto(const StoredGraphState& graph) {
   }
   const StoredGraph& version = *graph.version;
   info.set_version(version.version);
-  info.set_nodes(version.graph->nodes());
-  info.set_edges(version.graph->edges());
+  info.set_node_count(version.graph->nodes());
+  info.set_edge_count(version.graph->edges());
   info.set_feature_width(version.graph->feature_width());
-  info.set_feature_values(version.graph->feature_values());
+  info.set_feature_value_count(version.graph->feature_values());
   info.set_edge_feature_width(version.graph->edge_feature_width());
-  info.set_bytes(version.bytes());
+  info.set_resident_bytes(version.bytes());
   for (const Precomputed& from : version.precomputed) {
-    v1::Precomputed& to = *info.add_precomputed();
+    v1::PrecomputedGraphOutputs& to = *info.add_precomputed();
     to.set_model(from.model_name);
-    to.set_seconds(from.seconds);
+    *to.mutable_compute_duration() =
+        google::protobuf::util::TimeUtil::NanosecondsToDuration(static_cast<int64_t>(from.seconds * 1e9));
     to.set_unavailable(std::string(from.unavailable.message()));
     if (from.outputs == nullptr) continue;
-    to.set_bytes(from.outputs->bytes());
-    to.set_rows_computed(from.outputs->rows_computed());
+    to.set_resident_bytes(from.outputs->bytes());
+    to.set_computed_row_count(from.outputs->rows_computed());
   }
   info.set_saved_version(graph.saved_version);
   return info;
+}
+
+// Of a stream's message.
+absl::Status AtMessage(int64_t number, const absl::Status& status) {
+  return WithField(absl::Status(status.code(), absl::StrCat("message ", number, ": ", status.message())),
+                   FieldOf(status));
 }
 
 }  // namespace
@@ -76,12 +89,11 @@ class GraphsService::ClassifyCall : public UnaryJobCall<Response> {
   const GraphClassifier& model() const { return this->template model_as<GraphClassifier>(); }
 
   absl::StatusOr<JobCall::Tasks> Begin() override {
-    HEED_RETURN_IF_ERROR(this->FindModel(service_.registry_, request_.model(), kind_));
+    HEED_RETURN_IF_ERROR(this->FindModel(service_.registry_, request_.model(), request_.model_version(), kind_));
     HEED_ASSIGN_OR_RETURN(top_k_, ToTopK(request_.options()));
     const StartLimits limits = this->LimitsOfStart();
     if (request_.queries_size() > limits.max_tasks) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("queries: ", request_.queries_size(), ", at most ", limits.max_tasks));
+      return InvalidField("queries", request_.queries_size(), ", at most ", limits.max_tasks);
     }
     JobCall::Tasks tasks;
     for (int i = 0; i < request_.queries_size(); ++i) {
@@ -99,21 +111,21 @@ class GraphsService::ClassifyCall : public UnaryJobCall<Response> {
     HEED_RETURN_IF_ERROR(SetOptions(request_.options(), query));
     if (from.has_graph()) {
       if (const absl::Status status = TakeInline(from.graph(), query); !status.ok()) {
-        return At(absl::StrCat(place, ".graph"), status);
+        return WithinField(absl::StrCat(place, ".graph"), status);
       }
       versions_.push_back(0);
     } else if (from.has_stored()) {
       if (const absl::Status status = TakeStored(from.stored(), query); !status.ok()) {
-        return At(absl::StrCat(place, ".stored"), status);
+        return WithinField(absl::StrCat(place, ".stored"), status);
       }
     } else {
-      return absl::InvalidArgumentError(absl::StrCat(place, ": has neither a graph nor a stored one"));
+      return InvalidField(place, "has neither a graph nor a stored one");
     }
     asked_bytes_ += ItemsAsked(from, *query.graph) * BytesOfItem();
     HEED_RETURN_IF_ERROR(this->CheckAnswer(asked_bytes_));
     Ask(from, query.graph->nodes(), query);
     absl::StatusOr<std::unique_ptr<GraphQueryTask>> task = model().Start(std::move(query));
-    if (!task.ok()) return At(place, task.status());
+    if (!task.ok()) return WithinField(place, task.status());
     return task;
   }
 
@@ -145,19 +157,19 @@ class GraphsService::ClassifyCall : public UnaryJobCall<Response> {
 
   absl::Status TakeStored(const v1::StoredGraph& from, GraphQuery& query) {
     HEED_ASSIGN_OR_RETURN(const std::shared_ptr<const StoredGraph> stored,
-                          service_.store_.Find(from.name(), from.version()));
+                          service_.store_.Find(from.name(), ExpectedVersion(from)));
     versions_.push_back(stored->version);
     query.stored = true;
     query.graph = stored->graph;
     if (!IsEmpty(from.unseen())) {
       absl::StatusOr<GraphUpdate> unseen = ToGraphUpdate(from.unseen());
-      if (!unseen.ok()) return At("unseen", unseen.status());
+      if (!unseen.ok()) return WithinField("unseen", unseen.status());
       if (const absl::Status status = Hold(BytesOfItsOwn(*unseen, *stored->graph)); !status.ok()) {
-        return At("unseen", status);
+        return WithinField("unseen", status);
       }
       absl::StatusOr<std::shared_ptr<const Graph>> graph =
           stored->graph->Apply(*unseen, nullptr, service_.store_.max_nodes());
-      if (!graph.ok()) return At("unseen", graph.status());
+      if (!graph.ok()) return WithinField("unseen", graph.status());
       query.graph = *std::move(graph);
       query.has_unseen = true;
     } else if (!request_.options().compute() && !query.fan_out && !query.return_attention) {
@@ -168,6 +180,7 @@ class GraphsService::ClassifyCall : public UnaryJobCall<Response> {
 
   void Respond(Response& response) override {
     response.set_model(model().spec().name);
+    response.set_model_version(this->model_version());
     for (size_t i = 0; i < this->tasks().size(); ++i) {
       const GraphAnswer& answer = static_cast<const GraphQueryTask&>(*this->tasks()[i]).answer();
       auto& to = *response.add_answers();
@@ -193,8 +206,8 @@ class GraphsService::ClassifyCall : public UnaryJobCall<Response> {
 // A graph that comes in parts. The store gets it when the client has sent all of it.
 class GraphsService::PutCall : public Call, public grpc::ServerReadReactor<Received<v1::PutGraphRequest>> {
  public:
-  PutCall(GraphsService& service, grpc::CallbackServerContext& context, v1::GraphInfo& response)
-      : Call(service.parts_.requests, context, "PutGraph"),
+  PutCall(GraphsService& service, grpc::CallbackServerContext& context, v1::PutGraphResponse& response)
+      : Call(service.parts_.requests, context, "heed.v1.GraphService/PutGraph"),
         service_(service),
         response_(response),
         received_(service.message_limits_) {
@@ -229,7 +242,7 @@ class GraphsService::PutCall : public Call, public grpc::ServerReadReactor<Recei
     }
     const absl::Status status =
         service_.store_.Put(std::move(graph_), [this](const absl::StatusOr<StoredGraphState>& state) {
-          if (state.ok()) response_ = ToProto(*state);
+          if (state.ok()) *response_.mutable_graph() = ToProto(*state);
           Finish(End(state.status(), /*room_may_come=*/false));
         });
     if (!status.ok()) Finish(End(status));
@@ -240,7 +253,7 @@ class GraphsService::PutCall : public Call, public grpc::ServerReadReactor<Recei
  private:
   absl::Status Take() {
     if (!received_.status.ok()) {
-      return absl::Status(received_.status.code(), absl::StrCat("message ", parts_, ": ", received_.status.message()));
+      return AtMessage(parts_, received_.status);
     }
     if (parts_ == 0) {
       HEED_RETURN_IF_ERROR(GraphStore::CheckName(message_.name()));
@@ -248,26 +261,25 @@ class GraphsService::PutCall : public Call, public grpc::ServerReadReactor<Recei
       HEED_ASSIGN_OR_RETURN(graph_.precompute,
                             service_.store_.FindModels({message_.precompute().begin(), message_.precompute().end()}));
     } else if (!message_.name().empty() || message_.precompute_size() > 0) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("message ", parts_, ": has a name or precompute, which the first message alone may have"));
+      return AtMessage(parts_, InvalidField(message_.name().empty() ? "precompute" : "name",
+                                            "is set, which only the first message may do"));
     }
-    const std::string place = absl::StrCat("message ", parts_, ": part");
-    ++parts_;
+    const int64_t number = parts_++;
     absl::StatusOr<GraphArrays> part = ToGraphArrays(message_.part());
-    if (!part.ok()) return At(place, part.status());
+    if (!part.ok()) return AtMessage(number, WithinField("part", part.status()));
     HEED_RETURN_IF_ERROR(graph_.room->Add(*part));
     if (const absl::Status status = AppendPart(*std::move(part), graph_.arrays); !status.ok()) {
-      return At(place, status);
+      return AtMessage(number, WithinField("part", status));
     }
     if (graph_.arrays.features.rows > service_.store_.max_nodes()) {
-      return absl::InvalidArgumentError(absl::StrCat(place, ": makes ", graph_.arrays.features.rows, " nodes, at most ",
-                                                     service_.store_.max_nodes()));
+      return AtMessage(number, InvalidField("part", "makes ", graph_.arrays.features.rows, " nodes, at most ",
+                                            service_.store_.max_nodes()));
     }
     return absl::OkStatus();
   }
 
   GraphsService& service_;
-  v1::GraphInfo& response_;
+  v1::PutGraphResponse& response_;
   Received<v1::PutGraphRequest> received_;
   v1::PutGraphRequest& message_ = received_.message;
   NewGraph graph_;
@@ -280,12 +292,12 @@ class GraphsService::StoreCall : public Call, public grpc::ServerUnaryReactor {
   StoreCall(GraphsService& service, grpc::CallbackServerContext& context, std::string_view method)
       : Call(service.parts_.requests, context, method), service_(service) {}
 
-  void Update(const v1::UpdateGraphRequest& request, v1::GraphInfo& response) {
+  void Update(const v1::UpdateGraphRequest& request, v1::UpdateGraphResponse& response) {
     absl::StatusOr<GraphUpdate> update = ToGraphUpdate(request.update());
-    if (!update.ok()) return Finish(End(At("update", update.status())));
-    Accept(service_.store_.Update(request.name(), request.expected_version(), *std::move(update),
+    if (!update.ok()) return Finish(End(WithinField("update", update.status())));
+    Accept(service_.store_.Update(request.name(), ExpectedVersion(request), *std::move(update),
                                   [this, &response](const absl::StatusOr<StoredGraphState>& state) {
-                                    if (state.ok()) response = ToProto(*state);
+                                    if (state.ok()) *response.mutable_graph() = ToProto(*state);
                                     Finish(End(state.status(), /*room_may_come=*/false));
                                   }));
   }
@@ -295,15 +307,25 @@ class GraphsService::StoreCall : public Call, public grpc::ServerUnaryReactor {
         request.name(), [this](const absl::StatusOr<StoredGraphState>& state) { Finish(End(state.status())); }));
   }
 
-  void DescribeGraphs(const v1::DescribeGraphRequest& request, v1::DescribeGraphResponse& response) {
-    if (request.name().empty()) {
-      const auto states = service_.store_.List();
-      if (!states.ok()) return Finish(End(states.status()));
-      for (const StoredGraphState& state : *states) *response.add_graphs() = ToProto(state);
-    } else {
-      const auto state = service_.store_.Describe(request.name());
-      if (!state.ok()) return Finish(End(state.status()));
-      *response.add_graphs() = ToProto(*state);
+  void Get(const v1::GetGraphRequest& request, v1::GetGraphResponse& response) {
+    if (request.name().empty()) return Finish(End(InvalidField("name", "is empty")));
+    const auto state = service_.store_.Describe(request.name());
+    if (state.ok()) *response.mutable_graph() = ToProto(*state);
+    Finish(End(state.status()));
+  }
+
+  void List(const v1::ListGraphsRequest& request, v1::ListGraphsResponse& response) {
+    const absl::StatusOr<PageRequest> page = ReadPageRequest(request.page_size(), request.page_token(), kGraphList);
+    if (!page.ok()) return Finish(End(page.status()));
+    const auto states = service_.store_.List();
+    if (!states.ok()) return Finish(End(states.status()));
+    for (const StoredGraphState& state : *states) {
+      if (state.name <= page->after) continue;
+      if (response.graphs_size() == page->size) {
+        response.set_next_page_token(MakePageToken(response.graphs().rbegin()->name(), kGraphList));
+        break;
+      }
+      *response.add_graphs() = ToProto(state);
     }
     Finish(End(absl::OkStatus()));
   }
@@ -326,9 +348,11 @@ GraphsService::GraphsService(const Registry& registry, const JobParts& parts, Gr
       max_inline_nodes_(max_inline_nodes),
       message_limits_(message_limits) {
   MarkMethodCallback(
-      MethodIndex(v1::Graphs::service_full_name(), "PutGraph"),
-      new grpc::internal::CallbackClientStreamingHandler<Received<v1::PutGraphRequest>, v1::GraphInfo>(
-          [this](grpc::CallbackServerContext* context, v1::GraphInfo* response) { return Put(context, response); }));
+      MethodIndex(v1::GraphService::service_full_name(), "PutGraph"),
+      new grpc::internal::CallbackClientStreamingHandler<Received<v1::PutGraphRequest>, v1::PutGraphResponse>(
+          [this](grpc::CallbackServerContext* context, v1::PutGraphResponse* response) {
+            return Put(context, response);
+          }));
 }
 
 // Each of these calls deletes itself in OnDone.
@@ -337,7 +361,7 @@ grpc::ServerUnaryReactor* GraphsService::ClassifyNodes(grpc::CallbackServerConte
                                                        const v1::ClassifyNodesRequest* request,
                                                        v1::ClassifyNodesResponse* response) {
   auto* call = new ClassifyCall<v1::ClassifyNodesRequest, v1::ClassifyNodesResponse>(
-      *this, *context, *request, *response, "ClassifyNodes", ModelKind::kNodeClassifier);
+      *this, *context, *request, *response, "heed.v1.GraphService/ClassifyNodes", ModelKind::kNodeClassifier);
   call->Run(static_cast<int64_t>(request->ByteSizeLong()));
   return call;
 }
@@ -346,7 +370,7 @@ grpc::ServerUnaryReactor* GraphsService::ClassifyEdges(grpc::CallbackServerConte
                                                        const v1::ClassifyEdgesRequest* request,
                                                        v1::ClassifyEdgesResponse* response) {
   auto* call = new ClassifyCall<v1::ClassifyEdgesRequest, v1::ClassifyEdgesResponse>(
-      *this, *context, *request, *response, "ClassifyEdges", ModelKind::kEdgeClassifier);
+      *this, *context, *request, *response, "heed.v1.GraphService/ClassifyEdges", ModelKind::kEdgeClassifier);
   call->Run(static_cast<int64_t>(request->ByteSizeLong()));
   return call;
 }
@@ -355,36 +379,44 @@ grpc::ServerUnaryReactor* GraphsService::ClassifyGraphs(grpc::CallbackServerCont
                                                         const v1::ClassifyGraphsRequest* request,
                                                         v1::ClassifyGraphsResponse* response) {
   auto* call = new ClassifyCall<v1::ClassifyGraphsRequest, v1::ClassifyGraphsResponse>(
-      *this, *context, *request, *response, "ClassifyGraphs", ModelKind::kGraphClassifier);
+      *this, *context, *request, *response, "heed.v1.GraphService/ClassifyGraphs", ModelKind::kGraphClassifier);
   call->Run(static_cast<int64_t>(request->ByteSizeLong()));
   return call;
 }
 
 grpc::ServerReadReactor<Received<v1::PutGraphRequest>>* GraphsService::Put(grpc::CallbackServerContext* context,
-                                                                           v1::GraphInfo* response) {
+                                                                           v1::PutGraphResponse* response) {
   auto* call = new PutCall(*this, *context, *response);
   call->Run();
   return call;
 }
 
 grpc::ServerUnaryReactor* GraphsService::UpdateGraph(grpc::CallbackServerContext* context,
-                                                     const v1::UpdateGraphRequest* request, v1::GraphInfo* response) {
-  auto* call = new StoreCall(*this, *context, "UpdateGraph");
+                                                     const v1::UpdateGraphRequest* request,
+                                                     v1::UpdateGraphResponse* response) {
+  auto* call = new StoreCall(*this, *context, "heed.v1.GraphService/UpdateGraph");
   call->Update(*request, *response);
   return call;
 }
 
-grpc::ServerUnaryReactor* GraphsService::DescribeGraph(grpc::CallbackServerContext* context,
-                                                       const v1::DescribeGraphRequest* request,
-                                                       v1::DescribeGraphResponse* response) {
-  auto* call = new StoreCall(*this, *context, "DescribeGraph");
-  call->DescribeGraphs(*request, *response);
+grpc::ServerUnaryReactor* GraphsService::GetGraph(grpc::CallbackServerContext* context,
+                                                  const v1::GetGraphRequest* request, v1::GetGraphResponse* response) {
+  auto* call = new StoreCall(*this, *context, "heed.v1.GraphService/GetGraph");
+  call->Get(*request, *response);
+  return call;
+}
+
+grpc::ServerUnaryReactor* GraphsService::ListGraphs(grpc::CallbackServerContext* context,
+                                                    const v1::ListGraphsRequest* request,
+                                                    v1::ListGraphsResponse* response) {
+  auto* call = new StoreCall(*this, *context, "heed.v1.GraphService/ListGraphs");
+  call->List(*request, *response);
   return call;
 }
 
 grpc::ServerUnaryReactor* GraphsService::DeleteGraph(grpc::CallbackServerContext* context,
                                                      const v1::DeleteGraphRequest* request, v1::DeleteGraphResponse*) {
-  auto* call = new StoreCall(*this, *context, "DeleteGraph");
+  auto* call = new StoreCall(*this, *context, "heed.v1.GraphService/DeleteGraph");
   call->Delete(*request);
   return call;
 }

@@ -1,4 +1,4 @@
-// heed.v1.Graphs: converts, submits, answers. Nothing here waits.
+// heed.v1.GraphService: converts, submits, answers. Nothing here waits.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 namespace heed {
 
 // Thread-safe. All that it is given outlives it; it outlives the calls it answers.
-class GraphsService : public v1::Graphs::CallbackService {
+class GraphsService : public v1::GraphService::CallbackService {
  public:
   // Graphs that requests bring have at most `max_inline_nodes` nodes.
   GraphsService(const Registry& registry, const JobParts& parts, GraphStore& store, int64_t max_inline_nodes,
@@ -26,9 +26,11 @@ class GraphsService : public v1::Graphs::CallbackService {
                                            const v1::ClassifyGraphsRequest* request,
                                            v1::ClassifyGraphsResponse* response) override;
   grpc::ServerUnaryReactor* UpdateGraph(grpc::CallbackServerContext* context, const v1::UpdateGraphRequest* request,
-                                        v1::GraphInfo* response) override;
-  grpc::ServerUnaryReactor* DescribeGraph(grpc::CallbackServerContext* context, const v1::DescribeGraphRequest* request,
-                                          v1::DescribeGraphResponse* response) override;
+                                        v1::UpdateGraphResponse* response) override;
+  grpc::ServerUnaryReactor* GetGraph(grpc::CallbackServerContext* context, const v1::GetGraphRequest* request,
+                                     v1::GetGraphResponse* response) override;
+  grpc::ServerUnaryReactor* ListGraphs(grpc::CallbackServerContext* context, const v1::ListGraphsRequest* request,
+                                       v1::ListGraphsResponse* response) override;
   grpc::ServerUnaryReactor* DeleteGraph(grpc::CallbackServerContext* context, const v1::DeleteGraphRequest* request,
                                         v1::DeleteGraphResponse* response) override;
 
@@ -40,7 +42,7 @@ class GraphsService : public v1::Graphs::CallbackService {
 
   // In place of PutGraph.
   grpc::ServerReadReactor<Received<v1::PutGraphRequest>>* Put(grpc::CallbackServerContext* context,
-                                                              v1::GraphInfo* response);
+                                                              v1::PutGraphResponse* response);
 
   const Registry& registry_;
   const JobParts parts_;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/invalid_argument.h"
 #include "base/status_macros.h"
 #include "server/oip/infer_parameters.h"
 #include "server/oip/infer_tensors.h"
@@ -11,7 +12,7 @@ namespace heed {
 
 absl::StatusOr<InferJob::Tasks> InferJob::Begin() {
   const TimePoint begin = Clock::now();
-  if (request_.model_name().empty()) return absl::InvalidArgumentError("model_name: is empty");
+  if (request_.model_name().empty()) return InvalidField("model_name", "is empty");
   absl::StatusOr<ServedModel> served = parts_.registry.FindVersion(request_.model_name(), request_.model_version());
   if (!served.ok()) {
     if (absl::IsUnavailable(served.status())) CountUnavailable(request_.model_name());
@@ -22,7 +23,7 @@ absl::StatusOr<InferJob::Tasks> InferJob::Begin() {
   enable_empty_final_response_ = parameters.enable_empty_final_response;
   if (parameters.timeout) EndBy(Clock::now() + *parameters.timeout);
   if (parameters.priority) SetPriority(*parameters.priority);
-  HEED_RETURN_IF_ERROR(TakeModel(std::move(served->model)));
+  HEED_RETURN_IF_ERROR(TakeModel(*std::move(served)));
   front_ = MakeInferFront(*model_, {.start = LimitsOfStart(), .max_graph_nodes = parts_.max_graph_nodes});
   specs_ = TensorsOf(*model_);
   HEED_ASSIGN_OR_RETURN(OutputTensors outputs, OutputTensors::Choose(request_, specs_.outputs, stream_));

@@ -34,7 +34,9 @@ class InferJob : public JobCall {
   // `parts` and `request` outlive it. `stream`: it came on a stream, and may be answered in parts.
   InferJob(const InferenceParts& parts, grpc::CallbackServerContext& context,
            const inference::ModelInferRequest& request, bool stream)
-      : JobCall(parts.jobs, context, stream ? "ModelStreamInfer" : "ModelInfer"),
+      : JobCall(
+            parts.jobs, context,
+            stream ? "inference.GRPCInferenceService/ModelStreamInfer" : "inference.GRPCInferenceService/ModelInfer"),
         parts_(parts),
         request_(request),
         stream_(stream) {}

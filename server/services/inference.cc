@@ -11,17 +11,28 @@
 #include "base/status_macros.h"
 #include "base/version.h"
 #include "server/oip/infer_tensors.h"
-#include "server/rpc/status.h"
+#include "server/rpc/call.h"
 #include "server/scheduling/model_statistics.h"
 
 namespace heed {
 namespace {
 
-// An answer that is there at once.
-grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext& context, const absl::Status& status = absl::OkStatus()) {
-  grpc::ServerUnaryReactor* reactor = context.DefaultReactor();
-  reactor->Finish(ToGrpcStatus(status));
-  return reactor;
+// A request whose answer is there at once.
+class InstantCall final : public Call, public grpc::ServerUnaryReactor {
+ public:
+  InstantCall(RequestLog& requests, grpc::CallbackServerContext& context, std::string_view method)
+      : Call(requests, context, method) {}
+  void EndWith(const absl::Status& status) { Finish(End(status)); }
+  void OnDone() override { delete this; }
+};
+
+// `work` fills the response and returns the call's status.
+template <typename Work>
+grpc::ServerUnaryReactor* AnswerNow(const InferenceParts& parts, grpc::CallbackServerContext& context,
+                                    std::string_view method, Work work) {
+  auto* call = new InstantCall(parts.jobs.requests, context, method);  // deletes itself in OnDone
+  call->EndWith(work());
+  return call;
 }
 
 inference::DataType ToDataType(TensorType type) {
@@ -164,60 +175,71 @@ InferenceService::InferenceService(const InferenceParts& parts) : parts_(parts),
 grpc::ServerUnaryReactor* InferenceService::ServerLive(grpc::CallbackServerContext* context,
                                                        const inference::ServerLiveRequest*,
                                                        inference::ServerLiveResponse* response) {
-  response->set_live(true);
-  return Answer(*context);
+  return AnswerNow(parts_, *context, "inference.GRPCInferenceService/ServerLive", [&]() -> absl::Status {
+    response->set_live(true);
+    return absl::OkStatus();
+  });
 }
 
 grpc::ServerUnaryReactor* InferenceService::ServerReady(grpc::CallbackServerContext* context,
                                                         const inference::ServerReadyRequest*,
                                                         inference::ServerReadyResponse* response) {
-  response->set_ready(parts_.health.IsServing(""));
-  return Answer(*context);
+  return AnswerNow(parts_, *context, "inference.GRPCInferenceService/ServerReady", [&]() -> absl::Status {
+    response->set_ready(parts_.health.IsServing(""));
+    return absl::OkStatus();
+  });
 }
 
 grpc::ServerUnaryReactor* InferenceService::ModelReady(grpc::CallbackServerContext* context,
                                                        const inference::ModelReadyRequest* request,
                                                        inference::ModelReadyResponse* response) {
-  const absl::Status status = parts_.registry.FindVersion(request->name(), request->version()).status();
-  // While the server shuts down its models take no requests.
-  response->set_ready(status.ok() && parts_.health.IsServing(request->name()));
-  return Answer(*context, absl::IsUnavailable(status) ? absl::OkStatus() : status);
+  return AnswerNow(parts_, *context, "inference.GRPCInferenceService/ModelReady", [&]() -> absl::Status {
+    const absl::Status status = parts_.registry.FindVersion(request->name(), request->version()).status();
+    // While the server shuts down its models take no requests.
+    response->set_ready(status.ok() && parts_.health.IsServing(request->name()));
+    return absl::IsUnavailable(status) ? absl::OkStatus() : status;
+  });
 }
 
 grpc::ServerUnaryReactor* InferenceService::ServerMetadata(grpc::CallbackServerContext* context,
                                                            const inference::ServerMetadataRequest*,
                                                            inference::ServerMetadataResponse* response) {
-  response->set_name("heed");
-  response->set_version(kHeedVersion);
-  for (const char* extension :
-       {"model_configuration", "model_repository", "parameters", "schedule_policy", "statistics"}) {
-    response->add_extensions(extension);
-  }
-  return Answer(*context);
+  return AnswerNow(parts_, *context, "inference.GRPCInferenceService/ServerMetadata", [&]() -> absl::Status {
+    response->set_name("heed");
+    response->set_version(kHeedVersion);
+    for (const char* extension :
+         {"model_configuration", "model_repository", "parameters", "schedule_policy", "statistics"}) {
+      response->add_extensions(extension);
+    }
+    return absl::OkStatus();
+  });
 }
 
 grpc::ServerUnaryReactor* InferenceService::ModelMetadata(grpc::CallbackServerContext* context,
                                                           const inference::ModelMetadataRequest* request,
                                                           inference::ModelMetadataResponse* response) {
-  const absl::StatusOr<ServedModel> served = parts_.registry.FindVersion(request->name(), request->version());
-  if (!served.ok()) return Answer(*context, served.status());
-  response->set_name(request->name());
-  for (const ModelStatus& status : parts_.registry.List()) {
-    if (status.name == request->name() && status.model != nullptr) response->add_versions(absl::StrCat(status.version));
-  }
-  response->set_platform(Platform(*served->model));
-  const ModelTensors tensors = TensorsOf(*served->model);
-  for (const TensorSpec& spec : tensors.inputs) {
-    if (!spec.optional) Fill(spec, *response->add_inputs());
-  }
-  for (const TensorSpec& spec : tensors.inputs) {
-    if (spec.optional) Fill(spec, *response->add_inputs());
-  }
-  for (const TensorSpec& spec : tensors.outputs) Fill(spec, *response->add_outputs());
-  for (const auto& [name, text] : tensors.properties) (*response->mutable_properties())[name] = text;
-  (*response->mutable_properties())["inputs"] = Help(tensors.inputs);
-  (*response->mutable_properties())["outputs"] = Help(tensors.outputs);
-  return Answer(*context);
+  return AnswerNow(parts_, *context, "inference.GRPCInferenceService/ModelMetadata", [&]() -> absl::Status {
+    const absl::StatusOr<ServedModel> served = parts_.registry.FindVersion(request->name(), request->version());
+    if (!served.ok()) return served.status();
+    response->set_name(request->name());
+    for (const ModelStatus& status : parts_.registry.List()) {
+      if (status.name == request->name() && status.model != nullptr)
+        response->add_versions(absl::StrCat(status.version));
+    }
+    response->set_platform(Platform(*served->model));
+    const ModelTensors tensors = TensorsOf(*served->model);
+    for (const TensorSpec& spec : tensors.inputs) {
+      if (!spec.optional) Fill(spec, *response->add_inputs());
+    }
+    for (const TensorSpec& spec : tensors.inputs) {
+      if (spec.optional) Fill(spec, *response->add_inputs());
+    }
+    for (const TensorSpec& spec : tensors.outputs) Fill(spec, *response->add_outputs());
+    for (const auto& [name, text] : tensors.properties) (*response->mutable_properties())[name] = text;
+    (*response->mutable_properties())["inputs"] = Help(tensors.inputs);
+    (*response->mutable_properties())["outputs"] = Help(tensors.outputs);
+    return absl::OkStatus();
+  });
 }
 
 grpc::ServerUnaryReactor* InferenceService::ModelInfer(grpc::CallbackServerContext* context,
@@ -231,80 +253,87 @@ grpc::ServerUnaryReactor* InferenceService::ModelInfer(grpc::CallbackServerConte
 grpc::ServerUnaryReactor* InferenceService::ModelConfig(grpc::CallbackServerContext* context,
                                                         const inference::ModelConfigRequest* request,
                                                         inference::ModelConfigResponse* response) {
-  const absl::StatusOr<ServedModel> served = parts_.registry.FindVersion(request->name(), request->version());
-  if (!served.ok()) return Answer(*context, served.status());
-  inference::ModelConfig& config = *response->mutable_config();
-  config.set_name(request->name());
-  config.set_platform(Platform(*served->model));
-  config.set_backend("heed");
-  inference::ModelVersionPolicy::Specific& versions = *config.mutable_version_policy()->mutable_specific();
-  for (const ModelStatus& status : parts_.registry.List()) {
-    if (status.name == request->name() && status.model != nullptr) versions.add_versions(status.version);
-  }
-  const ModelTensors tensors = TensorsOf(*served->model);
-  for (const TensorSpec& spec : tensors.inputs) {
-    inference::ModelInput& input = *config.add_input();
-    input.set_name(spec.name);
-    input.set_data_type(ToDataType(spec.type));
-    input.mutable_dims()->Assign(spec.shape.begin(), spec.shape.end());
-    input.set_optional(spec.optional);
-  }
-  for (const TensorSpec& spec : tensors.outputs) {
-    inference::ModelOutput& output = *config.add_output();
-    output.set_name(spec.name);
-    output.set_data_type(ToDataType(spec.type));
-    output.mutable_dims()->Assign(spec.shape.begin(), spec.shape.end());
-  }
-  for (const auto& [name, text] : tensors.properties) (*config.mutable_parameters())[name].set_string_value(text);
-  return Answer(*context);
+  return AnswerNow(parts_, *context, "inference.GRPCInferenceService/ModelConfig", [&]() -> absl::Status {
+    const absl::StatusOr<ServedModel> served = parts_.registry.FindVersion(request->name(), request->version());
+    if (!served.ok()) return served.status();
+    inference::ModelConfig& config = *response->mutable_config();
+    config.set_name(request->name());
+    config.set_platform(Platform(*served->model));
+    config.set_backend("heed");
+    inference::ModelVersionPolicy::Specific& versions = *config.mutable_version_policy()->mutable_specific();
+    for (const ModelStatus& status : parts_.registry.List()) {
+      if (status.name == request->name() && status.model != nullptr) versions.add_versions(status.version);
+    }
+    const ModelTensors tensors = TensorsOf(*served->model);
+    for (const TensorSpec& spec : tensors.inputs) {
+      inference::ModelInput& input = *config.add_input();
+      input.set_name(spec.name);
+      input.set_data_type(ToDataType(spec.type));
+      input.mutable_dims()->Assign(spec.shape.begin(), spec.shape.end());
+      input.set_optional(spec.optional);
+    }
+    for (const TensorSpec& spec : tensors.outputs) {
+      inference::ModelOutput& output = *config.add_output();
+      output.set_name(spec.name);
+      output.set_data_type(ToDataType(spec.type));
+      output.mutable_dims()->Assign(spec.shape.begin(), spec.shape.end());
+    }
+    for (const auto& [name, text] : tensors.properties) (*config.mutable_parameters())[name].set_string_value(text);
+    return absl::OkStatus();
+  });
 }
 
 grpc::ServerUnaryReactor* InferenceService::ModelStatistics(grpc::CallbackServerContext* context,
                                                             const inference::ModelStatisticsRequest* request,
                                                             inference::ModelStatisticsResponse* response) {
-  return Answer(*context, VisitServing(parts_.registry, request->name(), request->version(),
-                                       [&](const std::string& name, int64_t version, const Model& model) {
-                                         inference::ModelStatistics& one = *response->add_model_stats();
-                                         one.set_name(name);
-                                         one.set_version(absl::StrCat(version));
-                                         Fill(parts_.jobs.scheduler.statistics().Of(model), one);
-                                       }));
+  return AnswerNow(parts_, *context, "inference.GRPCInferenceService/ModelStatistics", [&]() -> absl::Status {
+    return VisitServing(parts_.registry, request->name(), request->version(),
+                        [&](const std::string& name, int64_t version, const Model& model) {
+                          inference::ModelStatistics& one = *response->add_model_stats();
+                          one.set_name(name);
+                          one.set_version(absl::StrCat(version));
+                          Fill(parts_.jobs.scheduler.statistics().Of(model), one);
+                        });
+  });
 }
 
 grpc::ServerUnaryReactor* InferenceService::RepositoryIndex(grpc::CallbackServerContext* context,
                                                             const inference::RepositoryIndexRequest* request,
                                                             inference::RepositoryIndexResponse* response) {
-  if (const absl::Status status = CheckRepository(request->repository_name()); !status.ok()) {
-    return Answer(*context, status);
-  }
-  for (const ModelStatus& status : parts_.registry.List()) {
-    if (request->ready() && status.state != ModelState::kReady) continue;
-    inference::RepositoryIndexResponse::ModelIndex& model = *response->add_models();
-    model.set_name(status.name);
-    model.set_version(absl::StrCat(status.version));
-    model.set_reason(std::string(status.reason.message()));
-    switch (status.state) {
-      case ModelState::kLoading:
-        model.set_state("LOADING");
-        break;
-      case ModelState::kReady:
-        model.set_state("READY");
-        break;
-      case ModelState::kUnloaded:
-        model.set_reason("unloaded");
-        [[fallthrough]];
-      case ModelState::kUnavailable:
-        model.set_state("UNAVAILABLE");
-        break;
+  return AnswerNow(parts_, *context, "inference.GRPCInferenceService/RepositoryIndex", [&]() -> absl::Status {
+    if (const absl::Status status = CheckRepository(request->repository_name()); !status.ok()) {
+      return status;
     }
-  }
-  return Answer(*context);
+    for (const ModelStatus& status : parts_.registry.List()) {
+      if (request->ready() && status.state != ModelState::kReady) continue;
+      inference::RepositoryIndexResponse::ModelIndex& model = *response->add_models();
+      model.set_name(status.name);
+      model.set_version(absl::StrCat(status.version));
+      model.set_reason(std::string(status.reason.message()));
+      switch (status.state) {
+        case ModelState::kLoading:
+          model.set_state("LOADING");
+          break;
+        case ModelState::kReady:
+          model.set_state("READY");
+          break;
+        case ModelState::kUnloaded:
+          model.set_reason("unloaded");
+          [[fallthrough]];
+        case ModelState::kUnavailable:
+          model.set_state("UNAVAILABLE");
+          break;
+      }
+    }
+    return absl::OkStatus();
+  });
 }
 
 grpc::ServerUnaryReactor* InferenceService::RepositoryModelLoad(grpc::CallbackServerContext* context,
                                                                 const inference::RepositoryModelLoadRequest* request,
                                                                 inference::RepositoryModelLoadResponse*) {
-  auto* call = new ChangeCall(parts_, *context, "RepositoryModelLoad");  // deletes itself in OnDone
+  auto* call = new ChangeCall(parts_, *context,
+                              "inference.GRPCInferenceService/RepositoryModelLoad");  // deletes itself in OnDone
   call->Load(*request);
   return call;
 }
@@ -312,7 +341,8 @@ grpc::ServerUnaryReactor* InferenceService::RepositoryModelLoad(grpc::CallbackSe
 grpc::ServerUnaryReactor* InferenceService::RepositoryModelUnload(
     grpc::CallbackServerContext* context, const inference::RepositoryModelUnloadRequest* request,
     inference::RepositoryModelUnloadResponse*) {
-  auto* call = new ChangeCall(parts_, *context, "RepositoryModelUnload");  // deletes itself in OnDone
+  auto* call = new ChangeCall(parts_, *context,
+                              "inference.GRPCInferenceService/RepositoryModelUnload");  // deletes itself in OnDone
   call->Unload(*request);
   return call;
 }

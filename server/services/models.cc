@@ -1,10 +1,18 @@
 #include "server/services/models.h"
 
+#include <string>
+
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/invalid_argument.h"
+#include "google/protobuf/util/time_util.h"
+#include "server/messages/page_token.h"
 #include "server/rpc/call.h"
 
 namespace heed {
 namespace {
+
+constexpr char kModelList[] = "models";
 
 v1::ModelState ToProto(ModelState state) {
   switch (state) {
@@ -20,25 +28,80 @@ v1::ModelState ToProto(ModelState state) {
   return v1::MODEL_STATE_UNSPECIFIED;
 }
 
+v1::ModelKind ToProto(ModelKind kind) {
+  switch (kind) {
+    case ModelKind::kTranslator:
+      return v1::MODEL_KIND_TRANSLATOR;
+    case ModelKind::kNodeClassifier:
+      return v1::MODEL_KIND_NODE_CLASSIFIER;
+    case ModelKind::kEdgeClassifier:
+      return v1::MODEL_KIND_EDGE_CLASSIFIER;
+    case ModelKind::kGraphClassifier:
+      return v1::MODEL_KIND_GRAPH_CLASSIFIER;
+    case ModelKind::kQuestionAnswerer:
+      return v1::MODEL_KIND_QUESTION_ANSWERER;
+    case ModelKind::kSequenceModel:
+      return v1::MODEL_KIND_SEQUENCE_MODEL;
+  }
+  return v1::MODEL_KIND_UNSPECIFIED;
+}
+
+google::protobuf::Duration ToDuration(double seconds) {
+  return google::protobuf::util::TimeUtil::NanosecondsToDuration(static_cast<int64_t>(seconds * 1e9));
+}
+
 void Fill(const ModelStatus& status, v1::ModelInfo& info) {
   info.set_name(status.name);
   info.set_version(status.version);
   info.set_is_default(status.is_default);
   info.set_state(ToProto(status.state));
   info.set_reason(std::string(status.reason.message()));
-  info.set_load_seconds(status.load_seconds);
+  if (status.load_seconds > 0) *info.mutable_load_duration() = ToDuration(status.load_seconds);
   if (status.model == nullptr) return;
   const ModelSpec& spec = status.model->spec();
-  info.set_kind(std::string(KindName(status.model->kind())));
+  info.set_kind(ToProto(status.model->kind()));
   info.set_architecture(spec.architecture);
   info.set_source_language(spec.source_language);
   info.set_target_language(spec.target_language);
-  info.set_weights(spec.weights);
+  info.set_weight_count(spec.weights);
   info.set_resident_bytes(spec.resident_bytes);
   info.set_fingerprint(spec.fingerprint);
 }
 
+// Ordered as List is: by name, then by version. Names hold no null byte.
+std::string KeyOf(const ModelStatus& status) {
+  return absl::StrCat(status.name, std::string(1, '\0'), absl::StrFormat("%019d", status.version));
+}
+
 }  // namespace
+
+class ModelsService::ListCall : public Call, public grpc::ServerUnaryReactor {
+ public:
+  ListCall(ModelsService& service, grpc::CallbackServerContext& context)
+      : Call(service.requests_, context, "heed.v1.ModelService/ListModels"), service_(service) {}
+
+  void Run(const v1::ListModelsRequest& request, v1::ListModelsResponse& response) {
+    const absl::StatusOr<PageRequest> page = ReadPageRequest(request.page_size(), request.page_token(), kModelList);
+    if (!page.ok()) return Finish(End(page.status()));
+    std::string last;
+    for (const ModelStatus& status : service_.registry_.List()) {
+      const std::string key = KeyOf(status);
+      if (key <= page->after) continue;
+      if (response.models_size() == page->size) {
+        response.set_next_page_token(MakePageToken(last, kModelList));
+        break;
+      }
+      Fill(status, *response.add_models());
+      last = key;
+    }
+    Finish(End(absl::OkStatus()));
+  }
+
+  void OnDone() override { delete this; }
+
+ private:
+  ModelsService& service_;
+};
 
 // A change that the loader carries out.
 class ModelsService::ChangeCall : public Call, public grpc::ServerUnaryReactor {
@@ -49,8 +112,7 @@ class ModelsService::ChangeCall : public Call, public grpc::ServerUnaryReactor {
   void Load(const v1::LoadModelRequest& request, v1::LoadModelResponse& response) {
     for (int i = 0; i < request.versions_size(); ++i) {
       if (request.versions(i) >= 1) continue;
-      return Finish(End(absl::InvalidArgumentError(
-          absl::StrCat("versions[", i, "]: ", request.versions(i), ", must be at least 1"))));
+      return Finish(End(InvalidField(absl::StrCat("versions[", i, "]"), request.versions(i), ", must be at least 1")));
     }
     service_.loader_.Load(request.model(), {request.versions().begin(), request.versions().end()},
                           [this, name = request.model(), &response](const absl::Status& status) {
@@ -71,24 +133,27 @@ class ModelsService::ChangeCall : public Call, public grpc::ServerUnaryReactor {
   ModelsService& service_;
 };
 
-grpc::ServerUnaryReactor* ModelsService::List(grpc::CallbackServerContext* context, const v1::ListModelsRequest*,
-                                              v1::ListModelsResponse* response) {
-  for (const ModelStatus& status : registry_.List()) Fill(status, *response->add_models());
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  reactor->Finish(grpc::Status::OK);
-  return reactor;
+// Each of these calls deletes itself in OnDone.
+
+grpc::ServerUnaryReactor* ModelsService::ListModels(grpc::CallbackServerContext* context,
+                                                    const v1::ListModelsRequest* request,
+                                                    v1::ListModelsResponse* response) {
+  auto* call = new ListCall(*this, *context);
+  call->Run(*request, *response);
+  return call;
 }
 
-grpc::ServerUnaryReactor* ModelsService::Load(grpc::CallbackServerContext* context, const v1::LoadModelRequest* request,
-                                              v1::LoadModelResponse* response) {
-  auto* call = new ChangeCall(*this, *context, "Load");  // deletes itself in OnDone
+grpc::ServerUnaryReactor* ModelsService::LoadModel(grpc::CallbackServerContext* context,
+                                                   const v1::LoadModelRequest* request,
+                                                   v1::LoadModelResponse* response) {
+  auto* call = new ChangeCall(*this, *context, "heed.v1.ModelService/LoadModel");
   call->Load(*request, *response);
   return call;
 }
 
-grpc::ServerUnaryReactor* ModelsService::Unload(grpc::CallbackServerContext* context,
-                                                const v1::UnloadModelRequest* request, v1::UnloadModelResponse*) {
-  auto* call = new ChangeCall(*this, *context, "Unload");  // deletes itself in OnDone
+grpc::ServerUnaryReactor* ModelsService::UnloadModel(grpc::CallbackServerContext* context,
+                                                     const v1::UnloadModelRequest* request, v1::UnloadModelResponse*) {
+  auto* call = new ChangeCall(*this, *context, "heed.v1.ModelService/UnloadModel");
   call->Unload(*request);
   return call;
 }

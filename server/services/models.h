@@ -1,4 +1,4 @@
-// heed.v1.Models: what this server serves.
+// heed.v1.ModelService: what this server serves.
 #pragma once
 
 #include "heed/v1/models.grpc.pb.h"
@@ -9,20 +9,21 @@
 namespace heed {
 
 // Thread-safe. What it is given outlives it.
-class ModelsService : public v1::Models::CallbackService {
+class ModelsService : public v1::ModelService::CallbackService {
  public:
   ModelsService(const Registry& registry, ModelLoader& loader, RequestLog& requests)
       : registry_(registry), loader_(loader), requests_(requests) {}
 
-  grpc::ServerUnaryReactor* List(grpc::CallbackServerContext* context, const v1::ListModelsRequest* request,
-                                 v1::ListModelsResponse* response) override;
-  grpc::ServerUnaryReactor* Load(grpc::CallbackServerContext* context, const v1::LoadModelRequest* request,
-                                 v1::LoadModelResponse* response) override;
-  grpc::ServerUnaryReactor* Unload(grpc::CallbackServerContext* context, const v1::UnloadModelRequest* request,
-                                   v1::UnloadModelResponse* response) override;
+  grpc::ServerUnaryReactor* ListModels(grpc::CallbackServerContext* context, const v1::ListModelsRequest* request,
+                                       v1::ListModelsResponse* response) override;
+  grpc::ServerUnaryReactor* LoadModel(grpc::CallbackServerContext* context, const v1::LoadModelRequest* request,
+                                      v1::LoadModelResponse* response) override;
+  grpc::ServerUnaryReactor* UnloadModel(grpc::CallbackServerContext* context, const v1::UnloadModelRequest* request,
+                                        v1::UnloadModelResponse* response) override;
 
  private:
   class ChangeCall;
+  class ListCall;
 
   const Registry& registry_;
   ModelLoader& loader_;

@@ -40,7 +40,7 @@ class QuestionChats::Chat : public Call,
                             public std::enable_shared_from_this<Chat> {
  public:
   Chat(QuestionChats& chats, grpc::CallbackServerContext& context)
-      : Call(chats.parts_.requests, context, "Chat"),
+      : Call(chats.parts_.requests, context, "heed.v1.QuestionAnsweringService/Chat"),
         chats_(chats),
         parts_(chats.parts_),
         received_(parts_.message_limits) {}
@@ -107,7 +107,8 @@ class QuestionChats::Chat : public Call,
   absl::Status EndOfMessages() const {
     if (context_.IsCancelled()) return absl::CancelledError("the client cancelled the request");
     if (messages_ > 0) return absl::OkStatus();
-    return absl::InvalidArgumentError("the stream holds no message; the first one is open, session or import");
+    return absl::InvalidArgumentError(
+        "the stream holds no message; the first one is open_session, session or import_session");
   }
 
   // OK: the message's work is under way, and what comes of it is written.
@@ -117,16 +118,17 @@ class QuestionChats::Chat : public Call,
       return absl::Status(received_.status.code(), absl::StrCat("message ", number, ": ", received_.status.message()));
     }
     switch (request_.message_case()) {
-      case v1::ChatRequest::kOpen:
+      case v1::ChatRequest::kOpenSession:
       case v1::ChatRequest::kSession:
-      case v1::ChatRequest::kImport:
+      case v1::ChatRequest::kImportSession:
         if (number == 0) return TakeSession();
         return absl::InvalidArgumentError(
             absl::StrCat("message ", number, ": has a session, which the first message alone may have"));
       case v1::ChatRequest::kFact:
       case v1::ChatRequest::kQuestion:
         if (number > 0) return request_.has_fact() ? Tell() : Ask();
-        return absl::InvalidArgumentError("message 0: is a sentence; the first one is open, session or import");
+        return absl::InvalidArgumentError(
+            "message 0: is a sentence; the first one is open_session, session or import_session");
       case v1::ChatRequest::MESSAGE_NOT_SET:
         break;
     }
@@ -136,15 +138,17 @@ class QuestionChats::Chat : public Call,
   absl::Status TakeSession() {
     HEED_ASSIGN_OR_RETURN(priority_, PriorityOfMetadata());
     const auto done = [self = shared_from_this()](const absl::StatusOr<SessionStore::Found>& found) {
-      if (!found.ok()) return self->Finish(self->End(found.status(), !self->request_.has_import()));
-      self->session_ = ToProto(**found, self->parts_.store.options().idle_limit);
+      if (!found.ok()) return self->Finish(self->End(found.status(), !self->request_.has_import_session()));
+      self->session_ = SessionToProto(self->parts_, **found);
       self->Answer(v1::ChatResponse());
     };
-    if (request_.has_open()) {
-      HEED_ASSIGN_OR_RETURN(auto model, LookUp(parts_.registry, request_.open().model(), ModelKind::kQuestionAnswerer));
-      OpenSession(parts_, std::move(model), done);
-    } else if (request_.has_import()) {
-      parts_.store.Import(request_.import().data(), request_.import().model(), done);
+    if (request_.has_open_session()) {
+      const v1::OpenSessionRequest& open = request_.open_session();
+      HEED_ASSIGN_OR_RETURN(ServedModel served,
+                            LookUp(parts_.registry, open.model(), open.model_version(), ModelKind::kQuestionAnswerer));
+      CreateSession(parts_, std::move(served.model), done);
+    } else if (request_.has_import_session()) {
+      parts_.store.Import(request_.import_session().data(), request_.import_session().model(), done);
     } else {
       parts_.store.Find(request_.session(), std::nullopt, done);
     }
@@ -176,7 +180,7 @@ class QuestionChats::Chat : public Call,
   template <typename Response>
   void Start(StoryRequest story, void (*fill)(Response& from, v1::ChatResponse& to)) {
     ExchangeRequest request;
-    request.session = session_.session();
+    request.session = session_.name();
     request.story = std::move(story);
     request.deadline = deadline();
     request.priority = priority_;
@@ -223,7 +227,7 @@ class QuestionChats::Chat : public Call,
   v1::ChatResponse response_;
   int64_t messages_ = 0;  // taken
   Priority priority_ = kDefaultPriority;
-  v1::Session session_;  // as it was last seen
+  v1::QuestionSession session_;  // as it was last seen
 
   Mutex mutex_;
   std::function<void()> cancel_ GUARDED_BY(mutex_);  // ends the model's work

@@ -1,4 +1,4 @@
-// heed.v1.QuestionAnswering.Chat: conversations, one message after the other.
+// heed.v1.QuestionAnsweringService.Chat: conversations, one message after the other.
 #pragma once
 
 #include "grpcpp/support/server_callback.h"

@@ -4,17 +4,23 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/invalid_argument.h"
 #include "base/status_macros.h"
 #include "google/protobuf/any.pb.h"
 #include "server/messages/question_messages.h"
 
 namespace heed {
 
-void OpenSession(const QuestionParts& parts, std::shared_ptr<const Model> model,
-                 SessionStore::Done<SessionStore::Found> done) {
+void CreateSession(const QuestionParts& parts, std::shared_ptr<const Model> model,
+                   SessionStore::Done<SessionStore::Found> done) {
   auto answerer = ModelAs<QuestionAnswerer>(std::move(model));
   auto state = answerer->NewState();
   parts.store.Create(std::move(answerer), std::move(state), std::move(done));
+}
+
+v1::QuestionSession SessionToProto(const QuestionParts& parts, const Session& session) {
+  return ToProto(session, parts.registry.VersionOf(session.model_name, session.fingerprint),
+                 parts.store.options().idle_limit);
 }
 
 template <typename Response>
@@ -66,8 +72,7 @@ std::optional<absl::StatusOr<Response>> Exchange<Response>::Recorded() const {
   google::protobuf::Any any;
   Response response;
   if (!any.ParseFromString(record->response) || !any.UnpackTo(&response)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("request_id: \"", request_.request_id, "\" was that of a request of the other kind"));
+    return InvalidField("request_id", "\"", request_.request_id, "\" was that of a request of the other kind");
   }
   response.set_repeated_request(true);
   return response;
@@ -126,7 +131,7 @@ void Exchange<Response>::Commit() {
 template <typename Response>
 Response Exchange<Response>::ResponseOf(const Session& session) const {
   Response response;
-  *response.mutable_session() = ToProto(session, parts_.store.options().idle_limit);
+  *response.mutable_session() = SessionToProto(parts_, session);
   Fill(*task_, *model_, response);
   return response;
 }

@@ -40,8 +40,11 @@ struct QuestionParts {
 };
 
 // A new session of the model, which is one for questions.
-void OpenSession(const QuestionParts& parts, std::shared_ptr<const Model> model,
-                 SessionStore::Done<SessionStore::Found> done);
+void CreateSession(const QuestionParts& parts, std::shared_ptr<const Model> model,
+                   SessionStore::Done<SessionStore::Found> done);
+
+// The session as the wire has it, with the number of the model's version that has its weights now.
+v1::QuestionSession SessionToProto(const QuestionParts& parts, const Session& session);
 
 struct ExchangeRequest {
   std::string session;

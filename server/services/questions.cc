@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/status_macros.h"
+#include "server/messages/expected_version.h"
 #include "server/messages/question_messages.h"
 
 namespace heed {
@@ -17,11 +18,6 @@ int64_t MostSentences(const QuestionParts& parts, std::string_view model) {
   return parts.scheduler.LimitsOf(model).max_queued_tasks;
 }
 
-template <typename Request>
-std::optional<int64_t> ExpectedVersion(const Request& request) {
-  return request.has_expected_version() ? std::optional(request.expected_version()) : std::nullopt;
-}
-
 }  // namespace
 
 // A story and its questions are one task.
@@ -29,13 +25,16 @@ class QuestionsService::AnswerCall : public UnaryJobCall<v1::AnswerResponse> {
  public:
   AnswerCall(const QuestionParts& parts, grpc::CallbackServerContext& context, const v1::AnswerRequest& request,
              v1::AnswerResponse& response)
-      : UnaryJobCall(parts.jobs(), context, response, "Answer"), parts_(parts), request_(request) {}
+      : UnaryJobCall(parts.jobs(), context, response, "heed.v1.QuestionAnsweringService/Answer"),
+        parts_(parts),
+        request_(request) {}
 
  private:
   const QuestionAnswerer& model() const { return model_as<QuestionAnswerer>(); }
 
   absl::StatusOr<Tasks> Begin() override {
-    HEED_RETURN_IF_ERROR(FindModel(parts_.registry, request_.model(), ModelKind::kQuestionAnswerer));
+    HEED_RETURN_IF_ERROR(
+        FindModel(parts_.registry, request_.model(), request_.model_version(), ModelKind::kQuestionAnswerer));
     HEED_ASSIGN_OR_RETURN(StoryRequest story, ToStory(request_, MostSentences(parts_, model_name())));
     HEED_ASSIGN_OR_RETURN(std::unique_ptr<StoryTask> task, model().Start(std::move(story)));
     Tasks tasks;
@@ -45,6 +44,7 @@ class QuestionsService::AnswerCall : public UnaryJobCall<v1::AnswerResponse> {
 
   void Respond(v1::AnswerResponse& response) override {
     Fill(static_cast<const StoryTask&>(*tasks()[0]), model(), response);
+    response.set_model_version(model_version());
   }
 
   const QuestionParts& parts_;
@@ -109,35 +109,35 @@ class QuestionsService::StoreCall : public Call, public grpc::ServerUnaryReactor
     (this->*method)(request, response);
   }
 
-  void Open(const v1::OpenRequest& request, v1::Session& response) {
-    auto model = LookUp(parts_.registry, request.model(), ModelKind::kQuestionAnswerer);
-    if (!model.ok()) return EndWith(model.status());
-    OpenSession(parts_, *std::move(model), AnswerWith(response));
+  void Open(const v1::OpenSessionRequest& request, v1::OpenSessionResponse& response) {
+    auto served = LookUp(parts_.registry, request.model(), request.model_version(), ModelKind::kQuestionAnswerer);
+    if (!served.ok()) return EndWith(served.status());
+    CreateSession(parts_, std::move(served->model), AnswerWith(*response.mutable_session()));
   }
 
-  void Fork(const v1::ForkRequest& request, v1::Session& response) {
+  void Fork(const v1::ForkSessionRequest& request, v1::ForkSessionResponse& response) {
     parts_.store.Find(request.session(), ExpectedVersion(request), [this, &response](const auto& found) {
       if (!found.ok()) return EndWith(found.status());
       const Session& session = **found;
       auto model = parts_.store.ModelOf(session);
       if (!model.ok()) return EndWith(model.status());
-      parts_.store.Create(*std::move(model), session.state, AnswerWith(response));
+      parts_.store.Create(*std::move(model), session.state, AnswerWith(*response.mutable_session()));
     });
   }
 
-  void Export(const v1::ExportRequest& request, v1::ExportResponse& response) {
+  void Export(const v1::ExportSessionRequest& request, v1::ExportSessionResponse& response) {
     parts_.store.Find(request.session(), ExpectedVersion(request), [this, &response](const auto& found) {
       if (found.ok()) response.set_data(parts_.store.Export(**found));
       AnswerWith (*response.mutable_session())(found);
     });
   }
 
-  void Import(const v1::ImportRequest& request, v1::Session& response) {
+  void Import(const v1::ImportSessionRequest& request, v1::ImportSessionResponse& response) {
     room_may_come_ = false;  // for a session with too many facts
-    parts_.store.Import(request.data(), request.model(), AnswerWith(response));
+    parts_.store.Import(request.data(), request.model(), AnswerWith(*response.mutable_session()));
   }
 
-  void Close(const v1::CloseRequest& request, v1::CloseResponse&) {
+  void Close(const v1::CloseSessionRequest& request, v1::CloseSessionResponse&) {
     parts_.store.Close(request.session(), [this](const absl::Status& status) { EndWith(status); });
   }
 
@@ -147,10 +147,10 @@ class QuestionsService::StoreCall : public Call, public grpc::ServerUnaryReactor
   std::string_view model_name() const override { return model_name_; }
 
   // Ends the call with the session that the store gives.
-  SessionStore::Done<SessionStore::Found> AnswerWith(v1::Session& response) {
+  SessionStore::Done<SessionStore::Found> AnswerWith(v1::QuestionSession& response) {
     return [this, &response](const absl::StatusOr<SessionStore::Found>& found) {
       if (found.ok()) {
-        response = ToProto(**found, parts_.store.options().idle_limit);
+        response = SessionToProto(parts_, **found);
         model_name_ = response.model();
       }
       EndWith(found.status());
@@ -169,7 +169,7 @@ class QuestionsService::StoreCall : public Call, public grpc::ServerUnaryReactor
 };
 
 QuestionsService::QuestionsService(const QuestionParts& parts) : parts_(parts), chats_(parts) {
-  MarkMethodCallback(MethodIndex(v1::QuestionAnswering::service_full_name(), "Chat"),
+  MarkMethodCallback(MethodIndex(v1::QuestionAnsweringService::service_full_name(), "Chat"),
                      new grpc::internal::CallbackBidiHandler<Received<v1::ChatRequest>, v1::ChatResponse>(
                          [this](grpc::CallbackServerContext* context) { return chats_.Begin(*context); }));
 }
@@ -183,51 +183,56 @@ grpc::ServerUnaryReactor* QuestionsService::Answer(grpc::CallbackServerContext* 
   return call;
 }
 
-grpc::ServerUnaryReactor* QuestionsService::Open(grpc::CallbackServerContext* context, const v1::OpenRequest* request,
-                                                 v1::Session* response) {
-  auto* call = new StoreCall(parts_, *context, "Open");
+grpc::ServerUnaryReactor* QuestionsService::OpenSession(grpc::CallbackServerContext* context,
+                                                        const v1::OpenSessionRequest* request,
+                                                        v1::OpenSessionResponse* response) {
+  auto* call = new StoreCall(parts_, *context, "heed.v1.QuestionAnsweringService/OpenSession");
   call->Run(&StoreCall::Open, *request, *response);
   return call;
 }
 
 grpc::ServerUnaryReactor* QuestionsService::Tell(grpc::CallbackServerContext* context, const v1::TellRequest* request,
                                                  v1::TellResponse* response) {
-  auto* call = new ExchangeCall<v1::TellResponse>(parts_, *context, *response, "Tell");
+  auto* call = new ExchangeCall<v1::TellResponse>(parts_, *context, *response, "heed.v1.QuestionAnsweringService/Tell");
   call->Run(*request);
   return call;
 }
 
 grpc::ServerUnaryReactor* QuestionsService::Ask(grpc::CallbackServerContext* context, const v1::AskRequest* request,
                                                 v1::AskResponse* response) {
-  auto* call = new ExchangeCall<v1::AskResponse>(parts_, *context, *response, "Ask");
+  auto* call = new ExchangeCall<v1::AskResponse>(parts_, *context, *response, "heed.v1.QuestionAnsweringService/Ask");
   call->Run(*request);
   return call;
 }
 
-grpc::ServerUnaryReactor* QuestionsService::Fork(grpc::CallbackServerContext* context, const v1::ForkRequest* request,
-                                                 v1::Session* response) {
-  auto* call = new StoreCall(parts_, *context, "Fork");
+grpc::ServerUnaryReactor* QuestionsService::ForkSession(grpc::CallbackServerContext* context,
+                                                        const v1::ForkSessionRequest* request,
+                                                        v1::ForkSessionResponse* response) {
+  auto* call = new StoreCall(parts_, *context, "heed.v1.QuestionAnsweringService/ForkSession");
   call->Run(&StoreCall::Fork, *request, *response);
   return call;
 }
 
-grpc::ServerUnaryReactor* QuestionsService::Export(grpc::CallbackServerContext* context,
-                                                   const v1::ExportRequest* request, v1::ExportResponse* response) {
-  auto* call = new StoreCall(parts_, *context, "Export");
+grpc::ServerUnaryReactor* QuestionsService::ExportSession(grpc::CallbackServerContext* context,
+                                                          const v1::ExportSessionRequest* request,
+                                                          v1::ExportSessionResponse* response) {
+  auto* call = new StoreCall(parts_, *context, "heed.v1.QuestionAnsweringService/ExportSession");
   call->Run(&StoreCall::Export, *request, *response);
   return call;
 }
 
-grpc::ServerUnaryReactor* QuestionsService::Import(grpc::CallbackServerContext* context,
-                                                   const v1::ImportRequest* request, v1::Session* response) {
-  auto* call = new StoreCall(parts_, *context, "Import");
+grpc::ServerUnaryReactor* QuestionsService::ImportSession(grpc::CallbackServerContext* context,
+                                                          const v1::ImportSessionRequest* request,
+                                                          v1::ImportSessionResponse* response) {
+  auto* call = new StoreCall(parts_, *context, "heed.v1.QuestionAnsweringService/ImportSession");
   call->Run(&StoreCall::Import, *request, *response);
   return call;
 }
 
-grpc::ServerUnaryReactor* QuestionsService::Close(grpc::CallbackServerContext* context, const v1::CloseRequest* request,
-                                                  v1::CloseResponse* response) {
-  auto* call = new StoreCall(parts_, *context, "Close");
+grpc::ServerUnaryReactor* QuestionsService::CloseSession(grpc::CallbackServerContext* context,
+                                                         const v1::CloseSessionRequest* request,
+                                                         v1::CloseSessionResponse* response) {
+  auto* call = new StoreCall(parts_, *context, "heed.v1.QuestionAnsweringService/CloseSession");
   call->Run(&StoreCall::Close, *request, *response);
   return call;
 }

@@ -1,4 +1,4 @@
-// heed.v1.QuestionAnswering: converts, submits, answers. Nothing here waits.
+// heed.v1.QuestionAnsweringService: converts, submits, answers. Nothing here waits.
 #pragma once
 
 #include "heed/v1/questions.grpc.pb.h"
@@ -8,7 +8,7 @@
 namespace heed {
 
 // Thread-safe. Outlives the calls it answers.
-class QuestionsService : public v1::QuestionAnswering::CallbackService {
+class QuestionsService : public v1::QuestionAnsweringService::CallbackService {
  public:
   explicit QuestionsService(const QuestionParts& parts);
 
@@ -17,20 +17,20 @@ class QuestionsService : public v1::QuestionAnswering::CallbackService {
 
   grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, const v1::AnswerRequest* request,
                                    v1::AnswerResponse* response) override;
-  grpc::ServerUnaryReactor* Open(grpc::CallbackServerContext* context, const v1::OpenRequest* request,
-                                 v1::Session* response) override;
+  grpc::ServerUnaryReactor* OpenSession(grpc::CallbackServerContext* context, const v1::OpenSessionRequest* request,
+                                        v1::OpenSessionResponse* response) override;
   grpc::ServerUnaryReactor* Tell(grpc::CallbackServerContext* context, const v1::TellRequest* request,
                                  v1::TellResponse* response) override;
   grpc::ServerUnaryReactor* Ask(grpc::CallbackServerContext* context, const v1::AskRequest* request,
                                 v1::AskResponse* response) override;
-  grpc::ServerUnaryReactor* Fork(grpc::CallbackServerContext* context, const v1::ForkRequest* request,
-                                 v1::Session* response) override;
-  grpc::ServerUnaryReactor* Export(grpc::CallbackServerContext* context, const v1::ExportRequest* request,
-                                   v1::ExportResponse* response) override;
-  grpc::ServerUnaryReactor* Import(grpc::CallbackServerContext* context, const v1::ImportRequest* request,
-                                   v1::Session* response) override;
-  grpc::ServerUnaryReactor* Close(grpc::CallbackServerContext* context, const v1::CloseRequest* request,
-                                  v1::CloseResponse* response) override;
+  grpc::ServerUnaryReactor* ForkSession(grpc::CallbackServerContext* context, const v1::ForkSessionRequest* request,
+                                        v1::ForkSessionResponse* response) override;
+  grpc::ServerUnaryReactor* ExportSession(grpc::CallbackServerContext* context, const v1::ExportSessionRequest* request,
+                                          v1::ExportSessionResponse* response) override;
+  grpc::ServerUnaryReactor* ImportSession(grpc::CallbackServerContext* context, const v1::ImportSessionRequest* request,
+                                          v1::ImportSessionResponse* response) override;
+  grpc::ServerUnaryReactor* CloseSession(grpc::CallbackServerContext* context, const v1::CloseSessionRequest* request,
+                                         v1::CloseSessionResponse* response) override;
 
  private:
   class AnswerCall;

@@ -1,4 +1,4 @@
-// heed.v1.Sequences: converts, submits, answers. Nothing here waits.
+// heed.v1.SequenceService: converts, submits, answers. Nothing here waits.
 #pragma once
 
 #include "heed/v1/sequences.grpc.pb.h"
@@ -8,12 +8,12 @@
 namespace heed {
 
 // Thread-safe. All that it is given outlives it; it outlives the calls it answers.
-class SequencesService : public v1::Sequences::CallbackService {
+class SequencesService : public v1::SequenceService::CallbackService {
  public:
   SequencesService(const Registry& registry, const JobParts& parts) : registry_(registry), parts_(parts) {}
 
-  grpc::ServerUnaryReactor* Run(grpc::CallbackServerContext* context, const v1::RunRequest* request,
-                                v1::RunResponse* response) override;
+  grpc::ServerUnaryReactor* RunSequence(grpc::CallbackServerContext* context, const v1::RunSequenceRequest* request,
+                                        v1::RunSequenceResponse* response) override;
 
  private:
   class RunCall;

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
+#include "base/invalid_argument.h"
 #include "base/status_macros.h"
 #include "server/messages/translation_messages.h"
 #include "server/messages/work_metrics.h"
@@ -18,24 +18,29 @@ namespace heed {
 // What both methods share: the request's texts as tasks.
 class TranslationService::Translation {
  public:
-  Translation(const TranslationService& service, const v1::TranslateRequest& request, bool stream)
-      : service_(service), request_(request), stream_(stream) {}
+  // `request`: a TranslateRequest or a TranslateStreamRequest, which have the same fields.
+  template <typename Request>
+  Translation(const TranslationService& service, const Request& request, bool stream)
+      : service_(service),
+        model_(request.model()),
+        model_version_(request.model_version()),
+        texts_(request.texts()),
+        options_(request.options()),
+        stream_(stream) {}
 
   const TranslationService& service() const { return service_; }
-  const std::string& model() const { return request_.model(); }
+  const std::string& model() const { return model_; }
+  int64_t model_version() const { return model_version_; }
 
   absl::StatusOr<std::vector<std::unique_ptr<Task>>> Start(const Model& model, const StartLimits& limits) {
     const auto& translator = ModelAs<Translator>(model);
-    absl::StatusOr<TranslateOptions> options =
-        ToTranslateOptions(request_.options(), translator.default_options(), stream_);
+    absl::StatusOr<TranslateOptions> options = ToTranslateOptions(options_, translator.default_options(), stream_);
     if (!options.ok()) return options.status();
-    detail_ = ToSentenceDetail(request_.options());
-    if (request_.texts_size() > limits.max_tasks) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("texts: ", request_.texts_size(), " texts in one request, at most ", limits.max_tasks));
+    detail_ = ToSentenceDetail(options_);
+    if (texts_.size() > limits.max_tasks) {
+      return InvalidField("texts", texts_.size(), " texts in one request, at most ", limits.max_tasks);
     }
-    absl::StatusOr<StartedTranslation> started =
-        translator.Start({request_.texts().begin(), request_.texts().end()}, *options, limits);
+    absl::StatusOr<StartedTranslation> started = translator.Start({texts_.begin(), texts_.end()}, *options, limits);
     if (!started.ok()) return started.status();
 
     places_ = std::move(started->places);
@@ -59,7 +64,10 @@ class TranslationService::Translation {
 
  private:
   const TranslationService& service_;
-  const v1::TranslateRequest& request_;
+  const std::string& model_;
+  const int64_t model_version_;
+  const google::protobuf::RepeatedPtrField<std::string>& texts_;
+  const v1::TranslateOptions& options_;
   const bool stream_;
 
   // Constant after Start.
@@ -74,7 +82,7 @@ class TranslationService::UnaryCall : public UnaryJobCall<v1::TranslateResponse>
  public:
   UnaryCall(TranslationService& service, grpc::CallbackServerContext& context, const v1::TranslateRequest& request,
             v1::TranslateResponse& response)
-      : UnaryJobCall(service.parts_, context, response, "Translate"),
+      : UnaryJobCall(service.parts_, context, response, "heed.v1.TranslationService/Translate"),
         translation_(service, request, /*stream=*/false) {}
 
   void OnTaskOutput(int, Task& task) override {
@@ -86,12 +94,14 @@ class TranslationService::UnaryCall : public UnaryJobCall<v1::TranslateResponse>
 
  private:
   absl::StatusOr<Tasks> Begin() override {
-    HEED_RETURN_IF_ERROR(FindModel(translation_.service().registry_, translation_.model(), ModelKind::kTranslator));
+    HEED_RETURN_IF_ERROR(FindModel(translation_.service().registry_, translation_.model(), translation_.model_version(),
+                                   ModelKind::kTranslator));
     return translation_.Start(*model_, LimitsOfStart());
   }
 
   void Respond(v1::TranslateResponse& response) override {
     response.set_model(std::string(model_name()));
+    response.set_model_version(model_version());
     translation_.Fill(tasks(), response);
   }
 
@@ -100,8 +110,9 @@ class TranslationService::UnaryCall : public UnaryJobCall<v1::TranslateResponse>
 
 class TranslationService::StreamCall : public JobCall, public grpc::ServerWriteReactor<v1::TranslateStreamResponse> {
  public:
-  StreamCall(TranslationService& service, grpc::CallbackServerContext& context, const v1::TranslateRequest& request)
-      : JobCall(service.parts_, context, "TranslateStream"),
+  StreamCall(TranslationService& service, grpc::CallbackServerContext& context,
+             const v1::TranslateStreamRequest& request)
+      : JobCall(service.parts_, context, "heed.v1.TranslationService/TranslateStream"),
         service_(service),
         translation_(service, request, /*stream=*/true),
         cut_off_(context),
@@ -175,6 +186,8 @@ class TranslationService::StreamCall : public JobCall, public grpc::ServerWriteR
     event.set_text_index(place.text);
     event.set_sentence_index(place.sentence);
     event.set_sentence_count(translation_.sentence_count(place.text));
+    event.set_model(std::string(model_name()));
+    event.set_model_version(model_version());
     return event;
   }
 
@@ -186,7 +199,8 @@ class TranslationService::StreamCall : public JobCall, public grpc::ServerWriteR
   }
 
   absl::StatusOr<Tasks> Begin() override {
-    HEED_RETURN_IF_ERROR(FindModel(service_.registry_, translation_.model(), ModelKind::kTranslator));
+    HEED_RETURN_IF_ERROR(
+        FindModel(service_.registry_, translation_.model(), translation_.model_version(), ModelKind::kTranslator));
     return translation_.Start(*model_, LimitsOfStart());
   }
 
@@ -212,7 +226,7 @@ grpc::ServerUnaryReactor* TranslationService::Translate(grpc::CallbackServerCont
 }
 
 grpc::ServerWriteReactor<v1::TranslateStreamResponse>* TranslationService::TranslateStream(
-    grpc::CallbackServerContext* context, const v1::TranslateRequest* request) {
+    grpc::CallbackServerContext* context, const v1::TranslateStreamRequest* request) {
   auto* call = new StreamCall(*this, *context, *request);
   call->Run(static_cast<int64_t>(request->ByteSizeLong()));
   return call;

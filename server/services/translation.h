@@ -1,4 +1,4 @@
-// heed.v1.Translation: converts, submits, answers. Nothing here waits.
+// heed.v1.TranslationService: converts, submits, answers. Nothing here waits.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 namespace heed {
 
 // Thread-safe. All that it is given outlives it; it outlives the calls it answers.
-class TranslationService : public v1::Translation::CallbackService {
+class TranslationService : public v1::TranslationService::CallbackService {
  public:
   // A stream with `max_stream_events` events that its reader has not taken is parked until half of them are gone. If
   // that takes too long for the scheduler, the reader has `last_wait` to take the event that is on its way, and the
@@ -21,8 +21,8 @@ class TranslationService : public v1::Translation::CallbackService {
 
   grpc::ServerUnaryReactor* Translate(grpc::CallbackServerContext* context, const v1::TranslateRequest* request,
                                       v1::TranslateResponse* response) override;
-  grpc::ServerWriteReactor<v1::TranslateStreamResponse>* TranslateStream(grpc::CallbackServerContext* context,
-                                                                         const v1::TranslateRequest* request) override;
+  grpc::ServerWriteReactor<v1::TranslateStreamResponse>* TranslateStream(
+      grpc::CallbackServerContext* context, const v1::TranslateStreamRequest* request) override;
 
  private:
   class Translation;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/invalid_argument.h"
 #include "base/status_macros.h"
 #include "server/platform/random_name.h"
 #include "server/sessions/session_file.h"
@@ -249,7 +250,7 @@ std::string SessionStore::Export(const Session& session) const { return WriteSes
 void SessionStore::Import(absl::string_view data, const std::string& model_name, Done<Found> done) {
   absl::StatusOr<SessionContent> content = ParseSession(data);
   if (!content.ok()) {  // of another format version, too
-    return done(absl::InvalidArgumentError(absl::StrCat("data: ", content.status().message())));
+    return done(InvalidField("data", content.status().message()));
   }
   const auto model = FindModel(model_name.empty() ? content->model_name : model_name);
   if (!model.ok()) return done(model.status());

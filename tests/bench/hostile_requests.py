@@ -129,10 +129,10 @@ def vast_texts(args, heed):
     for deadline in (5, 60):
         forget_peak(heed.pid)
         watches = {"health": Watch(heed.address, "/grpc.health.v1.Health/Check", b""),
-                   "short sentences": Watch(heed.address, "/heed.v1.Translation/Translate", short)}
+                   "short sentences": Watch(heed.address, "/heed.v1.TranslationService/Translate", short)}
         came = []
         texts = [threading.Thread(target=lambda: came.append(
-            call(heed.address, "/heed.v1.Translation/Translate", message, deadline))) for _ in range(4)]
+            call(heed.address, "/heed.v1.TranslationService/Translate", message, deadline))) for _ in range(4)]
         for text in texts:
             text.start()
         for text in texts:
@@ -144,7 +144,7 @@ def vast_texts(args, heed):
 
 
 def vast_answers(args, heed):
-    translate, answer = "/heed.v1.Translation/Translate", "/heed.v1.QuestionAnswering/Answer"
+    translate, answer = "/heed.v1.TranslationService/Translate", "/heed.v1.QuestionAnsweringService/Answer"
     to_model = field(1, args.translator)
     questions = field(1, args.questions) + field(2, "Mary went home.")
     options = field(4, field(1, 0) + field(2, 1) + field(3, 1))
@@ -155,11 +155,11 @@ def vast_answers(args, heed):
     cases = [
         ("100,000 questions, all reads and facts", answer, questions + field(3, field(1, "Q")) * 100_000 + options, None),
         ("50,000 questions, all reads and facts", answer, questions + field(3, field(1, "Q")) * 50_000 + options, None),
-        ("15,000,000 asked nodes", "/heed.v1.Graphs/ClassifyNodes", nodes(15_000_000), None),
-        ("1,000,000 asked nodes", "/heed.v1.Graphs/ClassifyNodes", nodes(1_000_000), None),
+        ("15,000,000 asked nodes", "/heed.v1.GraphService/ClassifyNodes", nodes(15_000_000), None),
+        ("1,000,000 asked nodes", "/heed.v1.GraphService/ClassifyNodes", nodes(1_000_000), None),
         ("8,000,000 empty texts", translate, to_model + field(2, b"") * 8_000_000, None),
         ("1,000,000 empty texts", translate, to_model + field(2, b"") * 1_000_000, None),
-        ("gzip: 1,200 MB of zeros", "/heed.v1.QuestionAnswering/Import", field(1, bytes(1_200_000_000)),
+        ("gzip: 1,200 MB of zeros", "/heed.v1.QuestionAnsweringService/ImportSession", field(1, bytes(1_200_000_000)),
          grpc.Compression.Gzip),
         ("bytes that are no message", translate, b"\x12\x7fgarbage", None),
         ("a text that is not UTF-8", translate, to_model + field(2, b"A caf\xe9"), None),

@@ -562,12 +562,12 @@ class Chaos:
                 counts[what] = counts.get(what, 0) + times
         codes = sorted({code for one in methods.values() for code in one["ended"]}, key=lambda code: (code != "OK", code))
         short = [code if len(code) <= 9 else "".join(word[:4] for word in code.split("_")) for code in codes]
-        print(f"\n{'method':20} {'sent':>8} " + " ".join(f"{code:>9}" for code in short) + "  longest")
+        print(f"\n{'method':44} {'sent':>8} " + " ".join(f"{code:>9}" for code in short) + "  longest")
         sums = [0] * (len(codes) + 1)
         for method, one in sorted(methods.items()):
             row = [one["begun"], *(one["ended"].get(code, 0) for code in codes)]
             sums = [left + right for left, right in zip(sums, row)]
-            print(f"{method:20} {row[0]:8} " + " ".join(f"{value:9}" for value in row[1:]) + f"  {one['longest_s']:6.2f} s")
+            print(f"{method:44} {row[0]:8} " + " ".join(f"{value:9}" for value in row[1:]) + f"  {one['longest_s']:6.2f} s")
             self.check(row[0] == sum(row[1:]), f"{method}: {row[0]} requests were sent, {sum(row[1:])} ended")
         print(f"{'all':20} {sums[0]:8} " + " ".join(f"{value:9}" for value in sums[1:]))
         print()

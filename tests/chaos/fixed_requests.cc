@@ -20,10 +20,11 @@ using inference::GRPCInferenceService;
 using inference::ModelInferRequest;
 using inference::ModelInferResponse;
 
-template <typename Response>
-void ForgetWhatDiffers(Response&) {}
 // Reloads go from version to version of the same weights.
-void ForgetWhatDiffers(ModelInferResponse& response) { response.clear_model_version(); }
+template <typename Response>
+void ForgetWhatDiffers(Response& response) {
+  if constexpr (requires { response.clear_model_version(); }) response.clear_model_version();
+}
 
 template <typename Service, typename Request, typename Response>
 class Unary : public FixedRequest {
@@ -59,12 +60,14 @@ FixedRequest& Add(FixedRequests& requests, absl::string_view method,
 }
 
 void AddTranslate(FixedRequests& requests, const std::string& name, v1::TranslateRequest request) {
-  Add<v1::Translation>(requests, "Translate", &v1::Translation::Stub::Translate, name, std::move(request));
+  Add<v1::TranslationService>(requests, "heed.v1.TranslationService/Translate",
+                              &v1::TranslationService::Stub::Translate, name, std::move(request));
 }
 
 void AddInfer(FixedRequests& requests, const std::string& name, ModelInferRequest request,
               grpc::StatusCode code = grpc::StatusCode::OK) {
-  Add<GRPCInferenceService>(requests, "ModelInfer", &GRPCInferenceService::Stub::ModelInfer, name, std::move(request))
+  Add<GRPCInferenceService>(requests, "inference.GRPCInferenceService/ModelInfer",
+                            &GRPCInferenceService::Stub::ModelInfer, name, std::move(request))
       .code = code;
 }
 
@@ -98,8 +101,8 @@ v1::ClassifyNodesRequest Nodes(const std::string& model, v1::Graph graph) {
   return request;
 }
 
-v1::RunRequest Rows(const std::string& model, int width, int rows) {
-  v1::RunRequest request;
+v1::RunSequenceRequest Rows(const std::string& model, int width, int rows) {
+  v1::RunSequenceRequest request;
   request.set_model(model);
   request.set_width(width);
   for (int i = 0; i < width * rows; ++i) request.add_values((i * i + i / width) % 3 == 0 ? 1.0f : 0.0f);
@@ -170,33 +173,41 @@ FixedRequests RightRequests() {
     for (int i = 0; i < 3; ++i) request.add_questions()->set_text(Question(i));
     request.mutable_options()->set_top_k(3);
     request.mutable_options()->set_return_attribution(true);
-    Add<v1::QuestionAnswering>(requests, "Answer", &v1::QuestionAnswering::Stub::Answer, absl::StrCat(facts, " facts"),
-                               std::move(request));
+    Add<v1::QuestionAnsweringService>(requests, "heed.v1.QuestionAnsweringService/Answer",
+                                      &v1::QuestionAnsweringService::Stub::Answer, absl::StrCat(facts, " facts"),
+                                      std::move(request));
   }
 
-  const auto classify_nodes = &v1::Graphs::Stub::ClassifyNodes;
-  Add<v1::Graphs>(requests, "ClassifyNodes", classify_nodes, "gat-karate", Nodes("gat-karate", Ring(34, 34, 1)));
-  Add<v1::Graphs>(requests, "ClassifyNodes", classify_nodes, "gcn-cora", Nodes("gcn-cora", Ring(200, 1433, 20)));
+  const auto classify_nodes = &v1::GraphService::Stub::ClassifyNodes;
+  Add<v1::GraphService>(requests, "heed.v1.GraphService/ClassifyNodes", classify_nodes, "gat-karate",
+                        Nodes("gat-karate", Ring(34, 34, 1)));
+  Add<v1::GraphService>(requests, "heed.v1.GraphService/ClassifyNodes", classify_nodes, "gcn-cora",
+                        Nodes("gcn-cora", Ring(200, 1433, 20)));
   v1::ClassifyNodesRequest drawn_nodes = Nodes("gat-cora", Ring(100, 1433, 20));
   drawn_nodes.mutable_options()->set_fan_out(2);
   drawn_nodes.mutable_options()->set_seed(3);
   drawn_nodes.mutable_options()->set_return_attention(true);
-  Add<v1::Graphs>(requests, "ClassifyNodes", classify_nodes, "gat-cora, neighbors drawn", std::move(drawn_nodes));
+  Add<v1::GraphService>(requests, "heed.v1.GraphService/ClassifyNodes", classify_nodes, "gat-cora, neighbors drawn",
+                        std::move(drawn_nodes));
   v1::ClassifyEdgesRequest edges;
   edges.set_model("gat-cora-links");
   *edges.add_queries()->mutable_graph() = Ring(60, 1433, 12);
-  Add<v1::Graphs>(requests, "ClassifyEdges", &v1::Graphs::Stub::ClassifyEdges, "gat-cora-links", std::move(edges));
+  Add<v1::GraphService>(requests, "heed.v1.GraphService/ClassifyEdges", &v1::GraphService::Stub::ClassifyEdges,
+                        "gat-cora-links", std::move(edges));
   v1::ClassifyGraphsRequest graphs;
   graphs.set_model("gat-mutag");
   for (const int nodes : {17, 1, 30}) *graphs.add_queries()->mutable_graph() = Ring(nodes, 11, 1);
-  Add<v1::Graphs>(requests, "ClassifyGraphs", &v1::Graphs::Stub::ClassifyGraphs, "gat-mutag", std::move(graphs));
+  Add<v1::GraphService>(requests, "heed.v1.GraphService/ClassifyGraphs", &v1::GraphService::Stub::ClassifyGraphs,
+                        "gat-mutag", std::move(graphs));
 
-  const auto run = &v1::Sequences::Stub::Run;
-  Add<v1::Sequences>(requests, "Run", run, "ntm-copy", Rows("ntm-copy", 8, 12));
-  v1::RunRequest repeated = Rows("ntm-repeat-copy", 8, 4);
-  repeated.set_repeats(3);
-  Add<v1::Sequences>(requests, "Run", run, "ntm-repeat-copy", std::move(repeated));
-  Add<v1::Sequences>(requests, "Run", run, "ntm-recall", Rows("ntm-recall", 8, 6));
+  const auto run = &v1::SequenceService::Stub::RunSequence;
+  Add<v1::SequenceService>(requests, "heed.v1.SequenceService/RunSequence", run, "ntm-copy", Rows("ntm-copy", 8, 12));
+  v1::RunSequenceRequest repeated = Rows("ntm-repeat-copy", 8, 4);
+  repeated.set_repeat_count(3);
+  Add<v1::SequenceService>(requests, "heed.v1.SequenceService/RunSequence", run, "ntm-repeat-copy",
+                           std::move(repeated));
+  Add<v1::SequenceService>(requests, "heed.v1.SequenceService/RunSequence", run, "ntm-recall",
+                           Rows("ntm-recall", 8, 6));
 
   AddInfer(requests, "text", InferText("translator-en-de", {Sentences()[0], Sentences()[1]}));
   ModelInferRequest story;
@@ -227,25 +238,29 @@ FixedRequests WrongRequests() {
   v1::Graph not_a_number = Ring(10, 34, 1);
   not_a_number.mutable_features()->set_values(3, std::numeric_limits<float>::quiet_NaN());
   for (auto& [name, graph] : {std::pair("edge to nowhere", edge_to_nowhere), std::pair("not a number", not_a_number)}) {
-    Add<v1::Graphs>(requests, "ClassifyNodes", &v1::Graphs::Stub::ClassifyNodes, name, Nodes("gat-karate", graph))
+    Add<v1::GraphService>(requests, "heed.v1.GraphService/ClassifyNodes", &v1::GraphService::Stub::ClassifyNodes, name,
+                          Nodes("gat-karate", graph))
         .code = StatusCode::INVALID_ARGUMENT;
   }
-  Add<v1::Sequences>(requests, "Run", &v1::Sequences::Stub::Run, "wrong width", Rows("ntm-copy", 5, 2)).code =
-      StatusCode::INVALID_ARGUMENT;
+  Add<v1::SequenceService>(requests, "heed.v1.SequenceService/RunSequence", &v1::SequenceService::Stub::RunSequence,
+                           "wrong width", Rows("ntm-copy", 5, 2))
+      .code = StatusCode::INVALID_ARGUMENT;
   v1::AskRequest stranger;
   stranger.set_session("0123456789abcdef0123456789abcdef");
   stranger.add_questions(Question(0));
-  auto& ask = Add<v1::QuestionAnswering>(requests, "Ask", &v1::QuestionAnswering::Stub::Ask, "no such session",
-                                         std::move(stranger));
+  auto& ask = Add<v1::QuestionAnsweringService>(requests, "heed.v1.QuestionAnsweringService/Ask",
+                                                &v1::QuestionAnsweringService::Stub::Ask, "no such session",
+                                                std::move(stranger));
   ask.code = StatusCode::NOT_FOUND;
-  v1::ImportRequest import;
+  v1::ImportSessionRequest import;
   import.set_data(std::string(1000, 'x'));
-  Add<v1::QuestionAnswering>(requests, "Import", &v1::QuestionAnswering::Stub::Import, "damaged", std::move(import))
+  Add<v1::QuestionAnsweringService>(requests, "heed.v1.QuestionAnsweringService/ImportSession",
+                                    &v1::QuestionAnsweringService::Stub::ImportSession, "damaged", std::move(import))
       .code = StatusCode::INVALID_ARGUMENT;
   v1::TranslateRequest huge;
   huge.add_texts(std::string(17 << 20, 'a'));
-  auto& large = Add<v1::Translation>(requests, "Translate (17 MiB)", &v1::Translation::Stub::Translate,
-                                     "larger than a message may be", std::move(huge));
+  auto& large = Add<v1::TranslationService>(requests, "Translate (17 MiB)", &v1::TranslationService::Stub::Translate,
+                                            "larger than a message may be", std::move(huge));
   large.code = StatusCode::RESOURCE_EXHAUSTED;
   return requests;
 }

@@ -21,7 +21,7 @@ Expected Written() {
   return expected;
 }
 
-void AddRow(v1::Features& features, const std::vector<int>& columns) {
+void AddRow(v1::NodeFeatures& features, const std::vector<int>& columns) {
   features.set_width(kWidth);
   for (const int column : columns) {
     features.add_columns(column);
@@ -48,7 +48,7 @@ v1::Graph GraphWorker::Message(const Copy& copy) {
   return graph;
 }
 
-void GraphWorker::DrawFeatures(v1::Features& features, std::vector<int>& columns) {
+void GraphWorker::DrawFeatures(v1::NodeFeatures& features, std::vector<int>& columns) {
   std::set<int> drawn;
   while (drawn.size() < 12) drawn.insert(Draw(0, kWidth - 1));
   columns.assign(drawn.begin(), drawn.end());
@@ -77,25 +77,25 @@ void GraphWorker::Step(const std::stop_token& stop) {
 void GraphWorker::CheckInfo(const v1::GraphInfo& info, absl::string_view after) {
   const auto nodes = static_cast<int64_t>(copy_.nodes.size());
   const auto edges = static_cast<int64_t>(copy_.edges.size());
-  Check(info.version() == version_ && info.nodes() == nodes && info.edges() == edges, [&] {
-    return absl::StrCat("graph ", name_, ", ", after, ": the server says version ", info.version(), ", ", info.nodes(),
-                        " nodes, ", info.edges(), " edges; acknowledged are version ", version_, ", ", nodes, ", ",
-                        edges);
+  Check(info.version() == version_ && info.node_count() == nodes && info.edge_count() == edges, [&] {
+    return absl::StrCat("graph ", name_, ", ", after, ": the server says version ", info.version(), ", ",
+                        info.node_count(), " nodes, ", info.edge_count(), " edges; acknowledged are version ", version_,
+                        ", ", nodes, ", ", edges);
   });
 }
 
 void GraphWorker::Put() {
   Copy copy;
-  v1::Features unused;
+  v1::NodeFeatures unused;
   for (next_id_ = 0; next_id_ < kFirstNodes; ++next_id_) DrawFeatures(unused, copy.nodes[next_id_]);
   for (int64_t id = 0; id < kFirstNodes; ++id) {
     copy.edges.emplace_back(id, (id + 1) % kFirstNodes);
     copy.edges.emplace_back((id + 1) % kFirstNodes, id);
   }
-  v1::GraphInfo info;
-  const grpc::Status status = Call("PutGraph", Written(), [&](grpc::ClientContext& context) {
-    const auto stub = v1::Graphs::NewStub(AnyChannel());
-    const auto stream = stub->PutGraph(&context, &info);
+  v1::PutGraphResponse response;
+  const grpc::Status status = Call("heed.v1.GraphService/PutGraph", Written(), [&](grpc::ClientContext& context) {
+    const auto stub = v1::GraphService::NewStub(AnyChannel());
+    const auto stream = stub->PutGraph(&context, &response);
     v1::PutGraphRequest request;
     request.set_name(name_);
     if (precompute_) request.add_precompute(model_);
@@ -106,8 +106,8 @@ void GraphWorker::Put() {
   });
   if (!status.ok()) return;
   copy_ = std::move(copy);
-  version_ = info.version();
-  CheckInfo(info, "put");
+  version_ = response.graph().version();
+  CheckInfo(response.graph(), "put");
 }
 
 void GraphWorker::DrawUpdate() {
@@ -155,15 +155,15 @@ bool GraphWorker::Settle(const std::stop_token& stop) {
   while (pending_.has_value()) {
     Expected expected;
     if (uncertain_) expected.codes = {grpc::StatusCode::ABORTED};  // an earlier try made it: the version has moved on
-    v1::GraphInfo info;
-    const grpc::Status status = Call("UpdateGraph", expected, [&](grpc::ClientContext& context) {
-      return v1::Graphs::NewStub(AnyChannel())->UpdateGraph(&context, *pending_, &info);
+    v1::UpdateGraphResponse response;
+    const grpc::Status status = Call("heed.v1.GraphService/UpdateGraph", expected, [&](grpc::ClientContext& context) {
+      return v1::GraphService::NewStub(AnyChannel())->UpdateGraph(&context, *pending_, &response);
     });
     if (status.ok() || status.error_code() == grpc::StatusCode::ABORTED) {
       copy_ = std::move(next_);
       ++version_;
       pending_.reset();
-      if (status.ok()) CheckInfo(info, "updated");
+      if (status.ok()) CheckInfo(response.graph(), "updated");
       return true;
     }
     if (IsUncertain(status)) uncertain_ = true;
@@ -188,12 +188,12 @@ void GraphWorker::Ask() {
   request.set_model(model_);
   auto& query = *request.add_queries();
   query.mutable_stored()->set_name(name_);
-  if (Chance(0.5)) query.mutable_stored()->set_version(version_);
+  if (Chance(0.5)) query.mutable_stored()->set_expected_version(version_);
   for (int i = Draw(1, 4); i > 0; --i) query.add_nodes(DrawNode(copy_));
   request.mutable_options()->set_compute(Chance(0.3));
   v1::ClassifyNodesResponse response;
-  const grpc::Status status = Call("ClassifyNodes", {}, [&](grpc::ClientContext& context) {
-    return v1::Graphs::NewStub(AnyChannel())->ClassifyNodes(&context, request, &response);
+  const grpc::Status status = Call("heed.v1.GraphService/ClassifyNodes", {}, [&](grpc::ClientContext& context) {
+    return v1::GraphService::NewStub(AnyChannel())->ClassifyNodes(&context, request, &response);
   });
   if (!status.ok()) return;
   const auto& answer = response.answers(0);
@@ -208,34 +208,37 @@ void GraphWorker::PutAndDelete() {
   const std::string name = absl::StrCat(name_, "-passing");
   const v1::Graph graph = Message(copy_);
   const bool breaks_off = Chance(0.3);
-  const auto stub = v1::Graphs::NewStub(AnyChannel());
-  v1::GraphInfo info;
-  const grpc::Status put = Call("PutGraph", Written(), [&](grpc::ClientContext& context, bool& cancelled) {
-    const auto stream = stub->PutGraph(&context, &info);
-    v1::PutGraphRequest first;
-    first.set_name(name);
-    *first.mutable_part() = graph;
-    v1::PutGraphRequest edges;  // of no nodes
-    edges.mutable_part()->add_edge_sources(0);
-    edges.mutable_part()->add_edge_targets(1);
-    stream->Write(first);
-    if (breaks_off) {
-      cancelled = true;
-      context.TryCancel();
-      world_.ledger.Count("graphs that stopped coming");
-    } else {
-      stream->Write(edges);
-      stream->WritesDone();
-    }
-    return stream->Finish();
-  });
+  const auto stub = v1::GraphService::NewStub(AnyChannel());
+  v1::PutGraphResponse response;
+  const grpc::Status put =
+      Call("heed.v1.GraphService/PutGraph", Written(), [&](grpc::ClientContext& context, bool& cancelled) {
+        const auto stream = stub->PutGraph(&context, &response);
+        v1::PutGraphRequest first;
+        first.set_name(name);
+        *first.mutable_part() = graph;
+        v1::PutGraphRequest edges;  // of no nodes
+        edges.mutable_part()->add_edge_sources(0);
+        edges.mutable_part()->add_edge_targets(1);
+        stream->Write(first);
+        if (breaks_off) {
+          cancelled = true;
+          context.TryCancel();
+          world_.ledger.Count("graphs that stopped coming");
+        } else {
+          stream->Write(edges);
+          stream->WritesDone();
+        }
+        return stream->Finish();
+      });
   if (!put.ok()) return;
-  Check(info.edges() == graph.edge_sources_size() + 1,
-        [&] { return absl::StrCat("PutGraph: ", info.edges(), " edges, sent were ", graph.edge_sources_size() + 1); });
+  Check(response.graph().edge_count() == graph.edge_sources_size() + 1, [&] {
+    return absl::StrCat("PutGraph: ", response.graph().edge_count(), " edges, sent were ",
+                        graph.edge_sources_size() + 1);
+  });
   v1::DeleteGraphRequest request;
   request.set_name(name);
   v1::DeleteGraphResponse deleted;
-  const grpc::Status gone = Call("DeleteGraph", Written(), [&](grpc::ClientContext& context) {
+  const grpc::Status gone = Call("heed.v1.GraphService/DeleteGraph", Written(), [&](grpc::ClientContext& context) {
     return stub->DeleteGraph(&context, request, &deleted);
   });
   // It stays if the server is ended in between; the next one takes its place.
@@ -247,16 +250,16 @@ void GraphWorker::Verify() {
   if (version_ == 0 || !Settle({})) return;
   Expected expected;
   expected.may_expire = false;
-  const auto stub = v1::Graphs::NewStub(AnyChannel());
-  v1::DescribeGraphRequest describe;
-  describe.set_name(name_);
-  v1::DescribeGraphResponse described;
-  if (!Call("DescribeGraph", expected, [&](grpc::ClientContext& context) {
-         return stub->DescribeGraph(&context, describe, &described);
+  const auto stub = v1::GraphService::NewStub(AnyChannel());
+  v1::GetGraphRequest get;
+  get.set_name(name_);
+  v1::GetGraphResponse got;
+  if (!Call("heed.v1.GraphService/GetGraph", expected, [&](grpc::ClientContext& context) {
+         return stub->GetGraph(&context, get, &got);
        }).ok()) {
     return;
   }
-  CheckInfo(described.graphs(0), "verified");
+  CheckInfo(got.graph(), "verified");
   world_.ledger.Count("graphs verified");
   // As if it had been loaded anew.
   v1::ClassifyNodesRequest stored;
@@ -267,7 +270,7 @@ void GraphWorker::Verify() {
   *anew.add_queries()->mutable_graph() = Message(copy_);
   v1::ClassifyNodesResponse answers[2];
   for (const int i : {0, 1}) {
-    const grpc::Status status = Call("ClassifyNodes", expected, [&](grpc::ClientContext& context) {
+    const grpc::Status status = Call("heed.v1.GraphService/ClassifyNodes", expected, [&](grpc::ClientContext& context) {
       return stub->ClassifyNodes(&context, i == 0 ? stored : anew, &answers[i]);
     });
     if (!status.ok()) return;
@@ -284,14 +287,14 @@ void GraphWorker::Verify() {
 
 void GraphWorker::Clear() {
   if (version_ == 0) return;
-  const auto stub = v1::Graphs::NewStub(AnyChannel());
+  const auto stub = v1::GraphService::NewStub(AnyChannel());
   for (const std::string& name : {name_, absl::StrCat(name_, "-passing")}) {
     Expected expected = Written();
     if (name != name_) expected.codes = {grpc::StatusCode::NOT_FOUND};
     v1::DeleteGraphRequest request;
     request.set_name(name);
     v1::DeleteGraphResponse response;
-    Call("DeleteGraph", expected,
+    Call("heed.v1.GraphService/DeleteGraph", expected,
          [&](grpc::ClientContext& context) { return stub->DeleteGraph(&context, request, &response); });
   }
   version_ = 0;

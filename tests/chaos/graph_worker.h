@@ -31,7 +31,7 @@ class GraphWorker : public Worker {
 
   // The copy as a message, its nodes by id.
   static v1::Graph Message(const Copy& copy);
-  void DrawFeatures(v1::Features& features, std::vector<int>& columns);
+  void DrawFeatures(v1::NodeFeatures& features, std::vector<int>& columns);
   int64_t DrawNode(const Copy& copy);
   void Put();
   // Draws a change; what it makes of the copy becomes next_.

@@ -60,32 +60,33 @@ void SessionWorker::Changed(Known& known, int64_t version) {
   known.answers.clear();
 }
 
-void SessionWorker::CheckSession(const Known& known, const v1::Session& session, absl::string_view after) {
-  Check(session.version() == known.version && session.facts() == static_cast<int64_t>(known.facts.size()), [&] {
-    return absl::StrCat("session ", session.session().substr(0, 8), ", ", after, ": the server says version ",
-                        session.version(), " and ", session.facts(), " facts; acknowledged are version ", known.version,
-                        " and ", known.facts.size());
+void SessionWorker::CheckSession(const Known& known, const v1::QuestionSession& session, absl::string_view after) {
+  Check(session.version() == known.version && session.fact_count() == static_cast<int64_t>(known.facts.size()), [&] {
+    return absl::StrCat("session ", session.name().substr(0, 8), ", ", after, ": the server says version ",
+                        session.version(), " and ", session.fact_count(), " facts; acknowledged are version ",
+                        known.version, " and ", known.facts.size());
   });
 }
 
-void SessionWorker::AddCopy(Known copy, const v1::Session& session, absl::string_view after) {
-  copy.id = session.session();
+void SessionWorker::AddCopy(Known copy, const v1::QuestionSession& session, absl::string_view after) {
+  copy.id = session.name();
   copy.version = session.version();
   CheckSession(copy, session, after);
   sessions_.push_back(std::move(copy));
 }
 
 void SessionWorker::Open() {
-  v1::Session session;
-  const grpc::Status status = Call("Open", Kept(), [&](grpc::ClientContext& context) {
-    v1::OpenRequest request;
-    request.set_model(kModel);
-    return v1::QuestionAnswering::NewStub(AnyChannel())->Open(&context, request, &session);
-  });
+  v1::OpenSessionResponse response;
+  const grpc::Status status =
+      Call("heed.v1.QuestionAnsweringService/OpenSession", Kept(), [&](grpc::ClientContext& context) {
+        v1::OpenSessionRequest request;
+        request.set_model(kModel);
+        return v1::QuestionAnsweringService::NewStub(AnyChannel())->OpenSession(&context, request, &response);
+      });
   if (!status.ok()) return;
   Known known;
-  known.id = session.session();
-  CheckSession(known, session, "opened");
+  known.id = response.session().name();
+  CheckSession(known, response.session(), "opened");
   sessions_.push_back(std::move(known));
 }
 
@@ -132,18 +133,19 @@ bool SessionWorker::TryPending(Known& known) {
   Expected expected = Kept();
   // The first try may still have the session; so may a stream that broke.
   if (known.begun || !known.uncertain.empty()) expected.codes = {grpc::StatusCode::ABORTED};
-  const auto stub = v1::QuestionAnswering::NewStub(AnyChannel());
+  const auto stub = v1::QuestionAnsweringService::NewStub(AnyChannel());
   grpc::Status status;
   if (const auto* tell = std::get_if<v1::TellRequest>(&known.pending)) {
     v1::TellResponse response;
-    status =
-        Call("Tell", expected, [&](grpc::ClientContext& context) { return stub->Tell(&context, *tell, &response); });
+    status = Call("heed.v1.QuestionAnsweringService/Tell", expected,
+                  [&](grpc::ClientContext& context) { return stub->Tell(&context, *tell, &response); });
     if (status.ok()) Told(known, *tell, response);
     if (status.ok() && response.repeated_request()) world_.ledger.Count("changes answered from the record");
   } else {
     const auto& ask = std::get<v1::AskRequest>(known.pending);
     v1::AskResponse response;
-    status = Call("Ask", expected, [&](grpc::ClientContext& context) { return stub->Ask(&context, ask, &response); });
+    status = Call("heed.v1.QuestionAnsweringService/Ask", expected,
+                  [&](grpc::ClientContext& context) { return stub->Ask(&context, ask, &response); });
     if (status.ok()) {
       Changed(known, known.version + 1);
       known.committed = true;
@@ -160,7 +162,8 @@ bool SessionWorker::TryPending(Known& known) {
 }
 
 void SessionWorker::Told(Known& known, const v1::TellRequest& request, const v1::TellResponse& response) {
-  const int64_t before = response.session().facts() - request.facts_size() - static_cast<int64_t>(known.facts.size());
+  const int64_t before =
+      response.session().fact_count() - request.facts_size() - static_cast<int64_t>(known.facts.size());
   if (before > 0 && before <= static_cast<int64_t>(known.uncertain.size())) {
     known.facts.insert(known.facts.end(), known.uncertain.begin(), known.uncertain.begin() + before);
     known.version += before;
@@ -177,8 +180,8 @@ void SessionWorker::Ask(Known& known) {
   request.set_session(known.id);
   request.add_questions(Question(Draw(0, 3)));
   v1::AskResponse response;
-  const grpc::Status status = Call("Ask", Kept(), [&](grpc::ClientContext& context) {
-    return v1::QuestionAnswering::NewStub(AnyChannel())->Ask(&context, request, &response);
+  const grpc::Status status = Call("heed.v1.QuestionAnsweringService/Ask", Kept(), [&](grpc::ClientContext& context) {
+    return v1::QuestionAnsweringService::NewStub(AnyChannel())->Ask(&context, request, &response);
   });
   if (!status.ok()) return;
   CheckSession(known, response.session(), "asked");
@@ -193,28 +196,30 @@ void SessionWorker::Ask(Known& known) {
 }
 
 void SessionWorker::Fork(Known& known) {
-  v1::Session session;
-  const grpc::Status status = Call("Fork", Kept(), [&](grpc::ClientContext& context) {
-    v1::ForkRequest request;
-    request.set_session(known.id);
-    request.set_expected_version(known.version);
-    return v1::QuestionAnswering::NewStub(AnyChannel())->Fork(&context, request, &session);
-  });
+  v1::ForkSessionResponse response;
+  const grpc::Status status =
+      Call("heed.v1.QuestionAnsweringService/ForkSession", Kept(), [&](grpc::ClientContext& context) {
+        v1::ForkSessionRequest request;
+        request.set_session(known.id);
+        request.set_expected_version(known.version);
+        return v1::QuestionAnsweringService::NewStub(AnyChannel())->ForkSession(&context, request, &response);
+      });
   if (!status.ok()) return;
-  AddCopy(known, session, "forked");
+  AddCopy(known, response.session(), "forked");
 }
 
 void SessionWorker::ExportAndImport(Known& known) {
-  const auto stub = v1::QuestionAnswering::NewStub(AnyChannel());
-  v1::ExportResponse exported;
-  grpc::Status status = Call("Export", Kept(), [&](grpc::ClientContext& context) {
-    v1::ExportRequest request;
-    request.set_session(known.id);
-    return stub->Export(&context, request, &exported);
-  });
+  const auto stub = v1::QuestionAnsweringService::NewStub(AnyChannel());
+  v1::ExportSessionResponse exported;
+  grpc::Status status =
+      Call("heed.v1.QuestionAnsweringService/ExportSession", Kept(), [&](grpc::ClientContext& context) {
+        v1::ExportSessionRequest request;
+        request.set_session(known.id);
+        return stub->ExportSession(&context, request, &exported);
+      });
   if (!status.ok()) return;
   CheckSession(known, exported.session(), "exported");
-  v1::ImportRequest request;
+  v1::ImportSessionRequest request;
   request.set_data(exported.data());
   const bool damaged = Chance(0.2);
   Expected expected = Kept();
@@ -224,12 +229,12 @@ void SessionWorker::ExportAndImport(Known& known) {
     expected.codes = {grpc::StatusCode::INVALID_ARGUMENT};
     world_.ledger.Count("damaged imports");
   }
-  v1::Session session;
-  status =
-      Call("Import", expected, [&](grpc::ClientContext& context) { return stub->Import(&context, request, &session); });
+  v1::ImportSessionResponse response;
+  status = Call("heed.v1.QuestionAnsweringService/ImportSession", expected,
+                [&](grpc::ClientContext& context) { return stub->ImportSession(&context, request, &response); });
   if (!status.ok()) return;
   Check(!damaged, [] { return std::string("Import: took a damaged export"); });
-  AddCopy(known, session, "imported");
+  AddCopy(known, response.session(), "imported");
 }
 
 void SessionWorker::Chat(Known& known) {
@@ -245,43 +250,44 @@ void SessionWorker::Chat(Known& known) {
   const bool all_at_once = Chance(0.3);
   size_t written = 0;
   size_t answered = 0;
-  const grpc::Status status = Call("Chat", Kept(), [&](grpc::ClientContext& context, bool& cancelled) {
-    const auto stub = v1::QuestionAnswering::NewStub(AnyChannel());
-    const auto stream = stub->Chat(&context);
-    v1::ChatRequest begin;
-    begin.set_session(known.id);
-    v1::ChatResponse response;
-    if (!stream->Write(begin) || !stream->Read(&response)) return stream->Finish();
-    CheckSession(known, response.session(), "in a chat");
-    while (answered < turns.size()) {
-      const size_t until = all_at_once ? turns.size() : answered + 1;
-      while (written < until && stream->Write(turns[written])) ++written;
-      if (answered == cancel_at) {
-        cancelled = true;
-        context.TryCancel();
-        world_.ledger.Count("chats cancelled");
-      }
-      if (!stream->Read(&response)) return stream->Finish();
-      const v1::ChatRequest& turn = turns[answered++];
-      if (response.has_refusal()) {
-        world_.ledger.Count("turns refused");
-        Check(response.refusal().code() == static_cast<int>(grpc::StatusCode::RESOURCE_EXHAUSTED), [&] {
-          return absl::StrCat("Chat: a turn was refused: code ", response.refusal().code(), ", ",
-                              response.refusal().message());
-        });
-      } else if (turn.has_fact()) {
-        Check(response.has_told(), [] { return std::string("Chat: a fact was not answered as one"); });
-        known.facts.push_back(turn.fact());
-        Changed(known, known.version + 1);
-      } else {
-        Check(response.has_answer(), [] { return std::string("Chat: a question was not answered as one"); });
-      }
-      CheckSession(known, response.session(), "in a chat's turn");
-    }
-    stream->WritesDone();
-    Check(!stream->Read(&response), [] { return std::string("Chat: more answers than turns"); });
-    return stream->Finish();
-  });
+  const grpc::Status status =
+      Call("heed.v1.QuestionAnsweringService/Chat", Kept(), [&](grpc::ClientContext& context, bool& cancelled) {
+        const auto stub = v1::QuestionAnsweringService::NewStub(AnyChannel());
+        const auto stream = stub->Chat(&context);
+        v1::ChatRequest begin;
+        begin.set_session(known.id);
+        v1::ChatResponse response;
+        if (!stream->Write(begin) || !stream->Read(&response)) return stream->Finish();
+        CheckSession(known, response.session(), "in a chat");
+        while (answered < turns.size()) {
+          const size_t until = all_at_once ? turns.size() : answered + 1;
+          while (written < until && stream->Write(turns[written])) ++written;
+          if (answered == cancel_at) {
+            cancelled = true;
+            context.TryCancel();
+            world_.ledger.Count("chats cancelled");
+          }
+          if (!stream->Read(&response)) return stream->Finish();
+          const v1::ChatRequest& turn = turns[answered++];
+          if (response.has_refusal()) {
+            world_.ledger.Count("turns refused");
+            Check(response.refusal().code() == static_cast<int>(grpc::StatusCode::RESOURCE_EXHAUSTED), [&] {
+              return absl::StrCat("Chat: a turn was refused: code ", response.refusal().code(), ", ",
+                                  response.refusal().message());
+            });
+          } else if (turn.has_fact()) {
+            Check(response.has_told(), [] { return std::string("Chat: a fact was not answered as one"); });
+            known.facts.push_back(turn.fact());
+            Changed(known, known.version + 1);
+          } else {
+            Check(response.has_answer(), [] { return std::string("Chat: a question was not answered as one"); });
+          }
+          CheckSession(known, response.session(), "in a chat's turn");
+        }
+        stream->WritesDone();
+        Check(!stream->Read(&response), [] { return std::string("Chat: more answers than turns"); });
+        return stream->Finish();
+      });
   if (status.ok()) {
     Check(answered == turns.size(),
           [&] { return absl::StrCat("Chat: ended with OK after ", answered, " answers to ", turns.size(), " turns"); });
@@ -293,24 +299,25 @@ void SessionWorker::Chat(Known& known) {
 }
 
 bool SessionWorker::Close(const Known& known) {
-  const auto stub = v1::QuestionAnswering::NewStub(AnyChannel());
+  const auto stub = v1::QuestionAnsweringService::NewStub(AnyChannel());
   Expected expected = Kept();
   expected.codes = {grpc::StatusCode::NOT_FOUND};  // an earlier try closed it
   if (!known.uncertain.empty()) expected.codes.insert(grpc::StatusCode::ABORTED);
-  v1::CloseRequest request;
+  v1::CloseSessionRequest request;
   request.set_session(known.id);
-  const grpc::Status status = Call("Close", expected, [&](grpc::ClientContext& context) {
-    v1::CloseResponse response;
-    return stub->Close(&context, request, &response);
-  });
+  const grpc::Status status =
+      Call("heed.v1.QuestionAnsweringService/CloseSession", expected, [&](grpc::ClientContext& context) {
+        v1::CloseSessionResponse response;
+        return stub->CloseSession(&context, request, &response);
+      });
   if (!status.ok() && status.error_code() != grpc::StatusCode::NOT_FOUND) return false;
   v1::AskRequest ask;
   ask.set_session(known.id);
   ask.add_questions(Question(0));
   expected.codes = {grpc::StatusCode::NOT_FOUND};
   v1::AskResponse answer;
-  const grpc::Status gone =
-      Call("Ask", expected, [&](grpc::ClientContext& context) { return stub->Ask(&context, ask, &answer); });
+  const grpc::Status gone = Call("heed.v1.QuestionAnsweringService/Ask", expected,
+                                 [&](grpc::ClientContext& context) { return stub->Ask(&context, ask, &answer); });
   Check(!gone.ok(), [&] { return absl::StrCat("session ", known.id.substr(0, 8), ": answers after it was closed"); });
   return true;
 }
@@ -320,14 +327,16 @@ void SessionWorker::Verify() {
   for (Known& known : sessions_) {
     if (!Settle(known, never)) continue;
     while (!known.uncertain.empty()) Tell(known, never);
-    const auto stub = v1::QuestionAnswering::NewStub(AnyChannel());
+    const auto stub = v1::QuestionAnsweringService::NewStub(AnyChannel());
     Expected expected;
     expected.may_expire = false;
     v1::AskRequest ask;
     ask.set_session(known.id);
     ask.add_questions(Question(1));
     v1::AskResponse asked;
-    if (!Call("Ask", expected, [&](grpc::ClientContext& context) { return stub->Ask(&context, ask, &asked); }).ok()) {
+    if (!Call("heed.v1.QuestionAnsweringService/Ask", expected, [&](grpc::ClientContext& context) {
+           return stub->Ask(&context, ask, &asked);
+         }).ok()) {
       continue;
     }
     CheckSession(known, asked.session(), "verified");
@@ -339,8 +348,9 @@ void SessionWorker::Verify() {
     for (const std::string& fact : known.facts) whole.add_facts(fact);
     whole.add_questions()->set_text(ask.questions(0));
     v1::AnswerResponse answered;
-    const grpc::Status status = Call(
-        "Answer", expected, [&](grpc::ClientContext& context) { return stub->Answer(&context, whole, &answered); });
+    const grpc::Status status =
+        Call("heed.v1.QuestionAnsweringService/Answer", expected,
+             [&](grpc::ClientContext& context) { return stub->Answer(&context, whole, &answered); });
     if (!status.ok()) continue;
     Check(answered.answers(0).SerializeAsString() == asked.answers(0).SerializeAsString(), [&] {
       return absl::StrCat("session ", known.id.substr(0, 8), " of ", known.facts.size(),

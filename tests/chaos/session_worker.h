@@ -52,8 +52,8 @@ class SessionWorker : public Worker {
   void Changed(Known& known, int64_t version);
   // The server's view of it is ours.
   // The session that was made of one that is known.
-  void AddCopy(Known copy, const v1::Session& session, absl::string_view after);
-  void CheckSession(const Known& known, const v1::Session& session, absl::string_view after);
+  void AddCopy(Known copy, const v1::QuestionSession& session, absl::string_view after);
+  void CheckSession(const Known& known, const v1::QuestionSession& session, absl::string_view after);
   std::string NewRequestId();
 
   std::vector<Known> sessions_;

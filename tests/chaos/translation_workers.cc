@@ -13,18 +13,18 @@
 namespace heed::chaos {
 namespace {
 
-constexpr char kStream[] = "TranslateStream";
+constexpr char kStream[] = "heed.v1.TranslationService/TranslateStream";
 
-std::string Ended(const v1::Sentence& sentence) { return sentence.SerializeAsString(); }
+std::string Ended(const v1::TranslatedSentence& sentence) { return sentence.SerializeAsString(); }
 
 }  // namespace
 
 StreamAnswers LearnStreamAnswers(const std::shared_ptr<grpc::Channel>& channel, Ledger& ledger) {
   StreamAnswers answers;
-  const auto stub = v1::Translation::NewStub(channel);
+  const auto stub = v1::TranslationService::NewStub(channel);
   for (int text = 0; text < static_cast<int>(Sentences().size()); ++text) {
     for (const int beam : {1, 4}) {
-      v1::TranslateRequest request;
+      v1::TranslateStreamRequest request;
       request.add_texts(Sentences()[static_cast<size_t>(text)]);
       request.mutable_options()->set_beam_size(beam);
       grpc::ClientContext context;
@@ -43,7 +43,7 @@ StreamAnswers LearnStreamAnswers(const std::shared_ptr<grpc::Channel>& channel, 
 }
 
 void StreamWorker::Step(const std::stop_token&) {
-  v1::TranslateRequest request;
+  v1::TranslateStreamRequest request;
   const int beam = Chance(0.3) ? 4 : 1;
   request.mutable_options()->set_beam_size(beam);
   std::vector<int> texts(static_cast<size_t>(Draw(1, 12)));
@@ -56,7 +56,7 @@ void StreamWorker::Step(const std::stop_token&) {
   std::vector<std::string> deltas(texts.size());
   std::vector<int> ends(texts.size(), 0);
   const grpc::Status status = Call(kStream, {}, [&](grpc::ClientContext& context, bool& cancelled) {
-    const auto stub = v1::Translation::NewStub(AnyChannel());
+    const auto stub = v1::TranslationService::NewStub(AnyChannel());
     const auto stream = stub->TranslateStream(&context, request);
     v1::TranslateStreamResponse event;
     for (int events = 0;; ++events) {
@@ -121,7 +121,7 @@ void SlowReader::Step(const std::stop_token& stop) {
   expected.may_expire = false;
   size_t ended = 0;
   const grpc::Status status = Call(kStream, expected, [&](grpc::ClientContext& context) {
-    const auto stub = v1::Translation::NewStub(channel_);
+    const auto stub = v1::TranslationService::NewStub(channel_);
     const auto stream = stub->TranslateStream(&context, request);
     v1::TranslateStreamResponse event;
     const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(reads_on ? 4 : 3);
@@ -148,8 +148,8 @@ void BurstWorker::Step(const std::stop_token& stop) {
     grpc::Status status;
     std::unique_ptr<grpc::ClientAsyncResponseReader<v1::TranslateResponse>> reader;
   };
-  constexpr char kMethod[] = "Translate";
-  const auto stub = v1::Translation::NewStub(AnyChannel());
+  constexpr char kMethod[] = "heed.v1.TranslationService/Translate";
+  const auto stub = v1::TranslationService::NewStub(AnyChannel());
   grpc::CompletionQueue queue;
   std::vector<std::unique_ptr<One>> calls;
   const Faults::Moment begun = world_.faults.Now();

@@ -1,5 +1,5 @@
-// heed.v1.Graphs without models, for the client's tests. The class of a node is its id modulo 2, of an edge the sum of
-// both ids modulo 2, of a graph its number of nodes modulo 2; class 0 is "even", class 1 "odd".
+// heed.v1.GraphService without models, for the client's tests. The class of a node is its id modulo 2, of an edge the
+// sum of both ids modulo 2, of a graph its number of nodes modulo 2; class 0 is "even", class 1 "odd".
 #pragma once
 
 #include <functional>
@@ -12,15 +12,15 @@
 
 namespace heed::client {
 
-class FakeGraphs : public v1::Graphs::Service {
+class FakeGraphs : public v1::GraphService::Service {
  public:
   // Set before the first call.
   // The status of a query on an inline graph; a request with one that fails fails with it.
   std::function<grpc::Status(const v1::Graph& graph)> check = [](const v1::Graph&) { return grpc::Status::OK; };
   // Changes what is sent.
-  std::function<void(v1::Classification&)> edit = [](v1::Classification&) {};
+  std::function<void(v1::GraphClassification&)> edit = [](v1::GraphClassification&) {};
   v1::GraphAttention attention;  // of every answer that it is asked for
-  v1::Source source;
+  v1::GraphQuerySource source;
   v1::GraphInfo info;  // of every put and update
   std::vector<v1::GraphInfo> stored;
   grpc::Status stored_status;  // of the calls about stored graphs
@@ -31,7 +31,7 @@ class FakeGraphs : public v1::Graphs::Service {
   std::vector<v1::ClassifyGraphsRequest> graph_requests;
   std::vector<v1::PutGraphRequest> puts;
   v1::UpdateGraphRequest update;
-  std::string described;
+  std::string described;  // the name that GetGraph was asked for
   std::string deleted;
 
   grpc::Status ClassifyNodes(grpc::ServerContext*, const v1::ClassifyNodesRequest* request,
@@ -58,7 +58,7 @@ class FakeGraphs : public v1::Graphs::Service {
     if (const grpc::Status status = Arrive(*request, edge_requests); !status.ok()) return status;
     for (const auto& query : request->queries()) {
       auto& answer = *response->add_answers();
-      for (const v1::EdgeId& id : query.edges()) {
+      for (const v1::GraphEdgeId& id : query.edges()) {
         auto& edge = *answer.add_edges();
         *edge.mutable_id() = id;
         Classify(id.source() + id.target(), *edge.mutable_classification());
@@ -80,23 +80,32 @@ class FakeGraphs : public v1::Graphs::Service {
   }
 
   grpc::Status PutGraph(grpc::ServerContext*, grpc::ServerReader<v1::PutGraphRequest>* reader,
-                        v1::GraphInfo* response) override {
+                        v1::PutGraphResponse* response) override {
     for (v1::PutGraphRequest request; reader->Read(&request);) puts.push_back(request);
-    *response = info;
+    *response->mutable_graph() = info;
     return stored_status;
   }
 
   grpc::Status UpdateGraph(grpc::ServerContext*, const v1::UpdateGraphRequest* request,
-                           v1::GraphInfo* response) override {
+                           v1::UpdateGraphResponse* response) override {
     update = *request;
-    *response = info;
+    *response->mutable_graph() = info;
     return stored_status;
   }
 
-  grpc::Status DescribeGraph(grpc::ServerContext*, const v1::DescribeGraphRequest* request,
-                             v1::DescribeGraphResponse* response) override {
+  grpc::Status GetGraph(grpc::ServerContext*, const v1::GetGraphRequest* request,
+                        v1::GetGraphResponse* response) override {
     described = request->name();
-    for (const v1::GraphInfo& graph : stored) *response->add_graphs() = graph;
+    if (!stored.empty()) *response->mutable_graph() = stored[0];
+    return stored_status;
+  }
+
+  // In pages of two, whose tokens are numbers.
+  grpc::Status ListGraphs(grpc::ServerContext*, const v1::ListGraphsRequest* request,
+                          v1::ListGraphsResponse* response) override {
+    size_t next = request->page_token().empty() ? 0 : std::stoul(request->page_token());
+    for (int i = 0; i < 2 && next < stored.size(); ++i) *response->add_graphs() = stored[next++];
+    if (next < stored.size()) response->set_next_page_token(std::to_string(next));
     return stored_status;
   }
 
@@ -124,11 +133,11 @@ class FakeGraphs : public v1::Graphs::Service {
   template <typename Query>
   static int64_t Nodes(const Query& query) {
     if (!query.has_graph()) return 3;
-    const v1::Features& features = query.graph().features();
+    const v1::NodeFeatures& features = query.graph().features();
     return features.row_ends_size() > 0 ? features.row_ends_size() : features.values_size() / features.width();
   }
 
-  void Classify(int64_t number, v1::Classification& classification) const {
+  void Classify(int64_t number, v1::GraphClassification& classification) const {
     classification.set_class_index(static_cast<int>(number % 2));
     classification.set_label(number % 2 == 0 ? "even" : "odd");
     classification.set_probability(0.75);
@@ -136,7 +145,7 @@ class FakeGraphs : public v1::Graphs::Service {
   }
 
   template <typename Answer>
-  void Finish(const v1::ClassifyOptions& options, Answer& answer) const {
+  void Finish(const v1::GraphQueryOptions& options, Answer& answer) const {
     if (options.return_attention()) *answer.mutable_attention() = attention;
     *answer.mutable_source() = source;
   }

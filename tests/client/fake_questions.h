@@ -1,7 +1,7 @@
-// heed.v1.QuestionAnswering without models, for the client's tests. The answer to a question is the last word of the
-// last fact, or "nothing"; its probability is 0.75, that of "nothing" 0.25. Three quarters of an answer came from the
-// last fact, one quarter from the first. Words that begin with "zz" are not known. Sessions are named "s1", "s2" and so
-// on, an export is the session's facts, one a line.
+// heed.v1.QuestionAnsweringService without models, for the client's tests. The answer to a question is the last word of
+// the last fact, or "nothing"; its probability is 0.75, that of "nothing" 0.25. Three quarters of an answer came from
+// the last fact, one quarter from the first. Words that begin with "zz" are not known. Sessions are named "s1", "s2"
+// and so on, an export is the session's facts, one a line.
 #pragma once
 
 #include <algorithm>
@@ -19,12 +19,12 @@
 
 namespace heed::client {
 
-class FakeQuestions : public v1::QuestionAnswering::Service {
+class FakeQuestions : public v1::QuestionAnsweringService::Service {
  public:
   // Set before the first call. The status of a sentence, a fact or a question; called on gRPC's threads, may block.
   std::function<grpc::Status(const std::string& sentence)> check = [](const std::string&) { return grpc::Status::OK; };
   // Changes what is sent.
-  std::function<void(v1::Answer&)> edit = [](v1::Answer&) {};
+  std::function<void(v1::QuestionAnswer&)> edit = [](v1::QuestionAnswer&) {};
   // Before anything is done: of Ask and Fork. Called on gRPC's threads, may block.
   std::function<void(const grpc::ServerContext&)> before_ask = [](const grpc::ServerContext&) {};
   std::function<void(const grpc::ServerContext&)> before_fork = [](const grpc::ServerContext&) {};
@@ -52,7 +52,7 @@ class FakeQuestions : public v1::QuestionAnswering::Service {
     for (int i = 0; i < request->questions_size(); ++i) {
       const v1::AnswerRequest::Question& question = request->questions(i);
       if (const grpc::Status status = Check("questions", i, question.text()); !status.ok()) return status;
-      const int64_t facts = question.has_after_facts() ? question.after_facts() : request->facts_size();
+      const int64_t facts = question.has_after_fact_count() ? question.after_fact_count() : request->facts_size();
       Fill(question.text(), {request->facts().begin(), request->facts().begin() + facts}, request->options(),
            *response->add_answers());
     }
@@ -60,9 +60,10 @@ class FakeQuestions : public v1::QuestionAnswering::Service {
     return grpc::Status::OK;
   }
 
-  grpc::Status Open(grpc::ServerContext*, const v1::OpenRequest*, v1::Session* response) override {
+  grpc::Status OpenSession(grpc::ServerContext*, const v1::OpenSessionRequest*,
+                           v1::OpenSessionResponse* response) override {
     const std::lock_guard lock(mutex_);
-    Describe(NewSession({}), *response);
+    Describe(NewSession({}), *response->mutable_session());
     return grpc::Status::OK;
   }
 
@@ -106,29 +107,33 @@ class FakeQuestions : public v1::QuestionAnswering::Service {
     return grpc::Status::OK;
   }
 
-  grpc::Status Fork(grpc::ServerContext* context, const v1::ForkRequest* request, v1::Session* response) override {
+  grpc::Status ForkSession(grpc::ServerContext* context, const v1::ForkSessionRequest* request,
+                           v1::ForkSessionResponse* response) override {
     before_fork(*context);
     const std::lock_guard lock(mutex_);
     if (!sessions.contains(request->session())) return Missing(request->session());
-    Describe(NewSession(sessions[request->session()]), *response);
+    Describe(NewSession(sessions[request->session()]), *response->mutable_session());
     return grpc::Status::OK;
   }
 
-  grpc::Status Export(grpc::ServerContext*, const v1::ExportRequest* request, v1::ExportResponse* response) override {
+  grpc::Status ExportSession(grpc::ServerContext*, const v1::ExportSessionRequest* request,
+                             v1::ExportSessionResponse* response) override {
     const std::lock_guard lock(mutex_);
     if (!sessions.contains(request->session())) return Missing(request->session());
     response->set_data(absl::StrJoin(sessions[request->session()], "\n"));
     return grpc::Status::OK;
   }
 
-  grpc::Status Import(grpc::ServerContext*, const v1::ImportRequest* request, v1::Session* response) override {
+  grpc::Status ImportSession(grpc::ServerContext*, const v1::ImportSessionRequest* request,
+                             v1::ImportSessionResponse* response) override {
     const std::lock_guard lock(mutex_);
     if (!import_status.ok()) return import_status;
-    Describe(NewSession(absl::StrSplit(request->data(), '\n', absl::SkipEmpty())), *response);
+    Describe(NewSession(absl::StrSplit(request->data(), '\n', absl::SkipEmpty())), *response->mutable_session());
     return grpc::Status::OK;
   }
 
-  grpc::Status Close(grpc::ServerContext*, const v1::CloseRequest* request, v1::CloseResponse*) override {
+  grpc::Status CloseSession(grpc::ServerContext*, const v1::CloseSessionRequest* request,
+                            v1::CloseSessionResponse*) override {
     const std::lock_guard lock(mutex_);
     if (sessions.erase(request->session()) == 0) return Missing(request->session());
     closed.push_back(request->session());
@@ -166,7 +171,7 @@ class FakeQuestions : public v1::QuestionAnswering::Service {
       }
     }
     const std::lock_guard lock(mutex_);
-    if (message.has_open()) session = NewSession({});
+    if (message.has_open_session()) session = NewSession({});
     if (message.message_case() == v1::ChatRequest::kSession) session = message.session();
     if (!sessions.contains(session)) return Missing(session);
     if (!reply.has_refusal() && message.has_fact()) {
@@ -198,12 +203,12 @@ class FakeQuestions : public v1::QuestionAnswering::Service {
     facts.push_back(fact);
     return grpc::Status::OK;
   }
-  void Describe(const std::string& session, v1::Session& message) {
-    message.set_session(session);
+  void Describe(const std::string& session, v1::QuestionSession& message) {
+    message.set_name(session);
     message.set_model("ntm-babi");
-    message.set_facts(static_cast<int64_t>(sessions[session].size()));
-    message.set_version(message.facts() + 1);
-    message.set_idle_limit_seconds(3600);
+    message.set_fact_count(static_cast<int64_t>(sessions[session].size()));
+    message.set_version(message.fact_count() + 1);
+    message.mutable_idle_limit()->set_seconds(3600);
   }
 
   static void AddUnknown(const std::string& sentence, google::protobuf::RepeatedPtrField<std::string>& words) {
@@ -212,8 +217,8 @@ class FakeQuestions : public v1::QuestionAnswering::Service {
     }
   }
 
-  void Fill(const std::string& question, const std::vector<std::string>& facts, const v1::AnswerOptions& options,
-            v1::Answer& answer) const {
+  void Fill(const std::string& question, const std::vector<std::string>& facts,
+            const v1::QuestionAnswerOptions& options, v1::QuestionAnswer& answer) const {
     answer.set_text("nothing");
     for (const std::string& fact : facts) {
       for (const auto word : absl::StrSplit(fact, absl::ByAnyChar(" ."), absl::SkipEmpty())) {
@@ -223,7 +228,7 @@ class FakeQuestions : public v1::QuestionAnswering::Service {
     const std::vector<std::pair<std::string, float>> candidates = {{answer.text(), 0.75f}, {"nothing", 0.25f}};
     const int top = options.has_top_k() ? options.top_k() : 1;
     for (size_t i = 0; i < candidates.size() && (top == 0 || static_cast<int>(i) < top); ++i) {
-      v1::Answer::Candidate& candidate = *answer.add_candidates();
+      v1::QuestionAnswer::Candidate& candidate = *answer.add_candidates();
       candidate.set_text(candidates[i].first);
       candidate.set_probability(candidates[i].second);
     }
@@ -233,13 +238,13 @@ class FakeQuestions : public v1::QuestionAnswering::Service {
       if (facts.size() > 1) AddWeight(0, facts.front(), 0.25f, answer);
     }
     if (options.return_reads()) {
-      v1::Answer::Read& read = *answer.add_reads();
+      v1::QuestionAnswer::Read& read = *answer.add_reads();
       for (const float weight : {0.0f, 0.5f, 0.0f, 0.5f}) read.add_weights(weight);
     }
     edit(answer);
   }
-  static void AddWeight(int64_t number, const std::string& text, float weight, v1::Answer& answer) {
-    v1::Answer::FactWeight& fact = *answer.add_facts();
+  static void AddWeight(int64_t number, const std::string& text, float weight, v1::QuestionAnswer& answer) {
+    v1::QuestionAnswer::FactWeight& fact = *answer.add_facts();
     fact.set_fact(number);
     fact.set_text(text);
     fact.set_weight(weight);

@@ -1,4 +1,4 @@
-// heed.v1.Sequences without models, for the client's tests: gives the rows back in reverse order, as often as the
+// heed.v1.SequenceService without models, for the client's tests: gives the rows back in reverse order, as often as the
 // request repeats; a sequence whose first number is 9 is refused.
 #pragma once
 
@@ -9,13 +9,14 @@
 
 namespace heed::client {
 
-class FakeSequences : public v1::Sequences::Service {
+class FakeSequences : public v1::SequenceService::Service {
  public:
   grpc::Status failure = grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "values[0] is 9");
 
-  std::vector<v1::RunRequest> requests;  // that came. Call between requests alone.
+  std::vector<v1::RunSequenceRequest> requests;  // that came. Call between requests alone.
 
-  grpc::Status Run(grpc::ServerContext*, const v1::RunRequest* request, v1::RunResponse* response) override {
+  grpc::Status RunSequence(grpc::ServerContext*, const v1::RunSequenceRequest* request,
+                           v1::RunSequenceResponse* response) override {
     {
       const std::lock_guard lock(mutex_);
       requests.push_back(*request);
@@ -24,7 +25,7 @@ class FakeSequences : public v1::Sequences::Service {
     const int width = static_cast<int>(request->width());
     response->set_width(width);
     response->set_model(request->model());
-    for (int repeat = 0; repeat < (request->has_repeats() ? request->repeats() : 1); ++repeat) {
+    for (int repeat = 0; repeat < (request->has_repeat_count() ? request->repeat_count() : 1); ++repeat) {
       for (int row = request->values_size() - width; row >= 0; row -= width) {
         for (int column = 0; column < width; ++column) response->add_values(request->values(row + column));
       }

@@ -13,7 +13,9 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
@@ -60,9 +62,16 @@ class FakeServer {
   v1::ModelInfo& AddModel(const std::string& name, v1::ModelState state, const std::string& kind = "translator") {
     v1::ModelInfo& model = *model_list_.add_models();
     model.set_name(name);
-    model.set_kind(kind);
+    model.set_kind(KindOf(kind));
     model.set_state(state);
     return model;
+  }
+  // "node-classifier" is MODEL_KIND_NODE_CLASSIFIER.
+  static v1::ModelKind KindOf(const std::string& kind) {
+    v1::ModelKind result = v1::MODEL_KIND_UNSPECIFIED;
+    (void)v1::ModelKind_Parse(
+        absl::StrCat("MODEL_KIND_", absl::AsciiStrToUpper(absl::StrReplaceAll(kind, {{"-", "_"}}))), &result);
+    return result;
   }
   FakeGraphs& graphs() { return graphs_; }
   FakeQuestions& questions() { return questions_; }
@@ -119,7 +128,7 @@ class FakeServer {
     return status;
   }
 
-  class Translation : public v1::Translation::Service {
+  class Translation : public v1::TranslationService::Service {
    public:
     explicit Translation(FakeServer& server) : server_(server) {}
     grpc::Status Translate(grpc::ServerContext* context, const v1::TranslateRequest* request,
@@ -129,16 +138,18 @@ class FakeServer {
       for (const std::string& text : request->texts()) {
         v1::TranslatedText& answer = *response->add_translations();
         answer.set_text(text.empty() ? "" : absl::StrCat("[", text, "]"));
-        answer.set_finish_reason(v1::FINISH_REASON_EOS);
-        answer.set_source_tokens(3);
-        answer.set_target_tokens(4);
+        answer.set_finish_reason(v1::TRANSLATION_FINISH_REASON_EOS);
+        answer.set_source_token_count(3);
+        answer.set_target_token_count(4);
         if (server_.edit_) server_.edit_(answer);
       }
       return grpc::Status::OK;
     }
-    grpc::Status TranslateStream(grpc::ServerContext* context, const v1::TranslateRequest* request,
+    grpc::Status TranslateStream(grpc::ServerContext* context, const v1::TranslateStreamRequest* stream_request,
                                  grpc::ServerWriter<v1::TranslateStreamResponse>* writer) override {
-      const grpc::Status status = server_.Arrive(*request, *context);
+      v1::TranslateRequest request;  // the fields are the same, and have the same numbers
+      request.ParseFromString(stream_request->SerializeAsString());
+      const grpc::Status status = server_.Arrive(request, *context);
       if (!status.ok()) return status;
       for (const v1::TranslateStreamResponse& event : server_.events_) writer->Write(event);
       return grpc::Status::OK;
@@ -148,17 +159,22 @@ class FakeServer {
     FakeServer& server_;
   };
 
-  class Models : public v1::Models::Service {
+  class Models : public v1::ModelService::Service {
    public:
     explicit Models(FakeServer& server) : server_(server) {}
-    grpc::Status List(grpc::ServerContext*, const v1::ListModelsRequest*, v1::ListModelsResponse* response) override {
-      if (server_.on_list_) server_.on_list_(server_.model_list_);
-      *response = server_.model_list_;
+    // In pages of two, whose tokens are numbers.
+    grpc::Status ListModels(grpc::ServerContext*, const v1::ListModelsRequest* request,
+                            v1::ListModelsResponse* response) override {
+      int next = request->page_token().empty() ? 0 : std::stoi(request->page_token());
+      if (next == 0 && server_.on_list_) server_.on_list_(server_.model_list_);
+      const v1::ListModelsResponse& list = server_.model_list_;
+      for (int i = 0; i < 2 && next < list.models_size(); ++i) *response->add_models() = list.models(next++);
+      if (next < list.models_size()) response->set_next_page_token(std::to_string(next));
       return grpc::Status::OK;
     }
     // Of a model of the list; "broken" fails.
-    grpc::Status Load(grpc::ServerContext*, const v1::LoadModelRequest* request,
-                      v1::LoadModelResponse* response) override {
+    grpc::Status LoadModel(grpc::ServerContext*, const v1::LoadModelRequest* request,
+                           v1::LoadModelResponse* response) override {
       if (request->model() == "broken") return grpc::Status(grpc::StatusCode::FAILED_PRECONDITION, "no config.json");
       server_.last_load_ = *request;
       for (const v1::ModelInfo& model : server_.model_list_.models()) {
@@ -166,8 +182,8 @@ class FakeServer {
       }
       return response->versions_size() > 0 ? grpc::Status::OK : grpc::Status(grpc::StatusCode::NOT_FOUND, "no model");
     }
-    grpc::Status Unload(grpc::ServerContext*, const v1::UnloadModelRequest* request,
-                        v1::UnloadModelResponse*) override {
+    grpc::Status UnloadModel(grpc::ServerContext*, const v1::UnloadModelRequest* request,
+                             v1::UnloadModelResponse*) override {
       for (v1::ModelInfo& model : *server_.model_list_.mutable_models()) {
         if (model.name() != request->model()) continue;
         model.set_state(v1::MODEL_STATE_UNLOADED);

@@ -73,6 +73,13 @@ class WithServer(unittest.TestCase):
         with self.assertRaisesRegex(TypeError, "list of texts"):
             self.client.translate("A dog.")
 
+    def test_a_version_is_asked_for_and_named_in_the_answer(self):
+        self.assertEqual(self.client.translate_fully(["A dog."], model="translator-en-de", model_version=1).model_version, 1)
+        with self.assertRaises(grpc.RpcError) as raised:
+            self.client.translate(["A dog."], model="translator-en-de", model_version=7)
+        self.assertEqual(raised.exception.code(), grpc.StatusCode.NOT_FOUND)
+        self.assertEqual(self.client.open(model="ntm-babi", model_version=1).model_version, 1)
+
     def test_models_are_listed(self):
         states = {model.name: model.state for model in self.client.models()}
         self.assertIn("translator-en-de", states)
@@ -86,7 +93,8 @@ class WithServer(unittest.TestCase):
         self.client.put_graph("club", graph)
         stored = self.client.classify_nodes("club", [0, 33], model="gat-karate")
         self.assertEqual([c.label for _, c in stored], [c.label for _, c in inline])
-        self.assertEqual(self.client.describe_graph("club")[0].nodes, 34)
+        self.assertEqual(self.client.get_graph("club").node_count, 34)
+        self.assertEqual([graph.name for graph in self.client.list_graphs()], ["club"])
         self.client.update_graph("club", remove_edges=[(0, 1)])
         self.client.delete_graph("club")
         self.assertEqual(self.client.classify_nodes(graph, [], model="gat-karate"), [])
@@ -126,7 +134,7 @@ class WithServer(unittest.TestCase):
             process.wait()
 
 
-class Refusing(translation_pb2_grpc.TranslationServicer, questions_pb2_grpc.QuestionAnsweringServicer):
+class Refusing(translation_pb2_grpc.TranslationServiceServicer, questions_pb2_grpc.QuestionAnsweringServiceServicer):
     """Refuses as often as `refusals` says, each a code and the trailing metadata, then answers."""
 
     def __init__(self):
@@ -150,20 +158,20 @@ class Refusing(translation_pb2_grpc.TranslationServicer, questions_pb2_grpc.Ques
     def TranslateStream(self, request, context):
         self._arrive(context)
         for _ in range(2):
-            sentence = translation_pb2.Sentence(hypotheses=[translation_pb2.Hypothesis(text="ja")])
+            sentence = translation_pb2.TranslatedSentence(hypotheses=[translation_pb2.TranslationHypothesis(text="ja")])
             yield translation_pb2.TranslateStreamResponse(sentence=sentence)
         if request.texts[0] == "break":
             context.set_trailing_metadata((("grpc-retry-pushback-ms", "1"),))
             context.abort(grpc.StatusCode.UNAVAILABLE, "shutting down")
 
-    def Open(self, request, context):
+    def OpenSession(self, request, context):
         self._arrive(context)
-        return questions_pb2.Session(session="s1")
+        return questions_pb2.OpenSessionResponse(session=questions_pb2.QuestionSession(name="s1"))
 
     def Chat(self, requests, context):
         self._arrive(context)
         for request in requests:
-            yield questions_pb2.ChatResponse(session=questions_pb2.Session(session="s1"))
+            yield questions_pb2.ChatResponse(session=questions_pb2.QuestionSession(name="s1"))
 
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
@@ -174,8 +182,8 @@ class Retries(unittest.TestCase):
     def setUp(self):
         self.service = Refusing()
         self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(max_workers=4))
-        translation_pb2_grpc.add_TranslationServicer_to_server(self.service, self.server)
-        questions_pb2_grpc.add_QuestionAnsweringServicer_to_server(self.service, self.server)
+        translation_pb2_grpc.add_TranslationServiceServicer_to_server(self.service, self.server)
+        questions_pb2_grpc.add_QuestionAnsweringServiceServicer_to_server(self.service, self.server)
         port = self.server.add_insecure_port("127.0.0.1:0")
         self.server.start()
         self.client = heed_client.Client(f"127.0.0.1:{port}", timeout_s=30)
@@ -200,11 +208,11 @@ class Retries(unittest.TestCase):
 
     def test_sessions_streams_and_conversations_wait_too(self):
         self.service.refusals = [(UNAVAILABLE, 1)]
-        self.assertEqual(self.client.open().session, "s1")
+        self.assertEqual(self.client.open().name, "s1")
         self.service.refusals = [(UNAVAILABLE, 1)]
         self.assertEqual(len(list(self.client.stream(["yes"]))), 2)
         self.service.refusals = [(UNAVAILABLE, 1)]
-        self.assertEqual([reply.session.session for reply in self.client.chat(["Who?"])], ["s1"])
+        self.assertEqual([reply.session.name for reply in self.client.chat(["Who?"])], ["s1"])
 
     def test_a_stream_is_not_begun_again_once_it_has_answered(self):
         sentences = []

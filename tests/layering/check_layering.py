@@ -46,7 +46,7 @@ MAP = {
                       "server/scheduling server/telemetry"),
     "server/sessions": ("sessions in memory, files and Redis",
                         "base models/kinds server/platform server/registry server/telemetry"),
-    "server/security": ("TLS, certificates, tokens, rights", "base server/rpc server/telemetry"),
+    "server/security": ("TLS, certificates, tokens, rights", "base proto server/rpc server/telemetry"),
     "server/messages": ("between the wire's messages and the models' types",
                         "base files engine/graph models/kinds models/text proto server/sessions server/telemetry"),
     "server/oip": ("the Open Inference Protocol's tensors",

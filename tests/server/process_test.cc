@@ -113,10 +113,10 @@ TEST(ProcessTest, ServesRealModelsAndExitsWithZeroOnSigterm) {
   v1::ListModelsResponse models;
   {
     grpc::ClientContext context;
-    ASSERT_TRUE(v1::Models::NewStub(channel)->List(&context, {}, &models).ok());
+    ASSERT_TRUE(v1::ModelService::NewStub(channel)->ListModels(&context, {}, &models).ok());
   }
   ASSERT_GT(models.models_size(), 0);
-  auto translation = v1::Translation::NewStub(channel);
+  auto translation = v1::TranslationService::NewStub(channel);
   for (const v1::ModelInfo& model : models.models()) {
     EXPECT_EQ(model.state(), v1::MODEL_STATE_READY) << model.reason();
     if (model.kind() != "translator") continue;
@@ -142,7 +142,7 @@ TEST(ProcessTest, SigtermUnderLoadLosesNothing) {
   const std::string address = server.ReadUntil("listening address=");
   ASSERT_NE(server.ReadUntil("ready models="), "");
   auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
-  auto translation = v1::Translation::NewStub(channel);
+  auto translation = v1::TranslationService::NewStub(channel);
   constexpr int kThreads = 8;
   std::vector<std::thread> threads;
   std::vector<int> answered(kThreads);
@@ -183,7 +183,7 @@ void AwaitEndOfServing(grpc::ClientReader<grpc::health::v1::HealthCheckResponse>
   EXPECT_EQ(state.status(), grpc::health::v1::HealthCheckResponse::NOT_SERVING);
 }
 
-grpc::Status TranslateOnce(v1::Translation::Stub& translation) {
+grpc::Status TranslateOnce(v1::TranslationService::Stub& translation) {
   grpc::ClientContext context;
   v1::TranslateRequest request;
   v1::TranslateResponse response;
@@ -205,7 +205,7 @@ TEST(ProcessTest, SlowRequestsAreLoggedWithTheNamesThatTheirCallersGaveThem) {
   Process server(flags);
   const std::string address = Member("{" + server.ReadUntil("\"event\":\"listening\","), "address");
   ASSERT_NE(server.ReadUntil("\"event\":\"ready\""), "");
-  auto translation = v1::Translation::NewStub(
+  auto translation = v1::TranslationService::NewStub(
       grpc::CreateChannel(address.substr(1, address.size() - 2), grpc::InsecureChannelCredentials()));
   grpc::ClientContext context;
   context.AddMetadata("x-request-id", "order-66");
@@ -245,7 +245,7 @@ TEST(ProcessTest, LameDuckServesWhileItsHealthIsNotServingAndASecondSigtermEndsI
   const std::string address = server.ReadUntil("listening address=");
   ASSERT_NE(server.ReadUntil("ready models="), "");
   auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
-  auto translation = v1::Translation::NewStub(channel);
+  auto translation = v1::TranslationService::NewStub(channel);
   auto health = grpc::health::v1::Health::NewStub(channel);
   grpc::ClientContext context;
   const auto watch = health->Watch(&context, {});
@@ -256,7 +256,7 @@ TEST(ProcessTest, LameDuckServesWhileItsHealthIsNotServingAndASecondSigtermEndsI
     EXPECT_TRUE(status.ok()) << status.error_message();
   }
   const auto late = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
-  EXPECT_TRUE(TranslateOnce(*v1::Translation::NewStub(late)).ok()) << "whoever comes now is served, too";
+  EXPECT_TRUE(TranslateOnce(*v1::TranslationService::NewStub(late)).ok()) << "whoever comes now is served, too";
   server.Signal(SIGTERM);
   EXPECT_EQ(server.Wait(), -SIGTERM);
   EXPECT_FALSE(watch->Finish().ok());
@@ -268,8 +268,9 @@ TEST(ProcessTest, ASecondSigtermEndsTheDrain) {
   Process server(flags);
   const std::string address = server.ReadUntil("listening address=");
   ASSERT_NE(server.ReadUntil("ready models="), "");
-  auto translation = v1::Translation::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
-  v1::TranslateRequest request;  // of more answers than gRPC's windows take: it does not end while nobody reads them
+  auto translation = v1::TranslationService::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+  v1::TranslateStreamRequest
+      request;  // of more answers than gRPC's windows take: it does not end while nobody reads them
   request.set_model("marian-swish");
   for (int i = 0; i < 100'000; ++i) request.add_texts("a dog runs.");
   grpc::ClientContext context;
@@ -292,7 +293,7 @@ TEST(ProcessTest, AfterTheLameDuckComesTheShutdown) {
   const std::string address = server.ReadUntil("listening address=");
   ASSERT_NE(server.ReadUntil("ready models="), "");
   auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
-  auto translation = v1::Translation::NewStub(channel);
+  auto translation = v1::TranslationService::NewStub(channel);
   grpc::ClientContext context;
   const auto watch = grpc::health::v1::Health::NewStub(channel)->Watch(&context, {});
   server.Signal(SIGTERM);
@@ -320,16 +321,16 @@ TEST(ProcessTest, StoredGraphSurvivesBeingKilledAtAnyMoment) {
                     "--listen=127.0.0.1:0", "--metrics_listen=", "--graph_save_interval_s=0", "--management"});
     const std::string address = server.ReadUntil("listening address=");
     ASSERT_NE(server.ReadUntil("ready models="), "");
-    auto graphs = v1::Graphs::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+    auto graphs = v1::GraphService::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
     v1::GraphInfo info;
     if (round > 0) {
       grpc::ClientContext context;
-      v1::DescribeGraphRequest request;
-      v1::DescribeGraphResponse response;
+      v1::GetGraphRequest request;
+      v1::GetGraphResponse response;
       request.set_name("g");
-      const grpc::Status status = graphs->DescribeGraph(&context, request, &response);
+      const grpc::Status status = graphs->GetGraph(&context, request, &response);
       ASSERT_TRUE(status.ok()) << "after kill " << round << ": " << status.error_message();
-      info = response.graphs(0);
+      info = response.graph();
       EXPECT_GE(info.version(), saved);
       EXPECT_LE(info.version(), accepted + 1) << "a change that was not answered may be there";
       EXPECT_EQ(info.version(), info.saved_version());
@@ -350,17 +351,21 @@ TEST(ProcessTest, StoredGraphSurvivesBeingKilledAtAnyMoment) {
           message.set_name("g");
           message.mutable_part()->mutable_features()->set_width(4);
           for (int i = 0; i < 4 * kFirstNodes; ++i) message.mutable_part()->mutable_features()->add_values(1);
-          auto writer = graphs->PutGraph(&context, &info);
+          v1::PutGraphResponse response;
+          auto writer = graphs->PutGraph(&context, &response);
           writer->Write(message);
           writer->WritesDone();
           status = writer->Finish();
+          if (status.ok()) info = response.graph();
         } else {
           v1::UpdateGraphRequest request;
           request.set_name("g");
           request.mutable_update()->add_add_nodes(kFirstNodes + node);
           request.mutable_update()->mutable_add_features()->set_width(4);
           for (int i = 0; i < 4; ++i) request.mutable_update()->mutable_add_features()->add_values(2);
-          status = graphs->UpdateGraph(&context, request, &info);
+          v1::UpdateGraphResponse response;
+          status = graphs->UpdateGraph(&context, request, &response);
+          if (status.ok()) info = response.graph();
         }
         if (!status.ok()) {
           EXPECT_TRUE(killed) << "change " << next << " of round " << round << ": " << status.error_message();
@@ -412,7 +417,7 @@ void SurviveIdleConnections(const std::string& limit, bool fits) {
       EXPECT_THAT(ReadinessOf(metrics), AllOf(HasSubstr(" 503 "), HasSubstr("(--max_connections) are taken")));
     }
   }
-  auto translation = v1::Translation::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+  auto translation = v1::TranslationService::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
   grpc::Status status;
   do {
     status = TranslateOnce(*translation);

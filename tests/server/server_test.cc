@@ -21,6 +21,7 @@
 #include "heed/v1/models.grpc.pb.h"
 #include "heed/v1/translation.grpc.pb.h"
 #include "tests/support/fake_translator.h"
+#include "tests/support/stream_request.h"
 
 namespace heed {
 namespace {
@@ -91,8 +92,8 @@ class ServerTest : public ::testing::Test {
     server_ = *std::move(server);
     if (wait_until_loaded) server_->WaitUntilLoaded();
     channel_ = grpc::CreateChannel(absl::StrCat("127.0.0.1:", server_->port()), grpc::InsecureChannelCredentials());
-    translation_ = v1::Translation::NewStub(channel_);
-    models_ = v1::Models::NewStub(channel_);
+    translation_ = v1::TranslationService::NewStub(channel_);
+    models_ = v1::ModelService::NewStub(channel_);
     health_ = grpc::health::v1::Health::NewStub(channel_);
   }
 
@@ -183,8 +184,8 @@ class ServerTest : public ::testing::Test {
   std::shared_ptr<FakeTranslator> model_ = std::make_shared<FakeTranslator>();
   std::unique_ptr<Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
-  std::unique_ptr<v1::Translation::Stub> translation_;
-  std::unique_ptr<v1::Models::Stub> models_;
+  std::unique_ptr<v1::TranslationService::Stub> translation_;
+  std::unique_ptr<v1::ModelService::Stub> models_;
   std::unique_ptr<grpc::health::v1::Health::Stub> health_;
 };
 
@@ -202,7 +203,7 @@ TEST_F(ServerTest, TranslatesTextsInOrderAndKeepsTheirSpacing) {
   EXPECT_EQ(response.translations(0).source_tokens(), 5);  // 3 words and 2 ends
   EXPECT_EQ(response.translations(0).target_tokens(), 5);
   EXPECT_EQ(response.translations(0).score(), -3);
-  EXPECT_EQ(response.translations(0).finish_reason(), v1::FINISH_REASON_EOS);
+  EXPECT_EQ(response.translations(0).finish_reason(), v1::TRANSLATION_FINISH_REASON_EOS);
   EXPECT_EQ(response.translations(0).sentences_size(), 0);
 }
 
@@ -210,10 +211,10 @@ TEST_F(ServerTest, FinishReasonIsTheWorstOfTheSentences) {
   Start();
   v1::TranslateResponse response;
   ASSERT_TRUE(Translate(Request({"a. long b. c.", "a. long. loop b. c."}), &response).ok());
-  EXPECT_EQ(response.translations(0).finish_reason(), v1::FINISH_REASON_LENGTH);
+  EXPECT_EQ(response.translations(0).finish_reason(), v1::TRANSLATION_FINISH_REASON_LENGTH);
   v1::TranslateRequest request = Request({"a. loop b. long c."});
   ASSERT_TRUE(Translate(request, &response).ok());
-  EXPECT_EQ(response.translations(0).finish_reason(), v1::FINISH_REASON_LOOP);
+  EXPECT_EQ(response.translations(0).finish_reason(), v1::TRANSLATION_FINISH_REASON_LOOP);
 }
 
 TEST_F(ServerTest, SentencesComeOnRequestWithOneHypothesis) {
@@ -223,7 +224,7 @@ TEST_F(ServerTest, SentencesComeOnRequestWithOneHypothesis) {
   v1::TranslateResponse response;
   ASSERT_TRUE(Translate(request, &response).ok());
   ASSERT_EQ(response.translations(0).sentences_size(), 2);
-  const v1::Sentence& sentence = response.translations(0).sentences(0);
+  const v1::TranslatedSentence& sentence = response.translations(0).sentences(0);
   EXPECT_EQ(sentence.source(), "a b.");
   ASSERT_EQ(sentence.hypotheses_size(), 1);
   EXPECT_EQ(sentence.hypotheses(0).text(), "A B.");
@@ -238,7 +239,7 @@ TEST_F(ServerTest, NBestTokensAndAttentionComeOnRequest) {
   v1::TranslateResponse response;
   ASSERT_TRUE(Translate(request, &response).ok());
   ASSERT_EQ(response.translations(0).sentences_size(), 2);
-  const v1::Sentence& sentence = response.translations(0).sentences(0);
+  const v1::TranslatedSentence& sentence = response.translations(0).sentences(0);
   EXPECT_EQ(sentence.source(), "a b.");
   ASSERT_EQ(sentence.hypotheses_size(), 2);
   EXPECT_EQ(sentence.hypotheses(0).text(), "A B.");
@@ -249,7 +250,7 @@ TEST_F(ServerTest, NBestTokensAndAttentionComeOnRequest) {
 
   request.mutable_options()->set_return_attention(true);
   ASSERT_TRUE(Translate(request, &response).ok());
-  const v1::Hypothesis& hypothesis = response.translations(0).sentences(0).hypotheses(0);
+  const v1::TranslationHypothesis& hypothesis = response.translations(0).sentences(0).hypotheses(0);
   EXPECT_THAT(hypothesis.tokens(), ElementsAre("A", "B.", "</s>"));
   EXPECT_EQ(hypothesis.attention().rows(), 3);
   EXPECT_EQ(hypothesis.attention().columns(), 3);
@@ -272,7 +273,7 @@ TEST_F(ServerTest, AbsentOptionsAreTheModels) {
   v1::TranslateRequest request = Request({"a"});
   v1::TranslateOptions& options = *request.mutable_options();
   options.set_length_penalty(2);
-  options.set_early_stopping(v1::EARLY_STOPPING_NEVER);
+  options.set_early_stopping(v1::TranslateOptions::EARLY_STOPPING_NEVER);
   options.set_max_tokens(7);
   options.set_target_prefix("pre");
   options.set_split_sentences(false);
@@ -301,7 +302,7 @@ TEST_F(ServerTest, BadOptionsAreInvalidAndSayWhy) {
   EXPECT_EQ(StatusOf(request).error_code(), StatusCode::INVALID_ARGUMENT);
   EXPECT_THAT(StatusOf(request).error_message(), HasSubstr("beam_size: 33"));
   request.mutable_options()->clear_beam_size();
-  request.mutable_options()->set_early_stopping(static_cast<v1::EarlyStopping>(9));
+  request.mutable_options()->set_early_stopping(static_cast<v1::TranslateOptions::EarlyStopping>(9));
   EXPECT_EQ(StatusOf(request).error_code(), StatusCode::INVALID_ARGUMENT);
   EXPECT_THAT(StatusOf(request).error_message(), HasSubstr("options.early_stopping: 9, known are 0 to 3"));
 }
@@ -337,7 +338,7 @@ TEST_F(ServerTest, MessageOverTheLimitIsResourceExhausted) {
 TEST_F(ServerTest, GreedyStreamGivesTextAsItGrowsAndEachSentenceOnce) {
   Start();
   grpc::ClientContext context;
-  auto reader = translation_->TranslateStream(&context, Request({"a b. c d", "e"}));
+  auto reader = translation_->TranslateStream(&context, StreamRequestOf(Request({"a b. c d", "e"})));
   std::map<std::pair<int, int>, std::string> grown, finished;
   v1::TranslateStreamResponse event;
   int deltas = 0;
@@ -363,7 +364,7 @@ TEST_F(ServerTest, BeamStreamGivesSentencesAlone) {
   v1::TranslateRequest request = Request({"a b. c d"});
   request.mutable_options()->set_beam_size(2);
   grpc::ClientContext context;
-  auto reader = translation_->TranslateStream(&context, request);
+  auto reader = translation_->TranslateStream(&context, StreamRequestOf(request));
   v1::TranslateStreamResponse event;
   std::vector<std::string> sentences;
   while (reader->Read(&event)) {
@@ -379,7 +380,7 @@ TEST_F(ServerTest, StreamErrorsAreStatuses) {
   v1::TranslateRequest request = Request({"a"});
   request.set_model("none");
   grpc::ClientContext context;
-  auto reader = translation_->TranslateStream(&context, request);
+  auto reader = translation_->TranslateStream(&context, StreamRequestOf(request));
   v1::TranslateStreamResponse event;
   EXPECT_FALSE(reader->Read(&event));
   EXPECT_EQ(reader->Finish().error_code(), StatusCode::NOT_FOUND);
@@ -397,7 +398,7 @@ TEST_F(ServerTest, CancelledRequestStopsBetweenSteps) {
   pending->thread.join();
   EXPECT_EQ(pending->status.error_code(), StatusCode::CANCELLED);
   model_->Release();
-  WaitForMetric("heed_requests_in_flight{method=\"Translate\"} 0");
+  WaitForMetric("heed_requests_in_flight{method=\"heed.v1.TranslationService/Translate\"} 0");
   EXPECT_THAT(server_->metrics().Text(), HasSubstr("heed_cancellations_total{model=\"fake\",reason=\"client\"} 1"));
   EXPECT_LT(model_->batch_sizes().size(), static_cast<size_t>(kWords));
 }
@@ -418,7 +419,8 @@ TEST_F(ServerTest, DeadlineStopsARequestBetweenSteps) {
     ASSERT_EQ(translation_->Translate(&context, Request({text}), &response).error_code(),
               StatusCode::DEADLINE_EXCEEDED);
     model_->Release();
-    if (HasMetric("heed_requests_in_flight{")) WaitForMetric("heed_requests_in_flight{method=\"Translate\"} 0");
+    if (HasMetric("heed_requests_in_flight{"))
+      WaitForMetric("heed_requests_in_flight{method=\"heed.v1.TranslationService/Translate\"} 0");
   }
   EXPECT_LT(model_->batch_sizes().size(), static_cast<size_t>(kWords));
 }
@@ -443,7 +445,7 @@ TEST_F(ServerTest, FullQueueIsResourceExhaustedWithARetryHint) {
 TEST_F(ServerTest, FullQueueRefusesBeforeTheRequestIsLookedInto) {
   auto [running, queued] = StartWithAFullQueue();
   v1::TranslateRequest request = Request({"c"});
-  request.mutable_options()->set_early_stopping(static_cast<v1::EarlyStopping>(99));
+  request.mutable_options()->set_early_stopping(static_cast<v1::TranslateOptions::EarlyStopping>(99));
   EXPECT_EQ(StatusOf(request).error_code(), StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_THAT(server_->metrics().Text(), HasSubstr("heed_rejections_total{model=\"fake\",reason=\"queue_full\"} 1"));
   model_->Release();
@@ -502,7 +504,7 @@ TEST_F(ServerTest, PriorityOfTheMetadataIsTheJobs) {
   auto high = begin_with("1", 2);
   model_->Allow(2);  // of one word each
   model_->WaitUntilHeld();
-  WaitForMetric("heed_requests_in_flight{method=\"Translate\"} 1");
+  WaitForMetric("heed_requests_in_flight{method=\"heed.v1.TranslationService/Translate\"} 1");
   low->context.TryCancel();  // too late for a request that has ended
   high->thread.join();
   low->thread.join();
@@ -566,14 +568,14 @@ TEST_F(ServerTest, SlowReaderParksItsOwnRequestAlone) {
   // Far more output than gRPC's windows take, and nobody reads.
   constexpr int kTexts = 5'000;
   grpc::ClientContext context;
-  auto reader =
-      translation_->TranslateStream(&context, Request(std::vector<std::string>(kTexts, std::string(1000, 'a') + " b")));
+  auto reader = translation_->TranslateStream(
+      &context, StreamRequestOf(Request(std::vector<std::string>(kTexts, std::string(1000, 'a') + " b"))));
   // It comes to stand still with sentences under way: the only steps are those of other requests, which are served all
   // the while.
   auto running = [&] {
     return HasMetric("heed_running_tasks{model=\"fake\"}") && !HasMetric("heed_running_tasks{model=\"fake\"} 0\n");
   };
-  WaitForMetric("heed_requests_in_flight{method=\"TranslateStream\"} 1");
+  WaitForMetric("heed_requests_in_flight{method=\"heed.v1.TranslationService/TranslateStream\"} 1");
   while (!running()) std::this_thread::yield();
   size_t steps = 0;
   do {
@@ -595,8 +597,8 @@ TEST_F(ServerTest, ReaderThatLagsForTooLongIsCutOff) {
   options_.max_reader_lag_s = 0.05;
   Start();
   grpc::ClientContext context;
-  auto reader =
-      translation_->TranslateStream(&context, Request(std::vector<std::string>(5'000, std::string(1000, 'a') + " b")));
+  auto reader = translation_->TranslateStream(
+      &context, StreamRequestOf(Request(std::vector<std::string>(5'000, std::string(1000, 'a') + " b"))));
   WaitForMetric("heed_cancellations_total{model=\"fake\",reason=\"reader_lagged\"} 1");
   v1::TranslateStreamResponse event;
   while (reader->Read(&event)) {
@@ -611,7 +613,7 @@ TEST_F(ServerTest, ListNamesEveryModelWithItsState) {
   auto list = [&] {
     grpc::ClientContext context;
     v1::ListModelsResponse response;
-    EXPECT_TRUE(models_->List(&context, {}, &response).ok());
+    EXPECT_TRUE(models_->ListModels(&context, {}, &response).ok());
     return response;
   };
   v1::ListModelsResponse response = list();
@@ -625,7 +627,7 @@ TEST_F(ServerTest, ListNamesEveryModelWithItsState) {
   EXPECT_EQ(response.models(0).state(), v1::MODEL_STATE_UNAVAILABLE);
   EXPECT_EQ(response.models(0).reason(), "config.json: is broken");
   EXPECT_EQ(response.models(1).state(), v1::MODEL_STATE_READY);
-  EXPECT_EQ(response.models(1).kind(), "translator");
+  EXPECT_EQ(response.models(1).kind(), v1::MODEL_KIND_TRANSLATOR);
   EXPECT_EQ(response.models(1).architecture(), "fake");
   EXPECT_EQ(response.models(1).source_language(), "en");
   EXPECT_EQ(response.models(1).weights(), 26);
@@ -679,12 +681,9 @@ TEST_F(ServerTest, HealthKnowsEachServiceByItsFullName) {
   ASSERT_TRUE(watch->Read(&state));
   EXPECT_EQ(state.status(), HealthCheckResponse::SERVING);
   server_->WaitUntilLoaded();
-  const std::vector<std::string> services = {"grpc.health.v1.Health",
-                                             "heed.v1.Graphs",
-                                             "heed.v1.Models",
-                                             "heed.v1.Sequences",
-                                             "heed.v1.Translation",
-                                             "heed.v1.QuestionAnswering",
+  const std::vector<std::string> services = {"grpc.health.v1.Health",         "heed.v1.GraphService",
+                                             "heed.v1.ModelService",          "heed.v1.SequenceService",
+                                             "heed.v1.TranslationService",    "heed.v1.QuestionAnsweringService",
                                              "inference.GRPCInferenceService"};
   for (const std::string& service : services) EXPECT_EQ(Health(service), HealthCheckResponse::SERVING) << service;
   EXPECT_EQ(Health("heed.v1.None"), HealthCheckResponse::SERVICE_UNKNOWN);
@@ -728,10 +727,10 @@ TEST_F(ServerTest, ShutdownUnderLoadLosesNothingItAccepted) {
   EXPECT_EQ(state.status(), HealthCheckResponse::SERVING);
   std::vector<std::unique_ptr<Pending>> pending;
   for (int i = 0; i < 20; ++i) pending.push_back(Begin({"a b c d", "e"}));
-  WaitForMetric("heed_requests_in_flight{method=\"Translate\"} 20");
+  WaitForMetric("heed_requests_in_flight{method=\"heed.v1.TranslationService/Translate\"} 20");
   grpc::ClientContext stream_context;
-  auto stream = translation_->TranslateStream(&stream_context, Request({"x y z"}));
-  WaitForMetric("heed_requests_in_flight{method=\"TranslateStream\"} 1");
+  auto stream = translation_->TranslateStream(&stream_context, StreamRequestOf(Request({"x y z"})));
+  WaitForMetric("heed_requests_in_flight{method=\"heed.v1.TranslationService/TranslateStream\"} 1");
   model_->WaitUntilHeld();
 
   std::thread shutdown([this] { server_->Shutdown(); });
@@ -813,9 +812,9 @@ TEST_F(ServerTest, ReflectionNamesTheServices) {
   grpc::Slice bytes;
   ASSERT_TRUE(answer.DumpToSingleSlice(&bytes).ok());
   const std::string text(reinterpret_cast<const char*>(bytes.begin()), bytes.size());
-  EXPECT_THAT(text, HasSubstr("heed.v1.Translation"));
-  EXPECT_THAT(text, HasSubstr("heed.v1.Graphs"));
-  EXPECT_THAT(text, HasSubstr("heed.v1.Models"));
+  EXPECT_THAT(text, HasSubstr("heed.v1.TranslationService"));
+  EXPECT_THAT(text, HasSubstr("heed.v1.GraphService"));
+  EXPECT_THAT(text, HasSubstr("heed.v1.ModelService"));
   EXPECT_THAT(text, HasSubstr("grpc.health.v1.Health"));
   context.TryCancel();
   grpc::Status status;
@@ -844,13 +843,19 @@ TEST_F(ServerTest, RequestsAreCountedByMethodModelAndCode) {
   v1::TranslateRequest request = Request({"a"});
   request.set_model("none");
   EXPECT_FALSE(StatusOf(request).ok());
-  WaitForMetric("heed_requests_in_flight{method=\"Translate\"} 0");
+  WaitForMetric("heed_requests_in_flight{method=\"heed.v1.TranslationService/Translate\"} 0");
   const std::string text = server_->metrics().Text();
-  EXPECT_THAT(text, HasSubstr("heed_requests_total{code=\"OK\",method=\"Translate\",model=\"fake\"} 1"));
-  EXPECT_THAT(text, HasSubstr("heed_requests_total{code=\"NOT_FOUND\",method=\"Translate\",model=\"\"} 1"));
+  EXPECT_THAT(
+      text,
+      HasSubstr("heed_requests_total{code=\"OK\",method=\"heed.v1.TranslationService/Translate\",model=\"fake\"} 1"));
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          "heed_requests_total{code=\"NOT_FOUND\",method=\"heed.v1.TranslationService/Translate\",model=\"\"} 1"));
   EXPECT_THAT(text, HasSubstr("heed_source_tokens_total{model=\"fake\"} 5"));
   EXPECT_THAT(text, HasSubstr("heed_target_tokens_total{model=\"fake\"} 5"));
-  EXPECT_THAT(text, HasSubstr("heed_request_seconds_count{method=\"Translate\",model=\"fake\"} 1"));
+  EXPECT_THAT(
+      text, HasSubstr("heed_request_seconds_count{method=\"heed.v1.TranslationService/Translate\",model=\"fake\"} 1"));
   EXPECT_THAT(text, HasSubstr("heed_model_ready{model=\"fake\"} 1"));
 }
 

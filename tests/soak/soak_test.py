@@ -16,7 +16,11 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from heed_server import HeedServer
 
 # Of what the requests of a soak call; sessions are opened and closed more seldom.
-METHODS = {"Translate", "TranslateStream", "ClassifyNodes", "ClassifyEdges", "ClassifyGraphs", "Answer", "Tell", "Ask", "Run"}
+METHODS = {f"heed.v1.{method}" for method in (
+    "TranslationService/Translate", "TranslationService/TranslateStream",
+    "GraphService/ClassifyNodes", "GraphService/ClassifyEdges", "GraphService/ClassifyGraphs",
+    "QuestionAnsweringService/Answer", "QuestionAnsweringService/Tell", "QuestionAnsweringService/Ask",
+    "SequenceService/RunSequence")}
 
 
 def main():

@@ -1,7 +1,7 @@
 """A heed-server of its own for a test or a benchmark. Standard library only.
 
     with HeedServer("build/bin/heed-server", "--models=weights") as server:
-        ... server.address, server.metrics()[("heed_requests_in_flight", (("method", "Translate"),))] ...
+        ... server.address, server.metrics()[("heed_requests_in_flight", (("method", "heed.v1.TranslationService/Translate"),))] ...
 
 Ports are the kernel's choice unless a flag says otherwise. The constructor returns once every model is loaded; whoever leaves
 the block has stopped the server. A thread reads its log, so that it never waits for a reader.

@@ -30,9 +30,9 @@ except ImportError as error:
     ) from error
 
 EARLY_STOPPING = {
-    "heuristic": translation_pb2.EARLY_STOPPING_HEURISTIC,
-    "first": translation_pb2.EARLY_STOPPING_FIRST,
-    "never": translation_pb2.EARLY_STOPPING_NEVER,
+    "heuristic": translation_pb2.TranslateOptions.EARLY_STOPPING_HEURISTIC,
+    "first": translation_pb2.TranslateOptions.EARLY_STOPPING_FIRST,
+    "never": translation_pb2.TranslateOptions.EARLY_STOPPING_NEVER,
 }
 
 
@@ -46,7 +46,7 @@ def make_options(**options):
             raise ValueError(f"early_stopping is {name!r}; it can be {', '.join(map(repr, EARLY_STOPPING))}")
         options["early_stopping"] = EARLY_STOPPING[name]
     if "sampling" in options:
-        options["sampling"] = translation_pb2.Sampling(**options["sampling"])
+        options["sampling"] = translation_pb2.TranslateOptions.Sampling(**options["sampling"])
     try:
         return translation_pb2.TranslateOptions(**options)
     except ValueError as error:
@@ -54,17 +54,17 @@ def make_options(**options):
 
 
 def make_classify_options(**options):
-    """ClassifyOptions from keywords: its fields' names. None leaves a field to the server's default."""
+    """GraphQueryOptions from keywords: its fields' names. None leaves a field to the server's default."""
     try:
-        return graphs_pb2.ClassifyOptions(**{name: value for name, value in options.items() if value is not None})
+        return graphs_pb2.GraphQueryOptions(**{name: value for name, value in options.items() if value is not None})
     except ValueError as error:
         raise ValueError(f"classify options: {error}") from None
 
 
 def make_answer_options(**options):
-    """AnswerOptions from keywords: its fields' names. None leaves a field to the server's default."""
+    """QuestionAnswerOptions from keywords: its fields' names. None leaves a field to the server's default."""
     try:
-        return questions_pb2.AnswerOptions(**{name: value for name, value in options.items() if value is not None})
+        return questions_pb2.QuestionAnswerOptions(**{name: value for name, value in options.items() if value is not None})
     except ValueError as error:
         raise ValueError(f"answer options: {error}") from None
 
@@ -76,8 +76,8 @@ def _sentences(values, name):
 
 
 def _session_name(session):
-    """Of a Session, or a name as it is."""
-    return session.session if isinstance(session, questions_pb2.Session) else session
+    """Of a QuestionSession, or a name as it is."""
+    return session.name if isinstance(session, questions_pb2.QuestionSession) else session
 
 
 def _numbers(values):
@@ -97,7 +97,7 @@ def _shape(values):
 
 
 def make_features(x):
-    """Features from rows of numbers: a list of lists, or an array [nodes, width]. For sparse rows build the message.
+    """NodeFeatures from rows of numbers: a list of lists, or an array [nodes, width]. For sparse rows build the message.
     ValueError: not rows of numbers, or rows of different lengths."""
     shape = _shape(x)
     if len(shape) != 2 and shape != (0,):
@@ -105,18 +105,18 @@ def make_features(x):
     rows = list(x)
     if any(len(row) != len(rows[0]) for row in rows):
         raise ValueError("x has rows of different lengths")
-    return graphs_pb2.Features(width=shape[1] if len(shape) == 2 else 0, values=_numbers(x))
+    return graphs_pb2.NodeFeatures(width=shape[1] if len(shape) == 2 else 0, values=_numbers(x))
 
 
 def make_graph(x, edge_index, edge_attr=None, node_ids=None):
-    """A Graph as PyTorch Geometric has it: x [nodes, width] (or Features), edge_index [2, edges] (sources and targets, as
+    """A Graph as PyTorch Geometric has it: x [nodes, width] (or NodeFeatures), edge_index [2, edges] (sources and targets, as
     rows of x), edge_attr [edges, width], or [edges] for one number each; each a list of lists or an array. ValueError
     names the shapes where they do not fit."""
     if _shape(edge_index)[:1] != (2,):
         raise ValueError(f"edge_index has shape {list(_shape(edge_index))}, but it must be [2, edges]")
     sources, targets = edge_index
     graph = graphs_pb2.Graph(
-        features=x if isinstance(x, graphs_pb2.Features) else make_features(x),
+        features=x if isinstance(x, graphs_pb2.NodeFeatures) else make_features(x),
         node_ids=_numbers(node_ids) if node_ids is not None else None,
         edge_sources=_numbers(sources),
         edge_targets=_numbers(targets),
@@ -133,7 +133,7 @@ def make_graph(x, edge_index, edge_attr=None, node_ids=None):
 
 
 def _edge_ids(edges):
-    return [graphs_pb2.EdgeId(source=int(source), target=int(target)) for source, target in edges]
+    return [graphs_pb2.GraphEdgeId(source=int(source), target=int(target)) for source, target in edges]
 
 
 def _retry_delay_s(error):
@@ -263,11 +263,11 @@ class Client:
         else:
             self._connection = grpc.insecure_channel(server, options=sizes)
         self._channel = grpc.intercept_channel(self._connection, _AddToken(token)) if token else self._connection
-        self._translation = translation_pb2_grpc.TranslationStub(self._channel)
-        self._graphs = graphs_pb2_grpc.GraphsStub(self._channel)
-        self._models = models_pb2_grpc.ModelsStub(self._channel)
-        self._questions = questions_pb2_grpc.QuestionAnsweringStub(self._channel)
-        self._sequences = sequences_pb2_grpc.SequencesStub(self._channel)
+        self._translation = translation_pb2_grpc.TranslationServiceStub(self._channel)
+        self._graphs = graphs_pb2_grpc.GraphServiceStub(self._channel)
+        self._models = models_pb2_grpc.ModelServiceStub(self._channel)
+        self._questions = questions_pb2_grpc.QuestionAnsweringServiceStub(self._channel)
+        self._sequences = sequences_pb2_grpc.SequenceServiceStub(self._channel)
         self._timeout_s = timeout_s
         self._priority = priority
         self._extra_metadata = metadata
@@ -294,65 +294,69 @@ class Client:
 
     def models(self):
         """A ModelInfo for every model directory of the server, also those that failed to load."""
-        return list(self._call(self._models.List, models_pb2.ListModelsRequest()).models)
+        return self._list(self._models.ListModels, models_pb2.ListModelsRequest(), "models")
 
     def load_model(self, name, versions=()):
         """Has the server load the model's new version, its files anew, or these versions; its ModelInfos."""
         request = models_pb2.LoadModelRequest(model=name, versions=versions)
-        return list(self._call(self._models.Load, request).versions)
+        return list(self._call(self._models.LoadModel, request).versions)
 
     def unload_model(self, name):
         """Takes the model out of service."""
-        self._call(self._models.Unload, models_pb2.UnloadModelRequest(model=name))
+        self._call(self._models.UnloadModel, models_pb2.UnloadModelRequest(model=name))
 
-    def translate(self, texts, model="", **options):
-        """The translation of each text, in order. Options: see make_options."""
-        return [translation.text for translation in self.translate_fully(texts, model, **options).translations]
+    def translate(self, texts, model="", model_version=0, **options):
+        """The translation of each text, in order. model_version, here and below: a version of the model; 0: its default
+        one. Options: see make_options."""
+        response = self.translate_fully(texts, model, model_version, **options)
+        return [translation.text for translation in response.translations]
 
-    def translate_fully(self, texts, model="", **options):
+    def translate_fully(self, texts, model="", model_version=0, **options):
         """The server's whole TranslateResponse: scores, n best, and tokens and attention where asked for."""
-        return self._call(self._translation.Translate, self._request(texts, model, options))
+        request = self._request(translation_pb2.TranslateRequest, texts, model, model_version, options)
+        return self._call(self._translation.Translate, request)
 
-    def stream(self, texts, model="", on_delta=None, **options):
+    def stream(self, texts, model="", on_delta=None, model_version=0, **options):
         """Yields (text index, sentence index, translation) as sentences are finished, in any order. For what a greedy
         translation grew by, on_delta(text index, sentence index, text) is called."""
-        for event in self._stream(self._translation.TranslateStream, self._request(texts, model, options)):
+        request = self._request(translation_pb2.TranslateStreamRequest, texts, model, model_version, options)
+        for event in self._stream(self._translation.TranslateStream, request):
             if event.WhichOneof("event") == "sentence":
                 hypotheses = event.sentence.hypotheses
                 yield event.text_index, event.sentence_index, hypotheses[0].text if hypotheses else ""
             elif on_delta is not None:
                 on_delta(event.text_index, event.sentence_index, event.delta)
 
-    def classify_nodes(self, graph, nodes=None, model="", **options):
-        """A Classification of each of `nodes` (ids; None: all) as [(id, Classification)]. `graph` is a stored graph's name,
-        a StoredGraph (a version, unseen nodes), or a Graph (see make_graph). Options: see make_classify_options."""
+    def classify_nodes(self, graph, nodes=None, model="", model_version=0, **options):
+        """A GraphClassification of each of `nodes` (ids; None: all) as [(id, GraphClassification)]. `graph` is a stored
+        graph's name, a StoredGraph (an expected version, unseen nodes), or a Graph (see make_graph). Options: see make_classify_options."""
         query = graphs_pb2.ClassifyNodesRequest.Query(**self._on(graph))
         if nodes is not None:
             query.nodes.extend(_numbers(nodes))
             if not query.nodes:
                 return []  # an empty list would ask for all
-        answer = self.classify(graphs_pb2.ClassifyNodesRequest, [query], model, **options).answers[0]
+        answer = self.classify(graphs_pb2.ClassifyNodesRequest, [query], model, model_version, **options).answers[0]
         return [(node.id, node.classification) for node in answer.nodes]
 
-    def classify_edges(self, graph, edges=None, model="", **options):
-        """The same of pairs of ids (None: all edges of the graph), as [((source, target), Classification)]."""
+    def classify_edges(self, graph, edges=None, model="", model_version=0, **options):
+        """The same of pairs of ids (None: all edges of the graph), as [((source, target), GraphClassification)]."""
         query = graphs_pb2.ClassifyEdgesRequest.Query(**self._on(graph))
         if edges is not None:
             query.edges.extend(_edge_ids(edges))
             if not query.edges:
                 return []
-        answer = self.classify(graphs_pb2.ClassifyEdgesRequest, [query], model, **options).answers[0]
+        answer = self.classify(graphs_pb2.ClassifyEdgesRequest, [query], model, model_version, **options).answers[0]
         return [((edge.id.source, edge.id.target), edge.classification) for edge in answer.edges]
 
-    def classify_graphs(self, graphs, model="", **options):
-        """The Classification of each whole graph, in order; they travel in one request."""
+    def classify_graphs(self, graphs, model="", model_version=0, **options):
+        """The GraphClassification of each whole graph, in order; they travel in one request."""
         queries = [graphs_pb2.ClassifyGraphsRequest.Query(**self._on(graph)) for graph in graphs]
         if not queries:
             return []
-        answers = self.classify(graphs_pb2.ClassifyGraphsRequest, queries, model, **options).answers
+        answers = self.classify(graphs_pb2.ClassifyGraphsRequest, queries, model, model_version, **options).answers
         return [answer.classification for answer in answers]
 
-    def classify(self, request_type, queries, model="", **options):
+    def classify(self, request_type, queries, model="", model_version=0, **options):
         """The server's whole response to a ClassifyNodesRequest, ClassifyEdgesRequest or ClassifyGraphsRequest: also
         attention and where the answers came from."""
         calls = {
@@ -360,7 +364,9 @@ class Client:
             graphs_pb2.ClassifyEdgesRequest: self._graphs.ClassifyEdges,
             graphs_pb2.ClassifyGraphsRequest: self._graphs.ClassifyGraphs,
         }
-        request = request_type(model=model, queries=queries, options=make_classify_options(**options))
+        request = request_type(
+            model=model, model_version=model_version, queries=queries, options=make_classify_options(**options)
+        )
         return self._call(calls[request_type], request)
 
     def put_graph(self, name, graph, precompute=()):
@@ -376,47 +382,54 @@ class Client:
                 yield first
                 first = graphs_pb2.PutGraphRequest()
 
-        return self._graphs.PutGraph(requests(), timeout=self._timeout_s, metadata=self._metadata)
+        return self._graphs.PutGraph(requests(), timeout=self._timeout_s, metadata=self._metadata).graph
 
-    def update_graph(self, name, expected_version=0, **update):
+    def update_graph(self, name, expected_version=None, **update):
         """Changes a stored graph in one new version, whose GraphInfo it returns. Keywords are the fields of GraphUpdate;
         edges are pairs of ids, features rows of numbers."""
         for field in ("remove_edges", "add_edges"):
             if field in update:
                 update[field] = _edge_ids(update[field])
         for field in ("add_features", "change_features"):
-            if field in update and not isinstance(update[field], graphs_pb2.Features):
+            if field in update and not isinstance(update[field], graphs_pb2.NodeFeatures):
                 update[field] = make_features(update[field])
         request = graphs_pb2.UpdateGraphRequest(
             name=name, expected_version=expected_version, update=graphs_pb2.GraphUpdate(**update)
         )
-        return self._call(self._graphs.UpdateGraph, request)
+        return self._call(self._graphs.UpdateGraph, request).graph
 
-    def describe_graph(self, name=""):
-        """The GraphInfo of one stored graph, or of all of them, as a list."""
-        request = graphs_pb2.DescribeGraphRequest(name=name)
-        return list(self._call(self._graphs.DescribeGraph, request).graphs)
+    def get_graph(self, name):
+        """The GraphInfo of a stored graph."""
+        return self._call(self._graphs.GetGraph, graphs_pb2.GetGraphRequest(name=name)).graph
+
+    def list_graphs(self):
+        """The GraphInfo of every stored graph, by name."""
+        return self._list(self._graphs.ListGraphs, graphs_pb2.ListGraphsRequest(), "graphs")
 
     def delete_graph(self, name):
         self._call(self._graphs.DeleteGraph, graphs_pb2.DeleteGraphRequest(name=name))
 
-    def answer(self, facts, questions, model="", **options):
-        """The Answer to each question about a story, in order. A question is a text, asked when all facts are told, or
+    def answer(self, facts, questions, model="", model_version=0, **options):
+        """The QuestionAnswer to each question about a story, in order. A question is a text, asked when all facts are told, or
         (text, number of facts told before it). Options: see make_answer_options."""
         request = questions_pb2.AnswerRequest(
-            model=model, facts=_sentences(facts, "facts"), options=make_answer_options(**options)
+            model=model,
+            model_version=model_version,
+            facts=_sentences(facts, "facts"),
+            options=make_answer_options(**options),
         )
         for question in _sentences(questions, "questions"):
             text, after_facts = (question, None) if isinstance(question, str) else question
-            request.questions.add(text=text, after_facts=after_facts)
+            request.questions.add(text=text, after_fact_count=after_facts)
         return list(self._call(self._questions.Answer, request).answers)
 
-    def open(self, model=""):
-        """A new Session. Where a session is asked for below, it may be such a Session or its name (session.session)."""
-        return self._call(self._questions.Open, questions_pb2.OpenRequest(model=model))
+    def open(self, model="", model_version=0):
+        """A new QuestionSession. Where a session is asked for below, it may be such a message or its name."""
+        request = questions_pb2.OpenSessionRequest(model=model, model_version=model_version)
+        return self._call(self._questions.OpenSession, request).session
 
     def tell(self, session, facts, request_id="", expected_version=None):
-        """Tells facts, all or none: a TellResponse, with the changed Session and the unknown words."""
+        """Tells facts, all or none: a TellResponse, with the changed QuestionSession and the unknown words."""
         request = questions_pb2.TellRequest(
             session=_session_name(session),
             facts=_sentences(facts, "facts"),
@@ -426,7 +439,7 @@ class Client:
         return self._call(self._questions.Tell, request)
 
     def ask(self, session, questions, commit=False, request_id="", expected_version=None, **options):
-        """The Answer to each question, in order. Options: see make_answer_options."""
+        """The QuestionAnswer to each question, in order. Options: see make_answer_options."""
         request = questions_pb2.AskRequest(
             session=_session_name(session),
             questions=_sentences(questions, "questions"),
@@ -438,29 +451,32 @@ class Client:
         return list(self._call(self._questions.Ask, request).answers)
 
     def fork(self, session, expected_version=None):
-        """A new Session with the same memory."""
-        request = questions_pb2.ForkRequest(session=_session_name(session), expected_version=expected_version)
-        return self._call(self._questions.Fork, request)
+        """A new QuestionSession with the same memory."""
+        request = questions_pb2.ForkSessionRequest(session=_session_name(session), expected_version=expected_version)
+        return self._call(self._questions.ForkSession, request).session
 
     def export_session(self, session, expected_version=None):
         """The session as bytes, for import_session here or elsewhere."""
-        request = questions_pb2.ExportRequest(session=_session_name(session), expected_version=expected_version)
-        return self._call(self._questions.Export, request).data
+        request = questions_pb2.ExportSessionRequest(session=_session_name(session), expected_version=expected_version)
+        return self._call(self._questions.ExportSession, request).data
 
     def import_session(self, data, model=""):
-        """A new Session from export_session's bytes."""
-        return self._call(self._questions.Import, questions_pb2.ImportRequest(data=data, model=model))
+        """A new QuestionSession from export_session's bytes."""
+        request = questions_pb2.ImportSessionRequest(data=data, model=model)
+        return self._call(self._questions.ImportSession, request).session
 
     def close_session(self, session):
-        self._call(self._questions.Close, questions_pb2.CloseRequest(session=_session_name(session)))
+        self._call(self._questions.CloseSession, questions_pb2.CloseSessionRequest(session=_session_name(session)))
 
-    def chat(self, sentences, session=None, model="", **options):
+    def chat(self, sentences, session=None, model="", model_version=0, **options):
         """Yields a ChatResponse for each sentence of an iterable as it comes: its answer, told or refusal, and the session
         as it is then. A sentence is a text, a question if it ends with "?", or a pair ("fact" or "question", text).
         Without `session` a new one is opened, which close_session ends. Options: see make_answer_options."""
         options = make_answer_options(**options)
         if session is None:
-            first = questions_pb2.ChatRequest(open=questions_pb2.OpenRequest(model=model))
+            first = questions_pb2.ChatRequest(
+                open_session=questions_pb2.OpenSessionRequest(model=model, model_version=model_version)
+            )
         else:
             first = questions_pb2.ChatRequest(session=_session_name(session))
         messages, stream = self._begin_chat(first)
@@ -477,20 +493,21 @@ class Client:
             messages.put(None)
             stream.cancel()
 
-    def run(self, rows, model="", repeats=None, answer_rows=None):
+    def run(self, rows, model="", repeats=None, answer_rows=None, model_version=0):
         """Rows of numbers (a list of lists, or an array [rows, width]) through a sequence model: the rows that come back,
         as a list of lists."""
         rows = list(rows)
         if any(len(row) != len(rows[0]) for row in rows):
             raise ValueError("rows have different lengths")
-        request = sequences_pb2.RunRequest(
+        request = sequences_pb2.RunSequenceRequest(
             model=model,
+            model_version=model_version,
             width=len(rows[0]) if rows else 0,
             values=[float(number) for row in rows for number in row],
-            repeats=repeats,
-            answer_rows=answer_rows,
+            repeat_count=repeats,
+            answer_row_count=answer_rows,
         )
-        response = self._call(self._sequences.Run, request)
+        response = self._call(self._sequences.RunSequence, request)
         values, width = list(response.values), response.width
         return [values[i : i + width] for i in range(0, len(values), width)] if values else []
 
@@ -503,6 +520,16 @@ class Client:
                 return call(request, timeout=patience.left_s(), metadata=self._metadata)
             except grpc.RpcError as error:
                 patience.wait(error)
+
+    def _list(self, call, request, field):
+        """The items of all pages of a list."""
+        items = []
+        while True:
+            page = self._call(call, request)
+            items.extend(getattr(page, field))
+            if not page.next_page_token:
+                return items
+            request.page_token = page.next_page_token
 
     def _stream(self, call, request):
         """The same of a call with many answers, before the first of them."""
@@ -544,7 +571,7 @@ class Client:
         return {"stored": graph if isinstance(graph, graphs_pb2.StoredGraph) else graphs_pb2.StoredGraph(name=graph)}
 
     @staticmethod
-    def _request(texts, model, options):
+    def _request(request_type, texts, model, model_version, options):
         if isinstance(texts, str):
             raise TypeError("texts is a list of texts, not one text")
-        return translation_pb2.TranslateRequest(model=model, texts=texts, options=make_options(**options))
+        return request_type(model=model, model_version=model_version, texts=texts, options=make_options(**options))

@@ -110,10 +110,10 @@ TEST_F(ChatCommands, WhyExplainsTheLastAnswer) {
 }
 
 TEST_F(ChatCommands, WhyCountsTheFactsThatSayLittle) {
-  questions_.edit = [](v1::Answer& answer) {
+  questions_.edit = [](v1::QuestionAnswer& answer) {
     answer.clear_facts();
     for (int i = 0; i < 20; ++i) {
-      v1::Answer::FactWeight& fact = *answer.add_facts();
+      v1::QuestionAnswer::FactWeight& fact = *answer.add_facts();
       fact.set_fact(i);
       fact.set_text("Mary left.");
       fact.set_weight(i < 2 ? 0.3f : 0.02f);
@@ -131,10 +131,10 @@ TEST_F(ChatCommands, ReadsDrawsTheHeadsThatLookedHardest) {
                                                     "              slot 1\n"
                                                     "              │  slot 3\n"
                                                     "step 0 head 0 ▓▓ ▓▓\n"));
-  questions_.edit = [](v1::Answer& answer) {
+  questions_.edit = [](v1::QuestionAnswer& answer) {
     answer.clear_reads();
     for (int step = 0; step < 30; ++step) {
-      v1::Answer::Read& read = *answer.add_reads();
+      v1::QuestionAnswer::Read& read = *answer.add_reads();
       read.set_step(step);
       read.add_weights(step % 2 == 0 ? 0.01f : 0.1f + 0.01f * static_cast<float>(step));
     }

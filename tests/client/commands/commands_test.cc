@@ -280,7 +280,7 @@ TEST(Translate, FlagsBecomeOptions) {
   const v1::TranslateOptions options = server.last_request().options();
   EXPECT_EQ(options.beam_size(), 4);
   EXPECT_FLOAT_EQ(options.length_penalty(), 0.8f);
-  EXPECT_EQ(options.early_stopping(), v1::EARLY_STOPPING_NEVER);
+  EXPECT_EQ(options.early_stopping(), v1::TranslateOptions::EARLY_STOPPING_NEVER);
   EXPECT_EQ(options.n_best(), 2);
   EXPECT_EQ(options.min_tokens(), 1);
   EXPECT_EQ(options.max_tokens(), 50);
@@ -294,7 +294,7 @@ TEST(Translate, FlagsBecomeOptions) {
 
   RunHeedWith({"translate", server.flag(), "--sample", "--temperature=0.5", "--top_k=10", "--top_p=0.9", "--seed=7"},
               "y\n");
-  const v1::Sampling sampling = server.last_request().options().sampling();
+  const v1::TranslateOptions::Sampling sampling = server.last_request().options().sampling();
   EXPECT_EQ(server.last_request().options().beam_size(), 1);
   EXPECT_FLOAT_EQ(sampling.temperature(), 0.5f);
   EXPECT_EQ(sampling.top_k(), 10);
@@ -309,16 +309,16 @@ TEST(Translate, AbsentFlagsLeaveTheOptionsToTheModel) {
 }
 
 void AddAttention(v1::TranslatedText& text) {
-  v1::Sentence& sentence = *text.add_sentences();
+  v1::TranslatedSentence& sentence = *text.add_sentences();
   sentence.set_source("x");
   sentence.add_source_tokens("▁x");
-  v1::Hypothesis& hypothesis = *sentence.add_hypotheses();
+  v1::TranslationHypothesis& hypothesis = *sentence.add_hypotheses();
   hypothesis.set_text("y");
   hypothesis.set_score(-0.1f);
-  hypothesis.set_finish_reason(v1::FINISH_REASON_LENGTH);
+  hypothesis.set_finish_reason(v1::TRANSLATION_FINISH_REASON_LENGTH);
   hypothesis.add_tokens("▁y");
-  hypothesis.mutable_attention()->set_rows(1);
-  hypothesis.mutable_attention()->set_columns(1);
+  hypothesis.mutable_attention()->set_row_count(1);
+  hypothesis.mutable_attention()->set_column_count(1);
   hypothesis.mutable_attention()->add_weights(1);
 }
 
@@ -421,7 +421,7 @@ TEST(Translate, AModelThatLoadsIsWaitedForAndSaidToBe) {
     server.OnList([&lists](v1::ListModelsResponse& models) {
       if (++lists < 3) return;
       models.mutable_models(0)->set_state(v1::MODEL_STATE_READY);
-      models.mutable_models(0)->set_kind("translator");
+      models.mutable_models(0)->set_kind(v1::MODEL_KIND_TRANSLATOR);
     });
     const HeedRun run = RunHeedWith({"translate", server.flag(), flag}, "x\n");
     EXPECT_EQ(run.code, kExitOk);
@@ -441,7 +441,7 @@ TEST(Translate, TheOnlyTranslatorIsNotChosenWhileAnotherMayLoad) {
   server.OnList([lists = 0](v1::ListModelsResponse& models) mutable {
     if (++lists < 2) return;
     models.mutable_models(1)->set_state(v1::MODEL_STATE_READY);
-    models.mutable_models(1)->set_kind("translator");
+    models.mutable_models(1)->set_kind(v1::MODEL_KIND_TRANSLATOR);
   });
   const HeedRun run = RunHeedWith({"translate", server.flag()}, "x\n");
   EXPECT_EQ(run.code, kExitUsage);
@@ -587,9 +587,9 @@ TEST(Models, TableAndJson) {
   model.set_architecture("marian");
   model.set_source_language("en");
   model.set_target_language("de");
-  model.set_weights(74410000);
+  model.set_weight_count(74410000);
   model.set_resident_bytes(100 << 20);
-  model.set_load_seconds(0.25);
+  model.mutable_load_duration()->set_nanos(250'000'000);
   model.set_version(12);
   model.set_is_default(true);
   server.AddModel("broken", v1::MODEL_STATE_UNAVAILABLE).set_reason("config.json: no such file");
@@ -603,10 +603,10 @@ TEST(Models, TableAndJson) {
   EXPECT_THAT(lines[3], HasSubstr("unavailable"));
   EXPECT_THAT(lines[3], testing::EndsWith("  config.json: no such file"));
 
-  model.set_weights(275);
+  model.set_weight_count(275);
   EXPECT_THAT(RunHeedWith({"models", server.flag()}).out, HasSubstr("  ready            275  "));
 
-  model.set_weights(74410000);
+  model.set_weight_count(74410000);
   const HeedRun run = RunHeedWith({"models", server.flag(), "--json"});
   const nlohmann::json json = nlohmann::json::parse(run.out);
   ASSERT_EQ(json.size(), 3u);

@@ -220,7 +220,7 @@ TEST_F(GraphCommands, FlagsBecomeOptions) {
        "--fan-out=10", "--seed=7", "--compute", "--ignore-edge-features"});
   const v1::ClassifyNodesRequest& request = graphs_.node_requests.at(0);
   EXPECT_EQ(request.queries(0).stored().name(), "cora");
-  EXPECT_EQ(request.queries(0).stored().version(), 4);
+  EXPECT_EQ(request.queries(0).stored().expected_version(), 4);
   EXPECT_FALSE(request.queries(0).stored().has_unseen());
   EXPECT_EQ(request.options().top_k(), 3);
   EXPECT_TRUE(request.options().return_attention());
@@ -246,9 +246,9 @@ TEST_F(GraphCommands, UnseenNodesGoWithTheQuery) {
 }
 
 TEST_F(GraphCommands, TopAppendsTheNextClasses) {
-  graphs_.edit = [](v1::Classification& classification) {
+  graphs_.edit = [](v1::GraphClassification& classification) {
     for (int i = 0; i < 3; ++i) {
-      v1::Classification::Class& top = *classification.add_top();
+      v1::GraphClassification::Class& top = *classification.add_top();
       top.set_index(i);
       top.set_label(absl::StrCat("class\t", i));
       top.set_probability(0.5f / static_cast<float>(i + 1));
@@ -262,7 +262,7 @@ TEST_F(GraphCommands, TopAppendsTheNextClasses) {
 }
 
 TEST_F(GraphCommands, JsonIsOneObjectALine) {
-  graphs_.edit = [](v1::Classification& classification) {
+  graphs_.edit = [](v1::GraphClassification& classification) {
     classification.set_probability(0.1f);
     classification.add_present_labels(1);
     classification.add_embedding(0.3f);
@@ -284,11 +284,11 @@ v1::GraphAttention TwoLayers() {
     for (const float weight : weights) layer.add_weights(weight);
   };
   v1::GraphAttention::Layer& first = *attention.add_layers();
-  first.set_heads(2);
+  first.set_head_count(2);
   add(first, 1, 0, {0.25f, 0.5f});
   add(first, 0, 0, {0.75f, 0.5f});
   v1::GraphAttention::Layer& second = *attention.add_layers();
-  second.set_heads(1);
+  second.set_head_count(1);
   add(second, 1, 0, {0.25f});
   add(second, 2, 0, {0.125f});
   add(second, 1, 0, {0.375f});
@@ -311,7 +311,7 @@ TEST_F(GraphCommands, AttentionDrawsTheNeighborsOfTheLastLayer) {
 
 TEST_F(GraphCommands, AttentionOfManyNeighborsSumsTheRest) {
   v1::GraphAttention::Layer& layer = *graphs_.attention.add_layers();
-  layer.set_heads(1);
+  layer.set_head_count(1);
   for (int i = 0; i < 10; ++i) {
     layer.add_sources(i + 1);
     layer.add_targets(0);
@@ -486,16 +486,16 @@ v1::GraphInfo Info() {
   v1::GraphInfo info;
   info.set_name("cora");
   info.set_version(2);
-  info.set_nodes(2708);
-  info.set_edges(10556);
+  info.set_node_count(2708);
+  info.set_edge_count(10556);
   info.set_feature_width(1433);
-  info.set_feature_values(49216);
-  info.set_bytes(1 << 20);
-  v1::Precomputed& precomputed = *info.add_precomputed();
+  info.set_feature_value_count(49216);
+  info.set_resident_bytes(1 << 20);
+  v1::PrecomputedGraphOutputs& precomputed = *info.add_precomputed();
   precomputed.set_model("gat-cora");
-  precomputed.set_bytes(3 << 19);
-  precomputed.set_rows_computed(5416);
-  precomputed.set_seconds(0.015625);
+  precomputed.set_resident_bytes(3 << 19);
+  precomputed.set_computed_row_count(5416);
+  precomputed.mutable_compute_duration()->set_nanos(15'625'000);
   return info;
 }
 
@@ -590,10 +590,15 @@ TEST_F(GraphCommands, DescribePrintsATable) {
             "cora: gat-cora: precomputed, 5416 outputs of nodes in 0.02 s, 1.5 MiB\n");
   const auto json = nlohmann::json::parse(Run({"graph", "describe", "cora", "--json"}).out);
   EXPECT_EQ(graphs_.described, "cora");
-  ASSERT_THAT(json, SizeIs(2));
+  ASSERT_THAT(json, SizeIs(1));
   EXPECT_EQ(json[0]["feature_values"], 49216);
   EXPECT_EQ(json[0]["precomputed"][0]["model"], "gat-cora");
-  EXPECT_EQ(json[1]["saved_version"], 2);
+  EXPECT_EQ(json[0]["precomputed"][0]["seconds"], 0.015625);
+
+  graphs_.stored.resize(5, graphs_.stored[1]);
+  const auto all = nlohmann::json::parse(Run({"graph", "describe", "--json"}).out);
+  ASSERT_THAT(all, SizeIs(5)) << "the list comes in pages of two";
+  EXPECT_EQ(all[1]["saved_version"], 2);
 }
 
 TEST_F(GraphCommands, DescribeTellsWhyAGraphIsUnavailableAndExitsWith1) {
@@ -677,7 +682,7 @@ TEST_F(GraphCommands, BenchDrawsPairsForAnEdgeModel) {
   EXPECT_EQ(run.code, kExitOk) << run.err;
   EXPECT_THAT(run.out, HasSubstr("2 edges per request"));
   ASSERT_FALSE(graphs_.edge_requests.empty());
-  for (const v1::EdgeId& edge : graphs_.edge_requests[0].queries(0).edges()) {
+  for (const v1::GraphEdgeId& edge : graphs_.edge_requests[0].queries(0).edges()) {
     EXPECT_TRUE(edge.source() >= 10 && edge.source() <= 13) << edge.source();
   }
 }

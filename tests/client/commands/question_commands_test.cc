@@ -119,8 +119,8 @@ TEST_F(QuestionCommands, EachQuestionIsOneLineAboutTheFactsBeforeIt) {
   const v1::AnswerRequest& request = questions_.answer_requests[0];
   EXPECT_EQ(request.model(), "ntm-babi");
   EXPECT_THAT(request.facts(), ElementsAre("Mary went to the kitchen.", "John took the apple."));
-  EXPECT_EQ(request.questions(0).after_facts(), 1);
-  EXPECT_FALSE(request.questions(1).has_after_facts());
+  EXPECT_EQ(request.questions(0).after_fact_count(), 1);
+  EXPECT_FALSE(request.questions(1).has_after_fact_count());
   EXPECT_EQ(request.options().ByteSizeLong(), 0u);
 }
 
@@ -148,7 +148,7 @@ TEST_F(QuestionCommands, FlagsTellAStoryInTheirOrder) {
   const HeedRun run = Run({"ask", "--fact=Mary left.", "--question", "Where?", "--fact=Is it John?", "--question=Who"});
   EXPECT_EQ(run.code, kExitOk) << run.err;
   EXPECT_EQ(run.out, "left\nJohn?\n");
-  EXPECT_EQ(questions_.answer_requests.at(0).questions(0).after_facts(), 1);
+  EXPECT_EQ(questions_.answer_requests.at(0).questions(0).after_fact_count(), 1);
 }
 
 TEST_F(QuestionCommands, TopAndWhyAddColumns) {
@@ -165,7 +165,7 @@ TEST_F(QuestionCommands, TopAndWhyAddColumns) {
 }
 
 TEST_F(QuestionCommands, AnswersWithTabsAndNewlinesStayOneColumn) {
-  questions_.edit = [](v1::Answer& answer) { answer.set_text("a\tb\nc"); };
+  questions_.edit = [](v1::QuestionAnswer& answer) { answer.set_text("a\tb\nc"); };
   EXPECT_EQ(Run({"ask"}, "Who?\n").out, "a b c\n");
 }
 

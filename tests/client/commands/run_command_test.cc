@@ -89,12 +89,12 @@ TEST_F(RunCommands, RowsComeBackWithTheFewestDigitsThatAreExact) {
   EXPECT_EQ(run.code, kExitOk) << run.err;
   EXPECT_EQ(run.out, "-3 4e-07\n0.1 2\n");
   EXPECT_EQ(run.err, "");
-  const v1::RunRequest& request = sequences_.requests.at(0);
+  const v1::RunSequenceRequest& request = sequences_.requests.at(0);
   EXPECT_EQ(request.model(), "ntm-copy");
   EXPECT_EQ(request.width(), 2);
   EXPECT_THAT(request.values(), ElementsAre(0.1f, 2, -3, 4e-7f));
-  EXPECT_FALSE(request.has_repeats());
-  EXPECT_FALSE(request.has_answer_rows());
+  EXPECT_FALSE(request.has_repeat_count());
+  EXPECT_FALSE(request.has_answer_row_count());
 }
 
 TEST_F(RunCommands, LinesOfNothingButBitsAreRowsOfBits) {
@@ -123,8 +123,8 @@ TEST_F(RunCommands, ReadsAFileAndPassesFlagsOn) {
   directory_.Write("rows", "1 0\n");
   const HeedRun run = Run("", {directory_.File("rows"), "--repeats=2", "--answer_rows=3"});
   EXPECT_EQ(run.out, "1 0\n1 0\n") << run.err;
-  EXPECT_EQ(sequences_.requests.at(0).repeats(), 2);
-  EXPECT_EQ(sequences_.requests.at(0).answer_rows(), 3);
+  EXPECT_EQ(sequences_.requests.at(0).repeat_count(), 2);
+  EXPECT_EQ(sequences_.requests.at(0).answer_row_count(), 3);
   EXPECT_EQ(Run("2 0\n", {"-"}).out, "2 0\n");
 }
 

@@ -105,12 +105,12 @@ TEST_F(TerminalEscapes, TranslationsOnATerminalAlone) {
 
 TEST_F(TerminalEscapes, TokensOfAHeatMap) {
   server_.SetEdit([](v1::TranslatedText& text) {
-    v1::Sentence& sentence = *text.add_sentences();
+    v1::TranslatedSentence& sentence = *text.add_sentences();
     sentence.add_source_tokens(absl::StrCat("s", kEvil));
-    v1::Hypothesis& hypothesis = *sentence.add_hypotheses();
+    v1::TranslationHypothesis& hypothesis = *sentence.add_hypotheses();
     hypothesis.add_tokens(absl::StrCat("t", kEvil));
-    hypothesis.mutable_attention()->set_rows(1);
-    hypothesis.mutable_attention()->set_columns(1);
+    hypothesis.mutable_attention()->set_row_count(1);
+    hypothesis.mutable_attention()->set_column_count(1);
     hypothesis.mutable_attention()->add_weights(1);
   });
   const std::string map = Run({"translate", "--attention"}, "a\n").out;
@@ -119,14 +119,14 @@ TEST_F(TerminalEscapes, TokensOfAHeatMap) {
 }
 
 TEST_F(TerminalEscapes, LabelsOfClasses) {
-  server_.graphs().edit = [](v1::Classification& classification) { classification.set_label(kEvil); };
+  server_.graphs().edit = [](v1::GraphClassification& classification) { classification.set_label(kEvil); };
   ExpectVisible(Run({"classify", "nodes", "--stored=g", "--nodes=1"}).out);
 }
 
 TEST_F(TerminalEscapes, StoredGraphs) {
   v1::GraphInfo info;
   info.set_name(absl::StrCat("n", kEvil));
-  v1::Precomputed& precomputed = *info.add_precomputed();
+  v1::PrecomputedGraphOutputs& precomputed = *info.add_precomputed();
   precomputed.set_model(absl::StrCat("m", kEvil));
   server_.graphs().info = info;
   precomputed.set_unavailable(absl::StrCat("u", kEvil));
@@ -143,7 +143,7 @@ TEST_F(TerminalEscapes, StoredGraphs) {
 }
 
 TEST_F(TerminalEscapes, AnswersFactsAndUnknownWords) {
-  server_.questions().edit = [](v1::Answer& answer) {
+  server_.questions().edit = [](v1::QuestionAnswer& answer) {
     answer.set_text(absl::StrCat("a", kEvil));
     answer.clear_candidates();
     answer.add_candidates()->set_text(absl::StrCat("c", kEvil));

@@ -37,7 +37,7 @@ using ::testing::Not;
 const std::string kToken = "token-0123456789-abcdef";
 
 // A server that lists no models and notes what each call said of itself.
-class ListeningServer : public v1::Models::Service {
+class ListeningServer : public v1::ModelService::Service {
  public:
   explicit ListeningServer(const std::shared_ptr<grpc::ServerCredentials>& credentials,
                            const std::string& address = "127.0.0.1:0") {
@@ -48,7 +48,8 @@ class ListeningServer : public v1::Models::Service {
   }
   ~ListeningServer() override { server_->Shutdown(std::chrono::system_clock::now()); }
 
-  grpc::Status List(grpc::ServerContext* context, const v1::ListModelsRequest*, v1::ListModelsResponse*) override {
+  grpc::Status ListModels(grpc::ServerContext* context, const v1::ListModelsRequest*,
+                          v1::ListModelsResponse*) override {
     const std::lock_guard lock(mutex_);
     ++calls_;
     const auto [begin, end] = context->client_metadata().equal_range("authorization");
@@ -269,17 +270,17 @@ TEST(BalancedChannel, ServersOfAListGetCallsInTurnAndAMissingOneNone) {
   }
   const auto channel =
       MakeChannel(absl::StrCat(first.address(), ",", missing, ",localhost:", second.address().substr(10)));
-  const auto stub = v1::Models::NewStub(channel);
+  const auto stub = v1::ModelService::NewStub(channel);
   while (first.calls() == 0 || second.calls() == 0) {  // until both are connected
     grpc::ClientContext context;
     v1::ListModelsResponse response;
-    ASSERT_TRUE(stub->List(&context, {}, &response).ok());
+    ASSERT_TRUE(stub->ListModels(&context, {}, &response).ok());
   }
   const int before = first.calls(), others = second.calls();
   for (int i = 0; i < 20; ++i) {
     grpc::ClientContext context;
     v1::ListModelsResponse response;
-    ASSERT_TRUE(stub->List(&context, {}, &response).ok());
+    ASSERT_TRUE(stub->ListModels(&context, {}, &response).ok());
   }
   EXPECT_EQ(first.calls(), before + 10);
   EXPECT_EQ(second.calls(), others + 10);

@@ -193,7 +193,7 @@ TEST(GraphQueries, AnIdHasToBeInExactlyOneOfSeveralGraphs) {
   graphs[1].node_ids = {11, 12};
   EXPECT_EQ(AskNodes(graphs, {10, 13}).status().message(), "none of the file's 2 graphs has a node 13");
   EXPECT_EQ(AskNodes(graphs, {11}).status().message(), "node 11 is in graph 0 and in graph 1 of the file");
-  v1::EdgeId edge;
+  v1::GraphEdgeId edge;
   edge.set_source(10);
   edge.set_target(12);
   EXPECT_EQ(AskEdges(graphs, {edge}).status().message(), "edge 10:12: node 10 is in graph 0, node 12 in graph 1");

@@ -21,7 +21,7 @@ class QuestionClients : public testing::Test {
   }
   v1::TellRequest Fact(const std::string& fact, const std::string& request_id = "") const {
     v1::TellRequest request;
-    request.set_session(session_.session());
+    request.set_session(session_.name());
     request.add_facts(fact);
     request.set_request_id(request_id);
     return request;
@@ -31,30 +31,30 @@ class QuestionClients : public testing::Test {
   FakeServer server_;
   FakeQuestions& questions_ = server_.questions();
   const QuestionClient client_{MakeChannel(server_.address()), Quick()};
-  v1::Session session_;
+  v1::QuestionSession session_;
   v1::TellResponse told_;
 };
 
 TEST_F(QuestionClients, TellsAsksForksExportsImportsAndCloses) {
   ASSERT_TRUE(client_.Tell(Fact("Mary left."), told_).ok());
-  EXPECT_EQ(told_.session().facts(), 1);
+  EXPECT_EQ(told_.session().fact_count(), 1);
   v1::AskRequest ask;
-  ask.set_session(session_.session());
+  ask.set_session(session_.name());
   ask.add_questions("Who?");
   v1::AskResponse answers;
   ASSERT_TRUE(client_.Ask(ask, answers).ok());
   EXPECT_EQ(answers.answers(0).text(), "left");
-  v1::Session copy;
-  ASSERT_TRUE(client_.Fork(session_.session(), copy).ok());
-  v1::ExportResponse exported;
-  ASSERT_TRUE(client_.Export(copy.session(), exported).ok());
-  v1::ImportRequest import;
+  v1::QuestionSession copy;
+  ASSERT_TRUE(client_.Fork(session_.name(), copy).ok());
+  v1::ExportSessionResponse exported;
+  ASSERT_TRUE(client_.Export(copy.name(), exported).ok());
+  v1::ImportSessionRequest import;
   import.set_data(exported.data());
-  v1::Session imported;
+  v1::QuestionSession imported;
   ASSERT_TRUE(client_.Import(import, imported).ok());
-  EXPECT_THAT(questions_.facts(imported.session()), ElementsAre("Mary left."));
-  EXPECT_TRUE(client_.Close(copy.session()).ok());
-  EXPECT_EQ(client_.Close(copy.session()).error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_THAT(questions_.facts(imported.name()), ElementsAre("Mary left."));
+  EXPECT_TRUE(client_.Close(copy.name()).ok());
+  EXPECT_EQ(client_.Close(copy.name()).error_code(), grpc::StatusCode::NOT_FOUND);
 }
 
 TEST_F(QuestionClients, FullQueueIsTriedAgain) {
@@ -93,7 +93,7 @@ TEST_F(QuestionClients, StopEndsAConversationThatWaits) {
   };
   Conversation conversation(MakeChannel(server_.address()), stop.get_token());
   v1::ChatRequest message;
-  message.set_session(session_.session());
+  message.set_session(session_.name());
   v1::ChatResponse reply;
   ASSERT_TRUE(conversation.Say(message, reply).ok());
   message.set_question("Who?");

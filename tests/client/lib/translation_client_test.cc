@@ -68,7 +68,8 @@ TEST(TranslationClient, StreamStopsWhenEventsAreNoLongerWanted) {
   server.SetEvents({event, event, event});
   const TranslationClient client(MakeChannel(server.address()), Quick());
   int events = 0;
-  client.TranslateStream(SearchRequest("a"), [&](const v1::TranslateStreamResponse&) { return ++events < 2; });
+  client.TranslateStream(StreamRequestOf(SearchRequest("a")),
+                         [&](const v1::TranslateStreamResponse&) { return ++events < 2; });
   EXPECT_EQ(events, 2);
 }
 

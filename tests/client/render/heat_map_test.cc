@@ -6,16 +6,16 @@ namespace heed::client {
 namespace {
 
 struct Picture {
-  v1::Sentence sentence;
-  v1::Hypothesis hypothesis;
+  v1::TranslatedSentence sentence;
+  v1::TranslationHypothesis hypothesis;
 
   Picture(const std::vector<std::string>& source, const std::vector<std::string>& target,
           const std::vector<float>& weights) {
     for (const std::string& token : source) sentence.add_source_tokens(token);
     for (const std::string& token : target) hypothesis.add_tokens(token);
-    v1::Attention& attention = *hypothesis.mutable_attention();
-    attention.set_rows(static_cast<int>(target.size()));
-    attention.set_columns(static_cast<int>(source.size()));
+    v1::TranslationAttention& attention = *hypothesis.mutable_attention();
+    attention.set_row_count(static_cast<int>(target.size()));
+    attention.set_column_count(static_cast<int>(source.size()));
     for (const float weight : weights) attention.add_weights(weight);
   }
 };
@@ -55,7 +55,7 @@ TEST(HeatMap, EmptyWithoutWeightsForEveryPair) {
   EXPECT_EQ(HeatMap(picture.sentence, picture.hypothesis, 80), "");
   picture.hypothesis.clear_attention();
   EXPECT_EQ(HeatMap(picture.sentence, picture.hypothesis, 80), "");
-  EXPECT_EQ(HeatMap(v1::Sentence(), v1::Hypothesis(), 80), "");
+  EXPECT_EQ(HeatMap(v1::TranslatedSentence(), v1::TranslationHypothesis(), 80), "");
 }
 
 }  // namespace

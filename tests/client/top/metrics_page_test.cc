@@ -22,9 +22,9 @@ TEST(MetricsPage, HoldsEachSeriesByNameAndLabels) {
   const MetricsPage page = Page(
       "# HELP heed_requests_total Requests answered, by gRPC status code.\n"
       "# TYPE heed_requests_total counter\n"
-      "heed_requests_total{code=\"OK\",method=\"Ask\",model=\"ntm\"} 12\n"
-      "heed_requests_total{code=\"OK\",method=\"Tell\",model=\"ntm\"} 30\n"
-      "heed_requests_total{code=\"INTERNAL\",method=\"Ask\",model=\"ntm\"} 2\n"
+      "heed_requests_total{code=\"OK\",method=\"heed.v1.QuestionAnsweringService/Ask\",model=\"ntm\"} 12\n"
+      "heed_requests_total{code=\"OK\",method=\"heed.v1.QuestionAnsweringService/Tell\",model=\"ntm\"} 30\n"
+      "heed_requests_total{code=\"INTERNAL\",method=\"heed.v1.QuestionAnsweringService/Ask\",model=\"ntm\"} 2\n"
       "\n"
       "heed_threads 2\n");
   EXPECT_EQ(page.Sum("heed_threads"), 2);

@@ -87,7 +87,7 @@ TEST_F(TopViewTest, TwoPagesTellRatesAndLatenciesOfTheTimeBetween) {
   metrics.Add("heed_target_tokens_total{model=\"en-de\"}", 1200);
   metrics.Add("heed_rejections_total{model=\"en-de\",reason=\"queue_full\"}", 8);
   metrics.Add("heed_rejections_total{model=\"\",reason=\"unauthenticated\"}", 2);
-  metrics.Add("heed_slow_requests_total{method=\"Translate\",model=\"en-de\"}", 3);
+  metrics.Add("heed_slow_requests_total{method=\"heed.v1.TranslationService/Translate\",model=\"en-de\"}", 3);
   metrics.Add("process_cpu_seconds_total", 3);
   metrics.Add("heed_cpu_throttled_seconds_total", 1);  // of two threads' 4 s
   metrics.Set("heed_queued_requests{model=\"en-de\"}", 7);

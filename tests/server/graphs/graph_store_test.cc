@@ -131,8 +131,8 @@ TEST_F(GraphStoreTest, StopRefusesTheChangesThatWait) {
   EXPECT_TRUE(first.Wait().ok());
   EXPECT_EQ(second.Wait().status().code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(third.Wait().status().code(), absl::StatusCode::kUnavailable);
-  EXPECT_TRUE(store_->Find("a", 0).ok()) << "what was stored stays until the store is gone";
-  EXPECT_EQ(store_->Find("b", 0).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_TRUE(store_->Find("a").ok()) << "what was stored stays until the store is gone";
+  EXPECT_EQ(store_->Find("b").status().code(), absl::StatusCode::kNotFound);
 }
 
 // Without gRPC, whose locks the thread sanitizer cannot see: everything that the store's threads share.
@@ -174,7 +174,7 @@ TEST_F(GraphStoreTest, QueriesGoOnWhileGraphsChangeAndAreSaved) {
   for (int t = 0; t < 2; ++t) {
     threads.emplace_back([&] {
       while (!stop) {
-        const auto version = store_->Find("g", 0);
+        const auto version = store_->Find("g");
         if (!version.ok()) {
           EXPECT_EQ(version.status().code(), absl::StatusCode::kNotFound) << version.status();
           continue;
@@ -231,12 +231,12 @@ TEST_F(GraphStoreTest, ModelPrecomputesBeforeItTakesOver) {
                                })
                   .ok());
   next->WaitUntilHeld();
-  EXPECT_NE((*store_->Find("a", 0))->OutputsOf(old.get()), nullptr) << "the old model's serve until all are there";
-  EXPECT_EQ((*store_->Find("a", 0))->OutputsOf(next.get()), nullptr);
+  EXPECT_NE((*store_->Find("a"))->OutputsOf(old.get()), nullptr) << "the old model's serve until all are there";
+  EXPECT_EQ((*store_->Find("a"))->OutputsOf(next.get()), nullptr);
   next->Release();
   ASSERT_TRUE(done.Wait().ok());
   for (const char* name : {"a", "b"}) {
-    const auto version = *store_->Find(name, 0);
+    const auto version = *store_->Find(name);
     EXPECT_EQ(version->version, 1);
     EXPECT_NE(version->OutputsOf(next.get()), nullptr);
     EXPECT_EQ(version->OutputsOf(old.get()), nullptr);
@@ -304,7 +304,7 @@ TEST_F(GraphStoreTest, ModelThatDoesNotFitAnyMoreLeavesTheGraphServed) {
   Answer done;
   ASSERT_TRUE(store_->Precompute(next, [&](const absl::Status&) { done.done()(StoredGraphState()); }).ok());
   ASSERT_TRUE(done.Wait().ok());
-  const auto version = *store_->Find("a", 0);
+  const auto version = *store_->Find("a");
   EXPECT_EQ(version->OutputsOf(next.get()), nullptr);
   EXPECT_EQ(version->precomputed.front().unavailable.message(), "features: width 2, the model's is 3");
 }
@@ -312,7 +312,7 @@ TEST_F(GraphStoreTest, ModelThatDoesNotFitAnyMoreLeavesTheGraphServed) {
 TEST_F(GraphStoreTest, UpdateTriesAgainForOutputsThatAreMissing) {
   Open();
   Put("a");
-  const int64_t bytes = (*store_->Find("a", 0))->bytes();
+  const int64_t bytes = (*store_->Find("a"))->bytes();
   const auto next = std::make_shared<FakeGraphClassifier>("nodes");
   next->set_precompute_error(absl::ResourceExhaustedError("not now"));
   Answer done;
@@ -351,7 +351,7 @@ TEST_F(GraphStoreTest, FullQueueOfRequestsHoldsNoPrecomputationBack) {
     auto job = std::make_shared<Job>();
     job->model = nodes_;
     GraphQuery query;
-    query.graph = (*store_->Find("a", 0))->graph;
+    query.graph = (*store_->Find("a"))->graph;
     query.all = true;
     job->tasks.push_back(*nodes_->Start(std::move(query)));
     job->observer = &ignored;

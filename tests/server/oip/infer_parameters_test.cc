@@ -68,7 +68,8 @@ TEST(ReadParameters, WhatWouldChangeTheAnswerIsRefusedByItsOwnName) {
       {{{"sequence_end", "bool_param: false"},
         {"sequence_id", "int64_param: 7"},
         {"sequence_start", "bool_param: true"}},
-       "parameters: \"sequence_id\" is 7: requests of a sequence are not served here: heed.v1.QuestionAnswering"},
+       "parameters: \"sequence_id\" is 7: requests of a sequence are not served here: "
+       "heed.v1.QuestionAnsweringService"},
       {{{"sequence_id", "string_param: 'mine'"}}, "parameters: \"sequence_id\" is \"mine\": requests of a sequence"},
       {{{"sequence_id", "uint64_param: 18446744073709551615"}}, "\"sequence_id\" is 18446744073709551615: requests"},
       {{{"sequence_start", "bool_param: true"}}, "parameters: \"sequence_start\" is true: requests of a sequence"},
@@ -150,7 +151,7 @@ TEST(SetOptionsFrom, EveryTypeIsSetAlsoFromText) {
   EXPECT_FALSE(options.stop_loops());
   EXPECT_TRUE(options.return_tokens());
   EXPECT_EQ(options.target_prefix(), "Der");
-  EXPECT_EQ(options.early_stopping(), v1::EARLY_STOPPING_NEVER);
+  EXPECT_EQ(options.early_stopping(), v1::TranslateOptions::EARLY_STOPPING_NEVER);
 }
 
 TEST(SetOptionsFrom, WrongParametersSayWhatTheyAreAndMustBe) {

@@ -222,7 +222,8 @@ TEST_F(InferenceStreamTest, RequestsAreAnsweredInOrder) {
   writer.join();
   EXPECT_EQ(next, 60);
   EXPECT_TRUE(stream->Finish().ok());
-  EXPECT_TRUE(HasMetric("heed_requests_total{code=\"OK\",method=\"ModelStreamInfer\",model=\"fake\"} 60"));
+  EXPECT_TRUE(HasMetric(
+      "heed_requests_total{code=\"OK\",method=\"inference.GRPCInferenceService/ModelStreamInfer\",model=\"fake\"} 60"));
 }
 
 TEST_F(InferenceStreamTest, AnErrorIsAnAnswerAndTheStreamGoesOn) {
@@ -250,8 +251,12 @@ TEST_F(InferenceStreamTest, AnErrorIsAnAnswerAndTheStreamGoesOn) {
   EXPECT_EQ(Text(Read(*stream)), "TWO");
   EXPECT_THAT(ReadAll(*stream), IsEmpty());
   EXPECT_TRUE(stream->Finish().ok());
-  EXPECT_TRUE(HasMetric("heed_requests_total{code=\"NOT_FOUND\",method=\"ModelStreamInfer\",model=\"\"} 1"));
-  EXPECT_TRUE(HasMetric("heed_requests_total{code=\"INTERNAL\",method=\"ModelStreamInfer\",model=\"fake\"} 1"));
+  EXPECT_TRUE(
+      HasMetric("heed_requests_total{code=\"NOT_FOUND\",method=\"inference.GRPCInferenceService/"
+                "ModelStreamInfer\",model=\"\"} 1"));
+  EXPECT_TRUE(
+      HasMetric("heed_requests_total{code=\"INTERNAL\",method=\"inference.GRPCInferenceService/"
+                "ModelStreamInfer\",model=\"fake\"} 1"));
 }
 
 TEST_F(InferenceStreamTest, AnErrorEndsTheStreamOfWhoAsksForThat) {
@@ -283,9 +288,9 @@ TEST_F(InferenceStreamTest, FewRequestsOfAStreamAreUnderWay) {
     for (int i = 0; i < 40; ++i) EXPECT_TRUE(stream->Write(Request({"a b"}, absl::StrCat(i))));
     stream->WritesDone();
   });
-  WaitForMetric("heed_requests_in_flight{method=\"ModelStreamInfer\"} 16");
+  WaitForMetric("heed_requests_in_flight{method=\"inference.GRPCInferenceService/ModelStreamInfer\"} 16");
   model_->WaitUntilHeld();
-  EXPECT_TRUE(HasMetric("heed_requests_in_flight{method=\"ModelStreamInfer\"} 16"));
+  EXPECT_TRUE(HasMetric("heed_requests_in_flight{method=\"inference.GRPCInferenceService/ModelStreamInfer\"} 16"));
   model_->Release();
   int finals = 0;
   for (const ModelStreamInferResponse& response : ReadAll(*stream)) finals += IsFinal(response);
@@ -301,13 +306,15 @@ TEST_F(InferenceStreamTest, CancellingTheStreamCancelsItsRequests) {
   std::string text;  // of more words than a stream takes without a reader
   for (int i = 0; i < 20'000; ++i) text += "a ";
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(stream->Write(Request({text})));
-  WaitForMetric("heed_requests_in_flight{method=\"ModelStreamInfer\"} 3");
+  WaitForMetric("heed_requests_in_flight{method=\"inference.GRPCInferenceService/ModelStreamInfer\"} 3");
   model_->WaitUntilHeld();
   context_.TryCancel();
   EXPECT_EQ(stream->Finish().error_code(), StatusCode::CANCELLED);
   model_->Release();
-  WaitForMetric("heed_requests_total{code=\"CANCELLED\",method=\"ModelStreamInfer\",model=\"fake\"} 3");
-  WaitForMetric("heed_requests_in_flight{method=\"ModelStreamInfer\"} 0");
+  WaitForMetric(
+      "heed_requests_total{code=\"CANCELLED\",method=\"inference.GRPCInferenceService/"
+      "ModelStreamInfer\",model=\"fake\"} 3");
+  WaitForMetric("heed_requests_in_flight{method=\"inference.GRPCInferenceService/ModelStreamInfer\"} 0");
 }
 
 TEST_F(InferenceStreamTest, TheStreamsDeadlineIsThatOfItsRequests) {
@@ -318,7 +325,7 @@ TEST_F(InferenceStreamTest, TheStreamsDeadlineIsThatOfItsRequests) {
   ASSERT_TRUE(stream->Write(Request({"a b c d"})));
   EXPECT_EQ(stream->Finish().error_code(), StatusCode::DEADLINE_EXCEEDED);
   model_->Release();
-  WaitForMetric("heed_requests_in_flight{method=\"ModelStreamInfer\"} 0");
+  WaitForMetric("heed_requests_in_flight{method=\"inference.GRPCInferenceService/ModelStreamInfer\"} 0");
 }
 
 TEST_F(InferenceStreamTest, AReaderThatLagsIsCutOff) {
@@ -328,8 +335,9 @@ TEST_F(InferenceStreamTest, AReaderThatLagsIsCutOff) {
   const auto stream = Open();
   // More than a connection takes without a reader.
   ASSERT_TRUE(stream->Write(Request(std::vector<std::string>(12'000, std::string(1000, 'a') + " b"))));
-  WaitForMetric("heed_request_seconds_count{method=\"ModelStreamInfer\",model=\"fake\"} 1");
-  EXPECT_FALSE(HasMetric("heed_requests_total{code=\"OK\",method=\"ModelStreamInfer\""));
+  WaitForMetric(
+      "heed_request_seconds_count{method=\"inference.GRPCInferenceService/ModelStreamInfer\",model=\"fake\"} 1");
+  EXPECT_FALSE(HasMetric("heed_requests_total{code=\"OK\",method=\"inference.GRPCInferenceService/ModelStreamInfer\""));
   ReadAll(*stream);
   EXPECT_FALSE(stream->Finish().ok());
 }
@@ -341,8 +349,9 @@ TEST_F(InferenceStreamTest, AReaderThatTakesNoAnswerIsCutOff) {
   const auto stream = Open();
   const ModelInferRequest request = Request({std::string(4 << 20, 'a')}, "", "outputs { name: 'details' }");
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(stream->Write(request));
-  WaitForMetric("heed_requests_total{code=\"OK\",method=\"ModelStreamInfer\",model=\"fake\"} ");
-  WaitForMetric("heed_requests_in_flight{method=\"ModelStreamInfer\"} 0");
+  WaitForMetric(
+      "heed_requests_total{code=\"OK\",method=\"inference.GRPCInferenceService/ModelStreamInfer\",model=\"fake\"} ");
+  WaitForMetric("heed_requests_in_flight{method=\"inference.GRPCInferenceService/ModelStreamInfer\"} 0");
   ReadAll(*stream);
   EXPECT_FALSE(stream->Finish().ok());
 }
@@ -354,7 +363,7 @@ TEST_F(InferenceStreamTest, WhatWasReadIsAnsweredWhenTheServerShutsDown) {
   grpc::ClientContext idle_context;
   const auto idle = stub_->ModelStreamInfer(&idle_context);
   for (const char* id : {"1", "2"}) ASSERT_TRUE(stream->Write(Request({"a b"}, id)));
-  WaitForMetric("heed_requests_in_flight{method=\"ModelStreamInfer\"} 2");
+  WaitForMetric("heed_requests_in_flight{method=\"inference.GRPCInferenceService/ModelStreamInfer\"} 2");
   model_->WaitUntilHeld();
   std::thread shutdown([this] { server_->Shutdown(); });
   EXPECT_THAT(ReadAll(*idle), IsEmpty());

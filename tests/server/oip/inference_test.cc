@@ -230,7 +230,7 @@ TEST_F(InferenceTest, SequencesGoInAndOut) {
                 "answer_rows"));
 }
 
-// The same graph through heed.v1.Graphs.
+// The same graph through heed.v1.GraphService.
 TEST_F(InferenceTest, NodesAreClassifiedAsByTheTypedService) {
   inference::ModelMetadataResponse metadata;
   ASSERT_TRUE(Call(&Stub::ModelMetadata, "name: 'nodes'", metadata).ok());
@@ -254,13 +254,13 @@ TEST_F(InferenceTest, NodesAreClassifiedAsByTheTypedService) {
   for (const int target : {1, 2, 0}) inline_graph.add_edge_targets(target);
   v1::ClassifyNodesResponse answer;
   grpc::ClientContext context;
-  const grpc::Status status = v1::Graphs::NewStub(channel_)->ClassifyNodes(&context, typed, &answer);
+  const grpc::Status status = v1::GraphService::NewStub(channel_)->ClassifyNodes(&context, typed, &answer);
   ASSERT_TRUE(status.ok()) << status.error_message();
   for (int node = 0; node < 3; ++node) {
-    const v1::Classification& one = answer.answers(0).nodes(node).classification();
+    const v1::GraphClassification& one = answer.answers(0).nodes(node).classification();
     EXPECT_EQ(Numbers<int64_t>("class").at(static_cast<size_t>(node)), one.class_index());
     EXPECT_EQ(Strings("label").at(static_cast<size_t>(node)), one.label());
-    for (const v1::Classification::Class& top : one.top()) {
+    for (const v1::GraphClassification::Class& top : one.top()) {
       EXPECT_EQ(all.at(static_cast<size_t>(node * classes + top.index())), top.probability());
     }
   }
@@ -611,7 +611,7 @@ TEST_F(InferenceTest, HintsOfPublicClientsAreIgnored) {
   EXPECT_THAT(Strings("translation"), ElementsAre("ONE"));
   EXPECT_THAT(
       ErrorOf("model_name: 'tr' parameters { key: 'sequence_id' value { int64_param: 7 } }" + Texts("text", {"one"})),
-      HasSubstr("\"sequence_id\" is 7: requests of a sequence are not served here: heed.v1.QuestionAnswering"));
+      HasSubstr("\"sequence_id\" is 7: requests of a sequence are not served here: heed.v1.QuestionAnsweringService"));
 }
 
 TEST_F(InferenceTest, UnservedExtensionsSayWhatThereIsInstead) {

@@ -1,13 +1,17 @@
-// Models that change while the server serves: heed.v1.Models Load and Unload, over gRPC.
+// Models that change while the server serves: heed.v1.ModelService Load and Unload, over gRPC.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <fstream>
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "grpcpp/create_channel.h"
 #include "heed/v1/models.grpc.pb.h"
@@ -22,6 +26,7 @@ namespace heed {
 namespace {
 
 using grpc::StatusCode;
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 // "tr" is a translator, "qa" answers questions with the content of its config.json as fingerprint; a version whose
@@ -54,9 +59,9 @@ class ModelChanges : public testing::Test {
     server_ = *std::move(server);
     server_->WaitUntilLoaded();
     channel_ = grpc::CreateChannel(absl::StrCat("127.0.0.1:", server_->port()), grpc::InsecureChannelCredentials());
-    models_ = v1::Models::NewStub(channel_);
-    translation_ = v1::Translation::NewStub(channel_);
-    questions_ = v1::QuestionAnswering::NewStub(channel_);
+    models_ = v1::ModelService::NewStub(channel_);
+    translation_ = v1::TranslationService::NewStub(channel_);
+    questions_ = v1::QuestionAnsweringService::NewStub(channel_);
   }
 
   void Write(const std::string& name, int version, const std::string& content) {
@@ -70,38 +75,39 @@ class ModelChanges : public testing::Test {
     request.set_model(name);
     request.mutable_versions()->Assign(versions.begin(), versions.end());
     loaded_.Clear();
-    return models_->Load(&context, request, &loaded_);
+    return models_->LoadModel(&context, request, &loaded_);
   }
   grpc::Status Unload(const std::string& name) {
     grpc::ClientContext context;
     v1::UnloadModelRequest request;
     request.set_model(name);
     v1::UnloadModelResponse response;
-    return models_->Unload(&context, request, &response);
+    return models_->UnloadModel(&context, request, &response);
   }
-  grpc::Status Translate(const std::string& text) {
+  grpc::Status Translate(const std::string& text, int64_t version = 0, const std::string& model = "tr") {
     grpc::ClientContext context;
     v1::TranslateRequest request;
-    request.set_model("tr");
+    request.set_model(model);
+    request.set_model_version(version);
     request.add_texts(text);
-    v1::TranslateResponse response;
-    return translation_->Translate(&context, request, &response);
+    return translation_->Translate(&context, request, &translated_);
   }
-  std::string Open() {
+  std::string Open(int64_t version = 0) {
     grpc::ClientContext context;
-    v1::OpenRequest request;
+    v1::OpenSessionRequest request;
     request.set_model("qa");
-    v1::Session session;
-    EXPECT_TRUE(questions_->Open(&context, request, &session).ok());
-    return session.session();
+    request.set_model_version(version);
+    v1::OpenSessionResponse response;
+    EXPECT_TRUE(questions_->OpenSession(&context, request, &response).ok());
+    EXPECT_EQ(response.session().model_version(), version == 0 ? 1 : version);
+    return response.session().name();
   }
   grpc::Status Tell(const std::string& session) {
     grpc::ClientContext context;
     v1::TellRequest request;
     request.set_session(session);
     request.add_facts("it rains");
-    v1::TellResponse response;
-    return questions_->Tell(&context, request, &response);
+    return questions_->Tell(&context, request, &told_);
   }
   grpc::health::v1::HealthCheckResponse::ServingStatus Health(const std::string& service) {
     grpc::ClientContext context;
@@ -119,10 +125,12 @@ class ModelChanges : public testing::Test {
   std::shared_ptr<FakeTranslator> last_;
   std::unique_ptr<Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
-  std::unique_ptr<v1::Models::Stub> models_;
-  std::unique_ptr<v1::Translation::Stub> translation_;
-  std::unique_ptr<v1::QuestionAnswering::Stub> questions_;
+  std::unique_ptr<v1::ModelService::Stub> models_;
+  std::unique_ptr<v1::TranslationService::Stub> translation_;
+  std::unique_ptr<v1::QuestionAnsweringService::Stub> questions_;
   v1::LoadModelResponse loaded_;
+  v1::TranslateResponse translated_;
+  v1::TellResponse told_;
 };
 
 TEST_F(ModelChanges, TheServerIsReadyWhileAModelServes) {
@@ -157,6 +165,87 @@ TEST_F(ModelChanges, LoadAnswersWithTheVersions) {
   EXPECT_TRUE(HasMetric("heed_model_loads_total{model=\"tr\",outcome=\"failed\"} 0"))
       << "so that the first is an increase";
   EXPECT_TRUE(HasMetric("heed_queued_tasks{model=\"tr\"} 0"));
+}
+
+// The field and the description of google.rpc.BadRequest in the status's details.
+std::pair<std::string, std::string> ViolationOf(const grpc::Status& status) {
+  google::rpc::Status details;
+  google::rpc::BadRequest bad_request;
+  EXPECT_TRUE(details.ParseFromString(status.error_details()));
+  EXPECT_EQ(details.details_size(), 1);
+  if (details.details_size() != 1 || !details.details(0).UnpackTo(&bad_request)) return {};
+  EXPECT_EQ(bad_request.field_violations_size(), 1);
+  return {bad_request.field_violations(0).field(), bad_request.field_violations(0).description()};
+}
+
+TEST_F(ModelChanges, ARequestNamesAVersionAndTheAnswerSaysIt) {
+  Write("tr", 2, "two");
+  ASSERT_TRUE(Load("tr", {1, 2}).ok());
+  ASSERT_TRUE(Translate("a").ok());
+  EXPECT_EQ(translated_.model(), "tr");
+  EXPECT_EQ(translated_.model_version(), 2) << "the highest is the default";
+  for (const int64_t version : {1, 2}) {
+    ASSERT_TRUE(Translate("a", version).ok());
+    EXPECT_EQ(translated_.model_version(), version);
+  }
+  ASSERT_TRUE(Unload("qa").ok());
+  ASSERT_TRUE(Load("qa").ok());
+  ASSERT_TRUE(Translate("a", 0, "").ok());
+  EXPECT_EQ(translated_.model_version(), 2);
+  EXPECT_EQ(Translate("a", 3).error_code(), StatusCode::NOT_FOUND);
+  EXPECT_THAT(Translate("a", 3).error_message(), HasSubstr("has no version 3; these are there: 1, 2"));
+
+  const grpc::Status nameless = Translate("a", 1, "");
+  EXPECT_EQ(nameless.error_code(), StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(ViolationOf(nameless), std::pair(std::string("model_version"), std::string("1, but model is empty")));
+  EXPECT_EQ(ViolationOf(Translate("a", -1)).first, "model_version");
+  EXPECT_EQ(ViolationOf(Translate("a", 0, "qa")).first, "model") << "it is of another kind";
+}
+
+TEST_F(ModelChanges, ASessionIsOpenedWithAVersion) {
+  Write("qa", 2, "two");
+  ASSERT_TRUE(Load("qa", {1, 2}).ok());
+  const std::string session = Open(/*version=*/1 + 1);
+  ASSERT_TRUE(Tell(session).ok());
+  EXPECT_EQ(told_.session().model_version(), 2);
+  grpc::ClientContext context;
+  v1::AnswerRequest request;
+  request.set_model("qa");
+  request.set_model_version(1);
+  request.add_questions()->set_text("what");
+  v1::AnswerResponse response;
+  ASSERT_TRUE(questions_->Answer(&context, request, &response).ok());
+  EXPECT_EQ(response.model(), "qa");
+  EXPECT_EQ(response.model_version(), 1);
+}
+
+TEST_F(ModelChanges, TheListComesInPages) {
+  Write("tr", 2, "two");
+  ASSERT_TRUE(Load("tr").ok());
+  v1::ListModelsRequest request;
+  request.set_page_size(1);
+  std::vector<std::pair<std::string, int64_t>> listed;
+  do {
+    grpc::ClientContext context;
+    v1::ListModelsResponse page;
+    ASSERT_TRUE(models_->ListModels(&context, request, &page).ok());
+    ASSERT_EQ(page.models_size(), 1);
+    listed.emplace_back(page.models(0).name(), page.models(0).version());
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  EXPECT_THAT(listed, ElementsAre(std::pair("qa", 1), std::pair("tr", 1), std::pair("tr", 2)));
+
+  request.set_page_token("xyz");
+  v1::ListModelsResponse page;
+  grpc::ClientContext wrong;
+  EXPECT_EQ(ViolationOf(models_->ListModels(&wrong, request, &page)).first, "page_token");
+  request.clear_page_token();
+  request.set_page_size(-1);
+  grpc::ClientContext negative;
+  EXPECT_EQ(ViolationOf(models_->ListModels(&negative, request, &page)).first, "page_size");
+  while (!HasMetric("heed_requests_total{code=\"OK\",method=\"heed.v1.ModelService/ListModels\",model=\"\"} 3")) {
+    std::this_thread::yield();
+  }
 }
 
 TEST_F(ModelChanges, ErrorsNameModelVersionAndReason) {
@@ -203,7 +292,8 @@ TEST_F(ModelChanges, UnloadedModelIsNotServingUntilLoaded) {
   EXPECT_EQ(Health(""), grpc::health::v1::HealthCheckResponse::SERVING);
   EXPECT_TRUE(HasMetric("heed_model_ready{model=\"tr\"} 0"));
   // Counted, once the call is over for the server too, under the name that was asked for.
-  while (!HasMetric("heed_requests_total{code=\"UNAVAILABLE\",method=\"Translate\",model=\"tr\"} 1")) {
+  while (!HasMetric(
+      "heed_requests_total{code=\"UNAVAILABLE\",method=\"heed.v1.TranslationService/Translate\",model=\"tr\"} 1")) {
     std::this_thread::yield();
   }
   ASSERT_TRUE(Load("tr").ok());
@@ -271,7 +361,9 @@ TEST_F(ModelChanges, SessionGoesOnWithTheSameWeightsAndForAWhileWithOld) {
   EXPECT_TRUE(Tell(session).ok());
   Write("qa", 3, "other");
   ASSERT_TRUE(Load("qa").ok());
+  EXPECT_EQ(told_.session().model_version(), 2) << "the version that has the session's weights now";
   EXPECT_TRUE(Tell(session).ok());  // with version 2, which is kept
+  EXPECT_EQ(told_.session().model_version(), 0) << "none serves";
   ASSERT_TRUE(Unload("qa").ok());
   EXPECT_EQ(Tell(session).error_code(), StatusCode::UNAVAILABLE);
   ASSERT_TRUE(Load("qa", {2}).ok());

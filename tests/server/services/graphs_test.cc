@@ -1,10 +1,11 @@
-// heed.v1.Graphs end to end: the whole server in this process, over a real socket, with graph classifiers that are
-// fakes; with the files of stored graphs.
+// heed.v1.GraphService end to end: the whole server in this process, over a real socket, with graph classifiers that
+// are fakes; with the files of stored graphs.
 #include <atomic>
 #include <filesystem>
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -58,7 +59,7 @@ v1::Graph Ring(int count) {
 }
 v1::GraphUpdate AddEdge(int64_t source, int64_t target) {
   v1::GraphUpdate update;
-  v1::EdgeId& edge = *update.add_add_edges();
+  v1::GraphEdgeId& edge = *update.add_add_edges();
   edge.set_source(source);
   edge.set_target(target);
   return update;
@@ -108,7 +109,7 @@ class GraphsTest : public ::testing::Test {
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     if (wait_until_loaded) server_->WaitUntilLoaded();
-    stub_ = v1::Graphs::NewStub(
+    stub_ = v1::GraphService::NewStub(
         grpc::CreateChannel(absl::StrCat("127.0.0.1:", server_->port()), grpc::InsecureChannelCredentials()));
   }
   absl::StatusOr<std::shared_ptr<const Model>> Load(const std::string& path) {
@@ -127,7 +128,7 @@ class GraphsTest : public ::testing::Test {
   std::string FileOf(const std::string& name) const { return absl::StrCat("graphs/", name, ".safetensors"); }
 
   template <typename Request, typename Response>
-  using Method = grpc::Status (v1::Graphs::Stub::*)(grpc::ClientContext*, const Request&, Response*);
+  using Method = grpc::Status (v1::GraphService::Stub::*)(grpc::ClientContext*, const Request&, Response*);
   template <typename Request, typename Response>
   grpc::Status Call(Method<Request, Response> method, const Request& request, Response* response) {
     grpc::ClientContext context;
@@ -135,13 +136,13 @@ class GraphsTest : public ::testing::Test {
     return (stub_.get()->*method)(&context, request, response);
   }
   grpc::Status Classify(const v1::ClassifyNodesRequest& request, v1::ClassifyNodesResponse* response) {
-    return Call(&v1::Graphs::Stub::ClassifyNodes, request, response);
+    return Call(&v1::GraphService::Stub::ClassifyNodes, request, response);
   }
   grpc::Status Classify(const v1::ClassifyEdgesRequest& request, v1::ClassifyEdgesResponse* response) {
-    return Call(&v1::Graphs::Stub::ClassifyEdges, request, response);
+    return Call(&v1::GraphService::Stub::ClassifyEdges, request, response);
   }
   grpc::Status Classify(const v1::ClassifyGraphsRequest& request, v1::ClassifyGraphsResponse* response) {
-    return Call(&v1::Graphs::Stub::ClassifyGraphs, request, response);
+    return Call(&v1::GraphService::Stub::ClassifyGraphs, request, response);
   }
   v1::ClassifyNodesResponse Classified(const v1::ClassifyNodesRequest& request) {
     v1::ClassifyNodesResponse response;
@@ -167,23 +168,25 @@ class GraphsTest : public ::testing::Test {
     *request.add_queries()->mutable_graph() = graph;
     return request;
   }
-  static v1::ClassifyNodesRequest Stored(const std::string& name, int64_t version = 0) {
+  static v1::ClassifyNodesRequest Stored(const std::string& name, std::optional<int64_t> version = std::nullopt) {
     v1::ClassifyNodesRequest request;
     v1::StoredGraph& stored = *request.add_queries()->mutable_stored();
     stored.set_name(name);
-    stored.set_version(version);
+    if (version) stored.set_expected_version(*version);
     return request;
   }
 
   grpc::Status PutParts(const std::vector<v1::PutGraphRequest>& messages, v1::GraphInfo* info = nullptr) {
-    v1::GraphInfo ignored;
+    v1::PutGraphResponse response;
     grpc::ClientContext context;
-    auto writer = stub_->PutGraph(&context, info == nullptr ? &ignored : info);
+    auto writer = stub_->PutGraph(&context, &response);
     for (const v1::PutGraphRequest& message : messages) {
       if (!writer->Write(message)) break;
     }
     writer->WritesDone();
-    return writer->Finish();
+    const grpc::Status status = writer->Finish();
+    if (info != nullptr) *info = response.graph();
+    return status;
   }
   static v1::PutGraphRequest Message(const std::string& name, const v1::Graph& part,
                                      const std::vector<std::string>& precompute = {}) {
@@ -200,12 +203,15 @@ class GraphsTest : public ::testing::Test {
     return info;
   }
   grpc::Status Update(const std::string& name, const v1::GraphUpdate& update, v1::GraphInfo* info,
-                      int64_t expected_version = 0) {
+                      std::optional<int64_t> expected_version = std::nullopt) {
     v1::UpdateGraphRequest request;
     request.set_name(name);
-    request.set_expected_version(expected_version);
+    if (expected_version) request.set_expected_version(*expected_version);
     *request.mutable_update() = update;
-    return Call(&v1::Graphs::Stub::UpdateGraph, request, info);
+    v1::UpdateGraphResponse response;
+    const grpc::Status status = Call(&v1::GraphService::Stub::UpdateGraph, request, &response);
+    *info = response.graph();
+    return status;
   }
   v1::GraphInfo Updated(const std::string& name, const v1::GraphUpdate& update) {
     v1::GraphInfo info;
@@ -217,15 +223,21 @@ class GraphsTest : public ::testing::Test {
     v1::DeleteGraphRequest request;
     v1::DeleteGraphResponse response;
     request.set_name(name);
-    return Call(&v1::Graphs::Stub::DeleteGraph, request, &response);
+    return Call(&v1::GraphService::Stub::DeleteGraph, request, &response);
   }
-  grpc::Status Describe(const std::string& name, v1::DescribeGraphResponse* response) {
-    v1::DescribeGraphRequest request;
+  // One graph, or all of them.
+  grpc::Status Describe(const std::string& name, v1::ListGraphsResponse* response) {
+    response->Clear();
+    if (name.empty()) return Call(&v1::GraphService::Stub::ListGraphs, v1::ListGraphsRequest(), response);
+    v1::GetGraphRequest request;
     request.set_name(name);
-    return Call(&v1::Graphs::Stub::DescribeGraph, request, response);
+    v1::GetGraphResponse one;
+    const grpc::Status status = Call(&v1::GraphService::Stub::GetGraph, request, &one);
+    if (status.ok()) *response->add_graphs() = one.graph();
+    return status;
   }
   v1::GraphInfo Described(const std::string& name) {
-    v1::DescribeGraphResponse response;
+    v1::ListGraphsResponse response;
     const grpc::Status status = Describe(name, &response);
     EXPECT_TRUE(status.ok()) << status.error_message();
     return response.graphs_size() == 1 ? response.graphs(0) : v1::GraphInfo();
@@ -239,7 +251,7 @@ class GraphsTest : public ::testing::Test {
   ServerOptions options_;
   std::shared_ptr<FakeGraphClassifier> nodes_ = std::make_shared<FakeGraphClassifier>("nodes");
   std::unique_ptr<Server> server_;
-  std::unique_ptr<v1::Graphs::Stub> stub_;
+  std::unique_ptr<v1::GraphService::Stub> stub_;
 };
 
 // Inline graphs.
@@ -257,7 +269,7 @@ TEST_F(GraphsTest, ClassifiesTheNodesOfAnInlineGraphInItsOrder) {
   EXPECT_THAT(Classes(response, 0), ElementsAre(0, 1, 2, 0));
   EXPECT_THAT(Ids(response, 1), ElementsAre(2, 0));
   EXPECT_THAT(Classes(response, 1), ElementsAre(2, 0));
-  const v1::Classification& classification = response.answers(1).nodes(0).classification();
+  const v1::GraphClassification& classification = response.answers(1).nodes(0).classification();
   EXPECT_EQ(classification.label(), "two");
   EXPECT_EQ(classification.probability(), 0.75f);
   EXPECT_EQ(classification.top_size(), 0);
@@ -265,8 +277,8 @@ TEST_F(GraphsTest, ClassifiesTheNodesOfAnInlineGraphInItsOrder) {
   EXPECT_EQ(classification.present_labels_size(), 0);
   EXPECT_FALSE(response.answers(0).has_attention());
   EXPECT_EQ(response.answers(0).source().version(), 0);
-  EXPECT_EQ(response.answers(0).source().nodes_computed(), 4);
-  EXPECT_EQ(response.answers(0).source().edges_computed(), 3);
+  EXPECT_EQ(response.answers(0).source().computed_node_count(), 4);
+  EXPECT_EQ(response.answers(0).source().computed_edge_count(), 3);
   EXPECT_TRUE(HasMetric("heed_graph_nodes_total{model=\"nodes\"} 6"));
   EXPECT_TRUE(HasMetric("heed_graph_edges_total{model=\"nodes\"} 5"));
 }
@@ -324,12 +336,12 @@ TEST_F(GraphsTest, EmbeddingsAttentionAndPresentLabelsComeOnRequest) {
   request.mutable_options()->set_return_embeddings(true);
   request.mutable_options()->set_return_attention(true);
   const v1::ClassifyNodesResponse response = Classified(request);
-  const v1::Classification& classification = response.answers(0).nodes(0).classification();
+  const v1::GraphClassification& classification = response.answers(0).nodes(0).classification();
   EXPECT_THAT(classification.present_labels(), ElementsAre(2));
   EXPECT_THAT(classification.embedding(), ElementsAre(2));
   ASSERT_EQ(response.answers(0).attention().layers_size(), 1);
   const v1::GraphAttention::Layer& layer = response.answers(0).attention().layers(0);
-  EXPECT_EQ(layer.heads(), 1);
+  EXPECT_EQ(layer.head_count(), 1);
   EXPECT_THAT(layer.sources(), ElementsAre(10, 70));
   EXPECT_THAT(layer.targets(), ElementsAre(40, 40));
   EXPECT_THAT(layer.self_loops(), ElementsAre(false, false));
@@ -364,9 +376,9 @@ TEST_F(GraphsTest, BadQueriesAreInvalidAndNameTheirPlace) {
   EXPECT_EQ(with([](v1::Graph& graph) { graph.add_edge_sources(0); }),
             "queries[1].graph: edges: 4 sources, but 3 targets");
   EXPECT_EQ(with([](v1::Graph& graph) { graph.mutable_features()->add_values(1); }),
-            "queries[1].graph: features: 9 values are no whole rows of width 2");
+            "queries[1].graph.features: 9 values are no whole rows of width 2");
   EXPECT_EQ(with([](v1::Graph& graph) { graph.mutable_features()->set_width(-2); }),
-            "queries[1].graph: features: 8 values are no whole rows of width -2");
+            "queries[1].graph.features: 8 values are no whole rows of width -2");
   EXPECT_EQ(with([](v1::Graph& graph) { graph.mutable_features()->add_columns(1); }),
             "queries[1].graph: features: 1 columns, but 8 values");
   EXPECT_EQ(with([](v1::Graph& graph) {
@@ -434,7 +446,7 @@ TEST_F(GraphsTest, RequestsMayHaveSoManyQueriesAndNoMore) {
 
 TEST_F(GraphsTest, GraphsOfARequestMayTakeSoMuchMemoryAndNoMore) {
   Start();
-  const int64_t bytes = Put("g", Ring(1000)).bytes();
+  const int64_t bytes = Put("g", Ring(1000)).resident_bytes();
   options_.max_cache_bytes = 3 * bytes - 1;
   Start();
   v1::ClassifyNodesRequest request;
@@ -463,7 +475,7 @@ TEST_F(GraphsTest, GraphsOfARequestMayTakeSoMuchMemoryAndNoMore) {
   };
   EXPECT_TRUE(with_unseen(8).ok()) << "they share what they leave alone";
   EXPECT_THAT(MessageOf(with_unseen(1000), StatusCode::RESOURCE_EXHAUSTED),
-              AllOf(HasSubstr(".stored: unseen: the request's graphs"), HasSubstr(absl::StrCat("=", 3 * bytes - 1))));
+              AllOf(HasSubstr(".stored.unseen: the request's graphs"), HasSubstr(absl::StrCat("=", 3 * bytes - 1))));
   options_.max_cache_bytes = 1;
   Start();
   EXPECT_EQ(Classified(Inline(Ring(1000))).answers_size(), 1) << "one alone is bounded by its nodes";
@@ -476,16 +488,16 @@ TEST_F(GraphsTest, StoredGraphIsDescribedAskedAndDeleted) {
   const v1::GraphInfo info = Put("club", WithIds(SmallGraph(), {70, 10, 40, 20}));
   EXPECT_EQ(info.name(), "club");
   EXPECT_EQ(info.version(), 1);
-  EXPECT_EQ(info.nodes(), 4);
-  EXPECT_EQ(info.edges(), 3);
+  EXPECT_EQ(info.node_count(), 4);
+  EXPECT_EQ(info.edge_count(), 3);
   EXPECT_EQ(info.feature_width(), 2);
   EXPECT_EQ(info.edge_feature_width(), 0);
-  EXPECT_GT(info.bytes(), 0);
+  EXPECT_GT(info.resident_bytes(), 0);
   EXPECT_EQ(info.saved_version(), 0);
   EXPECT_EQ(info.precomputed_size(), 0);
   EXPECT_EQ(Described("club").SerializeAsString(), info.SerializeAsString());
   Put("another", SmallGraph());
-  v1::DescribeGraphResponse all;
+  v1::ListGraphsResponse all;
   ASSERT_TRUE(Describe("", &all).ok());
   ASSERT_EQ(all.graphs_size(), 2);
   EXPECT_EQ(all.graphs(0).name(), "another");
@@ -531,8 +543,8 @@ TEST_F(GraphsTest, PutTakesAGraphInParts) {
   v1::GraphInfo info;
   const grpc::Status status = PutParts({Message("g", edges), Message("", nodes), Message("", more_nodes)}, &info);
   ASSERT_TRUE(status.ok()) << status.error_message();
-  EXPECT_EQ(info.nodes(), 4);
-  EXPECT_EQ(info.edges(), 1);
+  EXPECT_EQ(info.node_count(), 4);
+  EXPECT_EQ(info.edge_count(), 1);
   EXPECT_THAT(Classes(Classified(Stored("g"))), ElementsAre(1, 0, 0, 0));
 }
 
@@ -548,18 +560,18 @@ TEST_F(GraphsTest, BadPutsAreRefusedAndStoreNothing) {
   EXPECT_THAT(refusal({Message("a/b", SmallGraph())}), HasSubstr("no letter, digit"));
   EXPECT_THAT(refusal({Message(std::string(129, 'a'), SmallGraph())}), HasSubstr("has 129 bytes, at most 128"));
   EXPECT_THAT(refusal({Message("g", SmallGraph()), Message("g", SmallGraph())}),
-              HasSubstr("message 1: has a name or precompute"));
+              HasSubstr("message 1: name: is set, which only the first message may do"));
   v1::Graph wide = SmallGraph();
   wide.mutable_features()->set_width(4);
   EXPECT_EQ(refusal({Message("g", SmallGraph()), Message("", wide)}),
-            "message 1: part: features: width 4, but that of the parts before it is 2");
+            "message 1: part.features: width 4, but that of the parts before it is 2");
   EXPECT_EQ(refusal({Message("g", SmallGraph()), Message("", WithIds(SmallGraph(), {4, 5, 6, 7}))}),
-            "message 1: part: node_ids: 4 for 4 nodes, but the parts before it have 0 for 4");
+            "message 1: part.node_ids: 4 for 4 nodes, but the parts before it have 0 for 4");
   v1::Graph featured = SmallGraph();
   featured.set_edge_feature_width(1);
   for (int i = 0; i < 3; ++i) featured.add_edge_features(1);
   EXPECT_EQ(refusal({Message("g", SmallGraph()), Message("", featured)}),
-            "message 1: part: edge_feature_width: 1, but that of the parts before it is 0");
+            "message 1: part.edge_feature_width: 1, but that of the parts before it is 0");
   EXPECT_EQ(refusal({Message("g", SmallGraph()), Message("", SmallGraph())}),
             "message 1: part: makes 8 nodes, at most 6");
   v1::Graph dangling = SmallGraph();
@@ -576,7 +588,7 @@ TEST_F(GraphsTest, BadPutsAreRefusedAndStoreNothing) {
   nodes_->set_precompute_error(absl::InternalError("the fake was told to fail"));
   EXPECT_EQ(refusal({Message("g", SmallGraph(), {"nodes"})}, StatusCode::INTERNAL),
             "precomputing \"nodes\": the fake was told to fail");
-  v1::DescribeGraphResponse all;
+  v1::ListGraphsResponse all;
   ASSERT_TRUE(Describe("", &all).ok());
   EXPECT_EQ(all.graphs_size(), 0);
   EXPECT_TRUE(HasMetric("heed_stored_graph_bytes 0"));
@@ -586,14 +598,14 @@ TEST_F(GraphsTest, PutThatIsCutOffStoresNothing) {
   Start();
   for (int i = 0; i < 100; ++i) {
     grpc::ClientContext context;
-    v1::GraphInfo info;
-    auto writer = stub_->PutGraph(&context, &info);
+    v1::PutGraphResponse response;
+    auto writer = stub_->PutGraph(&context, &response);
     ASSERT_TRUE(writer->Write(Message("g", SmallGraph())));
-    WaitForMetric("heed_requests_in_flight{method=\"PutGraph\"} 1");
+    WaitForMetric("heed_requests_in_flight{method=\"heed.v1.GraphService/PutGraph\"} 1");
     context.TryCancel();
     EXPECT_EQ(writer->Finish().error_code(), StatusCode::CANCELLED);
-    WaitForMetric("heed_requests_in_flight{method=\"PutGraph\"} 0");
-    v1::DescribeGraphResponse all;
+    WaitForMetric("heed_requests_in_flight{method=\"heed.v1.GraphService/PutGraph\"} 0");
+    v1::ListGraphsResponse all;
     ASSERT_TRUE(Describe("", &all).ok());
     ASSERT_EQ(all.graphs_size(), 0) << "after " << i;
   }
@@ -605,7 +617,7 @@ TEST_F(GraphsTest, UpdatesMakeVersions) {
   v1::GraphInfo info;
   ASSERT_TRUE(Update("g", AddEdge(3, 0), &info, /*expected_version=*/1).ok());
   EXPECT_EQ(info.version(), 2);
-  EXPECT_EQ(info.edges(), 4);
+  EXPECT_EQ(info.edge_count(), 4);
   EXPECT_EQ(MessageOf(Update("g", AddEdge(3, 0), &info, /*expected_version=*/1), StatusCode::ABORTED),
             "version: 1 is expected, but \"g\" has version 2");
   v1::ClassifyNodesResponse response;
@@ -634,7 +646,7 @@ TEST_F(GraphsTest, UpdateIsAllOrNothing) {
   EXPECT_EQ(refusal(update), "update: add_edges[1]: there is no node 9");
   update = AddNode(7);
   update.mutable_add_features()->add_values(1);
-  EXPECT_EQ(refusal(update), "update: add_features: 3 values are no whole rows of width 2");
+  EXPECT_EQ(refusal(update), "update.add_features: 3 values are no whole rows of width 2");
   update = AddNode(7);
   update.add_add_nodes(8);
   EXPECT_THAT(refusal(update), AllOf(HasSubstr("add_features"), HasSubstr("1"), HasSubstr("2")));
@@ -662,11 +674,11 @@ TEST_F(GraphsTest, PrecomputedOutputsAreReadUntilAQueryNeedsMore) {
   const v1::GraphInfo info = Put("g", SmallGraph(), {"nodes", "edges"});
   ASSERT_EQ(info.precomputed_size(), 2);
   EXPECT_EQ(info.precomputed(0).model(), "nodes");
-  EXPECT_EQ(info.precomputed(0).rows_computed(), 4);
-  EXPECT_EQ(info.precomputed(0).bytes(), 32);
+  EXPECT_EQ(info.precomputed(0).computed_row_count(), 4);
+  EXPECT_EQ(info.precomputed(0).resident_bytes(), 32);
   EXPECT_EQ(info.precomputed(0).unavailable(), "");
-  EXPECT_EQ(Put("h", SmallGraph()).bytes() + 64, info.bytes());
-  EXPECT_TRUE(HasMetric(absl::StrCat("heed_stored_graph_bytes ", 2 * info.bytes() - 64)));
+  EXPECT_EQ(Put("h", SmallGraph()).resident_bytes() + 64, info.resident_bytes());
+  EXPECT_TRUE(HasMetric(absl::StrCat("heed_stored_graph_bytes ", 2 * info.resident_bytes() - 64)));
   EXPECT_TRUE(HasMetric("heed_graph_precompute_seconds_count{model=\"edges\"} 1"));
 
   auto precomputed = [&](const v1::ClassifyNodesRequest& request) {
@@ -674,7 +686,7 @@ TEST_F(GraphsTest, PrecomputedOutputsAreReadUntilAQueryNeedsMore) {
   };
   v1::ClassifyNodesRequest request = Stored("g");
   EXPECT_TRUE(precomputed(request));
-  EXPECT_EQ(Classified(request).answers(0).source().nodes_computed(), 0);
+  EXPECT_EQ(Classified(request).answers(0).source().computed_node_count(), 0);
   request.mutable_options()->set_compute(true);
   EXPECT_FALSE(precomputed(request));
   request = Stored("g");
@@ -689,7 +701,7 @@ TEST_F(GraphsTest, PrecomputedOutputsAreReadUntilAQueryNeedsMore) {
   EXPECT_FALSE(precomputed(Stored("h")));
 
   const v1::GraphInfo updated = Updated("g", AddEdge(3, 0));
-  EXPECT_EQ(updated.precomputed(0).rows_computed(), 1);
+  EXPECT_EQ(updated.precomputed(0).computed_row_count(), 1);
   const v1::ClassifyNodesResponse response = Classified(Stored("g"));
   EXPECT_TRUE(response.answers(0).source().precomputed());
   EXPECT_THAT(Classes(response), ElementsAre(1, 1, 2, 0));
@@ -705,14 +717,14 @@ TEST_F(GraphsTest, UnseenNodesAreSeenByTheirQueryAlone) {
   request.mutable_queries(0)->add_nodes(50);
   EXPECT_THAT(Classes(Classified(request)), ElementsAre(1));
   EXPECT_EQ(Described("g").version(), 1);
-  EXPECT_EQ(Described("g").nodes(), 4);
+  EXPECT_EQ(Described("g").node_count(), 4);
   v1::ClassifyNodesResponse response;
   unseen.add_remove_nodes(99);
   EXPECT_EQ(MessageOf(Classify(request, &response), StatusCode::INVALID_ARGUMENT),
-            "queries[0].stored: unseen: remove_nodes[0]: there is no node 99");
+            "queries[0].stored.unseen: remove_nodes[0]: there is no node 99");
   unseen.clear_remove_nodes();
   unseen.mutable_add_features()->add_values(1);
-  EXPECT_THAT(InvalidityOf(request), HasSubstr("queries[0].stored: unseen: add_features"));
+  EXPECT_THAT(InvalidityOf(request), HasSubstr("queries[0].stored.unseen.add_features"));
 }
 
 TEST_F(GraphsTest, UnseenFeaturesWithoutTheirNodesOrEdgesAreRefusedAsInUpdates) {
@@ -723,9 +735,9 @@ TEST_F(GraphsTest, UnseenFeaturesWithoutTheirNodesOrEdgesAreRefusedAsInUpdates) 
     const std::string reason = MessageOf(Update("g", update, &info), StatusCode::INVALID_ARGUMENT);
     v1::ClassifyNodesRequest request = Stored("g");
     *request.mutable_queries(0)->mutable_stored()->mutable_unseen() = update;
-    EXPECT_EQ(InvalidityOf(request), "queries[0].stored: unseen: " + reason.substr(sizeof("update: ") - 1));
+    EXPECT_EQ(InvalidityOf(request), "queries[0].stored.unseen" + reason.substr(sizeof("update") - 1));
   };
-  const v1::Features features = AddNode(7).add_features();
+  const v1::NodeFeatures features = AddNode(7).add_features();
   v1::GraphUpdate update;
   *update.mutable_add_features() = features;
   expect_refused(update);
@@ -748,7 +760,7 @@ TEST_F(GraphsTest, LongNamesAreNotRepeatedInMessages) {
   const std::string reason = absl::StrCat("there is no stored graph \"", std::string(128, 'a'), "...\"");
   v1::ClassifyNodesResponse response;
   EXPECT_EQ(MessageOf(Classify(Stored(name), &response), StatusCode::NOT_FOUND), "queries[0].stored: " + reason);
-  v1::DescribeGraphResponse all;
+  v1::ListGraphsResponse all;
   EXPECT_EQ(MessageOf(Describe(name, &all), StatusCode::NOT_FOUND), reason);
   v1::GraphInfo info;
   EXPECT_EQ(MessageOf(Update(name, AddEdge(3, 0), &info), StatusCode::NOT_FOUND), reason);
@@ -781,8 +793,8 @@ TEST_F(GraphsTest, QueriesKeepTheVersionTheyBeganWith) {
 
 TEST_F(GraphsTest, MemoryLimitRefusesWhatExceedsItAndLosesNothing) {
   Start();
-  const int64_t ring = Put("g", Ring(1000), {"nodes"}).bytes();
-  const int64_t updated = Updated("g", AddNode(5000)).bytes();
+  const int64_t ring = Put("g", Ring(1000), {"nodes"}).resident_bytes();
+  const int64_t updated = Updated("g", AddNode(5000)).resident_bytes();
   ASSERT_GT(updated, ring);
   options_.max_graph_bytes = ring - 1;
   Start();
@@ -793,7 +805,7 @@ TEST_F(GraphsTest, MemoryLimitRefusesWhatExceedsItAndLosesNothing) {
                                   HasSubstr(absl::StrCat(ring - 1))));
   options_.max_graph_bytes = updated - 1;
   Start();
-  EXPECT_EQ(Put("g", Ring(1000), {"nodes"}).bytes(), ring);
+  EXPECT_EQ(Put("g", Ring(1000), {"nodes"}).resident_bytes(), ring);
   v1::GraphInfo info;
   EXPECT_EQ(MessageOf(Update("g", AddNode(5000), &info), StatusCode::RESOURCE_EXHAUSTED),
             absl::StrCat("stored graphs take ", ring, " bytes; ", updated - ring,
@@ -803,15 +815,15 @@ TEST_F(GraphsTest, MemoryLimitRefusesWhatExceedsItAndLosesNothing) {
   EXPECT_EQ(Described("g").version(), 1);
   EXPECT_TRUE(HasMetric(absl::StrCat("heed_stored_graph_bytes ", ring)));
   ASSERT_TRUE(Delete("g").ok());
-  EXPECT_EQ(Put("h", Ring(1000), {"nodes"}).bytes(), ring) << "room that was refused or deleted is free again";
+  EXPECT_EQ(Put("h", Ring(1000), {"nodes"}).resident_bytes(), ring) << "room that was refused or deleted is free again";
 }
 
 TEST_F(GraphsTest, PartsCountWhileTheyArrive) {
   options_.max_graph_bytes = 100'000;
   Start();
   grpc::ClientContext context;
-  v1::GraphInfo info;
-  auto writer = stub_->PutGraph(&context, &info);
+  v1::PutGraphResponse response;
+  auto writer = stub_->PutGraph(&context, &response);
   v1::PutGraphRequest message = Message("g", Ring(100));
   while (writer->Write(message)) message.clear_name();  // it is refused long before its end
   EXPECT_THAT(MessageOf(writer->Finish(), StatusCode::RESOURCE_EXHAUSTED), HasSubstr("--max_graph_bytes=100000"));
@@ -833,12 +845,12 @@ TEST_F(GraphsTest, RestartFindsTheGraphsAgain) {
   EXPECT_EQ(info.version(), 2);
   EXPECT_EQ(info.saved_version(), 2);
   ASSERT_EQ(info.precomputed_size(), 1);
-  EXPECT_EQ(info.precomputed(0).rows_computed(), 4);
+  EXPECT_EQ(info.precomputed(0).computed_row_count(), 4);
   const v1::ClassifyNodesResponse response = Classified(Stored("club"));
   EXPECT_TRUE(response.answers(0).source().precomputed());
   EXPECT_THAT(Ids(response), ElementsAre(10, 20, 40, 70));
   EXPECT_THAT(Classes(response), ElementsAre(1, 0, 2, 1));
-  v1::DescribeGraphResponse all;
+  v1::ListGraphsResponse all;
   ASSERT_TRUE(Describe("", &all).ok());
   EXPECT_EQ(all.graphs_size(), 1);
 }
@@ -866,7 +878,7 @@ TEST_F(GraphsTest, DiskThatFailsRefusesPutsAndLetsUpdatesWait) {
   std::filesystem::create_directory(obstacle);
   EXPECT_THAT(MessageOf(PutParts({Message("g", Ring(7))}), StatusCode::UNAVAILABLE),
               HasSubstr("\"g\" is not stored, its file could not be written: "));
-  EXPECT_EQ(Described("g").nodes(), 4);
+  EXPECT_EQ(Described("g").node_count(), 4);
   EXPECT_EQ(Described("g").version(), 1);
   EXPECT_EQ(Updated("g", AddEdge(3, 0)).version(), 2);
   WaitForMetric("heed_graph_saves_total{outcome=\"failed\"} 2");
@@ -895,7 +907,7 @@ TEST_F(GraphsTest, DamagedFileIsNamedAndLeftAlone) {
   EXPECT_THAT(reason, AllOf(HasSubstr("queries[0].stored: \"bad\" could not be read: "), HasSubstr("bad.safetensors")));
   v1::GraphInfo info;
   EXPECT_EQ(Update("bad", AddEdge(3, 0), &info).error_code(), StatusCode::FAILED_PRECONDITION);
-  v1::DescribeGraphResponse all;
+  v1::ListGraphsResponse all;
   EXPECT_EQ(Describe("bad", &all).error_code(), StatusCode::FAILED_PRECONDITION);
   EXPECT_THAT(MessageOf(Describe("numberless", &all), StatusCode::FAILED_PRECONDITION), HasSubstr("version is \"x\""));
   ASSERT_TRUE(Describe("", &all).ok());
@@ -914,15 +926,15 @@ TEST_F(GraphsTest, DamagedFileIsNamedAndLeftAlone) {
 TEST_F(GraphsTest, GraphThatDoesNotFitIntoMemoryIsNamed) {
   KeepFiles();
   Start();
-  const int64_t bytes = Put("g", SmallGraph()).bytes();
+  const int64_t bytes = Put("g", SmallGraph()).resident_bytes();
   options_.max_graph_bytes = bytes - 1;
   Start();
-  v1::DescribeGraphResponse all;
+  v1::ListGraphsResponse all;
   EXPECT_THAT(MessageOf(Describe("g", &all), StatusCode::FAILED_PRECONDITION),
               HasSubstr(absl::StrCat("--max_graph_bytes=", bytes - 1)));
   options_.max_graph_bytes = bytes;
   Start();
-  EXPECT_EQ(Described("g").nodes(), 4);
+  EXPECT_EQ(Described("g").node_count(), 4);
 }
 
 TEST_F(GraphsTest, GraphIsServedWithoutTheModelThatIsMissing) {
@@ -937,7 +949,7 @@ TEST_F(GraphsTest, GraphIsServedWithoutTheModelThatIsMissing) {
   EXPECT_THAT(info.precomputed(0).unavailable(), HasSubstr("failed to load: config.json: is broken"));
   EXPECT_EQ(info.precomputed(1).unavailable(), "");
   info = Updated("g", AddEdge(3, 0));
-  EXPECT_EQ(info.precomputed(1).rows_computed(), 1);
+  EXPECT_EQ(info.precomputed(1).computed_row_count(), 1);
   nodes_ = std::make_shared<FakeGraphClassifier>("nodes");
   Start();
   info = Described("g");
@@ -959,7 +971,7 @@ TEST_F(GraphsTest, StoredGraphsAreUnavailableWhileTheyLoad) {
             "queries[0].stored: the stored graphs are loading");
   EXPECT_EQ(PutParts({Message("h", SmallGraph())}).error_code(), StatusCode::UNAVAILABLE);
   EXPECT_EQ(Delete("g").error_code(), StatusCode::UNAVAILABLE);
-  v1::DescribeGraphResponse all;
+  v1::ListGraphsResponse all;
   EXPECT_EQ(Describe("", &all).error_code(), StatusCode::UNAVAILABLE);
   nodes_->Release();
   server_->WaitUntilLoaded();
@@ -1009,7 +1021,7 @@ TEST_F(GraphsTest, ShutdownCarriesOutWhatWasAcceptedAndRefusesTheRest) {
   shutdown.join();
   Start();
   EXPECT_EQ(Described("g").version(), 2);
-  EXPECT_EQ(Described("g").edges(), 4);
+  EXPECT_EQ(Described("g").edge_count(), 4);
 }
 
 TEST_F(GraphsTest, ShutdownCutsOffAChangeThatOutlastsItsLimit) {

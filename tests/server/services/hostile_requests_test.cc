@@ -80,8 +80,9 @@ TEST_F(HostileRequestsTest, EveryMethodSaysWhyBytesAreNoMessage) {
   Start();
   const auto& pool = *google::protobuf::DescriptorPool::generated_pool();
   int methods = 0;
-  for (const char* name : {"grpc.health.v1.Health", "heed.v1.Models", "heed.v1.Translation", "heed.v1.Sequences",
-                           "heed.v1.QuestionAnswering", "heed.v1.Graphs", "inference.GRPCInferenceService"}) {
+  for (const char* name :
+       {"grpc.health.v1.Health", "heed.v1.ModelService", "heed.v1.TranslationService", "heed.v1.SequenceService",
+        "heed.v1.QuestionAnsweringService", "heed.v1.GraphService", "inference.GRPCInferenceService"}) {
     const google::protobuf::ServiceDescriptor& service = *pool.FindServiceByName(name);
     for (int i = 0; i < service.method_count(); ++i) {
       const std::string path = absl::StrCat("/", name, "/", service.method(i)->name());
@@ -92,7 +93,8 @@ TEST_F(HostileRequestsTest, EveryMethodSaysWhyBytesAreNoMessage) {
     }
   }
   EXPECT_GE(methods, 35);
-  EXPECT_TRUE(HasMetric("heed_requests_total{code=\"INVALID_ARGUMENT\",method=\"Translate\",model=\"\"} 1"))
+  EXPECT_TRUE(HasMetric(
+      "heed_requests_total{code=\"INVALID_ARGUMENT\",method=\"heed.v1.TranslationService/Translate\",model=\"\"} 1"))
       << server_->metrics().Text();
   EXPECT_TRUE(Translate(Connect()).ok());
 }
@@ -100,7 +102,7 @@ TEST_F(HostileRequestsTest, EveryMethodSaysWhyBytesAreNoMessage) {
 TEST_F(HostileRequestsTest, ATextThatIsNotUtf8IsNamed) {
   Start();
   for (const char* method : {"Translate", "TranslateStream"}) {
-    const grpc::Status status = Send(absl::StrCat("/heed.v1.Translation/", method),
+    const grpc::Status status = Send(absl::StrCat("/heed.v1.TranslationService/", method),
                                      "\x0a\x04"
                                      "fake"
                                      "\x12\x06"
@@ -108,15 +110,15 @@ TEST_F(HostileRequestsTest, ATextThatIsNotUtf8IsNamed) {
     EXPECT_EQ(status.error_code(), StatusCode::INVALID_ARGUMENT);
     EXPECT_EQ(status.error_message(), "texts[0] is not UTF-8 at byte 5 of 6");
   }
-  const grpc::Status fact = Send("/heed.v1.QuestionAnswering/Tell", "\x12\x02\xc3\x28");
+  const grpc::Status fact = Send("/heed.v1.QuestionAnsweringService/Tell", "\x12\x02\xc3\x28");
   EXPECT_EQ(fact.error_code(), StatusCode::INVALID_ARGUMENT);
   EXPECT_THAT(fact.error_message(), HasSubstr("is not UTF-8 at byte 0 of 2"));
 }
 
 TEST_F(HostileRequestsTest, AMessageOfAStreamIsNamedByItsPlace) {
   Start();
-  const auto stub = v1::QuestionAnswering::NewStub(Connect());
-  const grpc::Status status = Send("/heed.v1.QuestionAnswering/Chat", "\x12\x7fgarbage");
+  const auto stub = v1::QuestionAnsweringService::NewStub(Connect());
+  const grpc::Status status = Send("/heed.v1.QuestionAnsweringService/Chat", "\x12\x7fgarbage");
   EXPECT_EQ(status.error_code(), StatusCode::INVALID_ARGUMENT);
   EXPECT_THAT(status.error_message(), StartsWith("message 0: "));
 }
@@ -129,12 +131,13 @@ TEST_F(HostileRequestsTest, CompressedMessagesAreInflatedUpToTheLimit) {
   for (const auto compression : {GRPC_COMPRESS_GZIP, GRPC_COMPRESS_DEFLATE}) {
     // gRPC sends what compression does not shorten as it is.
     request.set_texts(0, "two dogs" + std::string(2000, ' '));
-    EXPECT_TRUE(Send("/heed.v1.Translation/Translate", request.SerializeAsString(), compression).ok());
-    const grpc::Status bomb = Send("/heed.v1.QuestionAnswering/Import", std::string(20 << 20, '\0'), compression);
+    EXPECT_TRUE(Send("/heed.v1.TranslationService/Translate", request.SerializeAsString(), compression).ok());
+    const grpc::Status bomb =
+        Send("/heed.v1.QuestionAnsweringService/ImportSession", std::string(20 << 20, '\0'), compression);
     EXPECT_EQ(bomb.error_code(), StatusCode::RESOURCE_EXHAUSTED) << bomb.error_message();
     EXPECT_THAT(bomb.error_message(), HasSubstr("inflates to more than --max_message_bytes=1048576"));
     // A stream's messages, too.
-    const grpc::Status part = Send("/heed.v1.Graphs/PutGraph", std::string(20 << 20, '\0'), compression);
+    const grpc::Status part = Send("/heed.v1.GraphService/PutGraph", std::string(20 << 20, '\0'), compression);
     EXPECT_EQ(part.error_code(), StatusCode::RESOURCE_EXHAUSTED) << part.error_message();
   }
 }
@@ -143,7 +146,7 @@ TEST_F(HostileRequestsTest, NobodyWaitsForALargeRequestToBePrepared) {
   Start();
   const auto channel = Connect();
   auto large = std::async(std::launch::async, [&] { return Translate(Connect(), "", std::string(kLarge, 'a')); });
-  WaitForMetric("heed_requests_in_flight{method=\"Translate\"} 1");
+  WaitForMetric("heed_requests_in_flight{method=\"heed.v1.TranslationService/Translate\"} 1");
   EXPECT_TRUE(Translate(channel).ok());
   grpc::ClientContext context;
   grpc::health::v1::HealthCheckResponse health;
@@ -159,15 +162,16 @@ TEST_F(HostileRequestsTest, ALargeRequestWhoseCallerHasGoneIsNotPrepared) {
     v1::TranslateRequest request;
     request.add_texts(std::string(kLarge, 'a'));
     v1::TranslateResponse response;
-    EXPECT_EQ(v1::Translation::NewStub(Connect())->Translate(&context, request, &response).error_code(),
+    EXPECT_EQ(v1::TranslationService::NewStub(Connect())->Translate(&context, request, &response).error_code(),
               StatusCode::CANCELLED);
   });
-  WaitForMetric("heed_requests_in_flight{method=\"Translate\"} 1");
+  WaitForMetric("heed_requests_in_flight{method=\"heed.v1.TranslationService/Translate\"} 1");
   context.TryCancel();
   caller.join();
   unruly_->ReleaseStart();
-  WaitForMetric("heed_requests_in_flight{method=\"Translate\"} 0");
-  EXPECT_TRUE(HasMetric("heed_requests_total{code=\"CANCELLED\",method=\"Translate\",model=\"fake\"} 1"))
+  WaitForMetric("heed_requests_in_flight{method=\"heed.v1.TranslationService/Translate\"} 0");
+  EXPECT_TRUE(HasMetric(
+      "heed_requests_total{code=\"CANCELLED\",method=\"heed.v1.TranslationService/Translate\",model=\"fake\"} 1"))
       << server_->metrics().Text();
   EXPECT_TRUE(model_->batch_sizes().empty());
 }
@@ -182,7 +186,7 @@ TEST_F(HostileRequestsTest, AnswersBeyondTheLimitAreRefusedBeforeTheyAreComputed
   request.mutable_options()->set_return_attention(true);
   v1::TranslateResponse response;
   grpc::ClientContext context;
-  const grpc::Status status = v1::Translation::NewStub(Connect())->Translate(&context, request, &response);
+  const grpc::Status status = v1::TranslationService::NewStub(Connect())->Translate(&context, request, &response);
   EXPECT_EQ(status.error_code(), StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_THAT(status.error_message(), AllOf(HasSubstr("1600 bytes"), HasSubstr("--max_response_bytes=1000")));
   EXPECT_EQ(context.GetServerTrailingMetadata().count("grpc-retry-pushback-ms"), 0u) << "no other try changes it";
@@ -215,7 +219,8 @@ TEST_F(HostileRequestsTest, AModelThatThrowsFailsTheRequestAlone) {
 
 TEST_F(HostileRequestsTest, ANameThatNoDirectoryCanHaveIsLookedForNowhere) {
   Start();
-  const grpc::Status status = Send("/heed.v1.Models/Load", absl::StrCat("\x0a\x80\x20", std::string(4096, 'm')));
+  const grpc::Status status =
+      Send("/heed.v1.ModelService/LoadModel", absl::StrCat("\x0a\x80\x20", std::string(4096, 'm')));
   EXPECT_EQ(status.error_code(), StatusCode::INVALID_ARGUMENT);
   EXPECT_THAT(status.error_message(), HasSubstr("is not the name of a directory"));
 }
@@ -227,7 +232,7 @@ TEST_F(HostileRequestsTest, TooManyTextsAreRefusedByTheirNumber) {
   for (int i = 0; i < 4; ++i) request.add_texts("");
   v1::TranslateResponse response;
   grpc::ClientContext context;
-  const grpc::Status status = v1::Translation::NewStub(Connect())->Translate(&context, request, &response);
+  const grpc::Status status = v1::TranslationService::NewStub(Connect())->Translate(&context, request, &response);
   EXPECT_EQ(status.error_code(), StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(status.error_message(), "texts: 4 texts in one request, at most 3");
 }

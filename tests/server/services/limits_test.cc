@@ -54,7 +54,7 @@ TEST_F(LimitsTest, CallsBeyondAConnectionsLimitWaitForOneToEnd) {
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(20));
     v1::TranslateResponse response;
-    EXPECT_EQ(v1::Translation::NewStub(channel)->Translate(&context, {}, &response).error_code(),
+    EXPECT_EQ(v1::TranslationService::NewStub(channel)->Translate(&context, {}, &response).error_code(),
               StatusCode::DEADLINE_EXCEEDED);
   }
   EXPECT_TRUE(Translate(Connect()).ok()) << "of another connection";
@@ -115,8 +115,8 @@ TEST_F(LimitsTest, AReaderThatLagsAndReadsOnIsToldSo) {
   options_.max_reader_lag_s = 4;
   Start();
   const auto channel = Connect();
-  const auto stub = v1::Translation::NewStub(channel);
-  v1::TranslateRequest request;
+  const auto stub = v1::TranslationService::NewStub(channel);
+  v1::TranslateStreamRequest request;
   for (int i = 0; i < 5'000; ++i) request.add_texts(std::string(1000, 'a') + " b");
   grpc::ClientContext context;
   const auto reader = stub->TranslateStream(&context, request);

@@ -1,4 +1,4 @@
-// heed.v1.QuestionAnswering.Chat end to end.
+// heed.v1.QuestionAnsweringService.Chat end to end.
 #include <memory>
 #include <string>
 #include <thread>
@@ -20,7 +20,7 @@ using ::testing::IsEmpty;
 
 v1::ChatRequest OpenMessage(const std::string& model = "") {
   v1::ChatRequest message;
-  message.mutable_open()->set_model(model);
+  message.mutable_open_session()->set_model(model);
   return message;
 }
 v1::ChatRequest SessionMessage(const std::string& session) {
@@ -42,7 +42,7 @@ v1::ChatRequest QuestionMessage(const std::string& question) {
 // The client's end of a conversation.
 class Conversation {
  public:
-  explicit Conversation(v1::QuestionAnswering::Stub& stub) : stream_(stub.Chat(&context_)) {}
+  explicit Conversation(v1::QuestionAnsweringService::Stub& stub) : stream_(stub.Chat(&context_)) {}
   ~Conversation() {
     if (!ended_) Cancel();
   }
@@ -106,9 +106,9 @@ TEST_P(QuestionChatTest, EachMessageIsAnsweredInOrder) {
   response = chat.Say(FactMessage("mary has 1 cat"));
   EXPECT_TRUE(response.has_told());
   EXPECT_THAT(response.told().unknown_words(), ElementsAre("1"));
-  EXPECT_EQ(response.session().session(), opened.session().session());
+  EXPECT_EQ(response.session().name(), opened.session().name());
   EXPECT_EQ(response.session().version(), 2);
-  EXPECT_EQ(response.session().facts(), 1);
+  EXPECT_EQ(response.session().fact_count(), 1);
 
   v1::ChatRequest question = QuestionMessage("what");
   question.mutable_options()->set_top_k(0);
@@ -118,10 +118,10 @@ TEST_P(QuestionChatTest, EachMessageIsAnsweredInOrder) {
   EXPECT_EQ(response.answer().candidates_size(), 2);
   EXPECT_EQ(response.answer().facts_size(), 1);
   EXPECT_EQ(response.session().version(), 2);
-  EXPECT_EQ(response.session().facts(), 1);
+  EXPECT_EQ(response.session().fact_count(), 1);
   chat.SendNoMore();
   EXPECT_TRUE(chat.End().ok());
-  EXPECT_EQ(Ask(opened.session().session()).answers(0).text(), "mary has 1 cat");  // the session stays
+  EXPECT_EQ(Ask(opened.session().name()).answers(0).text(), "mary has 1 cat");  // the session stays
 }
 
 TEST_P(QuestionChatTest, HalfCloseEndsItAfterTheLastAnswer) {
@@ -136,7 +136,7 @@ TEST_P(QuestionChatTest, HalfCloseEndsItAfterTheLastAnswer) {
   chat.SendNoMore();
   chat.Receive();
   for (int i = 0; i < kSentences; ++i) {
-    EXPECT_EQ(chat.Receive().session().facts(), i + 1);
+    EXPECT_EQ(chat.Receive().session().fact_count(), i + 1);
     EXPECT_EQ(chat.Receive().answer().text(), absl::StrCat("fact ", i));
   }
   EXPECT_TRUE(chat.End().ok());
@@ -162,10 +162,10 @@ TEST_P(QuestionChatTest, BeginsWithAnImport) {
   Tell(session, {"a"});
   Conversation chat(*stub_);
   v1::ChatRequest import;
-  *import.mutable_import() = ImportRequest(Called(&Stub::Export, ExportRequest(session)).data());
+  *import.mutable_import_session() = ImportRequest(Called(&Stub::ExportSession, ExportRequest(session)).data());
   const v1::ChatResponse imported = chat.Say(import);
-  EXPECT_NE(imported.session().session(), session);
-  EXPECT_EQ(imported.session().facts(), 1);
+  EXPECT_NE(imported.session().name(), session);
+  EXPECT_EQ(imported.session().fact_count(), 1);
   EXPECT_EQ(chat.Say(QuestionMessage("what")).answer().text(), "a");
   chat.Say(FactMessage("b"));
   EXPECT_EQ(Ask(session).answers(0).text(), "a");
@@ -181,7 +181,7 @@ TEST_P(QuestionChatTest, FirstMessageThatBeginsNothingEndsIt) {
   ExpectStatus(Conversation(*stub_).EndOf(OpenMessage("words")), StatusCode::INVALID_ARGUMENT, "is a translator");
   ExpectStatus(Conversation(*stub_).EndOf(SessionMessage("none")), StatusCode::NOT_FOUND, "session");
   v1::ChatRequest import;
-  import.mutable_import()->set_data("no session");
+  import.mutable_import_session()->set_data("no session");
   ExpectStatus(Conversation(*stub_).EndOf(import), StatusCode::INVALID_ARGUMENT, "data: ");
   Conversation silent(*stub_);
   silent.SendNoMore();
@@ -202,11 +202,11 @@ TEST_P(QuestionChatTest, RefusedSentenceIsSaidAndTheConversationGoesOn) {
   options_.session_facts = 1;
   Start();
   Conversation chat(*stub_);
-  const std::string session = chat.Say(OpenMessage()).session().session();
+  const std::string session = chat.Say(OpenMessage()).session().name();
   v1::ChatResponse response = chat.Say(FactMessage(" "));
   EXPECT_EQ(response.refusal().code(), StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(response.refusal().message(), "fact: is empty");
-  EXPECT_EQ(response.session().session(), session);
+  EXPECT_EQ(response.session().name(), session);
   EXPECT_EQ(response.session().version(), 1);
 
   response = chat.Say(QuestionMessage("a b c d e f g h i j k"));
@@ -220,14 +220,14 @@ TEST_P(QuestionChatTest, RefusedSentenceIsSaidAndTheConversationGoesOn) {
   response = chat.Say(FactMessage("b"));
   EXPECT_EQ(response.refusal().code(), StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_THAT(response.refusal().message(), HasSubstr("would have 2, at most --session_facts=1"));
-  EXPECT_EQ(response.session().facts(), 1);
+  EXPECT_EQ(response.session().fact_count(), 1);
   EXPECT_EQ(chat.Say(QuestionMessage("what")).answer().text(), "a");
 }
 
 TEST_P(QuestionChatTest, FactIsRefusedWhileAnotherRequestChangesTheSession) {
   Start();
   Conversation chat(*stub_);
-  const std::string session = chat.Say(OpenMessage()).session().session();
+  const std::string session = chat.Say(OpenMessage()).session().name();
   stories_->gate().Hold();
   auto tell = Begin(&Stub::Tell, TellRequest(session, {"a"}));
   stories_->gate().WaitUntilHeld();
@@ -235,13 +235,13 @@ TEST_P(QuestionChatTest, FactIsRefusedWhileAnotherRequestChangesTheSession) {
   EXPECT_EQ(response.refusal().code(), StatusCode::ABORTED);
   stories_->gate().Release();
   tell->thread.join();
-  EXPECT_EQ(chat.Say(FactMessage("b")).session().facts(), 2);
+  EXPECT_EQ(chat.Say(FactMessage("b")).session().fact_count(), 2);
 }
 
 TEST_P(QuestionChatTest, OtherErrorsEndIt) {
   Start();
   Conversation failing(*stub_);
-  const std::string session = failing.Say(OpenMessage()).session().session();
+  const std::string session = failing.Say(OpenMessage()).session().name();
   failing.Say(FactMessage("a"));
   ExpectStatus(failing.EndOf(FactMessage("fail")), StatusCode::INTERNAL, "told to fail");
   EXPECT_EQ(Ask(session).session().version(), 2);
@@ -255,7 +255,7 @@ TEST_P(QuestionChatTest, OtherErrorsEndIt) {
 TEST_P(QuestionChatTest, ClientThatGoesInMidFactLeavesTheSessionWhole) {
   Start();
   Conversation chat(*stub_);
-  const std::string session = chat.Say(OpenMessage()).session().session();
+  const std::string session = chat.Say(OpenMessage()).session().name();
   stories_->gate().Hold();
   // The step of another session's story is held, so that the fact is still in the queue when the client goes.
   auto other = Begin(&Stub::Answer, AnswerRequest({}, {"what"}));
@@ -266,23 +266,24 @@ TEST_P(QuestionChatTest, ClientThatGoesInMidFactLeavesTheSessionWhole) {
   other->context.TryCancel();
   other->thread.join();
   stories_->gate().Release();
-  WaitForMetric("heed_requests_in_flight{method=\"Chat\"} 0");
+  WaitForMetric("heed_requests_in_flight{method=\"heed.v1.QuestionAnsweringService/Chat\"} 0");
   // The server hears of it before the fact's step, or behind it: told or not, never half, and nobody has the session.
-  const v1::Session after = Ask(session).session();
-  EXPECT_LE(after.facts(), 1);
-  EXPECT_EQ(after.version(), after.facts() + 1);
-  EXPECT_EQ(Tell(session, {"b"}).session().facts(), after.facts() + 1);
+  const v1::QuestionSession after = Ask(session).session();
+  EXPECT_LE(after.fact_count(), 1);
+  EXPECT_EQ(after.version(), after.fact_count() + 1);
+  EXPECT_EQ(Tell(session, {"b"}).session().fact_count(), after.fact_count() + 1);
 }
 
 TEST_P(QuestionChatTest, ClientThatGoesBetweenMessagesEndsIt) {
   Start();
   Conversation chat(*stub_);
-  const std::string session = chat.Say(OpenMessage()).session().session();
+  const std::string session = chat.Say(OpenMessage()).session().name();
   chat.Say(FactMessage("a"));
   chat.Cancel();
-  WaitForMetric("heed_requests_in_flight{method=\"Chat\"} 0");
-  EXPECT_TRUE(HasMetric("heed_requests_total{code=\"CANCELLED\",method=\"Chat\",model=\"stories\"} 1"));
-  EXPECT_EQ(Ask(session).session().facts(), 1);
+  WaitForMetric("heed_requests_in_flight{method=\"heed.v1.QuestionAnsweringService/Chat\"} 0");
+  EXPECT_TRUE(HasMetric(
+      "heed_requests_total{code=\"CANCELLED\",method=\"heed.v1.QuestionAnsweringService/Chat\",model=\"stories\"} 1"));
+  EXPECT_EQ(Ask(session).session().fact_count(), 1);
 }
 
 TEST_P(QuestionChatTest, UnreadAnswersStopItsOwnConversationAlone) {
@@ -301,8 +302,8 @@ TEST_P(QuestionChatTest, UnreadAnswersStopItsOwnConversationAlone) {
   });
   // Others are served all the while, and the session can be changed.
   for (int i = 0; i < 100; ++i) EXPECT_EQ(Ask(session).answers(0).text(), fact);
-  EXPECT_EQ(Tell(session, {fact}).session().facts(), 2);
-  EXPECT_TRUE(HasMetric("heed_requests_in_flight{method=\"Chat\"} 1"));
+  EXPECT_EQ(Tell(session, {fact}).session().fact_count(), 2);
+  EXPECT_TRUE(HasMetric("heed_requests_in_flight{method=\"heed.v1.QuestionAnsweringService/Chat\"} 1"));
   chat.Receive();
   for (int i = 0; i < kQuestions; ++i) EXPECT_EQ(chat.Receive().answer().text(), fact);
   writer.join();
@@ -314,18 +315,18 @@ TEST_P(QuestionChatTest, ShutdownEndsConversationsBehindTheMessageUnderWay) {
   Start();
   Conversation idle(*stub_), busy(*stub_), unopened(*stub_);
   idle.Say(OpenMessage());
-  const std::string session = busy.Say(OpenMessage()).session().session();
+  const std::string session = busy.Say(OpenMessage()).session().name();
   stories_->gate().Hold();
   busy.Send(FactMessage("a"));
   stories_->gate().WaitUntilHeld();
-  WaitForMetric("heed_requests_in_flight{method=\"Chat\"} 3");
+  WaitForMetric("heed_requests_in_flight{method=\"heed.v1.QuestionAnsweringService/Chat\"} 3");
   std::thread shutdown([this] { server_->Shutdown(); });
   const std::string refusal = "the server is shutting down";
   ExpectStatus(idle.End(), StatusCode::UNAVAILABLE, refusal);
   ExpectStatus(unopened.End(), StatusCode::UNAVAILABLE, refusal);
   ExpectStatus(Conversation(*stub_).EndOf(OpenMessage()), StatusCode::UNAVAILABLE, refusal);
   stories_->gate().Release();
-  EXPECT_EQ(busy.Receive().session().facts(), 1);
+  EXPECT_EQ(busy.Receive().session().fact_count(), 1);
   ExpectStatus(busy.End(), StatusCode::UNAVAILABLE, refusal);
   shutdown.join();
 }

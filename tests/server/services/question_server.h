@@ -1,5 +1,5 @@
 // The whole server in this process, over a real socket, with a model for questions that is a fake: what the tests of
-// heed.v1.QuestionAnswering share.
+// heed.v1.QuestionAnsweringService share.
 #pragma once
 
 #include <filesystem>
@@ -30,7 +30,7 @@ inline void PrintTo(Sessions sessions, std::ostream* out) {
 // Models: "stories" is stories_, "words" a translator, "broken" does not load; others are further models for questions.
 class QuestionServerTest : public ::testing::TestWithParam<Sessions> {
  protected:
-  using Stub = v1::QuestionAnswering::Stub;
+  using Stub = v1::QuestionAnsweringService::Stub;
 
   QuestionServerTest() {
     AddModel("stories");
@@ -60,7 +60,7 @@ class QuestionServerTest : public ::testing::TestWithParam<Sessions> {
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     server_->WaitUntilLoaded();
-    stub_ = v1::QuestionAnswering::NewStub(
+    stub_ = v1::QuestionAnsweringService::NewStub(
         grpc::CreateChannel(absl::StrCat("127.0.0.1:", server_->port()), grpc::InsecureChannelCredentials()));
   }
   absl::StatusOr<std::shared_ptr<const Model>> Load(const std::string& path) {
@@ -115,34 +115,34 @@ class QuestionServerTest : public ::testing::TestWithParam<Sessions> {
     request.mutable_questions()->Assign(questions.begin(), questions.end());
     return request;
   }
-  static v1::ForkRequest ForkRequest(const std::string& session) {
-    v1::ForkRequest request;
+  static v1::ForkSessionRequest ForkRequest(const std::string& session) {
+    v1::ForkSessionRequest request;
     request.set_session(session);
     return request;
   }
-  static v1::ExportRequest ExportRequest(const std::string& session) {
-    v1::ExportRequest request;
+  static v1::ExportSessionRequest ExportRequest(const std::string& session) {
+    v1::ExportSessionRequest request;
     request.set_session(session);
     return request;
   }
-  static v1::ImportRequest ImportRequest(const std::string& data, const std::string& model = "") {
-    v1::ImportRequest request;
+  static v1::ImportSessionRequest ImportRequest(const std::string& data, const std::string& model = "") {
+    v1::ImportSessionRequest request;
     request.set_data(data);
     request.set_model(model);
     return request;
   }
 
   // The name of a new session.
-  std::string Open() { return Called(&Stub::Open, v1::OpenRequest()).session(); }
+  std::string Open() { return Called(&Stub::OpenSession, v1::OpenSessionRequest()).session().name(); }
   v1::TellResponse Tell(const std::string& session, const std::vector<std::string>& facts) {
     return Called(&Stub::Tell, TellRequest(session, facts));
   }
   // The session as it is, and the fact that it was told last or "nothing".
   v1::AskResponse Ask(const std::string& session) { return Called(&Stub::Ask, AskRequest(session, {"what"})); }
   void Close(const std::string& session) {
-    v1::CloseRequest request;
+    v1::CloseSessionRequest request;
     request.set_session(session);
-    Called(&Stub::Close, request);
+    Called(&Stub::CloseSession, request);
   }
 
   // A request that runs on a thread of its own.
@@ -171,8 +171,8 @@ class QuestionServerTest : public ::testing::TestWithParam<Sessions> {
 
   // Until the server, which another thread shuts down, refuses new requests.
   void WaitUntilRefused() {
-    v1::Session session;
-    while (Call(&Stub::Open, v1::OpenRequest(), &session).ok()) std::this_thread::yield();
+    v1::OpenSessionResponse response;
+    while (Call(&Stub::OpenSession, v1::OpenSessionRequest(), &response).ok()) std::this_thread::yield();
   }
 
   TemporaryDirectory root_;

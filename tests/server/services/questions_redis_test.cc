@@ -1,4 +1,4 @@
-// heed.v1.QuestionAnswering of several servers on one Redis, over real sockets.
+// heed.v1.QuestionAnsweringService of several servers on one Redis, over real sockets.
 #include <memory>
 #include <string>
 #include <thread>
@@ -32,7 +32,7 @@ TEST_P(QuestionsRedisTest, ConversationGoesOnAtAnotherServer) {
   ASSERT_TRUE(other.ok()) << other.status();
   (*other)->WaitUntilLoaded();
   const auto first = std::move(stub_);
-  stub_ = v1::QuestionAnswering::NewStub(
+  stub_ = v1::QuestionAnsweringService::NewStub(
       grpc::CreateChannel(absl::StrCat("127.0.0.1:", (*other)->port()), grpc::InsecureChannelCredentials()));
   EXPECT_EQ(Tell(session, {"b"}).session().version(), 3);
   EXPECT_EQ(Ask(session).answers(0).text(), "b");
@@ -48,7 +48,7 @@ TEST_P(QuestionsRedisTest, ShutdownFinishesATellThatWaitsForRedis) {
   const std::string session = Open();
   redis_->Hang();
   auto tell = Begin(&Stub::Tell, TellRequest(session, {"a"}));
-  WaitForMetric("heed_requests_in_flight{method=\"Tell\"} 1");
+  WaitForMetric("heed_requests_in_flight{method=\"heed.v1.QuestionAnsweringService/Tell\"} 1");
   std::thread shutdown([this] { server_->Shutdown(); });
   // Asked of what needs no Redis, so that the Tell is not kept waiting for longer than it has patience.
   v1::AnswerResponse answer;
@@ -58,7 +58,7 @@ TEST_P(QuestionsRedisTest, ShutdownFinishesATellThatWaitsForRedis) {
   EXPECT_TRUE(tell->status.ok()) << tell->status.error_message();
   shutdown.join();
   Start();
-  EXPECT_EQ(Ask(session).session().facts(), 1);
+  EXPECT_EQ(Ask(session).session().fact_count(), 1);
 }
 
 INSTANTIATE_TEST_SUITE_P(Redis, QuestionsRedisTest, testing::Values(Sessions::kInMemory),

@@ -1,4 +1,4 @@
-// heed.v1.QuestionAnswering's single requests end to end.
+// heed.v1.QuestionAnsweringService's single requests end to end.
 #include <chrono>
 #include <memory>
 #include <string>
@@ -36,7 +36,7 @@ class QuestionsTest : public QuestionServerTest {
   void ExpectUntouched(const std::string& session) {
     const v1::AskResponse response = Ask(session);
     EXPECT_EQ(response.session().version(), 1);
-    EXPECT_EQ(response.session().facts(), 0);
+    EXPECT_EQ(response.session().fact_count(), 0);
     EXPECT_EQ(Tell(session, {"afterwards"}).session().version(), 2);
   }
 };
@@ -44,8 +44,8 @@ class QuestionsTest : public QuestionServerTest {
 TEST_P(QuestionsTest, AnswersQuestionsAboutAStory) {
   Start();
   v1::AnswerRequest request = AnswerRequest({"mary went home", "john has 1 cat"}, {"where", "what is 7", "who"});
-  request.mutable_questions(0)->set_after_facts(1);
-  request.mutable_questions(2)->set_after_facts(0);
+  request.mutable_questions(0)->set_after_fact_count(1);
+  request.mutable_questions(2)->set_after_fact_count(0);
   const v1::AnswerResponse response = Called(&Stub::Answer, request);
   EXPECT_EQ(response.model(), "stories");
   EXPECT_THAT(response.unknown_words(), ElementsAre("1"));
@@ -67,7 +67,7 @@ TEST_P(QuestionsTest, CandidatesAttributionAndReadsComeOnRequest) {
   request.mutable_options()->set_top_k(0);
   request.mutable_options()->set_return_attribution(true);
   request.mutable_options()->set_return_reads(true);
-  v1::Answer answer = Called(&Stub::Answer, request).answers(0);
+  v1::QuestionAnswer answer = Called(&Stub::Answer, request).answers(0);
   ASSERT_EQ(answer.candidates_size(), 3);
   EXPECT_EQ(answer.candidates(1).text(), "a");
   EXPECT_EQ(answer.candidates(2).text(), "nothing");
@@ -76,7 +76,7 @@ TEST_P(QuestionsTest, CandidatesAttributionAndReadsComeOnRequest) {
   EXPECT_EQ(answer.facts(0).text(), "b");
   EXPECT_EQ(answer.facts(0).weight(), 0.5f);
   ASSERT_EQ(answer.reads_size(), 2);
-  const v1::Answer::Read& read = answer.reads(1);
+  const v1::QuestionAnswer::Read& read = answer.reads(1);
   EXPECT_EQ(read.step(), 0);
   EXPECT_EQ(read.head(), 1);
   EXPECT_THAT(read.weights(), ElementsAre(0.25f, 0.25f, 0.25f, 0.25f));
@@ -108,7 +108,7 @@ TEST_P(QuestionsTest, BadRequestsAreInvalidAndNameTheFieldAndBothValues) {
   EXPECT_THAT(ErrorOf(&Stub::Ask, AskRequest(session, {"a", ""}), kInvalid), HasSubstr("questions[1]: is empty"));
 
   v1::AnswerRequest answer = AnswerRequest({"a"}, {"what"});
-  answer.mutable_questions(0)->set_after_facts(2);
+  answer.mutable_questions(0)->set_after_fact_count(2);
   EXPECT_THAT(ErrorOf(&Stub::Answer, answer, kInvalid),
               AllOf(HasSubstr("questions[0].after_facts: 2"), HasSubstr("the number of facts, 1")));
   answer = AnswerRequest({"a"}, {"what"});
@@ -127,59 +127,63 @@ TEST_P(QuestionsTest, ModelIsFoundByNameOrByItsKind) {
   AddModel("broken");
   Start();
   v1::AnswerRequest answer = AnswerRequest({"a"}, {"what"});
-  v1::OpenRequest open;
+  v1::OpenSessionRequest open;
   answer.set_model("stories");
   open.set_model("stories");
   EXPECT_EQ(Called(&Stub::Answer, answer).model(), "stories");
-  EXPECT_EQ(Called(&Stub::Open, open).model(), "stories");
+  EXPECT_EQ(Called(&Stub::OpenSession, open).session().model(), "stories");
   answer.set_model("none");
   open.set_model("none");
   EXPECT_THAT(ErrorOf(&Stub::Answer, answer, StatusCode::NOT_FOUND), HasSubstr("there is no \"none\""));
-  EXPECT_THAT(ErrorOf(&Stub::Open, open, StatusCode::NOT_FOUND), HasSubstr("there is no \"none\""));
+  EXPECT_THAT(ErrorOf(&Stub::OpenSession, open, StatusCode::NOT_FOUND), HasSubstr("there is no \"none\""));
   answer.set_model("words");
   open.set_model("words");
   EXPECT_THAT(ErrorOf(&Stub::Answer, answer, kInvalid), HasSubstr("\"words\" is a translator"));
-  EXPECT_THAT(ErrorOf(&Stub::Open, open, kInvalid), HasSubstr("\"words\" is a translator"));
+  EXPECT_THAT(ErrorOf(&Stub::OpenSession, open, kInvalid), HasSubstr("\"words\" is a translator"));
   answer.set_model("broken");
   open.set_model("broken");
   EXPECT_THAT(ErrorOf(&Stub::Answer, answer, StatusCode::UNAVAILABLE), HasSubstr("config.json: is broken"));
-  EXPECT_THAT(ErrorOf(&Stub::Open, open, StatusCode::UNAVAILABLE), HasSubstr("config.json: is broken"));
+  EXPECT_THAT(ErrorOf(&Stub::OpenSession, open, StatusCode::UNAVAILABLE), HasSubstr("config.json: is broken"));
   WaitForMetric("heed_rejections_total{model=\"broken\",reason=\"model_unavailable\"} 2");
-  WaitForMetric("heed_requests_total{code=\"UNAVAILABLE\",method=\"Answer\",model=\"broken\"} 1");
-  WaitForMetric("heed_requests_total{code=\"UNAVAILABLE\",method=\"Open\",model=\"broken\"} 1");
+  WaitForMetric(
+      "heed_requests_total{code=\"UNAVAILABLE\",method=\"heed.v1.QuestionAnsweringService/Answer\",model=\"broken\"} "
+      "1");
+  WaitForMetric(
+      "heed_requests_total{code=\"UNAVAILABLE\",method=\"heed.v1.QuestionAnsweringService/"
+      "OpenSession\",model=\"broken\"} 1");
 }
 
 TEST_P(QuestionsTest, SeveralModelsNeedAName) {
   AddModel("tales");
   Start();
-  EXPECT_THAT(ErrorOf(&Stub::Open, v1::OpenRequest(), kInvalid), HasSubstr("stories, tales"));
-  v1::OpenRequest open;
+  EXPECT_THAT(ErrorOf(&Stub::OpenSession, v1::OpenSessionRequest(), kInvalid), HasSubstr("stories, tales"));
+  v1::OpenSessionRequest open;
   open.set_model("tales");
-  EXPECT_EQ(Called(&Stub::Open, open).model(), "tales");
+  EXPECT_EQ(Called(&Stub::OpenSession, open).session().model(), "tales");
 }
 
 TEST_P(QuestionsTest, SessionGoesOnFromFactToQuestion) {
   options_.session_idle_s = 90;
   Start();
-  const v1::Session opened = Called(&Stub::Open, v1::OpenRequest());
+  const v1::QuestionSession opened = Called(&Stub::OpenSession, v1::OpenSessionRequest()).session();
   EXPECT_EQ(opened.model(), "stories");
   EXPECT_EQ(opened.version(), 1);
-  EXPECT_EQ(opened.facts(), 0);
-  EXPECT_EQ(opened.idle_limit_seconds(), 90);
-  EXPECT_EQ(Ask(opened.session()).answers(0).text(), "nothing");
+  EXPECT_EQ(opened.fact_count(), 0);
+  EXPECT_EQ(opened.idle_limit().seconds(), 90);
+  EXPECT_EQ(Ask(opened.name()).answers(0).text(), "nothing");
 
-  const v1::TellResponse told = Tell(opened.session(), {"a 1", "b 2", "c 1"});
-  EXPECT_EQ(told.session().session(), opened.session());
+  const v1::TellResponse told = Tell(opened.name(), {"a 1", "b 2", "c 1"});
+  EXPECT_EQ(told.session().name(), opened.name());
   EXPECT_EQ(told.session().version(), 2);
-  EXPECT_EQ(told.session().facts(), 3);
+  EXPECT_EQ(told.session().fact_count(), 3);
   EXPECT_THAT(told.unknown_words(), ElementsAre("1", "2"));
   EXPECT_FALSE(told.repeated_request());
-  EXPECT_EQ(Tell(opened.session(), {"d"}).session().version(), 3);
+  EXPECT_EQ(Tell(opened.name(), {"d"}).session().version(), 3);
 
-  const v1::AskResponse asked = Called(&Stub::Ask, AskRequest(opened.session(), {"what", "and 5"}));
+  const v1::AskResponse asked = Called(&Stub::Ask, AskRequest(opened.name(), {"what", "and 5"}));
   EXPECT_EQ(asked.session().version(), 3);
-  EXPECT_EQ(asked.session().facts(), 4);
-  EXPECT_EQ(asked.session().idle_limit_seconds(), 90);
+  EXPECT_EQ(asked.session().fact_count(), 4);
+  EXPECT_EQ(asked.session().idle_limit().seconds(), 90);
   ASSERT_EQ(asked.answers_size(), 2);
   EXPECT_EQ(asked.answers(0).text(), "d");
   EXPECT_THAT(asked.answers(1).unknown_words(), ElementsAre("5"));
@@ -205,7 +209,7 @@ TEST_P(QuestionsTest, MoreFactsThanASessionHoldsAreResourceExhaustedWithoutARetr
   EXPECT_EQ(status.error_code(), StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_EQ(status.error_message(), "facts: the session would have 4, at most --session_facts=3");
   EXPECT_EQ(context.GetServerTrailingMetadata().count("grpc-retry-pushback-ms"), 0u);
-  EXPECT_EQ(Tell(session, {"c"}).session().facts(), 3);
+  EXPECT_EQ(Tell(session, {"c"}).session().fact_count(), 3);
   EXPECT_EQ(Ask(session).answers(0).text(), "c");
 }
 
@@ -220,8 +224,8 @@ TEST_P(QuestionsTest, RepeatedTellHasTheFirstAnswer) {
   const v1::TellResponse again = Called(&Stub::Tell, request);  // whatever version it expects
   EXPECT_TRUE(again.repeated_request());
   EXPECT_EQ(again.session().version(), 2);
-  EXPECT_EQ(again.session().facts(), 1);
-  EXPECT_EQ(again.session().session(), session);
+  EXPECT_EQ(again.session().fact_count(), 1);
+  EXPECT_EQ(again.session().name(), session);
   EXPECT_THAT(again.unknown_words(), ElementsAre("1"));
   EXPECT_EQ(Ask(session).session().version(), 3);
   EXPECT_EQ(Tell(session, {"c"}).session().version(), 4);  // nobody has the session
@@ -277,14 +281,14 @@ TEST_P(QuestionsTest, AnotherVersionThanExpectedIsAborted) {
   };
   EXPECT_EQ(ErrorOf(&Stub::Tell, expecting(TellRequest(session, {"b"}), 1), StatusCode::ABORTED), error);
   EXPECT_EQ(ErrorOf(&Stub::Ask, expecting(AskRequest(session, {"b"}), 1), StatusCode::ABORTED), error);
-  EXPECT_EQ(ErrorOf(&Stub::Fork, expecting(ForkRequest(session), 1), StatusCode::ABORTED), error);
-  EXPECT_EQ(ErrorOf(&Stub::Export, expecting(ExportRequest(session), 1), StatusCode::ABORTED), error);
+  EXPECT_EQ(ErrorOf(&Stub::ForkSession, expecting(ForkRequest(session), 1), StatusCode::ABORTED), error);
+  EXPECT_EQ(ErrorOf(&Stub::ExportSession, expecting(ExportRequest(session), 1), StatusCode::ABORTED), error);
   v1::AskRequest commit = expecting(AskRequest(session, {"b"}), 1);
   commit.set_commit(true);
   EXPECT_EQ(ErrorOf(&Stub::Ask, commit, StatusCode::ABORTED), error);
   Called(&Stub::Ask, expecting(AskRequest(session, {"b"}), 2));
-  Called(&Stub::Fork, expecting(ForkRequest(session), 2));
-  Called(&Stub::Export, expecting(ExportRequest(session), 2));
+  Called(&Stub::ForkSession, expecting(ForkRequest(session), 2));
+  Called(&Stub::ExportSession, expecting(ExportRequest(session), 2));
   Called(&Stub::Tell, expecting(TellRequest(session, {"b"}), 2));
 }
 
@@ -338,7 +342,7 @@ TEST_P(QuestionsTest, SecondChangeOfASessionIsAborted) {
   stories_->gate().Release();
   tell->thread.join();
   EXPECT_TRUE(tell->status.ok());
-  EXPECT_EQ(Tell(session, {"b"}).session().facts(), 2);
+  EXPECT_EQ(Tell(session, {"b"}).session().fact_count(), 2);
 }
 
 TEST_P(QuestionsTest, CancelledTellLeavesTheSessionAsItWas) {
@@ -352,9 +356,10 @@ TEST_P(QuestionsTest, CancelledTellLeavesTheSessionAsItWas) {
   tell->thread.join();
   EXPECT_EQ(tell->status.error_code(), StatusCode::CANCELLED);
   stories_->gate().Release();
-  WaitForMetric("heed_requests_in_flight{method=\"Tell\"} 0");
+  WaitForMetric("heed_requests_in_flight{method=\"heed.v1.QuestionAnsweringService/Tell\"} 0");
   EXPECT_TRUE(HasMetric("heed_cancellations_total{model=\"stories\",reason=\"client\"} 1"));
-  EXPECT_TRUE(HasMetric("heed_requests_total{code=\"CANCELLED\",method=\"Tell\",model=\"stories\"} 1"));
+  EXPECT_TRUE(HasMetric(
+      "heed_requests_total{code=\"CANCELLED\",method=\"heed.v1.QuestionAnsweringService/Tell\",model=\"stories\"} 1"));
   ExpectUntouched(session);
 }
 
@@ -373,8 +378,8 @@ TEST_P(QuestionsTest, TellWhoseDeadlinePassesLeavesTheSessionAsItWas) {
     ASSERT_THAT(stub_->Tell(&context, TellRequest(session, Facts(100'000)), &response).error_code(),
                 AnyOf(StatusCode::DEADLINE_EXCEEDED, StatusCode::ABORTED));
     stories_->gate().Release();
-    if (HasMetric("heed_requests_in_flight{method=\"Tell\"")) {
-      WaitForMetric("heed_requests_in_flight{method=\"Tell\"} 0");
+    if (HasMetric("heed_requests_in_flight{method=\"heed.v1.QuestionAnsweringService/Tell\"")) {
+      WaitForMetric("heed_requests_in_flight{method=\"heed.v1.QuestionAnsweringService/Tell\"} 0");
     }
     stories_->gate().Hold();
   }
@@ -436,20 +441,20 @@ TEST_P(QuestionsTest, ForkGoesItsOwnWay) {
   v1::TellRequest request = TellRequest(session, {"a"});
   request.set_request_id("one");
   Called(&Stub::Tell, request);
-  const v1::Session fork = Called(&Stub::Fork, ForkRequest(session));
-  EXPECT_NE(fork.session(), session);
+  const v1::QuestionSession fork = Called(&Stub::ForkSession, ForkRequest(session)).session();
+  EXPECT_NE(fork.name(), session);
   EXPECT_EQ(fork.model(), "stories");
   EXPECT_EQ(fork.version(), 1);
-  EXPECT_EQ(fork.facts(), 1);
+  EXPECT_EQ(fork.fact_count(), 1);
   Tell(session, {"of the first"});
-  Tell(fork.session(), {"of the fork", "alone"});
+  Tell(fork.name(), {"of the fork", "alone"});
   EXPECT_EQ(Ask(session).answers(0).text(), "of the first");
-  EXPECT_EQ(Ask(session).session().facts(), 2);
-  EXPECT_EQ(Ask(fork.session()).answers(0).text(), "alone");
-  EXPECT_EQ(Ask(fork.session()).session().facts(), 3);
+  EXPECT_EQ(Ask(session).session().fact_count(), 2);
+  EXPECT_EQ(Ask(fork.name()).answers(0).text(), "alone");
+  EXPECT_EQ(Ask(fork.name()).session().fact_count(), 3);
   Close(session);
-  EXPECT_EQ(Ask(fork.session()).session().facts(), 3);
-  request.set_session(fork.session());  // which has heard of no request
+  EXPECT_EQ(Ask(fork.name()).session().fact_count(), 3);
+  request.set_session(fork.name());  // which has heard of no request
   EXPECT_FALSE(Called(&Stub::Tell, request).repeated_request());
 }
 
@@ -457,50 +462,51 @@ TEST_P(QuestionsTest, ExportIsImportedAsANewSession) {
   Start();
   const std::string session = Open();
   Tell(session, {"a", "b"});
-  const v1::ExportResponse exported = Called(&Stub::Export, ExportRequest(session));
-  EXPECT_EQ(exported.session().session(), session);
+  const v1::ExportSessionResponse exported = Called(&Stub::ExportSession, ExportRequest(session));
+  EXPECT_EQ(exported.session().name(), session);
   EXPECT_EQ(exported.session().version(), 2);
-  EXPECT_EQ(exported.session().facts(), 2);
+  EXPECT_EQ(exported.session().fact_count(), 2);
   Tell(session, {"c"});
   Start();  // elsewhere
-  const v1::Session imported = Called(&Stub::Import, ImportRequest(exported.data()));
-  EXPECT_NE(imported.session(), session);
+  const v1::QuestionSession imported = Called(&Stub::ImportSession, ImportRequest(exported.data())).session();
+  EXPECT_NE(imported.name(), session);
   EXPECT_EQ(imported.model(), "stories");
   EXPECT_EQ(imported.version(), 1);
-  EXPECT_EQ(imported.facts(), 2);
-  EXPECT_EQ(Ask(imported.session()).answers(0).text(), "b");
-  EXPECT_EQ(Tell(imported.session(), {"d"}).session().facts(), 3);
-  EXPECT_EQ(Called(&Stub::Import, ImportRequest(exported.data(), "stories")).facts(), 2);
+  EXPECT_EQ(imported.fact_count(), 2);
+  EXPECT_EQ(Ask(imported.name()).answers(0).text(), "b");
+  EXPECT_EQ(Tell(imported.name(), {"d"}).session().fact_count(), 3);
+  EXPECT_EQ(Called(&Stub::ImportSession, ImportRequest(exported.data(), "stories")).session().fact_count(), 2);
 }
 
 TEST_P(QuestionsTest, ImportOfSomethingElseIsRefused) {
   AddModel("tales");
   Start();
-  v1::OpenRequest open;
+  v1::OpenSessionRequest open;
   open.set_model("stories");
-  const std::string session = Called(&Stub::Open, open).session();
+  const std::string session = Called(&Stub::OpenSession, open).session().name();
   Tell(session, {"a", "b"});
-  const std::string data = Called(&Stub::Export, ExportRequest(session)).data();
-  EXPECT_THAT(ErrorOf(&Stub::Import, ImportRequest(""), kInvalid), HasSubstr("data: "));
-  EXPECT_THAT(ErrorOf(&Stub::Import, ImportRequest("no session"), kInvalid), HasSubstr("data: "));
-  EXPECT_THAT(ErrorOf(&Stub::Import, ImportRequest(data.substr(0, data.size() - 1)), kInvalid), HasSubstr("data: "));
-  // Of other weights.
-  EXPECT_THAT(ErrorOf(&Stub::Import, ImportRequest(data, "tales"), StatusCode::FAILED_PRECONDITION),
+  const std::string data = Called(&Stub::ExportSession, ExportRequest(session)).data();
+  EXPECT_THAT(ErrorOf(&Stub::ImportSession, ImportRequest(""), kInvalid), HasSubstr("data: "));
+  EXPECT_THAT(ErrorOf(&Stub::ImportSession, ImportRequest("no session"), kInvalid), HasSubstr("data: "));
+  EXPECT_THAT(ErrorOf(&Stub::ImportSession, ImportRequest(data.substr(0, data.size() - 1)), kInvalid),
               HasSubstr("data: "));
-  EXPECT_THAT(ErrorOf(&Stub::Import, ImportRequest(data, "none"), StatusCode::NOT_FOUND), HasSubstr("\"none\""));
-  EXPECT_THAT(ErrorOf(&Stub::Import, ImportRequest(data, "words"), kInvalid), HasSubstr("is a translator"));
+  // Of other weights.
+  EXPECT_THAT(ErrorOf(&Stub::ImportSession, ImportRequest(data, "tales"), StatusCode::FAILED_PRECONDITION),
+              HasSubstr("data: "));
+  EXPECT_THAT(ErrorOf(&Stub::ImportSession, ImportRequest(data, "none"), StatusCode::NOT_FOUND), HasSubstr("\"none\""));
+  EXPECT_THAT(ErrorOf(&Stub::ImportSession, ImportRequest(data, "words"), kInvalid), HasSubstr("is a translator"));
 }
 
 TEST_P(QuestionsTest, ImportOfMoreFactsThanASessionHoldsIsResourceExhaustedWithoutARetryHint) {
   Start();
   const std::string session = Open();
   Tell(session, {"a", "b"});
-  const std::string data = Called(&Stub::Export, ExportRequest(session)).data();
+  const std::string data = Called(&Stub::ExportSession, ExportRequest(session)).data();
   options_.session_facts = 1;
   Start();
   grpc::ClientContext context;
-  v1::Session response;
-  const grpc::Status status = stub_->Import(&context, ImportRequest(data), &response);
+  v1::ImportSessionResponse response;
+  const grpc::Status status = stub_->ImportSession(&context, ImportRequest(data), &response);
   EXPECT_EQ(status.error_code(), StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_THAT(status.error_message(), AllOf(HasSubstr("2 facts"), HasSubstr("at most 1")));
   EXPECT_EQ(context.GetServerTrailingMetadata().count("grpc-retry-pushback-ms"), 0u);
@@ -510,14 +516,14 @@ TEST_P(QuestionsTest, ClosedAndUnknownSessionsAreNotFound) {
   Start();
   const std::string session = Open();
   Close(session);
-  v1::CloseRequest close;
+  v1::CloseSessionRequest close;
   close.set_session(session);
-  EXPECT_THAT(ErrorOf(&Stub::Close, close, StatusCode::NOT_FOUND), HasSubstr("it was closed"));
+  EXPECT_THAT(ErrorOf(&Stub::CloseSession, close, StatusCode::NOT_FOUND), HasSubstr("it was closed"));
   for (const std::string& name : {session, std::string("none"), std::string()}) {
     ErrorOf(&Stub::Tell, TellRequest(name, {"a"}), StatusCode::NOT_FOUND);
     ErrorOf(&Stub::Ask, AskRequest(name, {"a"}), StatusCode::NOT_FOUND);
-    ErrorOf(&Stub::Fork, ForkRequest(name), StatusCode::NOT_FOUND);
-    ErrorOf(&Stub::Export, ExportRequest(name), StatusCode::NOT_FOUND);
+    ErrorOf(&Stub::ForkSession, ForkRequest(name), StatusCode::NOT_FOUND);
+    ErrorOf(&Stub::ExportSession, ExportRequest(name), StatusCode::NOT_FOUND);
   }
   EXPECT_THAT(ErrorOf(&Stub::Ask, AskRequest(session, {"a"}), StatusCode::NOT_FOUND), HasSubstr("it was closed"));
 }
@@ -547,11 +553,11 @@ TEST_P(QuestionsTest, ShutdownFinishesAcceptedTellsAndRefusesTheRest) {
   std::thread shutdown([this] { server_->Shutdown(); });
   WaitUntilRefused();
   const std::string refusal = "the server is shutting down";
-  EXPECT_EQ(ErrorOf(&Stub::Open, v1::OpenRequest(), StatusCode::UNAVAILABLE), refusal);
+  EXPECT_EQ(ErrorOf(&Stub::OpenSession, v1::OpenSessionRequest(), StatusCode::UNAVAILABLE), refusal);
   EXPECT_EQ(ErrorOf(&Stub::Tell, TellRequest(session, {"a"}), StatusCode::UNAVAILABLE), refusal);
   EXPECT_EQ(ErrorOf(&Stub::Ask, AskRequest(session, {"a"}), StatusCode::UNAVAILABLE), refusal);
   EXPECT_EQ(ErrorOf(&Stub::Answer, AnswerRequest({}, {"a"}), StatusCode::UNAVAILABLE), refusal);
-  EXPECT_EQ(ErrorOf(&Stub::Fork, ForkRequest(session), StatusCode::UNAVAILABLE), refusal);
+  EXPECT_EQ(ErrorOf(&Stub::ForkSession, ForkRequest(session), StatusCode::UNAVAILABLE), refusal);
   stories_->gate().Release();
   tell->thread.join();
   EXPECT_TRUE(tell->status.ok()) << tell->status.error_message();
@@ -561,7 +567,7 @@ TEST_P(QuestionsTest, ShutdownFinishesAcceptedTellsAndRefusesTheRest) {
   EXPECT_EQ(Ask(session).session().version(), 2);
   const v1::TellResponse again = Called(&Stub::Tell, request);
   EXPECT_TRUE(again.repeated_request());
-  EXPECT_EQ(again.session().facts(), 2);
+  EXPECT_EQ(again.session().fact_count(), 2);
 }
 
 TEST_P(QuestionsTest, TellThatOutlastsTheShutdownChangesNothing) {
@@ -593,8 +599,8 @@ TEST_P(QuestionsTest, SessionOfOtherWeightsIsFailedPrecondition) {
   constexpr StatusCode kCode = StatusCode::FAILED_PRECONDITION;
   ErrorOf(&Stub::Tell, TellRequest(session, {"b"}), kCode);
   ErrorOf(&Stub::Ask, AskRequest(session, {"b"}), kCode);
-  ErrorOf(&Stub::Fork, ForkRequest(session), kCode);
-  ErrorOf(&Stub::Export, ExportRequest(session), kCode);
+  ErrorOf(&Stub::ForkSession, ForkRequest(session), kCode);
+  ErrorOf(&Stub::ExportSession, ExportRequest(session), kCode);
 }
 
 TEST_P(QuestionsTest, ListAndHealthTellOfTheModel) {
@@ -603,8 +609,8 @@ TEST_P(QuestionsTest, ListAndHealthTellOfTheModel) {
   v1::ListModelsResponse response;
   const auto channel =
       grpc::CreateChannel(absl::StrCat("127.0.0.1:", server_->port()), grpc::InsecureChannelCredentials());
-  ASSERT_TRUE(v1::Models::NewStub(channel)->List(&context, {}, &response).ok());
-  EXPECT_EQ(response.models(0).kind(), "question-answerer");
+  ASSERT_TRUE(v1::ModelService::NewStub(channel)->ListModels(&context, {}, &response).ok());
+  EXPECT_EQ(response.models(0).kind(), v1::MODEL_KIND_QUESTION_ANSWERER);
   EXPECT_EQ(response.models(0).fingerprint(), "fake-fingerprint");
   EXPECT_EQ(response.models(1).fingerprint(), "");
 

@@ -1,4 +1,5 @@
-// heed.v1.Sequences end to end: the whole server in this process, over a real socket, with a model that is a fake.
+// heed.v1.SequenceService end to end: the whole server in this process, over a real socket, with a model that is a
+// fake.
 #include <cmath>
 #include <filesystem>
 #include <memory>
@@ -55,26 +56,26 @@ class SequencesTest : public ::testing::Test {
     server_ = *std::move(server);
     server_->WaitUntilLoaded();
     channel_ = grpc::CreateChannel(absl::StrCat("127.0.0.1:", server_->port()), grpc::InsecureChannelCredentials());
-    stub_ = v1::Sequences::NewStub(channel_);
+    stub_ = v1::SequenceService::NewStub(channel_);
   }
 
-  static v1::RunRequest Request(int64_t width, const std::vector<float>& values) {
-    v1::RunRequest request;
+  static v1::RunSequenceRequest Request(int64_t width, const std::vector<float>& values) {
+    v1::RunSequenceRequest request;
     request.set_width(width);
     request.mutable_values()->Assign(values.begin(), values.end());
     return request;
   }
-  v1::RunResponse Ran(const v1::RunRequest& request) {
+  v1::RunSequenceResponse Ran(const v1::RunSequenceRequest& request) {
     grpc::ClientContext context;
-    v1::RunResponse response;
-    const grpc::Status status = stub_->Run(&context, request, &response);
+    v1::RunSequenceResponse response;
+    const grpc::Status status = stub_->RunSequence(&context, request, &response);
     EXPECT_TRUE(status.ok()) << status.error_message();
     return response;
   }
-  std::string ErrorOf(const v1::RunRequest& request, StatusCode code) {
+  std::string ErrorOf(const v1::RunSequenceRequest& request, StatusCode code) {
     grpc::ClientContext context;
-    v1::RunResponse response;
-    const grpc::Status status = stub_->Run(&context, request, &response);
+    v1::RunSequenceResponse response;
+    const grpc::Status status = stub_->RunSequence(&context, request, &response);
     EXPECT_EQ(status.error_code(), code) << status.error_message();
     return status.error_message();
   }
@@ -88,12 +89,12 @@ class SequencesTest : public ::testing::Test {
   std::shared_ptr<FakeSequenceModel> model_ = std::make_shared<FakeSequenceModel>("sums");
   std::unique_ptr<Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
-  std::unique_ptr<v1::Sequences::Stub> stub_;
+  std::unique_ptr<v1::SequenceService::Stub> stub_;
 };
 
 TEST_F(SequencesTest, EachRowHasItsOutput) {
   Start();
-  const v1::RunResponse response = Ran(Request(3, {1, 10, 0, 2, 20, 0}));
+  const v1::RunSequenceResponse response = Ran(Request(3, {1, 10, 0, 2, 20, 0}));
   EXPECT_EQ(response.width(), 2);
   EXPECT_THAT(response.values(), ElementsAre(1, 10, 3, 30));
   EXPECT_EQ(response.model(), "sums");
@@ -101,16 +102,16 @@ TEST_F(SequencesTest, EachRowHasItsOutput) {
 
 TEST_F(SequencesTest, AnswerRowsAreAppendedAndAloneReturned) {
   Start();
-  v1::RunRequest request = Request(3, {1, 10, 0, 2, 20, 0});
-  request.set_answer_rows(3);
+  v1::RunSequenceRequest request = Request(3, {1, 10, 0, 2, 20, 0});
+  request.set_answer_row_count(3);
   EXPECT_THAT(Ran(request).values(), ElementsAre(3, 30, 3, 30, 3, 30));
 }
 
 TEST_F(SequencesTest, DataIsFramedAndRepeated) {
   Start();
-  v1::RunRequest request = Request(2, {1, 10, 2, 20});
+  v1::RunSequenceRequest request = Request(2, {1, 10, 2, 20});
   EXPECT_THAT(Ran(request).values(), ElementsAre(3, 30));
-  request.set_repeats(2);
+  request.set_repeat_count(2);
   EXPECT_THAT(Ran(request).values(), ElementsAre(3, 30, 3, 30));
 }
 
@@ -123,15 +124,15 @@ TEST_F(SequencesTest, WhatTheModelDoesNotReadIsInvalidAndNamesBothValues) {
               HasSubstr("values: 4 are no whole rows of width 3"));
   EXPECT_THAT(ErrorOf(Request(3, {1, std::nanf(""), 3}), StatusCode::INVALID_ARGUMENT),
               HasSubstr("values[1]: nan is no number"));
-  v1::RunRequest request = Request(3, {1, 2, 3});
-  request.set_answer_rows(kMaxSequenceRows);
+  v1::RunSequenceRequest request = Request(3, {1, 2, 3});
+  request.set_answer_row_count(kMaxSequenceRows);
   EXPECT_THAT(ErrorOf(request, StatusCode::INVALID_ARGUMENT), HasSubstr("65537 rows"));
 }
 
 TEST_F(SequencesTest, ModelIsFoundByNameOrByItsKind) {
   AddModel("broken");
   Start();
-  v1::RunRequest request = Request(3, {1, 2, 3});
+  v1::RunSequenceRequest request = Request(3, {1, 2, 3});
   EXPECT_EQ(Ran(request).model(), "sums");
   request.set_model("sums");
   EXPECT_EQ(Ran(request).model(), "sums");
@@ -152,15 +153,16 @@ TEST_F(SequencesTest, CancelledSequenceEndsBetweenRows) {
   Start();
   model_->gate().Hold();
   grpc::ClientContext context;
-  v1::RunResponse response;
+  v1::RunSequenceResponse response;
   grpc::Status status;
-  std::thread running([&] { status = stub_->Run(&context, Request(3, std::vector<float>(3 * 60'000, 1)), &response); });
+  std::thread running(
+      [&] { status = stub_->RunSequence(&context, Request(3, std::vector<float>(3 * 60'000, 1)), &response); });
   model_->gate().WaitUntilHeld();
   context.TryCancel();
   running.join();
   EXPECT_EQ(status.error_code(), StatusCode::CANCELLED);
   model_->gate().Release();
-  WaitForMetric("heed_requests_in_flight{method=\"Run\"} 0");
+  WaitForMetric("heed_requests_in_flight{method=\"heed.v1.SequenceService/RunSequence\"} 0");
   EXPECT_TRUE(HasMetric("heed_cancellations_total{model=\"sums\",reason=\"client\"} 1"));
 }
 
@@ -176,8 +178,8 @@ TEST_F(SequencesTest, FullQueueIsResourceExhaustedWithARetryHint) {
   begin();
   WaitForMetric("heed_queued_requests{model=\"sums\"} 1");
   grpc::ClientContext context;
-  v1::RunResponse response;
-  const grpc::Status status = stub_->Run(&context, Request(3, {1, 2, 3}), &response);
+  v1::RunSequenceResponse response;
+  const grpc::Status status = stub_->RunSequence(&context, Request(3, {1, 2, 3}), &response);
   EXPECT_EQ(status.error_code(), StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_EQ(context.GetServerTrailingMetadata().count("grpc-retry-pushback-ms"), 1u);
   model_->gate().Release();
@@ -188,9 +190,9 @@ TEST_F(SequencesTest, ListTellsTheModelsKind) {
   Start();
   grpc::ClientContext context;
   v1::ListModelsResponse response;
-  ASSERT_TRUE(v1::Models::NewStub(channel_)->List(&context, {}, &response).ok());
+  ASSERT_TRUE(v1::ModelService::NewStub(channel_)->ListModels(&context, {}, &response).ok());
   ASSERT_EQ(response.models_size(), 2);
-  EXPECT_EQ(response.models(0).kind(), "sequence-model");
+  EXPECT_EQ(response.models(0).kind(), v1::MODEL_KIND_SEQUENCE_MODEL);
   EXPECT_EQ(response.models(0).fingerprint(), "");  // its sessions are not kept
 }
 

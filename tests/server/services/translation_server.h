@@ -60,7 +60,7 @@ class TranslationServerTest : public ::testing::Test {
     v1::TranslateRequest request;
     v1::TranslateResponse response;
     request.add_texts(text);
-    return v1::Translation::NewStub(channel)->Translate(&context, request, &response);
+    return v1::TranslationService::NewStub(channel)->Translate(&context, request, &response);
   }
   bool HasMetric(const std::string& line) { return server_->metrics().Text().find(line) != std::string::npos; }
   void WaitForMetric(const std::string& line) {

@@ -1,0 +1,17 @@
+#include "client/lib/model_kind.h"
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
+
+namespace heed::client {
+
+std::string KindName(v1::ModelKind kind) {
+  if (kind == v1::MODEL_KIND_UNSPECIFIED) return "";
+  if (!v1::ModelKind_IsValid(kind)) return absl::StrCat("kind ", static_cast<int>(kind));  // of a newer server
+  const std::string& name = v1::ModelKind_Name(kind);
+  return absl::AsciiStrToLower(absl::StrReplaceAll(absl::StripPrefix(name, "MODEL_KIND_"), {{"_", "-"}}));
+}
+
+}  // namespace heed::client
