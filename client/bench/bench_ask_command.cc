@@ -37,48 +37,51 @@ struct Settings {
 };
 
 CommandHelp Help() {
-  return {"heed bench ask [flags]",
-          "Measures a server under load: opens sessions, tells each a story, and asks the story's questions in turn,\n"
-          "one per request, going round the sessions; with --tell each session is told a fact and asked a question\n"
-          "in turn; with --answer there are no sessions and each request has the story and one question. The\n"
-          "sessions are closed at the end. In the closed loop a fixed number of requests is on its way at any time,\n"
-          "one row for each number; in the open loop requests arrive at random (Poisson) at a mean rate, whether the\n"
-          "server keeps up or not, and latency counts from when each was due. Refused requests are errors, not\n"
-          "retried. Percentiles are exact, over all requests.",
-          "Exit codes:\n"
-          "  0    every request was answered\n"
-          "  1    some requests failed, or none was answered in time\n"
-          "  2    wrong flags, the story cannot be read, no such model, or several to choose from\n"
-          "  3    no server, it went away, or no model that serves\n"
-          "  130  interrupted\n"
-          "\n"
-          "Examples:\n"
-          "  heed bench ask --concurrency=1,8,64\n"
-          "  heed bench ask --sessions=1000 --concurrency=64 --tell\n"
-          "  heed bench ask --answer --story=story.txt --json\n"};
+  return {
+      "heed bench ask [flags]",
+      "Measures a server under load. Opens sessions, tells each a story, and asks the story's questions, one per\n"
+      "request, with the sessions in turn. With --tell it tells each session a fact and asks it a question in turn.\n"
+      "With --answer there are no sessions, and each request holds the story and one question. The sessions are\n"
+      "closed at the end.\n"
+      "In the closed loop a fixed number of requests is in progress at any time, with a row of results for each\n"
+      "number. In the open loop requests arrive at random times (Poisson) at a mean rate, whether or not the server\n"
+      "keeps up, and latency counts from the time when each was due. Refused requests are errors and are not\n"
+      "retried. Percentiles are exact, over all requests.",
+      "Exit codes:\n"
+      "  0    every request was answered\n"
+      "  1    some requests failed, or none was answered in time\n"
+      "  2    wrong flags, the story cannot be read, no such model, or several to choose from\n"
+      "  3    no server, it went away, or no model that serves\n"
+      "  130  interrupted\n"
+      "\n"
+      "Examples:\n"
+      "  heed bench ask --concurrency=1,8,64\n"
+      "  heed bench ask --sessions=1000 --concurrency=64 --tell\n"
+      "  heed bench ask --answer --story=story.txt --json\n"};
 }
 
 std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Console& console, Settings& settings) {
   FlagTable flags;
-  flags.AddSection("Server");
-  settings.server.AddTo(flags, "Most seconds for a request; 0: no limit.");
-  flags.AddString("model", &settings.model, "NAME", "The model (default: the only question-answerer of the server).");
+  flags.AddSection("Request");
+  settings.server.AddTo(flags, "Maximum time for a request. 0 means no limit.");
+  settings.server.AddPriorityTo(flags);
+  flags.AddString("model", &settings.model, "NAME",
+                  "Name of the model. Defaults to the server's only question answerer.");
   settings.load.AddTo(flags);
-  flags.AddSection("Requests");
+  flags.AddSection("Request");
   flags.AddString("story", &settings.story, "FILE",
-                  "The facts and questions, one sentence a line as for `heed ask`; - is standard input (default: 8 "
-                  "built-in facts and 5 questions).");
+                  "File of facts and questions, one sentence a line as for heed ask. - is standard input. Defaults to "
+                  "8 built-in facts and 5 questions.");
   flags.AddInt("sessions", &settings.sessions, 1, 1000000,
-               "Sessions (default: the largest --concurrency; 64 in the open loop).");
-  flags.AddBool("tell", &settings.tell, "Tell a fact before each question (closed loop).");
-  flags.AddInt(
-      "session_facts", &settings.session_facts, 1, 1000000,
-      "With --tell: once a session has so many facts, a copy of one that knows the story alone takes its place; making "
-      "it is a request as the others.");
-  flags.AddBool("answer", &settings.answer, "No sessions: the whole story with each question.");
-  flags.AddBool("why", &settings.why, "Ask for the facts that answers came from, too.");
+               "Number of sessions. Defaults to the largest --concurrency, or to 64 in the open loop.");
+  flags.AddBool("tell", &settings.tell, "Tell a fact before each question. Needs the closed loop.");
+  flags.AddInt("session_facts", &settings.session_facts, 1, 1000000,
+               "Maximum facts in a session with --tell. A session that has as many is replaced by a copy that knows "
+               "only the story, which is a request like the others.");
+  flags.AddBool("answer", &settings.answer, "Use no sessions, and send the whole story with each question.");
+  flags.AddBool("why", &settings.why, "Ask for the facts behind the answers too.");
   flags.AddSection("Output");
-  flags.AddBool("json", &settings.json, "One JSON object for each row.");
+  flags.AddBool("json", &settings.json, "Print a JSON object for each row.");
   std::vector<std::string> others;
   if (const auto code = ParseCommand(Help(), flags, arguments, 0, others, console)) return code;
   if (settings.answer && (settings.tell || settings.sessions)) {

@@ -34,46 +34,49 @@ struct Settings {
 };
 
 CommandHelp Help() {
-  return {"heed bench classify --model=NAME (--graph=FILE | --stored=NAME) [flags]",
-          "Measures a server under load. What a request asks is the model's kind: some nodes, drawn at random; as\n"
-          "many edges, both ends drawn; or the class of a whole graph. The graphs of a file are sent one per\n"
-          "request, round and round. In the closed loop a fixed number of requests is on its way at any time, one\n"
-          "row for each number; in the open loop requests arrive at random (Poisson) at a mean rate, whether the\n"
-          "server keeps up or not, and latency counts from when each was due. Refused requests are errors, not\n"
-          "retried. Percentiles are exact, over all requests.",
-          "Exit codes:\n"
-          "  0    every request was answered\n"
-          "  1    some requests failed, or none was answered in time\n"
-          "  2    wrong flags, a file cannot be read, or no such model or graph\n"
-          "  3    no server, it went away, or no model that serves\n"
-          "  130  interrupted\n"
-          "\n"
-          "Examples:\n"
-          "  # Single nodes of a large stored graph, precomputed and computed.\n"
-          "  tests/bench/make_power_law_graph.py --out=large.safetensors\n"
-          "  heed graph put large --graph=large.safetensors --precompute=gat-large\n"
-          "  heed bench classify --model=gat-large --stored=large --concurrency=1\n"
-          "  heed bench classify --model=gat-large --stored=large --concurrency=1 --compute\n"
-          "  # 64 concurrent graphs of 30 nodes.\n"
-          "  tests/bench/make_power_law_graph.py --graphs=1000 --nodes=30 --edges=66 --features=11 "
-          "--out=small.safetensors\n"
-          "  heed bench classify --model=gat-mutag --graph=small.safetensors --concurrency=64\n"};
+  return {
+      "heed bench classify --model=NAME (--graph=FILE | --stored=NAME) [flags]",
+      "Measures a server under load. The model's kind decides what a request asks for: nodes, drawn at random;\n"
+      "edges, with both ends drawn; or the class of a whole graph. The graphs of a file are sent one per request,\n"
+      "in turn.\n"
+      "In the closed loop a fixed number of requests is in progress at any time, with a row of results for each\n"
+      "number. In the open loop requests arrive at random times (Poisson) at a mean rate, whether or not the server\n"
+      "keeps up, and latency counts from the time when each was due. Refused requests are errors and are not\n"
+      "retried. Percentiles are exact, over all requests.",
+      "Exit codes:\n"
+      "  0    every request was answered\n"
+      "  1    some requests failed, or none was answered in time\n"
+      "  2    wrong flags, a file cannot be read, or no such model or graph\n"
+      "  3    no server, it went away, or no model that serves\n"
+      "  130  interrupted\n"
+      "\n"
+      "Examples:\n"
+      "  # Single nodes of a large stored graph, precomputed and computed.\n"
+      "  tests/bench/make_power_law_graph.py --out=large.safetensors\n"
+      "  heed graph put large --graph=large.safetensors --precompute=gat-large\n"
+      "  heed bench classify --model=gat-large --stored=large --concurrency=1\n"
+      "  heed bench classify --model=gat-large --stored=large --concurrency=1 --compute\n"
+      "  # 64 concurrent graphs of 30 nodes.\n"
+      "  tests/bench/make_power_law_graph.py --graphs=1000 --nodes=30 --edges=66 --features=11 "
+      "--out=small.safetensors\n"
+      "  heed bench classify --model=gat-mutag --graph=small.safetensors --concurrency=64\n"};
 }
 
 std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Console& console, Settings& settings) {
   FlagTable flags;
-  flags.AddSection("Server");
-  settings.server.AddTo(flags, "Most seconds for a request; 0: no limit.");
-  flags.AddString("model", &settings.model, "NAME", "The model; has to be given.");
+  flags.AddSection("Request");
+  settings.server.AddTo(flags, "Maximum time for a request. 0 means no limit.");
+  settings.server.AddPriorityTo(flags);
+  flags.AddString("model", &settings.model, "NAME", "Name of the model. Required.");
   settings.graph.AddTo(flags);
   flags.AddString("nodes", &settings.nodes, "ID,ID,...|@FILE",
-                  "The ids to draw from (default: 0 up to the number of nodes, or those of FILE).");
+                  "Ids to draw from. Defaults to all nodes: 0 up to their number, or the ids in the graph file.");
   flags.AddInt("nodes_per_request", &settings.nodes_per_request, 1, 1000000,
-               "Nodes, or edges, that a request asks about.");
+               "Number of nodes, or edges, that a request asks about.");
   settings.load.AddTo(flags);
   flags.AddSection("Output");
-  flags.AddBool("attention", &settings.attention, "Ask for the attention, too.");
-  flags.AddBool("json", &settings.json, "One JSON object for each row.");
+  flags.AddBool("attention", &settings.attention, "Ask for the attention too.");
+  flags.AddBool("json", &settings.json, "Print a JSON object for each row.");
   settings.compute.AddTo(flags);
   std::vector<std::string> others;
   if (const auto code = ParseCommand(Help(), flags, arguments, 0, others, console)) return code;

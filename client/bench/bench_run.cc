@@ -65,13 +65,15 @@ std::string RowJson(const BenchRun& run, const LoadFlags& flags, double load, co
 
 void LoadFlags::AddTo(FlagTable& flags) {
   flags.AddSection("Load");
-  flags.AddInt("connections", &connections, 1, 1000, "Connections, which the requests go round.");
-  flags.AddChoice("mode", &mode, {"closed", "open"}, "Closed or open loop.");
+  flags.AddInt("connections", &connections, 1, 1000, "Number of connections. Requests use them in turn.");
+  flags.AddChoice("mode", &mode, {"closed", "open"},
+                  "Closed loop (a fixed number of requests in progress) or open loop (requests at random times).");
   flags.AddIntList("concurrency", &concurrency, 1, 100000,
-                   "Closed loop: requests on their way, a row for each number (default 1,8,64).");
-  flags.AddDouble("rate", &rate, 0.001, 1e6, "Open loop: mean requests per second; has to be given.");
-  flags.AddUint64("load_seed", &load_seed, "Open loop: the same seed gives the same arrivals (default 1).");
-  flags.AddDouble("duration", &duration_seconds, 0.01, 1e6, "SECONDS", "Measured time of each row.");
+                   "Closed loop: numbers of requests in progress, with a row of results for each. Defaults to 1,8,64.");
+  flags.AddDouble("rate", &rate, 0.001, 1e6, "Open loop: mean requests per second. Required there.");
+  flags.AddUint64("load_seed", &load_seed,
+                  "Open loop: seed of the arrival times. The same seed gives the same arrivals. Defaults to 1.");
+  flags.AddDouble("duration", &duration_seconds, 0.01, 1e6, "SECONDS", "Time that is measured for each row.");
   flags.AddDouble("warmup", &warmup_seconds, 0, 1e6, "SECONDS", "Time before it that is not measured.");
 }
 

@@ -61,45 +61,46 @@ CommandHelp Help() {
   return {
       "heed bench soak [flags]",
       "Puts a mixed load on all models of a server for a long time: translations (greedy, beam, streamed), nodes,\n"
-      "edges and graphs, stories, sessions that are opened, told, asked, copied and closed, sequences; as many\n"
-      "requests of each kind, a fixed number on their way at any time. Each distinct request is first made alone;\n"
-      "every later answer has to be the same to the bit. Refused requests are failures, not retried.\n"
+      "edges, graphs, stories, sequences, and sessions that are opened, told, asked, copied and closed. There are\n"
+      "as many requests of each kind, and a fixed number is in progress at any time. Each distinct request is first\n"
+      "made by itself; every later answer must be the same to the bit. Refused requests are failures and are not\n"
+      "retried.\n"
       "\n"
-      "Meanwhile the server's resident memory is read from its metrics page each second, 20 times in a shorter run.\n"
-      "What it grows by over the second half of the time (the slope is the median of all slopes between two\n"
-      "readings) may be at most --max_growth_mib. That is no rate, so that a longer run finds a smaller leak.\n"
-      "At least half of the second half's readings have to succeed.\n"
-      "Percentiles are at most 2 % too high.",
+      "Meanwhile the command reads the server's resident memory from its metrics page each second, or 20 times in a\n"
+      "shorter run. The memory may grow by at most --max_growth_mib over the second half of the time. (The slope is\n"
+      "the median of all slopes between two readings.) This is not a rate, so that a longer run finds a smaller\n"
+      "leak. At least half of the readings in the second half must succeed. Percentiles are at most 2 % too high.",
       "Exit codes:\n"
-      "  0    every request was answered, and rightly; the memory did not grow\n"
+      "  0    every answer was right, and the memory did not grow\n"
       "  1    a request failed or had a wrong answer, the memory grew or could not be read, or the server restarted\n"
       "  2    wrong flags, or no such model\n"
       "  3    no server, no metrics, it went away, or no model that serves\n"
-      "  130  interrupted; what was seen until then is printed\n"
+      "  130  interrupted; the results until then are printed\n"
       "\n"
       "Examples:\n"
       "  heed bench soak --duration=600\n"
       "  heed bench soak --duration=86400 --concurrency=4 --json > soak.json\n"
       "  heed bench soak --models=translator-en-de,ntm-babi --metrics=10.0.0.1:8002 --server=10.0.0.1:50051\n"
-      "  heed bench soak --metrics= --duration=10    # the answers alone\n"};
+      "  heed bench soak --metrics= --duration=10    # only the answers\n"};
 }
 
 std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Console& console, Settings& settings) {
   FlagTable flags;
-  flags.AddSection("Server");
-  settings.server.AddTo(flags, "Most seconds for a request; 0: no limit.");
-  flags.AddString("models", &settings.models, "NAME,...", "The models (default: all that serve).");
+  flags.AddSection("Request");
+  settings.server.AddTo(flags, "Maximum time for a request. 0 means no limit.");
+  settings.server.AddPriorityTo(flags);
+  flags.AddString("models", &settings.models, "NAME,...", "Names of the models. Defaults to all that serve.");
   flags.AddString("metrics", &settings.metrics, "HOST:PORT",
-                  "Where the server has its metrics page; empty: its memory is not looked at.");
+                  "Address of the server's metrics page. Empty does not watch its memory.");
   flags.AddSection("Load");
-  flags.AddInt("concurrency", &settings.concurrency, 1, 10000, "Requests on their way.");
-  flags.AddDouble("duration", &settings.duration_seconds, 1, 1e7, "SECONDS", "Measured time.");
+  flags.AddInt("concurrency", &settings.concurrency, 1, 10000, "Number of requests in progress.");
+  flags.AddDouble("duration", &settings.duration_seconds, 1, 1e7, "SECONDS", "Time that is measured.");
   flags.AddDouble("warmup", &settings.warmup_seconds, 0, 1e6, "SECONDS",
                   "Time before it, whose latencies and memory are not measured.");
   flags.AddSection("Output");
   flags.AddDouble("max_growth_mib", &settings.max_growth_mib, 0, 1e6, "MIB",
-                  "What the server's memory may grow by over the second half of the time.");
-  flags.AddBool("json", &settings.json, "A JSON object.");
+                  "Maximum growth of the server's memory over the second half of the time. More fails the test.");
+  flags.AddBool("json", &settings.json, "Print a JSON object.");
   std::vector<std::string> others;
   if (const auto code = ParseCommand(Help(), flags, arguments, 0, others, console)) return code;
   if (settings.metrics.empty()) return std::nullopt;

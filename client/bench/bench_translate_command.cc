@@ -23,33 +23,37 @@ struct Settings {
 };
 
 CommandHelp Help() {
-  return {"heed bench translate [flags]",
-          "Measures a server under load, one line per request. In the closed loop a fixed number of requests is\n"
-          "on its way at any time, one row for each number; in the open loop requests arrive at random (Poisson)\n"
-          "at a mean rate, whether the server keeps up or not, and latency counts from when each was due.\n"
-          "Refused requests are errors, not retried. Percentiles are exact, over all requests.",
-          "Exit codes:\n"
-          "  0    every request was answered\n"
-          "  1    some requests failed, or none was answered in time\n"
-          "  2    wrong flags, no such model, or several to choose from\n"
-          "  3    no server, it went away, or no model that serves\n"
-          "  130  interrupted\n"
-          "\n"
-          "Examples:\n"
-          "  heed bench translate --concurrency=1,8,64 --beam=4\n"
-          "  heed bench translate --mode=open --rate=50 --duration=30\n"
-          "  heed bench translate --input=news.en --json\n"};
+  return {
+      "heed bench translate [flags]",
+      "Measures a server under load, with one line per request.\n"
+      "In the closed loop a fixed number of requests is in progress at any time, with a row of results for each\n"
+      "number. In the open loop requests arrive at random times (Poisson) at a mean rate, whether or not the server\n"
+      "keeps up, and latency counts from the time when each was due. Refused requests are errors and are not\n"
+      "retried. Percentiles are exact, over all requests.",
+      "Exit codes:\n"
+      "  0    every request was answered\n"
+      "  1    some requests failed, or none was answered in time\n"
+      "  2    wrong flags, no such model, or several to choose from\n"
+      "  3    no server, it went away, or no model that serves\n"
+      "  130  interrupted\n"
+      "\n"
+      "Examples:\n"
+      "  heed bench translate --concurrency=1,8,64 --beam=4\n"
+      "  heed bench translate --mode=open --rate=50 --duration=30\n"
+      "  heed bench translate --input=news.en --json\n"};
 }
 
 std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Console& console, Settings& settings) {
   FlagTable flags;
-  flags.AddSection("Server");
-  settings.server.AddTo(flags, "Most seconds for a request; 0: no limit.");
-  flags.AddString("model", &settings.model, "NAME", "The model (default: the only translator of the server).");
+  flags.AddSection("Request");
+  settings.server.AddTo(flags, "Maximum time for a request. 0 means no limit.");
+  settings.server.AddPriorityTo(flags);
+  flags.AddString("model", &settings.model, "NAME", "Name of the model. Defaults to the server's only translator.");
   settings.load.AddTo(flags);
-  flags.AddString("input", &settings.input, "FILE", "Lines to translate (default: 40 built-in English sentences).");
+  flags.AddString("input", &settings.input, "FILE",
+                  "File of lines to translate. Defaults to 40 built-in English sentences.");
   flags.AddSection("Output");
-  flags.AddBool("json", &settings.json, "One JSON object for each row.");
+  flags.AddBool("json", &settings.json, "Print a JSON object for each row.");
   settings.options.AddTo(flags);
   std::vector<std::string> others;
   if (const auto code = ParseCommand(Help(), flags, arguments, 0, others, console)) return code;

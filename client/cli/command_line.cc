@@ -172,12 +172,17 @@ void ServerFlags::AddTo(FlagTable& flags, const std::string& deadline_help) {
   flags.AddSection(section);
 }
 
+void ServerFlags::AddPriorityTo(FlagTable& flags) {
+  flags.AddInt("priority", &priority, 1, 3,
+               "Priority of the requests: 1 is the most urgent, 3 the least. Defaults to the server's default, 2.");
+}
+
 std::chrono::milliseconds ServerFlags::deadline() const {
   return std::chrono::milliseconds(static_cast<int64_t>(deadline_seconds * 1000));
 }
 
 absl::StatusOr<ConnectionSecurity> ServerFlags::Security() const {
-  ConnectionSecurity security{.tls = tls};
+  ConnectionSecurity security{.tls = tls, .priority = priority.value_or(0)};
   for (const auto& [flag, path] : {std::pair("--tls_ca", tls_ca), std::pair("--tls_cert", tls_cert)}) {
     if (!tls && !path.empty()) {
       return absl::InvalidArgumentError(absl::StrCat(flag, "=", path, ": is of no use without --tls"));

@@ -45,51 +45,54 @@ struct Settings {
 };
 
 CommandHelp Help() {
-  return {"heed ask [--story=FILE | --babi=FILE | --fact=TEXT ... --question=TEXT ...] [flags]",
-          "Answers questions about stories and prints one line for each question, in order: the answer alone, spelt\n"
-          "as the model's data spells it. A question is about the facts before it. In a story file each line is a\n"
-          "sentence: one that ends with \"?\" is a question, every other one a fact; \":fact TEXT\" and \":question "
-          "TEXT\"\n"
-          "say which it is. Blank lines separate stories, each of which starts anew. Without a file the story comes\n"
-          "from standard input. Many stories are on their way at a time. A question that fails prints an empty line;\n"
-          "its place and error go to standard error, and so does each word that the model does not know, once.\n"
-          "\n"
-          "A file of bAbI has lines \"ID text\" and \"ID question<TAB>answer<TAB>supporting IDs\"; the ID 1 begins a\n"
-          "story. At its end standard error gets how many answers were right.",
-          "Exit codes:\n"
-          "  0    every question was answered\n"
-          "  1    some questions failed\n"
-          "  2    wrong flags, the input cannot be read or is malformed, no such model, or several to choose from\n"
-          "  3    no server, it went away, or no model that serves\n"
-          "  130  interrupted\n"
-          "\n"
-          "Examples:\n"
-          "  heed ask --fact='Mary went to the kitchen.' --question='Where is Mary?'\n"
-          "  heed ask --story=story.txt --top=3 --why\n"
-          "  gunzip -c qa1_valid.txt.gz | heed ask --babi=- --why > answers.txt\n"
-          "  heed ask --babi=qa1.txt --json | jq -r 'select(.right | not) | .question'\n"};
+  return {
+      "heed ask [--story=FILE | --babi=FILE | --fact=TEXT ... --question=TEXT ...] [flags]",
+      "Answers questions about stories and prints one line for each question, in order: only the answer, spelled\n"
+      "as in the model's data. A question is about the facts before it. In a story file each line is a sentence:\n"
+      "one that ends with \"?\" is a question, any other one a fact. \":fact TEXT\" and \":question TEXT\" say which "
+      "it\n"
+      "is. Blank lines separate stories, which are independent. Without a file the story comes from standard input.\n"
+      "The command sends many stories at a time. For a question that fails it prints an empty line; the place and\n"
+      "the error go to standard error, and so does each word that the model does not know, once.\n"
+      "\n"
+      "A bAbI file has lines \"ID text\" and \"ID question<TAB>answer<TAB>supporting IDs\". The ID 1 begins a story. "
+      "At\n"
+      "the end, standard error says how many answers were right.",
+      "Exit codes:\n"
+      "  0    every question was answered\n"
+      "  1    some questions failed\n"
+      "  2    wrong flags, the input cannot be read or is malformed, no such model, or several to choose from\n"
+      "  3    no server, it went away, or no model that serves\n"
+      "  130  interrupted\n"
+      "\n"
+      "Examples:\n"
+      "  heed ask --fact='Mary went to the kitchen.' --question='Where is Mary?'\n"
+      "  heed ask --story=story.txt --top=3 --why\n"
+      "  gunzip -c qa1_valid.txt.gz | heed ask --babi=- --why > answers.txt\n"
+      "  heed ask --babi=qa1.txt --json | jq -r 'select(.right | not) | .question'\n"};
 }
 
 std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Console& console, Settings& settings) {
   FlagTable flags;
-  flags.AddSection("Server");
-  settings.server.AddTo(flags, "Most seconds for a story, with all its tries; 0: no limit.");
-  flags.AddString("model", &settings.model, "NAME", "The model (default: the only question-answerer of the server).");
-  flags.AddInt("in_flight", &settings.in_flight, 1, 100000, "Most stories on their way at a time.");
+  flags.AddSection("Request");
+  settings.server.AddTo(flags, "Maximum time for a story, with all its retries. 0 means no limit.");
+  settings.server.AddPriorityTo(flags);
+  flags.AddString("model", &settings.model, "NAME",
+                  "Name of the model. Defaults to the server's only question answerer.");
+  flags.AddInt("in_flight", &settings.in_flight, 1, 100000, "Maximum stories in progress at a time.");
   flags.AddSection("Input");
-  flags.AddString("story", &settings.story, "FILE", "Sentences, one a line; - is standard input (the default).");
-  flags.AddString("babi", &settings.babi, "FILE", "A file of bAbI, not compressed; - is standard input.");
-  flags.AddEach("fact", &settings.sentences, "TEXT", "A fact; may be given again, before and behind questions.");
-  flags.AddEach("question", &settings.sentences, "TEXT", "A question about the facts before it; may be given again.");
+  flags.AddString("story", &settings.story, "FILE", "File of sentences, one a line. - is standard input, the default.");
+  flags.AddString("babi", &settings.babi, "FILE", "File in the format of bAbI, not compressed. - is standard input.");
+  flags.AddEach("fact", &settings.sentences, "TEXT", "A fact. May be given again, before and after questions.");
+  flags.AddEach("question", &settings.sentences, "TEXT", "A question about the facts before it. May be given again.");
   flags.AddSection("Output");
   flags.AddInt("top", &settings.top, 0, 1000000,
-               "Add the N likeliest answers and their probabilities, between tabs; 0: all of them.");
+               "Add the N most likely answers and their probabilities, between tabs. 0 adds all answers.");
   flags.AddBool("why", &settings.why,
-                "Add the facts that the answer came from, strongest first: number (from 0), text and weight, between "
-                "tabs.");
+                "Add the facts behind the answer, strongest first: number (from 0), text and weight, between tabs.");
   flags.AddBool("json", &settings.json,
-                "One JSON object for each line: story (from 1), line, question, answer, candidates, unknown_words, "
-                "unknown_words_of_facts and, where there are any, facts, expected, right and supporting; or error.");
+                "Print a JSON object for each line: story (from 1), line, question, answer, candidates, unknown_words, "
+                "unknown_words_of_facts and, if known, facts, expected, right and supporting; or error.");
   std::vector<std::string> others;
   if (const auto code = ParseCommand(Help(), flags, arguments, 0, others, console)) return code;
   if (settings.story.has_value() + settings.babi.has_value() + !settings.sentences.empty() > 1) {

@@ -56,13 +56,14 @@ CommandHelp Help() {
   return {
       "heed chat [--session=ID | --load=FILE] [flags]",
       absl::StrCat(
-          "A conversation: tells the facts and asks the questions that it reads, one sentence a line, and prints\n"
-          "one line for each question, the answer. Words that the model does not know go to standard error; so\n"
-          "does why a sentence was refused, and the conversation goes on (a refused question prints an empty line\n"
-          "where the input is no terminal). At the end the sessions that it opened are closed.\n"
+          "Holds a conversation. Reads one sentence a line, tells the model the facts, asks it the questions, and\n"
+          "prints one line for each question: the answer. Words that the model does not know go to standard error.\n"
+          "So does the reason why a sentence was refused, and the conversation goes on. (If the input is not a\n"
+          "terminal, a refused question prints an empty line.) At the end the sessions that it opened are closed.\n"
           "\n"
-          "On a terminal lines can be edited: arrows and the keys of Emacs, Ctrl-R searches earlier lines, which are\n"
-          "kept in $XDG_STATE_HOME/heed/chat_history (~/.local/state), but for those that begin with a blank.\n"
+          "On a terminal you can edit lines with the arrows and the keys of Emacs. Ctrl-R searches earlier lines,\n"
+          "which are kept in $XDG_STATE_HOME/heed/chat_history (~/.local/state), except those that begin with a\n"
+          "blank.\n"
           "\n"
           "Lines:\n",
           absl::StripSuffix(kSentencesAndCommands, "\n")),
@@ -82,15 +83,17 @@ CommandHelp Help() {
 
 std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Console& console, Settings& settings) {
   FlagTable flags;
-  flags.AddSection("Server");
-  settings.server.AddTo(flags, "Most seconds to open, copy, save, load or close a session; 0: no limit.");
-  flags.AddString("model", &settings.model, "NAME", "The model (default: the only question-answerer of the server).");
+  flags.AddSection("Request");
+  settings.server.AddTo(flags, "Maximum time to open, copy, save, load or close a session. 0 means no limit.");
+  settings.server.AddPriorityTo(flags);
+  flags.AddString("model", &settings.model, "NAME",
+                  "Name of the model. Defaults to the server's only question answerer.");
   flags.AddSection("Session");
   flags.AddString("session", &settings.session, "ID",
-                  "Go on with this session (default: a new one). It is left open at the end.");
-  flags.AddString("load", &settings.load, "FILE", "Begin with a new session from FILE, which :save wrote.");
-  flags.AddBool("keep", &settings.keep, "Leave the sessions open at the end, and print the last one's id.");
-  flags.AddBool("no_history", &settings.no_history, "Forget at the end what was typed.");
+                  "Id of a session to continue. It stays open at the end. Defaults to a new session.");
+  flags.AddString("load", &settings.load, "FILE", "File to load a new session from, as :save wrote it.");
+  flags.AddBool("keep", &settings.keep, "Leave the sessions open at the end, and print the id of the last one.");
+  flags.AddBool("no_history", &settings.no_history, "Do not save the lines that were typed.");
   std::vector<std::string> others;
   if (const auto code = ParseCommand(Help(), flags, arguments, 0, others, console)) return code;
   if (!settings.session.empty() && !settings.load.empty()) {

@@ -67,28 +67,30 @@ struct Nodes {
   static constexpr char kItems[] = "nodes";
   static constexpr char kForm[] = "ID,ID,...|@FILE";
   static constexpr char kItemsHelp[] =
-      "Ids between commas, or a file of one id a line; @- is standard input (default: all nodes).";
+      "Nodes to classify: ids between commas, or a file with one id a line. @- is standard input. Defaults to all "
+      "nodes.";
   static constexpr auto kRead = ReadNodeList;
   static constexpr auto kAsk = AskNodes;
 
   static CommandHelp Help() {
-    return {"heed classify nodes (--graph=FILE | --stored=NAME) [flags]",
-            "Classifies nodes of a graph and prints a line for each, in the order asked: its id, its likeliest class\n"
-            "and that class's probability, between tabs. A node's id is its node_id in the file, or else its row\n"
-            "in x. In a file of several graphs (graph_ptr) rows count over the whole file, and a graph that fails\n"
-            "leaves the lines of its nodes empty.",
-            "Exit codes:\n"
-            "  0    every node was classified\n"
-            "  1    the server refused the graph or what was asked; or some graphs of several\n"
-            "  2    wrong flags, a file cannot be read, no such model or graph, or several models to choose from\n"
-            "  3    no server, it went away, or no model that serves\n"
-            "  130  interrupted\n"
-            "\n"
-            "Examples:\n"
-            "  heed classify nodes --graph=cora.safetensors --nodes=0,5,9\n"
-            "  heed classify nodes --stored=cora --model=gat-cora --nodes=@test.txt --json | jq -r .label\n"
-            "  heed classify nodes --stored=cora --nodes=42 --attention\n"
-            "  heed classify nodes --stored=cora --unseen=new.safetensors --nodes=9001\n"};
+    return {
+        "heed classify nodes (--graph=FILE | --stored=NAME) [flags]",
+        "Classifies nodes of a graph and prints a line for each, in the order asked: its id, its most likely class\n"
+        "and the probability of that class, between tabs. The id of a node is its node_id in the file, or its row in\n"
+        "x. In a file of several graphs (graph_ptr), rows count over the whole file, and the lines of a graph that\n"
+        "fails are empty.",
+        "Exit codes:\n"
+        "  0    every node was classified\n"
+        "  1    the server refused the graph or what was asked; or some graphs of several\n"
+        "  2    wrong flags, a file cannot be read, no such model or graph, or several models to choose from\n"
+        "  3    no server, it went away, or no model that serves\n"
+        "  130  interrupted\n"
+        "\n"
+        "Examples:\n"
+        "  heed classify nodes --graph=cora.safetensors --nodes=0,5,9\n"
+        "  heed classify nodes --stored=cora --model=gat-cora --nodes=@test.txt --json | jq -r .label\n"
+        "  heed classify nodes --stored=cora --nodes=42 --attention\n"
+        "  heed classify nodes --stored=cora --unseen=new.safetensors --nodes=9001\n"};
   }
   static void Ask(const std::vector<Id>& ids, Request::Query& query) {
     query.mutable_nodes()->Add(ids.begin(), ids.end());
@@ -112,27 +114,28 @@ struct Edges {
   static constexpr char kItems[] = "edges";
   static constexpr char kForm[] = "S:T,S:T,...|@FILE";
   static constexpr char kItemsHelp[] =
-      "SOURCE:TARGET, two ids, between commas, or a file of one a line; @- is standard input. They need not be edges "
-      "of the graph (default: all its edges).";
+      "Edges, or any pairs of nodes, to classify: SOURCE:TARGET between commas, or a file with one a line. @- is "
+      "standard input. Defaults to all edges.";
   static constexpr auto kRead = ReadEdgeList;
   static constexpr auto kAsk = AskEdges;
 
   static CommandHelp Help() {
-    return {"heed classify edges (--graph=FILE | --stored=NAME) [flags]",
-            "Classifies edges, or pairs of nodes that are none, and prints a line for each, in the order asked:\n"
-            "SOURCE:TARGET, its likeliest class and that class's probability, between tabs. A node's id is its\n"
-            "node_id in the file, or else its row in x. In a file of several graphs (graph_ptr) rows count over the\n"
-            "whole file, and a graph that fails leaves the lines of its edges empty.",
-            "Exit codes:\n"
-            "  0    every edge was classified\n"
-            "  1    the server refused the graph or what was asked; or some graphs of several\n"
-            "  2    wrong flags, a file cannot be read, no such model or graph, or several models to choose from\n"
-            "  3    no server, it went away, or no model that serves\n"
-            "  130  interrupted\n"
-            "\n"
-            "Examples:\n"
-            "  heed classify edges --graph=cora.safetensors --edges=3:7,7:3\n"
-            "  heed classify edges --stored=cora --edges=@pairs.txt | sort -t$'\\t' -k3nr | head\n"};
+    return {
+        "heed classify edges (--graph=FILE | --stored=NAME) [flags]",
+        "Classifies edges, or any pairs of nodes, and prints a line for each, in the order asked: SOURCE:TARGET, its\n"
+        "most likely class and the probability of that class, between tabs. The id of a node is its node_id in the\n"
+        "file, or its row in x. In a file of several graphs (graph_ptr), rows count over the whole file, and the\n"
+        "lines of a graph that fails are empty.",
+        "Exit codes:\n"
+        "  0    every edge was classified\n"
+        "  1    the server refused the graph or what was asked; or some graphs of several\n"
+        "  2    wrong flags, a file cannot be read, no such model or graph, or several models to choose from\n"
+        "  3    no server, it went away, or no model that serves\n"
+        "  130  interrupted\n"
+        "\n"
+        "Examples:\n"
+        "  heed classify edges --graph=cora.safetensors --edges=3:7,7:3\n"
+        "  heed classify edges --stored=cora --edges=@pairs.txt | sort -t$'\\t' -k3nr | head\n"};
   }
   static void Ask(const std::vector<Id>& ids, Request::Query& query) {
     query.mutable_edges()->Add(ids.begin(), ids.end());
@@ -156,22 +159,23 @@ struct Graphs {
   static constexpr char kItems[] = "graphs";
 
   static CommandHelp Help() {
-    return {"heed classify graphs (--graph=FILE | --stored=NAME) [flags]",
-            "Classifies whole graphs and prints a line for each, in the file's order: its number in the file, from 0\n"
-            "(or the stored graph's name), its likeliest class and that class's probability, between tabs. Many\n"
-            "graphs are on their way at a time. A graph that fails prints an empty line; its number and error go to\n"
-            "standard error.",
-            "Exit codes:\n"
-            "  0    every graph was classified\n"
-            "  1    the server refused some graphs\n"
-            "  2    wrong flags, a file cannot be read, no such model or graph, or several models to choose from\n"
-            "  3    no server, it went away, or no model that serves\n"
-            "  130  interrupted\n"
-            "\n"
-            "Examples:\n"
-            "  heed classify graphs --graph=mutag.safetensors --model=gat-mutag\n"
-            "  heed classify graphs --graph=mutag.safetensors --top=2 --json\n"
-            "  heed classify graphs --stored=molecule --attention\n"};
+    return {
+        "heed classify graphs (--graph=FILE | --stored=NAME) [flags]",
+        "Classifies whole graphs and prints a line for each, in the order of the file: its number in the file, from\n"
+        "0 (or the name of the stored graph), its most likely class and the probability of that class, between tabs.\n"
+        "It sends many graphs at a time. For a graph that fails it prints an empty line; the number and the error go\n"
+        "to standard error.",
+        "Exit codes:\n"
+        "  0    every graph was classified\n"
+        "  1    the server refused some graphs\n"
+        "  2    wrong flags, a file cannot be read, no such model or graph, or several models to choose from\n"
+        "  3    no server, it went away, or no model that serves\n"
+        "  130  interrupted\n"
+        "\n"
+        "Examples:\n"
+        "  heed classify graphs --graph=mutag.safetensors --model=gat-mutag\n"
+        "  heed classify graphs --graph=mutag.safetensors --top=2 --json\n"
+        "  heed classify graphs --stored=molecule --attention\n"};
   }
   static void Ask(const std::vector<Id>&, Request::Query&) {}
   static std::vector<Item> Items(const Response::Answer& answer) {
@@ -182,36 +186,37 @@ struct Graphs {
 template <typename Task>
 std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Console& console, Settings& settings) {
   FlagTable flags;
-  flags.AddSection("Server");
-  settings.server.AddTo(flags, "Most seconds for a request, with all its tries; 0: no limit.");
-  flags.AddString("model", &settings.model, "NAME", absl::StrCat("The model (default: the only ", Task::kKind, ")."));
+  flags.AddSection("Request");
+  settings.server.AddTo(flags, "Maximum time for a request, with all its retries. 0 means no limit.");
+  settings.server.AddPriorityTo(flags);
+  flags.AddString("model", &settings.model, "NAME",
+                  absl::StrCat("Name of the model. Defaults to the server's only ", Task::kKind, "."));
   settings.graph.AddTo(flags);
   if constexpr (!std::is_same_v<Task, Graphs>) {
     flags.AddString(Task::kItems, &settings.items, Task::kForm, Task::kItemsHelp);
   }
   flags.AddString("unseen", &settings.unseen, "FILE",
-                  "Nodes that only this query sees (with --stored): a graph file whose node_id are their ids and whose "
-                  "edge_index holds ids of stored and unseen nodes.");
+                  "Graph file with nodes that only this query sees. Its edge_index holds ids of stored and unseen "
+                  "nodes. Needs --stored.");
   flags.AddSection("Output");
   flags.AddInt("top", &settings.top, 0, 1000000,
-               "Add the next classes and their probabilities, N classes in all; 0: every class.");
-  flags.AddBool(
-      "attention", &settings.attention,
-      std::is_same_v<Task, Graphs>
-          ? "Draw below each line which nodes weigh most in the mean of all nodes; with --json the "
-            "coefficients of all edges, by layer and head."
-          : "Draw below each line which neighbors the last layer attends to, mean over its heads; with --json "
-            "the coefficients of all edges to it, by layer and head.");
+               "Add the next most likely classes and their probabilities, N classes in all. 0 adds every class.");
+  flags.AddBool("attention", &settings.attention,
+                std::is_same_v<Task, Graphs>
+                    ? "Draw below each line which nodes weigh most in the mean of all nodes. With --json, add the "
+                      "coefficients of all edges, by layer and head."
+                    : "Draw below each line which neighbors the last layer attends to, as a mean over its heads. With "
+                      "--json, add the coefficients of all edges to it, by layer and head.");
   flags.AddBool("json", &settings.json,
-                "One JSON object for each line: id, class (the index), label, probability, and what else is asked "
-                "for: top, embedding, attention; present (classes of a multi-label model); or error.");
-  flags.AddBool("embeddings", &settings.embeddings, "Add the input of the last layer (with --json).");
+                "Print a JSON object for each line: id, class (its index), label, probability and what else is asked "
+                "for (top, embedding, attention, present), or error.");
+  flags.AddBool("embeddings", &settings.embeddings, "Add the input of the last layer. Needs --json.");
   settings.compute.AddTo(flags);
-  flags.AddSection("Requests");
+  flags.AddSection("Request");
   flags.AddInt("in_flight", &settings.in_flight, 1, 100000,
-               "Most requests on their way at a time (a file of several graphs takes several requests).");
+               "Maximum requests in progress at a time. A file of several graphs takes several requests.");
   flags.AddInt("max_message_bytes", &settings.max_message_bytes, 1 << 12, std::numeric_limits<int>::max(),
-               "The server's limit of a request's size.");
+               "Maximum size of a request in bytes, as in the server's --max_message_bytes.");
 
   std::vector<std::string> others;
   if (const auto code = ParseCommand(Task::Help(), flags, arguments, 0, others, console)) return code;

@@ -7,11 +7,12 @@ namespace heed::client {
 void ComputeFlags::AddTo(FlagTable& flags) {
   flags.AddSection("Computation");
   flags.AddInt("fan_out", &fan_out, 1, std::numeric_limits<int>::max(),
-               "At most N in-neighbors of each node, drawn at random (default: all of them).");
-  flags.AddUint64("seed", &seed, "The same seed draws the same neighbors (with --fan_out; default 0).");
-  flags.AddBool("compute", &compute, "Do not read precomputed outputs of a stored graph.");
+               "Maximum in-neighbors of each node, drawn at random. Defaults to all of them.");
+  flags.AddUint64("seed", &seed,
+                  "Seed of the draw. The same seed draws the same neighbors. Needs --fan_out. Defaults to 0.");
+  flags.AddBool("compute", &compute, "Compute the answer even if the stored graph has precomputed outputs.");
   flags.AddBool("ignore_edge_features", &ignore_edge_features,
-                "Classify although the graph's edges have features and the model takes none.");
+                "Classify even if the edges have features that the model does not use.");
 }
 
 absl::Status ComputeFlags::Fill(v1::GraphQueryOptions& options) const {
@@ -25,10 +26,10 @@ absl::Status ComputeFlags::Fill(v1::GraphQueryOptions& options) const {
 
 void GraphFlags::AddTo(FlagTable& flags) {
   flags.AddSection("Graph");
-  flags.AddString("graph", &graph, "FILE", "A graph file, which is sent along.");
-  flags.AddString("stored", &stored, "NAME", "A graph that the server keeps (see heed graph).");
+  flags.AddString("graph", &graph, "FILE", "Graph file to send.");
+  flags.AddString("stored", &stored, "NAME", "Name of a graph that the server stores (see heed graph).");
   flags.AddInt("version", &version, 1, std::numeric_limits<int>::max(),
-               "Fail if the stored graph is at another version.");
+               "Version that the stored graph must have. Another one is an error.");
 }
 
 absl::Status GraphFlags::Check() const {

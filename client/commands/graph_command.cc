@@ -71,8 +71,8 @@ struct PutSettings {
 
 CommandHelp PutHelp() {
   return {"heed graph put NAME --graph=FILE [flags]",
-          "Stores the graph of FILE on the server as NAME, in place of the one of that name if there is one, in\n"
-          "parts of 2 MiB: it may be of any size. Prints the graph's new version.",
+          "Stores the graph of FILE on the server as NAME, and replaces the graph of that name if there is one. The\n"
+          "graph may be of any size: it is sent in parts of 2 MiB. Prints the graph's new version.",
           absl::StrCat(kExitCodes,
                        "  heed graph put cora --graph=cora.safetensors\n"
                        "  heed graph put cora --graph=cora.safetensors --precompute=gat-cora,gcn-cora\n")};
@@ -89,15 +89,16 @@ struct UpdateSettings {
 };
 
 CommandHelp UpdateHelp() {
-  return {"heed graph update NAME [flags]",
-          "Changes a stored graph: all of it or nothing, in one new version. Applied in this order: edges removed,\n"
-          "nodes removed (with their edges), nodes added, features changed, edges added. Files of an update are\n"
-          "graph files in which node_id names the rows of x, and edge_index holds ids, also of nodes that the\n"
-          "server has already. Prints the new version.",
-          absl::StrCat(kExitCodes,
-                       "  heed graph update cora --add=new.safetensors\n"
-                       "  heed graph update cora --remove_nodes=17,18 --remove_edges=3:7,7:3\n"
-                       "  heed graph update cora --change=features.safetensors --expected_version=4\n")};
+  return {
+      "heed graph update NAME [flags]",
+      "Changes a stored graph. The server makes all changes or none, in one new version, in this order: it removes\n"
+      "edges, removes nodes with their edges, adds nodes, changes features, adds edges. The files are graph files\n"
+      "in which node_id names the rows of x, and edge_index holds ids, also of nodes that the server already has.\n"
+      "Prints the new version.",
+      absl::StrCat(kExitCodes,
+                   "  heed graph update cora --add=new.safetensors\n"
+                   "  heed graph update cora --remove_nodes=17,18 --remove_edges=3:7,7:3\n"
+                   "  heed graph update cora --change=features.safetensors --expected_version=4\n")};
 }
 
 absl::Status FillUpdate(const UpdateSettings& settings, std::istream& in, v1::GraphUpdate& update) {
@@ -140,11 +141,11 @@ absl::Status FillUpdate(const UpdateSettings& settings, std::istream& in, v1::Gr
 int GraphPutCommand(const std::vector<std::string>& arguments, Console& console) {
   PutSettings settings;
   FlagTable flags;
-  settings.server.AddTo(flags, "Most seconds until the graph is stored; 0: no limit.");
-  flags.AddString("graph", &settings.graph, "FILE", "The graph file; has to be given.");
+  settings.server.AddTo(flags, "Maximum time until the graph is stored. 0 means no limit.");
+  flags.AddString("graph", &settings.graph, "FILE", "Graph file to store. Required.");
   flags.AddString("precompute", &settings.precompute, "MODEL,...",
                   "Models whose outputs for every node the server computes now and keeps up to date.");
-  flags.AddBool("json", &settings.json, "A JSON object.");
+  flags.AddBool("json", &settings.json, "Print JSON.");
   std::vector<std::string> others;
   if (const auto code = ParseCommand(PutHelp(), flags, arguments, 1, others, console)) return *code;
   if (others.empty()) return Fail(console, kExitUsage, "the graph's NAME is needed");
@@ -176,16 +177,17 @@ int GraphPutCommand(const std::vector<std::string>& arguments, Console& console)
 int GraphUpdateCommand(const std::vector<std::string>& arguments, Console& console) {
   UpdateSettings settings;
   FlagTable flags;
-  settings.server.AddTo(flags, "Most seconds until the update is made; 0: no limit.");
-  flags.AddString("add", &settings.add, "FILE", "Nodes and edges to add; node_id may be left out if x has no rows.");
-  flags.AddString("change", &settings.change, "FILE", "New features of nodes.");
+  settings.server.AddTo(flags, "Maximum time until the update is made. 0 means no limit.");
+  flags.AddString("add", &settings.add, "FILE",
+                  "Graph file of nodes and edges to add. Without nodes (rows of x) it needs no node_id.");
+  flags.AddString("change", &settings.change, "FILE", "Graph file with new features of nodes.");
   flags.AddString("remove_nodes", &settings.remove_nodes, "ID,ID,...|@FILE",
-                  "Nodes to remove: ids between commas, or a file of one id a line; @- is standard input.");
+                  "Nodes to remove: ids between commas, or a file with one id a line. @- is standard input.");
   flags.AddString("remove_edges", &settings.remove_edges, "S:T,S:T,...|@FILE",
-                  "Edges to remove, SOURCE:TARGET; every edge between the two.");
+                  "Edges to remove, each SOURCE:TARGET. All edges between the two nodes are removed.");
   flags.AddInt("expected_version", &settings.expected_version, 0, std::numeric_limits<int>::max(),
-               "Fail if the graph is at another version; 0: any.");
-  flags.AddBool("json", &settings.json, "A JSON object.");
+               "Version that the graph must have. Another one is an error. 0 accepts any version.");
+  flags.AddBool("json", &settings.json, "Print JSON.");
   std::vector<std::string> others;
   if (const auto code = ParseCommand(UpdateHelp(), flags, arguments, 1, others, console)) return *code;
   if (others.empty()) return Fail(console, kExitUsage, "the graph's NAME is needed");
@@ -207,17 +209,18 @@ int GraphUpdateCommand(const std::vector<std::string>& arguments, Console& conso
 }
 
 int GraphDescribeCommand(const std::vector<std::string>& arguments, Console& console) {
-  const CommandHelp help = {"heed graph describe [NAME] [flags]",
-                            "Describes a stored graph, or all of them: sizes, version, memory, the version in the\n"
-                            "server's files, the models whose outputs are precomputed, and why a graph is unavailable.",
-                            absl::StrCat(kExitCodes,
-                                         "  heed graph describe\n"
-                                         "  heed graph describe cora --json | jq '.[0].version'\n")};
+  const CommandHelp help = {
+      "heed graph describe [NAME] [flags]",
+      "Describes a stored graph, or all of them: sizes, version, memory, the version in the server's files, the\n"
+      "models whose outputs are precomputed, and why a graph is unavailable.",
+      absl::StrCat(kExitCodes,
+                   "  heed graph describe\n"
+                   "  heed graph describe cora --json | jq '.[0].version'\n")};
   ServerFlags server{.deadline_seconds = 10};
   bool json = false;
   FlagTable flags;
-  server.AddTo(flags, "Most seconds to wait for the answer; 0: no limit.");
-  flags.AddBool("json", &json, "A JSON array of objects.");
+  server.AddTo(flags, "Maximum time to wait for the answer. 0 means no limit.");
+  flags.AddBool("json", &json, "Print JSON.");
   std::vector<std::string> others;
   if (const auto code = ParseCommand(help, flags, arguments, 1, others, console)) return *code;
   std::vector<v1::GraphInfo> graphs;
@@ -241,12 +244,13 @@ int GraphDescribeCommand(const std::vector<std::string>& arguments, Console& con
 }
 
 int GraphDeleteCommand(const std::vector<std::string>& arguments, Console& console) {
-  const CommandHelp help = {"heed graph delete NAME [flags]",
-                            "Deletes a stored graph, also from the server's files. Queries under way are answered.",
-                            absl::StrCat(kExitCodes, "  heed graph delete cora\n")};
+  const CommandHelp help = {
+      "heed graph delete NAME [flags]",
+      "Deletes a stored graph, also from the server's files. Queries in progress are still answered.",
+      absl::StrCat(kExitCodes, "  heed graph delete cora\n")};
   ServerFlags server{.deadline_seconds = 10};
   FlagTable flags;
-  server.AddTo(flags, "Most seconds to wait for the answer; 0: no limit.");
+  server.AddTo(flags, "Maximum time to wait for the answer. 0 means no limit.");
   std::vector<std::string> others;
   if (const auto code = ParseCommand(help, flags, arguments, 1, others, console)) return *code;
   if (others.empty()) return Fail(console, kExitUsage, "the graph's NAME is needed");

@@ -21,23 +21,24 @@ using grpc::health::v1::HealthCheckResponse;
 constexpr std::chrono::hours kLongestPage(24);
 
 CommandHelp Help() {
-  return {"heed health [flags]",
-          "Prints the state of the server, or of one model: SERVING, NOT_SERVING, UNKNOWN or SERVICE_UNKNOWN\n"
-          "(no such model). Speaks grpc.health.v1, so it works with every gRPC server that has it; with --http it\n"
-          "asks for the page /readyz, which needs neither certificates nor a token.",
-          "Exit codes:\n"
-          "  0    SERVING\n"
-          "  1    any other state\n"
-          "  2    wrong flags\n"
-          "  3    no server, or --watch lost it\n"
-          "  130  interrupted\n"
-          "\n"
-          "Examples:\n"
-          "  heed health && echo up\n"
-          "  heed health --model=translator-en-de\n"
-          "  heed health --wait --deadline=30    # for scripts: returns once the server serves\n"
-          "  heed health --watch                 # prints every change\n"
-          "  heed health --http=127.0.0.1:8002   # of a server that asks for certificates\n"};
+  return {
+      "heed health [flags]",
+      "Prints the state of the server, or of one model: SERVING, NOT_SERVING, UNKNOWN or SERVICE_UNKNOWN (there is\n"
+      "no such model). It speaks grpc.health.v1, so it works with every gRPC server that does. With --http it asks\n"
+      "for the page /readyz, which needs neither certificates nor a token.",
+      "Exit codes:\n"
+      "  0    SERVING\n"
+      "  1    any other state\n"
+      "  2    wrong flags\n"
+      "  3    no server, or --watch lost it\n"
+      "  130  interrupted\n"
+      "\n"
+      "Examples:\n"
+      "  heed health && echo up\n"
+      "  heed health --model=translator-en-de\n"
+      "  heed health --wait --deadline=30    # for scripts: returns once the server serves\n"
+      "  heed health --watch                 # prints every change\n"
+      "  heed health --http=127.0.0.1:8002   # of a server that asks for certificates\n"};
 }
 
 std::string StateText(const HealthCheckResponse& response) {
@@ -110,12 +111,11 @@ int HealthCommand(const std::vector<std::string>& arguments, Console& console) {
   bool watch = false;
   bool wait = false;
   FlagTable flags;
-  server.AddTo(flags, "Most seconds to wait; 0: no limit. --watch has none.");
-  flags.AddString("model", &model, "NAME", "The state of this model (default: of the whole server).");
-  flags.AddBool("watch", &watch, "Print the state and every change of it until interrupted.");
-  flags.AddBool("wait", &wait, "Wait until a server is there and SERVING, at most the deadline.");
-  flags.AddString("http", &http, "HOST:PORT",
-                  "Ask the server's HTTP address (its --metrics_listen) instead of gRPC's.");
+  server.AddTo(flags, "Maximum time to wait. 0 means no limit. --watch has none.");
+  flags.AddString("model", &model, "NAME", "Name of the model to ask about. Defaults to the whole server.");
+  flags.AddBool("watch", &watch, "Print the state and each change of it until interrupted.");
+  flags.AddBool("wait", &wait, "Wait until a server is there and SERVING, at most for the deadline.");
+  flags.AddString("http", &http, "HOST:PORT", "Ask the server's HTTP address (its --metrics_listen) instead of gRPC.");
   std::vector<std::string> others;
   if (const auto code = ParseCommand(Help(), flags, arguments, 0, others, console)) return *code;
   if (watch && wait) return Fail(console, kExitUsage, "--watch and --wait exclude each other");

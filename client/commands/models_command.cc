@@ -18,42 +18,40 @@ namespace heed::client {
 namespace {
 
 CommandHelp Help() {
-  return {
-      "heed models [flags]",
-      "Lists every model of the server and its versions, also those that failed to load and why. The version with a\n"
-      "star is the one that requests get.",
-      "Exit codes:\n"
-      "  0    the list is printed\n"
-      "  2    wrong flags\n"
-      "  3    no server\n"
-      "  130  interrupted\n"
-      "\n"
-      "Examples:\n"
-      "  heed models\n"
-      "  heed models --json | jq -r '.[] | select(.state == \"ready\") | .name'\n"};
+  return {"heed models [flags]",
+          "Lists every model of the server and its versions, including those that failed to load, with the reason.\n"
+          "Requests go to the version with a star.",
+          "Exit codes:\n"
+          "  0    the list is printed\n"
+          "  2    wrong flags\n"
+          "  3    no server\n"
+          "  130  interrupted\n"
+          "\n"
+          "Examples:\n"
+          "  heed models\n"
+          "  heed models --json | jq -r '.[] | select(.state == \"ready\") | .name'\n"};
 }
 
 CommandHelp LoadHelp() {
-  return {
-      "heed models load NAME [flags]",
-      "Has the server look into the model's directory again and load what is to be served: a new version, or the\n"
-      "files anew. What served before goes on until the new one has loaded and answered a first input; if it fails,\n"
-      "it goes on for good. Prints the model's versions. To go back to an old version, name it with --versions.",
-      "Exit codes:\n"
-      "  0    it serves\n"
-      "  1    it could not be loaded, and why; what served before goes on\n"
-      "  2    wrong flags, or no such model or version\n"
-      "  3    no server\n"
-      "  130  interrupted; the server goes on loading\n"
-      "\n"
-      "Examples:\n"
-      "  heed models load translator-en-de\n"
-      "  heed models load translator-en-de --versions=3\n"};
+  return {"heed models load NAME [flags]",
+          "Makes the server read the model's directory again and load what it should serve: a new version, or the\n"
+          "files again. The present version serves until the new one has loaded and answered a first input, and stays\n"
+          "if that fails. Prints the model's versions. To return to an old version, name it with --versions.",
+          "Exit codes:\n"
+          "  0    it serves\n"
+          "  1    it could not be loaded, and why; what served before goes on\n"
+          "  2    wrong flags, or no such model or version\n"
+          "  3    no server\n"
+          "  130  interrupted; the server still loads it\n"
+          "\n"
+          "Examples:\n"
+          "  heed models load translator-en-de\n"
+          "  heed models load translator-en-de --versions=3\n"};
 }
 
 CommandHelp UnloadHelp() {
   return {"heed models unload NAME [flags]",
-          "Takes a model out of service. Requests that it has are finished; `heed models load` brings it back.",
+          "Takes a model out of service. It finishes the requests that it has. `heed models load` brings it back.",
           "Exit codes:\n"
           "  0    it is unloaded\n"
           "  2    wrong flags, or no such model\n"
@@ -119,8 +117,8 @@ int ModelsCommand(const std::vector<std::string>& arguments, Console& console) {
   ServerFlags server{.deadline_seconds = 10};
   bool json = false;
   FlagTable flags;
-  server.AddTo(flags, "Most seconds to wait for the answer; 0: no limit.");
-  flags.AddBool("json", &json, "A JSON array of objects.");
+  server.AddTo(flags, "Maximum time to wait for the answer. 0 means no limit.");
+  flags.AddBool("json", &json, "Print a JSON array of objects.");
   std::vector<std::string> others;
   if (const auto code = ParseCommand(Help(), flags, arguments, 0, others, console)) return *code;
 
@@ -142,8 +140,8 @@ int ModelsLoadCommand(const std::vector<std::string>& arguments, Console& consol
   FlagTable flags;
   server.AddTo(flags, "Most seconds to wait until the model serves; 0: no limit.");
   flags.AddIntList("versions", &versions, 1, std::numeric_limits<int>::max(),
-                   "Serve these versions (default: as the server's --model_versions says).");
-  flags.AddBool("json", &json, "A JSON array of objects.");
+                   "Versions to serve. Defaults to what the server's --model_versions says.");
+  flags.AddBool("json", &json, "Print a JSON array of objects.");
   std::vector<std::string> names;
   if (const auto code = ParseCommand(LoadHelp(), flags, arguments, 1, names, console)) return *code;
   if (names.empty()) return Fail(console, kExitUsage, "heed models load needs the name of a model");
@@ -164,7 +162,7 @@ int ModelsLoadCommand(const std::vector<std::string>& arguments, Console& consol
 int ModelsUnloadCommand(const std::vector<std::string>& arguments, Console& console) {
   ServerFlags server{.deadline_seconds = 60};
   FlagTable flags;
-  server.AddTo(flags, "Most seconds to wait for the answer; 0: no limit.");
+  server.AddTo(flags, "Maximum time to wait for the answer. 0 means no limit.");
   std::vector<std::string> names;
   if (const auto code = ParseCommand(UnloadHelp(), flags, arguments, 1, names, console)) return *code;
   if (names.empty()) return Fail(console, kExitUsage, "heed models unload needs the name of a model");

@@ -36,14 +36,14 @@ struct Settings {
 
 CommandHelp Help() {
   return {"heed run [flags] [FILE]",
-          "Runs a recurrent model, such as a Neural Turing Machine of the copy task, over the rows of FILE, or of\n"
+          "Runs a recurrent model, such as a Neural Turing Machine of the copy task, over the rows of FILE or of\n"
           "standard input, and prints the rows that come back. A row is a line of numbers between blanks, tabs or\n"
-          "commas; in a file of nothing but lines like 01101001 each digit is a number. Blank lines separate\n"
-          "sequences, in the output too. Many sequences are on their way at a time. One that fails prints no rows;\n"
-          "its line and error go to standard error.\n"
+          "commas. In a file of nothing but lines like 01101001, each digit is a number. Blank lines separate\n"
+          "sequences, in the output too. The command sends many sequences at a time. For one that fails it prints no\n"
+          "rows; the line and the error go to standard error.\n"
           "\n"
-          "Rows as wide as the model's input are its input as it is. Rows as wide as its data are framed by the\n"
-          "server as the model was trained (markers, blank rows), and the answer comes back.",
+          "Rows as wide as the model's input are its input, unchanged. Rows as wide as its data are framed by the\n"
+          "server as in training (markers, blank rows), and only the answer comes back.",
           "Exit codes:\n"
           "  0    every sequence was run\n"
           "  1    some sequences failed\n"
@@ -59,18 +59,20 @@ CommandHelp Help() {
 
 std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Console& console, Settings& settings) {
   FlagTable flags;
-  flags.AddSection("Server");
-  settings.server.AddTo(flags, "Most seconds for a sequence, with all its tries; 0: no limit.");
-  flags.AddString("model", &settings.model, "NAME", "The model (default: the only sequence-model of the server).");
-  flags.AddInt("in_flight", &settings.in_flight, 1, 100000, "Most sequences on their way at a time.");
+  flags.AddSection("Request");
+  settings.server.AddTo(flags, "Maximum time for a sequence, with all its retries. 0 means no limit.");
+  settings.server.AddPriorityTo(flags);
+  flags.AddString("model", &settings.model, "NAME", "Name of the model. Defaults to the server's only sequence model.");
+  flags.AddInt("in_flight", &settings.in_flight, 1, 100000, "Maximum sequences in progress at a time.");
   flags.AddSection("Input");
   flags.AddInt("repeats", &settings.repeats, 1, std::numeric_limits<int>::max(),
-               "How often a model that repeats its data does (default 1).");
+               "Number of times that a model which repeats its data repeats it. Defaults to 1.");
   flags.AddInt("answer_rows", &settings.answer_rows, 0, std::numeric_limits<int>::max(),
-               "With rows of the model's input width: append N rows of zeros and return what comes for them alone.");
+               "Append N rows of zeros to rows of the model's input width, and print only what comes back for them.");
   flags.AddSection("Output");
-  flags.AddBool("round", &settings.round, "Print 1 for numbers of at least 0.5 and 0 for the others.");
-  flags.AddBool("json", &settings.json, "One JSON object for each sequence: sequence (from 1), model, rows; or error.");
+  flags.AddBool("round", &settings.round, "Print 1 for numbers of at least 0.5, and 0 for the others.");
+  flags.AddBool("json", &settings.json,
+                "Print a JSON object for each sequence: sequence (from 1), model and rows, or error.");
   std::vector<std::string> others;
   if (const auto code = ParseCommand(Help(), flags, arguments, 1, others, console)) return code;
   if (!others.empty()) settings.file = others[0];

@@ -40,9 +40,9 @@ struct Settings {
 
 CommandHelp Help() {
   return {"heed translate [flags] [FILE]",
-          "Translates each line of FILE, or of standard input, and prints one line for each, in order. Many\n"
-          "lines are on their way at a time. A line that the server has no room for is sent again until it has.\n"
-          "A line that fails prints an empty line; its number and error go to standard error.",
+          "Translates each line of FILE, or of standard input, and prints one line for each, in order.\n"
+          "It sends many lines at a time, and sends a line again if the server has no room for it.\n"
+          "For a line that fails it prints an empty line; the number and the error go to standard error.",
           "Exit codes:\n"
           "  0    every line was translated\n"
           "  1    some lines failed\n"
@@ -60,23 +60,23 @@ CommandHelp Help() {
 
 std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Console& console, Settings& settings) {
   FlagTable flags;
-  flags.AddSection("Server");
-  settings.server.AddTo(flags, "Most seconds for a line, with all its tries; 0: no limit.");
-  flags.AddString("model", &settings.model, "NAME", "The model (default: the only translator of the server).");
-  flags.AddInt("in_flight", &settings.in_flight, 1, 100000, "Most lines on their way at a time.");
+  flags.AddSection("Request");
+  settings.server.AddTo(flags, "Maximum time for a line, with all its retries. 0 means no limit.");
+  settings.server.AddPriorityTo(flags);
+  flags.AddString("model", &settings.model, "NAME", "Name of the model. Defaults to the server's only translator.");
+  flags.AddInt("in_flight", &settings.in_flight, 1, 100000, "Maximum lines in progress at a time.");
   flags.AddSection("Output");
-  flags.AddBool(
-      "stream", &settings.stream,
-      "Print a line's words as they come (greedy search) or its sentences (beam search); one line at a time.");
+  flags.AddBool("stream", &settings.stream,
+                "Print the words of a line as they come (greedy search), or its sentences (beam search). Translates "
+                "one line at a time.");
   flags.AddBool("attention", &settings.attention,
                 "Draw below each line which source tokens (columns) each target token (row) attends to.");
-  flags.AddBool(
-      "json", &settings.json,
-      "One JSON object for each line: text, score, finish_reason, source_tokens, target_tokens, sentences (each "
-      "with source and text); or error.");
-  flags.AddBool("tokens", &settings.tokens, "Add the tokens (with --json).");
+  flags.AddBool("json", &settings.json,
+                "Print a JSON object for each line: text, score, finish_reason, source_tokens, target_tokens and "
+                "sentences (each with source and text), or error.");
+  flags.AddBool("tokens", &settings.tokens, "Add the tokens. Needs --json.");
   flags.AddInt("n_best", &settings.options.n_best, 1, 32,
-               "Add the N best hypotheses of each sentence, up to the beam size (with --json).");
+               "Add the N best hypotheses of each sentence, at most the beam size. Needs --json.");
   settings.options.AddTo(flags);
 
   std::vector<std::string> others;

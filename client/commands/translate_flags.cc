@@ -4,29 +4,34 @@ namespace heed::client {
 
 void TranslateFlags::AddTo(FlagTable& flags) {
   flags.AddSection("Search");
-  flags.AddInt("beam", &beam, 1, 32, "Beam size; 1 is greedy search (default: the model's).");
-  flags.AddDouble("length_penalty", &length_penalty, -FlagTable::kNoLimit, FlagTable::kNoLimit,
-                  "Score of a hypothesis = log-probability / length^X (default: the model's, else 1).");
+  flags.AddInt("beam", &beam, 1, 32, "Beam size. 1 is greedy search. Defaults to the model's.");
+  flags.AddDouble(
+      "length_penalty", &length_penalty, -FlagTable::kNoLimit, FlagTable::kNoLimit,
+      "Exponent X in the score of a hypothesis, log-probability / length^X. Defaults to the model's, or to 1.");
   flags.AddChoice("early_stopping", &early_stopping, {"heuristic", "first", "never"},
-                  "When a beam search ends: when no running hypothesis scores better at its present length, as soon as "
-                  "enough hypotheses are complete, or when none can score better at any length (default: the model's, "
-                  "else heuristic).");
-  flags.AddInt("min_tokens", &min_tokens, 0, 1000000, "A sentence does not end before N tokens (default 0).");
+                  "When a beam search ends. first: with enough complete hypotheses. heuristic, never: when none can "
+                  "score better, at the present length or at any. Defaults to the model's, or to heuristic.");
+  flags.AddInt("min_tokens", &min_tokens, 0, 1000000, "Minimum tokens before a sentence may end. Defaults to 0.");
   flags.AddInt("max_tokens", &max_tokens, 1, 1000000,
-               "Most tokens of a translated sentence, its end included (default: 3 x source tokens + 50).");
+               "Maximum tokens of a translated sentence, with its end. Defaults to 3 x source tokens + 50.");
   flags.AddInt("no_repeat_ngram", &no_repeat_ngram, 0, 1000000,
-               "No sequence of N tokens occurs twice; 0 is off (default: the model's).");
-  flags.AddString("prefix", &prefix, "TEXT", "Every translation begins with TEXT.");
-  flags.AddBool("no_split", &no_split, "Translate a line as a whole, not sentence by sentence.");
-  flags.AddBool("keep_loops", &keep_loops, "Do not cut a translation that repeats itself without end.");
+               "Length of token sequences that may not occur twice. 0 allows all. Defaults to the model's.");
+  flags.AddString("prefix", &prefix, "TEXT", "Text with which every translation begins.");
+  flags.AddBool("no_split", &no_split, "Translate each line as a whole, not sentence by sentence.");
+  flags.AddBool("keep_loops", &keep_loops,
+                "Keep translations that repeat themselves without end, instead of cutting them.");
   flags.AddSection("Sampling, instead of search");
   flags.AddBool("sample", &sample, "Draw every token at random.");
   flags.AddDouble("temperature", &temperature, 0, FlagTable::kNoLimit,
-                  "Sharper below 1, flatter above (with --sample; default 1).");
-  flags.AddInt("top_k", &top_k, 0, 1000000, "Draw among the N likeliest tokens; 0: all (with --sample; default 0).");
-  flags.AddDouble("top_p", &top_p, 0, 1,
-                  "Draw among the likeliest tokens that make up this much probability (with --sample; default 1).");
-  flags.AddUint64("seed", &seed, "The same seed gives the same translation (with --sample; default 0).");
+                  "Temperature of the distribution: sharper below 1, flatter above. Needs --sample. Defaults to 1.");
+  flags.AddInt("top_k", &top_k, 0, 1000000,
+               "Draw from the N most likely tokens. 0 means all. Needs --sample. Defaults to 0.");
+  flags.AddDouble(
+      "top_p", &top_p, 0, 1,
+      "Draw from the most likely tokens that have this probability together. Needs --sample. Defaults to 1.");
+  flags.AddUint64(
+      "seed", &seed,
+      "Seed of the random numbers. The same seed gives the same translation. Needs --sample. Defaults to 0.");
 }
 
 absl::Status TranslateFlags::Fill(v1::TranslateOptions& options) const {

@@ -41,34 +41,35 @@ struct Settings {
 };
 
 CommandHelp Help() {
-  return {"heed top [flags]",
-          "Shows a running server: requests, errors and rejections per second, latencies, queues, how full its\n"
-          "batches are, CPU and memory, by model and by method. On a terminal it draws a screen anew every interval\n"
-          "until q is pressed (h tells the keys and what the columns are); elsewhere, or with --count, it prints one\n"
-          "frame after the other. Rates and quantiles are those of the time between two readings of the server's\n"
-          "metrics page; quantiles are estimated within a histogram's buckets, as Prometheus does. A server that\n"
-          "does not answer is asked again every interval. Colors are left out where NO_COLOR is set.",
-          "Exit codes:\n"
-          "  0    done\n"
-          "  2    wrong flags\n"
-          "  3    no server, or none at the last frame of --count\n"
-          "  130  interrupted\n"
-          "\n"
-          "Examples:\n"
-          "  heed top\n"
-          "  heed top --metrics=10.0.0.1:8002,10.0.0.2:8002 --interval=5    # two servers, and their sums\n"
-          "  heed top --count=1 --interval=10                               # one frame, for a script or a report\n"
-          "  heed top --json --count=1 | jq '.models[] | {model, requests_per_second, p99_seconds}'\n"};
+  return {
+      "heed top [flags]",
+      "Shows a running server: requests, errors and rejections per second, latencies, queues, how full its batches\n"
+      "are, CPU and memory, by model and by method. On a terminal it redraws the screen every interval until you\n"
+      "press q (h explains the keys and the columns). Elsewhere, or with --count, it prints one frame after the\n"
+      "other. Rates and quantiles are those between two readings of the server's metrics page; quantiles are\n"
+      "estimated within the buckets of a histogram, as Prometheus does. A server that does not answer is asked\n"
+      "again every interval. Set NO_COLOR to leave out colors.",
+      "Exit codes:\n"
+      "  0    done\n"
+      "  2    wrong flags\n"
+      "  3    no server, or none at the last frame of --count\n"
+      "  130  interrupted\n"
+      "\n"
+      "Examples:\n"
+      "  heed top\n"
+      "  heed top --metrics=10.0.0.1:8002,10.0.0.2:8002 --interval=5    # two servers, and their sums\n"
+      "  heed top --count=1 --interval=10                               # one frame, for a script or a report\n"
+      "  heed top --json --count=1 | jq '.models[] | {model, requests_per_second, p99_seconds}'\n"};
 }
 
 std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Console& console, Settings& settings) {
   FlagTable flags;
   flags.AddString("metrics", &settings.metrics, "HOST:PORT,...",
-                  "Where the server has its metrics page (its --metrics_listen). Of several servers each has a line, "
-                  "and models and methods show their sums.");
+                  "Addresses of the servers' metrics pages (their --metrics_listen). Each server has a line; models "
+                  "and methods show sums.");
   flags.AddDouble("interval", &settings.interval_seconds, 0.1, 86400, "SECONDS", "Time between two readings.");
-  flags.AddInt("count", &settings.count, 0, 1000000000, "Print so many frames and end; 0: go on until interrupted.");
-  flags.AddBool("json", &settings.json, "One JSON object for each frame; what is not known is null.");
+  flags.AddInt("count", &settings.count, 0, 1000000000, "Number of frames to print. 0 prints until interrupted.");
+  flags.AddBool("json", &settings.json, "Print a JSON object for each frame. What is not known is null.");
   std::vector<std::string> others;
   if (const auto code = ParseCommand(Help(), flags, arguments, 0, others, console)) return code;
   settings.names = absl::StrSplit(settings.metrics, ',', absl::SkipWhitespace());

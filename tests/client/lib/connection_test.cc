@@ -52,8 +52,10 @@ class ListeningServer : public v1::ModelService::Service {
                           v1::ListModelsResponse*) override {
     const std::lock_guard lock(mutex_);
     ++calls_;
-    const auto [begin, end] = context->client_metadata().equal_range("authorization");
-    for (auto it = begin; it != end; ++it) seen_.emplace_back(it->second.data(), it->second.size());
+    for (const char* header : {"authorization", "heed-priority"}) {
+      const auto [begin, end] = context->client_metadata().equal_range(header);
+      for (auto it = begin; it != end; ++it) seen_.emplace_back(it->second.data(), it->second.size());
+    }
     if (refuses_) return grpc::Status(grpc::StatusCode::UNAUTHENTICATED, "this server asks for a token");
     return grpc::Status::OK;
   }
@@ -80,8 +82,12 @@ class ListeningServer : public v1::ModelService::Service {
 
 class ConnectionTest : public ::testing::Test {
  protected:
-  ConnectionTest() { unsetenv("HEED_TOKEN"); }
-  ~ConnectionTest() override { unsetenv("HEED_TOKEN"); }
+  ConnectionTest() { Unset(); }
+  ~ConnectionTest() override { Unset(); }
+
+  static void Unset() {
+    for (const char* variable : {"HEED_TOKEN", "HEED_TOKEN_FILE", "HEED_SERVER"}) unsetenv(variable);
+  }
 
   std::string File(const std::string& name, const std::string& text) {
     root_.Write(name, text);
@@ -118,6 +124,27 @@ TEST_F(ConnectionTest, ATokenIsSentFromAFileOrTheEnvironment) {
   EXPECT_THAT(server.seen(), ElementsAre("Bearer " + kToken + "-environment"));
   EXPECT_EQ(RunHeedWith({"models", server.flag(), "--token_file=" + File("token", " " + kToken + "\n")}).code, kExitOk);
   EXPECT_THAT(server.seen(), ElementsAre("Bearer " + kToken + "-environment", "Bearer " + kToken));
+}
+
+TEST_F(ConnectionTest, TheEnvironmentHoldsDefaultsOfServerAndTokenFile) {
+  ListeningServer server(grpc::InsecureServerCredentials());
+  setenv("HEED_SERVER", server.address().c_str(), 1);
+  EXPECT_EQ(RunHeedWith({"models"}).code, kExitOk);
+  setenv("HEED_TOKEN_FILE", File("token", kToken).c_str(), 1);
+  EXPECT_EQ(RunHeedWith({"models"}).code, kExitOk);
+  EXPECT_EQ(RunHeedWith({"models", "--token_file=" + File("other", kToken + "-other")}).code, kExitOk);
+  EXPECT_THAT(server.seen(), ElementsAre("Bearer " + kToken, "Bearer " + kToken + "-other"));
+  EXPECT_EQ(server.calls(), 3);
+}
+
+TEST_F(ConnectionTest, APriorityIsSentWithEveryCall) {
+  ListeningServer server(grpc::InsecureServerCredentials());
+  for (const char* command : {"translate", "run", "chat"}) {
+    RunHeedWith({command, server.flag(), "--priority=1"});  // asks for the models, of which there are none
+  }
+  EXPECT_THAT(server.seen(), ElementsAre("1", "1", "1"));
+  EXPECT_THAT(RunHeedWith({"translate", "--priority=4"}).err,
+              HasSubstr("--priority=4: must be a whole number from 1 to 3"));
 }
 
 TEST_F(ConnectionTest, ARefusalSaysHowToGiveAToken) {
