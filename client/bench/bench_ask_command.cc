@@ -65,6 +65,7 @@ std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Cons
   flags.AddSection("Request");
   settings.server.AddTo(flags, "Maximum time for a request. 0 means no limit.");
   settings.server.AddPriorityTo(flags);
+  settings.server.AddModelVersionTo(flags);
   flags.AddString("model", &settings.model, "NAME",
                   "Name of the model. Defaults to the server's only question answerer.");
   settings.load.AddTo(flags);
@@ -135,9 +136,10 @@ class BenchSessions {
       : story_(story), options_(options), session_facts_(session_facts) {}
 
   // Opens one, tells it the story and copies it until there are `count`.
-  grpc::Status Open(const QuestionClient& client, const std::string& model, int count) {
+  grpc::Status Open(const QuestionClient& client, const v1::AnswerRequest& prototype, int count) {
     v1::QuestionSession session;
-    if (const grpc::Status opened = client.Open(model, session); !opened.ok()) return opened;
+    if (const grpc::Status opened = client.Open(prototype.model(), session, prototype.model_version()); !opened.ok())
+      return opened;
     all_.push_back(session.name());
     v1::TellRequest request;
     request.set_session(session.name());
@@ -275,6 +277,7 @@ int BenchAskCommand(const std::vector<std::string>& arguments, Console& console)
                                      *prototype.mutable_model(), console)) {
     return *code;
   }
+  prototype.set_model_version(settings.server.model_version);
 
   BenchRun run = {
       .model = prototype.model(),
@@ -298,7 +301,7 @@ int BenchAskCommand(const std::vector<std::string>& arguments, Console& console)
   run.input = absl::StrCat(count, " sessions of ", questions);
   BenchSessions sessions(story, prototype.options(), settings.session_facts);
   const QuestionClient client(channels[0], {.deadline = settings.server.deadline(), .stop = console.stop});
-  const grpc::Status opened = sessions.Open(client, prototype.model(), settings.tell ? count + 1 : count);
+  const grpc::Status opened = sessions.Open(client, prototype, settings.tell ? count + 1 : count);
   int code = kExitOk;
   if (opened.ok()) {
     const SendCall send = settings.tell ? sessions.TellAndAsk(channels) : sessions.AskInTurn(channels);

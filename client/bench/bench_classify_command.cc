@@ -67,6 +67,7 @@ std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Cons
   flags.AddSection("Request");
   settings.server.AddTo(flags, "Maximum time for a request. 0 means no limit.");
   settings.server.AddPriorityTo(flags);
+  settings.server.AddModelVersionTo(flags);
   flags.AddString("model", &settings.model, "NAME", "Name of the model. Required.");
   settings.graph.AddTo(flags);
   flags.AddString("nodes", &settings.nodes, "ID,ID,...|@FILE",
@@ -147,6 +148,7 @@ SendCall MakeLoad(const Settings& settings, const v1::GraphQueryOptions& options
                   const std::vector<std::shared_ptr<grpc::Channel>>& channels, Material& material) {
   Request prototype;
   prototype.set_model(settings.model);
+  prototype.set_model_version(settings.server.model_version);
   *prototype.mutable_options() = options;
   return SendUnaryCalls<Request>(
       channels,

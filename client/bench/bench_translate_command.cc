@@ -48,6 +48,7 @@ std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Cons
   flags.AddSection("Request");
   settings.server.AddTo(flags, "Maximum time for a request. 0 means no limit.");
   settings.server.AddPriorityTo(flags);
+  settings.server.AddModelVersionTo(flags);
   flags.AddString("model", &settings.model, "NAME", "Name of the model. Defaults to the server's only translator.");
   settings.load.AddTo(flags);
   flags.AddString("input", &settings.input, "FILE",
@@ -115,6 +116,7 @@ int BenchTranslateCommand(const std::vector<std::string>& arguments, Console& co
                                      *prototype.mutable_model(), console)) {
     return *code;
   }
+  prototype.set_model_version(settings.server.model_version);
   const SendCall send = SendUnaryCalls<v1::TranslateRequest>(
       channels,
       [&](size_t number) {

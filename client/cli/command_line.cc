@@ -177,6 +177,11 @@ void ServerFlags::AddPriorityTo(FlagTable& flags) {
                "Priority of the requests: 1 is the most urgent, 3 the least. Defaults to the server's default, 2.");
 }
 
+void ServerFlags::AddModelVersionTo(FlagTable& flags) {
+  flags.AddInt("model_version", &model_version, "VERSION", 0, FlagTable::kNoMaximum,
+               "Version of the model to call. 0 is its default version.");
+}
+
 std::chrono::milliseconds ServerFlags::deadline() const {
   return std::chrono::milliseconds(static_cast<int64_t>(deadline_seconds * 1000));
 }

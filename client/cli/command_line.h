@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -55,11 +56,13 @@ struct ServerFlags {
   std::string token_file;
   bool insecure_token = false;
   std::optional<int> priority;
+  int64_t model_version = 0;
 
   // `deadline_help` says what the deadline is of.
   void AddTo(FlagTable& flags, const std::string& deadline_help);
   // For commands that call a model.
   void AddPriorityTo(FlagTable& flags);
+  void AddModelVersionTo(FlagTable& flags);
   std::chrono::milliseconds deadline() const;
   // Reads the files. The token is that of the file or, without one, of the environment's HEED_TOKEN. INVALID_ARGUMENT
   // names the flag: its file cannot be read or holds no token, or it needs another one; or the token would travel in

@@ -77,6 +77,7 @@ std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Cons
   flags.AddSection("Request");
   settings.server.AddTo(flags, "Maximum time for a story, with all its retries. 0 means no limit.");
   settings.server.AddPriorityTo(flags);
+  settings.server.AddModelVersionTo(flags);
   flags.AddString("model", &settings.model, "NAME",
                   "Name of the model. Defaults to the server's only question answerer.");
   flags.AddInt("in_flight", &settings.in_flight, 1, 100000, "Maximum stories in progress at a time.");
@@ -425,6 +426,7 @@ int AskCommand(const std::vector<std::string>& arguments, Console& console) {
                                      *prototype.mutable_model(), console)) {
     return *code;
   }
+  prototype.set_model_version(settings.server.model_version);
   if (!flags && input.typed() && console.err_is_terminal) {
     console.err << "A story for " << VisibleLine(prototype.model())
                 << ": one sentence a line, a question ends with \"?\"; an empty "

@@ -86,6 +86,7 @@ std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Cons
   flags.AddSection("Request");
   settings.server.AddTo(flags, "Maximum time to open, copy, save, load or close a session. 0 means no limit.");
   settings.server.AddPriorityTo(flags);
+  settings.server.AddModelVersionTo(flags);
   flags.AddString("model", &settings.model, "NAME",
                   "Name of the model. Defaults to the server's only question answerer.");
   flags.AddSection("Session");
@@ -181,7 +182,7 @@ class Chat {
     } else if (!settings_.session.empty()) {
       session.set_name(settings_.session);
     } else {
-      status = client_.Open(model, session);
+      status = client_.Open(model, session, settings_.server.model_version);
     }
     if (status.ok() && settings_.session.empty()) opened_.push_back(session.name());
     if (status.ok()) status = GoOnIn(session);

@@ -189,6 +189,7 @@ std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Cons
   flags.AddSection("Request");
   settings.server.AddTo(flags, "Maximum time for a request, with all its retries. 0 means no limit.");
   settings.server.AddPriorityTo(flags);
+  settings.server.AddModelVersionTo(flags);
   flags.AddString("model", &settings.model, "NAME",
                   absl::StrCat("Name of the model. Defaults to the server's only ", Task::kKind, "."));
   settings.graph.AddTo(flags);
@@ -569,6 +570,7 @@ int Classify(const std::vector<std::string>& arguments, Console& console) {
                                      *input.prototype.mutable_model(), console)) {
     return *code;
   }
+  input.prototype.set_model_version(settings.server.model_version);
   return ClassifyAll(settings, input, channel, console);
 }
 

@@ -62,6 +62,7 @@ std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Cons
   flags.AddSection("Request");
   settings.server.AddTo(flags, "Maximum time for a sequence, with all its retries. 0 means no limit.");
   settings.server.AddPriorityTo(flags);
+  settings.server.AddModelVersionTo(flags);
   flags.AddString("model", &settings.model, "NAME", "Name of the model. Defaults to the server's only sequence model.");
   flags.AddInt("in_flight", &settings.in_flight, 1, 100000, "Maximum sequences in progress at a time.");
   flags.AddSection("Input");
@@ -219,6 +220,7 @@ int RunCommand(const std::vector<std::string>& arguments, Console& console) {
           ResolveModel(channel, settings.server, kSequenceModel, settings.model, *prototype.mutable_model(), console)) {
     return *code;
   }
+  prototype.set_model_version(settings.server.model_version);
   RowPrinter printer(settings, input.name(), console);
   return RunSequences(settings, prototype, *sequences, channel, printer, console);
 }

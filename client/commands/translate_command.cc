@@ -63,6 +63,7 @@ std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Cons
   flags.AddSection("Request");
   settings.server.AddTo(flags, "Maximum time for a line, with all its retries. 0 means no limit.");
   settings.server.AddPriorityTo(flags);
+  settings.server.AddModelVersionTo(flags);
   flags.AddString("model", &settings.model, "NAME", "Name of the model. Defaults to the server's only translator.");
   flags.AddInt("in_flight", &settings.in_flight, 1, 100000, "Maximum lines in progress at a time.");
   flags.AddSection("Output");
@@ -349,6 +350,7 @@ int TranslateCommand(const std::vector<std::string>& arguments, Console& console
           ResolveModel(channel, settings.server, "translator", settings.model, *prototype.mutable_model(), console)) {
     return *code;
   }
+  prototype.set_model_version(settings.server.model_version);
   if (input.typed() && console.err_is_terminal) {
     console.err << "Translating with " << VisibleLine(prototype.model()) << ": one line at a time, Ctrl-D ends."
                 << std::endl;
