@@ -12,6 +12,7 @@
 #include "engine/graph/graph_aggregation.h"
 #include "engine/graph/neighborhood.h"
 #include "engine/linear/linear.h"
+#include "models/graph/convolution.h"
 #include "models/graph/graph_config.h"
 #include "models/graph/graph_norm.h"
 #include "models/layers/weight_reader.h"
@@ -63,9 +64,8 @@ class GraphLayer {
   ProjectionLayout layout_;
   int64_t edge_dim_ = 0;
   Linear projection_;
-  std::vector<float> edge_map_;   // see GraphAggregation
-  std::vector<float> attention_;  // GATv2, [values_width]
-  std::vector<float> bias_;       // [out], or empty
+  ConvolutionWeights weights_;
+  std::vector<float> bias_;  // [out], or empty
   RowFinish finish_;
 };
 
