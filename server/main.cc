@@ -41,6 +41,7 @@ int Serve(const heed::ServerOptions& options) {
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to sockets whose peer may be gone
 
   auto server = heed::Server::Start(options, heed::LoadProbedModel);
   if (!server.ok()) {

@@ -1,12 +1,7 @@
 #include "server/sessions/redis_connection.h"
 
-#include <poll.h>
-#include <sys/socket.h>
-
-#include <algorithm>
-#include <cerrno>
+#include <array>
 #include <chrono>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -47,14 +42,22 @@ struct FreeReply {
 absl::StatusOr<RedisAddress> ParseRedisUrl(absl::string_view url) {
   // Nothing of it is repeated: what is misplaced may be the password.
   auto refused = [](absl::string_view reason) {
-    return absl::InvalidArgumentError(absl::StrCat("is no redis://[:PASSWORD@]HOST:PORT[/DATABASE]: ", reason));
+    return absl::InvalidArgumentError(
+        absl::StrCat("is no redis[s]://[[USER]:PASSWORD@]HOST:PORT[/DATABASE]: ", reason));
   };
   RedisAddress address;
   absl::string_view rest = url;
-  if (!absl::ConsumePrefix(&rest, "redis://")) return refused("does not begin with redis://");
+  if (absl::ConsumePrefix(&rest, "rediss://")) {
+    address.tls.emplace();
+  } else if (!absl::ConsumePrefix(&rest, "redis://")) {
+    return refused("does not begin with redis:// or rediss://");
+  }
   if (const size_t at = rest.rfind('@'); at != absl::string_view::npos) {
-    if (rest.front() != ':') return refused("what is before '@' does not begin with ':'");
-    address.password = std::string(rest.substr(1, at - 1));
+    const absl::string_view credentials = rest.substr(0, at);
+    const size_t colon = credentials.find(':');
+    if (colon == absl::string_view::npos) return refused("what is before '@' has no ':'");
+    address.user = std::string(credentials.substr(0, colon));
+    address.password = std::string(credentials.substr(colon + 1));
     rest.remove_prefix(at + 1);
   }
   if (const size_t slash = rest.find('/'); slash != absl::string_view::npos) {
@@ -77,25 +80,28 @@ absl::StatusOr<RedisAddress> ParseRedisUrl(absl::string_view url) {
   return address;
 }
 
+void RedisConnection::FreeReader::operator()(redisReader* reader) const { redisReaderFree(reader); }
+
+RedisConnection::RedisConnection(std::unique_ptr<DeadlineStream> stream)
+    : stream_(std::move(stream)), reader_(redisReaderCreate()) {}
+
 absl::StatusOr<std::unique_ptr<RedisConnection>> RedisConnection::Open(const RedisAddress& address,
                                                                        TimePoint deadline) {
-  redisContext* context = redisConnectNonBlock(address.host.c_str(), address.port);
-  if (context == nullptr) return absl::UnavailableError("no memory");
-  std::unique_ptr<RedisConnection> connection(new RedisConnection(context));
-  if (context->err != 0) return connection->Lost(context->errstr);
-  HEED_RETURN_IF_ERROR(connection->Await(POLLOUT, deadline));
-  int error = 0;
-  socklen_t size = sizeof(error);
-  if (getsockopt(context->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
-  if (error != 0) return connection->Lost(std::strerror(error));
+  HEED_ASSIGN_OR_RETURN(
+      std::unique_ptr<DeadlineStream> stream,
+      DeadlineStream::Connect(address.host, address.port, address.tls ? &*address.tls : nullptr, deadline));
+  std::unique_ptr<RedisConnection> connection(new RedisConnection(std::move(stream)));
+  if (connection->reader_ == nullptr) return absl::UnavailableError("no memory");
   HEED_RETURN_IF_ERROR(connection->Introduce(address, deadline));
   return connection;
 }
 
-RedisConnection::~RedisConnection() { redisFree(context_); }
-
 absl::Status RedisConnection::Introduce(const RedisAddress& address, TimePoint deadline) {
-  if (!address.password.empty()) HEED_RETURN_IF_ERROR(Call({"AUTH", address.password}, deadline).status());
+  if (!address.user.empty()) {
+    HEED_RETURN_IF_ERROR(Call({"AUTH", address.user, address.password}, deadline).status());
+  } else if (!address.password.empty()) {
+    HEED_RETURN_IF_ERROR(Call({"AUTH", address.password}, deadline).status());
+  }
   if (address.database != 0) {
     HEED_RETURN_IF_ERROR(Call({"SELECT", absl::StrCat(address.database)}, deadline).status());
   }
@@ -103,52 +109,35 @@ absl::Status RedisConnection::Introduce(const RedisAddress& address, TimePoint d
   int64_t seconds = 0, micros = 0;
   if (time.texts.size() != 2 || !absl::SimpleAtoi(time.texts[0].value_or(""), &seconds) ||
       !absl::SimpleAtoi(time.texts[1].value_or(""), &micros)) {
-    return Lost("TIME was not answered with a time");
+    return Lost(absl::UnavailableError("TIME was not answered with a time"));
   }
   offset_micros_ = seconds * 1'000'000 + micros - Micros(Clock::now());
   return absl::OkStatus();
 }
 
 absl::StatusOr<RedisReply> RedisConnection::Call(absl::Span<const absl::string_view> command, TimePoint deadline) {
-  std::vector<const char*> texts;
-  std::vector<size_t> sizes;
-  for (const absl::string_view text : command) {
-    texts.push_back(text.data());
-    sizes.push_back(text.size());
-  }
-  if (redisAppendCommandArgv(context_, static_cast<int>(texts.size()), texts.data(), sizes.data()) != REDIS_OK) {
-    return Lost(context_->errstr);
-  }
-  for (int sent = 0; sent == 0;) {
-    if (redisBufferWrite(context_, &sent) != REDIS_OK) return Lost(context_->errstr);
-    if (sent == 0) HEED_RETURN_IF_ERROR(Await(POLLOUT, deadline));
-  }
+  std::string request = absl::StrCat("*", command.size(), "\r\n");
+  for (const absl::string_view text : command) absl::StrAppend(&request, "$", text.size(), "\r\n", text, "\r\n");
+  if (absl::Status status = stream_->Write(request, deadline); !status.ok()) return Lost(std::move(status));
+  std::array<char, 16384> buffer;
   while (true) {
     void* reply = nullptr;
-    if (redisGetReplyFromReader(context_, &reply) != REDIS_OK) return Lost(context_->errstr);
+    if (redisReaderGetReply(reader_.get(), &reply) != REDIS_OK) return Lost(absl::UnavailableError(reader_->errstr));
     if (const std::unique_ptr<redisReply, FreeReply> answer(static_cast<redisReply*>(reply)); answer != nullptr) {
       if (answer->type != REDIS_REPLY_ERROR) return Convert(*answer);
       return absl::UnavailableError(std::string(answer->str, answer->len));
     }
-    HEED_RETURN_IF_ERROR(Await(POLLIN, deadline));
-    if (redisBufferRead(context_) != REDIS_OK) return Lost(context_->errstr);
+    const absl::StatusOr<size_t> received = stream_->Read(absl::MakeSpan(buffer), deadline);
+    if (!received.ok()) return Lost(received.status());
+    if (redisReaderFeed(reader_.get(), buffer.data(), *received) != REDIS_OK) {
+      return Lost(absl::UnavailableError(reader_->errstr));
+    }
   }
 }
 
-absl::Status RedisConnection::Await(short events, TimePoint deadline) {
-  while (true) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
-    pollfd file{context_->fd, events, 0};
-    const int ready = poll(&file, 1, static_cast<int>(std::max<int64_t>(left.count(), 0)));
-    if (ready > 0) return absl::OkStatus();
-    if (ready == 0) return Lost("does not answer in time");
-    if (errno != EINTR) return Lost(std::strerror(errno));
-  }
-}
-
-absl::Status RedisConnection::Lost(absl::string_view reason) {
+absl::Status RedisConnection::Lost(absl::Status status) {
   lost_ = true;
-  return absl::UnavailableError(reason);
+  return status;
 }
 
 int64_t RedisConnection::RedisMicros(TimePoint time) const { return Micros(time) + offset_micros_; }

@@ -1,6 +1,7 @@
 // One connection to Redis whose every call ends by its deadline.
 //
-// hiredis is known to redis_connection.cc alone.
+// Only redis_connection.cc knows hiredis, whose protocol it speaks over a stream of ours: hiredis 0.14 has no TLS, and
+// it looks names up without a deadline.
 #pragma once
 
 #include <cstdint>
@@ -14,20 +15,23 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "base/clock.h"
+#include "server/sessions/deadline_stream.h"
 
-struct redisContext;
+struct redisReader;
 
 namespace heed {
 
 struct RedisAddress {
   std::string host;
   int port = 6379;
-  std::string password;  // empty: none
+  std::optional<StreamTls> tls;  // none: plain text
+  std::string user;              // of an access control list; empty: the default user
+  std::string password;          // empty: none
   int database = 0;
 };
 
-// redis://[:PASSWORD@]HOST:PORT[/DATABASE]; the password as it is, nothing in it encoded. INVALID_ARGUMENT says what is
-// wrong, and never the password.
+// redis://[[USER]:PASSWORD@]HOST:PORT[/DATABASE], or rediss:// for TLS; user and password as they are, nothing in them
+// encoded. INVALID_ARGUMENT says what is wrong, and never the password.
 absl::StatusOr<RedisAddress> ParseRedisUrl(absl::string_view url);
 
 // An answer of Redis that is no error: nothing, one text (a number, too), or a list of texts.
@@ -38,10 +42,10 @@ struct RedisReply {
 // Not thread-safe. After an error of Call, but UNAVAILABLE's answer of Redis itself, the connection is lost.
 class RedisConnection {
  public:
-  // Connected, authenticated, in its database. UNAVAILABLE: why not. The look-up of a host's name may outlast
-  // `deadline`.
+  // Connected, authenticated, in its database. UNAVAILABLE: why not. INVALID_ARGUMENT: a file of address.tls cannot be
+  // used.
   static absl::StatusOr<std::unique_ptr<RedisConnection>> Open(const RedisAddress& address, TimePoint deadline);
-  ~RedisConnection();
+  ~RedisConnection() = default;
   RedisConnection(const RedisConnection&) = delete;
   RedisConnection& operator=(const RedisConnection&) = delete;
 
@@ -53,13 +57,16 @@ class RedisConnection {
   int64_t RedisMicros(TimePoint time) const;
 
  private:
-  explicit RedisConnection(redisContext* context) : context_(context) {}
-  absl::Status Introduce(const RedisAddress& address, TimePoint deadline);
-  // Waits for `events` of poll(2).
-  absl::Status Await(short events, TimePoint deadline);
-  absl::Status Lost(absl::string_view reason);
+  struct FreeReader {
+    void operator()(redisReader* reader) const;
+  };
 
-  redisContext* const context_;
+  explicit RedisConnection(std::unique_ptr<DeadlineStream> stream);
+  absl::Status Introduce(const RedisAddress& address, TimePoint deadline);
+  absl::Status Lost(absl::Status status);
+
+  const std::unique_ptr<DeadlineStream> stream_;
+  const std::unique_ptr<redisReader, FreeReader> reader_;
   bool lost_ = false;
   int64_t offset_micros_ = 0;  // of Redis' clock to ours
 };

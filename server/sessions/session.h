@@ -11,12 +11,14 @@
 #include "absl/strings/string_view.h"
 #include "base/clock.h"
 #include "models/kinds/stateful_model.h"
+#include "server/sessions/deadline_stream.h"
 
 namespace heed {
 
 struct SessionOptions {
-  std::string place;           // empty, a directory, or redis://[:PASSWORD@]HOST:PORT[/DATABASE]
+  std::string place;           // empty, a directory, or redis[s]://[[USER]:PASSWORD@]HOST:PORT[/DATABASE]
   std::string redis_password;  // of a URL without one
+  StreamTls redis_tls;         // of a rediss:// URL
   Clock::duration idle_limit = std::chrono::hours(1);  // zero: none
   int64_t max_sessions = 100'000;                      // in memory
   int64_t max_bytes = int64_t{1} << 30;                // in memory

@@ -17,8 +17,9 @@ absl::StatusOr<std::unique_ptr<SessionPlace>> OpenSessionPlace(const SessionOpti
   if (options.place.empty()) return nullptr;
   // A mistyped URL must not become a directory, whose name would show the password.
   if (absl::StrContains(options.place, "://") || absl::StartsWith(options.place, "redis:") ||
-      absl::StartsWith(options.place, "redis/"))
-    return SessionRedis::Open(options.place, options.redis_password, options.idle_limit);
+      absl::StartsWith(options.place, "redis/")) {
+    return SessionRedis::Open(options);
+  }
   return SessionDirectory::Open(options.place);
 }
 

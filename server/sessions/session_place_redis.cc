@@ -65,12 +65,12 @@ std::string First(const RedisReply& reply) { return reply.texts.empty() ? "" : r
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<SessionPlace>> SessionRedis::Open(absl::string_view url, const std::string& password,
-                                                                 Clock::duration idle_limit) {
-  absl::StatusOr<RedisAddress> address = ParseRedisUrl(url);
+absl::StatusOr<std::unique_ptr<SessionPlace>> SessionRedis::Open(const SessionOptions& options) {
+  absl::StatusOr<RedisAddress> address = ParseRedisUrl(options.place);
   if (!address.ok()) return absl::InvalidArgumentError(absl::StrCat("--sessions: ", address.status().message()));
-  if (address->password.empty()) address->password = password;
-  return std::unique_ptr<SessionPlace>(new SessionRedis(*std::move(address), idle_limit));
+  if (address->password.empty()) address->password = options.redis_password;
+  if (address->tls) address->tls = options.redis_tls;
+  return std::unique_ptr<SessionPlace>(new SessionRedis(*std::move(address), options.idle_limit));
 }
 
 SessionRedis::SessionRedis(RedisAddress address, Clock::duration idle_limit)

@@ -25,9 +25,8 @@ namespace heed {
 
 class SessionRedis : public SessionPlace {
  public:
-  // INVALID_ARGUMENT: `url` is none. `password`: of a URL without one. Connects when it is first needed.
-  static absl::StatusOr<std::unique_ptr<SessionPlace>> Open(absl::string_view url, const std::string& password,
-                                                            Clock::duration idle_limit);
+  // INVALID_ARGUMENT: options.place is no URL of Redis. Connects when it is first needed.
+  static absl::StatusOr<std::unique_ptr<SessionPlace>> Open(const SessionOptions& options);
 
   bool shared() const override { return true; }
   absl::StatusOr<std::vector<RestingSession>> List() override { return std::vector<RestingSession>(); }

@@ -42,7 +42,7 @@ std::pair<int, int> BindFreePort() {
 
 bool RedisServer::Installed() { return access(kProgram, X_OK) == 0; }
 
-RedisServer::RedisServer(const std::string& password) : password_(password) {
+RedisServer::RedisServer(Options options) : options_(std::move(options)) {
   const auto [bound, port] = BindFreePort();
   port_ = port;
   close(bound);
@@ -52,11 +52,32 @@ RedisServer::RedisServer(const std::string& password) : password_(password) {
 RedisServer::~RedisServer() { Kill(); }
 
 void RedisServer::Start() {
-  std::vector<std::string> words = {
-      kProgram, "--port", absl::StrCat(port_), "--bind", "127.0.0.1",     "--dir",  directory_.path().string(),
-      "--save", "",       "--appendonly",      "yes",    "--appendfsync", "always", "--daemonize",
-      "no"};
-  if (!password_.empty()) words.insert(words.end(), {"--requirepass", password_});
+  std::vector<std::string> words = {kProgram,
+                                    "--bind",
+                                    "127.0.0.1",
+                                    "--dir",
+                                    directory_.path().string(),
+                                    "--save",
+                                    "",
+                                    "--appendonly",
+                                    "yes",
+                                    "--appendfsync",
+                                    "always",
+                                    "--daemonize",
+                                    "no"};
+  if (options_.tls_certificate.empty()) {
+    words.insert(words.end(), {"--port", absl::StrCat(port_)});
+  } else {
+    words.insert(words.end(),
+                 {"--port", "0", "--tls-port", absl::StrCat(port_), "--tls-auth-clients", "no", "--tls-cert-file",
+                  options_.tls_certificate, "--tls-key-file", options_.tls_key, "--tls-ca-cert-file", options_.tls_ca});
+  }
+  if (!options_.user.empty()) {
+    words.insert(words.end(), {"--user", options_.user, "on", absl::StrCat(">", options_.password), "~*", "&*", "+@all",
+                               "--user", "default", "off"});
+  } else if (!options_.password.empty()) {
+    words.insert(words.end(), {"--requirepass", options_.password});
+  }
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);

@@ -17,7 +17,15 @@ class RedisServer {
  public:
   static bool Installed();
 
-  explicit RedisServer(const std::string& password = "");
+  struct Options {
+    std::string password;
+    std::string user;  // whose password it is; empty: the default user's
+    // Files; with a certificate it speaks only TLS.
+    std::string tls_certificate, tls_key, tls_ca;
+  };
+  RedisServer() : RedisServer(Options()) {}
+  explicit RedisServer(const std::string& password) : RedisServer(Options{password}) {}
+  explicit RedisServer(Options options);
   ~RedisServer();
   RedisServer(const RedisServer&) = delete;
   RedisServer& operator=(const RedisServer&) = delete;
@@ -33,7 +41,7 @@ class RedisServer {
   std::string url() const;  // without a password
 
  private:
-  const std::string password_;
+  const Options options_;
   TemporaryDirectory directory_;
   int port_ = 0;
   int pid_ = 0;

@@ -13,6 +13,7 @@
 #include "gtest/gtest.h"
 #include "server/sessions/redis_connection.h"
 #include "server/sessions/session_store.h"
+#include "tests/support/certificate_authority.h"
 #include "tests/support/redis_server.h"
 #include "tests/support/session_calls.h"
 
@@ -55,7 +56,10 @@ class SessionRedisTest : public ::testing::Test {
   // What Redis answers to a command of the test's own.
   RedisReply Ask(std::vector<std::string> command) {
     const TimePoint deadline = Clock::now() + std::chrono::seconds(60);
-    auto connection = RedisConnection::Open({"127.0.0.1", redis_->port(), "", 0}, deadline);
+    RedisAddress address;
+    address.host = "127.0.0.1";
+    address.port = redis_->port();
+    auto connection = RedisConnection::Open(address, deadline);
     EXPECT_TRUE(connection.ok()) << connection.status();
     auto reply = (*connection)->Call(std::vector<absl::string_view>(command.begin(), command.end()), deadline);
     EXPECT_TRUE(reply.ok()) << reply.status();
@@ -288,7 +292,7 @@ TEST_F(SessionRedisTest, PasswordIsSentAndNeverShown) {
 TEST_F(SessionRedisTest, MistypedUrlIsRefusedAndMakesNoDirectoryOfItsPassword) {
   Metrics metrics;
   for (const std::string place : {"redis:secret@127.0.0.1:6379", "redis//:secret@127.0.0.1:6379",
-                                  "redis:/:secret@127.0.0.1:6379", "rediss://:secret@127.0.0.1:6379"}) {
+                                  "redis:/:secret@127.0.0.1:6379", "redisx://:secret@127.0.0.1:6379"}) {
     options_.place = place;
     const auto store = SessionStore::Open(options_, models_.registry(), metrics);
     EXPECT_THAT(MessageOf(store, absl::StatusCode::kInvalidArgument), Not(HasSubstr("secret"))) << place;
@@ -326,6 +330,44 @@ TEST_F(SessionRedisTest, ThePasswordIsTheUrlsOrElseTheOptions) {
               AllOf(HasSubstr("WRONGPASS"), Not(HasSubstr("another"))));
 }
 
+TEST_F(SessionRedisTest, TlsAUserAndANameOfTheHost) {
+  const CertificateAuthority authority("authority"), stranger("stranger");
+  const TestCertificate own = authority.Issue({.host = "localhost"});
+  const TemporaryDirectory files;
+  const auto file = [&](const char* name, const std::string& content) {
+    files.Write(name, content);
+    return files.File(name);
+  };
+  const RedisServer redis({.password = "secret",
+                           .user = "heed",
+                           .tls_certificate = file("cert.pem", own.certificate),
+                           .tls_key = file("key.pem", own.key),
+                           .tls_ca = file("ca.pem", authority.certificate())});
+  options_.redis_tls.ca_file = files.File("ca.pem");
+  options_.place = absl::StrCat("rediss://heed:secret@localhost:", redis.port());
+  Node right(models_, options_);
+  const std::string id = Create(right);
+  Node other(models_, options_);
+  EXPECT_TRUE(other->Find(id).ok());
+
+  options_.place = absl::StrCat("rediss://nobody:secret@localhost:", redis.port());
+  Node user(models_, options_);
+  EXPECT_THAT(MessageOf(user->Create(models_), absl::StatusCode::kUnavailable), HasSubstr("WRONGPASS"));
+  options_.place = absl::StrCat("rediss://heed:secret@127.0.0.1:", redis.port());
+  Node host(models_, options_);
+  EXPECT_THAT(MessageOf(host->Create(models_), absl::StatusCode::kUnavailable), HasSubstr("certificate: IP address"));
+  options_.place = absl::StrCat("rediss://heed:secret@localhost:", redis.port());
+  options_.redis_tls.ca_file = file("stranger.pem", stranger.certificate());
+  Node distrusts(models_, options_);
+  EXPECT_THAT(MessageOf(distrusts->Create(models_), absl::StatusCode::kUnavailable), HasSubstr("TLS: the server's"));
+  options_.redis_tls.ca_file = files.File("nothing.pem");
+  Node none(models_, options_);
+  EXPECT_THAT(MessageOf(none->Create(models_), absl::StatusCode::kUnavailable), HasSubstr("nothing.pem"));
+  options_.place = absl::StrCat("redis://heed:secret@localhost:", redis.port());
+  Node plain(models_, options_);
+  MessageOf(plain->Create(models_), absl::StatusCode::kUnavailable);
+}
+
 TEST(RedisUrlTest, UrlsSayWhereRedisIs) {
   const auto plain = ParseRedisUrl("redis://redis:6380");
   ASSERT_TRUE(plain.ok()) << plain.status();
@@ -339,6 +381,13 @@ TEST(RedisUrlTest, UrlsSayWhereRedisIs) {
   EXPECT_EQ(full->port, 1);
   EXPECT_EQ(full->password, "p@ss:word/");
   EXPECT_EQ(full->database, 15);
+  EXPECT_EQ(full->user, "");
+  EXPECT_FALSE(full->tls.has_value());
+  const auto secure = ParseRedisUrl("rediss://me:a:b@host:6379");
+  ASSERT_TRUE(secure.ok()) << secure.status();
+  EXPECT_EQ(secure->user, "me");
+  EXPECT_EQ(secure->password, "a:b");
+  EXPECT_TRUE(secure->tls.has_value());
 }
 
 TEST(RedisUrlTest, OtherUrlsAreRefusedWithoutTheirPassword) {
@@ -353,7 +402,7 @@ TEST(RedisUrlTest, OtherUrlsAreRefusedWithoutTheirPassword) {
   const FakeModels models;
   Metrics metrics;
   SessionOptions options;
-  options.place = "rediss://:secret@host:1";
+  options.place = "redisx://:secret@host:1";
   const auto store = SessionStore::Open(options, models.registry(), metrics);
   EXPECT_EQ(store.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(store.status().message()), AllOf(HasSubstr("--sessions: "), Not(HasSubstr("secret"))));
