@@ -59,6 +59,7 @@ SessionOptions ToSessionOptions(const ServerOptions& options) {
   SessionOptions result;
   result.place = options.sessions;
   result.redis_password = options.redis_password;
+  result.redis_tls = {options.redis_ca, options.redis_cert, options.redis_key};
   result.idle_limit = Seconds(options.session_idle_s);
   result.max_sessions = options.max_sessions;
   result.max_bytes = options.max_session_bytes;

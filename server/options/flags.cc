@@ -185,10 +185,16 @@ void AddGraphFlags(ServerOptions& options, FlagTable& flags) {
 
 void AddSessionFlags(ServerOptions& options, FlagTable& flags) {
   flags.AddSection("Sessions");
-  flags.AddString(
-      "sessions", &options.sessions, "PLACE",
-      "Where sessions are stored: a directory, or redis://[:PASSWORD@]HOST:PORT[/DATABASE] (the password may "
-      "be in HEED_REDIS_PASSWORD). Empty keeps them only in memory.");
+  flags.AddString("sessions", &options.sessions, "PLACE",
+                  "Where sessions are stored: a directory, or redis://[[USER]:PASSWORD@]HOST:PORT[/DATABASE], "
+                  "rediss:// for TLS (the "
+                  "password may be in HEED_REDIS_PASSWORD). Empty keeps them only in memory.");
+  flags.AddString("redis_ca", &options.redis_ca, "FILE",
+                  "PEM file with the authorities that may have signed the certificate of Redis, with rediss://. Empty "
+                  "trusts the system's.");
+  flags.AddString("redis_cert", &options.redis_cert, "FILE",
+                  "PEM file with the certificate to present to Redis. It needs --redis_key. Empty presents none.");
+  flags.AddString("redis_key", &options.redis_key, "FILE", "PEM file with the key of --redis_cert.");
   flags.AddDouble("session_idle_s", &options.session_idle_s, 0, kMaxSeconds, "SECONDS",
                   "Time after which an unused session is closed. 0 never closes one.");
   flags.AddInt(

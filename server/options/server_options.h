@@ -57,7 +57,8 @@ struct ServerOptions {
 
   // Sessions.
   std::string sessions;
-  std::string redis_password;  // no flag: from the environment, HEED_REDIS_PASSWORD
+  std::string redis_ca, redis_cert, redis_key;  // of rediss://
+  std::string redis_password;                   // no flag: from the environment, HEED_REDIS_PASSWORD
   double session_idle_s = 3600;
   int64_t max_sessions = 100'000;
   int64_t max_session_bytes = int64_t{1} << 30;
