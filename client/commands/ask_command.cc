@@ -4,7 +4,6 @@
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <stop_token>
@@ -16,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/types/span.h"
+#include "base/mutex.h"
 #include "base/visible_text.h"
 #include "client/cli/command_input.h"
 #include "client/cli/command_line.h"
@@ -308,7 +308,7 @@ class StoryRun {
       asked = true;
       v1::AnswerRequest request = StoryRequest(prototype_, **story, (*story)->questions);
       {
-        const std::lock_guard lock(mutex_);
+        MutexLock lock(mutex_);
         stories_.push_back(**std::move(story));
       }
       open = pipeline_.Submit(std::move(request));
@@ -350,7 +350,7 @@ class StoryRun {
   void Deliver(Pipeline::Result result) {
     Story story;
     {
-      const std::lock_guard lock(mutex_);
+      MutexLock lock(mutex_);
       story = std::move(stories_.front());
       stories_.pop_front();
     }
@@ -401,9 +401,9 @@ class StoryRun {
   const QuestionClient client_;
   AnswerPrinter& printer_;
   Console& console_;
-  std::mutex mutex_;
-  std::deque<Story> stories_;  // not yet delivered; guarded by mutex_
-  grpc::Status lost_;          // the pipeline's thread writes it; read when that has finished
+  Mutex mutex_;
+  std::deque<Story> stories_ GUARDED_BY(mutex_);  // not yet delivered
+  grpc::Status lost_;                             // the pipeline's thread writes it; read when that has finished
   Pipeline pipeline_;
   const std::stop_callback<Cancel> cancel_;
 };

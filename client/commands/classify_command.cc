@@ -4,13 +4,13 @@
 #include <limits>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/mutex.h"
 #include "base/visible_text.h"
 #include "client/cli/command_line.h"
 #include "client/cli/commands.h"
@@ -406,7 +406,7 @@ int ClassifyAll(const Settings& settings, const Input<Task>& input, const std::s
     size_t first = 0;  // query
     size_t size = 0;
   };
-  std::mutex mutex;
+  Mutex mutex;
   std::deque<Batch> batches;  // not yet delivered; guarded by mutex
   grpc::Status lost;          // the pipeline's thread writes it; read when that has finished
   Pipeline* running = nullptr;
@@ -427,7 +427,7 @@ int ClassifyAll(const Settings& settings, const Input<Task>& input, const std::s
   const auto deliver = [&](typename Pipeline::Result result) {
     Batch batch;
     {
-      const std::lock_guard lock(mutex);
+      MutexLock lock(mutex);
       batch = batches.front();
       batches.pop_front();
     }
@@ -458,7 +458,7 @@ int ClassifyAll(const Settings& settings, const Input<Task>& input, const std::s
   const auto send = [&] {
     if (batch.size == 0) return true;
     {
-      const std::lock_guard lock(mutex);
+      MutexLock lock(mutex);
       batches.push_back(batch);
     }
     const bool open = pipeline.Submit(std::exchange(request, input.prototype));
@@ -474,7 +474,7 @@ int ClassifyAll(const Settings& settings, const Input<Task>& input, const std::s
       if (input.queries.size() == 1) return Fail(console, kExitUsage, TooLarge(settings, query_bytes));
       open = send();
       {
-        const std::lock_guard lock(mutex);
+        MutexLock lock(mutex);
         batches.push_back({number, 1});
       }
       open = open && pipeline.Reject(grpc::Status(grpc::StatusCode::OUT_OF_RANGE, TooLarge(settings, query_bytes)));

@@ -3,12 +3,12 @@
 #include <deque>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "base/mutex.h"
 #include "base/utf8.h"
 #include "base/visible_text.h"
 #include "client/cli/command_input.h"
@@ -195,14 +195,14 @@ int TranslateLines(const Settings& settings, const v1::TranslateRequest& prototy
   options.deadline = settings.server.deadline();
   options.on_outage = [&printer](const grpc::Status& status) { printer.PrintOutage(status); };
 
-  std::mutex mutex;
+  Mutex mutex;
   std::deque<int64_t> line_bytes;  // of the lines not yet delivered; guarded by mutex
   grpc::Status lost;               // the pipeline's thread writes it; read when that has finished
   RequestPipeline<v1::TranslateRequest>* running = nullptr;
   const auto deliver = [&](RequestPipeline<v1::TranslateRequest>::Result result) {
     int64_t bytes = 0;
     {
-      const std::lock_guard lock(mutex);
+      MutexLock lock(mutex);
       bytes = line_bytes.front();
       line_bytes.pop_front();
     }
@@ -226,7 +226,7 @@ int TranslateLines(const Settings& settings, const v1::TranslateRequest& prototy
   bool open = true;
   while (open && ReadLine(in, line)) {
     {
-      const std::lock_guard lock(mutex);
+      MutexLock lock(mutex);
       line_bytes.push_back(static_cast<int64_t>(line.size()));
     }
     if (const grpc::Status checked = CheckLine(line); !checked.ok()) {

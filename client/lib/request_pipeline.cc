@@ -52,8 +52,8 @@ template <typename Request>
 bool RequestPipeline<Request>::Submit(Request request) {
   auto call = std::make_unique<Call>();
   call->request = std::move(request);
-  std::unique_lock lock(mutex_);
-  if (!WaitForRoom(lock, options_.in_flight)) return false;
+  MutexLock lock(mutex_);
+  if (!WaitForRoom(options_.in_flight)) return false;
   if (options_.deadline.count() > 0) call->deadline = SystemClock::now() + options_.deadline;
   Start(*call);
   ++in_flight_;
@@ -65,8 +65,8 @@ template <typename Request>
 bool RequestPipeline<Request>::Reject(grpc::Status status) {
   auto call = std::make_unique<Call>();
   call->result.status = std::move(status);
-  std::unique_lock lock(mutex_);
-  if (!WaitForRoom(lock, std::numeric_limits<int>::max())) return false;
+  MutexLock lock(mutex_);
+  if (!WaitForRoom(std::numeric_limits<int>::max())) return false;
   call->waiting = Call::Waiting::kForDelivery;
   call->alarm = std::make_unique<grpc::Alarm>();
   call->alarm->Set(&queue_, SystemClock::now(), call.get());
@@ -75,9 +75,9 @@ bool RequestPipeline<Request>::Reject(grpc::Status status) {
 }
 
 template <typename Request>
-bool RequestPipeline<Request>::WaitForRoom(std::unique_lock<std::mutex>& lock, int in_flight_limit) {
+bool RequestPipeline<Request>::WaitForRoom(int in_flight_limit) {
   const int undelivered_limit = std::max(options_.undelivered, options_.in_flight);
-  changed_.wait(lock, [&] { return cancelled_ || (undelivered_ < undelivered_limit && in_flight_ < in_flight_limit); });
+  while (!cancelled_ && (undelivered_ >= undelivered_limit || in_flight_ >= in_flight_limit)) changed_.Wait(mutex_);
   return !cancelled_;
 }
 
@@ -104,23 +104,25 @@ void RequestPipeline<Request>::Run() {
   bool ok = false;
   while (queue_.Next(&tag, &ok)) {
     Call& call = *static_cast<Call*>(tag);
-    std::unique_lock lock(mutex_);
-    if (!GoOn(call)) {
-      lock.unlock();
-      Complete(call);
-    } else if (call.result.status.error_code() == grpc::StatusCode::UNAVAILABLE && !outage_) {
-      outage_ = true;
-      const grpc::Status status = call.result.status;
-      lock.unlock();
-      if (options_.on_outage) options_.on_outage(status);
+    bool over = false;
+    std::optional<grpc::Status> outage;
+    {
+      MutexLock lock(mutex_);
+      over = !GoOn(call);
+      if (!over && call.result.status.error_code() == grpc::StatusCode::UNAVAILABLE && !outage_) {
+        outage_ = true;
+        outage = call.result.status;
+      }
     }
+    if (over) Complete(call);
+    if (outage && options_.on_outage) options_.on_outage(*outage);
   }
 }
 
 template <typename Request>
 bool RequestPipeline<Request>::GoOn(Call& call) {
   waiting_.erase(call.result.index);
-  if (waiting_.empty()) changed_.notify_all();
+  if (waiting_.empty()) changed_.NotifyAll();
   if (cancelled_) return false;
   switch (call.waiting) {
     case Call::Waiting::kForAnswer:
@@ -159,48 +161,49 @@ template <typename Request>
 void RequestPipeline<Request>::Complete(Call& call) {
   const bool answered = call.result.status.ok() && call.waiting == Call::Waiting::kForAnswer;
   finished_.emplace(call.result.index, std::move(call.result));
-  std::unique_lock lock(mutex_);
+  mutex_.Lock();
   if (answered && waiting_.empty()) outage_ = false;
   if (answered && !waiting_.empty()) {
     waiting_.begin()->second->alarm->Cancel();  // ends its wait: it has room now
     waiting_.erase(waiting_.begin());
-    if (waiting_.empty()) changed_.notify_all();
+    if (waiting_.empty()) changed_.NotifyAll();
   }
   if (call.waiting != Call::Waiting::kForDelivery) {
     --in_flight_;
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
   while (!cancelled_ && !finished_.empty() && finished_.begin()->first == next_delivery_) {
     Result result = std::move(finished_.begin()->second);
     finished_.erase(finished_.begin());
     ++next_delivery_;
-    lock.unlock();
+    mutex_.Unlock();
     deliver_(std::move(result));
-    lock.lock();
+    mutex_.Lock();
     --undelivered_;
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
   calls_.erase(&call);  // last: an empty calls_ tells Finish() that no delivery is under way
-  changed_.notify_all();
+  changed_.NotifyAll();
+  mutex_.Unlock();
 }
 
 template <typename Request>
 void RequestPipeline<Request>::Finish() {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return calls_.empty(); });
+  MutexLock lock(mutex_);
+  while (!calls_.empty()) changed_.Wait(mutex_);
 }
 
 template <typename Request>
 void RequestPipeline<Request>::Cancel() {
   {
-    const std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     cancelled_ = true;
     for (const auto& [call, owned] : calls_) {
       if (call->context) call->context->TryCancel();
       if (call->alarm) call->alarm->Cancel();
     }
   }
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 template class RequestPipeline<v1::TranslateRequest>;

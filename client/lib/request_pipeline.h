@@ -2,16 +2,15 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <random>
 #include <thread>
 #include <unordered_map>
 
+#include "base/mutex.h"
 #include "client/lib/retry.h"
 #include "client/lib/unary_call.h"
 #include "grpcpp/channel.h"
@@ -56,44 +55,43 @@ class RequestPipeline {
   RequestPipeline& operator=(const RequestPipeline&) = delete;
 
   // Sends a request; blocks while the pipeline is full. False: the pipeline is cancelled, nothing was sent.
-  bool Submit(Request request);
+  bool Submit(Request request) EXCLUDES(mutex_);
   // Takes the next place in the order with a failure that the caller found itself. Blocks and returns like Submit().
-  bool Reject(grpc::Status status);
+  bool Reject(grpc::Status status) EXCLUDES(mutex_);
   // Blocks until everything submitted is delivered or, after Cancel(), given up.
-  void Finish();
+  void Finish() EXCLUDES(mutex_);
   // Cancels every call; nothing is delivered any more, apart from a delivery under way.
-  void Cancel();
+  void Cancel() EXCLUDES(mutex_);
 
  private:
   struct Call;
 
-  // With mutex_ held.
-  bool WaitForRoom(std::unique_lock<std::mutex>& lock, int in_flight_limit);  // false: cancelled
-  void Register(std::unique_ptr<Call> call);
-  void Start(Call& call);
-  bool TryAgainLater(Call& call);
-  bool GoOn(Call& call);  // false: it is over
+  bool WaitForRoom(int in_flight_limit) REQUIRES(mutex_);  // false: cancelled
+  void Register(std::unique_ptr<Call> call) REQUIRES(mutex_);
+  void Start(Call& call) REQUIRES(mutex_);
+  bool TryAgainLater(Call& call) REQUIRES(mutex_);
+  bool GoOn(Call& call) REQUIRES(mutex_);  // false: it is over
 
   // The thread's.
-  void Run();
-  void Complete(Call& call);
+  void Run() EXCLUDES(mutex_);
+  void Complete(Call& call) EXCLUDES(mutex_);
 
   const PipelineOptions options_;
   const Deliver deliver_;
   const std::unique_ptr<typename UnaryCall<Request>::Stub> stub_;
   grpc::CompletionQueue queue_;
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  // Guarded by mutex_.
-  std::unordered_map<Call*, std::unique_ptr<Call>> calls_;  // in the completion queue, or being delivered
-  std::map<int64_t, Call*> waiting_;                        // for their next try, by place
-  int in_flight_ = 0;
-  int undelivered_ = 0;
-  int64_t submitted_ = 0;
-  bool cancelled_ = false;
+  Mutex mutex_;
+  CondVar changed_;
+  // In the completion queue, or being delivered.
+  std::unordered_map<Call*, std::unique_ptr<Call>> calls_ GUARDED_BY(mutex_);
+  std::map<int64_t, Call*> waiting_ GUARDED_BY(mutex_);  // for their next try, by place
+  int in_flight_ GUARDED_BY(mutex_) = 0;
+  int undelivered_ GUARDED_BY(mutex_) = 0;
+  int64_t submitted_ GUARDED_BY(mutex_) = 0;
+  bool cancelled_ GUARDED_BY(mutex_) = false;
 
-  // Of the thread alone.
+  // Only the thread's.
   std::map<int64_t, Result> finished_;  // waits for those before it
   int64_t next_delivery_ = 0;
   bool outage_ = false;  // on_outage was told
