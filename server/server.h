@@ -12,14 +12,13 @@
 
 namespace heed {
 
-// Life: Start listens at once, while the models load one after the other on a thread of their own and then the stored
-// graphs; health is NOT_SERVING until each was tried. Shutdown ends it. Thread-safe.
+// Start listens at once; the models load on a thread of their own, one after the other, and then the stored graphs.
+// Health is NOT_SERVING until each was tried. Shutdown ends the server. Thread-safe.
 class Server {
  public:
   // `load` loads one model directory and checks what it made: models/probe.h's LoadProbedModel. NOT_FOUND or
-  // INVALID_ARGUMENT: the models' directory, or that of the graphs or sessions, a file of certificates or tokens;
-  // UNAVAILABLE: an address cannot be
-  // listened on, because it is taken or not this machine's.
+  // INVALID_ARGUMENT: the directory of models, graphs or sessions cannot be used, or a file of certificates or tokens.
+  // UNAVAILABLE: the server cannot listen on an address, because it is taken or belongs to another machine.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options, Registry::LoadFunction load);
   // Shuts down without waiting for requests, if that was not done.
   ~Server();

@@ -69,7 +69,7 @@ BucketCounts MetricsChange::Observations(const std::string& histogram, const Met
   BucketCounts counts;
   const std::string sum = histogram + "_sum";
   const std::string count = histogram + "_count";
-  // A series began anew as a whole, which its count shows.
+  // A series began again as a whole, which its count shows.
   std::set<MetricLabels> anew;
   for (const auto& [series, now] : after_.Of(count)) {
     if (!HasLabels(series, labels)) continue;

@@ -26,7 +26,7 @@ struct BucketCounts {
   std::optional<double> Quantile(double share) const;
 };
 
-// Two pages of one server. A counter that is lower than before began anew (the server restarted), so all of it is
+// Two pages of one server. A counter that is lower than before began again (the server restarted), so all of it is
 // counted; so is one that was not there before, since a counter is first told of with its first event, and every
 // counter of a process that started in between. Values are those of the series that have all of `labels`, summed.
 class MetricsChange {

@@ -279,7 +279,7 @@ class GraphNetwork::OutputsTask : public PrecomputeTask {
       outputs_ = std::make_shared<LayerOutputs>(network.identity_, std::move(widths));
       targets_.assign(network.layers_.size(), graph_->RowsById());
     }
-    // Pages of outputs that may be made anew, and the largest layer's table, input, output and neighborhood.
+    // Pages of outputs that may be made again, and the largest layer's table, input, output and neighborhood.
     int64_t largest = 0;
     for (size_t l = 0; l < targets_.size(); ++l) {
       const GraphLayer& layer = network.layers_[l];

@@ -36,8 +36,8 @@ struct TranslateOptions {
   EarlyStopping early_stopping = EarlyStopping::kHeuristic;
   int no_repeat_ngram = 0;  // 0: off
   int min_tokens = 0;
-  int max_tokens =
-      0;           // per sentence, end-of-sentence included; 0: 3 x source tokens + 50, within the model's positions
+  // Per sentence, end-of-sentence included. 0: 3 x source tokens + 50, within the model's positions.
+  int max_tokens = 0;
   int n_best = 1;  // 1 to beam_size
   std::string target_prefix;
   bool sample = false;  // draw as `sampling` says; beam_size is 1

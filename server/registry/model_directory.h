@@ -1,14 +1,14 @@
 // Which models and versions lie below --models. Looks again each time; keeps nothing.
 //
-// In this order DIR is
-//   a model itself, if it holds config.json, or the snapshot of one in Hugging Face's cache: it serves only that model,
-//   under the directory's name or the one that is asked for; otherwise each of these is a model:
-//     DIR/NAME/config.json                NAME, version 1
-//     DIR/NAME/VERSION/config.json        NAME, each version
-//     DIR/models--ORG--NAME/refs/main     NAME, version 1, of Hugging Face's cache: snapshots/REV/config.json, with REV
-//     as
-//                                         refs/main says; ORG--NAME if there are several of that NAME
-// Names that begin with a dot, and lost+found, are passed over.
+// DIR is a model itself if it holds config.json, or if it is a model of Hugging Face's cache. Then it serves only that
+// model, under the directory's name or the name that is asked for. Otherwise each of these is a model:
+//
+//   DIR/NAME/config.json               NAME, version 1
+//   DIR/NAME/VERSION/config.json       NAME, each version
+//   DIR/models--ORG--NAME/refs/main    NAME (ORG--NAME if there are several), version 1, in
+//                                      snapshots/REV/config.json of the revision REV that refs/main names
+//
+// Names that begin with a dot, and lost+found, are ignored.
 #pragma once
 
 #include <cstdint>

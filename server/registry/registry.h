@@ -37,7 +37,7 @@ struct ModelStatus {
   std::string name;
   int64_t version = 1;
   ModelState state = ModelState::kLoading;
-  // Why it is unavailable; of a version that is ready: why the last attempt to load it anew failed.
+  // Why it is unavailable; of a version that is ready: why the last attempt to load it again failed.
   absl::Status reason;
   std::shared_ptr<const Model> model;  // set if ready
   double load_seconds = 0;             // of the last attempt to load; 0 while none has ended
@@ -88,7 +88,7 @@ class Registry {
   void Stop() EXCLUDES(mutex_);
   bool stopped() const EXCLUDES(mutex_);
 
-  // Looks into the model's directory again and loads the versions that its policy chooses, those that serve anew, too;
+  // Looks into the model's directory again and loads the versions that its policy chooses, those that serve again, too;
   // then the versions that it does not choose leave. With `versions`, those are its policy from now on, until the next
   // Load without; Reload keeps the policy that it has. FAILED_PRECONDITION: one failed, and why; then none leaves.
   // NOT_FOUND: there is no such model, or a version that is listed is not there: nothing changes. INVALID_ARGUMENT:

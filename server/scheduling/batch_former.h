@@ -1,31 +1,33 @@
-// Which tasks of one model stand in its next step: admission, fairness, budgets. A plain data structure that takes the
-// time as an argument: no threads, no locks, no clock. The scheduler drives it.
+// Decides which tasks of one model are in its next step: admission, fairness, budgets. A plain data structure that
+// takes the time as an argument: no threads, no locks, no clock. The scheduler drives it.
 //
-// A job waits in the queue, its tasks are admitted to the running set one by one, and each leaves when it is finished.
-//  - Admission takes turns: at its turn a job may admit tasks worth `turn_rows` rows, then the next job's turn comes.
-//  So a
-//    request of 10,000 tasks delays a request of one by a turn, not by 10,000 tasks.
-//  - Turns go to the jobs of the highest priority that waits. But a level that waits while higher ones admit
-//    kHigherTurns turns' worth of rows has the next turn, and then pays kHigherTurns rows for each that it admits. So
-//    where all levels wait, the lowest has a ninth of the rows and the middle one a ninth of the rest; and what higher
-//    levels admit between two turns of a level is at most nine turns (and a task), or eight times the rows of its last
-//    one.
-//  - A job with a deadline is refused at once if that would likely pass before it is done: if the time that the jobs of
-//    its priority in front of it are expected to wait, and then a task to run, is more than four fifths of what it has
-//    left. (Under overload the queue is as long as it may be, and estimates err to both sides.) Each of them counts
-//    with its first turn, as that is what it delays others by. Where there is no other job nobody is refused.
-//  - A job that has tasks running admits more only into the first three quarters of each budget. The last quarter is
-//  for
-//    jobs that have none yet: they join at the next step, however much of the set older jobs have filled.
-//  - A task that does not fit holds back those behind it, so that it cannot starve; one whose rows are more than a
-//  whole
-//    budget is admitted when it would run alone, one whose memory is more than it counts as three quarters of it.
-//  - A task that still takes more than a quarter of a step after its first one (a large graph takes thousands of steps)
-//  has
-//    its rows counted no longer when a job without running tasks is admitted: the two take turns instead.
-//  - When the running tasks' rows exceed one step's budget, those that were stepped longest ago go first.
-//  - A job whose reader lags is parked: its tasks are neither admitted nor stepped until it drains, and those running
-//    keep their memory but count neither as rows nor as running tasks. Nobody else waits for it.
+// A job waits in the queue. Its tasks are admitted to the running set one by one, and each leaves when it is finished.
+//
+// Turns. At its turn a job may admit tasks worth `turn_rows` rows; then it is the next job's turn. So a request of
+// 10,000 tasks delays a request of one task by a turn, not by 10,000 tasks.
+//
+// Priorities. Turns go to the jobs of the highest priority that waits. But a level that waits while higher ones admit
+// kHigherTurns turns' worth of rows gets the next turn, and then pays kHigherTurns rows for each row that it admits. So
+// if all levels wait, the lowest gets a ninth of the rows, and the middle one a ninth of the rest. Between two turns of
+// a level, higher levels admit at most nine turns (and a task), or eight times the rows of its last turn.
+//
+// Deadlines. A job is refused at once if its deadline would likely pass before it is done: if the expected wait behind
+// the jobs of its priority, plus the run time of a task, exceeds four fifths of the time that it has left. (Under
+// overload the queue is as long as it may be, and estimates err to both sides.) Each waiting job counts with its first
+// turn, because that is the delay that it causes. A job that waits for no other job is never refused.
+//
+// Room for newcomers. A job that has running tasks admits more only into the first three quarters of each budget. The
+// last quarter is for jobs that have none yet: they join at the next step, however much older jobs have filled.
+//
+// Large tasks. A task that does not fit holds back those behind it, so that it cannot starve. One with more rows than a
+// whole budget is admitted when it would run alone; one with more memory than the budget counts as three quarters of
+// it. A task that still takes more than a quarter of a step after its first one (a large graph takes thousands of
+// steps) no longer counts its rows when a job without running tasks is admitted: the two take turns instead. If the
+// running tasks' rows exceed the budget of a step, those that were stepped longest ago go first.
+//
+// Slow readers. A job whose reader lags is parked: its tasks are neither admitted nor stepped until the reader has
+// caught up. Those that run keep their memory, but count neither as rows nor as running tasks. Nobody else waits for
+// it.
 #pragma once
 
 #include <array>

@@ -33,7 +33,7 @@ struct ModelCounts {
   std::chrono::system_clock::time_point last;  // when a request succeeded; the epoch: none did
 };
 
-// Thread-safe. Models are told apart by identity: one that is loaded anew begins with nothing.
+// Thread-safe. Models are told apart by identity: one that is loaded again begins with nothing.
 class ModelStatistics {
  public:
   void AddStep(const std::shared_ptr<const Model>& model, int64_t tasks, std::chrono::nanoseconds duration);

@@ -14,8 +14,8 @@ namespace heed {
 
 // How long the queue takes to be worked off: the rows that wait, divided by the rate at which rows left it to be worked
 // on. That rate holds whatever slows the queue down: long steps, other priorities, other models, the machine. It is a
-// mean over about the last second, or over about the last four departures where that is longer, and begins anew with an
-// empty queue: while a queue empties at each departure, its rate is that of its arrivals. Time without a departure
+// mean over about the last second, or over about the last four departures where that is longer, and begins again with
+// an empty queue: while a queue empties at each departure, its rate is that of its arrivals. Time without a departure
 // counts as soon as it passes, so that a queue that stands still is seen to. Times never go back. Not thread-safe.
 class QueueTimeEstimate {
  public:
@@ -35,11 +35,13 @@ class QueueTimeEstimate {
   double departed_seconds_ = 0;
 };
 
-// How long a task is likely to take at most once it is worked on: its steps, times the time from step to step, which
-// grows with the number of tasks that share it. The steps are two standard deviations above the mean over
-// about the last 32 tasks that ended, both of the logarithm, so that a large task among small ones changes little;
-// nearly all take fewer. They are never more than the longest of about the last 512 took. The share of a task in a step
-// is a mean over about the last four steps. Not thread-safe.
+// Estimates an upper bound of the time that a task takes once it is started: its steps times the time of a step, which
+// grows with the number of tasks that share it.
+//
+// The number of steps is two standard deviations above the mean over about the last 32 tasks that ended. Mean and
+// deviation are of the logarithm, so that one large task among small ones changes little; nearly all tasks take fewer
+// steps. The estimate never exceeds the longest of about the last 512 tasks. A task's share of a step is a mean over
+// about the last four steps. Not thread-safe.
 class RunTimeEstimate {
  public:
   // A task ended after so many steps, at least 1; or it ran out of time, and would have taken more.

@@ -140,7 +140,7 @@ absl::StatusOr<RedisReply> SessionRedis::Call(Command command, bool& unanswered)
       return reply;
     }
     unanswered = true;
-    // With time left: Redis was started anew, or had closed a connection that was idle.
+    // With time left: Redis was started again, or had closed a connection that was idle.
     if (++lost == kMaxLost || Clock::now() >= deadline) return Pause(reply.status());
     ForgetConnections();  // the others are no better
   }

@@ -8,8 +8,8 @@
 // revision that it replaces and its own, so that it may be sent again when its answer was lost: it is carried out once.
 // It is not carried out at all when it arrives after this server has given it up.
 //
-// Lost connections are made anew, with growing pauses while that fails, during which everything is UNAVAILABLE at once.
-// What Redis loses is lost: it should keep an append-only file.
+// Lost connections are made again, with growing pauses while that fails, during which everything is UNAVAILABLE at
+// once. What Redis loses is lost: it should keep an append-only file.
 #pragma once
 
 #include <memory>
