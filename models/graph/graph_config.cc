@@ -210,6 +210,56 @@ ReadoutConfig ReadReadout(JsonFields fields, absl::Status& status) {
   return readout;
 }
 
+void ReadDecoder(JsonFields& fields, GraphConfig& config, absl::Status& status) {
+  if (fields.Has("decoder")) {
+    if (config.task != GraphTaskKind::kEdge) fields.Wrong("decoder", "but the task is not edge");
+    if (fields.Value("decoder").is_object()) {
+      JsonFields decoder = fields.Inner("decoder");
+      decoder.Only({"type", "combine", "layers"});
+      const std::string type = decoder.String("type", "");
+      if (type == "mlp") {
+        config.decoder = decoder.OneOf("combine", kCombinations, "concat");
+        config.decoder_layers = ReadMlp(decoder, "layers", status);
+        if (config.decoder_layers.empty()) decoder.Missing("layers");
+      } else if (type != "dot") {
+        decoder.Wrong("type", "which is none of dot, mlp");
+      }
+      if (status.ok()) status = decoder.status();
+    } else {
+      fields.Wrong("decoder", "which is not an object");
+    }
+  }
+}
+
+void ReadReadouts(JsonFields& fields, GraphConfig& config, absl::Status& status) {
+  if (fields.Has("readout")) {
+    if (config.task != GraphTaskKind::kGraph) fields.Wrong("readout", "but the task is not graph");
+    if (fields.Value("readout").is_object()) {
+      config.readouts.push_back(ReadReadout(fields.Inner("readout"), status));
+    } else if (fields.Value("readout").is_array() && !fields.Value("readout").empty()) {
+      for (JsonFields& readout : List(fields, "readout")) {
+        config.readouts.push_back(ReadReadout(std::move(readout), status));
+      }
+    } else {
+      fields.Wrong("readout", "which is neither an object nor a list of objects");
+    }
+  }
+}
+
+void ReadLabels(JsonFields& fields, GraphConfig& config) {
+  if (const nlohmann::json& labels = fields.Value("labels"); labels.is_array()) {
+    for (const nlohmann::json& label : labels) {
+      if (!label.is_string()) {
+        fields.Wrong("labels", "which holds something else than strings");
+        break;
+      }
+      config.labels.push_back(label.get<std::string>());
+    }
+  } else if (!labels.is_null()) {
+    fields.Wrong("labels", "which is not a list");
+  }
+}
+
 }  // namespace
 
 bool GraphConfig::NeedsWholeGraph() const {
@@ -242,36 +292,8 @@ absl::StatusOr<GraphConfig> ReadGraphConfig(const std::string& path) {
                                                    " behind the last convolution is linear: it belongs in mlp"));
   }
 
-  if (fields.Has("decoder")) {
-    if (config.task != GraphTaskKind::kEdge) fields.Wrong("decoder", "but the task is not edge");
-    if (fields.Value("decoder").is_object()) {
-      JsonFields decoder = fields.Inner("decoder");
-      decoder.Only({"type", "combine", "layers"});
-      const std::string type = decoder.String("type", "");
-      if (type == "mlp") {
-        config.decoder = decoder.OneOf("combine", kCombinations, "concat");
-        config.decoder_layers = ReadMlp(decoder, "layers", status);
-        if (config.decoder_layers.empty()) decoder.Missing("layers");
-      } else if (type != "dot") {
-        decoder.Wrong("type", "which is none of dot, mlp");
-      }
-      if (status.ok()) status = decoder.status();
-    } else {
-      fields.Wrong("decoder", "which is not an object");
-    }
-  }
-  if (fields.Has("readout")) {
-    if (config.task != GraphTaskKind::kGraph) fields.Wrong("readout", "but the task is not graph");
-    if (fields.Value("readout").is_object()) {
-      config.readouts.push_back(ReadReadout(fields.Inner("readout"), status));
-    } else if (fields.Value("readout").is_array() && !fields.Value("readout").empty()) {
-      for (JsonFields& readout : List(fields, "readout")) {
-        config.readouts.push_back(ReadReadout(std::move(readout), status));
-      }
-    } else {
-      fields.Wrong("readout", "which is neither an object nor a list of objects");
-    }
-  }
+  ReadDecoder(fields, config, status);
+  ReadReadouts(fields, config, status);
   if (config.readouts.empty()) config.readouts.emplace_back();
   config.mlp = ReadMlp(fields, "mlp", status);
   if (config.task == GraphTaskKind::kEdge && !config.mlp.empty()) {
@@ -280,17 +302,7 @@ absl::StatusOr<GraphConfig> ReadGraphConfig(const std::string& path) {
   const bool dot = config.task == GraphTaskKind::kEdge && config.decoder == EdgeDecoder::kDot;
   config.sigmoid = fields.OneOf("output", kOutputs, dot ? "sigmoid" : "softmax");
   if (dot && !config.sigmoid) fields.Wrong("output", "but an inner product is one number: it needs sigmoid");
-  if (const nlohmann::json& labels = fields.Value("labels"); labels.is_array()) {
-    for (const nlohmann::json& label : labels) {
-      if (!label.is_string()) {
-        fields.Wrong("labels", "which holds something else than strings");
-        break;
-      }
-      config.labels.push_back(label.get<std::string>());
-    }
-  } else if (!labels.is_null()) {
-    fields.Wrong("labels", "which is not a list");
-  }
+  ReadLabels(fields, config);
   HEED_RETURN_IF_ERROR(fields.status());
   HEED_RETURN_IF_ERROR(status);
   return config;

@@ -506,6 +506,32 @@ void GraphNetwork::Step(absl::Span<Task* const> tasks, Context& context) const {
   if (!together.empty()) RunTogether(together, context);
 }
 
+void GraphNetwork::AggregateTogether(const GraphLayer& layer, absl::Span<QueryTask* const> tasks, MatrixView table,
+                                     const std::vector<int64_t>& first, MatrixView out,
+                                     const std::vector<int64_t>& next_first, Context& context) const {
+  const size_t count = tasks.size();
+  std::vector<GraphAggregation> passes;
+  std::vector<AggregationRange> ranges;
+  std::vector<AttentionCoefficients> coefficients(count);
+  std::vector<std::vector<float>> norms(count), loop_weights(count);
+  passes.reserve(count);
+  for (size_t t = 0; t < count; ++t) {
+    const Neighborhood& hood = tasks[t]->hood;
+    const int64_t targets = next_first[t + 1] - next_first[t];
+    layer.Normalize(hood, norms[t], loop_weights[t]);
+    passes.push_back(layer.Pass(hood, norms[t], loop_weights[t], table.Rows(first[t], first[t + 1] - first[t]),
+                                out.Rows(next_first[t], targets)));
+    if (tasks[t]->query.return_attention) coefficients[t].Attach(passes.back());
+    ranges.push_back({&passes.back(), 0, targets});
+  }
+  Aggregate(ranges, context, [&](int64_t, float* row) { layer.FinishRow(row); });
+  for (size_t t = 0; t < count; ++t) {
+    layer.FinishGraph(passes[t].out);
+    if (!tasks[t]->query.return_attention) continue;
+    coefficients[t].AppendTo(tasks[t]->result, *tasks[t]->query.graph, tasks[t]->hood, passes[t]);
+  }
+}
+
 void GraphNetwork::RunTogether(absl::Span<QueryTask* const> tasks, Context& context) const {
   Arena::Scope scope(context.arena);
   std::vector<QueryTask*> computed;
@@ -550,26 +576,7 @@ void GraphNetwork::RunTogether(absl::Span<QueryTask* const> tasks, Context& cont
       rows = out;
       continue;
     }
-    std::vector<GraphAggregation> passes;
-    std::vector<AggregationRange> ranges;
-    std::vector<AttentionCoefficients> coefficients(count);
-    std::vector<std::vector<float>> norms(count), loop_weights(count);
-    passes.reserve(count);
-    for (size_t t = 0; t < count; ++t) {
-      const Neighborhood& hood = computed[t]->hood;
-      const int64_t targets = next_first[t + 1] - next_first[t];
-      layer.Normalize(hood, norms[t], loop_weights[t]);
-      passes.push_back(layer.Pass(hood, norms[t], loop_weights[t], table.Rows(first[t], first[t + 1] - first[t]),
-                                  out.Rows(next_first[t], targets)));
-      if (computed[t]->query.return_attention) coefficients[t].Attach(passes.back());
-      ranges.push_back({&passes.back(), 0, targets});
-    }
-    Aggregate(ranges, context, [&](int64_t, float* row) { layer.FinishRow(row); });
-    for (size_t t = 0; t < count; ++t) {
-      layer.FinishGraph(passes[t].out);
-      if (!computed[t]->query.return_attention) continue;
-      coefficients[t].AppendTo(computed[t]->result, *computed[t]->query.graph, computed[t]->hood, passes[t]);
-    }
+    AggregateTogether(layer, computed, table, first, out, next_first, context);
     if (jumps()) {
       int64_t to = 0;
       for (size_t t = 0; t < count; ++t) {
@@ -635,30 +642,34 @@ void GraphNetwork::Decode(absl::Span<const Decoding> decodings, Context& context
     answer.classes = head_.classes();
     answer.probabilities.insert(answer.probabilities.end(), probabilities.begin() + to * head_.classes(),
                                 probabilities.begin() + (to + count) * head_.classes());
-    if (task.query.return_embeddings) {
-      const auto append = [&](const float* row, int64_t width) {
-        answer.embeddings.insert(answer.embeddings.end(), row, row + width);
-      };
-      const int64_t width = final_width();
-      for (int64_t i = decoding.first; i < decoding.last; ++i) {
-        const auto place = [&](int64_t n) { return task.asked[static_cast<size_t>(n)]; };
-        if (config_.task == GraphTaskKind::kGraph) {
-          answer.embedding_width = static_cast<int>(head_.in());
-          append(read.row(to + i - decoding.first), head_.in());
-        } else if (config_.task == GraphTaskKind::kEdge) {
-          answer.embedding_width = static_cast<int>(2 * width);
-          append(task.FinalRow(decoding, place(2 * i), room.row(0)), width);
-          append(task.FinalRow(decoding, place(2 * i + 1), room.row(0)), width);
-        } else if (head_.has_mlp() || layer_count() == 1) {  // what the last linear map reads
-          answer.embedding_width = static_cast<int>(width);
-          append(task.FinalRow(decoding, place(i), room.row(0)), width);
-        } else {
-          answer.embedding_width = static_cast<int>(layers_.back().in());
-          append(task.RowBefore(decoding, place(i)), layers_.back().in());
-        }
-      }
-    }
+    if (task.query.return_embeddings) AppendEmbeddings(decoding, read.Rows(to, count), room.row(0));
     to += count;
+  }
+}
+
+void GraphNetwork::AppendEmbeddings(const Decoding& decoding, ConstMatrixView read, float* room) const {
+  const QueryTask& task = *decoding.task;
+  GraphAnswer& answer = decoding.task->result;
+  const auto append = [&](const float* row, int64_t width) {
+    answer.embeddings.insert(answer.embeddings.end(), row, row + width);
+  };
+  const int64_t width = final_width();
+  for (int64_t i = decoding.first; i < decoding.last; ++i) {
+    const auto place = [&](int64_t n) { return task.asked[static_cast<size_t>(n)]; };
+    if (config_.task == GraphTaskKind::kGraph) {
+      answer.embedding_width = static_cast<int>(head_.in());
+      append(read.row(i - decoding.first), head_.in());
+    } else if (config_.task == GraphTaskKind::kEdge) {
+      answer.embedding_width = static_cast<int>(2 * width);
+      append(task.FinalRow(decoding, place(2 * i), room), width);
+      append(task.FinalRow(decoding, place(2 * i + 1), room), width);
+    } else if (head_.has_mlp() || layer_count() == 1) {  // what the last linear map reads
+      answer.embedding_width = static_cast<int>(width);
+      append(task.FinalRow(decoding, place(i), room), width);
+    } else {
+      answer.embedding_width = static_cast<int>(layers_.back().in());
+      append(task.RowBefore(decoding, place(i)), layers_.back().in());
+    }
   }
 }
 

@@ -66,8 +66,15 @@ class GraphNetwork : public GraphClassifier {
   void Collect(int layer, const float* row, float* final_row) const;
   // The tasks from their features, or precomputed outputs, to their answers.
   void RunTogether(absl::Span<QueryTask* const> tasks, Context& context) const;
+  // One convolution over all tasks' graphs in one pass: of task t the nodes are the table's rows from first[t] on, the
+  // targets those of `out` from next_first[t] on.
+  void AggregateTogether(const GraphLayer& layer, absl::Span<QueryTask* const> tasks, MatrixView table,
+                         const std::vector<int64_t>& first, MatrixView out, const std::vector<int64_t>& next_first,
+                         Context& context) const;
   // The head: from the last layer's rows to probabilities and embeddings, appended to the tasks' answers.
   void Decode(absl::Span<const Decoding> decodings, Context& context) const;
+  // Of the decoding's items; `read`: the rows that the head has read of them, `room`: [final_width].
+  void AppendEmbeddings(const Decoding& decoding, ConstMatrixView read, float* room) const;
   // Once all items are decoded: the task is finished, with an error if some logit is not finite.
   void FinishAnswer(QueryTask& task) const;
   // Some answer depends on every node, whatever is asked.
