@@ -391,112 +391,151 @@ grpc::Status CallAlone(const Settings& settings, const Input<Task>& input, size_
       [&](grpc::ClientContext& context, bool&) { return (stub.*Call::kCall)(&context, request, &response); });
 }
 
+// Sends an input's queries, several in a request, and prints the answers in order.
 template <typename Task>
-int ClassifyAll(const Settings& settings, const Input<Task>& input, const std::shared_ptr<grpc::Channel>& channel,
-                Console& console) {
-  using Pipeline = RequestPipeline<typename Task::Request>;
-  AnswerPrinter<Task> printer(settings, input, console);
-  PipelineOptions options;
-  options.in_flight = settings.in_flight;
-  options.undelivered = 16 * settings.in_flight;
-  options.deadline = settings.server.deadline();
-  options.on_outage = [&](const grpc::Status& status) { NoteWaiting(console, settings.server.address, status); };
+class Classification {
+ public:
+  Classification(const Settings& settings, const Input<Task>& input, const std::shared_ptr<grpc::Channel>& channel,
+                 Console& console)
+      : settings_(settings),
+        input_(input),
+        channel_(channel),
+        console_(console),
+        printer_(settings, input, console),
+        request_(input.prototype),
+        pipeline_(channel, Options(), [this](typename Pipeline::Result result) { Deliver(std::move(result)); }) {}
 
+  // The exit code.
+  int Run() {
+    const std::stop_callback cancel(console_.stop, [this] { pipeline_.Cancel(); });
+    bool open = true;
+    for (size_t number = 0; open && number < input_.queries.size(); ++number) {
+      typename Task::Request::Query query = MakeQuery(input_, input_.queries[number]);
+      const auto bytes = static_cast<int64_t>(query.ByteSizeLong()) + kRequestBytes;
+      if (bytes > settings_.max_message_bytes && input_.queries.size() == 1) {
+        return Fail(console_, kExitUsage, TooLarge(settings_, bytes));
+      }
+      open = bytes > settings_.max_message_bytes ? SkipTooLarge(number, bytes) : Add(std::move(query), bytes);
+    }
+    if (open) Send();
+    pipeline_.Finish();
+    return ExitCode();
+  }
+
+ private:
+  using Pipeline = RequestPipeline<typename Task::Request>;
+  using Response = typename Task::Response;
   struct Batch {
     size_t first = 0;  // query
     size_t size = 0;
   };
-  Mutex mutex;
-  std::deque<Batch> batches;  // not yet delivered; guarded by mutex
-  grpc::Status lost;          // the pipeline's thread writes it; read when that has finished
-  Pipeline* running = nullptr;
-  const auto print = [&](size_t first, size_t size, const grpc::Status& status,
-                         const typename Task::Response& response) {
-    for (size_t i = 0; i < size; ++i) {
-      if (!status.ok()) {
-        printer.PrintFailure(first + i, status);
-      } else if (static_cast<size_t>(response.answers_size()) != size) {
-        printer.PrintFailure(first + i, grpc::Status(grpc::StatusCode::INTERNAL,
-                                                     absl::StrCat("the server sent ", response.answers_size(),
-                                                                  " answers to ", size, " queries")));
-      } else {
-        printer.Print(first + i, response.answers(static_cast<int>(i)));
-      }
-    }
-  };
-  const auto deliver = [&](typename Pipeline::Result result) {
+
+  PipelineOptions Options() {
+    PipelineOptions options;
+    options.in_flight = settings_.in_flight;
+    options.undelivered = 16 * settings_.in_flight;
+    options.deadline = settings_.server.deadline();
+    options.on_outage = [this](const grpc::Status& status) { NoteWaiting(console_, settings_.server.address, status); };
+    return options;
+  }
+
+  // These return false once nothing more can be sent.
+  bool Add(typename Task::Request::Query query, int64_t bytes) {
+    bool open = true;
+    if (bytes_ + bytes > std::min<int64_t>(kBatchBytes, settings_.max_message_bytes)) open = Send();
+    *request_.add_queries() = std::move(query);
+    bytes_ += bytes;
+    if (++batch_.size == kBatchGraphs) open = Send();
+    return open;
+  }
+  bool Send() {
+    if (batch_.size == 0) return true;
+    Expect(batch_);
+    const bool open = pipeline_.Submit(std::exchange(request_, input_.prototype));
+    batch_ = {batch_.first + batch_.size, 0};
+    bytes_ = 0;
+    return open;
+  }
+  bool SkipTooLarge(size_t number, int64_t bytes) {
+    bool open = Send();
+    Expect({number, 1});
+    open = open && pipeline_.Reject(grpc::Status(grpc::StatusCode::OUT_OF_RANGE, TooLarge(settings_, bytes)));
+    batch_ = {number + 1, 0};
+    return open;
+  }
+  void Expect(const Batch& batch) EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    batches_.push_back(batch);
+  }
+
+  // On the pipeline's thread.
+  void Deliver(typename Pipeline::Result result) EXCLUDES(mutex_) {
     Batch batch;
     {
-      MutexLock lock(mutex);
-      batch = batches.front();
-      batches.pop_front();
+      MutexLock lock(mutex_);
+      batch = batches_.front();
+      batches_.pop_front();
     }
-    // One bad graph fails its whole request: the others deserve another one.
     if (result.status.error_code() == grpc::StatusCode::INVALID_ARGUMENT && batch.size > 1) {
-      for (size_t i = batch.first; i < batch.first + batch.size && !console.stop.stop_requested(); ++i) {
-        typename Task::Response response;
-        const grpc::Status status = CallAlone(settings, input, i, channel, console, response);
-        if (console.stop.stop_requested()) break;
-        if (status.error_code() == grpc::StatusCode::UNAVAILABLE) lost = status;
-        if (!lost.ok()) break;
-        print(i, 1, status, response);
-      }
+      AskOneByOne(batch);
     } else if (result.status.error_code() == grpc::StatusCode::UNAVAILABLE) {
-      lost = result.status;
+      lost_ = result.status;
     } else {
-      print(batch.first, batch.size, result.status, result.response);
+      Print(batch, result.status, result.response);
     }
-    if (!console.out || !lost.ok()) running->Cancel();
-  };
-  Pipeline pipeline(channel, options, deliver);
-  running = &pipeline;
-  const std::stop_callback cancel(console.stop, [&pipeline] { pipeline.Cancel(); });
-
-  typename Task::Request request = input.prototype;
-  int64_t bytes = 0;
-  Batch batch;
-  const auto send = [&] {
-    if (batch.size == 0) return true;
-    {
-      MutexLock lock(mutex);
-      batches.push_back(batch);
+    if (!console_.out || !lost_.ok()) pipeline_.Cancel();
+  }
+  // One bad graph fails its whole request: the others deserve another one.
+  void AskOneByOne(const Batch& batch) {
+    for (size_t i = batch.first; i < batch.first + batch.size && !console_.stop.stop_requested(); ++i) {
+      Response response;
+      const grpc::Status status = CallAlone(settings_, input_, i, channel_, console_, response);
+      if (console_.stop.stop_requested()) return;
+      if (status.error_code() == grpc::StatusCode::UNAVAILABLE) lost_ = status;
+      if (!lost_.ok()) return;
+      Print({i, 1}, status, response);
     }
-    const bool open = pipeline.Submit(std::exchange(request, input.prototype));
-    batch = {batch.first + batch.size, 0};
-    bytes = 0;
-    return open;
-  };
-  bool open = true;
-  for (size_t number = 0; open && number < input.queries.size(); ++number) {
-    typename Task::Request::Query query = MakeQuery(input, input.queries[number]);
-    const auto query_bytes = static_cast<int64_t>(query.ByteSizeLong()) + kRequestBytes;
-    if (query_bytes > settings.max_message_bytes) {
-      if (input.queries.size() == 1) return Fail(console, kExitUsage, TooLarge(settings, query_bytes));
-      open = send();
-      {
-        MutexLock lock(mutex);
-        batches.push_back({number, 1});
+  }
+  void Print(const Batch& batch, const grpc::Status& status, const Response& response) {
+    for (size_t i = 0; i < batch.size; ++i) {
+      if (!status.ok()) {
+        printer_.PrintFailure(batch.first + i, status);
+      } else if (static_cast<size_t>(response.answers_size()) != batch.size) {
+        printer_.PrintFailure(batch.first + i, grpc::Status(grpc::StatusCode::INTERNAL,
+                                                            absl::StrCat("the server sent ", response.answers_size(),
+                                                                         " answers to ", batch.size, " queries")));
+      } else {
+        printer_.Print(batch.first + i, response.answers(static_cast<int>(i)));
       }
-      open = open && pipeline.Reject(grpc::Status(grpc::StatusCode::OUT_OF_RANGE, TooLarge(settings, query_bytes)));
-      batch = {number + 1, 0};
-      continue;
     }
-    if (bytes + query_bytes > std::min<int64_t>(kBatchBytes, settings.max_message_bytes)) open = send();
-    *request.add_queries() = std::move(query);
-    bytes += query_bytes;
-    if (++batch.size == kBatchGraphs) open = send();
   }
-  if (open) send();
-  pipeline.Finish();
 
-  if (console.stop.stop_requested()) {
-    return Fail(console, kExitInterrupted, absl::StrCat("interrupted after ", printer.lines(), " lines"));
+  int ExitCode() {
+    if (console_.stop.stop_requested()) {
+      return Fail(console_, kExitInterrupted, absl::StrCat("interrupted after ", printer_.lines(), " lines"));
+    }
+    if (!console_.out) return FailOutput(console_);
+    if (!lost_.ok()) return FailCall(console_, settings_.server, *channel_, lost_);
+    if (!printer_.refused().ok()) return FailCall(console_, settings_.server, *channel_, printer_.refused());
+    return printer_.failed() ? kExitFailed : kExitOk;
   }
-  if (!console.out) return FailOutput(console);
-  if (!lost.ok()) return FailCall(console, settings.server, *channel, lost);
-  if (!printer.refused().ok()) return FailCall(console, settings.server, *channel, printer.refused());
-  return printer.failed() ? kExitFailed : kExitOk;
-}
+
+  const Settings& settings_;
+  const Input<Task>& input_;
+  const std::shared_ptr<grpc::Channel> channel_;
+  Console& console_;
+  AnswerPrinter<Task> printer_;
+
+  // What is being filled.
+  typename Task::Request request_;
+  Batch batch_;
+  int64_t bytes_ = 0;
+
+  Mutex mutex_;
+  std::deque<Batch> batches_ GUARDED_BY(mutex_);  // not yet delivered
+  grpc::Status lost_;                             // the pipeline's thread writes it; read when that has finished
+  Pipeline pipeline_;                             // the last: its thread uses the others
+};
 
 // Nodes that only the query sees.
 absl::Status ReadUnseen(const std::string& path, v1::GraphUpdate& unseen) {
@@ -571,7 +610,7 @@ int Classify(const std::vector<std::string>& arguments, Console& console) {
     return *code;
   }
   input.prototype.set_model_version(settings.server.model_version);
-  return ClassifyAll(settings, input, channel, console);
+  return Classification(settings, input, channel, console).Run();
 }
 
 }  // namespace
