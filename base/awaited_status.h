@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What one thread waits for and another reports, once.
 #pragma once
 

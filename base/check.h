@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What we promise ourselves: a condition that only a bug of ours can break.
 #pragma once
 

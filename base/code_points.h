@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reading UTF-8 text by code points, with Unicode's properties from ICU. Only for sources of models/.
 //
 // Offsets are bytes. Texts are UTF-8 unless a function says otherwise.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where exceptions of the libraries below become a status: one request fails, the process lives. Our own code throws
 // none; containers throw std::bad_alloc, and a few libraries throw others.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The beginning of a text that somebody else chose, for a message.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The error of input that cannot be used, and the field of a request that it is about.
 //
 // A status that is about a field carries the field's path beside its message, as a payload. The edge of the server

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads the fields of a model directory's JSON files, so that a wrong one is named with its file and value.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Numbers and texts one after the other in bytes, little-endian; and back, from bytes that may come from anywhere.
 #pragma once
 

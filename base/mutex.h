@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Locks that clang's thread-safety analysis can check (-Wthread-safety) and that the thread sanitizer can see: thin
 // wrappers of std::mutex and std::condition_variable.
 #pragma once

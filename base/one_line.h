@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Text that somebody else chose, for a page that people read in a terminal.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Early return on error, for functions that return absl::Status or absl::StatusOr.
 #pragma once
 

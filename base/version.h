@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The version of this build, from the root CMakeLists.txt.
 #pragma once
 

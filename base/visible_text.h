@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Text from elsewhere (a server, a file, a flag) as it may be shown to a person.
 #pragma once
 

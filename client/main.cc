@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The program `heed`: signals and streams around RunHeed().
 #include <langinfo.h>
 #include <poll.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heed completion and heed man: the table of commands, and each one's flags, for shells and for man.
 #include "absl/strings/str_cat.h"
 #include "base/flags/man_page.h"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What `cmake --install` puts where, in three components:
 #
 #   server    heed-server, its systemd unit and configuration, the models that ship, the documentation

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The pages that heed prints.
 include(${HEED_SOURCE}/cmake/install_pages.cmake)
 heed_print(share/man/man1/heed.1.gz heed man)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # For install_server.cmake and install_client.cmake: pages that a program prints, changelog and copyright.
 
 # heed_print(FILE PROGRAM ARGUMENT...): installs what the program prints as PREFIX/FILE, compressed if FILE ends in .gz.

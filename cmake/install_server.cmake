@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The unit, the configuration, and the pages that heed-server prints.
 include(${HEED_SOURCE}/cmake/install_pages.cmake)
 heed_print(share/man/man1/heed-server.1.gz heed-server --man)

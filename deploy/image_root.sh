@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Lays out the root of an image that holds nothing but programs and what they need (the Dockerfile runs it in Debian).
 #
 #   image_root.sh ROOT PROGRAM...

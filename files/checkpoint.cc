@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "files/checkpoint.h"
 
 #include <sys/stat.h>

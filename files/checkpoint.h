@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The weights of a model directory by name, whatever files hold them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A hash of files' contents, to tell whether a model is the one that something was made with.
 #pragma once
 

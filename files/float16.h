@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // IEEE 754 half precision and bfloat16 as bit patterns. Kernels widen whole vectors themselves; this is for loading.
 #pragma once
 

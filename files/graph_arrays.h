@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A graph as flat arrays: what files and requests hold, before it is checked.
 #pragma once
 

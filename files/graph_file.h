@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Graph files: safetensors with PyTorch Geometric's names.
 //
 //   x [N, F] f32, or sparse rows x_indptr [N + 1], x_indices [V], x_values [V] with x_shape [2]

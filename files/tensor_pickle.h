@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads the pickles inside PyTorch's files, as far as tensors need it. Nothing that a pickle asks for is ever called or
 // imported: what it may ask for is a table of names (tensor_pickle.cc), each with a meaning here; anything else is
 // refused by its name.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The values of stored tensors, as floats.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads PyTorch's own files of tensors (torch.save of a state_dict; pytorch_model.bin), without PyTorch, and without
 // running anything that is in them.
 //

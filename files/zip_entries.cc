@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "files/zip_entries.h"
 
 #include <algorithm>

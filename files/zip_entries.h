@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The entries of a zip file by name, for readers of files that are zip files of stored (not compressed) entries.
 //
 // Format: PKWARE's APPNOTE.TXT 6.3.9, with the zip64 extension (4.3.14 to 4.3.16, 4.5.3).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The explicit table from a config.json's `model_type` to the code that serves it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whether a model that was loaded can answer at all.
 #pragma once
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Builds into build/, as the preset `release` of CMakePresets.json says: leaves build/bin/heed-server and build/bin/heed.
 #
 #   scripts/build.sh [--target=NAME]... [CMAKE_ARGUMENT]...

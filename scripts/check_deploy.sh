@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Checks all of deploy/ and docker-compose.yml: the cheap part that ctest runs (tests/deploy/check_deploy.py), then with the
 # tools themselves: kustomize builds every overlay, helm lints and renders every set of values, and what comes out is held
 # to Kubernetes' own schemas, custom resources to their definitions; compose-go reads docker-compose.yml as docker compose

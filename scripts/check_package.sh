@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Installs the packages of scripts/package.sh in a Debian of their own (debootstrap, chroot), and tries them: the unit by
 # systemd's own checks, the server as the unit starts it, a translation with the packaged heed, removal and purge. Needs
 # root, debootstrap, and about 1 GB of disk meanwhile.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Shows Heed at work on this machine: sets up, builds the two programs, starts a server on free loopback ports,
 # translates scripts/demo.txt, draws an attention, measures throughput, classifies the members of a karate club, tells
 # scripts/story.txt and asks about it, has a sequence copied, reads some metrics and stops the server.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Formats the tree's C++ and proto files as .clang-format says; --check changes nothing and fails where it would.
 # Files on the command line: only those. Needs clang-format.
 set -euo pipefail

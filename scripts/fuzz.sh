@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Builds the fuzz targets of tests/fuzz with libFuzzer and the address and undefined-behaviour sanitizers into
 # build-fuzz/, runs them one after the other, and prints a table. Exits 1 if a target found something.
 #

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Builds the container image of deploy/Dockerfile without a container daemon and without a registry: Debian's buildah,
 # over a base image that debootstrap makes from this machine's Debian mirror. Needs root and about 5 GB of disk meanwhile.
 #

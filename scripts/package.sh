@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Builds the Debian packages heed-server and heed-client, for the Debian release of this machine.
 #
 #   scripts/package.sh [--out=build-package/packages]

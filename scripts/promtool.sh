@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Puts promtool, with which the test `deploy` parses the queries of deploy/ and tests its alerts, into BUILD_DIR/tools. It is
 # taken out of Debian's package of Prometheus, which is not installed, as that would start a service. Where it cannot be had
 # that part of the test is skipped: says so loudly, and exits with 0.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Checks proto/ with buf: the lint rules of proto/buf.yaml, and that nothing breaks those who call what was accepted
 # before: the newest tagged version of this repository, or without a tag the descriptors in proto/accepted.binpb.
 #

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Installs client/python as a user does, with pip into a virtual environment of its own, for tests/client/python_client_test.py.
 # Where the packages that it takes cannot be had the test is skipped: says so loudly, and exits with 0.
 #

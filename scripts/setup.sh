@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Installs the Debian 12 packages that Heed is built and tested with. Installs only what is missing, and needs root or
 # sudo only then.
 #

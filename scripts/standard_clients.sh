@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Installs, into a virtual environment of its own, the public client packages that tests/client/standard_clients_test.py
 # calls the server with: Triton's and KServe's. Of KServe's package only what its inference client needs: the package is
 # also a framework for servers, twice as large. What cannot be had is not tried by the test, which is skipped without

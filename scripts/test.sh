@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Sets up, builds and runs tests; ends with ctest's summary.
 #
 #   scripts/test.sh [LABEL | --all] [CTEST_ARGUMENT]...

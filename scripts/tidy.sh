@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Runs clang-tidy, as .clang-tidy says, over the tree's sources or over the files named. Slow: minutes for the whole tree.
 # Needs clang-tidy and a build (for build/compile_commands.json and the generated protocol headers).
 set -euo pipefail

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From the flags of heed-server to the options of its parts.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heed-server: parses flags, runs the server, waits for a signal.
 #include <malloc.h>
 #include <signal.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Gives memory back to the system after a peak: the allocator keeps what large requests have freed, and in a container
 // it counts as used.
 #pragma once

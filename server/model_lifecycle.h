@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The life of a model on this server, in one place. ModelLoader calls it, on its thread:
 //
 //   1. Registry finds a version, and ModelLoader's thread reads it (models/architectures.h) and gives it a first input

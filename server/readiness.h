@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whether the server is ready for requests, kept up to date where it is asked for: grpc.health.v1, /readyz, the metric
 // and the log.
 #pragma once

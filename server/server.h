@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The server as a whole: what it is made of, how it starts and how it ends.
 #pragma once
 

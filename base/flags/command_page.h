@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a person reads about a program, as data: help texts, man pages, tables and completion are made of it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A program's flags as one table. It parses the arguments, the environment and a configuration file, and every page
 // about the flags is made of it, so that they agree. CLI11 reads arguments and files; only flag_table.cc includes it.
 #pragma once

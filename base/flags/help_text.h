@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Pages about flags: the text of --help, the tables in docs/, the default configuration file.
 #pragma once
 

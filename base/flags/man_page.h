@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A manual page in troff, made of a program's help.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Scripts with which a shell completes a program's commands, flags and values.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heed bench ask: questions to sessions, or stories with a question, under load.
 #include <algorithm>
 #include <deque>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the bench commands do alike: the flags of a load, and its rows as a table or as JSON.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // English sentences of our own for `heed bench translate`.
 #pragma once
 

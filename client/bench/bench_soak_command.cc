@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heed bench soak: a mixed load on all models for a long time; are the answers right, and does the memory grow?
 #include <algorithm>
 #include <array>

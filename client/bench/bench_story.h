@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A story of our own for `heed bench ask` and `heed bench soak`.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Latencies of any number of requests in little memory.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Load on a server, and what it made of it.
 #pragma once
 

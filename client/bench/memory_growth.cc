@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "client/bench/memory_growth.h"
 
 #include <algorithm>

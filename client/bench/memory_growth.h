@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whether a program's memory grows, from readings of it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The load of `heed bench soak`: requests of every kind that a server's models take, and what their answers have to be.
 #pragma once
 

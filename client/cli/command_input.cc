@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "client/cli/command_input.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a command reads: a file, or its standard input.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What all commands do alike: flags, the server, messages.
 #pragma once
 

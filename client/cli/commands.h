@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The commands of `heed`. Each gets its arguments without its own name and returns an ExitCode. They write results to
 // console.out, everything else to console.err, and run on the caller's thread until done or console.stop.
 #pragma once

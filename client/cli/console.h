@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a command sees of the world outside.
 #pragma once
 

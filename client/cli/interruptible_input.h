@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reading a file, a pipe or a terminal that an interrupt can end.
 #pragma once
 

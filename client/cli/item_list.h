@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Lists of nodes or edges in arguments and files.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Lines that a person edits on a terminal: keys that move and delete, earlier lines, search among them.
 #pragma once
 

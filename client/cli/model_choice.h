@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which model a command works with.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heed ask: stories and questions from a file or from flags, each story one request.
 #include <algorithm>
 #include <chrono>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heed chat: facts and questions as they are typed, over one stream.
 #include <cerrno>
 #include <cstdio>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heed classify nodes, edges and graphs: one course for all three, which differ in what an item is.
 #include <algorithm>
 #include <deque>

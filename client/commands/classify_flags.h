@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heed.v1.ClassifyOptions as flags, and where the graph is.
 #pragma once
 

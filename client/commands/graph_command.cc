@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heed graph put, update, describe and delete: the graphs that a server keeps.
 #include <algorithm>
 #include <chrono>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What to ask about the graphs of a file.
 #pragma once
 

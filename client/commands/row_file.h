@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sequences of rows of numbers, as text.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heed run: rows of numbers through a sequence model, each sequence one request.
 #include <limits>
 #include <memory>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stories and questions about them, as text.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A blocking call that is tried again while that makes sense.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "client/lib/channel.h"
 
 #include <arpa/inet.h>

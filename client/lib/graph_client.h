@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Blocking calls of heed.v1.GraphService about the graphs that a server keeps.
 #pragma once
 

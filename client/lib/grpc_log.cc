@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "client/lib/grpc_log.h"
 
 #include <cstdlib>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One page of a server over HTTP.
 //
 // cpp-httplib is known to http_page.cc alone.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Who listens at an address, found out with a socket of our own: gRPC only says that a server is unavailable.
 #pragma once
 

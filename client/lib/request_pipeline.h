@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Many requests in flight at a time, answers in the order of submission.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // When a failed call is worth another try, and how long to wait before it: the one policy of all the client's calls. No
 // threads, no clock.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The calls that take one request and give one answer, by the type of the request.
 #pragma once
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Translates a few sentences, then one again as it grows.
 
     client/python/example.py [--server=ADDRESS] [TEXT ...]

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Generates the Python stubs of all services into a folder (default: beside heed_client).
 #
 #     client/python/generate.sh [FOLDER]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What pyproject.toml cannot say: the stubs are generated while the package is built, by the grpcio-tools of the build,
 and need a gRPC that is no older."""
 

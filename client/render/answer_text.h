@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Answers for people and for `cut`, and as JSON.
 #pragma once
 

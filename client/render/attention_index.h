@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The attention of an answer, by the nodes it belongs to.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Classifications for people and for `cut`.
 #pragma once
 

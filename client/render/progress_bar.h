@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How far a long run is, on one line of a terminal.
 #pragma once
 

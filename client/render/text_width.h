@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How text looks on a terminal.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Answers as JSON, one object on one line.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What happened between two pages of metrics: rates of counters, distributions of histograms.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A Heed server's page of metrics, for commands.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "client/top/terminal_screen.h"
 
 #include <poll.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A terminal as a screen to draw on and keys to read.
 #pragma once
 

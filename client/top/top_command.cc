@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heed top: a live server's rates, queues, batches and latencies.
 #include <unistd.h>
 

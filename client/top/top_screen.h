@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What `heed top` shows, as lines of text of a given size.
 #pragma once
 

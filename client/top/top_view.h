@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What `heed top` shows, as numbers: from pages of metrics, one after the other, of one server or several.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Memory for numbers: aligned to cache lines, and in large pages where there is much of it.
 #pragma once
 

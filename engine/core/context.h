@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What one executor lends to the kernels it calls: its team of threads and its scratch memory.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Matrices of floats: Matrix owns, MatrixView and ConstMatrixView borrow. All row-major.
 #pragma once
 

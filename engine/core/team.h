@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The threads of one executor: they split a kernel's rows or columns among themselves.
 //
 // A team of size n is the calling thread and n - 1 of its own. Between calls these spin briefly, then park, so that a

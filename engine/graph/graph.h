@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A graph as it stands at one moment: an immutable version, made from arrays or from another version and a change.
 //
 // Nodes live in rows, in pages of kPageRows rows; a version is a list of pages, and shares with the version it came

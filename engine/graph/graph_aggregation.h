@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The edge work of a graph convolution as one fused pass: for each target, the logits of its in-edges, their softmax,
 // and the weighted sum of the sources' values, over all heads.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What Graph::Build and Graph::Apply share: the checks of what callers bring, and the order of edges.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The part of a graph that some nodes' outputs depend on, as flat arrays: the nodes that are asked about, those from
 // which an edge leads to them, and so on, one hop for each layer.
 #pragma once

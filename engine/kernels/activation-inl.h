@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Functions of single numbers that kernels share, a vector at a time. Included once for each of Highway's targets.
 //
 // Highway's Exp is right up to 104 alone and turns what is not a number into 0: here exponents are bounded, and what is

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Row-wise kernels: layer norm, activations, attention of one query, and the reduction of logits to the best tokens.
 //
 // Each works on one row with a fixed order of summation, so that a row's bits depend on that row and the instruction

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Keys and values that a decoder's hypotheses left behind, by layer, position and slot.
 //
 // A beam search that reorders its hypotheses copies nothing: a hypothesis keeps the list of slots that wrote its past.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The heads of a Neural Turing Machine at its memory: addressing, reading, writing (Graves et al. 2014, eq. 2 to 9).
 //
 // A step makes two passes over a session's memory for each group of heads that see the same memory: one for the dot

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Linear layers: y = activation(x W^T + b), by one of two backends that is fixed when the layer is made.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every oneDNN call whose form differs between versions 2 and 3. The only file that includes dnnl.hpp; only engine/*.cc
 // include this.
 #pragma once

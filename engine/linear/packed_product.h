@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Matrix product with weights packed once, for any number of rows, fastest for few: y = x W^T.
 //
 // W [out, in] is stored in panels of 16 outputs: for each input, the 16 weights that it meets, contiguous. A product

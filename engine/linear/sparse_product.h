@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Matrix product with sparse rows: y = x W^T + bias, in time proportional to the values that are not zero.
 #pragma once
 

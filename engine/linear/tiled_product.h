@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Matrix product by oneDNN, for many rows: y = activation(x W^T + bias).
 //
 // oneDNN's order of summation depends on where a row stands: rows left over at the end of a block are summed otherwise.

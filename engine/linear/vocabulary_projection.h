@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The output layer over a vocabulary, fused with its reduction: the best tokens of each row and the normalizer of its
 // softmax, without ever writing out [rows, vocabulary] logits.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The graph convolutions: what each reads from a checkpoint, and how it weighs its edges. Siblings; the pass over the
 // edges is engine/graph/graph_aggregation.h.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The config.json of a graph model, read and checked. docs/graph-config.md is its page: fields, values, defaults.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What stands on a graph network's last layer: pooling or the combination of two ends, a multi-layer perceptron, and
 // the probabilities of the classes.
 #pragma once

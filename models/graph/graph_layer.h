@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One layer of a graph network: convolution or linear map, norm, activation, as docs/graph-config.md describes it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One layer of a graph network over one neighborhood, in blocks of work.
 #pragma once
 

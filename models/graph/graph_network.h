@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Graph networks (GCN, GAT, GATv2) as a GraphClassifier: whole graphs, k-hop neighborhoods, precomputed outputs.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What follows a layer's linear map in a graph network: a norm and an activation, over one row or over a whole graph.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What every layer of a graph network made of every node of one version of a graph, in pages that versions share.
 #pragma once
 

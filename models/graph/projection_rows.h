@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The rows of the one wide linear layer that a graph layer's input meets.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Graph classification as a typed front: from a graph and what is asked about it to a task, and back to probabilities.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a model is for. A kind has an interface (translator.h, graph_classifier.h, ...) and a row in the tables of
 // server/oip/infer_kinds.cc and server/services; docs/adding-a-kind.md says which.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A model: immutable weights that advance tasks.
 #pragma once
 

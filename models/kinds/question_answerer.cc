@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "models/kinds/question_answerer.h"
 
 #include <utility>

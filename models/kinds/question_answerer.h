@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Question answering as a typed front: from facts and questions to a task, and back to answers.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sequences of rows of numbers as a typed front: rows in, rows out.
 #pragma once
 

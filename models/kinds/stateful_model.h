@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A model that goes on from what it has read: its state is what a session keeps.
 #pragma once
 

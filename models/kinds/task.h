@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The one abstraction of the server: a Task is advanced by Steps of a Model.
 //
 // A Task is one schedulable unit (a sentence); a Model advances any number of its tasks together. The scheduler knows

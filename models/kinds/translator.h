@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Translation as a typed front: from texts and options to sentences that are tasks, and back to texts.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Multi-head scaled dot-product attention over packed rows (Vaswani et al. 2017, section 3.2): the rows of all
 // sequences of a batch, one after the other, without padding.
 #pragma once

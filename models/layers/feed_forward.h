@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The position-wise feed-forward network (Vaswani et al. 2017, section 3.3): FFN(x) = W2 activation(W1 x + b1) + b2.
 #pragma once
 

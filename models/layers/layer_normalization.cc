@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "models/layers/layer_normalization.h"
 
 #include "absl/strings/str_cat.h"

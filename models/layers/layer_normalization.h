@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Layer normalization (Ba et al. 2016): each row to mean 0 and variance 1, then scaled and shifted by learned weights.
 #pragma once
 

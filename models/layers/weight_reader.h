@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads a network's weights from a checkpoint by name, checks every shape, and keeps account: what was read, how many
 // weights these are, and how much memory they take as packed. So a tensor that the configuration does not name is
 // noticed instead of silently left out of the network.

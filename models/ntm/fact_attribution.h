@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which facts a memory's slots hold, and how much of each: kept beside the memory, written as it is written.
 //
 //   A[n, f] <- A[n, f] (1 - w[n] mean(e)) + w[n] [f is the fact now told]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The Neural Turing Machine (Graves et al. 2014): a controller, and heads at a memory. docs/ntm-config.md says what
 // one step computes.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The configuration of a Neural Turing Machine: docs/ntm-config.md.
 #pragma once
 

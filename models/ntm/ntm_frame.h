@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How the paper's algorithmic tasks frame their data: docs/ntm-config.md, "Frames".
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A Neural Turing Machine that is told facts and answers questions: docs/ntm-config.md, "Questions".
 #pragma once
 

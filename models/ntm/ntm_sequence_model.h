@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A Neural Turing Machine from rows of numbers to rows of numbers: the paper's algorithmic tasks.
 #pragma once
 

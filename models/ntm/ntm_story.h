@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A story as the Neural Turing Machine reads it: the state that it leaves, and the task that takes it there.
 #pragma once
 

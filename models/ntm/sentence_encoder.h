@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From a sentence to what a network reads: the sum of its words' vectors, each times the vector of its position
 // (Sukhbaatar et al. 2015, position encoding, here learned).
 #pragma once

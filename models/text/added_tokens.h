@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tokens that a tokenizer has beside its SentencePiece models, as fine-tuning adds them (tokenizer.add_tokens): found
 // in a text before SentencePiece sees it, as Hugging Face's PreTrainedTokenizer does.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Target languages as multilingual checkpoints take them: a code ">>deu<<" at the beginning of a text or of a line.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "models/text/marian_tokenizer.h"
 
 #include <algorithm>

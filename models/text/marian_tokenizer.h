@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Between text and token ids, as Hugging Face's MarianTokenizer does it: SentencePiece makes the pieces, vocab.json
 // gives their ids (a SentencePiece model's own ids are not the network's).
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The rules by which a SentencePiece model normalizes text, as its file holds them: a trie of what is replaced and the
 // texts to put there. The library follows the trie's links as they are, so that a damaged one leads it out of its
 // memory when a text comes. Hence this check, before the library gets the file.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where the sentences of a line begin: the rules over models/text/sentence_rules.h's tables.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Cuts sentences that are too long for a model, without losing a byte of them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "models/text/sentence_rules.h"
 
 #include <unicode/uchar.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Splits text into sentences without losing a byte of it.
 //
 // Where a sentence may end is Unicode's business (UAX #29's terminators, closing and continuing characters, from ICU's

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SentencePiece, and the only place that includes it: its header defines absl::string_view in a way that excludes
 // Abseil's own, so neither this header nor subwords.cc may include Abseil.
 #pragma once

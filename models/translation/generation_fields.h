@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The generation settings of Hugging Face's transformers, and what Heed does with each.
 #pragma once
 

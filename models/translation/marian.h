@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The Transformer of Hugging Face's MarianMT (OPUS-MT): Vaswani et al. 2017, post-norm, sinusoidal positions.
 #pragma once
 

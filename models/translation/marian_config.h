@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The configuration of a Hugging Face MarianMT directory: config.json and generation_config.json.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Search over a Seq2SeqNetwork's answers: greedy, beam and sampling, one sentence at a time.
 //
 // Semantics and scores are those of Hugging Face transformers 4.46 (greedy and sampling: GenerationMixin; beam search:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a search needs of an encoder-decoder network: encode sentences, then advance hypotheses by one token each.
 //
 // A network holds no search and a search no network: the Transformer and recurrent networks stand behind this, greedy

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A Translator over any encoder-decoder network: text to tokens, search, tokens to text.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The graphs that the server keeps: their names and versions, what models computed for them, their files.
 //
 // A graph's present version is immutable and whole: queries take it (Find) and keep it for as long as they run. Every

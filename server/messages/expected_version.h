@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The version that a request expects of what it is about.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Between heed.v1's graph messages and the types of engine/graph/graph.h and models/kinds/graph_classifier.h.
 //
 // What comes from a message is checked for its shape here: sizes that fit each other, fields that are there, options

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whether bytes are a message, before any of it is built: what protobuf's own parser would refuse is named by its
 // field, and a message that would take many times its bytes is refused for its elements.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Messages that came compressed, inflated to no more than a message may be: gRPC's own filter measures them afterwards.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Lists in pages: the page_size and the page_token of a request, as Google's API guide has them (AIP-158).
 //
 // A token names the last item of the page before, by its key. So a list may change between two pages: what was there

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Between heed.v1's messages of question answering and the types of models/kinds/question_answerer.h and
 // server/sessions.h.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "server/messages/text_pieces.h"
 
 #include <utility>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Translations of texts as they grow: sentences are translated side by side, and here their pieces are put into the
 // order of their text.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Between heed.v1's translation messages and the types of models/kinds/translator.h.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "server/messages/work_metrics.h"
 
 #include "server/messages/translation_messages.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What models did for requests, in the units of their kind.
 #pragma once
 

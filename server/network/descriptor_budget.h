@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How many file descriptors this process may have, and what for: connections must not take those that models, stored
 // sessions and probes need.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // gRPC's port: accepts its connections, within limits, and hands them to the gRPC server.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which connections the HTTP endpoint has, and which of them have to go so that others are heard.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Pages over HTTP/1.1 for those who watch the server: a scraper, probes, a person. Apart from gRPC's port, threads and
 // limits.
 //

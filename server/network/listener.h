@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Accepts connections and hands them on, and goes on doing so whatever happens: unlike gRPC 1.51's own listener, which
 // never accepts again once descriptors have run out.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The sockets that take connections at one address: a name may stand for several.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How many connections a port may have, and which are still there.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The address of one end of a connection, as the kernel holds it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Between the Open Inference Protocol's named tensors and a model's tasks: the interface that each kind has one of.
 //
 // Every option of the typed service (heed.v1) is a request parameter of the same name; what only the typed service's

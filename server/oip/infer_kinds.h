@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The kinds of models in the Open Inference Protocol.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The Open Inference Protocol's parameters: of a request, and of its inputs and outputs. Which of them the server takes
 // itself, which are hints that change no answer, which ask for what it does not do, and which are left to the model.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The Open Inference Protocol's tensors: a request's inputs checked and read, a response's outputs written. Knows
 // nothing of what they mean.
 #pragma once

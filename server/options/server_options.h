@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What an operator can set. `heed-server --help` says what each option means and what happens at its limit; here is
 // only what matters to the code.
 #pragma once

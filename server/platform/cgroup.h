@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What this process's container grants it, as its cgroup tells: of version 2 or 1. A file that is missing or that
 // cannot be understood sets no limit.
 #pragma once

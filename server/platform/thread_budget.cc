@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "server/platform/thread_budget.h"
 
 #include <sched.h>

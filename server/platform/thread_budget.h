@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How many threads of work this process may run at once: what its container grants, not what the node has.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which models and versions lie below --models. Looks again each time; keeps nothing.
 //
 // DIR is a model itself if it holds config.json, or if it is a model of Hugging Face's cache. Then it serves only that

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Loads and unloads models while others serve: one change after the other, on a thread of its own. Once all models were
 // loaded for the first time that has a low priority, so that traffic hardly notices.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whether the server is ready for requests: what grpc.health.v1 and /readyz say of it as a whole.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The models that this server serves, and their versions, as they lie below one directory
 // (server/registry/model_directory.h).
 //

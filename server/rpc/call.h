@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What every request has in common, whatever its method: its record in the metrics and the log, its deadline, its end.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The calls of a service that are under way, for whoever has something to tell all of them.
 #pragma once
 

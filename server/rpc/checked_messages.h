@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Messages that are checked before they are built. gRPC answers bytes that are no message with UNIMPLEMENTED and not a
 // word, and inflates what is compressed whatever it comes to; here such a call ends with a status that names the field,
 // is counted and logged as every other, and costs no more than its bytes.

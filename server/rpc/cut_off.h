@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ends a call whose client does not take what it is sent.
 #pragma once
 

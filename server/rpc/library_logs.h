@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the libraries below would write to standard error by themselves, as lines of our log.
 #pragma once
 

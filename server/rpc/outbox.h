@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A stream's messages on their way to its reader.
 #pragma once
 

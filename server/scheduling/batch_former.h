@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Decides which tasks of one model are in its next step: admission, fairness, budgets. A plain data structure that
 // takes the time as an argument: no threads, no locks, no clock. The scheduler drives it.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One request, as the scheduler sees it: tasks in order, a deadline, and somebody to tell.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One way to run a job: submit it, cancel it at any time, wait for it.
 #pragma once
 

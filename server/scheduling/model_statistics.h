@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What each loaded model has done: counts and times, as the Open Inference Protocol's statistics extension tells them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where requests become tasks: small ones on the thread that received them, large ones on threads of their own, so that
 // health checks and small calls never wait behind a megabyte that is being tokenized.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How urgent a request is beside the others that wait for the same model: a level, 1 before 2 before 3.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A request that is not accepted: what its status tells beside code and message.
 #pragma once
 

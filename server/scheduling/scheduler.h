@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs jobs: the executors' loop around the batch formers.
 //
 // An executor drops what is cancelled or expired, admits what fits, calls Model::Step, delivers what came out, retires

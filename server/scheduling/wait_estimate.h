@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How long a request that comes to a queue now is likely to take, from how the queue and the tasks before it did
 // lately. Plain data that takes the time as an argument: no threads, no clock.
 //

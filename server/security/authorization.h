@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Who may call which method: the methods' rights, the holders of tokens, and whether this server can be managed at all.
 #pragma once
 

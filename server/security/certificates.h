@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The files that TLS needs: read together, checked together, read again when they may have changed.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where gRPC asks Authorization: the credentials of its port, plain text or TLS; and the methods that nobody may call.
 #pragma once
 

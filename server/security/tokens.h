@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bearer tokens: who holds one and what that lets them do, from a file that may change while the server runs.
 //
 // A line of the file is `NAME TOKEN RIGHTS`, with RIGHTS `infer`, `manage` or `infer,manage`; `#` begins a comment. A

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // grpc.health.v1.Health: the server as a whole (""), each of its services by full name, and each model by name.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One inference request of the Open Inference Protocol, whatever it came on: from its tensors to a job of its model,
 // and from the tasks back to tensors.
 #pragma once

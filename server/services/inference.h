@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // inference.GRPCInferenceService: the Open Inference Protocol, version 2, in front of the same models, scheduler and
 // loader as heed.v1's services. Nothing here waits.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // inference.GRPCInferenceService.ModelStreamInfer: requests on a stream, answered in the order in which they came.
 #pragma once
 

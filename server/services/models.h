@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heed.v1.ModelService: what this server serves.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heed.v1.QuestionAnsweringService.Chat: conversations, one message after the other.
 #pragma once
 

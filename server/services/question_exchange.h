@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Facts told or questions asked in a session, as Tell, Ask and each message of a Chat do it.
 //
 // An exchange that changes the session (facts, or a commit) takes its lease, lets the model go on from its state, and

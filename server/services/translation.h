@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heed.v1.TranslationService: converts, submits, answers. Nothing here waits.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The extensions of the Open Inference Protocol that Heed does not have: each method answers UNIMPLEMENTED, and says
 // what there is instead.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A TCP connection, plain or with TLS, whose every step ends by its deadline, the look-up of the host's name too.
 #pragma once
 

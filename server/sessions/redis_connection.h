@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One connection to Redis whose every call ends by its deadline.
 //
 // Only redis_connection.cc knows hiredis, whose protocol it speaks over a stream of ours: hiredis 0.14 has no TLS, and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One session, and how many of them there may be.
 #pragma once
 

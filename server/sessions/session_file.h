@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One session as bytes: what its file, its key in Redis and its export hold.
 //
 // Little-endian; a text is its length (uint64) and its bytes:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where sessions rest, as bytes under their names: what the store (server/sessions/session_store.h) needs of a
 // directory or of Redis.
 #pragma once

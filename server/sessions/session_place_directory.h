@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sessions in a directory: ID.session is one session's bytes. One server at a time has the directory.
 //
 // A session's file is written beside it, as ID.session.partial, flushed to disk and then moved: a crash at any moment

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The threads that carry out what is asked of a place: in order for each session, beside each other for several.
 #pragma once
 

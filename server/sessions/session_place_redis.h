@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sessions in Redis, where any number of servers read and change them.
 //
 // heed:session:ID is a hash of

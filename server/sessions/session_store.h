@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The conversations that the server keeps: their states, who may change them when, and where they rest.
 //
 // A session's present state is immutable: whoever asks takes it (Find) and works beside others. Whoever changes it

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which sessions there are, which of them are in memory, who has their leases, and why others are gone: the store's
 // policy, without threads, files or clocks.
 #pragma once

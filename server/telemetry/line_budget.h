@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Keeps what goes wrong often from flooding the log.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What happens, as lines on standard error that a person and a program can read: when, how grave, what, and named
 // values.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What an operator can see: one table of metrics.
 //
 // prometheus-cpp is known to metrics.cc alone.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is kept of requests: their numbers, in the metrics, and the log's lines about them: each one that was slow, each
 // that failed by the server's own fault, and at the level debug every one.
 #pragma once

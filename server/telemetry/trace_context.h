@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a request's metadata says of where it comes from, so that its log lines can be found from there.
 //
 // Source: W3C Trace Context, https://www.w3.org/TR/trace-context/#traceparent-header

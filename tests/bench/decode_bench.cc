@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A model's decoder without a server: steps of many sentences' hypotheses at once.
 //
 //   decode_bench MODEL_DIR [SENTENCES] [BEAM] [STEPS] [THREADS]

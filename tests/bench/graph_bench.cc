@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Graph networks without a server.
 //
 //   graph_bench layer GRAPH_FILE [THREADS]               the fused pass over all edges, for layers of heads x width =

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """What one careless or hostile client costs all others.
 
     hostile_requests.py BIN_DIR --models=DIRECTORY [--translator=NAME] [--questions=NAME] [--nodes=NAME] [--only=A|B|C]

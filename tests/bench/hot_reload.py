@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Models replaced under load: failures, latency before and during, and memory.
 
 python3 tests/bench/hot_reload.py [--build=build] [--model=weights/translator-en-de] [--pairs=5] [--seconds=8]

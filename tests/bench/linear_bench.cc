@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Linear layers by both ways beside plain oneDNN, on one thread: GFLOP/s, medians of rounds in which all take turns.
 //
 //   linear_bench [ROUNDS]

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes a synthetic graph for measurements, and on request a model with random weights that takes it.
 
     make_power_law_graph.py --out=large.safetensors [--model=DIR/gat-large]

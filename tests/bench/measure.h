@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Timing for benchmarks on a noisy machine: rivals take turns within one run, and medians are compared.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A Neural Turing Machine being told facts, without a server: steps of many sessions at once.
 //
 //   ntm_bench MODEL_DIR [SECONDS] [SESSIONS...]

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Steps of a Neural Turing Machine a second, Heed against PyTorch, on one thread each, taking turns in one run.
 
     ntm_pytorch.py MODEL_DIR build/bin/ntm_bench [--rounds=5] [--seconds=1]

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """What a server makes of ten times the load that it can bear, and of the time after it.
 
     overload.py BIN_DIR --models=DIRECTORY --model=NAME [--deadline=S] [--times=10] [--duration=60] [--threads=N]

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Two servers, one core each, restarted one after the other under a client-side balanced channel: failed requests.
 
 python3 tests/bench/rolling_restart.py [--build=build] [--models=weights] [--model=translator-en-de] [--rounds=3]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the server adds to gRPC: a model that gives back what it gets, through registry, tensors and scheduler, and
 // ServerLive, against services that do nothing but answer; and what its metrics add to it: the same model in a server
 // that records none. All in one process, over loopback, built with the same flags.

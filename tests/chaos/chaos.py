@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Everything at once: load of every kind on all models that ship, while what can go wrong does.
 
     chaos.py BIN_DIR [--models=weights] [--duration=S] [--seed=N] [--sanitized] [--log=FILE]

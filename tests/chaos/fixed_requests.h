@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Requests whose answers never differ, to the bit: alone, in a crowd, after a reload. And requests that are wrong.
 #pragma once
 

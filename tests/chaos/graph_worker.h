@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stored graphs that one worker each changes, and a copy of what the server acknowledged of them.
 #pragma once
 

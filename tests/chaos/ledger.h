@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the load sent and what came of it: every request ends once, with a status that is right at that moment.
 #pragma once
 

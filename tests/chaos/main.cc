@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heed_chaos_load: requests of every kind to a running server, each of which has to end once and right.
 //
 //   heed_chaos_load --server=HOST:PORT [--seed=N] [--doomed --sent_file=FILE]

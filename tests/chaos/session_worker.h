@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Conversations, and what the server acknowledged of each.
 //
 // A change whose end nobody knows (its deadline passed, Redis was away) is sent again with the same request_id until it

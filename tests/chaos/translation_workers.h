@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Streams of translations, read as they should be, too slowly, or not at all; and bursts that no queue has room for.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One client that sends requests, one after the other, until it is told to stop.
 #pragma once
 

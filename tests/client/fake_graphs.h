@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heed.v1.GraphService without models, for the client's tests. The class of a node is its id modulo 2, of an edge the
 // sum of both ids modulo 2, of a graph its number of nodes modulo 2; class 0 is "even", class 1 "odd".
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A Heed server's page of metrics, and one that serves it, for the client's tests.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heed.v1.QuestionAnsweringService without models, for the client's tests. The answer to a question is the last word of
 // the last fact, or "nothing"; its probability is 0.75, that of "nothing" 0.25. Three quarters of an answer came from
 // the last fact, one quarter from the first. Words that begin with "zz" are not known. Sessions are named "s1", "s2"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heed.v1.SequenceService without models, for the client's tests: gives the rows back in reverse order, as often as the
 // request repeats; a sequence whose first number is 9 is refused.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A Heed server without models, for the client's tests: every service of heed.v1 and grpc.health.v1 on a loopback port,
 // with failures on request. What it "translates" is the text in brackets.
 #pragma once

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """The C++ client library as `cmake --install` leaves it: a project elsewhere finds it, is built, and translates.
 
     installed_client_test.py BUILD_DIR HEED_SERVER

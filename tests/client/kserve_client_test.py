@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """KServe's Python client, unchanged and with its defaults, and MLServer's hints, against heed-server and the models that
 ship.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Tests that the Python client's make_graph refuses arrays that are not what PyTorch Geometric has. Needs grpcio and
 grpcio-tools; without them, exits 77 (ctest: skipped).
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """client/python as it is installed, against heed-server and the models that ship, and against a server that refuses.
 
 BUILD/python-client/bin/python3 tests/client/python_client_test.py BUILD/bin/heed-server

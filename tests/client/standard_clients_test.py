@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """The Open Inference Protocol's public Python clients, unchanged, against heed-server and the models that ship.
 
 BUILD/standard-clients/bin/python3 tests/client/standard_clients_test.py BUILD/bin/heed-server

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Holds deploy/ to the programs: every metric, label, flag and file that it names is one that there is.
 
 check_deploy.py TREE BIN_DIR             fails, and names each thing that is wrong

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Runs the image that scripts/image.sh built, as a container is run, and measures it: in its own mount, process and network
 # namespaces, on a read-only root file system, as the image's user without privileges, with the image's own entry point; reached
 # from outside over a pair of virtual network devices. Needs root, buildah and iproute2; nothing else of a container engine.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads deploy/grafana/dashboards/heed.json as Grafana does: panels, their queries, variables filled in."""
 
 import re

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Draws deploy/grafana/dashboards/heed.json from a Prometheus' data: the dashboard's own panels, queries, units and colours.
 
 python3 tests/deploy/draw_dashboard.py --prometheus=http://127.0.0.1:9090 [--minutes=30] [--rate_interval=20s] --output=FILE.png

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Has a real Prometheus scrape a real heed-server under mixed load, and asks it every query that deploy/ holds.
 
 python3 tests/deploy/prometheus_check.py [--build=build] [--models=weights] [--seconds=60] [--picture=FILE] [--cgroup]

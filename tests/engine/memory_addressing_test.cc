@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "engine/kernels/memory_addressing.h"
 
 #include <gtest/gtest.h>

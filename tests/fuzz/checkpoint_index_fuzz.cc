@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An index of shards: whatever it says, only files of its own directory are read, and what is taken agrees with it.
 //
 // Input: model.safetensors.index.json, beside the shards a.safetensors (tensor x) and b.safetensors (y and z).

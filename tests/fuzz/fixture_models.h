@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Models of tests/fixtures, small enough to be run for each input of a fuzz target.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A fuzz target: a function that takes bytes from anywhere, and how they are best changed. Each *_fuzz.cc defines one.
 //
 // It runs in two ways. With HEED_FUZZ it is a program of its own with libFuzzer in it, which searches

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // PutGraph and UpdateGraph: a graph that comes in parts, and changes of it. Each version must be the one that its own
 // arrays make, and what a model computed for it after a change must be, to the bit, what it computes for it anew.
 //

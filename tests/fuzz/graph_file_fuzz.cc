@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A graph file, as clients send them and as the server keeps them: read, made a graph, written and read again.
 #include <string>
 #include <utility>

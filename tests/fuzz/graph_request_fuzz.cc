@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ClassifyNodes, ClassifyEdges and ClassifyGraphs: a request's messages converted, started and run as the service does.
 //
 // Input: a byte that says which model, and so which request; then its bytes.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ModelInfer of the Open Inference Protocol, for each kind of model: tensors and parameters checked, read and run, and
 // the response written, as the service does.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A directory in memory for functions that read files by their path. Files are written anew for each input, without
 // being made anew. One thread.
 #pragma once

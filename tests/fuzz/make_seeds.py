@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes the seeds of the fuzz targets: tests/fuzz/seeds/TARGET/NAME, from tests/fixtures and from what stands here.
 
     make_seeds.py [TARGET]...

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bytes of requests before they are messages: what CheckMessage takes protobuf parses, what it refuses protobuf would
 // not have taken; and what compressed bytes inflate to has at most the bytes that were allowed.
 //

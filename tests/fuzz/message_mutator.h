@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Changes protobuf messages by their fields, so that what comes out is a message again: bytes of one that are changed
 // without regard to the form mostly are not.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The JSON files of a model directory, beside true weights: loaded and probed as the server does.
 //
 // Input: a byte that says which model; then config.json and, behind a zero byte, the model's other JSON file.

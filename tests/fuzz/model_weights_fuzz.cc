@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The weights of a model directory, beside a true config.json: loaded and probed as the server does.
 //
 // Input: a byte that says which model; then model.safetensors.

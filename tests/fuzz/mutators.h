@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Changes of inputs that have a form, so that most of them still have it and get beyond the first check. One in eight
 // is changed without regard to the form.
 #pragma once

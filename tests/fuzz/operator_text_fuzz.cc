@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Texts that operators and callers give the server: command lines (with --model_limits and --model_versions),
 // configuration files, token files, version numbers, priorities, trace contexts.
 //

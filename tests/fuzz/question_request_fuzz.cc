@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Answer, Tell and Ask: facts, questions and options checked and run, as the service does, all of one conversation.
 //
 // Input: a byte that says which request; then its bytes.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs a fuzz target on its seeds and on changes of them: the same ones each time, without a fuzzer.
 //
 //   fuzz_replay TARGET SEEDS [--seconds=S] [--changes=N]

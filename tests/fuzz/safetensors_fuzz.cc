@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A safetensors file: what SafetensorsFile::Open takes must be safe to read, every value of it.
 #include <string>
 

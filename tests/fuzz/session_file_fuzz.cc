@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An exported session, a session's file or its key in Redis, as it comes: size and checksum included.
 #include <string>
 

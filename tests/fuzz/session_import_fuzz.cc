@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An exported session with its size, checksum and fingerprint put right, so that what is behind them is reached: its
 // state is restored, told a fact and asked a question, and what that leads to can be exported and imported in turn.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A SentencePiece model, source.spm and target.spm of a directory, and texts that it cuts and puts together again.
 #include <string>
 #include <vector>

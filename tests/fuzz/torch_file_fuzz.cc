@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A PyTorch file: what TorchFile::Open takes must be safe to read, every value of it, and needs no more memory than
 // the file has bytes.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Translate and TranslateStream: texts and options checked, cut, run and put together, as the service does.
 //
 // Input: a byte whose lowest bit asks for a stream, the others for a model; then a TranslateRequest.

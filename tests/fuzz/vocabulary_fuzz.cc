@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A translator's vocab.json, tokenizer_config.json and target_vocab.json, beside true SentencePiece models, and texts
 // that are encoded and decoded with them.
 //

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Checks the generated tables of flags and metrics in README.md and docs/*.md against the programs.
 #
 #   check_docs.sh TREE BIN_DIR            fails, with a diff, if a table differs

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Checks that every relative link in the pages of TREE leads somewhere: to a file or folder, and to a heading of it.
 
     check_docs_links.py TREE          checks README.md, CONTRIBUTING.md, SECURITY.md, CHANGELOG.md, docs/*.md and the

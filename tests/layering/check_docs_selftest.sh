@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Shows that check_docs.sh sees what it is there to see: a tree whose tables are right passes, and each fault, put into
 # that tree alone, fails with its message. The programs are scripts that print tables.
 set -euo pipefail

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Holds the map of the folders.
 
   check_layering.py TREE       fails, with path:line for each, on

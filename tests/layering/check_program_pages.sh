@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Checks what the programs print about themselves for other programs: completion scripts with the shells, and manual
 # pages with groff, without warnings.
 #

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Checks that every source file of ours names its license (scripts/add_spdx.py), and, with --selftest, that a file
 # without it is found.
 #

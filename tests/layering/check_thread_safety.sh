@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Checks our locks with clang's thread-safety analysis, as errors: a member that is GUARDED_BY a Mutex is touched only
 # with that Mutex held.
 #

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Shows that check_layering.py sees what it is there to see: a tree that keeps the map passes, and each violation, put
 into that tree alone, fails with its message."""
 import os

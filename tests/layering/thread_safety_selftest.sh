@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Shows that check_thread_safety.sh sees what it is there to see: lawful use of our own Mutex passes, and each misuse
 # fails with clang's message.
 #

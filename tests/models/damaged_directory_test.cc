@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Damaged model directories: each is refused with a message that names the file and what is wrong with it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The weights that ship: they load, and everyday sentences, stories and sequences come out right.
 #include <gtest/gtest.h>
 

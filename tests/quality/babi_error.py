@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Scores a running server on bAbI: asks the questions of its files with `heed ask --babi` and prints the error of each task.
 
     babi_error.py DIRECTORY [--split=valid] [--server=ADDRESS] [--model=NAME] [--client=PATH] [--maximum=PERCENT]

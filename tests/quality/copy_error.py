@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Scores a running server on the copy task: has random sequences of bits copied by `heed run` and counts the wrong bits.
 
     copy_error.py [--lengths=1-20,40,80] [--sequences=2000] [--server=ADDRESS] [--model=NAME] [--client=PATH]

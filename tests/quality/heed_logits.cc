@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heed-logits MODEL_DIR: the logits of a model, for comparison with another implementation.
 //
 // Reads lines {"source": [ids], "target": [decoder input ids]} and answers each with a line {"logits": [[...], ...]}:

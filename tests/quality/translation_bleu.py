@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Scores a running server: translates a file with `heed translate` and prints its BLEU (sacrebleu, 13a, mixed case).
 
     translation_bleu.py --source=FILE --reference=FILE [--server=ADDRESS] [--model=NAME] [--beam=N] [--client=PATH]

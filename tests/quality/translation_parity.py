@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Compares Heed with Hugging Face transformers on a model directory.
 
     translation_parity.py search --model_dir=DIR --input=FILE [--server=ADDRESS] [--beams=1,4]

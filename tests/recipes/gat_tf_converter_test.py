@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Tests weights/recipes/from_gat_tf.py and the checkpoint reader below it, on checkpoints that this file writes: LevelDB tables,
 plain and compressed, and damaged ones. Needs PyTorch; without it, exits 77 (ctest: skipped).
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Tests the recipes that write graph files, on tiny data of the same formats. Needs PyTorch and numpy; without them, exits
 77 (ctest: skipped).
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Tests that the recipes' graph layers give PyTorch Geometric's numbers under its parameter names, gradients included. Needs
 PyTorch and torch_geometric; without them, exits 77 (ctest: skipped).
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Tests what the trainers of graph networks share, and how they cut and score data. Needs PyTorch and numpy; without them,
 exits 77 (ctest: skipped).
 

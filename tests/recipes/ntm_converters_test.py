@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Tests the converters of Neural Turing Machines: a converted model computes what the original does, of which this file
 holds a plain restatement by its published equations and conventions. Needs PyTorch and numpy; without them, exits 77
 (ctest: skipped).

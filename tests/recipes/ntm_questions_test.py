@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Tests how the Neural Turing Machine of questions is trained: bAbI's files, the stories made from them, the compiled steps,
 a small run. Needs PyTorch; without it, exits 77 (ctest: skipped).
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Tests the tasks of sequences and their trainer. Needs PyTorch and numpy; without them, exits 77 (ctest: skipped).
 
 python3 tests/recipes/ntm_sequences_test.py

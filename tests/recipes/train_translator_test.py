@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Tests the translator's recipe: made-up text, the mix, batches, resuming, and the exported directory. Needs PyTorch,
 numpy and sentencepiece; without them, exits 77 (ctest: skipped).
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A fault of each kind that the sanitizer presets are there for, on purpose: ctest holds that each is still reported,
 // with the suppressions of the suite, and that what gRPC does put in order is not.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tells the thread sanitizer what gRPC puts in order. Debian's gRPC and Abseil are built without the sanitizer, so that
 // all that they hand from thread to thread would look like a race: 195 reports of 100 calls that have none. Programs of
 // the tsan preset hold this file, and the dynamic linker gives its functions, in place of the libraries' own, to the

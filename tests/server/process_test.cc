@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The real program with tiny real models: what it says, how it ends.
 #include <fcntl.h>
 #include <signal.h>

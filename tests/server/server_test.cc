@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // End to end: the whole server in this process, over a real socket, with a translator that is a fake.
 #include "server/server.h"
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """A soak of the real server, and heed top watching it.
 
     soak_test.py BIN_DIR MODELS_DIR [FLAG OF heed bench soak]...

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Advances tasks to their end, as an executor would.
 #pragma once
 

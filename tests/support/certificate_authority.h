@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Certificates for tests, made in memory: an authority and what it signs.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A GraphClassifier without a network: classes are counts of edges, so that a test can tell what every answer must be.
 // Steps can be held, which lets a test act between two of them.
 #pragma once

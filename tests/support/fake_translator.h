@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A Translator without a network: it translates by turning letters into capitals, one word at each step, so that a test
 // can tell what every sentence must become and when. Steps can be held, which lets a test act between two of them.
 #pragma once

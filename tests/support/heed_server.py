@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A heed-server of its own for a test or a benchmark. Standard library only.
 
     with HeedServer("build/bin/heed-server", "--models=weights") as server:

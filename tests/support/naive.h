@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Slow and obvious implementations, in double: the truth that kernels are compared with.
 #pragma once
 

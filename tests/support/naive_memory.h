@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A Neural Turing Machine's heads at its memory, slow and obvious, in double: eq. 2 to 9 of Graves et al. 2014, one
 // stage a function.
 #pragma once

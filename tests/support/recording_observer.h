@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A ModelObserver whose callbacks a test sets.
 #pragma once
 

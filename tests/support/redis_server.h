@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Debian's redis-server as a test needs it: on a port of its own, with a directory of its own, started, hung, killed
 // and started again; and a proxy before it that loses answers.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What tests of sessions share: a registry whose only model is a fake, and a session store's calls, each waited for.
 #pragma once
 

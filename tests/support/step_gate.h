@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Holds the steps of a fake model, which lets a test act between two of them.
 #pragma once
 

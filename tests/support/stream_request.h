@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A TranslateRequest as the request of a stream.
 #pragma once
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads the files of the bAbI tasks (Weston et al. 2015): stories of facts, and questions between them."""
 
 import gzip

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """More stories from bAbI's own: other names, and fewer facts that do not matter.
 
 A story with its people renamed is as likely as the story itself, and its answers are those of the story renamed. Names

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Stories in the grammar of bAbI's task 3 ("Where was the apple before the kitchen?"), of which few are published.
 
 Sentences, words and their shares are those of qa3_train_1k: four people walk between six rooms, take and drop three

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes a model directory from a TensorFlow checkpoint of the original GAT repository (PetarV-/GAT).
 
     from_gat_tf.py PREFIX OUT_DIR [FLAG ...]

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes a graph file from MUSAE's files (SNAP), such as Facebook's page-page graph.
 
     from_musae.py DIR --output=facebook.safetensors [--name=facebook] [--split-seed=0]

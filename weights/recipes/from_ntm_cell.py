@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Makes a Heed model directory of the variables of an NTMCell in TensorFlow.
 
     from_ntm_cell.py VARIABLES OUT_DIR [--activation=sigmoid] [--frame=copy]

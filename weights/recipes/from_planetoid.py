@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes a graph file from the Planetoid files of a citation graph: Cora, Citeseer, Pubmed.
 
     from_planetoid.py DIR --output=cora.safetensors [--name=cora]

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes a model directory from the checkpoint of a PyTorch Geometric model.
 
     from_pyg.py CHECKPOINT OUT_DIR [FLAG ...]

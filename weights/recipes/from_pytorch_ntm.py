@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Makes a Heed model directory of a pytorch-ntm checkpoint.
 
     from_pytorch_ntm.py CHECKPOINT OUT_DIR [--frame=copy]

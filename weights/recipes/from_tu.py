@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes a file of many graphs from a TU Dortmund data set in the text format of the DGCNN authors: MUTAG, PROTEINS.
 
     from_tu.py MUTAG.txt[.gz] --output=mutag.safetensors [--tags-only]

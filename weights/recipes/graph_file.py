@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Graph files: safetensors that hold a graph, or many small ones, as `heed classify` and the recipes read them.
 
 | tensor | shape | is |

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Graph convolutions in plain PyTorch, with PyTorch Geometric's parameter names and numbers, and the networks made of them.
 
 A network is built from its config.json (docs/graph-config.md), so that what is trained is what the file says; of that

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a graph model's config.json and tensors compute (docs/graph-config.md), in plain PyTorch and float64.
 
 Written to be read beside PyTorch Geometric's documentation, not to be fast: from_pyg.py --check holds a conversion against

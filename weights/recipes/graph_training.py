@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the trainers of graph networks share: early stopping, runs that a later call takes up, the model directory."""
 
 import json

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Holds edges of an undirected graph out, to train and measure a link predictor.
 
     hold_out_edges.py cora.safetensors --output=cora-visible.safetensors [--seed=0]

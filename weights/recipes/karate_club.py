@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes the graph file of Zachary's karate club: 34 members, 78 friendships, and the club that each joined.
 
     karate_club.py --output=karate.safetensors

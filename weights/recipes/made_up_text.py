@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """English sentences and their German translations, written by recipe.
 
 Corpora lack the first things that people type: introductions, greetings, requests to a support desk, clock times, prices,

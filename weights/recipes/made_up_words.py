@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The words of made_up_text.py: names, cities, jobs, and the things and verbs of a support desk, in English and German."""
 
 WOMEN = (

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The Neural Turing Machine of docs/ntm-config.md in PyTorch: the machine, a model of sequences and one of questions.
 
 The batch is the first dimension everywhere. The names of a module's state_dict are the tensors of model.safetensors.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the converters of Neural Turing Machines share: tensors taken out of a checkpoint one by one, the model
 directory."""
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One step of a Neural Turing Machine behind its controller, forward and backward, for training on a CPU: the
 // activations of the heads' outputs, addressing, one write head and then the read heads (order "interleaved").
 // ntm_kernels.py compiles it with the machine's sizes: REAL, SLOTS, SLOT_WIDTH, HEADS (the first writes), SHIFTS (how

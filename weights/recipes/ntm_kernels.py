@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compiled steps for training a Neural Turing Machine on a CPU, several times as fast as PyTorch's own operations.
 
 `attach(machine, directory)` compiles ntm_kernels.cpp for the machine's sizes with the C++ compiler ($CXX, or c++) and has

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The tasks of sequences of the Neural Turing Machine paper (Graves et al. 2014): their frames, as
 docs/ntm-config.md has them, and random data for them. Rows are [batch, rows, width]."""
 

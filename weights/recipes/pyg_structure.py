@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the names, shapes and order of a PyTorch Geometric checkpoint's tensors tell about the network; from_pyg.py asks the
 rest. Needs PyTorch 1.13 or newer.
 """

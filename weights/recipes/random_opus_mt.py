@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes a model directory of OPUS-MT's size with random weights, for measuring speed and memory.
 
     random_opus_mt.py --spm=FILE --output=DIR

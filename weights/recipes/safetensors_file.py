@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads and writes the safetensors format with PyTorch alone.
 
 A file is: an 8-byte little-endian header length, a JSON header that maps each tensor's name to its dtype, shape and byte

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads TensorFlow's checkpoints (the V2 format: PREFIX.index and PREFIX.data-00000-of-00001) without TensorFlow.
 
 The index is a LevelDB table from variables' names to BundleEntryProto messages; the data files hold the values. Every

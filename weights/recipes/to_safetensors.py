@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes model.safetensors beside the pytorch_model.bin of a Hugging Face Marian directory.
 
     to_safetensors.py DIR [DIR ...]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads PyTorch's own files of tensors, and nothing else that a pickle may hold."""
 
 import pickle

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Trains a link predictor: a GAT or GCN encodes the nodes, the inner product of two nodes' rows says how likely a link is.
 
     train_edge_classifier.py train    --graph=cora-visible.safetensors --work=DIR --output=DIR [--seeds=0-9]

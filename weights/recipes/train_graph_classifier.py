@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Trains a GAT or GCN that classifies whole graphs, such as MUTAG's molecules.
 
     train_graph_classifier.py crossvalidate --graph=mutag.safetensors --work=DIR

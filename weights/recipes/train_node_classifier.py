@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Trains a GAT or GCN that classifies the nodes of one graph, and writes it as a model directory.
 
     train_node_classifier.py train    --graph=cora.safetensors --work=DIR --output=DIR [--model=gcn] [--seeds=0-9]

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Trains the Neural Turing Machine behind weights/ntm-babi on the bAbI tasks and writes it as a model directory.
 
     train_ntm_questions.py train    --data=DIR --work=DIR [--epochs=N]   resumes from the last checkpoint

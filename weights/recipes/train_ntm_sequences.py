@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Trains a Neural Turing Machine on a task of its paper, and writes it as a model directory.
 
     train_ntm_sequences.py train    copy --work=DIR --output=DIR

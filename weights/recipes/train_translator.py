@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Trains the Transformer behind weights/translator-en-de and writes it as a Hugging Face MarianMT directory.
 
     train_translator.py prepare --data=DIR --work=WORK            subword model and token ids

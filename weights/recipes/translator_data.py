@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Training text of translator-en-de: corpora, their mix, subwords, and batches of token ids.
 
 `prepare` tokenizes everything once into WORK/tokens.npz; training only gathers rows of integer arrays. Which corpora may

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """MarianMT's Transformer for training (post-norm, tied embeddings), with Hugging Face's parameter names, and its loss."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Client of a Heed server.
 
     with Client("127.0.0.1:50051") as client:

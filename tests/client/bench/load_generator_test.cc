@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "client/bench/load_generator.h"
 
 #include <gmock/gmock.h>

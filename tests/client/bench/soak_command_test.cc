@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heed bench soak against a server that fails as it is told to. With the real one: tests/soak/.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

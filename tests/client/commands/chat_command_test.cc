@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heed chat as a script, and as a person, sees it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

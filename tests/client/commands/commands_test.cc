@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The commands as a script sees them: output, messages, exit codes.
 #include "client/cli/commands.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heed classify, heed graph and heed bench classify as a script sees them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

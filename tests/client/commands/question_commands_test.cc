@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heed ask and heed bench ask as a script sees them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Nothing that a server sends, and nothing in a file or a flag, reaches the terminal as a command: every place where
 // the client prints text for people, one after the other.
 #include <gmock/gmock.h>

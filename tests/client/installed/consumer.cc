@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // consumer ADDRESS TEXT: translates the text.
 #include <iostream>
 

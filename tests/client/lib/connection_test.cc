@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How `heed` reaches a server and says who it is: TLS, certificates, tokens.
 #include <stdlib.h>
 

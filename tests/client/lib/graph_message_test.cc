@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From graph files and lists to messages.
 #include "client/lib/graph_message.h"
 

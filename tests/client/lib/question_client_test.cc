@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "client/lib/question_client.h"
 
 #include <gmock/gmock.h>

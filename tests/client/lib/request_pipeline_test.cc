@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "client/lib/request_pipeline.h"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "client/top/metrics_page.h"
 
 #include <gmock/gmock.h>

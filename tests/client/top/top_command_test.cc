@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heed top against a page over HTTP; on a terminal as the program itself, in a pseudo-terminal.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Holds a Grafana dashboard to Grafana's own schema, those of its panels included: unknown fields, missing ones, wrong types.
 //
 //	dashboard_schema FILE.json

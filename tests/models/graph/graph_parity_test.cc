@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Graph networks against PyTorch Geometric itself: every directory tests/fixtures/pyg-*.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // config.json of a Neural Turing Machine: what is wrong in it is named.
 #include "models/ntm/ntm_config.h"
 

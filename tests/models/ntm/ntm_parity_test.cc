@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Neural Turing Machines against the recipes' PyTorch model: every directory tests/fixtures/ntm-*.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tokens beside SentencePiece's, against transformers 4.57's MarianTokenizer on the same directory.
 #include "models/text/added_tokens.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "models/text/language_codes.h"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How many of the boundaries of tests/models/sentences/gold.tsv are found, and how many are found where none is.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SentencePiece models that are damaged: the library trusts what is in them, so that Subwords::Load must not.
 #include "models/text/subwords.h"
 

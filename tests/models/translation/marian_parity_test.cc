@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The network, the tokenizer and the searches against Hugging Face transformers itself: tests/fixtures.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The translator over a real network: options, splitting, streams, and that company changes nothing.
 #include "models/kinds/translator.h"
 

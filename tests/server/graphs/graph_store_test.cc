@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The store of graphs as its own callers see it: its queue, its memory, its files, models that come and go.
 #include "server/graphs/graph_store.h"
 

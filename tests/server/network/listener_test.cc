@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sockets that listen, the thread that accepts, the count of what is open.
 #include "server/network/listener.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "server/oip/infer_tensors.h"
 
 #include <gmock/gmock.h>

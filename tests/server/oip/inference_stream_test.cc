@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ModelStreamInfer of the Open Inference Protocol: order, words as they come, errors, limits and ends.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

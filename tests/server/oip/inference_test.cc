@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The Open Inference Protocol over gRPC: every method, every kind of model.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

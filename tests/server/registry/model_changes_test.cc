@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Models that change while the server serves: heed.v1.ModelService Load and Unload, over gRPC.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Versions of models in the registry: what is served, what a load changes, and what is kept.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // TLS, mutual TLS and certificates that change while the server runs; the files' own errors.
 #include <filesystem>
 #include <memory>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heed.v1.GraphService end to end: the whole server in this process, over a real socket, with graph classifiers that
 // are fakes; with the files of stored graphs.
 #include <atomic>

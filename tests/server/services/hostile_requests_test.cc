@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What somebody careless or hostile sends: bytes that are no message, messages that inflate, requests that take long to
 // prepare, answers without end, models that throw. One request fails, by name; the server goes on.
 #include <atomic>

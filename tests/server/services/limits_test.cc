@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What one client may take of the server: bytes of a message, calls of a connection, the connection's age.
 #include <sys/resource.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heed.v1.QuestionAnsweringService.Chat end to end.
 #include <memory>
 #include <string>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The whole server in this process, over a real socket, with a model for questions that is a fake: what the tests of
 // heed.v1.QuestionAnsweringService share.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heed.v1.QuestionAnsweringService of several servers on one Redis, over real sockets.
 #include <memory>
 #include <string>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heed.v1.QuestionAnsweringService's single requests end to end.
 #include <chrono>
 #include <memory>

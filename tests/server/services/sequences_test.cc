@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heed.v1.SequenceService end to end: the whole server in this process, over a real socket, with a model that is a
 // fake.
 #include <cmath>

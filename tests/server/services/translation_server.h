@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The whole server in this process, over a real socket, with one translator that is a fake: for tests of what stands in
 // front of every method.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Several session stores on one Redis: what one has answered the others know, whatever becomes of Redis meanwhile.
 #include <atomic>
 #include <filesystem>

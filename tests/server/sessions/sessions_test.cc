@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The store's promises in memory alone and with a directory; session_redis_test.cc has those with Redis.
 #include <fcntl.h>
 #include <signal.h>
