@@ -110,7 +110,7 @@ SlowReader::SlowReader(World& world, uint64_t seed)
       }()) {}
 
 void SlowReader::Step(const std::stop_token& stop) {
-  v1::TranslateRequest request;
+  v1::TranslateStreamRequest request;
   request.mutable_options()->set_beam_size(1);
   request.mutable_options()->set_return_attention(true);
   request.mutable_options()->set_return_tokens(true);

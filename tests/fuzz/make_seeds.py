@@ -321,7 +321,7 @@ def translate_request_seeds():
 def question_request_seeds():
     yield "answer", bytes([0]) + message("heed.v1.AnswerRequest", """
       facts: ["Mary went to the bathroom.", "John's dog moved to the hallway."]
-      questions { text: "Where is Mary?" after_facts: 1 } questions { text: "Where is zebra?" }
+      questions { text: "Where is Mary?" after_fact_count: 1 } questions { text: "Where is zebra?" }
       options { top_k: 0 return_attribution: true return_reads: true }""")
     yield "tell", bytes([1]) + message("heed.v1.TellRequest",
                                        'session: "s" facts: ["Mary got the milk", "yes"] request_id: "1"')
@@ -333,7 +333,7 @@ def message_check_seeds():
     yield "translate", bytes([0]) + message("heed.v1.TranslateRequest", """model: "m" texts: ["the cat", "z\\u00e9"]
       options { sampling { temperature: 0.7 seed: 4 } beam_size: 2 }""")
     yield "answer", bytes([1]) + message("heed.v1.AnswerRequest", """facts: ["a", "b"]
-      questions { text: "Where?" after_facts: 1 } options { top_k: 2 }""")
+      questions { text: "Where?" after_fact_count: 1 } options { top_k: 2 }""")
     yield "nodes", bytes([2]) + message("heed.v1.ClassifyNodesRequest", """queries { nodes: [1, 300]
       graph { features { width: 1 values: [1, 2] } edge_sources: 0 edge_targets: 1 } }""")
     yield "chat", bytes([3]) + message("heed.v1.ChatRequest", 'fact: "Mary went home"')

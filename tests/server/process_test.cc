@@ -120,7 +120,7 @@ TEST(ProcessTest, ServesRealModelsAndExitsWithZeroOnSigterm) {
   auto translation = v1::TranslationService::NewStub(channel);
   for (const v1::ModelInfo& model : models.models()) {
     EXPECT_EQ(model.state(), v1::MODEL_STATE_READY) << model.reason();
-    if (model.kind() != "translator") continue;
+    if (model.kind() != v1::MODEL_KIND_TRANSLATOR) continue;
     grpc::ClientContext context;
     v1::TranslateRequest request;
     v1::TranslateResponse response;
@@ -129,7 +129,7 @@ TEST(ProcessTest, ServesRealModelsAndExitsWithZeroOnSigterm) {
     const grpc::Status status = translation->Translate(&context, request, &response);
     ASSERT_TRUE(status.ok()) << model.name() << ": " << status.error_message();
     EXPECT_EQ(response.translations_size(), 1);
-    EXPECT_GT(response.translations(0).source_tokens(), 1);
+    EXPECT_GT(response.translations(0).source_token_count(), 1);
   }
   server.Signal(SIGTERM);
   EXPECT_NE(server.ReadUntil("stopped cut_off=0"), "");
@@ -335,7 +335,7 @@ TEST(ProcessTest, StoredGraphSurvivesBeingKilledAtAnyMoment) {
       EXPECT_GE(info.version(), saved);
       EXPECT_LE(info.version(), accepted + 1) << "a change that was not answered may be there";
       EXPECT_EQ(info.version(), info.saved_version());
-      EXPECT_EQ(info.nodes(), kFirstNodes + (info.version() - 1) % (kUpdatesOfAPut + 1));
+      EXPECT_EQ(info.node_count(), kFirstNodes + (info.version() - 1) % (kUpdatesOfAPut + 1));
     }
     // Version 1 is a put, then come the updates, each of which adds a node, then the next put.
     std::atomic<int> begun{0}, answers{0};

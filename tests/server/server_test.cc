@@ -201,8 +201,8 @@ TEST_F(ServerTest, TranslatesTextsInOrderAndKeepsTheirSpacing) {
   EXPECT_EQ(response.translations(1).text(), "");
   EXPECT_EQ(response.translations(2).text(), "");
   EXPECT_EQ(response.translations(3).text(), " FOUR");
-  EXPECT_EQ(response.translations(0).source_tokens(), 5);  // 3 words and 2 ends
-  EXPECT_EQ(response.translations(0).target_tokens(), 5);
+  EXPECT_EQ(response.translations(0).source_token_count(), 5);  // 3 words and 2 ends
+  EXPECT_EQ(response.translations(0).target_token_count(), 5);
   EXPECT_EQ(response.translations(0).score(), -3);
   EXPECT_EQ(response.translations(0).finish_reason(), v1::TRANSLATION_FINISH_REASON_EOS);
   EXPECT_EQ(response.translations(0).sentences_size(), 0);
@@ -253,8 +253,8 @@ TEST_F(ServerTest, NBestTokensAndAttentionComeOnRequest) {
   ASSERT_TRUE(Translate(request, &response).ok());
   const v1::TranslationHypothesis& hypothesis = response.translations(0).sentences(0).hypotheses(0);
   EXPECT_THAT(hypothesis.tokens(), ElementsAre("A", "B.", "</s>"));
-  EXPECT_EQ(hypothesis.attention().rows(), 3);
-  EXPECT_EQ(hypothesis.attention().columns(), 3);
+  EXPECT_EQ(hypothesis.attention().row_count(), 3);
+  EXPECT_EQ(hypothesis.attention().column_count(), 3);
   EXPECT_EQ(hypothesis.attention().weights_size(), 9);
 }
 
@@ -631,7 +631,7 @@ TEST_F(ServerTest, ListNamesEveryModelWithItsState) {
   EXPECT_EQ(response.models(1).kind(), v1::MODEL_KIND_TRANSLATOR);
   EXPECT_EQ(response.models(1).architecture(), "fake");
   EXPECT_EQ(response.models(1).source_language(), "en");
-  EXPECT_EQ(response.models(1).weights(), 26);
+  EXPECT_EQ(response.models(1).weight_count(), 26);
   EXPECT_EQ(response.models(2).state(), v1::MODEL_STATE_READY);
 }
 

@@ -126,8 +126,8 @@ LoadOptions Load(const FakeServer& server) {
       },
       [](const v1::TranslateResponse& response) {
         return AnswerCounts{.items = response.translations_size(),
-                            .source_tokens = response.translations(0).source_tokens(),
-                            .target_tokens = response.translations(0).target_tokens()};
+                            .source_tokens = response.translations(0).source_token_count(),
+                            .target_tokens = response.translations(0).target_token_count()};
       });
   options.duration = seconds(1000);  // tests stop before
   return options;
