@@ -5,6 +5,7 @@
 #include <atomic>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -204,7 +205,7 @@ TEST_F(GraphStoreTest, QueriesGoOnWhileGraphsChangeAndAreSaved) {
     Answer answer;
     GraphUpdate update;
     update.add_edges.emplace_back(1, 0);
-    ASSERT_TRUE(store_->Update("g", 0, std::move(update), answer.done()).ok());
+    ASSERT_TRUE(store_->Update("g", std::nullopt, std::move(update), answer.done()).ok());
     ASSERT_TRUE(answer.Wait().ok());
     if (round % 10 != 9) continue;
     Answer deleted;
@@ -255,7 +256,7 @@ TEST_F(GraphStoreTest, ModelThatServesNoMoreTakesItsOutputsAlong) {
     Answer answer;
     GraphUpdate change;
     change.add_edges = {{0, 1}};
-    EXPECT_TRUE(store_->Update("g", 0, std::move(change), answer.done()).ok());
+    EXPECT_TRUE(store_->Update("g", std::nullopt, std::move(change), answer.done()).ok());
     return answer.Wait();
   };
   absl::StatusOr<StoredGraphState> state = update();  // after it
@@ -270,7 +271,7 @@ TEST_F(GraphStoreTest, ModelThatServesNoMoreTakesItsOutputsAlong) {
   Answer answer;
   GraphUpdate change;
   change.remove_edges = {{0, 1}};
-  ASSERT_TRUE(store_->Update("g", 0, std::move(change), answer.done()).ok());
+  ASSERT_TRUE(store_->Update("g", std::nullopt, std::move(change), answer.done()).ok());
   state = answer.Wait();
   ASSERT_TRUE(state.ok()) << state.status();
   EXPECT_NE(state->version->Find("nodes")->outputs, nullptr);
@@ -323,7 +324,7 @@ TEST_F(GraphStoreTest, UpdateTriesAgainForOutputsThatAreMissing) {
     Answer answer;
     GraphUpdate change;
     change.add_edges.emplace_back(1, 0);
-    EXPECT_TRUE(store_->Update("a", 0, std::move(change), answer.done()).ok());
+    EXPECT_TRUE(store_->Update("a", std::nullopt, std::move(change), answer.done()).ok());
     return (*answer.Wait()).version;
   };
   EXPECT_EQ(update()->precomputed.front().unavailable.message(), "not now");
