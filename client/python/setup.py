@@ -42,11 +42,13 @@ def dependencies():
 class BuildWithStubs(build_py):
     def run(self):
         super().run()
+        import grpc_tools
         from grpc_tools import protoc
 
         proto = proto_folder()
+        known = pathlib.Path(grpc_tools.__file__).parent / "_proto"  # google/protobuf/*.proto
         files = sorted(str(path) for path in (proto / "heed" / "v1").glob("*.proto"))
-        flags = [f"-I{proto}", f"--python_out={self.build_lib}", f"--grpc_python_out={self.build_lib}"]
+        flags = [f"-I{proto}", f"-I{known}", f"--python_out={self.build_lib}", f"--grpc_python_out={self.build_lib}"]
         if protoc.main(["protoc", *flags, *files]) != 0:
             raise SystemExit("heed-client: the stubs could not be generated (above)")
 
