@@ -70,8 +70,8 @@ void GrpcPort::OnTick() {
 }
 
 void GrpcPort::Refuse(int connection, const SocketAddress& peer, const char* reason, int64_t limit) {
+  metrics_.Add(Metric::kRefusedConnections, {reason});  // before the peer sees it
   close(connection);
-  metrics_.Add(Metric::kRefusedConnections, {reason});
   const std::optional<int64_t> left_out = refusals_.Take(Clock::now());
   if (!left_out) return;
   const std::string peer_text = peer.Text();

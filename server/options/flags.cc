@@ -187,9 +187,9 @@ void AddGraphFlags(ServerOptions& options, FlagTable& flags) {
 void AddSessionFlags(ServerOptions& options, FlagTable& flags) {
   flags.AddSection("Sessions");
   flags.AddString("sessions", &options.sessions, "PLACE",
-                  "Where sessions are stored: a directory, or redis://[[USER]:PASSWORD@]HOST:PORT[/DATABASE], "
-                  "rediss:// for TLS (the "
-                  "password may be in HEED_REDIS_PASSWORD). Empty keeps them only in memory.");
+                  "Where sessions are stored: a directory, or redis[s]://[[USER]:PASSWORD@]HOST:PORT[/DATABASE]; "
+                  "HEED_REDIS_PASSWORD "
+                  "may hold the password. Empty keeps them only in memory.");
   flags.AddString("redis_ca", &options.redis_ca, "FILE",
                   "PEM file with the authorities that may have signed the certificate of Redis, with rediss://. Empty "
                   "trusts the system's.");

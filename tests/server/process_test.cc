@@ -218,7 +218,7 @@ TEST(ProcessTest, SlowRequestsAreLoggedWithTheNamesThatTheirCallersGaveThem) {
   request.add_texts("a cat.");
   ASSERT_TRUE(translation->Translate(&context, request, &response).ok());
   const std::string line = "{" + server.ReadUntil("\"event\":\"slow_request\",");
-  EXPECT_EQ(Member(line, "method"), "\"Translate\"");
+  EXPECT_EQ(Member(line, "method"), "\"heed.v1.TranslationService/Translate\"");
   EXPECT_EQ(Member(line, "model"), "\"marian-swish\"");
   EXPECT_EQ(Member(line, "code"), "\"OK\"");
   EXPECT_EQ(Member(line, "tasks"), "2");

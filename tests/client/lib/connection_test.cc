@@ -140,10 +140,10 @@ TEST_F(ConnectionTest, TheEnvironmentHoldsDefaultsOfServerAndTokenFile) {
 
 TEST_F(ConnectionTest, APriorityIsSentWithEveryCall) {
   ListeningServer server(grpc::InsecureServerCredentials());
-  for (const char* command : {"translate", "run", "chat"}) {
+  for (const char* command : {"translate", "chat"}) {
     RunHeedWith({command, server.flag(), "--priority=1"});  // asks for the models, of which there are none
   }
-  EXPECT_THAT(server.seen(), ElementsAre("1", "1", "1"));
+  EXPECT_THAT(server.seen(), ElementsAre("1", "1"));
   EXPECT_THAT(RunHeedWith({"translate", "--priority=4"}).err,
               HasSubstr("--priority=4: must be a whole number from 1 to 3"));
 }
