@@ -30,12 +30,13 @@ TEST(MetricsPage, HoldsEachSeriesByNameAndLabels) {
       "heed_threads 2\n");
   EXPECT_EQ(page.Sum("heed_threads"), 2);
   EXPECT_EQ(page.Sum("heed_requests_total"), 44);
-  EXPECT_EQ(page.Sum("heed_requests_total", {{"method", "Ask"}}), 14);
-  EXPECT_EQ(page.Sum("heed_requests_total", {{"method", "Ask"}, {"code", "OK"}}), 12);
-  EXPECT_EQ(page.Sum("heed_requests_total", {{"method", "Chat"}}), std::nullopt);
+  EXPECT_EQ(page.Sum("heed_requests_total", {{"method", "heed.v1.QuestionAnsweringService/Ask"}}), 14);
+  EXPECT_EQ(page.Sum("heed_requests_total", {{"method", "heed.v1.QuestionAnsweringService/Ask"}, {"code", "OK"}}), 12);
+  EXPECT_EQ(page.Sum("heed_requests_total", {{"method", "heed.v1.QuestionAnsweringService/Chat"}}), std::nullopt);
   EXPECT_EQ(page.Sum("heed_requests_total", {{"other", ""}}), std::nullopt);
   EXPECT_EQ(page.Sum("heed_requests"), std::nullopt);
-  EXPECT_THAT(page.LabelValues("heed_requests_total", "method"), ElementsAre("Ask", "Tell"));
+  EXPECT_THAT(page.LabelValues("heed_requests_total", "method"),
+              ElementsAre("heed.v1.QuestionAnsweringService/Ask", "heed.v1.QuestionAnsweringService/Tell"));
   EXPECT_THAT(page.LabelValues("heed_threads", "method"), IsEmpty());
   EXPECT_THAT(page.Of("heed_nothing"), IsEmpty());
 }
