@@ -26,7 +26,7 @@ size_t DTypeBytes(DType dtype);
 // "[512, 64]"
 std::string ShapeName(const std::vector<int64_t>& shape);
 
-// Of a tensor: so that its bytes can be counted.
+// The maximum number of values of a tensor. More could not be counted in bytes.
 inline constexpr uint64_t kMaxTensorValues = uint64_t{1} << 60;
 
 // One tensor of a file: row-major bytes, owned by the file. They need not be aligned for their type.

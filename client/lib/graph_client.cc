@@ -23,7 +23,7 @@ grpc::Status GraphClient::Put(const std::string& name, const std::vector<std::st
     v1::PutGraphRequest request;
     request.set_name(name);
     request.mutable_precompute()->Add(precompute.begin(), precompute.end());
-    // A server that refuses the graph ends the stream early: Finish() tells why.
+    // A server that refuses the graph ends the stream early: Finish() says why.
     while (parts.Next(part_bytes, *request.mutable_part()) && writer->Write(request)) {
       on_part(parts.rows_done(), parts.edges_done());
       request.Clear();

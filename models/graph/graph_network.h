@@ -74,7 +74,8 @@ class GraphNetwork : public GraphClassifier {
                          Context& context) const;
   // The head: from the last layer's rows to probabilities and embeddings, appended to the tasks' answers.
   void Decode(absl::Span<const Decoding> decodings, Context& context) const;
-  // Of the decoding's items; `read`: the rows that the head has read of them, `room`: [final_width].
+  // Appends the embeddings of the decoding's items. `read`: the rows of them that the head has read; `room`:
+  // [final_width], scratch.
   void AppendEmbeddings(const Decoding& decoding, ConstMatrixView read, float* room) const;
   // Once all items are decoded: the task is finished, with an error if some logit is not finite.
   void FinishAnswer(QueryTask& task) const;

@@ -8,7 +8,7 @@
 
 namespace heed {
 
-// Of ones: a row of zeros would meet no weight of the first layer.
+// The features are ones: a row of zeros would meet no weight of the first layer.
 absl::Status GraphClassifier::Probe(Context& context) const {
   GraphArrays arrays;
   arrays.features.rows = 2;
