@@ -9,8 +9,8 @@
 
 namespace heed::client {
 
-const std::array<Command, 22>& Commands() {
-  static constexpr std::array<Command, 22> kCommands = {{
+const std::array<Command, 21>& Commands() {
+  static constexpr std::array<Command, 21> kCommands = {{
       {"translate", "translate lines of text", TranslateCommand},
       {"classify nodes", "classify nodes of a graph", ClassifyNodesCommand},
       {"classify edges", "classify edges of a graph", ClassifyEdgesCommand},
@@ -30,7 +30,6 @@ const std::array<Command, 22>& Commands() {
       {"bench translate", "measure a server under load with text", BenchTranslateCommand},
       {"bench classify", "measure a server under load with graphs", BenchClassifyCommand},
       {"bench ask", "measure a server under load with questions", BenchAskCommand},
-      {"bench soak", "put a mixed load on a server for a long time", BenchSoakCommand},
       {"completion", "print a script with which a shell completes commands and flags", CompletionCommand},
       {"man", "print the manual page", ManCommand},
   }};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A story of our own for `heed bench ask` and `heed bench soak`.
+// A story of our own for `heed bench ask` and heed-soak.
 #pragma once
 
 #include "client/commands/story_file.h"

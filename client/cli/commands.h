@@ -29,7 +29,6 @@ int TopCommand(const std::vector<std::string>& arguments, Console& console);
 int BenchTranslateCommand(const std::vector<std::string>& arguments, Console& console);
 int BenchClassifyCommand(const std::vector<std::string>& arguments, Console& console);
 int BenchAskCommand(const std::vector<std::string>& arguments, Console& console);
-int BenchSoakCommand(const std::vector<std::string>& arguments, Console& console);
 int CompletionCommand(const std::vector<std::string>& arguments, Console& console);
 int ManCommand(const std::vector<std::string>& arguments, Console& console);
 

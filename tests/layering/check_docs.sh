@@ -82,13 +82,12 @@ Table() {
     ask-flags) ClientFlags ask ;;
     chat-flags) ClientFlags chat ;;
     run-flags) ClientFlags run ;;
-    bench-soak-flags) ClientFlags bench soak ;;
     top-flags) ClientFlags top ;;
     *) echo "docs: no program has a table '$1'" >&2; return 1 ;;
   esac
 }
 known=(server-flags metrics connection-flags translate-flags classify-flags graph-put-flags graph-update-flags bench-flags
-  bench-classify-flags models-flags models-load-flags health-flags ask-flags chat-flags run-flags bench-soak-flags top-flags)
+  bench-classify-flags models-flags models-load-flags health-flags ask-flags chat-flags run-flags top-flags)
 
 pages=(README.md)
 for page in docs/*.md; do

@@ -67,8 +67,8 @@ MAP = {
     "client/commands": ("the commands of heed", "base base/flags files client/cli client/lib client/render proto"),
     "client/top": ("heed top", "base client/cli client/lib client/render"),
     "client/bench": ("heed bench",
-                     "base base/flags files client/cli client/commands client/lib client/render client/top proto"),
-    "client": ("the table of commands, and main", "base base/flags client/cli client/lib client/top"),
+                     "base base/flags files client/cli client/commands client/lib client/render"),
+    "client": ("the table of commands, and main", "base base/flags client/cli client/top"),
 }
 
 # Arrows that only the linker sees: client/cli/commands.h declares what these folders define.

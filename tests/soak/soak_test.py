@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A soak of the real server, and heed top watching it.
 
-    soak_test.py BIN_DIR MODELS_DIR [FLAG OF heed bench soak]...
+    soak_test.py BIN_DIR MODELS_DIR [FLAG OF heed-soak]...
 
 Fails if a request fails or is answered wrongly, the server's memory grows, a model or a kind of request is left out, or
 heed top does not show what is going on.
@@ -30,7 +30,7 @@ def main():
     models = {name for name in os.listdir(models_dir) if os.path.exists(os.path.join(models_dir, name, "config.json"))}
     with HeedServer(os.path.join(bin_dir, "heed-server"), f"--models={models_dir}") as server:
         addresses = [f"--server={server.address}", f"--metrics={server.metrics_address}"]
-        soak = subprocess.Popen([heed, "bench", "soak", *addresses, "--json", *flags], stdout=subprocess.PIPE, text=True)
+        soak = subprocess.Popen([os.path.join(bin_dir, "heed-soak"), *addresses, "--json", *flags], stdout=subprocess.PIPE, text=True)
         top = subprocess.run([heed, "top", f"--metrics={server.metrics_address}", "--json", "--interval=4", "--count=8"],
                              stdout=subprocess.PIPE, text=True, check=True)
         text = subprocess.run([heed, "top", f"--metrics={server.metrics_address}", "--interval=1", "--count=2"],
@@ -41,7 +41,7 @@ def main():
     print(output, end="")
     print(text, end="")
     report = json.loads(output)
-    assert soak.returncode == 0, f"heed bench soak exited with {soak.returncode}"
+    assert soak.returncode == 0, f"heed-soak exited with {soak.returncode}"
     assert report["failures"] == 0 and report["answers"] == report["requests"] > 0
     assert {kind["model"] for kind in report["kinds"]} == models, "a model was left out"
     assert all(kind["requests"] > 0 for kind in report["kinds"])

@@ -85,7 +85,7 @@ TEST(Heed, WhatWasMeantByAWrongCommand) {
       {{"verison"}, "heed: unknown command 'verison'; did you mean heed version?"},
       {{"graph"}, "heed: 'graph' is half a command; there are: graph put, graph update, graph describe, graph delete"},
       {{"bench", "--model=x"},
-       "heed: 'bench' is half a command; there are: bench translate, bench classify, bench ask, bench soak"},
+       "heed: 'bench' is half a command; there are: bench translate, bench classify, bench ask"},
       {{"classify", "elephants"},
        "heed: unknown command 'classify elephants'; there are: classify nodes, classify edges, classify graphs"},
       {{"quite_else"}, "heed: unknown command 'quite_else'\nSee heed --help"},
@@ -112,7 +112,7 @@ TEST(Heed, CompletionKnowsEveryCommandAndFlag) {
 TEST(Heed, TheManualPageHasEveryCommand) {
   const HeedRun run = RunHeedWith({"man"});
   EXPECT_EQ(run.code, kExitOk);
-  for (const std::string command : {"translate", "classify nodes", "bench soak", "man"}) {
+  for (const std::string command : {"translate", "classify nodes", "man"}) {
     EXPECT_THAT(run.out, HasSubstr("\n.SS \"heed " + command));
   }
   EXPECT_THAT(run.out, HasSubstr("\n.B \\-\\-server=HOST:PORT\n"));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The load of `heed bench soak`: requests of every kind that a server's models take, and what their answers have to be.
+// The load of heed-soak: requests of every kind that a server's models take, and what their answers have to be.
 #pragma once
 
 #include <memory>

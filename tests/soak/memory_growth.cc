@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "client/bench/memory_growth.h"
+#include "tests/soak/memory_growth.h"
 
 #include <algorithm>
 #include <cstddef>

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// heed bench soak against a server that fails as it is told to. With the real one: tests/soak/.
+// heed-soak against a server that fails as it is told to. With the real one: tests/soak/.
+#include "tests/soak/soak_command.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -31,8 +33,8 @@ class SoakCommandTest : public testing::Test {
     server_->SetEvents({delta, more});
   }
   HeedRun Run(std::vector<std::string> flags) {
-    flags.insert(flags.begin(), {"bench", "soak", server_->flag(), "--warmup=0"});
-    return RunHeedWith(flags);
+    flags.insert(flags.begin(), {server_->flag(), "--warmup=0"});
+    return RunCommandWith(SoakCommand, flags);
   }
   // A page for each reading: so much memory, of the process that started then.
   static std::vector<std::string> Pages(const std::vector<std::pair<double, double>>& mib_and_start) {
@@ -151,7 +153,7 @@ TEST_F(SoakCommandTest, AnInterruptPrintsWhatWasSeen) {
     return grpc::Status::OK;
   });
   const HeedRun run =
-      RunHeedWith({"bench", "soak", server_->flag(), "--metrics=", "--duration=1000"}, "", stop.get_token());
+      RunCommandWith(SoakCommand, {server_->flag(), "--metrics=", "--duration=1000"}, "", stop.get_token());
   EXPECT_EQ(run.code, kExitInterrupted);
   EXPECT_THAT(run.out, HasSubstr("requests "));
 }

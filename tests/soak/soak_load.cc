@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "client/bench/soak_load.h"
+#include "tests/soak/soak_load.h"
 
 #include <algorithm>
 #include <deque>
