@@ -24,7 +24,7 @@ namespace {
 
 constexpr int kOpenLoopSessions = 64;
 
-struct Settings {
+struct BenchAskSettings {
   ServerFlags server;
   LoadFlags load;
   std::string model;
@@ -37,7 +37,7 @@ struct Settings {
   bool json = false;
 };
 
-CommandHelp Help() {
+CommandHelp BenchAskHelp() {
   return {
       "heed bench ask [flags]",
       "Measures a server under load. Opens sessions, tells each a story, and asks the story's questions, one per\n"
@@ -61,7 +61,8 @@ CommandHelp Help() {
       "  heed bench ask --answer --story=story.txt --json\n"};
 }
 
-std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Console& console, Settings& settings) {
+std::optional<int> ParseBenchAskSettings(const std::vector<std::string>& arguments, Console& console,
+                                         BenchAskSettings& settings) {
   FlagTable flags;
   flags.AddSection("Request");
   settings.server.AddTo(flags, "Maximum time for a request. 0 means no limit.");
@@ -85,7 +86,7 @@ std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Cons
   flags.AddSection("Output");
   flags.AddBool("json", &settings.json, "Print a JSON object for each row.");
   std::vector<std::string> others;
-  if (const auto code = ParseCommand(Help(), flags, arguments, 0, others, console)) return code;
+  if (const auto code = ParseCommand(BenchAskHelp(), flags, arguments, 0, others, console)) return code;
   if (settings.answer && (settings.tell || settings.sessions)) {
     return Fail(console, kExitUsage, "--answer has no sessions: --tell and --sessions are of no use");
   }
@@ -100,7 +101,8 @@ std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Cons
 }
 
 // Of `name`.
-std::optional<int> CheckStory(const Settings& settings, const std::string& name, Console& console, const Story& story) {
+std::optional<int> CheckStory(const BenchAskSettings& settings, const std::string& name, Console& console,
+                              const Story& story) {
   if (story.facts.empty() || story.questions.empty()) {
     return Fail(console, kExitUsage,
                 absl::StrCat(name, ": the first story has ", story.facts.size(), " facts and ", story.questions.size(),
@@ -114,7 +116,7 @@ std::optional<int> CheckStory(const Settings& settings, const std::string& name,
   return std::nullopt;
 }
 
-std::optional<int> ReadStory(const Settings& settings, Console& console, Story& story) {
+std::optional<int> ReadStory(const BenchAskSettings& settings, Console& console, Story& story) {
   if (settings.story.empty()) {
     story = BenchStory();
     return CheckStory(settings, "the built-in story", console, story);
@@ -266,8 +268,8 @@ SendCall AnswerInTurn(const BenchSessions::Channels& channels, const Story& stor
 }  // namespace
 
 int BenchAskCommand(const std::vector<std::string>& arguments, Console& console) {
-  Settings settings;
-  if (const auto code = ParseSettings(arguments, console, settings)) return *code;
+  BenchAskSettings settings;
+  if (const auto code = ParseBenchAskSettings(arguments, console, settings)) return *code;
   Story story;
   if (const auto code = ReadStory(settings, console, story)) return *code;
   std::vector<std::shared_ptr<grpc::Channel>> channels;

@@ -22,7 +22,7 @@
 namespace heed::client {
 namespace {
 
-struct Settings {
+struct BenchClassifySettings {
   ServerFlags server;
   LoadFlags load;
   GraphFlags graph;
@@ -34,7 +34,7 @@ struct Settings {
   bool json = false;
 };
 
-CommandHelp Help() {
+CommandHelp BenchClassifyHelp() {
   return {
       "heed bench classify --model=NAME (--graph=FILE | --stored=NAME) [flags]",
       "Measures a server under load. The model's kind decides what a request asks for: nodes, drawn at random;\n"
@@ -63,7 +63,8 @@ CommandHelp Help() {
       "  heed bench classify --model=gat-mutag --graph=small.safetensors --concurrency=64\n"};
 }
 
-std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Console& console, Settings& settings) {
+std::optional<int> ParseBenchClassifySettings(const std::vector<std::string>& arguments, Console& console,
+                                              BenchClassifySettings& settings) {
   FlagTable flags;
   flags.AddSection("Request");
   settings.server.AddTo(flags, "Maximum time for a request. 0 means no limit.");
@@ -81,7 +82,7 @@ std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Cons
   flags.AddBool("json", &settings.json, "Print a JSON object for each row.");
   settings.compute.AddTo(flags);
   std::vector<std::string> others;
-  if (const auto code = ParseCommand(Help(), flags, arguments, 0, others, console)) return code;
+  if (const auto code = ParseCommand(BenchClassifyHelp(), flags, arguments, 0, others, console)) return code;
   if (settings.model.empty()) return Fail(console, kExitUsage, "--model is needed");
   if (const absl::Status checked = settings.graph.Check(); !checked.ok()) {
     return Fail(console, kExitUsage, std::string(checked.message()));
@@ -145,7 +146,7 @@ int64_t Items(const v1::ClassifyEdgesResponse::Answer& answer) { return answer.e
 int64_t Items(const v1::ClassifyGraphsResponse::Answer&) { return 1; }
 
 template <typename Request>
-SendCall MakeLoad(const Settings& settings, const v1::GraphQueryOptions& options,
+SendCall MakeLoad(const BenchClassifySettings& settings, const v1::GraphQueryOptions& options,
                   const std::vector<std::shared_ptr<grpc::Channel>>& channels, Material& material) {
   Request prototype;
   prototype.set_model(settings.model);
@@ -166,8 +167,8 @@ SendCall MakeLoad(const Settings& settings, const v1::GraphQueryOptions& options
 }
 
 // Reads or asks for what the requests need. An exit code after a message on console.err, or none.
-std::optional<int> Gather(const Settings& settings, const std::shared_ptr<grpc::Channel>& channel, Console& console,
-                          Material& material) {
+std::optional<int> Gather(const BenchClassifySettings& settings, const std::shared_ptr<grpc::Channel>& channel,
+                          Console& console, Material& material) {
   material.nodes_per_request = settings.nodes_per_request;
   if (settings.nodes) {
     absl::StatusOr<std::vector<int64_t>> ids = ReadNodeList(*settings.nodes, console.in);
@@ -204,8 +205,8 @@ std::optional<int> Gather(const Settings& settings, const std::shared_ptr<grpc::
 }
 
 // The kind of the model. Empty if the server does not tell.
-std::optional<int> FindKind(const Settings& settings, const std::shared_ptr<grpc::Channel>& channel, Console& console,
-                            std::string& kind) {
+std::optional<int> FindKind(const BenchClassifySettings& settings, const std::shared_ptr<grpc::Channel>& channel,
+                            Console& console, std::string& kind) {
   const TranslationClient client(channel, {.deadline = std::chrono::seconds(10), .stop = console.stop});
   v1::ListModelsResponse models;
   const grpc::Status listed = client.ListModels(models);
@@ -219,8 +220,8 @@ std::optional<int> FindKind(const Settings& settings, const std::shared_ptr<grpc
 }  // namespace
 
 int BenchClassifyCommand(const std::vector<std::string>& arguments, Console& console) {
-  Settings settings;
-  if (const auto code = ParseSettings(arguments, console, settings)) return *code;
+  BenchClassifySettings settings;
+  if (const auto code = ParseBenchClassifySettings(arguments, console, settings)) return *code;
   v1::GraphQueryOptions options;
   if (const absl::Status filled = settings.compute.Fill(options); !filled.ok()) {
     return Fail(console, kExitUsage, std::string(filled.message()));

@@ -14,7 +14,7 @@
 namespace heed::client {
 namespace {
 
-struct Settings {
+struct BenchTranslateSettings {
   ServerFlags server;
   TranslateFlags options;
   std::string model;
@@ -23,7 +23,7 @@ struct Settings {
   bool json = false;
 };
 
-CommandHelp Help() {
+CommandHelp BenchTranslateHelp() {
   return {
       "heed bench translate [flags]",
       "Measures a server under load, with one line per request.\n"
@@ -44,7 +44,8 @@ CommandHelp Help() {
       "  heed bench translate --input=news.en --json\n"};
 }
 
-std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Console& console, Settings& settings) {
+std::optional<int> ParseBenchTranslateSettings(const std::vector<std::string>& arguments, Console& console,
+                                               BenchTranslateSettings& settings) {
   FlagTable flags;
   flags.AddSection("Request");
   settings.server.AddTo(flags, "Maximum time for a request. 0 means no limit.");
@@ -58,7 +59,7 @@ std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Cons
   flags.AddBool("json", &settings.json, "Print a JSON object for each row.");
   settings.options.AddTo(flags);
   std::vector<std::string> others;
-  if (const auto code = ParseCommand(Help(), flags, arguments, 0, others, console)) return code;
+  if (const auto code = ParseCommand(BenchTranslateHelp(), flags, arguments, 0, others, console)) return code;
   return settings.load.Check(console);
 }
 
@@ -103,8 +104,8 @@ AnswerCounts Count(const v1::TranslateResponse& response) {
 }  // namespace
 
 int BenchTranslateCommand(const std::vector<std::string>& arguments, Console& console) {
-  Settings settings;
-  if (const auto code = ParseSettings(arguments, console, settings)) return *code;
+  BenchTranslateSettings settings;
+  if (const auto code = ParseBenchTranslateSettings(arguments, console, settings)) return *code;
   v1::TranslateRequest prototype;
   if (const absl::Status filled = settings.options.Fill(*prototype.mutable_options()); !filled.ok()) {
     return Fail(console, kExitUsage, std::string(filled.message()));

@@ -33,7 +33,7 @@
 namespace heed::client {
 namespace {
 
-struct Settings {
+struct AskSettings {
   ServerFlags server;
   std::string model;
   std::optional<std::string> story;
@@ -45,7 +45,7 @@ struct Settings {
   int in_flight = 64;
 };
 
-CommandHelp Help() {
+CommandHelp AskHelp() {
   return {
       "heed ask [--story=FILE | --babi=FILE | --fact=TEXT ... --question=TEXT ...] [flags]",
       "Answers questions about stories and prints one line for each question, in order: only the answer, spelled\n"
@@ -73,7 +73,8 @@ CommandHelp Help() {
       "  heed ask --babi=qa1.txt --json | jq -r 'select(.right | not) | .question'\n"};
 }
 
-std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Console& console, Settings& settings) {
+std::optional<int> ParseAskSettings(const std::vector<std::string>& arguments, Console& console,
+                                    AskSettings& settings) {
   FlagTable flags;
   flags.AddSection("Request");
   settings.server.AddTo(flags, "Maximum time for a story, with all its retries. 0 means no limit.");
@@ -96,7 +97,7 @@ std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Cons
                 "Print a JSON object for each line: story (from 1), line, question, answer, candidates, unknown_words, "
                 "unknown_words_of_facts and, if known, facts, expected, right and supporting; or error.");
   std::vector<std::string> others;
-  if (const auto code = ParseCommand(Help(), flags, arguments, 0, others, console)) return code;
+  if (const auto code = ParseCommand(AskHelp(), flags, arguments, 0, others, console)) return code;
   if (settings.story.has_value() + settings.babi.has_value() + !settings.sentences.empty() > 1) {
     return Fail(console, kExitUsage, "--story, --babi and --fact with --question exclude each other");
   }
@@ -108,7 +109,7 @@ class AnswerPrinter {
  public:
   // `place`: the file's name; empty: the sentences are flags. `total_bytes` of the input, for the progress bar; none is
   // drawn for input that is `typed`.
-  AnswerPrinter(const Settings& settings, std::string place, int64_t total_bytes, bool typed, Console& console)
+  AnswerPrinter(const AskSettings& settings, std::string place, int64_t total_bytes, bool typed, Console& console)
       : settings_(settings),
         place_(std::move(place)),
         console_(console),
@@ -215,7 +216,7 @@ class AnswerPrinter {
     }
   }
 
-  const Settings& settings_;
+  const AskSettings& settings_;
   const std::string place_;
   Console& console_;
   Progress progress_;
@@ -265,7 +266,7 @@ v1::AnswerRequest StoryRequest(const v1::AnswerRequest& prototype, const Story& 
 using NextStory = std::function<absl::StatusOr<std::optional<Story>>()>;
 
 // The one story that the flags tell.
-NextStory FlagStory(const Settings& settings) {
+NextStory FlagStory(const AskSettings& settings) {
   return [&settings, over = false]() mutable -> absl::StatusOr<std::optional<Story>> {
     if (std::exchange(over, true)) return std::nullopt;
     Story story;
@@ -286,7 +287,7 @@ NextStory FlagStory(const Settings& settings) {
 
 class StoryRun {
  public:
-  StoryRun(const Settings& settings, v1::AnswerRequest prototype, const std::shared_ptr<grpc::Channel>& channel,
+  StoryRun(const AskSettings& settings, v1::AnswerRequest prototype, const std::shared_ptr<grpc::Channel>& channel,
            AnswerPrinter& printer, Console& console)
       : settings_(settings),
         prototype_(std::move(prototype)),
@@ -397,7 +398,7 @@ class StoryRun {
     }
   }
 
-  const Settings& settings_;
+  const AskSettings& settings_;
   const v1::AnswerRequest prototype_;
   const QuestionClient client_;
   AnswerPrinter& printer_;
@@ -412,8 +413,8 @@ class StoryRun {
 }  // namespace
 
 int AskCommand(const std::vector<std::string>& arguments, Console& console) {
-  Settings settings;
-  if (const auto code = ParseSettings(arguments, console, settings)) return *code;
+  AskSettings settings;
+  if (const auto code = ParseAskSettings(arguments, console, settings)) return *code;
   v1::AnswerRequest prototype;
   if (settings.top) prototype.mutable_options()->set_top_k(*settings.top);
   prototype.mutable_options()->set_return_attribution(settings.why);

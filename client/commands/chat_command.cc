@@ -31,7 +31,7 @@
 namespace heed::client {
 namespace {
 
-struct Settings {
+struct ChatSettings {
   ServerFlags server;
   std::string model;
   std::string session;
@@ -53,7 +53,7 @@ constexpr char kSentencesAndCommands[] =
     "  :help            this list\n"
     "  :quit            end, as the end of the input does\n";
 
-CommandHelp Help() {
+CommandHelp ChatHelp() {
   return {
       "heed chat [--session=ID | --load=FILE] [flags]",
       absl::StrCat(
@@ -82,7 +82,8 @@ CommandHelp Help() {
       "  heed chat --session=ID\n"};
 }
 
-std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Console& console, Settings& settings) {
+std::optional<int> ParseChatSettings(const std::vector<std::string>& arguments, Console& console,
+                                     ChatSettings& settings) {
   FlagTable flags;
   flags.AddSection("Request");
   settings.server.AddTo(flags, "Maximum time to open, copy, save, load or close a session. 0 means no limit.");
@@ -97,7 +98,7 @@ std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Cons
   flags.AddBool("keep", &settings.keep, "Leave the sessions open at the end, and print the id of the last one.");
   flags.AddBool("no_history", &settings.no_history, "Do not save the lines that were typed.");
   std::vector<std::string> others;
-  if (const auto code = ParseCommand(Help(), flags, arguments, 0, others, console)) return code;
+  if (const auto code = ParseCommand(ChatHelp(), flags, arguments, 0, others, console)) return code;
   if (!settings.session.empty() && !settings.load.empty()) {
     return Fail(console, kExitUsage, "--session and --load exclude each other");
   }
@@ -142,7 +143,8 @@ std::string SessionText(const v1::QuestionSession& session) {
 
 class Chat {
  public:
-  Chat(const Settings& settings, const std::shared_ptr<grpc::Channel>& channel, CommandInput& input, Console& console)
+  Chat(const ChatSettings& settings, const std::shared_ptr<grpc::Channel>& channel, CommandInput& input,
+       Console& console)
       : settings_(settings),
         channel_(channel),
         client_(channel, {.deadline = settings.server.deadline(), .stop = console.stop}),
@@ -403,7 +405,7 @@ class Chat {
     return refused_ && !input_.typed() ? kExitFailed : kExitOk;
   }
 
-  const Settings& settings_;
+  const ChatSettings& settings_;
   const std::shared_ptr<grpc::Channel> channel_;
   const QuestionClient client_;
   CommandInput& input_;
@@ -419,8 +421,8 @@ class Chat {
 }  // namespace
 
 int ChatCommand(const std::vector<std::string>& arguments, Console& console) {
-  Settings settings;
-  if (const auto code = ParseSettings(arguments, console, settings)) return *code;
+  ChatSettings settings;
+  if (const auto code = ParseChatSettings(arguments, console, settings)) return *code;
   std::shared_ptr<grpc::Channel> channel;
   if (const auto code = Connect(settings.server, channel, console)) return *code;
   std::string model;

@@ -37,7 +37,7 @@ constexpr int64_t kBatchBytes = 4 << 20;
 // What a request takes beside its queries.
 constexpr int64_t kRequestBytes = 1 << 10;
 
-struct Settings {
+struct ClassifySettings {
   ServerFlags server;
   GraphFlags graph;
   ComputeFlags compute;
@@ -185,7 +185,8 @@ struct Graphs {
 };
 
 template <typename Task>
-std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Console& console, Settings& settings) {
+std::optional<int> ParseClassifySettings(const std::vector<std::string>& arguments, Console& console,
+                                         ClassifySettings& settings) {
   FlagTable flags;
   flags.AddSection("Request");
   settings.server.AddTo(flags, "Maximum time for a request, with all its retries. 0 means no limit.");
@@ -272,9 +273,9 @@ typename Task::Request::Query MakeQuery(const Input<Task>& input, const GraphQue
 
 // Prints answers and remembers how it went. Used by one thread at a time.
 template <typename Task>
-class AnswerPrinter {
+class ClassificationPrinter {
  public:
-  AnswerPrinter(const Settings& settings, const Input<Task>& input, Console& console)
+  ClassificationPrinter(const ClassifySettings& settings, const Input<Task>& input, Console& console)
       : settings_(settings), input_(input), console_(console), lines_(console.out) {}
 
   void Print(size_t number, const typename Task::Response::Answer& answer) {
@@ -361,7 +362,7 @@ class AnswerPrinter {
     return out;
   }
 
-  const Settings& settings_;
+  const ClassifySettings& settings_;
   const Input<Task>& input_;
   Console& console_;
   LinesInOrder lines_;
@@ -369,7 +370,7 @@ class AnswerPrinter {
   grpc::Status refused_;
 };
 
-std::string TooLarge(const Settings& settings, int64_t bytes) {
+std::string TooLarge(const ClassifySettings& settings, int64_t bytes) {
   const std::string way_out = settings.graph.stored.empty()
                                   ? absl::StrCat("; store it with `heed graph put NAME --graph=", settings.graph.graph,
                                                  "` and ask with --stored=NAME")
@@ -380,7 +381,7 @@ std::string TooLarge(const Settings& settings, int64_t bytes) {
 
 // The blocking form of the call, for one query.
 template <typename Task>
-grpc::Status CallAlone(const Settings& settings, const Input<Task>& input, size_t number,
+grpc::Status CallAlone(const ClassifySettings& settings, const Input<Task>& input, size_t number,
                        const std::shared_ptr<grpc::Channel>& channel, const Console& console,
                        typename Task::Response& response) {
   using Call = UnaryCall<typename Task::Request>;
@@ -396,8 +397,8 @@ grpc::Status CallAlone(const Settings& settings, const Input<Task>& input, size_
 template <typename Task>
 class Classification {
  public:
-  Classification(const Settings& settings, const Input<Task>& input, const std::shared_ptr<grpc::Channel>& channel,
-                 Console& console)
+  Classification(const ClassifySettings& settings, const Input<Task>& input,
+                 const std::shared_ptr<grpc::Channel>& channel, Console& console)
       : settings_(settings),
         input_(input),
         channel_(channel),
@@ -521,11 +522,11 @@ class Classification {
     return printer_.failed() ? kExitFailed : kExitOk;
   }
 
-  const Settings& settings_;
+  const ClassifySettings& settings_;
   const Input<Task>& input_;
   const std::shared_ptr<grpc::Channel> channel_;
   Console& console_;
-  AnswerPrinter<Task> printer_;
+  ClassificationPrinter<Task> printer_;
 
   // What is being filled.
   typename Task::Request request_;
@@ -555,7 +556,7 @@ absl::Status ReadUnseen(const std::string& path, v1::GraphUpdate& unseen) {
 }
 
 template <typename Task>
-absl::Status ReadInput(const Settings& settings, Console& console, Input<Task>& input) {
+absl::Status ReadInput(const ClassifySettings& settings, Console& console, Input<Task>& input) {
   v1::GraphQueryOptions& options = *input.prototype.mutable_options();
   if (const absl::Status filled = settings.compute.Fill(options); !filled.ok()) return filled;
   if (settings.top != 1) options.set_top_k(settings.top);
@@ -598,8 +599,8 @@ absl::Status ReadInput(const Settings& settings, Console& console, Input<Task>& 
 
 template <typename Task>
 int Classify(const std::vector<std::string>& arguments, Console& console) {
-  Settings settings;
-  if (const auto code = ParseSettings<Task>(arguments, console, settings)) return *code;
+  ClassifySettings settings;
+  if (const auto code = ParseClassifySettings<Task>(arguments, console, settings)) return *code;
   Input<Task> input;
   if (const absl::Status read = ReadInput(settings, console, input); !read.ok()) {
     return Fail(console, kExitUsage, std::string(read.message()));

@@ -21,7 +21,7 @@ using grpc::health::v1::HealthCheckResponse;
 // Without a deadline.
 constexpr std::chrono::hours kLongestPage(24);
 
-CommandHelp Help() {
+CommandHelp HealthHelp() {
   return {
       "heed health [flags]",
       "Prints the state of the server, or of one model: SERVING, NOT_SERVING, UNKNOWN or SERVICE_UNKNOWN (there is\n"
@@ -118,7 +118,7 @@ int HealthCommand(const std::vector<std::string>& arguments, Console& console) {
   flags.AddBool("wait", &wait, "Wait until a server is there and SERVING, at most for the deadline.");
   flags.AddString("http", &http, "HOST:PORT", "Ask the server's HTTP address (its --metrics_listen) instead of gRPC.");
   std::vector<std::string> others;
-  if (const auto code = ParseCommand(Help(), flags, arguments, 0, others, console)) return *code;
+  if (const auto code = ParseCommand(HealthHelp(), flags, arguments, 0, others, console)) return *code;
   if (watch && wait) return Fail(console, kExitUsage, "--watch and --wait exclude each other");
   if (!http.empty()) {
     if (watch || wait || !model.empty()) {

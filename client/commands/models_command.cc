@@ -18,7 +18,7 @@
 namespace heed::client {
 namespace {
 
-CommandHelp Help() {
+CommandHelp ModelsHelp() {
   return {"heed models [flags]",
           "Lists every model of the server and its versions, including those that failed to load, with the reason.\n"
           "Requests go to the version with a star.",
@@ -121,7 +121,7 @@ int ModelsCommand(const std::vector<std::string>& arguments, Console& console) {
   server.AddTo(flags, "Maximum time to wait for the answer. 0 means no limit.");
   flags.AddBool("json", &json, "Print a JSON array of objects.");
   std::vector<std::string> others;
-  if (const auto code = ParseCommand(Help(), flags, arguments, 0, others, console)) return *code;
+  if (const auto code = ParseCommand(ModelsHelp(), flags, arguments, 0, others, console)) return *code;
 
   std::shared_ptr<grpc::Channel> channel;
   if (const auto code = Connect(server, channel, console)) return *code;

@@ -24,7 +24,7 @@ namespace {
 
 constexpr char kSequenceModel[] = "sequence-model";
 
-struct Settings {
+struct RunSettings {
   ServerFlags server;
   std::string model;
   std::optional<int> repeats;
@@ -35,7 +35,7 @@ struct Settings {
   std::string file;  // empty or "-": standard input
 };
 
-CommandHelp Help() {
+CommandHelp RunHelp() {
   return {"heed run [flags] [FILE]",
           "Runs a recurrent model, such as a Neural Turing Machine of the copy task, over the rows of FILE or of\n"
           "standard input, and prints the rows that come back. A row is a line of numbers between blanks, tabs or\n"
@@ -58,7 +58,8 @@ CommandHelp Help() {
           "  heed run --json rows.csv | jq -c '.rows[0]'\n"};
 }
 
-std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Console& console, Settings& settings) {
+std::optional<int> ParseRunSettings(const std::vector<std::string>& arguments, Console& console,
+                                    RunSettings& settings) {
   FlagTable flags;
   flags.AddSection("Request");
   settings.server.AddTo(flags, "Maximum time for a sequence, with all its retries. 0 means no limit.");
@@ -76,7 +77,7 @@ std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Cons
   flags.AddBool("json", &settings.json,
                 "Print a JSON object for each sequence: sequence (from 1), model and rows, or error.");
   std::vector<std::string> others;
-  if (const auto code = ParseCommand(Help(), flags, arguments, 1, others, console)) return code;
+  if (const auto code = ParseCommand(RunHelp(), flags, arguments, 1, others, console)) return code;
   if (!others.empty()) settings.file = others[0];
   return std::nullopt;
 }
@@ -90,7 +91,7 @@ grpc::Status Check(const v1::RunSequenceResponse& response) {
 // Prints sequences in order and remembers how it went. Used by one thread at a time.
 class RowPrinter {
  public:
-  RowPrinter(const Settings& settings, std::string place, Console& console)
+  RowPrinter(const RunSettings& settings, std::string place, Console& console)
       : settings_(settings), place_(std::move(place)), console_(console) {}
 
   void Print(const v1::RunSequenceResponse& response) {
@@ -150,7 +151,7 @@ class RowPrinter {
                  << "\n";
   }
 
-  const Settings& settings_;
+  const RunSettings& settings_;
   const std::string place_;
   Console& console_;
   int64_t sequences_ = 0;
@@ -164,7 +165,7 @@ v1::RunSequenceRequest MakeRequest(const v1::RunSequenceRequest& prototype, cons
   return request;
 }
 
-int RunSequences(const Settings& settings, const v1::RunSequenceRequest& prototype,
+int RunSequences(const RunSettings& settings, const v1::RunSequenceRequest& prototype,
                  const std::vector<RowSequence>& sequences, const std::shared_ptr<grpc::Channel>& channel,
                  RowPrinter& printer, Console& console) {
   using Pipeline = RequestPipeline<v1::RunSequenceRequest>;
@@ -203,8 +204,8 @@ int RunSequences(const Settings& settings, const v1::RunSequenceRequest& prototy
 }  // namespace
 
 int RunCommand(const std::vector<std::string>& arguments, Console& console) {
-  Settings settings;
-  if (const auto code = ParseSettings(arguments, console, settings)) return *code;
+  RunSettings settings;
+  if (const auto code = ParseRunSettings(arguments, console, settings)) return *code;
   CommandInput input(console);
   if (const auto code = input.Open(settings.file)) return *code;
   const absl::StatusOr<std::vector<RowSequence>> sequences = ReadRows(input.stream(), input.name());

@@ -27,7 +27,7 @@
 namespace heed::client {
 namespace {
 
-struct Settings {
+struct TranslateSettings {
   ServerFlags server;
   TranslateFlags options;
   std::string model;
@@ -39,7 +39,7 @@ struct Settings {
   std::string file;  // empty or "-": standard input
 };
 
-CommandHelp Help() {
+CommandHelp TranslateHelp() {
   return {"heed translate [flags] [FILE]",
           "Translates each line of FILE, or of standard input, and prints one line for each, in order.\n"
           "It sends many lines at a time, and sends a line again if the server has no room for it.\n"
@@ -59,7 +59,8 @@ CommandHelp Help() {
           "  heed translate --stream     # type, and watch the words come\n"};
 }
 
-std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Console& console, Settings& settings) {
+std::optional<int> ParseTranslateSettings(const std::vector<std::string>& arguments, Console& console,
+                                          TranslateSettings& settings) {
   FlagTable flags;
   flags.AddSection("Request");
   settings.server.AddTo(flags, "Maximum time for a line, with all its retries. 0 means no limit.");
@@ -82,7 +83,7 @@ std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Cons
   settings.options.AddTo(flags);
 
   std::vector<std::string> others;
-  if (const auto code = ParseCommand(Help(), flags, arguments, 1, others, console)) return code;
+  if (const auto code = ParseCommand(TranslateHelp(), flags, arguments, 1, others, console)) return code;
   if (!others.empty()) settings.file = others[0];
   if (!settings.json && (settings.tokens || settings.options.n_best)) {
     return Fail(console, kExitUsage, "--tokens and --n_best need --json");
@@ -114,7 +115,7 @@ void PrintHeatMaps(const v1::TranslatedSentence& sentence, Console& console) {
 class LinePrinter {
  public:
   // `typed`: the lines come from a person, who needs no progress bar.
-  LinePrinter(const Settings& settings, Console& console, int64_t input_bytes, bool typed)
+  LinePrinter(const TranslateSettings& settings, Console& console, int64_t input_bytes, bool typed)
       : settings_(settings),
         console_(console),
         bar_(console.err_is_terminal && !console.out_is_terminal && !typed ? &console.err : nullptr, console.columns,
@@ -163,7 +164,7 @@ class LinePrinter {
   bool failed() const { return failed_; }
 
  private:
-  const Settings& settings_;
+  const TranslateSettings& settings_;
   Console& console_;
   Progress progress_;
   ProgressBar bar_;
@@ -171,7 +172,7 @@ class LinePrinter {
 };
 
 // What the end of a run means. `lost` is the error with which the server went away, if it did.
-int EndRun(const Settings& settings, const std::istream& in, Console& console, LinePrinter& printer,
+int EndRun(const TranslateSettings& settings, const std::istream& in, Console& console, LinePrinter& printer,
            const grpc::Status& lost) {
   printer.ClearBar();
   if (console.stop.stop_requested()) {
@@ -187,7 +188,7 @@ int EndRun(const Settings& settings, const std::istream& in, Console& console, L
   return printer.failed() ? kExitFailed : kExitOk;
 }
 
-int TranslateLines(const Settings& settings, const v1::TranslateRequest& prototype,
+int TranslateLines(const TranslateSettings& settings, const v1::TranslateRequest& prototype,
                    const std::shared_ptr<grpc::Channel>& channel, std::istream& in, LinePrinter& printer,
                    Console& console) {
   PipelineOptions options;
@@ -300,8 +301,8 @@ class StreamPrinter {
   std::vector<v1::TranslatedSentence> finished_;
 };
 
-int TranslateStreaming(const Settings& settings, const v1::TranslateRequest& prototype, const TranslationClient& client,
-                       std::istream& in, LinePrinter& printer, Console& console) {
+int TranslateStreaming(const TranslateSettings& settings, const v1::TranslateRequest& prototype,
+                       const TranslationClient& client, std::istream& in, LinePrinter& printer, Console& console) {
   grpc::Status lost;
   std::string line;
   while (lost.ok() && console.out && ReadLine(in, line)) {
@@ -333,8 +334,8 @@ int TranslateStreaming(const Settings& settings, const v1::TranslateRequest& pro
 }  // namespace
 
 int TranslateCommand(const std::vector<std::string>& arguments, Console& console) {
-  Settings settings;
-  if (const auto code = ParseSettings(arguments, console, settings)) return *code;
+  TranslateSettings settings;
+  if (const auto code = ParseTranslateSettings(arguments, console, settings)) return *code;
   v1::TranslateRequest prototype;
   if (const absl::Status filled = settings.options.Fill(*prototype.mutable_options()); !filled.ok()) {
     return Fail(console, kExitUsage, std::string(filled.message()));

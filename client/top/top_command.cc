@@ -31,7 +31,7 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 using Readings = std::vector<TopReading>;
 
-struct Settings {
+struct TopSettings {
   std::string metrics = kDefaultMetricsAddress;
   double interval_seconds = 2;
   int count = 0;
@@ -41,7 +41,7 @@ struct Settings {
   std::vector<HttpAddress> addresses;
 };
 
-CommandHelp Help() {
+CommandHelp TopHelp() {
   return {
       "heed top [flags]",
       "Shows a running server: requests, errors and rejections per second, latencies, queues, how full its batches\n"
@@ -63,7 +63,8 @@ CommandHelp Help() {
       "  heed top --json --count=1 | jq '.models[] | {model, requests_per_second, p99_seconds}'\n"};
 }
 
-std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Console& console, Settings& settings) {
+std::optional<int> ParseTopSettings(const std::vector<std::string>& arguments, Console& console,
+                                    TopSettings& settings) {
   FlagTable flags;
   flags.AddString("metrics", &settings.metrics, "HOST:PORT,...",
                   "Addresses of the servers' metrics pages (their --metrics_listen). Each server has a line; models "
@@ -72,7 +73,7 @@ std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Cons
   flags.AddInt("count", &settings.count, 0, 1000000000, "Number of frames to print. 0 prints until interrupted.");
   flags.AddBool("json", &settings.json, "Print a JSON object for each frame. What is not known is null.");
   std::vector<std::string> others;
-  if (const auto code = ParseCommand(Help(), flags, arguments, 0, others, console)) return code;
+  if (const auto code = ParseCommand(TopHelp(), flags, arguments, 0, others, console)) return code;
   settings.names = absl::StrSplit(settings.metrics, ',', absl::SkipWhitespace());
   for (const std::string& name : settings.names) {
     absl::StatusOr<HttpAddress> address = ParseHttpAddress(name);
@@ -86,7 +87,7 @@ std::optional<int> ParseSettings(const std::vector<std::string>& arguments, Cons
 }
 
 // All at the same time. Blocks.
-Readings AskAll(const Settings& settings, const std::stop_token& stop) {
+Readings AskAll(const TopSettings& settings, const std::stop_token& stop) {
   std::vector<std::future<TopReading>> asked;
   for (const HttpAddress& address : settings.addresses) {
     asked.push_back(std::async(std::launch::async, [&address, &stop] {
@@ -113,7 +114,7 @@ bool ColorsWanted(const Console& console) {
 }
 
 // If none of them answers.
-std::optional<int> FailUnlessAnswered(const Settings& settings, const Readings& readings, Console& console) {
+std::optional<int> FailUnlessAnswered(const TopSettings& settings, const Readings& readings, Console& console) {
   if (console.stop.stop_requested()) return Fail(console, kExitInterrupted, "interrupted");
   if (std::any_of(readings.begin(), readings.end(), [](const TopReading& reading) { return reading.page.ok(); })) {
     return std::nullopt;
@@ -124,7 +125,7 @@ std::optional<int> FailUnlessAnswered(const Settings& settings, const Readings& 
 // Frames one after the other, on console.out.
 class FramePrinter {
  public:
-  FramePrinter(const Settings& settings, Console& console) : settings_(settings), console_(console) {}
+  FramePrinter(const TopSettings& settings, Console& console) : settings_(settings), console_(console) {}
 
   void Print(const TopView& view) {
     if (settings_.json) {
@@ -145,12 +146,12 @@ class FramePrinter {
  private:
   static constexpr int kFullWidth = 1000;  // a pipe takes every column
 
-  const Settings& settings_;
+  const TopSettings& settings_;
   Console& console_;
   int frames_ = 0;
 };
 
-int PrintFrames(const Settings& settings, TopMonitor& monitor, Console& console) {
+int PrintFrames(const TopSettings& settings, TopMonitor& monitor, Console& console) {
   FramePrinter printer(settings, console);
   std::mutex mutex;
   std::condition_variable_any stopped;
@@ -173,7 +174,7 @@ int PrintFrames(const Settings& settings, TopMonitor& monitor, Console& console)
 // The screen of a terminal, until the user leaves it.
 class TopSession {
  public:
-  TopSession(const Settings& settings, TopMonitor& monitor, Console& console)
+  TopSession(const TopSettings& settings, TopMonitor& monitor, Console& console)
       : settings_(settings),
         monitor_(monitor),
         console_(console),
@@ -281,7 +282,7 @@ class TopSession {
     }
   }
 
-  const Settings& settings_;
+  const TopSettings& settings_;
   TopMonitor& monitor_;
   Console& console_;
   const bool colors_;
@@ -296,8 +297,8 @@ class TopSession {
 }  // namespace
 
 int TopCommand(const std::vector<std::string>& arguments, Console& console) {
-  Settings settings;
-  if (const auto code = ParseSettings(arguments, console, settings)) return *code;
+  TopSettings settings;
+  if (const auto code = ParseTopSettings(arguments, console, settings)) return *code;
   TopMonitor monitor(settings.names, SteadyClock::now());
   Readings first = AskAll(settings, console.stop);
   if (const auto code = FailUnlessAnswered(settings, first, console)) return *code;

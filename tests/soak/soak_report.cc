@@ -38,7 +38,7 @@ int64_t SoakReport::failed() const {
 }
 
 void CountCall(const SoakCall& call, std::chrono::nanoseconds finished, const SoakSettings& settings,
-           const std::vector<SoakKind>& kinds, SoakReport& report) {
+               const std::vector<SoakKind>& kinds, SoakReport& report) {
   KindReport& kind = report.kinds[call.kind];
   ++kind.requests;
   if (!call.status.ok()) {
@@ -132,9 +132,9 @@ std::vector<std::string> SoakFaults(const SoakReport& report, const SoakSettings
                                   " to tell whether it grows; readings that failed: ", report.missed_readings));
   }
   if (report.memory->grown > settings.max_growth_mib * kMiB) {
-    faults.push_back(absl::StrFormat(
-        "the server's memory grew by %.2f MiB over the second half, more than --max_growth_mib=%g",
-        report.memory->grown / kMiB, settings.max_growth_mib));
+    faults.push_back(
+        absl::StrFormat("the server's memory grew by %.2f MiB over the second half, more than --max_growth_mib=%g",
+                        report.memory->grown / kMiB, settings.max_growth_mib));
   }
   return faults;
 }

@@ -38,12 +38,12 @@ struct KindReport {
 
 // What a run came to.
 struct SoakReport {
-  std::vector<KindReport> kinds;  // as SoakLoad::kinds()
+  std::vector<KindReport> kinds;            // as SoakLoad::kinds()
   std::map<std::string, int64_t> failures;  // by status, or "wrong answer"
   std::string first_failure;
   std::array<LatencyCounts, 4> quarters;  // of the measured time
-  double seconds = 0;                             // that were measured
-  std::optional<MemoryGrowth> memory;  // none: it was not watched
+  double seconds = 0;                     // that were measured
+  std::optional<MemoryGrowth> memory;     // none: it was not watched
   int64_t second_half_readings = 0;
   int missed_readings = 0;
   bool restarted = false;
