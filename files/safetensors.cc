@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <iterator>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -88,6 +90,67 @@ int64_t StoredTensor::IndexAt(int64_t i) const {
   return dtype == DType::kI32 ? LoadUnaligned<int32_t>(data + i * 4) : LoadUnaligned<int64_t>(data + i * 8);
 }
 
+namespace {
+
+// The number of values that `shape` says, into `tensor` with the shape.
+absl::StatusOr<uint64_t> ReadShape(const nlohmann::json& shape, uint64_t data_bytes, StoredTensor& tensor) {
+  if (!shape.is_array()) return InvalidArgument("shape is not a list");
+  uint64_t values = 1;
+  for (const nlohmann::json& dimension : shape) {
+    uint64_t length;
+    if (!ReadUnsigned(dimension, length)) return InvalidArgument("shape is not a list of sizes");
+    if (length > kMaxTensorValues || __builtin_mul_overflow(values, length, &values) || values > kMaxTensorValues) {
+      return InvalidArgument("shape needs more bytes than the file has (", data_bytes, ")");
+    }
+    tensor.shape.push_back(static_cast<int64_t>(length));
+  }
+  return values;
+}
+
+absl::Status ReadMetadata(const nlohmann::json& entry, std::map<std::string, std::string>& metadata) {
+  if (!entry.is_object()) return InvalidArgument("__metadata__ is not an object");
+  for (const auto& [key, value] : entry.items()) {
+    if (!value.is_string()) return InvalidArgument("__metadata__: '", key, "' is not a string");
+    metadata.emplace(key, value.get<std::string>());
+  }
+  return absl::OkStatus();
+}
+
+// One entry of the header, whose bytes lie in `data`.
+absl::StatusOr<StoredTensor> ReadTensor(const nlohmann::json& entry, absl::Span<const std::byte> data) {
+  if (!entry.is_object() || !entry.contains("dtype") || !entry.contains("shape") || !entry.contains("data_offsets")) {
+    return InvalidArgument("needs dtype, shape and data_offsets");
+  }
+  if (!entry["dtype"].is_string()) return InvalidArgument("dtype is not a string");
+  const std::string dtype_name = entry["dtype"].get<std::string>();
+  const auto dtype =
+      std::find_if(std::begin(kDTypes), std::end(kDTypes), [&](const DTypeRow& row) { return row.name == dtype_name; });
+  if (dtype == std::end(kDTypes)) return InvalidArgument("dtype '", dtype_name, "' is not known");
+
+  StoredTensor tensor;
+  tensor.dtype = dtype->dtype;
+  HEED_ASSIGN_OR_RETURN(const uint64_t values, ReadShape(entry["shape"], data.size(), tensor));
+  const nlohmann::json& offsets = entry["data_offsets"];
+  uint64_t begin, end;
+  if (!offsets.is_array() || offsets.size() != 2 || !ReadUnsigned(offsets[0], begin) ||
+      !ReadUnsigned(offsets[1], end)) {
+    return InvalidArgument("data_offsets is not [begin, end]");
+  }
+  if (begin > end || end > data.size()) {
+    return InvalidArgument("data_offsets [", begin, ", ", end, "] are not within the file's ", data.size(),
+                           " bytes of data: truncated or damaged");
+  }
+  if (end - begin != values * dtype->bytes) {
+    return InvalidArgument("data_offsets span ", end - begin, " bytes, but shape ", ShapeName(tensor.shape), " of ",
+                           dtype_name, " needs ", values * dtype->bytes);
+  }
+  tensor.data = data.data() + begin;
+  tensor.bytes = end - begin;
+  return tensor;
+}
+
+}  // namespace
+
 absl::StatusOr<SafetensorsFile> SafetensorsFile::Open(const std::string& path) {
   SafetensorsFile file;
   file.path_ = path;
@@ -97,91 +160,48 @@ absl::StatusOr<SafetensorsFile> SafetensorsFile::Open(const std::string& path) {
 }
 
 absl::Status SafetensorsFile::Parse() {
-  const auto damaged = [this](const auto&... what) {
-    return absl::InvalidArgumentError(absl::StrCat(path_, ": ", what...));
-  };
   const std::byte* file = file_.data();
   const size_t size = file_.size();
-  if (size < 8) return damaged(size, " bytes, too short for a safetensors file (at least 8)");
+  if (size < 8) return Damaged(size, " bytes, too short for a safetensors file (at least 8)");
   const uint64_t header_bytes = LoadUnaligned<uint64_t>(file);
   if (header_bytes > kMaxHeaderBytes || header_bytes > size - 8) {
-    return damaged("the header's length is given as ", header_bytes, " bytes, but the file has ", size - 8,
+    return Damaged("the header's length is given as ", header_bytes, " bytes, but the file has ", size - 8,
                    " after it: truncated, or not a safetensors file");
   }
   const char* text = reinterpret_cast<const char*>(file + 8);
-  const absl::StatusOr<nlohmann::json> parsed = ParseJson(text, text + header_bytes);
-  if (!parsed.ok()) return damaged("the header is not a JSON object: ", parsed.status().message());
-  const nlohmann::json& header = *parsed;
-  if (!header.is_object()) return damaged("the header is not a JSON object");
-  const std::byte* data = file + 8 + header_bytes;
-  const uint64_t data_bytes = size - 8 - header_bytes;
-
-  std::vector<std::pair<uint64_t, std::pair<uint64_t, std::string>>> ranges;  // begin, end, name
-  for (const auto& [name, entry] : header.items()) {
+  const absl::StatusOr<nlohmann::json> header = ParseJson(text, text + header_bytes);
+  if (!header.ok()) return Damaged("the header is not a JSON object: ", header.status().message());
+  if (!header->is_object()) return Damaged("the header is not a JSON object");
+  const absl::Span<const std::byte> data(file + 8 + header_bytes, size - 8 - header_bytes);
+  for (const auto& [name, entry] : header->items()) {
     if (name == "__metadata__") {
-      if (!entry.is_object()) return damaged("__metadata__ is not an object");
-      for (const auto& [key, value] : entry.items()) {
-        if (!value.is_string()) return damaged("__metadata__: '", key, "' is not a string");
-        metadata_.emplace(key, value.get<std::string>());
-      }
+      if (const absl::Status read = ReadMetadata(entry, metadata_); !read.ok()) return Damaged(read.message());
       continue;
     }
-    const auto wrong = [&, &tensor_name = name](const auto&... what) {
-      return damaged("tensor '", tensor_name, "': ", what...);
-    };
-    if (!entry.is_object() || !entry.contains("dtype") || !entry.contains("shape") || !entry.contains("data_offsets")) {
-      return wrong("needs dtype, shape and data_offsets");
-    }
-    if (!entry["dtype"].is_string()) return wrong("dtype is not a string");
-    const std::string dtype_name = entry["dtype"].get<std::string>();
-    const auto dtype = std::find_if(std::begin(kDTypes), std::end(kDTypes),
-                                    [&](const DTypeRow& row) { return row.name == dtype_name; });
-    if (dtype == std::end(kDTypes)) return wrong("dtype '", dtype_name, "' is not known");
+    absl::StatusOr<StoredTensor> tensor = ReadTensor(entry, data);
+    if (!tensor.ok()) return Damaged("tensor '", name, "': ", tensor.status().message());
+    tensors_.emplace(name, *std::move(tensor));
+  }
+  return CheckCoverage(data);
+}
 
-    StoredTensor tensor;
-    tensor.dtype = dtype->dtype;
-    if (!entry["shape"].is_array()) return wrong("shape is not a list");
-    uint64_t values = 1;
-    for (const nlohmann::json& dimension : entry["shape"]) {
-      uint64_t length;
-      if (!ReadUnsigned(dimension, length)) return wrong("shape is not a list of sizes");
-      if (length > kMaxTensorValues || __builtin_mul_overflow(values, length, &values) || values > kMaxTensorValues) {
-        return wrong("shape needs more bytes than the file has (", size, ")");
-      }
-      tensor.shape.push_back(static_cast<int64_t>(length));
-    }
-    const nlohmann::json& offsets = entry["data_offsets"];
-    uint64_t begin, end;
-    if (!offsets.is_array() || offsets.size() != 2 || !ReadUnsigned(offsets[0], begin) ||
-        !ReadUnsigned(offsets[1], end)) {
-      return wrong("data_offsets is not [begin, end]");
-    }
-    if (begin > end || end > data_bytes) {
-      return wrong("data_offsets [", begin, ", ", end, "] are not within the file's ", data_bytes,
-                   " bytes of data: truncated or damaged");
-    }
-    if (end - begin != values * dtype->bytes) {
-      return wrong("data_offsets span ", end - begin, " bytes, but shape ", ShapeName(tensor.shape), " of ", dtype_name,
-                   " needs ", values * dtype->bytes);
-    }
-    tensor.data = data + begin;
-    tensor.bytes = end - begin;
-    ranges.push_back({begin, {end, name}});
-    tensors_.emplace(name, std::move(tensor));
+absl::Status SafetensorsFile::CheckCoverage(absl::Span<const std::byte> data) const {
+  std::vector<std::tuple<uint64_t, uint64_t, absl::string_view>> ranges;  // begin, end, name
+  for (const auto& [name, tensor] : tensors_) {
+    const uint64_t begin = static_cast<uint64_t>(tensor.data - data.data());
+    ranges.emplace_back(begin, begin + tensor.bytes, name);
   }
   std::sort(ranges.begin(), ranges.end());
   uint64_t covered = 0;
-  const std::string* previous = nullptr;
-  for (const auto& [begin, rest] : ranges) {
-    if (begin < covered) return damaged("tensors '", *previous, "' and '", rest.second, "' overlap at byte ", begin);
-    if (begin > covered) return damaged("bytes ", covered, " to ", begin, " belong to no tensor");
-    covered = rest.first;
-    previous = &rest.second;
+  absl::string_view previous;
+  for (const auto& [begin, end, name] : ranges) {
+    if (begin < covered) return Damaged("tensors '", previous, "' and '", name, "' overlap at byte ", begin);
+    if (begin > covered) return Damaged("bytes ", covered, " to ", begin, " belong to no tensor");
+    covered = end;
+    previous = name;
   }
-  if (covered != data_bytes) {
-    return damaged("the tensors end at byte ", covered, ", but there are ", data_bytes, " bytes of data");
-  }
-  return absl::OkStatus();
+  if (covered == data.size()) return absl::OkStatus();
+  return Damaged("the tensors end at byte ", covered, ", but there are ", data.size(), " bytes of data");
 }
 
 const StoredTensor* SafetensorsFile::Find(absl::string_view name) const {

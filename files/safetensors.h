@@ -13,6 +13,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "base/invalid_argument.h"
 #include "base/mapped_file.h"
 
 namespace heed {
@@ -63,6 +65,13 @@ class SafetensorsFile {
  private:
   SafetensorsFile() = default;
   absl::Status Parse();
+  // Every byte of `data` belongs to exactly one tensor.
+  absl::Status CheckCoverage(absl::Span<const std::byte> data) const;
+
+  template <typename... Parts>
+  absl::Status Damaged(const Parts&... what) const {
+    return InvalidArgument(path_, ": ", what...);
+  }
 
   std::string path_;
   MappedFile file_;

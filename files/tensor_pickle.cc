@@ -335,76 +335,63 @@ class TensorPickle::Machine {
     return InvalidArgument("the pickle calls ", called.module, ".", called.name, ", but storages are only named");
   }
 
-  absl::Status Execute(uint8_t opcode) {
+  absl::Status CheckProtocol() {
+    HEED_ASSIGN_OR_RETURN(const uint64_t protocol, Unsigned(1));
+    if (protocol >= 2 && protocol <= 5) return absl::OkStatus();
+    return InvalidArgument("the pickle has protocol ", protocol, ", but 2 to 5 are read");
+  }
+
+  absl::Status SkipFrame() {
+    HEED_ASSIGN_OR_RETURN(const uint64_t length, Unsigned(8));
+    return length <= bytes_.size() - next_ ? absl::OkStatus() : Damaged("a frame ends behind it");
+  }
+
+  // Two's complement of `length` bytes.
+  absl::Status PushLong(uint64_t length) {
+    if (length > 8) return PushText(Take(length), Kind::kBigInt);
+    HEED_ASSIGN_OR_RETURN(uint64_t value, Unsigned(length));
+    if (length > 0 && length < 8 && (value >> (8 * length - 1)) != 0) value |= ~uint64_t{0} << (8 * length);
+    return Push(Kind::kInt, static_cast<int64_t>(value));
+  }
+
+  absl::Status PushNumber(uint8_t opcode) {
     switch (opcode) {
-      case kProto: {
-        HEED_ASSIGN_OR_RETURN(const uint64_t protocol, Unsigned(1));
-        if (protocol >= 2 && protocol <= 5) return absl::OkStatus();
-        return InvalidArgument("the pickle has protocol ", protocol, ", but 2 to 5 are read");
-      }
-      case kFrame: {
-        HEED_ASSIGN_OR_RETURN(const uint64_t length, Unsigned(8));
-        return length <= bytes_.size() - next_ ? absl::OkStatus() : Damaged("a frame ends behind it");
-      }
-      case kMarkOp:
-        return Push(Kind::kMark);
-      case kNoneOp:
-        return Push(Kind::kNone);
-      case kNewTrue:
-        return Push(Kind::kBool, 1);
-      case kNewFalse:
-        return Push(Kind::kBool, 0);
       case kBinInt: {
         HEED_ASSIGN_OR_RETURN(const uint64_t value, Unsigned(4));
         return Push(Kind::kInt, static_cast<int32_t>(static_cast<uint32_t>(value)));
       }
-      case kBinInt1:
-      case kBinInt2: {
-        HEED_ASSIGN_OR_RETURN(const uint64_t value, Unsigned(opcode == kBinInt1 ? 1 : 2));
-        return Push(Kind::kInt, static_cast<int64_t>(value));
-      }
+      case kBinFloat:
+        HEED_RETURN_IF_ERROR(Take(8).status());
+        return Push(Kind::kFloat);  // no reader asks for its value
       case kLong1:
       case kLong4: {
         HEED_ASSIGN_OR_RETURN(const uint64_t length, Unsigned(opcode == kLong1 ? 1 : 4));
-        if (length > 8) return PushText(Take(length), Kind::kBigInt);
-        HEED_ASSIGN_OR_RETURN(uint64_t value, Unsigned(length));
-        // Two's complement of that many bytes.
-        if (length > 0 && length < 8 && (value >> (8 * length - 1)) != 0) value |= ~uint64_t{0} << (8 * length);
+        return PushLong(length);
+      }
+      default: {
+        HEED_ASSIGN_OR_RETURN(const uint64_t value, Unsigned(opcode == kBinInt1 ? 1 : 2));
         return Push(Kind::kInt, static_cast<int64_t>(value));
       }
-      case kBinFloat:
-        HEED_RETURN_IF_ERROR(Take(8).status());
-        return Push(Kind::kFloat);  // that it is one is all that is asked of it
-      case kShortBinString:
-      case kShortBinUnicode:
-      case kBinString:
-      case kBinUnicode:
-      case kBinUnicode8: {
-        const size_t width = opcode == kShortBinString || opcode == kShortBinUnicode ? 1
-                             : opcode == kBinUnicode8                                ? 8
-                                                                                     : 4;
-        HEED_ASSIGN_OR_RETURN(const uint64_t length, Unsigned(width));
-        return PushText(Take(length));
-      }
-      case kEmptyTuple:
-        return PushList(Kind::kTuple, {});
-      case kEmptyList:
-        return PushList(Kind::kList, {});
-      case kEmptyDict:
-        return PushDict();
-      case kTuple1:
-      case kTuple2:
-      case kTuple3: {
-        std::vector<PickledValue> items(opcode - kTuple1 + 1u);
-        for (auto item = items.rbegin(); item != items.rend(); ++item) {
-          HEED_ASSIGN_OR_RETURN(*item, Pop());
-        }
-        return PushList(Kind::kTuple, std::move(items));
-      }
-      case kTupleOp: {
-        HEED_ASSIGN_OR_RETURN(std::vector<PickledValue> items, PopToMark());
-        return PushList(Kind::kTuple, std::move(items));
-      }
+    }
+  }
+
+  absl::Status PushString(uint8_t opcode) {
+    const bool is_short = opcode == kShortBinString || opcode == kShortBinUnicode;
+    HEED_ASSIGN_OR_RETURN(const uint64_t length, Unsigned(is_short ? 1 : opcode == kBinUnicode8 ? 8 : 4));
+    return PushText(Take(length));
+  }
+
+  absl::Status PushTuple(size_t size) {
+    std::vector<PickledValue> items(size);
+    for (auto item = items.rbegin(); item != items.rend(); ++item) {
+      HEED_ASSIGN_OR_RETURN(*item, Pop());
+    }
+    return PushList(Kind::kTuple, std::move(items));
+  }
+
+  // Into the list or dict below its new items.
+  absl::Status AddItems(uint8_t opcode) {
+    switch (opcode) {
       case kAppend: {
         HEED_ASSIGN_OR_RETURN(const PickledValue value, Pop());
         return Append({value});
@@ -418,43 +405,100 @@ class TensorPickle::Machine {
         HEED_ASSIGN_OR_RETURN(const PickledValue key, Pop());
         return SetItems({key, value});
       }
-      case kSetItems: {
+      default: {
         HEED_ASSIGN_OR_RETURN(const std::vector<PickledValue> values, PopToMark());
         return SetItems(values);
       }
+    }
+  }
+
+  absl::Status UseMemo(uint8_t opcode) {
+    if (opcode == kMemoize) return Memoize(memo_.size());
+    HEED_ASSIGN_OR_RETURN(const uint64_t key, Unsigned(opcode == kBinPut || opcode == kBinGet ? 1 : 4));
+    return opcode == kBinPut || opcode == kLongBinPut ? Memoize(key) : Recall(key);
+  }
+
+  absl::Status PushGlobalByLines() {
+    HEED_ASSIGN_OR_RETURN(const absl::string_view module, Line());
+    HEED_ASSIGN_OR_RETURN(const absl::string_view name, Line());
+    return PushGlobal(module, name);
+  }
+
+  absl::Status PushGlobalByStack() {
+    HEED_ASSIGN_OR_RETURN(const PickledValue name, Pop(Kind::kText));
+    HEED_ASSIGN_OR_RETURN(const PickledValue module, Pop(Kind::kText));
+    return PushGlobal(pickle_.Text(module), pickle_.Text(name));
+  }
+
+  // A state_dict carries its modules' versions as an attribute, which says nothing of the tensors.
+  absl::Status SkipAttributes() {
+    HEED_ASSIGN_OR_RETURN(const PickledValue state, Pop());
+    if (state.kind != Kind::kDict) return Damaged("an OrderedDict's attributes are not a dict");
+    return Top(Kind::kDict).status();
+  }
+
+  absl::Status Execute(uint8_t opcode) {
+    switch (opcode) {
+      case kProto:
+        return CheckProtocol();
+      case kFrame:
+        return SkipFrame();
+      case kMarkOp:
+        return Push(Kind::kMark);
+      case kNoneOp:
+        return Push(Kind::kNone);
+      case kNewTrue:
+      case kNewFalse:
+        return Push(Kind::kBool, opcode == kNewTrue ? 1 : 0);
+      case kBinInt:
+      case kBinInt1:
+      case kBinInt2:
+      case kLong1:
+      case kLong4:
+      case kBinFloat:
+        return PushNumber(opcode);
+      case kShortBinString:
+      case kShortBinUnicode:
+      case kBinString:
+      case kBinUnicode:
+      case kBinUnicode8:
+        return PushString(opcode);
+      case kEmptyTuple:
+        return PushTuple(0);
+      case kTuple1:
+      case kTuple2:
+      case kTuple3:
+        return PushTuple(opcode - kTuple1 + 1u);
+      case kTupleOp: {
+        HEED_ASSIGN_OR_RETURN(std::vector<PickledValue> items, PopToMark());
+        return PushList(Kind::kTuple, std::move(items));
+      }
+      case kEmptyList:
+        return PushList(Kind::kList, {});
+      case kEmptyDict:
+        return PushDict();
+      case kAppend:
+      case kAppends:
+      case kSetItem:
+      case kSetItems:
+        return AddItems(opcode);
       case kBinPut:
-      case kLongBinPut: {
-        HEED_ASSIGN_OR_RETURN(const uint64_t key, Unsigned(opcode == kBinPut ? 1 : 4));
-        return Memoize(key);
-      }
+      case kLongBinPut:
       case kMemoize:
-        return Memoize(memo_.size());
       case kBinGet:
-      case kLongBinGet: {
-        HEED_ASSIGN_OR_RETURN(const uint64_t key, Unsigned(opcode == kBinGet ? 1 : 4));
-        return Recall(key);
-      }
-      case kGlobalOp: {
-        HEED_ASSIGN_OR_RETURN(const absl::string_view module, Line());
-        HEED_ASSIGN_OR_RETURN(const absl::string_view name, Line());
-        return PushGlobal(module, name);
-      }
-      case kStackGlobal: {
-        HEED_ASSIGN_OR_RETURN(const PickledValue name, Pop(Kind::kText));
-        HEED_ASSIGN_OR_RETURN(const PickledValue module, Pop(Kind::kText));
-        return PushGlobal(pickle_.Text(module), pickle_.Text(name));
-      }
+      case kLongBinGet:
+        return UseMemo(opcode);
+      case kGlobalOp:
+        return PushGlobalByLines();
+      case kStackGlobal:
+        return PushGlobalByStack();
       case kBinPersId:
         return PushStorage();
       case kReduce:
       case kNewObj:
         return Call();
-      case kBuild: {
-        // A state_dict carries its modules' versions as an attribute, which says nothing of the tensors.
-        HEED_ASSIGN_OR_RETURN(const PickledValue state, Pop());
-        if (state.kind != Kind::kDict) return Damaged("an OrderedDict's attributes are not a dict");
-        return Top(Kind::kDict).status();
-      }
+      case kBuild:
+        return SkipAttributes();
       default:
         return InvalidArgument("the pickle has opcode 0x", absl::Hex(opcode, absl::kZeroPad2), " at byte ", at_,
                                ", which tensors do not need");

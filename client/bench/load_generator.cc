@@ -62,6 +62,118 @@ LoadReport Report(LoadRecorder& recorder, const grpc::Status& lost) {
   return report;
 }
 
+// RunClosedLoop(), once connected. Each lane sends one request after the other.
+class ClosedLoop {
+ public:
+  ClosedLoop(const LoadOptions& options, int lanes)
+      : options_(options),
+        recorder_(options.warmup, options.duration, /*by_schedule=*/false, options.keep_latencies),
+        lanes_(static_cast<size_t>(lanes)) {}
+
+  LoadReport Run() {
+    const SystemClock::time_point end =
+        SystemClock::now() + std::chrono::duration_cast<SystemClock::duration>(options_.warmup + options_.duration);
+    for (Lane& lane : lanes_) Send(lane);
+    while (lost_.ok() && !options_.stop.stop_requested()) {
+      void* tag = nullptr;
+      bool ok = false;
+      // An interrupt is seen with the next answer, or soon after.
+      const auto wake_up = std::min(end, SystemClock::now() + std::chrono::milliseconds(100));
+      const auto next = queue_.AsyncNext(&tag, &ok, wake_up);
+      const std::chrono::nanoseconds now = SinceStart();
+      if (next == grpc::CompletionQueue::GOT_EVENT) GoOn(tag, ok, now);
+      if (now >= options_.warmup + options_.duration) break;
+    }
+    CancelAll();
+    Drain();
+    queue_.Shutdown();
+    return Report(recorder_, lost_);
+  }
+
+ private:
+  struct Lane {
+    std::unique_ptr<LoadCall> call;  // null: it pauses
+    std::unique_ptr<grpc::Alarm> pause;
+  };
+
+  std::chrono::nanoseconds SinceStart() const { return SteadyClock::now() - start_; }
+
+  void Send(Lane& lane) {
+    const std::chrono::nanoseconds now = SinceStart();
+    lane.call = options_.send(sent_++, Deadline(options_), queue_);
+    lane.call->scheduled = now;
+    by_tag_[lane.call.get()] = &lane;
+  }
+
+  void Pause(Lane& lane) {
+    lane.pause = std::make_unique<grpc::Alarm>();
+    by_tag_[lane.pause.get()] = &lane;
+    lane.pause->Set(&queue_, SystemClock::now() + kPauseAfterError, lane.pause.get());
+  }
+
+  // A lane's pause is over, or something happened to its call.
+  void GoOn(void* tag, bool ok, std::chrono::nanoseconds now) {
+    const auto found = by_tag_.find(tag);
+    Lane& lane = *found->second;
+    if (lane.call == nullptr) {
+      by_tag_.erase(found);
+      lane.pause.reset();
+      Send(lane);
+      return;
+    }
+    if (!lane.call->Advance(ok)) return;
+    by_tag_.erase(found);
+    std::unique_ptr<LoadCall> call = std::move(lane.call);
+    const grpc::Status status = call->status;
+    Take(options_, *call, now, recorder_);
+    call.reset();  // with its lease, which the next call may want
+    if (status.error_code() == grpc::StatusCode::UNAVAILABLE) lost_ = status;
+    if (status.ok()) {
+      Send(lane);
+    } else {
+      Pause(lane);
+    }
+  }
+
+  void CancelAll() {
+    for (Lane& lane : lanes_) {
+      if (lane.call && !lane.call->awaited) lane.call->context.TryCancel();
+      if (lane.pause) lane.pause->Cancel();
+    }
+  }
+
+  // Awaits what is on its way. Calls may need the queue until they are over, so it is shut down after this.
+  void Drain() {
+    SystemClock::time_point limit = SystemClock::now() + kDrainLimit;
+    while (!by_tag_.empty()) {
+      void* tag = nullptr;
+      bool ok = false;
+      if (queue_.AsyncNext(&tag, &ok, limit) != grpc::CompletionQueue::GOT_EVENT) {
+        for (Lane& lane : lanes_) {
+          if (lane.call) lane.call->context.TryCancel();
+        }
+        limit = SystemClock::time_point::max();
+        continue;
+      }
+      const auto found = by_tag_.find(tag);
+      LoadCall* const call = found->second->call.get();
+      if (call != nullptr && !call->Advance(ok)) continue;
+      by_tag_.erase(found);
+      const bool cancelled = call != nullptr && call->status.error_code() == grpc::StatusCode::CANCELLED;
+      if (call != nullptr && !cancelled) Take(options_, *call, SinceStart(), recorder_);
+    }
+  }
+
+  const LoadOptions& options_;
+  LoadRecorder recorder_;
+  const SteadyClock::time_point start_ = SteadyClock::now();
+  grpc::CompletionQueue queue_;
+  std::vector<Lane> lanes_;
+  std::unordered_map<void*, Lane*> by_tag_;
+  size_t sent_ = 0;
+  grpc::Status lost_;  // not OK: the server went away
+};
+
 }  // namespace
 
 double Percentile(const std::vector<double>& sorted, double percent) {
@@ -116,87 +228,7 @@ LoadReport LoadRecorder::TakeReport() {
 
 LoadReport RunClosedLoop(const LoadOptions& options, int in_flight) {
   if (!Connect(options)) return Unconnected();
-  grpc::CompletionQueue queue;
-  size_t sent = 0;
-  LoadRecorder recorder(options.warmup, options.duration, /*by_schedule=*/false, options.keep_latencies);
-  const SteadyClock::time_point start = SteadyClock::now();
-  const auto since_start = [&] { return SteadyClock::now() - start; };
-
-  // Each of them sends one request after the other.
-  struct Lane {
-    std::unique_ptr<LoadCall> call;  // none: it pauses
-    std::unique_ptr<grpc::Alarm> pause;
-  };
-  std::vector<Lane> lanes(static_cast<size_t>(in_flight));
-  std::unordered_map<void*, Lane*> by_tag;
-  const auto send = [&](Lane& lane) {
-    const std::chrono::nanoseconds now = since_start();
-    lane.call = options.send(sent++, Deadline(options), queue);
-    lane.call->scheduled = now;
-    by_tag[lane.call.get()] = &lane;
-  };
-  for (Lane& lane : lanes) send(lane);
-
-  const SystemClock::time_point end =
-      SystemClock::now() + std::chrono::duration_cast<SystemClock::duration>(options.warmup + options.duration);
-  grpc::Status lost;
-  while (lost.ok() && !options.stop.stop_requested()) {
-    void* tag = nullptr;
-    bool ok = false;
-    // An interrupt is seen with the next answer, or soon after.
-    const auto wake_up = std::min(end, SystemClock::now() + std::chrono::milliseconds(100));
-    const auto next = queue.AsyncNext(&tag, &ok, wake_up);
-    const std::chrono::nanoseconds now = since_start();
-    if (next == grpc::CompletionQueue::GOT_EVENT) {
-      const auto found = by_tag.find(tag);
-      Lane& lane = *found->second;
-      if (lane.call == nullptr) {
-        by_tag.erase(found);
-        lane.pause.reset();
-        send(lane);
-      } else if (lane.call->Advance(ok)) {
-        by_tag.erase(found);
-        std::unique_ptr<LoadCall> call = std::move(lane.call);
-        const grpc::Status status = call->status;
-        Take(options, *call, now, recorder);
-        call.reset();
-        if (status.error_code() == grpc::StatusCode::UNAVAILABLE) lost = status;
-        if (status.ok()) {
-          send(lane);
-        } else {
-          lane.pause = std::make_unique<grpc::Alarm>();
-          by_tag[lane.pause.get()] = &lane;
-          lane.pause->Set(&queue, SystemClock::now() + kPauseAfterError, lane.pause.get());
-        }
-      }
-    }
-    if (now >= options.warmup + options.duration) break;
-  }
-  for (Lane& lane : lanes) {
-    if (lane.call && !lane.call->awaited) lane.call->context.TryCancel();
-    if (lane.pause) lane.pause->Cancel();
-  }
-  // Calls may need the queue until they are over, so it is shut down last.
-  SystemClock::time_point drained = SystemClock::now() + kDrainLimit;
-  while (!by_tag.empty()) {
-    void* tag = nullptr;
-    bool ok = false;
-    if (queue.AsyncNext(&tag, &ok, drained) != grpc::CompletionQueue::GOT_EVENT) {
-      for (Lane& lane : lanes) {
-        if (lane.call) lane.call->context.TryCancel();
-      }
-      drained = SystemClock::time_point::max();
-      continue;
-    }
-    const auto found = by_tag.find(tag);
-    LoadCall* const call = found->second->call.get();
-    if (call != nullptr && !call->Advance(ok)) continue;
-    by_tag.erase(found);
-    const bool cancelled = call != nullptr && call->status.error_code() == grpc::StatusCode::CANCELLED;
-    if (call != nullptr && !cancelled) Take(options, *call, since_start(), recorder);
-  }
-  queue.Shutdown();
-  return Report(recorder, lost);
+  return ClosedLoop(options, in_flight).Run();
 }
 
 LoadReport RunOpenLoop(const LoadOptions& options, double per_second, uint64_t seed) {

@@ -161,43 +161,7 @@ GraphArrays Graph::ToArrays() const {
     arrays.node_ids.reserve(rows.size());
     for (const int32_t row : rows) arrays.node_ids.push_back(Id(row));
   }
-
-  // A dense row's zero of negative sign is a value like others: it must come back with its sign.
-  const auto is_value = [](float value) { return value != 0 || std::signbit(value); };
-  int64_t values = 0;
-  for (const int32_t row : rows) {
-    const FeatureRow features = Features(row);
-    values += std::count_if(features.values, features.values + features.count, is_value);
-  }
-  FeatureArrays& features = arrays.features;
-  features.rows = nodes_;
-  features.width = feature_width_;
-  features.sparse = 2 * values + 2 * nodes_ < nodes_ * feature_width_;  // by what either takes
-  features.values.reserve(static_cast<size_t>(features.sparse ? values : nodes_ * feature_width_));
-  if (features.sparse) {
-    features.columns.reserve(static_cast<size_t>(values));
-    features.row_ends.reserve(rows.size());
-  }
-  for (const int32_t row : rows) {
-    const FeatureRow given = Features(row);
-    if (features.sparse) {
-      for (int64_t k = 0; k < given.count; ++k) {
-        if (!is_value(given.values[k])) continue;
-        features.values.push_back(given.values[k]);
-        features.columns.push_back(given.columns == nullptr ? static_cast<int32_t>(k) : given.columns[k]);
-      }
-      features.row_ends.push_back(Size(features.values));
-    } else if (given.columns == nullptr) {
-      features.values.insert(features.values.end(), given.values, given.values + given.count);
-    } else {
-      const size_t begin = features.values.size();
-      features.values.resize(begin + static_cast<size_t>(feature_width_));
-      for (int64_t k = 0; k < given.count; ++k) {
-        features.values[begin + static_cast<size_t>(given.columns[k])] = given.values[k];
-      }
-    }
-  }
-
+  arrays.features = FeaturesOf(rows);
   arrays.edge_feature_width = edge_feature_width_;
   arrays.sources.reserve(static_cast<size_t>(edges_));
   arrays.targets.reserve(static_cast<size_t>(edges_));
@@ -208,6 +172,45 @@ GraphArrays Graph::ToArrays() const {
     arrays.targets.resize(arrays.sources.size(), places[static_cast<size_t>(row)]);
     arrays.edge_features.insert(arrays.edge_features.end(), in.features,
                                 in.features + static_cast<int64_t>(in.sources.size()) * edge_feature_width_);
+  }
+  return arrays;
+}
+
+FeatureArrays Graph::FeaturesOf(const std::vector<int32_t>& rows) const {
+  // A dense row's zero of negative sign is a value like others: it must come back with its sign.
+  const auto is_value = [](float value) { return value != 0 || std::signbit(value); };
+  int64_t values = 0;
+  for (const int32_t row : rows) {
+    const FeatureRow features = Features(row);
+    values += std::count_if(features.values, features.values + features.count, is_value);
+  }
+  FeatureArrays arrays;
+  arrays.rows = Size(rows);
+  arrays.width = feature_width_;
+  arrays.sparse = 2 * values + 2 * arrays.rows < arrays.rows * feature_width_;  // whichever takes less memory
+  arrays.values.reserve(static_cast<size_t>(arrays.sparse ? values : arrays.rows * feature_width_));
+  if (arrays.sparse) {
+    arrays.columns.reserve(static_cast<size_t>(values));
+    arrays.row_ends.reserve(rows.size());
+  }
+  for (const int32_t row : rows) {
+    const FeatureRow given = Features(row);
+    if (arrays.sparse) {
+      for (int64_t k = 0; k < given.count; ++k) {
+        if (!is_value(given.values[k])) continue;
+        arrays.values.push_back(given.values[k]);
+        arrays.columns.push_back(given.columns == nullptr ? static_cast<int32_t>(k) : given.columns[k]);
+      }
+      arrays.row_ends.push_back(Size(arrays.values));
+    } else if (given.columns == nullptr) {
+      arrays.values.insert(arrays.values.end(), given.values, given.values + given.count);
+    } else {
+      const size_t begin = arrays.values.size();
+      arrays.values.resize(begin + static_cast<size_t>(feature_width_));
+      for (int64_t k = 0; k < given.count; ++k) {
+        arrays.values[begin + static_cast<size_t>(given.columns[k])] = given.values[k];
+      }
+    }
   }
   return arrays;
 }

@@ -166,6 +166,8 @@ class Graph {
     if (part != nullptr) Count(*part, 1);
     place = std::move(part);
   }
+  // The features of these rows, in their order, by whichever form takes less memory.
+  FeatureArrays FeaturesOf(const std::vector<int32_t>& rows) const;
   // Stores the rows by the density rule. A count below 0: no node.
   static std::shared_ptr<const FeaturePart> MakeFeatures(int64_t width, absl::Span<const FeatureRow> rows);
   void MakeIndex(absl::Span<const IdRow> moved);

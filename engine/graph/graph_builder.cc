@@ -68,7 +68,22 @@ class Graph::Builder {
   absl::Status CheckEdges() const;
   void BuildIds();
   void BuildFeatures();
+
+  // Edges in the order of their sources' rows.
+  struct EdgesBySource {
+    std::vector<int32_t> edges;  // their numbers
+    std::vector<int32_t> ends;   // of each row's range of `edges`
+
+    int32_t begin(int32_t row) const { return row == 0 ? 0 : ends[static_cast<size_t>(row - 1)]; }
+  };
   void BuildEdges();
+  EdgesBySource OrderBySource();
+  void BuildInParts(EdgesBySource& by_source, std::vector<int32_t>& places);
+  void BuildOutParts(std::vector<int32_t>& places);
+  // A part for each page with room for its rows' counts; turns the counts into the rows' places in the part.
+  template <typename Part>
+  std::vector<std::shared_ptr<Part>> MakeParts(std::vector<int32_t>& counts) const;
+
   // Calls visit(row) for all rows, ascending by id.
   template <typename Visit>
   void ForRowsById(const Visit& visit) const;
@@ -184,49 +199,58 @@ void Graph::Builder::BuildFeatures() {
 // Edges are dealt out to their sources, from there in order of the sources to their targets, and from there in order of
 // the targets to their sources again: so both kinds of lists come out in order, without comparing.
 void Graph::Builder::BuildEdges() {
-  const size_t nodes = static_cast<size_t>(nodes_);
-  const size_t edges = arrays_.sources.size();
-  const int64_t width = arrays_.edge_feature_width;
-  std::vector<Page>& pages = graph_->pages_;
+  EdgesBySource by_source = OrderBySource();
+  std::vector<int32_t> places(static_cast<size_t>(nodes_));  // the number of each row's edges, then places in its part
+  for (const int64_t target : arrays_.targets) ++places[static_cast<size_t>(target)];
+  BuildInParts(by_source, places);
+  for (int32_t row = 0; row < nodes_; ++row) {
+    places[static_cast<size_t>(row)] = by_source.ends[static_cast<size_t>(row)] - by_source.begin(row);
+  }
+  Free(by_source.ends);
+  BuildOutParts(places);
+}
 
-  std::vector<int32_t> out_ends(nodes + 1);  // of each row's range of by_source, once that is filled
-  for (const int64_t source : arrays_.sources) ++out_ends[static_cast<size_t>(source) + 1];
-  std::partial_sum(out_ends.begin(), out_ends.end(), out_ends.begin());
-  std::vector<int32_t> by_source(edges);  // numbers of edges
-  for (size_t edge = 0; edge < edges; ++edge) {
-    const size_t place = static_cast<size_t>(out_ends[static_cast<size_t>(arrays_.sources[edge])]++);
-    by_source[place] = static_cast<int32_t>(edge);
+Graph::Builder::EdgesBySource Graph::Builder::OrderBySource() {
+  EdgesBySource ordered;
+  ordered.ends.resize(static_cast<size_t>(nodes_) + 1);
+  for (const int64_t source : arrays_.sources) ++ordered.ends[static_cast<size_t>(source) + 1];
+  std::partial_sum(ordered.ends.begin(), ordered.ends.end(), ordered.ends.begin());
+  ordered.edges.resize(arrays_.sources.size());
+  for (size_t edge = 0; edge < arrays_.sources.size(); ++edge) {
+    const size_t place = static_cast<size_t>(ordered.ends[static_cast<size_t>(arrays_.sources[edge])]++);
+    ordered.edges[place] = static_cast<int32_t>(edge);
   }
   Free(arrays_.sources);
-  const auto out_begin = [&](int32_t row) { return row == 0 ? 0 : out_ends[static_cast<size_t>(row - 1)]; };
+  return ordered;
+}
 
-  // Makes a part of each page with room for its rows' counts, and turns the counts into the rows' places in the part.
-  const auto make_parts = [&](std::vector<int32_t>& counts, auto& parts) {
-    for (size_t page = 0; page < pages.size(); ++page) {
-      auto& part = parts[page];
-      using Part = typename std::decay_t<decltype(part)>::element_type;
-      part = std::make_shared<Part>();
-      const size_t rows = static_cast<size_t>(graph_->RowsOf(page));
-      part->begins.resize(rows + 1);
-      for (size_t i = 0; i < rows; ++i) {
-        int32_t& count = counts[page * kPageRows + i];
-        part->begins[i + 1] = part->begins[i] + count;
-        count = part->begins[i];
-      }
+template <typename Part>
+std::vector<std::shared_ptr<Part>> Graph::Builder::MakeParts(std::vector<int32_t>& counts) const {
+  std::vector<std::shared_ptr<Part>> parts(graph_->pages_.size());
+  for (size_t page = 0; page < parts.size(); ++page) {
+    parts[page] = std::make_shared<Part>();
+    std::vector<int32_t>& begins = parts[page]->begins;
+    const size_t rows = static_cast<size_t>(graph_->RowsOf(page));
+    begins.resize(rows + 1);
+    for (size_t i = 0; i < rows; ++i) {
+      int32_t& count = counts[page * kPageRows + i];
+      begins[i + 1] = begins[i] + count;
+      count = begins[i];
     }
-  };
+  }
+  return parts;
+}
 
-  std::vector<int32_t> places(nodes);
-  for (const int64_t target : arrays_.targets) ++places[static_cast<size_t>(target)];
-  std::vector<std::shared_ptr<InPart>> in(pages.size());
-  make_parts(places, in);
+void Graph::Builder::BuildInParts(EdgesBySource& by_source, std::vector<int32_t>& places) {
+  const int64_t width = arrays_.edge_feature_width;
+  std::vector<std::shared_ptr<InPart>> in = MakeParts<InPart>(places);
   for (const auto& part : in) {
     part->sources.resize(static_cast<size_t>(part->begins.back()));
     part->features.resize(part->sources.size() * static_cast<size_t>(width));
   }
   ForRowsById([&](int32_t source) {
-    for (int32_t i = out_begin(source); i < out_ends[static_cast<size_t>(source)]; ++i) {
-      const int64_t edge = by_source[static_cast<size_t>(i)];
+    for (int32_t i = by_source.begin(source); i < by_source.ends[static_cast<size_t>(source)]; ++i) {
+      const int64_t edge = by_source.edges[static_cast<size_t>(i)];
       const size_t target = static_cast<size_t>(arrays_.targets[static_cast<size_t>(edge)]);
       InPart& part = *in[target / kPageRows];
       const int32_t place = places[target]++;
@@ -234,25 +258,22 @@ void Graph::Builder::BuildEdges() {
       std::copy_n(arrays_.edge_features.data() + edge * width, width, part.features.data() + place * width);
     }
   });
-  Free(by_source);
+  Free(by_source.edges);
   Free(arrays_.targets);
   Free(arrays_.edge_features);
-  for (size_t page = 0; page < pages.size(); ++page) {
+  for (size_t page = 0; page < in.size(); ++page) {
     InPart& part = *in[page];
     for (size_t i = 0; width > 0 && i + 1 < part.begins.size(); ++i) {
       const size_t begin = static_cast<size_t>(part.begins[i]), end = static_cast<size_t>(part.begins[i + 1]);
       SortEqualSources(absl::MakeConstSpan(part.sources).subspan(begin, end - begin),
                        part.features.data() + static_cast<int64_t>(begin) * width, width);
     }
-    graph_->Replace(pages[page].in, std::shared_ptr<const InPart>(std::move(in[page])));
+    graph_->Replace(graph_->pages_[page].in, std::shared_ptr<const InPart>(std::move(in[page])));
   }
+}
 
-  for (int32_t row = 0; row < nodes_; ++row) {
-    places[static_cast<size_t>(row)] = out_ends[static_cast<size_t>(row)] - out_begin(row);
-  }
-  Free(out_ends);
-  std::vector<std::shared_ptr<OutPart>> out(pages.size());
-  make_parts(places, out);
+void Graph::Builder::BuildOutParts(std::vector<int32_t>& places) {
+  std::vector<std::shared_ptr<OutPart>> out = MakeParts<OutPart>(places);
   for (const auto& part : out) part->targets.resize(static_cast<size_t>(part->begins.back()));
   ForRowsById([&](int32_t target) {
     for (const int32_t source : graph_->In(target).sources) {
@@ -260,8 +281,8 @@ void Graph::Builder::BuildEdges() {
       part.targets[static_cast<size_t>(places[static_cast<size_t>(source)]++)] = target;
     }
   });
-  for (size_t page = 0; page < pages.size(); ++page) {
-    graph_->Replace(pages[page].out, std::shared_ptr<const OutPart>(std::move(out[page])));
+  for (size_t page = 0; page < out.size(); ++page) {
+    graph_->Replace(graph_->pages_[page].out, std::shared_ptr<const OutPart>(std::move(out[page])));
   }
 }
 

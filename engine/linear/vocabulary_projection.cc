@@ -23,84 +23,131 @@ VocabularyProjection::VocabularyProjection(const StoredTensor& weight, std::vect
   bias_.resize(static_cast<size_t>(panels_.panels() * kPanelCols));
 }
 
-void VocabularyProjection::Apply(ConstMatrixView hidden, absl::Span<const VocabularyQuery> queries,
-                                 absl::Span<VocabularyAnswer> answers, Context& context) const {
-  const int64_t rows = hidden.rows;
-  if (rows == 0) return;
-  Arena::Scope scope(context.arena);
-  const int64_t blocks = (panels_.panels() + kBlockPanels - 1) / kBlockPanels;
-  const int64_t blocks_per_part =
-      (PanelsPerPart(rows, panels_.in(), panels_.panels(), context.team.size()) + kBlockPanels - 1) / kBlockPanels;
-  const int64_t parts = (blocks + blocks_per_part - 1) / blocks_per_part;
-
-  int64_t top_total = 0, banned_total = 0;
-  std::vector<int64_t> top_offset(static_cast<size_t>(rows)), banned_offset(static_cast<size_t>(rows));
-  for (size_t m = 0; m < queries.size(); ++m) {
-    top_offset[m] = top_total;
-    banned_offset[m] = banned_total;
-    top_total += queries[m].top;
-    banned_total += static_cast<int64_t>(queries[m].banned.size());
+// One call of Apply(): its shares of the vocabulary, and what each leaves behind for the answers.
+class VocabularyProjection::Product {
+ public:
+  Product(const VocabularyProjection& projection, ConstMatrixView hidden, absl::Span<const VocabularyQuery> queries,
+          Context& context)
+      : panels_(projection.panels_),
+        bias_(projection.bias_.data()),
+        vocabulary_(projection.vocabulary()),
+        hidden_(hidden),
+        queries_(queries),
+        blocks_((panels_.panels() + kBlockPanels - 1) / kBlockPanels),
+        blocks_per_part_(
+            (PanelsPerPart(rows(), panels_.in(), panels_.panels(), context.team.size()) + kBlockPanels - 1) /
+            kBlockPanels),
+        parts_((blocks_ + blocks_per_part_ - 1) / blocks_per_part_),
+        top_offset_(queries.size()),
+        banned_offset_(queries.size()) {
+    int64_t banned_total = 0;
+    for (size_t m = 0; m < queries.size(); ++m) {
+      top_offset_[m] = top_total_;
+      banned_offset_[m] = banned_total;
+      top_total_ += queries[m].top;
+      banned_total += static_cast<int64_t>(queries[m].banned.size());
+    }
+    sums_ = context.arena.Take<ExpSum>(static_cast<size_t>(rows() * blocks_));
+    best_ = context.arena.Take<Candidate>(static_cast<size_t>(parts_ * top_total_));
+    best_counts_ = context.arena.Take<int>(static_cast<size_t>(parts_ * rows()));
+    banned_logits_ = context.arena.Take<float>(static_cast<size_t>(banned_total));
+    for (int64_t part = 0; part < parts_; ++part) {
+      scratch_.push_back(TakeMatrix(context.arena, rows(), kBlockCols));
+    }
   }
-  ExpSum* sums = context.arena.Take<ExpSum>(static_cast<size_t>(rows * blocks));
-  Candidate* best = context.arena.Take<Candidate>(static_cast<size_t>(parts * top_total));
-  int* best_counts = context.arena.Take<int>(static_cast<size_t>(parts * rows));
-  float* banned_logits = context.arena.Take<float>(static_cast<size_t>(banned_total));
-  std::vector<MatrixView> scratch;
-  for (int64_t part = 0; part < parts; ++part) scratch.push_back(TakeMatrix(context.arena, rows, kBlockCols));
 
-  context.team.Run(parts, [&](int64_t part) {
-    const int64_t first_block = part * blocks_per_part;
-    const int64_t last_block = std::min(first_block + blocks_per_part, blocks);
-    const MatrixView logits = scratch[static_cast<size_t>(part)];
-    for (int64_t m = 0; m < rows; ++m) best_counts[part * rows + m] = 0;
-    for (int64_t block = first_block; block < last_block; ++block) {
+  int64_t parts() const { return parts_; }
+
+  // Makes and reduces the logits of one part. Parts may run at the same time.
+  void RunPart(int64_t part) {
+    const MatrixView logits = scratch_[static_cast<size_t>(part)];
+    const int64_t last_block = std::min((part + 1) * blocks_per_part_, blocks_);
+    for (int64_t m = 0; m < rows(); ++m) best_counts_[part * rows() + m] = 0;
+    for (int64_t block = part * blocks_per_part_; block < last_block; ++block) {
       const int64_t first_panel = block * kBlockPanels;
       const int64_t last_panel = std::min(first_panel + kBlockPanels, panels_.panels());
       const int64_t first_token = first_panel * kPanelCols;
-      const int64_t tokens = std::min(last_panel * kPanelCols, vocabulary()) - first_token;
-      PackedProduct(panels_, hidden, first_panel, last_panel, bias_.data() + first_token, false, logits);
-      for (int64_t m = 0; m < rows; ++m) {
-        const VocabularyQuery& query = queries[static_cast<size_t>(m)];
-        float* row = logits.row(m);
-        auto banned = std::lower_bound(query.banned.begin(), query.banned.end(), first_token);
-        for (; banned != query.banned.end() && *banned < first_token + tokens; ++banned) {
-          float& logit = row[*banned - first_token];
-          banned_logits[banned_offset[static_cast<size_t>(m)] + (banned - query.banned.begin())] = logit;
-          logit = -kInfinity;
-        }
-        if (query.all_logits != nullptr) std::copy(row, row + tokens, query.all_logits + first_token);
-        BestCandidates kept = {best + part * top_total + top_offset[static_cast<size_t>(m)], query.top,
-                               best_counts[part * rows + m]};
-        sums[m * blocks + block] = ReduceLogits(row, tokens, static_cast<int32_t>(first_token), kept);
-        best_counts[part * rows + m] = kept.count;
-      }
+      const int64_t tokens = std::min(last_panel * kPanelCols, vocabulary_) - first_token;
+      PackedProduct(panels_, hidden_, first_panel, last_panel, bias_ + first_token, false, logits);
+      for (int64_t m = 0; m < rows(); ++m) ReduceRow(part, block, m, logits.row(m), first_token, tokens);
     }
-  });
+  }
 
-  for (int64_t m = 0; m < rows; ++m) {
-    const VocabularyQuery& query = queries[static_cast<size_t>(m)];
-    VocabularyAnswer& answer = answers[static_cast<size_t>(m)];
+  // After all parts.
+  void FinishRow(int64_t m, VocabularyAnswer& answer) const {
+    const VocabularyQuery& query = queries_[static_cast<size_t>(m)];
     answer.best.resize(static_cast<size_t>(query.top));
     BestCandidates merged = {answer.best.data(), query.top, 0};
-    for (int64_t part = 0; part < parts; ++part) {
-      const Candidate* from = best + part * top_total + top_offset[static_cast<size_t>(m)];
-      for (int i = 0; i < best_counts[part * rows + m]; ++i) merged.Offer(from[i]);
+    for (int64_t part = 0; part < parts_; ++part) {
+      const Candidate* from = Best(part, m);
+      for (int i = 0; i < best_counts_[part * rows() + m]; ++i) merged.Offer(from[i]);
     }
     answer.best.resize(static_cast<size_t>(merged.count));
+    answer.log_normalizer = LogNormalizer(m);
+  }
 
-    float max = -kInfinity;
-    for (int64_t block = 0; block < blocks; ++block) max = std::max(max, sums[m * blocks + block].max);
-    const float* banned = banned_logits + banned_offset[static_cast<size_t>(m)];
+ private:
+  int64_t rows() const { return hidden_.rows; }
+  Candidate* Best(int64_t part, int64_t m) const {
+    return best_ + part * top_total_ + top_offset_[static_cast<size_t>(m)];
+  }
+
+  // Row m's logits of one block.
+  void ReduceRow(int64_t part, int64_t block, int64_t m, float* row, int64_t first_token, int64_t tokens) {
+    const VocabularyQuery& query = queries_[static_cast<size_t>(m)];
+    auto banned = std::lower_bound(query.banned.begin(), query.banned.end(), first_token);
+    for (; banned != query.banned.end() && *banned < first_token + tokens; ++banned) {
+      float& logit = row[*banned - first_token];
+      banned_logits_[banned_offset_[static_cast<size_t>(m)] + (banned - query.banned.begin())] = logit;
+      logit = -kInfinity;
+    }
+    if (query.all_logits != nullptr) std::copy(row, row + tokens, query.all_logits + first_token);
+    BestCandidates kept = {Best(part, m), query.top, best_counts_[part * rows() + m]};
+    sums_[m * blocks_ + block] = ReduceLogits(row, tokens, static_cast<int32_t>(first_token), kept);
+    best_counts_[part * rows() + m] = kept.count;
+  }
+
+  float LogNormalizer(int64_t m) const {
+    const VocabularyQuery& query = queries_[static_cast<size_t>(m)];
+    const ExpSum* const sums = sums_ + m * blocks_;
+    const float* banned = banned_logits_ + banned_offset_[static_cast<size_t>(m)];
     const size_t banned_count = query.normalize_over_banned ? query.banned.size() : 0;
+    float max = -kInfinity;
+    for (int64_t block = 0; block < blocks_; ++block) max = std::max(max, sums[block].max);
     for (size_t i = 0; i < banned_count; ++i) max = std::max(max, banned[i]);
     double sum = 0;
-    for (int64_t block = 0; block < blocks; ++block) {
-      const ExpSum& part = sums[m * blocks + block];
+    for (int64_t block = 0; block < blocks_; ++block) {
+      const ExpSum& part = sums[block];
       if (part.sum != 0) sum += static_cast<double>(part.sum) * std::exp(static_cast<double>(part.max - max));
     }
     for (size_t i = 0; i < banned_count; ++i) sum += std::exp(static_cast<double>(banned[i] - max));
-    answer.log_normalizer = max + static_cast<float>(std::log(sum));
+    return max + static_cast<float>(std::log(sum));
   }
+
+  const PackedPanels& panels_;
+  const float* const bias_;
+  const int64_t vocabulary_;
+  const ConstMatrixView hidden_;
+  const absl::Span<const VocabularyQuery> queries_;
+  const int64_t blocks_;
+  const int64_t blocks_per_part_;
+  const int64_t parts_;
+  int64_t top_total_ = 0;
+  std::vector<int64_t> top_offset_, banned_offset_;  // of each row
+  ExpSum* sums_ = nullptr;                           // [rows, blocks]
+  Candidate* best_ = nullptr;                        // [parts, top_total]
+  int* best_counts_ = nullptr;                       // [parts, rows]
+  float* banned_logits_ = nullptr;                   // of each row's banned tokens
+  std::vector<MatrixView> scratch_;                  // of each part: [rows, kBlockCols]
+};
+
+void VocabularyProjection::Apply(ConstMatrixView hidden, absl::Span<const VocabularyQuery> queries,
+                                 absl::Span<VocabularyAnswer> answers, Context& context) const {
+  if (hidden.rows == 0) return;
+  Arena::Scope scope(context.arena);
+  Product product(*this, hidden, queries, context);
+  context.team.Run(product.parts(), [&](int64_t part) { product.RunPart(part); });
+  for (int64_t m = 0; m < hidden.rows; ++m) product.FinishRow(m, answers[static_cast<size_t>(m)]);
 }
 
 }  // namespace heed

@@ -46,6 +46,8 @@ class VocabularyProjection {
              Context& context) const;
 
  private:
+  class Product;
+
   PackedPanels panels_;
   std::vector<float> bias_;  // padded to whole panels
 };

@@ -533,6 +533,14 @@ void GraphNetwork::AggregateTogether(const GraphLayer& layer, absl::Span<QueryTa
   }
 }
 
+// The rows of tasks that are computed together, between two layers: those of task t from first[t] on.
+struct GraphNetwork::TogetherRows {
+  MatrixView rows;
+  std::vector<int64_t> first;
+
+  MatrixView Of(size_t task) const { return rows.Rows(first[task], first[task + 1] - first[task]); }
+};
+
 void GraphNetwork::RunTogether(absl::Span<QueryTask* const> tasks, Context& context) const {
   Arena::Scope scope(context.arena);
   std::vector<QueryTask*> computed;
@@ -547,58 +555,57 @@ void GraphNetwork::RunTogether(absl::Span<QueryTask* const> tasks, Context& cont
     features.reserve(features.size() + task->hood.rows.size());
     for (const int32_t row : task->hood.rows) features.push_back(task->query.graph->Features(row));
   }
+  if (!computed.empty()) RunLayers(computed, features, decodings, context);
+  Decode(decodings, context);
+  for (QueryTask* task : tasks) FinishAnswer(*task);
+}
 
-  // The tasks' nodes stand one behind the other: those of task t from node first[t] on.
-  const size_t count = computed.size();
-  std::vector<int64_t> first(count + 1), next_first(count + 1);
-  for (size_t t = 0; t < count; ++t) first[t + 1] = first[t] + computed[t]->NodesOf(0);
-  MatrixView rows, before, jumped;
-  std::vector<int64_t> before_first;
-  if (jumps()) {
-    int64_t targets = 0;
-    for (const QueryTask* task : computed) targets += task->NodesOf(layer_count());
-    jumped = TakeMatrix(context.arena, targets, final_width());
-  }
-  for (int l = 0; l < layer_count() && count > 0; ++l) {
+void GraphNetwork::RunLayers(absl::Span<QueryTask* const> tasks, const std::vector<FeatureRow>& features,
+                             std::vector<Decoding>& decodings, Context& context) const {
+  const size_t count = tasks.size();
+  const auto targets_of = [&](int layers) {
+    std::vector<int64_t> first(count + 1);
+    for (size_t t = 0; t < count; ++t) first[t + 1] = first[t] + tasks[t]->NodesOf(layers);
+    return first;
+  };
+  TogetherRows now = {{}, targets_of(0)}, before;
+  MatrixView jumped;
+  if (jumps()) jumped = TakeMatrix(context.arena, targets_of(layer_count()).back(), final_width());
+  for (int l = 0; l < layer_count(); ++l) {
     const GraphLayer& layer = layers_[static_cast<size_t>(l)];
-    for (size_t t = 0; t < count; ++t) next_first[t + 1] = next_first[t] + computed[t]->NodesOf(l + 1);
-    const MatrixView table = TakeMatrix(context.arena, first[count], layer.table_width());
-    const MatrixView out = TakeMatrix(context.arena, next_first[count], layer.out());
+    TogetherRows next = {{}, targets_of(l + 1)};
+    const MatrixView table = TakeMatrix(context.arena, now.first.back(), layer.table_width());
+    next.rows = TakeMatrix(context.arena, next.first.back(), layer.out());
     if (l == 0) {
       layer.Project(features, table, context);
     } else {
-      layer.Project(ConstMatrixView(rows), table, context);
+      layer.Project(ConstMatrixView(now.rows), table, context);
     }
     if (layer.linear()) {
-      layer.TakeRows(table, out, 0, out.rows, context);
-      for (size_t t = 0; t < count; ++t) layer.FinishGraph(out.Rows(first[t], first[t + 1] - first[t]));
-      before = rows;
-      before_first = first;
-      rows = out;
-      continue;
+      layer.TakeRows(table, next.rows, 0, next.rows.rows, context);
+      for (size_t t = 0; t < count; ++t) layer.FinishGraph(next.Of(t));
+    } else {
+      AggregateTogether(layer, tasks, table, now.first, next.rows, next.first, context);
+      if (jumps()) CollectTogether(l, tasks, next, jumped);
     }
-    AggregateTogether(layer, computed, table, first, out, next_first, context);
-    if (jumps()) {
-      int64_t to = 0;
-      for (size_t t = 0; t < count; ++t) {
-        const int64_t targets = computed[t]->NodesOf(layer_count());
-        for (int64_t i = 0; i < targets; ++i, ++to) Collect(l, out.row(next_first[t] + i), jumped.row(to));
-      }
-    }
-    before = rows;
-    before_first = first;
-    rows = out;
-    std::swap(first, next_first);
+    before = std::move(now);
+    now = std::move(next);
   }
+  if (jumps()) now.rows = jumped;  // the last layer's rows are only those of the targets
   for (size_t t = 0; t < count; ++t) {
-    const int64_t targets = first[t + 1] - first[t];
-    const MatrixView final_rows = jumps() ? jumped : rows;  // the last layer's rows are those of the targets alone
-    decodings.push_back({computed[t], final_rows.Rows(first[t], targets),
-                         before.rows > 0 ? before.Rows(before_first[t], targets) : MatrixView(), 0,
-                         computed[t]->items()});
+    const MatrixView last_but_one =
+        before.rows.rows > 0 ? before.rows.Rows(before.first[t], now.first[t + 1] - now.first[t]) : MatrixView();
+    decodings.push_back({tasks[t], now.Of(t), last_but_one, 0, tasks[t]->items()});
   }
-  Decode(decodings, context);
-  for (QueryTask* task : tasks) FinishAnswer(*task);
+}
+
+void GraphNetwork::CollectTogether(int layer, absl::Span<QueryTask* const> tasks, const TogetherRows& out,
+                                   MatrixView jumped) const {
+  int64_t to = 0;
+  for (size_t t = 0; t < tasks.size(); ++t) {
+    const int64_t targets = tasks[t]->NodesOf(layer_count());
+    for (int64_t i = 0; i < targets; ++i, ++to) Collect(layer, out.rows.row(out.first[t] + i), jumped.row(to));
+  }
 }
 
 void GraphNetwork::Decode(absl::Span<const Decoding> decodings, Context& context) const {

@@ -47,6 +47,7 @@ class GraphNetwork : public GraphClassifier {
   class QueryTask;
   class OutputsTask;
   struct Decoding;
+  struct TogetherRows;
 
   GraphNetwork() = default;
   // Once the layers are loaded, the last one `last_width` wide: the final rows' width.
@@ -67,6 +68,12 @@ class GraphNetwork : public GraphClassifier {
   void Collect(int layer, const float* row, float* final_row) const;
   // The tasks from their features, or precomputed outputs, to their answers.
   void RunTogether(absl::Span<QueryTask* const> tasks, Context& context) const;
+  // All layers over the tasks' features, which are those of task 0's nodes, then task 1's. Appends what is to be
+  // decoded.
+  void RunLayers(absl::Span<QueryTask* const> tasks, const std::vector<FeatureRow>& features,
+                 std::vector<Decoding>& decodings, Context& context) const;
+  // Takes the targets' rows of convolution `layer` into their final rows.
+  void CollectTogether(int layer, absl::Span<QueryTask* const> tasks, const TogetherRows& out, MatrixView jumped) const;
   // One convolution over all tasks' graphs in one pass: of task t the nodes are the table's rows from first[t] on, the
   // targets those of `out` from next_first[t] on.
   void AggregateTogether(const GraphLayer& layer, absl::Span<QueryTask* const> tasks, MatrixView table,

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/excerpt.h"
+#include "base/invalid_argument.h"
 #include "base/status_macros.h"
 #include "server/oip/infer_parameters.h"
 
@@ -132,6 +133,30 @@ absl::Status CheckContents(const InferTensorContents& contents, TensorType type,
       absl::StrCat("contents.", ContentsField(type), ": has ", there, " elements, but the shape says ", count));
 }
 
+absl::StatusOr<InputTensors::Elements> ElementsOfRaw(const std::string& raw, TensorType type, int64_t count) {
+  switch (type) {
+    case TensorType::kBytes:
+      return StringsFromRaw(raw, count);
+    case TensorType::kFp32:
+      return FromRaw<float>(raw, count);
+    case TensorType::kInt64:
+      return FromRaw<int64_t>(raw, count);
+  }
+  return InputTensors::Elements();
+}
+
+InputTensors::Elements ElementsOf(const InferTensorContents& contents, TensorType type) {
+  switch (type) {
+    case TensorType::kBytes:
+      return std::vector<std::string>(contents.bytes_contents().begin(), contents.bytes_contents().end());
+    case TensorType::kFp32:
+      return std::vector<float>(contents.fp32_contents().begin(), contents.fp32_contents().end());
+    case TensorType::kInt64:
+      return std::vector<int64_t>(contents.int64_contents().begin(), contents.int64_contents().end());
+  }
+  return {};
+}
+
 }  // namespace
 
 absl::string_view DatatypeName(TensorType type) {
@@ -149,78 +174,50 @@ absl::string_view DatatypeName(TensorType type) {
 absl::StatusOr<InputTensors> InputTensors::Read(const ModelInferRequest& request, absl::Span<const TensorSpec> specs) {
   const bool raw = request.raw_input_contents_size() > 0;
   if (raw && request.raw_input_contents_size() != request.inputs_size()) {
-    return absl::InvalidArgumentError(absl::StrCat("raw_input_contents: has ", request.raw_input_contents_size(),
-                                                   " entries, but there are ", request.inputs_size(), " inputs"));
+    return InvalidField("raw_input_contents", "has ", request.raw_input_contents_size(), " entries, but there are ",
+                        request.inputs_size(), " inputs");
   }
   InputTensors inputs;
   for (int i = 0; i < request.inputs_size(); ++i) {
-    const ModelInferRequest::InferInputTensor& input = request.inputs(i);
-    const std::string place = absl::StrCat("inputs[", i, "] ", Quoted(input.name()), ": ");
-    const auto wrong = [&](absl::string_view message) {
-      return absl::InvalidArgumentError(absl::StrCat(place, message));
-    };
-    const auto spec =
-        std::find_if(specs.begin(), specs.end(), [&](const TensorSpec& one) { return one.name == input.name(); });
-    if (spec == specs.end()) return wrong(absl::StrCat("the model has no such input; it has: ", Names(specs)));
-    if (inputs.Has(spec->name)) return wrong("is there twice");
-    if (input.datatype() != DatatypeName(spec->type)) {
-      return wrong(absl::StrCat("datatype: is ", Quoted(input.datatype()), ", must be ", DatatypeName(spec->type)));
+    const absl::Status added = inputs.Add(request.inputs(i), raw ? &request.raw_input_contents(i) : nullptr, specs);
+    if (!added.ok()) {
+      const std::string field = absl::StrCat("inputs[", i, "]");
+      return WithField(InvalidArgument(field, " ", Quoted(request.inputs(i).name()), ": ", added.message()), field);
     }
-    if (const absl::Status status = CheckShape(input.shape(), spec->shape); !status.ok()) {
-      return wrong(status.message());
-    }
-    const std::optional<int64_t> count = Product(input.shape());
-    if (!count) return wrong(absl::StrCat("shape: ", ShapeText(input.shape()), " has more elements than 2^62"));
-    if (const absl::Status status = CheckInputParameters(input.parameters()); !status.ok()) {
-      return wrong(status.message());
-    }
-    if (raw && input.has_contents()) {
-      return wrong("contents: must not be there beside raw_input_contents");
-    }
-    Tensor& tensor = inputs.tensors_[spec->name];
-    tensor.shape.assign(input.shape().begin(), input.shape().end());
-    absl::Status status = raw ? absl::OkStatus() : CheckContents(input.contents(), spec->type, *count);
-    const auto take = [&](auto elements) {
-      if (elements.ok()) {
-        tensor.elements = *std::move(elements);
-      } else {
-        status = elements.status();
-      }
-    };
-    const InferTensorContents& contents = input.contents();
-    if (!status.ok()) return wrong(status.message());
-    switch (spec->type) {
-      case TensorType::kBytes:
-        if (raw) {
-          take(StringsFromRaw(request.raw_input_contents(i), *count));
-        } else {
-          tensor.elements =
-              std::vector<std::string>(contents.bytes_contents().begin(), contents.bytes_contents().end());
-        }
-        break;
-      case TensorType::kFp32:
-        if (raw) {
-          take(FromRaw<float>(request.raw_input_contents(i), *count));
-        } else {
-          tensor.elements = std::vector<float>(contents.fp32_contents().begin(), contents.fp32_contents().end());
-        }
-        break;
-      case TensorType::kInt64:
-        if (raw) {
-          take(FromRaw<int64_t>(request.raw_input_contents(i), *count));
-        } else {
-          tensor.elements = std::vector<int64_t>(contents.int64_contents().begin(), contents.int64_contents().end());
-        }
-        break;
-    }
-    if (!status.ok()) return wrong(status.message());
   }
   for (const TensorSpec& spec : specs) {
     if (spec.optional || inputs.Has(spec.name)) continue;
-    return absl::InvalidArgumentError(absl::StrCat("inputs: \"", spec.name, "\" (", DatatypeName(spec.type), " ",
-                                                   ShapeText(spec.shape), ") is missing"));
+    return InvalidField("inputs", "\"", spec.name, "\" (", DatatypeName(spec.type), " ", ShapeText(spec.shape),
+                        ") is missing");
   }
   return inputs;
+}
+
+absl::Status InputTensors::Add(const ModelInferRequest::InferInputTensor& input, const std::string* raw,
+                               absl::Span<const TensorSpec> specs) {
+  const auto spec =
+      std::find_if(specs.begin(), specs.end(), [&](const TensorSpec& one) { return one.name == input.name(); });
+  if (spec == specs.end()) return InvalidArgument("the model has no such input; it has: ", Names(specs));
+  if (Has(spec->name)) return InvalidArgument("is there twice");
+  if (input.datatype() != DatatypeName(spec->type)) {
+    return InvalidArgument("datatype: is ", Quoted(input.datatype()), ", must be ", DatatypeName(spec->type));
+  }
+  HEED_RETURN_IF_ERROR(CheckShape(input.shape(), spec->shape));
+  const std::optional<int64_t> count = Product(input.shape());
+  if (!count) return InvalidArgument("shape: ", ShapeText(input.shape()), " has more elements than 2^62");
+  HEED_RETURN_IF_ERROR(CheckInputParameters(input.parameters()));
+  if (raw != nullptr && input.has_contents()) {
+    return InvalidArgument("contents: must not be there beside raw_input_contents");
+  }
+  Tensor& tensor = tensors_[spec->name];
+  tensor.shape.assign(input.shape().begin(), input.shape().end());
+  if (raw != nullptr) {
+    HEED_ASSIGN_OR_RETURN(tensor.elements, ElementsOfRaw(*raw, spec->type, *count));
+  } else {
+    HEED_RETURN_IF_ERROR(CheckContents(input.contents(), spec->type, *count));
+    tensor.elements = ElementsOf(input.contents(), spec->type);
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<OutputTensors> OutputTensors::Choose(const ModelInferRequest& request,
@@ -232,15 +229,18 @@ absl::StatusOr<OutputTensors> OutputTensors::Choose(const ModelInferRequest& req
   };
   for (int i = 0; i < request.outputs_size(); ++i) {
     const ModelInferRequest::InferRequestedOutputTensor& output = request.outputs(i);
-    const std::string place = absl::StrCat("outputs[", i, "] ", Quoted(output.name()), ": ");
+    const std::string field = absl::StrCat("outputs[", i, "]");
+    const auto wrong = [&](const auto&... what) {
+      return WithField(InvalidArgument(field, " ", Quoted(output.name()), ": ", what...), field);
+    };
     const auto spec =
         std::find_if(specs.begin(), specs.end(), [&](const TensorSpec& one) { return one.name == output.name(); });
     if (spec == specs.end()) {
-      return absl::InvalidArgumentError(absl::StrCat(place, "the model has no such output; it has: ", Names(specs)));
+      return wrong("the model has no such output; it has: ", Names(specs));
     }
-    if (outputs.Wants(spec->name)) return absl::InvalidArgumentError(absl::StrCat(place, "is named twice"));
+    if (outputs.Wants(spec->name)) return wrong("is named twice");
     if (const absl::Status status = CheckOutputParameters(output.parameters()); !status.ok()) {
-      return absl::InvalidArgumentError(absl::StrCat(place, status.message()));
+      return wrong(status.message());
     }
     want(*spec);
   }

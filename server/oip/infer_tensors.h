@@ -36,6 +36,8 @@ struct TensorSpec {
 // A request's inputs, all checked. Immutable.
 class InputTensors {
  public:
+  using Elements = std::variant<std::vector<std::string>, std::vector<float>, std::vector<int64_t>>;
+
   // INVALID_ARGUMENT names the input, the field and both values: an input that is unknown, missing or there twice;
   // another datatype or shape; a parameter that is no hint; elements that are not as many as the shape says, in more
   // than one place, or not what their encoding says. Takes no more memory than the request's own elements.
@@ -58,8 +60,11 @@ class InputTensors {
  private:
   struct Tensor {
     std::vector<int64_t> shape;
-    std::variant<std::vector<std::string>, std::vector<float>, std::vector<int64_t>> elements;
+    Elements elements;
   };
+  // `raw`: the input's elements; null if they are in its own contents. The error is about the input.
+  absl::Status Add(const inference::ModelInferRequest::InferInputTensor& input, const std::string* raw,
+                   absl::Span<const TensorSpec> specs);
   const Tensor& At(absl::string_view name) const { return tensors_.find(name)->second; }
 
   std::map<std::string, Tensor, std::less<>> tensors_;

@@ -14,6 +14,8 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "base/excerpt.h"
+#include "base/invalid_argument.h"
+#include "base/status_macros.h"
 #include "server/registry/version_policy.h"
 
 namespace heed {
@@ -145,6 +147,55 @@ std::string OwnName(const std::string& path) {
   return IsModelName(whole.filename().string()) ? whole.filename().string() : "model";
 }
 
+absl::Status CheckDirectory(const fs::path& root) {
+  std::error_code error;
+  const fs::file_status status = fs::status(root, error);
+  if (status.type() == fs::file_type::not_found) {
+    return absl::NotFoundError(absl::StrCat("--models=", root.string(), ": no such directory"));
+  }
+  if (!fs::exists(status)) return InvalidArgument("--models=", root.string(), ": ", error.message());
+  if (!fs::is_directory(status)) return InvalidArgument("--models=", root.string(), ": not a directory");
+  return absl::OkStatus();
+}
+
+// The versions of a directory of versions, or of one model. None: it is no model.
+FoundVersions FindEntry(const fs::path& entry) {
+  std::error_code error;
+  const fs::file_status target = fs::status(entry, error);
+  if (fs::is_directory(target)) return FindVersions(entry);
+  if (fs::exists(target)) return {};
+  const fs::path to = fs::read_symlink(entry, error);
+  return {{1, {entry.string(), Failed(entry, absl::StrCat("is a link to ", to.string(), ", which is not there"))}}};
+}
+
+// The models of a directory that holds models.
+absl::StatusOr<FoundModels> FindWithin(const fs::path& root) {
+  absl::Status failure;
+  const std::vector<fs::path> entries = EntriesOf(root, failure);
+  if (!failure.ok()) return InvalidArgument("--models=", failure.message());
+  FoundModels models;
+  std::map<std::string, std::vector<fs::path>> cached;  // by name
+  for (const fs::path& entry : entries) {
+    const std::string name = entry.filename().string();
+    if (!IsModelName(name) || name == "lost+found") continue;
+    if (IsCached(entry)) {
+      cached[CacheName(name).second].push_back(entry);
+      continue;
+    }
+    if (FoundVersions versions = FindEntry(entry); !versions.empty()) models.emplace(name, std::move(versions));
+  }
+  for (const auto& [name, paths] : cached) {
+    const bool is_only = paths.size() == 1 && IsModelName(name) && !models.contains(name);
+    for (const fs::path& path : paths) {
+      FoundVersions versions = FindCached(path);
+      if (versions.empty()) continue;
+      const std::string whole = path.filename().string().substr(kCachePrefix.size());
+      models.emplace(is_only ? name : whole, std::move(versions));
+    }
+  }
+  return models;
+}
+
 }  // namespace
 
 bool IsModelName(absl::string_view name) {
@@ -154,69 +205,26 @@ bool IsModelName(absl::string_view name) {
 
 ModelDirectory::ModelDirectory(std::string path, std::string name) : path_(std::move(path)), name_(std::move(name)) {}
 
-absl::StatusOr<std::map<std::string, FoundVersions, std::less<>>> ModelDirectory::Find() const {
-  std::map<std::string, FoundVersions, std::less<>> models;
+absl::StatusOr<FoundModels> ModelDirectory::Find() const {
   const fs::path root(path_);
-  std::error_code error;
-  const fs::file_status status = fs::status(root, error);
-  if (status.type() == fs::file_type::not_found) {
-    return absl::NotFoundError(absl::StrCat("--models=", path_, ": no such directory"));
-  }
-  if (!fs::exists(status)) return absl::InvalidArgumentError(absl::StrCat("--models=", path_, ": ", error.message()));
-  if (!fs::is_directory(status))
-    return absl::InvalidArgumentError(absl::StrCat("--models=", path_, ": not a directory"));
-
+  HEED_RETURN_IF_ERROR(CheckDirectory(root));
+  const std::string own_name = name_.empty() ? OwnName(path_) : name_;
   absl::Status failure;
-  if (Look(root / kConfig, failure) == Presence::kThere) {
-    models[name_.empty() ? OwnName(path_) : name_] = {{1, {path_, absl::OkStatus()}}};
-    return models;
-  }
+  if (Look(root / kConfig, failure) == Presence::kThere)
+    return FoundModels{{own_name, {{1, {path_, absl::OkStatus()}}}}};
+  std::error_code error;
   fs::path named = fs::absolute(root, error).lexically_normal();
   if (!named.has_filename()) named = named.parent_path();
   if (IsCached(named)) {
-    if (FoundVersions versions = FindCached(named); !versions.empty()) {
-      models[name_.empty() ? OwnName(path_) : name_] = std::move(versions);
-    }
-    return models;
+    FoundVersions versions = FindCached(named);
+    return versions.empty() ? FoundModels() : FoundModels{{own_name, std::move(versions)}};
   }
   if (!name_.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat("--model_name=", name_, ": --models=", path_,
                      " is no model itself (it has no config.json), so it has no one name"));
   }
-
-  failure = absl::OkStatus();
-  const std::vector<fs::path> entries = EntriesOf(root, failure);
-  if (!failure.ok()) return absl::InvalidArgumentError(absl::StrCat("--models=", failure.message()));
-  std::map<std::string, std::vector<fs::path>> cached;  // by name
-  for (const fs::path& entry : entries) {
-    const std::string name = entry.filename().string();
-    if (!IsModelName(name) || name == "lost+found") continue;
-    if (IsCached(entry)) {
-      cached[CacheName(name).second].push_back(entry);
-      continue;
-    }
-    const fs::file_status target = fs::status(entry, error);
-    FoundVersions versions;
-    if (fs::is_directory(target)) {
-      versions = FindVersions(entry);
-    } else if (!fs::exists(target)) {  // a link; what else is no directory is passed over
-      const fs::path to = fs::read_symlink(entry, error);
-      versions = {
-          {1, {entry.string(), Failed(entry, absl::StrCat("is a link to ", to.string(), ", which is not there"))}}};
-    }
-    if (!versions.empty()) models.emplace(name, std::move(versions));
-  }
-  for (const auto& [name, paths] : cached) {
-    const bool alone = paths.size() == 1 && IsModelName(name) && !models.contains(name);
-    for (const fs::path& path : paths) {
-      FoundVersions versions = FindCached(path);
-      if (versions.empty()) continue;
-      const std::string whole = path.filename().string().substr(kCachePrefix.size());
-      models.emplace(alone ? name : whole, std::move(versions));
-    }
-  }
-  return models;
+  return FindWithin(root);
 }
 
 std::string ModelDirectory::WhyNone() const {

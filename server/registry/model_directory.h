@@ -27,6 +27,7 @@ struct FoundVersion {
   absl::Status status;  // not OK: it cannot be loaded, and why
 };
 using FoundVersions = std::map<int64_t, FoundVersion>;  // at least one
+using FoundModels = std::map<std::string, FoundVersions, std::less<>>;
 
 class ModelDirectory {
  public:
@@ -35,7 +36,7 @@ class ModelDirectory {
 
   // Every model, by name. NOT_FOUND: there is no such directory. INVALID_ARGUMENT: it is no directory, or cannot be
   // read, or it is no model itself, but has a name as one.
-  absl::StatusOr<std::map<std::string, FoundVersions, std::less<>>> Find() const;
+  absl::StatusOr<FoundModels> Find() const;
   // Of a directory without models: what was looked for, and where there seem to be some.
   std::string WhyNone() const;
 
