@@ -68,62 +68,61 @@ void AppendFeatures(FeatureArrays part, FeatureArrays& whole) {
 }  // namespace
 
 absl::Status CheckSizes(const FeatureArrays& features, absl::string_view name) {
-  if (features.rows < 0) return InvalidArgument(name, ": ", features.rows, " rows");
+  if (features.rows < 0) return InvalidField(name, features.rows, " rows");
   if (features.width < 0 || features.width > std::numeric_limits<int32_t>::max()) {
-    return InvalidArgument(name, ": width ", features.width, ", must be 0 to ", std::numeric_limits<int32_t>::max());
+    return InvalidField(name, "width ", features.width, ", must be 0 to ", std::numeric_limits<int32_t>::max());
   }
   const int64_t values = Size(features.values);
   if (!features.sparse) {
     const int64_t wanted = Product(features.rows, features.width);
     if (values != wanted) {
-      return InvalidArgument(name, ": ", values, " values, but ", features.rows, " rows of width ", features.width,
-                             " need ", wanted);
+      return InvalidField(name, values, " values, but ", features.rows, " rows of width ", features.width, " need ",
+                          wanted);
     }
     if (!features.row_ends.empty() || !features.columns.empty()) {
-      return InvalidArgument(name, ": dense, but with ", features.row_ends.size(), " row_ends and ",
-                             features.columns.size(), " columns");
+      return InvalidField(name, "dense, but with ", features.row_ends.size(), " row_ends and ", features.columns.size(),
+                          " columns");
     }
     return absl::OkStatus();
   }
   if (Size(features.row_ends) != features.rows) {
-    return InvalidArgument(name, ": ", features.row_ends.size(), " row_ends, but ", features.rows, " rows");
+    return InvalidField(name, features.row_ends.size(), " row_ends, but ", features.rows, " rows");
   }
   if (Size(features.columns) != values) {
-    return InvalidArgument(name, ": ", features.columns.size(), " columns, but ", values, " values");
+    return InvalidField(name, features.columns.size(), " columns, but ", values, " values");
   }
   int64_t begin = 0;
   for (int64_t row = 0; row < features.rows; ++row) {
     const int64_t end = features.row_ends[static_cast<size_t>(row)];
     if (end < begin || end > values) {
-      return InvalidArgument(name, ": row_ends[", row, "]: ", end, ", must be ", begin, " to ", values);
+      return InvalidField(absl::StrCat(name, ".row_ends[", row, "]"), end, ", must be ", begin, " to ", values);
     }
     begin = end;
   }
-  if (begin != values) return InvalidArgument(name, ": row_ends end at ", begin, ", but there are ", values, " values");
+  if (begin != values) return InvalidField(name, "row_ends end at ", begin, ", but there are ", values, " values");
   return absl::OkStatus();
 }
 
 absl::Status CheckSizes(const GraphArrays& arrays) {
   HEED_RETURN_IF_ERROR(CheckSizes(arrays.features, "features"));
   if (!arrays.node_ids.empty() && Size(arrays.node_ids) != arrays.features.rows) {
-    return InvalidArgument("node_ids: ", arrays.node_ids.size(), " ids, but features have ", arrays.features.rows,
-                           " rows");
+    return InvalidField("node_ids", arrays.node_ids.size(), " ids, but features have ", arrays.features.rows, " rows");
   }
   if (arrays.sources.size() != arrays.targets.size()) {
-    return InvalidArgument("edges: ", arrays.sources.size(), " sources, but ", arrays.targets.size(), " targets");
+    return InvalidArgument(arrays.sources.size(), " edges have sources, but ", arrays.targets.size(), " have targets");
   }
   const int64_t width = arrays.edge_feature_width;
   if (width < 0 || width > std::numeric_limits<int32_t>::max()) {
-    return InvalidArgument("edge features: width ", width, ", must be 0 to ", std::numeric_limits<int32_t>::max());
+    return InvalidField("edge_feature_width", width, ", must be 0 to ", std::numeric_limits<int32_t>::max());
   }
   const int64_t wanted = Product(Size(arrays.sources), width);
   if (width == 0 && !arrays.edge_features.empty()) {
-    return InvalidArgument("edge features: ", arrays.edge_features.size(), " values for ", arrays.sources.size(),
-                           " edges, but their width is 0: edge_feature_width is how many features each edge has");
+    return InvalidField("edge_features", arrays.edge_features.size(), " values for ", arrays.sources.size(),
+                        " edges, but their width is 0: edge_feature_width is how many features each edge has");
   }
   if (Size(arrays.edge_features) != wanted) {
-    return InvalidArgument("edge features: ", arrays.edge_features.size(), " values, but ", arrays.sources.size(),
-                           " edges of width ", width, " need ", wanted);
+    return InvalidField("edge_features", arrays.edge_features.size(), " values, but ", arrays.sources.size(),
+                        " edges of width ", width, " need ", wanted);
   }
   return absl::OkStatus();
 }

@@ -10,6 +10,8 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "base/invalid_argument.h"
 #include "base/status_macros.h"
 #include "engine/graph/graph.h"
 #include "engine/graph/graph_checks.h"
@@ -113,7 +115,8 @@ absl::Status Graph::Builder::CheckIds() const {
   absl::flat_hash_map<int64_t, size_t> seen;
   for (size_t i = 0; i < ids.size(); ++i) {
     const auto [first, is_new] = seen.emplace(ids[i], i);
-    if (!is_new) return RefusedGraph("node_ids[", i, "]: ", ids[i], ", which is also node_ids[", first->second, "]");
+    if (!is_new)
+      return InvalidField(absl::StrCat("node_ids[", i, "]"), ids[i], ", which is also node_ids[", first->second, "]");
   }
   return absl::OkStatus();
 }
@@ -124,15 +127,15 @@ absl::Status Graph::Builder::CheckEdges() const {
   for (size_t edge = 0; edge < arrays_.sources.size(); ++edge) {
     const int64_t source = arrays_.sources[edge], target = arrays_.targets[edge];
     if (source < 0 || source >= nodes_) {
-      return RefusedGraph("edge ", edge, ": source ", source, ", but the graph has ", nodes_, " nodes", hint);
+      return InvalidArgument("edge ", edge, ": source ", source, ", but the graph has ", nodes_, " nodes", hint);
     }
     if (target < 0 || target >= nodes_) {
-      return RefusedGraph("edge ", edge, ": target ", target, ", but the graph has ", nodes_, " nodes", hint);
+      return InvalidArgument("edge ", edge, ": target ", target, ", but the graph has ", nodes_, " nodes", hint);
     }
     const float* features = arrays_.edge_features.data() + static_cast<int64_t>(edge) * width;
     const int64_t wrong = FirstNotFinite(features, width);
     if (wrong < width) {
-      return RefusedGraph("features of edge ", edge, ", column ", wrong, ": ", NotFinite(features[wrong]));
+      return InvalidArgument("features of edge ", edge, ", column ", wrong, ": ", NotFinite(features[wrong]));
     }
   }
   return absl::OkStatus();

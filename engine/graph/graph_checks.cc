@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/invalid_argument.h"
+
 namespace heed {
 
 FeatureRow RowOf(const FeatureArrays& features, int64_t row) {
@@ -29,24 +31,24 @@ absl::Status CheckFeatures(const FeatureRow& row, int64_t width, int64_t node) {
     for (int64_t i = 0; i < row.count; ++i) {
       const int32_t column = row.columns[i];
       if (column < 0 || column >= width) {
-        return RefusedGraph("features of node ", node, ": column ", column, ", but there are ", width, " columns");
+        return InvalidArgument("features of node ", node, ": column ", column, ", but there are ", width, " columns");
       }
       if (i > 0 && column <= row.columns[i - 1]) {
-        return RefusedGraph("features of node ", node, ": column ", column, " after column ", row.columns[i - 1],
-                            ", columns must ascend");
+        return InvalidArgument("features of node ", node, ": column ", column, " after column ", row.columns[i - 1],
+                               ", columns must ascend");
       }
     }
   }
   const int64_t wrong = FirstNotFinite(row.values, row.count);
   if (wrong == row.count) return absl::OkStatus();
-  return RefusedGraph("features of node ", node, ", column ", row.columns == nullptr ? wrong : row.columns[wrong], ": ",
-                      NotFinite(row.values[wrong]));
+  return InvalidArgument("features of node ", node, ", column ", row.columns == nullptr ? wrong : row.columns[wrong],
+                         ": ", NotFinite(row.values[wrong]));
 }
 
 absl::Status CheckCounts(int64_t nodes, int64_t max_nodes, int64_t edges) {
   max_nodes = std::min(max_nodes, kMaxGraphNodes);
-  if (nodes > max_nodes) return RefusedGraph("nodes: ", nodes, ", at most ", max_nodes);
-  if (edges > kMaxGraphEdges) return RefusedGraph("edges: ", edges, ", at most ", kMaxGraphEdges);
+  if (nodes > max_nodes) return InvalidArgument(nodes, " nodes, at most ", max_nodes);
+  if (edges > kMaxGraphEdges) return InvalidArgument(edges, " edges, at most ", kMaxGraphEdges);
   return absl::OkStatus();
 }
 

@@ -6,16 +6,11 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
+#include "base/invalid_argument.h"
 #include "engine/graph/graph.h"
 #include "files/graph_arrays.h"
 
 namespace heed {
-
-template <typename... Parts>
-absl::Status RefusedGraph(const Parts&... what) {
-  return absl::InvalidArgumentError(absl::StrCat(what...));
-}
 
 FeatureRow RowOf(const FeatureArrays& features, int64_t row);
 

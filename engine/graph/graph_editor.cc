@@ -7,6 +7,8 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "base/invalid_argument.h"
 #include "base/status_macros.h"
 #include "engine/graph/graph.h"
 #include "engine/graph/graph_checks.h"
@@ -99,10 +101,10 @@ absl::Status Graph::Editor::CheckSizes() const {
                             absl::string_view nodes_name) {
     HEED_RETURN_IF_ERROR(heed::CheckSizes(features, name));
     if (features.rows != Size(nodes)) {
-      return RefusedGraph(name, ": ", features.rows, " rows, but ", nodes_name, " has ", nodes.size());
+      return InvalidField(name, features.rows, " rows, but ", nodes_name, " has ", nodes.size());
     }
     if (features.rows > 0 && features.width != old_.feature_width_) {
-      return RefusedGraph(name, ": width ", features.width, ", but the graph's features have ", old_.feature_width_);
+      return InvalidField(name, "width ", features.width, ", but the graph's features have ", old_.feature_width_);
     }
     return absl::OkStatus();
   };
@@ -110,11 +112,11 @@ absl::Status Graph::Editor::CheckSizes() const {
   HEED_RETURN_IF_ERROR(check(update_.change_features, "change_features", update_.change_nodes, "change_nodes"));
   const int64_t edges = Size(update_.add_edges);
   if (old_.edge_feature_width_ == 0 && !update_.add_edge_features.empty()) {
-    return RefusedGraph("add_edge_features: ", update_.add_edge_features.size(), " values for ", edges,
+    return InvalidField("add_edge_features", update_.add_edge_features.size(), " values for ", edges,
                         " edges, but the graph's edges have no features (edge_feature_width 0)");
   }
   if (Size(update_.add_edge_features) != edges * old_.edge_feature_width_) {
-    return RefusedGraph("add_edge_features: ", update_.add_edge_features.size(), " values, but ", edges,
+    return InvalidField("add_edge_features", update_.add_edge_features.size(), " values, but ", edges,
                         " edges of width ", old_.edge_feature_width_, " need ", edges * old_.edge_feature_width_);
   }
   return absl::OkStatus();
@@ -137,7 +139,8 @@ absl::Status Graph::Editor::RemoveEdges() {
                                           [this](int32_t row, int64_t id) { return old_.Id(row) < id; });
       found = place != sources.end() && *place == *source && removed_edges_.emplace(*source, *target).second;
     }
-    if (!found) return RefusedGraph("remove_edges[", i, "]: there is no edge ", source_id, " -> ", target_id);
+    if (!found)
+      return InvalidField(absl::StrCat("remove_edges[", i, "]"), "there is no edge ", source_id, " -> ", target_id);
     touched_out_.push_back(*source);
     touched_in_.push_back(*target);
   }
@@ -147,7 +150,8 @@ absl::Status Graph::Editor::RemoveEdges() {
 absl::Status Graph::Editor::RemoveNodes() {
   for (size_t i = 0; i < update_.remove_nodes.size(); ++i) {
     const std::optional<int32_t> row = Row(update_.remove_nodes[i]);
-    if (!row.has_value()) return RefusedGraph("remove_nodes[", i, "]: there is no node ", update_.remove_nodes[i]);
+    if (!row.has_value())
+      return InvalidField(absl::StrCat("remove_nodes[", i, "]"), "there is no node ", update_.remove_nodes[i]);
     removed_nodes_.insert(*row);
     touched_nodes_.push_back(*row);
     features_.push_back({*row, FeatureRow{nullptr, nullptr, -1}});
@@ -188,9 +192,10 @@ absl::Status Graph::Editor::AddNodes(int64_t max_nodes) {
   for (size_t i = 0; i < rows.size(); ++i) {
     const int64_t id = update_.add_nodes[i];
     if (const auto first = added_nodes_.find(id); first != added_nodes_.end()) {
-      return RefusedGraph("add_nodes[", i, "]: ", id, ", which is also add_nodes[", first->second.index, "]");
+      return InvalidField(absl::StrCat("add_nodes[", i, "]"), id, ", which is also add_nodes[", first->second.index,
+                          "]");
     }
-    if (Row(id).has_value()) return RefusedGraph("add_nodes[", i, "]: the graph has a node ", id);
+    if (Row(id).has_value()) return InvalidField(absl::StrCat("add_nodes[", i, "]"), "the graph has a node ", id);
     const FeatureRow features = RowOf(update_.add_features, static_cast<int64_t>(i));
     HEED_RETURN_IF_ERROR(CheckFeatures(features, old_.feature_width_, id));
     added_nodes_.emplace(id, AddedNode{rows[i], i});
@@ -207,10 +212,11 @@ absl::Status Graph::Editor::ChangeNodes() {
   for (size_t i = 0; i < update_.change_nodes.size(); ++i) {
     const int64_t id = update_.change_nodes[i];
     const std::optional<int32_t> row = Row(id);
-    if (!row.has_value()) return RefusedGraph("change_nodes[", i, "]: there is no node ", id);
+    if (!row.has_value()) return InvalidField(absl::StrCat("change_nodes[", i, "]"), "there is no node ", id);
     const auto [first, is_new] = seen.emplace(id, i);
     if (!is_new)
-      return RefusedGraph("change_nodes[", i, "]: ", id, ", which is also change_nodes[", first->second, "]");
+      return InvalidField(absl::StrCat("change_nodes[", i, "]"), id, ", which is also change_nodes[", first->second,
+                          "]");
     const FeatureRow features = RowOf(update_.change_features, static_cast<int64_t>(i));
     HEED_RETURN_IF_ERROR(CheckFeatures(features, old_.feature_width_, id));
     features_.push_back({*row, features});
@@ -225,12 +231,12 @@ absl::Status Graph::Editor::AddEdges() {
   for (size_t i = 0; i < update_.add_edges.size(); ++i) {
     const auto [source_id, target_id] = update_.add_edges[i];
     const std::optional<int32_t> source = Row(source_id), target = Row(target_id);
-    if (!source.has_value()) return RefusedGraph("add_edges[", i, "]: there is no node ", source_id);
-    if (!target.has_value()) return RefusedGraph("add_edges[", i, "]: there is no node ", target_id);
+    if (!source.has_value()) return InvalidField(absl::StrCat("add_edges[", i, "]"), "there is no node ", source_id);
+    if (!target.has_value()) return InvalidField(absl::StrCat("add_edges[", i, "]"), "there is no node ", target_id);
     const float* features = update_.add_edge_features.data() + static_cast<int64_t>(i) * width;
     const int64_t wrong = FirstNotFinite(features, width);
     if (wrong < width) {
-      return RefusedGraph("features of add_edges[", i, "], column ", wrong, ": ", NotFinite(features[wrong]));
+      return InvalidArgument("features of add_edges[", i, "], column ", wrong, ": ", NotFinite(features[wrong]));
     }
     added_edges_.push_back({*source, *target, features});
     touched_out_.push_back(*source);

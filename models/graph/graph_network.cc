@@ -9,6 +9,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
+#include "base/invalid_argument.h"
 #include "base/status_macros.h"
 #include "models/graph/graph_layer_run.h"
 #include "models/graph/graph_outputs.h"
@@ -360,16 +361,15 @@ class GraphNetwork::OutputsTask : public PrecomputeTask {
 
 absl::Status GraphNetwork::CheckGraph(const Graph& graph) const {
   if (graph.feature_width() != config_.in_channels && graph.nodes() > 0) {
-    return absl::InvalidArgumentError(absl::StrCat("features: width ", graph.feature_width(), ", but model \"",
-                                                   spec_.name, "\" takes ", config_.in_channels));
+    return InvalidField("features", "width ", graph.feature_width(), ", but model \"", spec_.name, "\" takes ",
+                        config_.in_channels);
   }
   const int64_t width = graph.edge_feature_width();
   // The edges of a GCN weigh 1 if they have no weights.
   const bool optional = config_.convolution == GraphConvolution::kGcn && width == 0;
   if (config_.edge_dim > 0 && width != config_.edge_dim && graph.edges() > 0 && !optional) {
-    return absl::InvalidArgumentError(absl::StrCat("edge features: width ", width, width == 0 ? " (none)" : "",
-                                                   ", but model \"", spec_.name, "\" takes ", config_.edge_dim,
-                                                   " for each edge (edge_attr)"));
+    return InvalidField("edge_features", "width ", width, width == 0 ? " (none)" : "", ", but model \"", spec_.name,
+                        "\" takes ", config_.edge_dim, " for each edge (edge_attr)");
   }
   return absl::OkStatus();
 }
@@ -382,9 +382,9 @@ absl::Status GraphNetwork::CheckNothingIgnored(const GraphQuery& query) const {
   const absl::string_view weights = config_.convolution == GraphConvolution::kGcn && width == 1
                                         ? "; if they are weights, convert the model with --edge-weights"
                                         : "";
-  return absl::InvalidArgumentError(absl::StrCat(
-      "edge features: width ", width, ", but model \"", spec_.name,
-      "\" takes none (edge_dim 0): send the graph without edge_attr, or set ignore_edge_features", weights));
+  return InvalidField("edge_features", "width ", width, ", but model \"", spec_.name,
+                      "\" takes none (edge_dim 0): send the graph without edge_attr, or set ignore_edge_features",
+                      weights);
 }
 
 absl::Status GraphNetwork::CannotDo(absl::string_view what) const {
@@ -429,7 +429,7 @@ absl::StatusOr<std::unique_ptr<GraphQueryTask>> GraphNetwork::Start(GraphQuery g
   HEED_RETURN_IF_ERROR(CheckGraph(graph));
   HEED_RETURN_IF_ERROR(CheckNothingIgnored(given));
   if (given.fan_out && *given.fan_out < 1) {
-    return absl::InvalidArgumentError(absl::StrCat("fan_out: ", *given.fan_out, ", must be at least 1"));
+    return InvalidField("options.fan_out", *given.fan_out, ", must be at least 1");
   }
   const bool whole = config_.NeedsWholeGraph();
   if (whole && given.has_unseen) return CannotDo("answer about nodes that the graph does not hold");
@@ -452,8 +452,8 @@ absl::StatusOr<std::unique_ptr<GraphQueryTask>> GraphNetwork::Start(GraphQuery g
     for (size_t i = 0; i < query.nodes.size(); ++i) {
       const std::optional<int32_t> row = graph.Row(query.nodes[i]);
       if (!row) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("nodes[", i, "]: ", query.nodes[i], " is not among the graph's ", graph.nodes(), " nodes"));
+        return InvalidField(absl::StrCat("nodes[", i, "]"), query.nodes[i], " is not among the graph's ", graph.nodes(),
+                            " nodes");
       }
       rows.push_back(*row);
     }
@@ -463,9 +463,8 @@ absl::StatusOr<std::unique_ptr<GraphQueryTask>> GraphNetwork::Start(GraphQuery g
       for (const int64_t id : {query.edges[i].first, query.edges[i].second}) {
         const std::optional<int32_t> row = graph.Row(id);
         if (!row) {
-          return absl::InvalidArgumentError(absl::StrCat("edges[", i, "]: ", query.edges[i].first, " -> ",
-                                                         query.edges[i].second, ", but ", id,
-                                                         " is not among the graph's ", graph.nodes(), " nodes"));
+          return InvalidField(absl::StrCat("edges[", i, "]"), query.edges[i].first, " -> ", query.edges[i].second,
+                              ", but ", id, " is not among the graph's ", graph.nodes(), " nodes");
         }
         rows.push_back(*row);
       }

@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "base/invalid_argument.h"
 #include "models/kinds/sequence_model.h"
 
 namespace heed {
@@ -43,16 +44,15 @@ absl::StatusOr<FramedSequence> FrameSequence(const NtmFrameConfig& frame, const 
   const int64_t rows = static_cast<int64_t>(values.size()) / frame.data_width;
   const auto row = [&](int64_t i) { return values.data() + i * frame.data_width; };
   if (repeats && frame.task != FrameTask::kRepeatCopy) {
-    return absl::InvalidArgumentError(absl::StrCat("repeats is ", *repeats, ", but the model repeats nothing"));
+    return InvalidField("repeat_count", *repeats, ", but the model repeats nothing");
   }
   const int64_t times = repeats.value_or(1);
   if (frame.task == FrameTask::kRepeatCopy && (times < 1 || times > frame.max_repeats)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("repeats is ", times, ", which is not from 1 to ", frame.max_repeats));
+    return InvalidField("repeat_count", times, ", must be 1 to ", frame.max_repeats);
   }
   if (rows * (times + 1) + 1 > kMaxSequenceRows) {
-    return absl::InvalidArgumentError(absl::StrCat("rows: ", rows, " rows of data and ", rows * times,
-                                                   " of the answer are more than ", kMaxSequenceRows));
+    return InvalidField("values", rows, " rows of data and ", rows * times, " of the answer are more than ",
+                        kMaxSequenceRows);
   }
   if (frame.task != FrameTask::kRecall) {
     FramedRows framed(frame.data_width, 1);
@@ -63,8 +63,8 @@ absl::StatusOr<FramedSequence> FrameSequence(const NtmFrameConfig& frame, const 
   }
   const int64_t items = rows / frame.item_rows;
   if (rows % frame.item_rows != 0 || items < 2) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("rows: ", rows, " are not items of ", frame.item_rows, " rows, at least one and the query"));
+    return InvalidField("values", rows, " rows are not items of ", frame.item_rows,
+                        " rows, at least one and the query");
   }
   FramedRows framed(frame.data_width, 2);
   for (int64_t item = 0; item < items; ++item) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/invalid_argument.h"
 #include "base/status_macros.h"
 #include "models/ntm/ntm_story.h"
 
@@ -57,7 +58,7 @@ absl::StatusOr<std::unique_ptr<StoryTask>> NtmQuestionAnswerer::Start(StoryReque
   if (from == nullptr || from->machine.layout().floats != machine_.layout()->floats) {
     return absl::InvalidArgumentError("state is of another model");
   }
-  if (request.top < 0) return absl::InvalidArgumentError(absl::StrCat("top_k is ", request.top, ", which is below 0"));
+  if (request.top < 0) return InvalidField("options.top_k", request.top, ", must be at least 0, all");
   std::vector<EncodedSentence> facts, questions;
   for (size_t i = 0; i < request.facts.size(); ++i) {
     HEED_ASSIGN_OR_RETURN(EncodedSentence fact, encoder_.Encode(request.facts[i], absl::StrCat("facts[", i, "]")));
@@ -72,13 +73,12 @@ absl::StatusOr<std::unique_ptr<StoryTask>> NtmQuestionAnswerer::Start(StoryReque
     questions.push_back(std::move(encoded));
     const int64_t after = question.after_facts.value_or(count);
     if (after < 0 || after > count) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(field, ".after_facts is ", after, ", which is not from 0 to ", count, ", the number of facts"));
+      return InvalidField(absl::StrCat(field, ".after_fact_count"), after, ", must be 0 to ", count,
+                          ", the number of facts");
     }
     if (request.commit && after < last) {
-      return absl::InvalidArgumentError(absl::StrCat(field, ".after_facts is ", after,
-                                                     ", but that of the question before is ", last,
-                                                     ": committed questions cannot go back"));
+      return InvalidField(absl::StrCat(field, ".after_fact_count"), after, ", but that of the question before is ",
+                          last, ": committed questions cannot go back");
     }
     last = after;
   }

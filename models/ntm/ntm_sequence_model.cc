@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/invalid_argument.h"
 #include "base/status_macros.h"
 #include "engine/kernels/kernels.h"
 #include "models/ntm/ntm_frame.h"
@@ -83,40 +84,37 @@ absl::StatusOr<std::unique_ptr<SequenceTask>> NtmSequenceModel::Start(SequenceRe
   const int64_t size = static_cast<int64_t>(request.values.size());
   const bool framed = data_width() > 0 && request.width == data_width();
   if (request.width != input_width() && !framed) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("width is ", request.width, ", but the model reads rows of ", input_width(),
-                     data_width() > 0 ? absl::StrCat(", or of ", data_width(), " numbers of data") : ""));
+    return InvalidField("width", request.width, ", but the model reads rows of ", input_width(),
+                        data_width() > 0 ? absl::StrCat(", or of ", data_width(), " numbers of data") : "");
   }
   if (size == 0 || size % request.width != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("values: ", size, " numbers are not one or more rows of ", request.width));
+    return InvalidField("values", size, " numbers are not one or more rows of ", request.width);
   }
   const auto wrong =
       std::find_if(request.values.begin(), request.values.end(), [](float v) { return !std::isfinite(v); });
   if (wrong != request.values.end()) {
     const int64_t at = wrong - request.values.begin();
-    return absl::InvalidArgumentError(absl::StrCat("values: row ", at / request.width, ", column ", at % request.width,
-                                                   " is ", *wrong, ", which is not a finite number"));
+    return InvalidField("values", "row ", at / request.width, ", column ", at % request.width, " is ", *wrong,
+                        ", which is not a finite number");
   }
   FramedSequence sequence;
   if (framed) {
     if (request.answer_rows) {
-      return absl::InvalidArgumentError(absl::StrCat("answer_rows is ", *request.answer_rows, ", but for rows of ",
-                                                     request.width, " numbers of data the model's frame tells them"));
+      return InvalidField("answer_row_count", *request.answer_rows, ", but for rows of ", request.width,
+                          " numbers of data the model's frame says how many");
     }
     HEED_ASSIGN_OR_RETURN(sequence, FrameSequence(config_.frame, request.values, request.repeats));
   } else {
     if (request.repeats) {
-      return absl::InvalidArgumentError(absl::StrCat("repeats is ", *request.repeats, ", but rows of ", request.width,
-                                                     " numbers are taken as they are"));
+      return InvalidField("repeat_count", *request.repeats, ", but rows of ", request.width,
+                          " numbers are taken as they are");
     }
     const int64_t rows = size / request.width, blank = request.answer_rows.value_or(0);
     if (request.answer_rows && blank < 1) {
-      return absl::InvalidArgumentError(absl::StrCat("answer_rows is ", blank, ", which is below 1"));
+      return InvalidField("answer_row_count", blank, ", must be at least 1");
     }
     if (rows > kMaxSequenceRows || blank > kMaxSequenceRows - rows) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("values: ", rows, " rows and ", blank, " answer_rows are more than ", kMaxSequenceRows));
+      return InvalidField("values", rows, " rows and ", blank, " rows of answer are more than ", kMaxSequenceRows);
     }
     sequence = {std::move(request.values), rows + blank, request.answer_rows ? rows : 0};
   }

@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "base/invalid_argument.h"
 #include "base/json_fields.h"
 #include "base/status_macros.h"
 
@@ -73,15 +74,15 @@ absl::StatusOr<SentenceEncoder> SentenceEncoder::Load(const std::string& directo
 
 absl::StatusOr<EncodedSentence> SentenceEncoder::Encode(absl::string_view sentence, absl::string_view field) const {
   if (static_cast<int64_t>(sentence.size()) > max_words_ * kMaxBytesAWord) {
-    return absl::InvalidArgumentError(absl::StrCat(field, " has ", sentence.size(),
-                                                   " bytes, but the model reads at most ", max_words_, " words of ",
-                                                   kMaxBytesAWord));
+    return WithField(InvalidArgument(field, " has ", sentence.size(), " bytes, but the model reads at most ",
+                                     max_words_, " words of ", kMaxBytesAWord),
+                     field);
   }
   const std::vector<absl::string_view> words = SplitWords(sentence);
-  if (words.empty()) return absl::InvalidArgumentError(absl::StrCat(field, " has no word"));
+  if (words.empty()) return WithField(InvalidArgument(field, " has no word"), field);
   if (static_cast<int64_t>(words.size()) > max_words_) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(field, " has ", words.size(), " words, but the model reads at most ", max_words_));
+    return WithField(InvalidArgument(field, " has ", words.size(), " words, but the model reads at most ", max_words_),
+                     field);
   }
   EncodedSentence encoded;
   for (const absl::string_view word : words) {

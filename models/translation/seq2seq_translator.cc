@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "base/invalid_argument.h"
 #include "base/status_macros.h"
 #include "base/utf8.h"
 #include "models/text/sentence_pieces.h"
@@ -35,9 +36,12 @@ constexpr absl::string_view kSoftHyphen = "\xc2\xad";
 constexpr int64_t kUsualTokenBytes = 4;
 constexpr int64_t kTokenTextBytes = 48;
 
+constexpr char kTargetPrefix[] = "options.target_prefix";
+
 template <typename T>
 absl::Status OutOfRange(absl::string_view field, T value, absl::string_view range) {
-  return absl::InvalidArgumentError(absl::StrCat("options.", field, " is ", value, ", but must be ", range));
+  const std::string path = absl::StrCat("options.", field);
+  return WithField(InvalidArgument(path, " is ", value, ", but must be ", range), path);
 }
 
 // An independent stream of random numbers for each sentence of a request (splitmix64).
@@ -245,12 +249,12 @@ absl::Status Seq2SeqTranslator::CheckOptions(const TranslateOptions& options) co
   }
   const int64_t max_prefix_bytes = kMaxBytesPerToken * max_tokens;
   if (static_cast<int64_t>(options.target_prefix.size()) > max_prefix_bytes) {
-    return absl::InvalidArgumentError(absl::StrCat("options.target_prefix has ", options.target_prefix.size(),
-                                                   " bytes, but the model's ", max_tokens, " positions hold at most ",
-                                                   max_prefix_bytes));
+    return WithField(InvalidArgument(kTargetPrefix, " has ", options.target_prefix.size(), " bytes, but the model's ",
+                                     max_tokens, " positions hold at most ", max_prefix_bytes),
+                     kTargetPrefix);
   }
   if (const auto at = FirstInvalidUtf8(options.target_prefix)) {
-    return absl::InvalidArgumentError(absl::StrCat("options.target_prefix is not UTF-8 at byte ", *at));
+    return WithField(InvalidArgument(kTargetPrefix, " is not UTF-8 at byte ", *at), kTargetPrefix);
   }
   return absl::OkStatus();
 }
@@ -294,8 +298,7 @@ struct Seq2SeqTranslator::TextUnderWay {
 absl::Status Seq2SeqTranslator::CheckSizes(const std::vector<std::string>& texts, const StartLimits& limits) const {
   const auto count = static_cast<int64_t>(texts.size());
   if (count > limits.max_tasks) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("texts: ", count, " texts in one request, at most ", limits.max_tasks));
+    return InvalidField("texts", count, " texts in one request, at most ", limits.max_tasks);
   }
   // No task's sentence is longer than this, and each has a token and its end.
   const int64_t sentence_bytes = kMaxBytesPerToken * network_->max_source_tokens();
@@ -303,9 +306,8 @@ absl::Status Seq2SeqTranslator::CheckSizes(const std::vector<std::string>& texts
   for (const std::string& text : texts) bytes += static_cast<int64_t>(text.size());
   const int64_t sentences = bytes / sentence_bytes;
   if (sentences > limits.max_tasks || 2 * sentences > limits.max_rows) {
-    return absl::InvalidArgumentError(absl::StrCat("texts: ", bytes, " bytes in one request make at least ", sentences,
-                                                   " sentences and ", 2 * sentences, " tokens, at most ",
-                                                   limits.max_tasks, " and ", limits.max_rows));
+    return InvalidField("texts", bytes, " bytes in one request make at least ", sentences, " sentences and ",
+                        2 * sentences, " tokens, at most ", limits.max_tasks, " and ", limits.max_rows);
   }
   return absl::OkStatus();
 }
@@ -318,14 +320,12 @@ absl::StatusOr<StartedTranslation> Seq2SeqTranslator::Start(const std::vector<st
   Starting starting{options, limits, {}};
   for (size_t i = 0; i < texts.size(); ++i) {
     HEED_RETURN_IF_ERROR(limits.Check());
+    const std::string field = absl::StrCat("texts[", i, "]");
     if (const auto at = FirstInvalidUtf8(texts[i])) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("texts[", i, "] is not UTF-8 at byte ", *at, " of ", texts[i].size()));
+      return WithField(InvalidArgument(field, " is not UTF-8 at byte ", *at, " of ", texts[i].size()), field);
     }
     const absl::Status status = StartText(texts[i], static_cast<int>(i), starting);
-    if (absl::IsInvalidArgument(status)) {
-      return absl::InvalidArgumentError(absl::StrCat("texts[", i, "] ", status.message()));
-    }
+    if (absl::IsInvalidArgument(status)) return WithField(InvalidArgument(field, " ", status.message()), field);
     HEED_RETURN_IF_ERROR(status);
   }
   return std::move(starting.started);

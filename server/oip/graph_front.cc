@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/invalid_argument.h"
 #include "base/status_macros.h"
 #include "heed/v1/graphs.pb.h"
 #include "models/kinds/graph_classifier.h"
@@ -45,7 +46,7 @@ class GraphFront : public InferFront {
         return Renamed(task.status(),
                        {{"nodes", "inputs \"nodes\""},
                         {"edges", "inputs \"edge_label_index\""},
-                        {"edge features", "inputs \"edge_attr\""},
+                        {"edge_features", "inputs \"edge_attr\""},
                         kOptionsField},
                        "inputs: ");
       }
@@ -96,7 +97,7 @@ class GraphFront : public InferFront {
       if (name == "seed") {
         query.seed = static_cast<uint64_t>(number);
       } else if (number < 1 || number > std::numeric_limits<int>::max()) {
-        return absl::InvalidArgumentError(absl::StrCat("parameters: \"fan_out\" is ", number, ", must be from 1 to ",
+        return InvalidField("parameters", absl::StrCat("\"fan_out\" is ", number, ", must be from 1 to ",
                                                        std::numeric_limits<int>::max()));
       } else {
         query.fan_out = static_cast<int>(number);
@@ -118,8 +119,8 @@ class GraphFront : public InferFront {
     whole.edge_feature_width = model_.edge_feature_width();
     if (inputs.Has("edge_attr")) {
       if (inputs.shape("edge_attr")[0] != static_cast<int64_t>(edge_count)) {
-        return absl::InvalidArgumentError(absl::StrCat("inputs \"edge_attr\": has ", inputs.shape("edge_attr")[0],
-                                                       " rows, but edge_index has ", edge_count, " edges"));
+        return InvalidField("inputs \"edge_attr\"", "has ", inputs.shape("edge_attr")[0], " rows, but edge_index has ",
+                            edge_count, " edges");
       }
       whole.edge_feature_width = inputs.shape("edge_attr")[1];
       whole.edge_features = inputs.floats("edge_attr");
@@ -127,7 +128,7 @@ class GraphFront : public InferFront {
       whole.edge_features.assign(edge_count * static_cast<size_t>(whole.edge_feature_width), *value);
     }
     if (inputs.Has("batch") && inputs.Has("graph_ptr")) {
-      return absl::InvalidArgumentError("inputs \"graph_ptr\": is there beside \"batch\"; one of them is enough");
+      return InvalidField("inputs \"graph_ptr\"", "is there beside \"batch\"; one of them is enough");
     }
     std::vector<int64_t> starts;
     if (inputs.Has("batch")) {
@@ -145,20 +146,18 @@ class GraphFront : public InferFront {
   // The row at which each graph begins, and the number of rows.
   absl::StatusOr<std::vector<int64_t>> StartsOfBatch(const std::vector<int64_t>& batch, int64_t rows) const {
     if (Size(batch) != rows) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("inputs \"batch\": has ", batch.size(), " elements, but x has ", rows, " rows"));
+      return InvalidField("inputs \"batch\"", "has ", batch.size(), " elements, but x has ", rows, " rows");
     }
     std::vector<int64_t> starts;
     for (size_t row = 0; row < batch.size(); ++row) {
       const int64_t graph = batch[row], least = row == 0 ? 0 : batch[row - 1];
       if (graph < least) {
-        return absl::InvalidArgumentError(absl::StrCat("inputs \"batch\": element ", row, " is ", graph,
-                                                       ", must be at least ", least, ": ascending from 0"));
+        return InvalidField("inputs \"batch\"", "element ", row, " is ", graph, ", must be at least ", least,
+                            ": ascending from 0");
       }
       if (graph >= limits_.start.max_tasks) {
-        return absl::InvalidArgumentError(absl::StrCat("inputs \"batch\": element ", row, " is ", graph,
-                                                       ", but a request has at most ", limits_.start.max_tasks,
-                                                       " graphs"));
+        return InvalidField("inputs \"batch\"", "element ", row, " is ", graph, ", but a request has at most ",
+                            limits_.start.max_tasks, " graphs");
       }
       starts.resize(static_cast<size_t>(graph) + 1, static_cast<int64_t>(row));
     }
@@ -168,10 +167,9 @@ class GraphFront : public InferFront {
 
   absl::StatusOr<std::vector<int64_t>> CheckedStarts(const std::vector<int64_t>& starts, int64_t rows) const {
     const auto wrong = [](size_t element, int64_t is, absl::string_view must) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("inputs \"graph_ptr\": element ", element, " is ", is, ", must be ", must));
+      return InvalidField("inputs \"graph_ptr\"", "element ", element, " is ", is, ", must be ", must);
     };
-    if (starts.empty()) return absl::InvalidArgumentError("inputs \"graph_ptr\": is empty, must hold at least a 0");
+    if (starts.empty()) return InvalidField("inputs \"graph_ptr\"", "is empty, must hold at least a 0");
     HEED_RETURN_IF_ERROR(CheckCount("graph_ptr", Size(starts), limits_.start.max_tasks + 1));
     if (starts[0] != 0) return wrong(0, starts[0], "0");
     for (size_t i = 1; i < starts.size(); ++i) {
@@ -202,13 +200,13 @@ class GraphFront : public InferFront {
       const int64_t source = whole.sources[edge], target = whole.targets[edge];
       for (const int64_t row : {source, target}) {
         if (row >= 0 && row < whole.features.rows) continue;
-        return absl::InvalidArgumentError(absl::StrCat("inputs \"edge_index\": edge ", edge, " names row ", row,
-                                                       ", but x has ", whole.features.rows, " rows"));
+        return InvalidField("inputs \"edge_index\"", "edge ", edge, " names row ", row, ", but x has ",
+                            whole.features.rows, " rows");
       }
       const size_t graph = graph_of(source);
       if (graph_of(target) != graph) {
-        return absl::InvalidArgumentError(absl::StrCat("inputs \"edge_index\": edge ", edge, " leads from graph ",
-                                                       graph, " to graph ", graph_of(target)));
+        return InvalidField("inputs \"edge_index\"", "edge ", edge, " leads from graph ", graph, " to graph ",
+                            graph_of(target));
       }
       GraphArrays& part = graphs[graph];
       part.sources.push_back(source - starts[graph]);

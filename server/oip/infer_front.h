@@ -74,8 +74,9 @@ class InferFront {
 
 int64_t Size(const auto& container) { return static_cast<int64_t>(container.size()); }
 
-// An error of models and typed messages names their field; here it names what the field was made from. `fields` are
-// pairs of how a message begins and what is to replace that; without any of them `otherwise` is put before it.
+// An error of models and typed messages is about one of their fields (base/invalid_argument.h); here it names the
+// tensor or parameter that the field was made from. `fields` are pairs of how the field's path begins and what replaces
+// that. An error about another field, or none, has `otherwise` before its message.
 using FieldNames = std::vector<std::pair<absl::string_view, absl::string_view>>;
 absl::Status Renamed(const absl::Status& error, const FieldNames& fields, absl::string_view otherwise);
 inline constexpr std::pair<absl::string_view, absl::string_view> kOptionsField = {"options.", "parameters: "};

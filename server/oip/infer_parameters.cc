@@ -13,6 +13,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "base/excerpt.h"
+#include "base/invalid_argument.h"
 #include "base/status_macros.h"
 #include "google/protobuf/descriptor.h"
 
@@ -45,8 +46,7 @@ std::string ValueText(const InferParameter& parameter) {
 }
 
 absl::Status MustBe(absl::string_view name, const InferParameter& parameter, absl::string_view what) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("parameters: \"", name, "\" is ", ValueText(parameter), ", must be ", what));
+  return InvalidField("parameters", "\"", name, "\" is ", ValueText(parameter), ", must be ", what);
 }
 
 template <typename T>
@@ -265,8 +265,7 @@ absl::Status CheckProtocolParameters(Place place, const InferParameters& paramet
     if ((known.places & place) == 0) continue;
     const auto found = parameters.find(std::string(known.name));
     if (found == parameters.end() || known.is_hint(found->second)) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("parameters: \"", known.name, "\" is ", ValueText(found->second), ": ", known.refusal));
+    return InvalidField("parameters", "\"", known.name, "\" is ", ValueText(found->second), ": ", known.refusal);
   }
   return absl::OkStatus();
 }
@@ -279,8 +278,7 @@ absl::Status CheckTensorParameters(Place place, const InferParameters& parameter
     for (const ProtocolParameter& known : kProtocolParameters) {
       if (known.places == kAnywhere) hints.push_back(known.name);
     }
-    return absl::InvalidArgumentError(
-        absl::StrCat("parameters: ", Quoted(name), " is not known; these are ignored: ", absl::StrJoin(hints, ", ")));
+    return InvalidField("parameters", Quoted(name), " is not known; these are ignored: ", absl::StrJoin(hints, ", "));
   }
   return absl::OkStatus();
 }
@@ -295,8 +293,7 @@ absl::StatusOr<RequestParameters> ReadParameters(const InferParameters& paramete
     if (name == "timeout") {
       HEED_ASSIGN_OR_RETURN(const int64_t timeout, ToInteger(name, parameter));
       if (timeout < 0) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("parameters: \"timeout\" is ", timeout, ", must be at least 0 microseconds"));
+        return InvalidField("parameters", "\"timeout\" is ", timeout, ", must be at least 0 microseconds");
       }
       // More than a century is none.
       constexpr int64_t kLongest = int64_t{1} << 52;
@@ -337,8 +334,8 @@ absl::StatusOr<int64_t> ToInteger(absl::string_view name, const InferParameter& 
 }
 
 absl::Status UnknownParameter(absl::string_view name, absl::string_view known) {
-  return absl::InvalidArgumentError(absl::StrCat(
-      "parameters: ", Quoted(name), " is not known; known are: ", absl::StrJoin(kCommonParameters, ", "), ", ", known));
+  return InvalidField("parameters", Quoted(name), " is not known; known are: ", absl::StrJoin(kCommonParameters, ", "),
+                      ", ", known);
 }
 
 absl::Status SetOptionsFrom(const InferParameters& parameters, Message& options) {

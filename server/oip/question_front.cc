@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/invalid_argument.h"
 #include "base/status_macros.h"
 #include "heed/v1/questions.pb.h"
 #include "models/kinds/question_answerer.h"
@@ -33,13 +34,13 @@ class QuestionFront : public InferFront {
       }
     }
     const std::vector<std::string>& questions = inputs.strings("question");
-    if (questions.empty()) return absl::InvalidArgumentError("inputs \"question\": shape: is [0], at least [1]");
+    if (questions.empty()) return InvalidField("inputs \"question\"", "shape: is [0], at least [1]");
     for (const std::string& question : questions) request.add_questions()->set_text(question);
     if (inputs.Has("after_facts")) {
       const std::vector<int64_t>& after = inputs.integers("after_facts");
       if (after.size() != questions.size()) {
-        return absl::InvalidArgumentError(absl::StrCat("inputs \"after_facts\": shape: is [", after.size(),
-                                                       "], must be that of \"question\", [", questions.size(), "]"));
+        return InvalidField("inputs \"after_facts\"", "shape: is [", after.size(), "], must be that of \"question\", [",
+                            questions.size(), "]");
       }
       for (size_t i = 0; i < after.size(); ++i) {
         request.mutable_questions(static_cast<int>(i))->set_after_fact_count(after[i]);

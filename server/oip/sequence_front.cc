@@ -32,7 +32,7 @@ class SequenceFront : public InferFront {
     absl::StatusOr<std::unique_ptr<SequenceTask>> task = model_.Start(std::move(request));
     if (!task.ok()) {
       return Renamed(task.status(),
-                     {{"repeats", "parameters: \"repeats\""}, {"answer_rows", "parameters: \"answer_rows\""}},
+                     {{"repeat_count", "parameters: \"repeats\""}, {"answer_row_count", "parameters: \"answer_rows\""}},
                      "inputs \"input\": ");
     }
     Tasks tasks;

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "base/invalid_argument.h"
 #include "base/mutex.h"
 #include "base/status_macros.h"
 #include "server/messages/question_messages.h"
@@ -24,11 +25,13 @@ bool IsRefusal(const absl::Status& status) {
   return absl::IsInvalidArgument(status) || absl::IsResourceExhausted(status) || absl::IsAborted(status);
 }
 
-// A sentence is the only one of its message.
-std::string WithoutIndex(absl::string_view message) {
-  if (absl::ConsumePrefix(&message, "facts[0]")) return absl::StrCat("fact", message);
-  if (absl::ConsumePrefix(&message, "questions[0]")) return absl::StrCat("question", message);
-  return std::string(message);
+// The message of an error, which names the field of ChatRequest: a sentence is the only one of its message.
+std::string ChatMessage(const absl::Status& status) {
+  const std::string field = FieldOf(status);
+  absl::string_view rest = status.message();
+  const absl::string_view name = field == "facts[0]" ? "fact" : field == "questions[0]" ? "question" : "";
+  if (name.empty() || !absl::ConsumePrefix(&rest, field)) return std::string(status.message());
+  return absl::StrCat(name, rest);
 }
 
 }  // namespace
@@ -215,7 +218,7 @@ class QuestionChats::Chat : public Call,
     if (!IsRefusal(status)) return Finish(End(status));
     v1::ChatResponse answer;
     answer.mutable_refusal()->set_code(status.raw_code());
-    answer.mutable_refusal()->set_message(WithoutIndex(status.message()));
+    answer.mutable_refusal()->set_message(ChatMessage(status));
     Answer(std::move(answer));
   }
 

@@ -432,13 +432,13 @@ TEST(Graph, BuildNamesTheFirstOffender) {
   });
   refused("edge 2: target -1, but the graph has 34 nodes", [](GraphArrays& a) { a.targets[2] = -1; });
   refused("edge 0: target 34, but the graph has 34 nodes", [](GraphArrays& a) { a.targets[0] = 34; });
-  refused("edges: 2 sources, but 3 targets", [](GraphArrays& a) { a.sources.pop_back(); });
-  refused("edge features: 5 values, but 3 edges of width 2 need 6", [](GraphArrays& a) { a.edge_features.pop_back(); });
+  refused("2 edges have sources, but 3 have targets", [](GraphArrays& a) { a.sources.pop_back(); });
+  refused("edge_features: 5 values, but 3 edges of width 2 need 6", [](GraphArrays& a) { a.edge_features.pop_back(); });
   refused(
-      "edge features: 6 values for 3 edges, but their width is 0: edge_feature_width is how many features each edge "
+      "edge_features: 6 values for 3 edges, but their width is 0: edge_feature_width is how many features each edge "
       "has",
       [](GraphArrays& a) { a.edge_feature_width = 0; });
-  refused("edge features: width -1, must be 0 to 2147483647", [](GraphArrays& a) { a.edge_feature_width = -1; });
+  refused("edge_feature_width: -1, must be 0 to 2147483647", [](GraphArrays& a) { a.edge_feature_width = -1; });
   refused("features of edge 2, column 1: -inf, not a finite number",
           [](GraphArrays& a) { a.edge_features[5] = -std::numeric_limits<float>::infinity(); });
   refused("features: 33 values, but 34 rows of width 1 need 34", [](GraphArrays& a) { a.features.values.pop_back(); });
@@ -462,7 +462,7 @@ TEST(Graph, BuildNamesTheFirstOffender) {
     a.node_ids[7] = 103;
     a.node_ids[9] = 101;
   });
-  refused("nodes: 41, at most 40", [](GraphArrays& a) { a.features = Dense(1, std::vector<float>(41)); });
+  refused("41 nodes, at most 40", [](GraphArrays& a) { a.features = Dense(1, std::vector<float>(41)); });
 
   const auto sparse = [&](const std::string& message, FeatureArrays features) {
     GraphArrays arrays;
@@ -473,8 +473,8 @@ TEST(Graph, BuildNamesTheFirstOffender) {
   sparse("features of node 1: column -3, but there are 9 columns", Sparse(9, {1, 3}, {0, -3, 8}, {1, 1, 1}));
   sparse("features of node 1: column 2 after column 2, columns must ascend", Sparse(9, {1, 3}, {0, 2, 2}, {1, 1, 1}));
   sparse("features of node 1, column 8: nan, not a finite number", Sparse(9, {1, 3}, {0, 2, 8}, {1, 1, kNan}));
-  sparse("features: row_ends[1]: 0, must be 1 to 3", Sparse(9, {1, 0}, {0, 2, 8}, {1, 1, 1}));
-  sparse("features: row_ends[1]: 4, must be 1 to 3", Sparse(9, {1, 4}, {0, 2, 8}, {1, 1, 1}));
+  sparse("features.row_ends[1]: 0, must be 1 to 3", Sparse(9, {1, 0}, {0, 2, 8}, {1, 1, 1}));
+  sparse("features.row_ends[1]: 4, must be 1 to 3", Sparse(9, {1, 4}, {0, 2, 8}, {1, 1, 1}));
   sparse("features: row_ends end at 2, but there are 3 values", Sparse(9, {1, 2}, {0, 2, 8}, {1, 1, 1}));
   sparse("features: 2 columns, but 3 values", Sparse(9, {1, 3}, {0, 2}, {1, 1, 1}));
   FeatureArrays rows = Sparse(9, {1, 3}, {0, 2, 8}, {1, 1, 1});
@@ -529,7 +529,7 @@ TEST(Graph, ApplyNamesTheFirstOffenderAndChangesNothing) {
     u.add_nodes = {50};
     u.add_features = Dense(1, {kNan});
   });
-  refused("nodes: 12, at most 11", [](GraphUpdate& u) {
+  refused("12 nodes, at most 11", [](GraphUpdate& u) {
     u.add_nodes = {50, 51};
     u.add_features = Dense(1, {1, 1});
   });

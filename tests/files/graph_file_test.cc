@@ -305,7 +305,8 @@ TEST_F(GraphFiles, AreReadAsTheyWereWritten) {
   }
   GraphArrays torn = Written();
   torn.sources.pop_back();
-  EXPECT_EQ(std::string(WriteGraphFile(path(), torn, {}).message()), path() + ": edges: 1 sources, but 2 targets");
+  EXPECT_EQ(std::string(WriteGraphFile(path(), torn, {}).message()),
+            path() + ": 1 edges have sources, but 2 have targets");
   EXPECT_EQ(WriteGraphFile(directory_.File("no/graph"), Written(), {}).code(), absl::StatusCode::kNotFound);
 }
 

@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/invalid_argument.h"
 
 namespace heed {
 namespace {
@@ -34,10 +35,10 @@ bool Fails(absl::string_view sentence) {
 
 absl::Status Check(absl::string_view field, size_t index, absl::string_view sentence) {
   const size_t words = Words(sentence).size();
-  if (words == 0) return absl::InvalidArgumentError(absl::StrCat(field, "[", index, "]: is empty"));
+  if (words == 0) return InvalidField(absl::StrCat(field, "[", index, "]"), "is empty");
   if (words <= kMaxWords) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(field, "[", index, "]: has ", words, " words, the model reads at most ", kMaxWords));
+  return InvalidField(absl::StrCat(field, "[", index, "]"), "has ", words, " words, the model reads at most ",
+                      kMaxWords);
 }
 
 class FakeStoryTask : public StoryTask {
@@ -158,8 +159,8 @@ absl::StatusOr<std::unique_ptr<StoryTask>> FakeQuestionAnswerer::Start(StoryRequ
     if (absl::Status status = Check("questions", i, question.text); !status.ok()) return status;
     const auto facts = static_cast<int64_t>(request.facts.size());
     if (question.after_facts && (*question.after_facts < 0 || *question.after_facts > facts)) {
-      return absl::InvalidArgumentError(absl::StrCat("questions[", i, "].after_facts: ", *question.after_facts,
-                                                     ", must be from 0 to the number of facts, ", facts));
+      return InvalidField(absl::StrCat("questions[", i, "].after_fact_count"), *question.after_facts,
+                          ", must be from 0 to the number of facts, ", facts);
     }
   }
   if (request.top < 0)

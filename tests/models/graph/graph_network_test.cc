@@ -481,7 +481,7 @@ TEST(GraphNetworkTest, EdgeFeaturesThatTheModelDoesNotTakeAreRefusedUnlessIgnore
     query.graph = Build(arrays);
     query.all = true;
     const std::string refused(model->Start(query).status().message());
-    EXPECT_THAT(refused, HasSubstr("edge features: width " + std::to_string(width) + ", but model \"" + fixture +
+    EXPECT_THAT(refused, HasSubstr("edge_features: width " + std::to_string(width) + ", but model \"" + fixture +
                                    "\" takes none (edge_dim 0): send the graph without edge_attr, or set "
                                    "ignore_edge_features"));
     EXPECT_THAT(refused, HasSubstr(hint));
@@ -519,7 +519,7 @@ TEST(GraphNetworkTest, EdgesWithoutWeightsWeighOne) {
   GraphQuery query;
   query.graph = Build(random.Arrays(20, 50));
   EXPECT_THAT(std::string(model->Start(query).status().message()),
-              HasSubstr("edge features: width 0 (none), but model \"pyg-gat-edge-features-mean\" takes 3 for each edge "
+              HasSubstr("edge_features: width 0 (none), but model \"pyg-gat-edge-features-mean\" takes 3 for each edge "
                         "(edge_attr)"));
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/invalid_argument.h"
 #include "models/architectures.h"
 #include "models/kinds/question_answerer.h"
 #include "models/ntm/ntm_story.h"
@@ -333,21 +334,23 @@ TEST_P(NtmQuestionAnswererTest, ReadsTellHowEachHeadWasAddressed) {
 TEST_P(NtmQuestionAnswererTest, BadSentencesAreNamed) {
   StoryRequest request = Question(nullptr);
   request.facts = {"Mary moved to the bathroom.", " ... "};
-  EXPECT_EQ(StartError(request), absl::InvalidArgumentError("facts[1] has no word"));
+  EXPECT_EQ(StartError(request), WithField(absl::InvalidArgumentError("facts[1] has no word"), "facts[1]"));
   request.facts = {"a b c d e f g h i j k l"};
-  EXPECT_EQ(StartError(request), absl::InvalidArgumentError("facts[0] has 12 words, but the model reads at most 11"));
+  EXPECT_EQ(StartError(request),
+            WithField(absl::InvalidArgumentError("facts[0] has 12 words, but the model reads at most 11"), "facts[0]"));
   request.facts = {"Mary" + std::string(800, ' ') + "moved"};
   EXPECT_EQ(StartError(request),
-            absl::InvalidArgumentError("facts[0] has 809 bytes, but the model reads at most 11 words of 64"));
+            WithField(absl::InvalidArgumentError("facts[0] has 809 bytes, but the model reads at most 11 words of 64"),
+                      "facts[0]"));
   request.facts = {};
   request.questions[0].text = "?";
-  EXPECT_EQ(StartError(request), absl::InvalidArgumentError("questions[0] has no word"));
+  EXPECT_EQ(StartError(request), WithField(absl::InvalidArgumentError("questions[0] has no word"), "questions[0]"));
   request = Question(nullptr);
   request.questions[0].after_facts = 1;
   EXPECT_EQ(StartError(request),
-            absl::InvalidArgumentError("questions[0].after_facts is 1, which is not from 0 to 0, the number of facts"));
+            InvalidField("questions[0].after_fact_count", 1, ", must be 0 to 0, the number of facts"));
   request.top = -1;
-  EXPECT_EQ(StartError(request), absl::InvalidArgumentError("top_k is -1, which is below 0"));
+  EXPECT_EQ(StartError(request), InvalidField("options.top_k", -1, ", must be at least 0, all"));
 }
 
 TEST_P(NtmQuestionAnswererTest, UnknownWordsAreReportedAsSpeltAndOnce) {

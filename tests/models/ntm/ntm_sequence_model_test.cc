@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/invalid_argument.h"
 #include "models/architectures.h"
 #include "models/kinds/sequence_model.h"
 #include "models/ntm/ntm_frame.h"
@@ -37,10 +38,8 @@ TEST(FrameSequence, RepeatCopyTellsHowOften) {
   EXPECT_THAT(framed->inputs, ElementsAre(1, 0, 0, 0.75f));
   EXPECT_EQ(framed->rows, 5);
   EXPECT_EQ(framed->first_output, 2);
-  EXPECT_EQ(FrameSequence(frame, {1}, 5).status(),
-            absl::InvalidArgumentError("repeats is 5, which is not from 1 to 4"));
-  EXPECT_EQ(FrameSequence(frame, {1}, 0).status(),
-            absl::InvalidArgumentError("repeats is 0, which is not from 1 to 4"));
+  EXPECT_EQ(FrameSequence(frame, {1}, 5).status(), InvalidField("repeat_count", 5, ", must be 1 to 4"));
+  EXPECT_EQ(FrameSequence(frame, {1}, 0).status(), InvalidField("repeat_count", 0, ", must be 1 to 4"));
 }
 
 TEST(FrameSequence, RecallMarksItemsAndTheQuery) {
@@ -57,8 +56,8 @@ TEST(FrameSequence, RecallMarksItemsAndTheQuery) {
   EXPECT_EQ(framed->first_output, 10);
   EXPECT_EQ(framed->rows, 12);
   EXPECT_THAT(std::string(FrameSequence(frame, {1, 2, 3}, {}).status().message()),
-              HasSubstr("3 are not items of 2 rows"));
-  EXPECT_THAT(std::string(FrameSequence(frame, {1, 2}, {}).status().message()), HasSubstr("2 are not items"));
+              HasSubstr("3 rows are not items of 2 rows"));
+  EXPECT_THAT(std::string(FrameSequence(frame, {1, 2}, {}).status().message()), HasSubstr("2 rows are not items"));
   EXPECT_THAT(std::string(FrameSequence(frame, {1, 2, 3, 4}, 2).status().message()), HasSubstr("repeats nothing"));
 }
 
@@ -119,7 +118,7 @@ TEST_F(NtmSequenceModelTest, AnswerRowsAreBlankRowsWhoseOutputsAloneComeBack) {
 TEST_F(NtmSequenceModelTest, BadRowsAreNamed) {
   SequenceRequest request = Rows(2, 1);
   request.width = 7;
-  EXPECT_EQ(Error(request), "width is 7, but the model reads rows of 5");
+  EXPECT_EQ(Error(request), "width: 7, but the model reads rows of 5");
   request = Rows(2, 1);
   request.values.pop_back();
   EXPECT_EQ(Error(request), "values: 9 numbers are not one or more rows of 5");
@@ -128,7 +127,7 @@ TEST_F(NtmSequenceModelTest, BadRowsAreNamed) {
   EXPECT_EQ(Error(request), "values: row 1, column 2 is inf, which is not a finite number");
   request = Rows(2, 1);
   request.answer_rows = 0;
-  EXPECT_EQ(Error(request), "answer_rows is 0, which is below 1");
+  EXPECT_EQ(Error(request), "answer_row_count: 0, must be at least 1");
   request.answer_rows = kMaxSequenceRows;
   EXPECT_THAT(Error(request), HasSubstr("are more than 65536"));
   request = Rows(2, 1);
