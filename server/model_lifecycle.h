@@ -18,7 +18,7 @@
 #include "server/readiness.h"
 #include "server/registry/registry.h"
 #include "server/scheduling/scheduler.h"
-#include "server/services/health.h"
+#include "server/services/health_service.h"
 #include "server/telemetry/metrics.h"
 
 namespace heed {

@@ -13,7 +13,7 @@
 #include "server/network/http_endpoint.h"
 #include "server/registry/readiness_page.h"
 #include "server/registry/registry.h"
-#include "server/services/health.h"
+#include "server/services/health_service.h"
 #include "server/telemetry/log.h"
 #include "server/telemetry/metrics.h"
 

@@ -30,13 +30,13 @@
 #include "server/security/certificates.h"
 #include "server/security/credentials.h"
 #include "server/security/tokens.h"
-#include "server/services/graphs.h"
-#include "server/services/health.h"
-#include "server/services/inference.h"
-#include "server/services/models.h"
-#include "server/services/questions.h"
-#include "server/services/sequences.h"
-#include "server/services/translation.h"
+#include "server/services/graph_service.h"
+#include "server/services/health_service.h"
+#include "server/services/inference_service.h"
+#include "server/services/model_service.h"
+#include "server/services/question_answering_service.h"
+#include "server/services/sequence_service.h"
+#include "server/services/translation_service.h"
 #include "server/sessions/session_store.h"
 #include "server/telemetry/log.h"
 #include "server/telemetry/request_log.h"
@@ -120,18 +120,18 @@ struct Server::Parts {
   // The last parts that can fail.
   absl::Status OpenStores() {
     HEED_ASSIGN_OR_RETURN(sessions, SessionStore::Open(ToSessionOptions(options), *registry, metrics));
-    questions = std::make_unique<QuestionsService>(
+    questions = std::make_unique<QuestionAnsweringService>(
         QuestionParts{*registry, scheduler, *sessions, requests, preparation, message_limits()});
     HEED_ASSIGN_OR_RETURN(graphs, GraphStore::Open(ToGraphStoreOptions(options), *registry, scheduler, metrics));
     graphs_service =
-        std::make_unique<GraphsService>(*registry, jobs(), *graphs, options.max_inline_nodes, message_limits());
+        std::make_unique<GraphService>(*registry, jobs(), *graphs, options.max_inline_nodes, message_limits());
     return absl::OkStatus();
   }
 
   void MakeLoader() {
     lifecycle = std::make_unique<ModelLifecycle>(*registry, scheduler, *graphs, metrics, health, readiness);
     loader = std::make_unique<ModelLoader>(ToModelLoaderOptions(options), *registry, *lifecycle);
-    models_service = std::make_unique<ModelsService>(*registry, *loader, requests);
+    models_service = std::make_unique<ModelService>(*registry, *loader, requests);
     inference = std::make_unique<InferenceService>(InferenceParts{*registry, *loader, jobs(), health, message_limits(),
                                                                   options.max_inline_nodes, options.max_stream_events,
                                                                   Seconds(options.max_reader_lag_s)});
@@ -172,19 +172,19 @@ struct Server::Parts {
   RequestLog requests;
   MemoryTrimmer trimmer{[this] { return requests.in_flight(); }};
   Preparation preparation;
-  HealthService health;
+  HealthService health{requests};
   Readiness readiness{options.ready_when == "all", *registry, health, metrics};
   TranslationService translation;
-  SequencesService sequences;
+  SequenceService sequences;
   std::unique_ptr<SessionStore> sessions;
-  std::unique_ptr<QuestionsService> questions;
+  std::unique_ptr<QuestionAnsweringService> questions;
   std::unique_ptr<GraphStore> graphs;
-  std::unique_ptr<GraphsService> graphs_service;
+  std::unique_ptr<GraphService> graphs_service;
   std::unique_ptr<Authorization> authorization;
   std::unique_ptr<CertificateFiles> certificates;  // null: plain text
   std::unique_ptr<ModelLifecycle> lifecycle;
   std::unique_ptr<ModelLoader> loader;
-  std::unique_ptr<ModelsService> models_service;
+  std::unique_ptr<ModelService> models_service;
   std::unique_ptr<InferenceService> inference;
   std::deque<CheckedService> checked_services;  // as they are registered
   int port = 0;                                 // of gRPC

@@ -169,9 +169,10 @@ absl::Status GraphStore::Update(std::string name, std::optional<int64_t> expecte
       });
 }
 
-absl::Status GraphStore::Delete(std::string name, Done done) {
-  return Enqueue([this, name = std::move(name), done = std::move(done)](const absl::Status& refused) {
-    const auto state = refused.ok() ? WithoutExceptions([&] { return CarryOutDelete(name); }) : refused;
+absl::Status GraphStore::Delete(std::string name, std::optional<int64_t> expected_version, Done done) {
+  return Enqueue([this, name = std::move(name), expected_version, done = std::move(done)](const absl::Status& refused) {
+    const auto state =
+        refused.ok() ? WithoutExceptions([&] { return CarryOutDelete(name, expected_version); }) : refused;
     if (state.ok()) metrics_.Add(Metric::kGraphUpdates, {"delete"});
     done(state);
   });
@@ -433,10 +434,15 @@ absl::StatusOr<StoredGraphState> GraphStore::CarryOut(const std::string& name, s
   return Publish(name, std::move(entry), room);
 }
 
-absl::StatusOr<StoredGraphState> GraphStore::CarryOutDelete(const std::string& name) {
+absl::StatusOr<StoredGraphState> GraphStore::CarryOutDelete(const std::string& name,
+                                                            std::optional<int64_t> expected_version) {
   StoredGraphState state;
   {
     MutexLock lock(mutex_);
+    if (expected_version) {
+      HEED_ASSIGN_OR_RETURN(const auto present, Present(name));
+      HEED_RETURN_IF_ERROR(CheckVersion(*present, expected_version));
+    }
     const auto place = entries_.find(name);
     if (place == entries_.end()) return NoSuchGraph(name);
     state = State(*place);

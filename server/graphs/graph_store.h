@@ -146,7 +146,9 @@ class GraphStore {
   // INVALID_ARGUMENT Graph::Apply's or a model's; RESOURCE_EXHAUSTED the memory.
   absl::Status Update(std::string name, std::optional<int64_t> expected_version, GraphUpdate update, Done done)
       EXCLUDES(mutex_);
-  absl::Status Delete(std::string name, Done done) EXCLUDES(mutex_);
+  // `done`'s errors: NOT_FOUND; ABORTED as in Update; FAILED_PRECONDITION if a version is expected of a graph whose
+  // file is damaged; UNAVAILABLE if its file cannot be removed.
+  absl::Status Delete(std::string name, std::optional<int64_t> expected_version, Done done) EXCLUDES(mutex_);
   // For a model that is to take the place of the one of its name: computes its outputs for every graph that wants them,
   // then puts them all in the old ones' place and calls `done`, which lets the model take over. In between queries to
   // either model are right, and compute.
@@ -213,7 +215,8 @@ class GraphStore {
   absl::StatusOr<StoredGraphState> CarryOut(NewGraph& graph) EXCLUDES(mutex_);
   absl::StatusOr<StoredGraphState> CarryOut(const std::string& name, std::optional<int64_t> expected_version,
                                             const GraphUpdate& update) EXCLUDES(mutex_);
-  absl::StatusOr<StoredGraphState> CarryOutDelete(const std::string& name) EXCLUDES(mutex_);
+  absl::StatusOr<StoredGraphState> CarryOutDelete(const std::string& name, std::optional<int64_t> expected_version)
+      EXCLUDES(mutex_);
   absl::Status CarryOutPrecompute(const std::shared_ptr<const GraphClassifier>& model) EXCLUDES(mutex_);
   void CarryOutForget(const std::string& name) EXCLUDES(mutex_);
   // Those that are served and want the outputs of the model `name`, with their names.

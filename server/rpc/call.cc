@@ -24,9 +24,14 @@ bool IsFault(grpc::StatusCode code) {
 
 }  // namespace
 
-Call::Call(RequestLog& requests, grpc::CallbackServerContext& context, std::string_view method)
-    : metrics_(requests.metrics()), context_(context), requests_(requests), method_(method), arrived_(Clock::now()) {
-  requests_.Begin();
+Call::Call(RequestLog& requests, grpc::CallbackServerContext& context, std::string_view method, bool is_work)
+    : metrics_(requests.metrics()),
+      context_(context),
+      requests_(requests),
+      method_(method),
+      is_work_(is_work),
+      arrived_(Clock::now()) {
+  if (is_work_) requests_.Begin();
   metrics_.Increment(Metric::kRequestsInFlight, {method_}, 1);
 }
 
@@ -39,7 +44,7 @@ Call::~Call() {
     requests_.Write(interest_, *record_);
   }
   metrics_.Increment(Metric::kRequestsInFlight, {method_}, -1);  // last: whoever sees none in flight sees all counted
-  requests_.End();
+  if (is_work_) requests_.End();
 }
 
 grpc::Status Call::End(const absl::Status& status, bool room_may_come) {

@@ -33,8 +33,9 @@ namespace heed {
 // One request, from its arrival to its end. All that it is given outlives it.
 class Call {
  public:
-  // `method`: its full name, "heed.v1.TranslationService/Translate", as metrics and the log have it.
-  Call(RequestLog& requests, grpc::CallbackServerContext& context, std::string_view method);
+  // `method`: its full name, "heed.v1.TranslationService/Translate", as metrics and the log have it. `is_work`: the
+  // server is not idle meanwhile (RequestLog::in_flight).
+  Call(RequestLog& requests, grpc::CallbackServerContext& context, std::string_view method, bool is_work = true);
   virtual ~Call();
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
@@ -69,6 +70,7 @@ class Call {
 
   RequestLog& requests_;
   const std::string_view method_;
+  const bool is_work_;
   const TimePoint arrived_;
   grpc::StatusCode code_ = grpc::StatusCode::OK;  // of the thread that ends the call
   std::string model_label_;                       // model_name(), when the call ended

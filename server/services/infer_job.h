@@ -13,7 +13,7 @@
 #include "server/registry/model_loader.h"
 #include "server/registry/registry.h"
 #include "server/rpc/call.h"
-#include "server/services/health.h"
+#include "server/services/health_service.h"
 
 namespace heed {
 

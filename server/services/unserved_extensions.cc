@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/services/unserved_extensions.h"
 
+#include "absl/status/status.h"
+#include "server/rpc/instant_call.h"
+
 namespace heed {
 namespace {
 
@@ -12,60 +15,59 @@ constexpr char kTracing[] =
     "metadata holds";
 constexpr char kLogging[] = "log settings are not served: --log_level and --log_format are set when the server starts";
 
-grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext& context, const char* message) {
-  grpc::ServerUnaryReactor* reactor = context.DefaultReactor();
-  reactor->Finish(grpc::Status(grpc::StatusCode::UNIMPLEMENTED, message));
-  return reactor;
-}
-
 }  // namespace
+
+grpc::ServerUnaryReactor* UnservedExtensions::Refuse(grpc::CallbackServerContext& context, std::string_view method,
+                                                     const char* message) {
+  return AnswerNow(requests_, context, method, [&] { return absl::UnimplementedError(message); });
+}
 
 grpc::ServerUnaryReactor* UnservedExtensions::SystemSharedMemoryStatus(
     grpc::CallbackServerContext* context, const inference::SystemSharedMemoryStatusRequest*,
     inference::SystemSharedMemoryStatusResponse*) {
-  return Refuse(*context, kSharedMemory);
+  return Refuse(*context, "inference.GRPCInferenceService/SystemSharedMemoryStatus", kSharedMemory);
 }
 
 grpc::ServerUnaryReactor* UnservedExtensions::SystemSharedMemoryRegister(
     grpc::CallbackServerContext* context, const inference::SystemSharedMemoryRegisterRequest*,
     inference::SystemSharedMemoryRegisterResponse*) {
-  return Refuse(*context, kSharedMemory);
+  return Refuse(*context, "inference.GRPCInferenceService/SystemSharedMemoryRegister", kSharedMemory);
 }
 
 grpc::ServerUnaryReactor* UnservedExtensions::SystemSharedMemoryUnregister(
     grpc::CallbackServerContext* context, const inference::SystemSharedMemoryUnregisterRequest*,
     inference::SystemSharedMemoryUnregisterResponse*) {
-  return Refuse(*context, kSharedMemory);
+  return Refuse(*context, "inference.GRPCInferenceService/SystemSharedMemoryUnregister", kSharedMemory);
 }
 
 grpc::ServerUnaryReactor* UnservedExtensions::CudaSharedMemoryStatus(grpc::CallbackServerContext* context,
                                                                      const inference::CudaSharedMemoryStatusRequest*,
                                                                      inference::CudaSharedMemoryStatusResponse*) {
-  return Refuse(*context, kSharedMemory);
+  return Refuse(*context, "inference.GRPCInferenceService/CudaSharedMemoryStatus", kSharedMemory);
 }
 
 grpc::ServerUnaryReactor* UnservedExtensions::CudaSharedMemoryRegister(
     grpc::CallbackServerContext* context, const inference::CudaSharedMemoryRegisterRequest*,
     inference::CudaSharedMemoryRegisterResponse*) {
-  return Refuse(*context, kSharedMemory);
+  return Refuse(*context, "inference.GRPCInferenceService/CudaSharedMemoryRegister", kSharedMemory);
 }
 
 grpc::ServerUnaryReactor* UnservedExtensions::CudaSharedMemoryUnregister(
     grpc::CallbackServerContext* context, const inference::CudaSharedMemoryUnregisterRequest*,
     inference::CudaSharedMemoryUnregisterResponse*) {
-  return Refuse(*context, kSharedMemory);
+  return Refuse(*context, "inference.GRPCInferenceService/CudaSharedMemoryUnregister", kSharedMemory);
 }
 
 grpc::ServerUnaryReactor* UnservedExtensions::TraceSetting(grpc::CallbackServerContext* context,
                                                            const inference::TraceSettingRequest*,
                                                            inference::TraceSettingResponse*) {
-  return Refuse(*context, kTracing);
+  return Refuse(*context, "inference.GRPCInferenceService/TraceSetting", kTracing);
 }
 
 grpc::ServerUnaryReactor* UnservedExtensions::LogSettings(grpc::CallbackServerContext* context,
                                                           const inference::LogSettingsRequest*,
                                                           inference::LogSettingsResponse*) {
-  return Refuse(*context, kLogging);
+  return Refuse(*context, "inference.GRPCInferenceService/LogSettings", kLogging);
 }
 
 }  // namespace heed

@@ -3,13 +3,19 @@
 // what there is instead.
 #pragma once
 
+#include <string_view>
+
 #include "inference.grpc.pb.h"
+#include "server/telemetry/request_log.h"
 
 namespace heed {
 
 // Thread-safe. Outlives the calls it answers.
 class UnservedExtensions : public inference::GRPCInferenceService::CallbackService {
  public:
+  // `requests` outlives it.
+  explicit UnservedExtensions(RequestLog& requests) : requests_(requests) {}
+
   grpc::ServerUnaryReactor* SystemSharedMemoryStatus(grpc::CallbackServerContext* context,
                                                      const inference::SystemSharedMemoryStatusRequest* request,
                                                      inference::SystemSharedMemoryStatusResponse* response) override;
@@ -34,6 +40,11 @@ class UnservedExtensions : public inference::GRPCInferenceService::CallbackServi
   grpc::ServerUnaryReactor* LogSettings(grpc::CallbackServerContext* context,
                                         const inference::LogSettingsRequest* request,
                                         inference::LogSettingsResponse* response) override;
+
+ private:
+  grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext& context, std::string_view method, const char* message);
+
+  RequestLog& requests_;
 };
 
 }  // namespace heed

@@ -668,6 +668,20 @@ TEST_F(ServerTest, HealthIsNotServingWhileModelsLoad) {
   watch->Finish();
 }
 
+TEST_F(ServerTest, HealthCallsAreCountedAsOthersAre) {
+  Start();
+  Health("");
+  Health("none");
+  WaitForMetric("heed_requests_total{code=\"OK\",method=\"grpc.health.v1.Health/Check\",model=\"\"} 1");
+  WaitForMetric("heed_requests_total{code=\"NOT_FOUND\",method=\"grpc.health.v1.Health/Check\",model=\"\"} 1");
+  grpc::ClientContext context;
+  auto watch = health_->Watch(&context, HealthCheckRequest());
+  WaitForMetric("heed_requests_in_flight{method=\"grpc.health.v1.Health/Watch\"} 1");
+  context.TryCancel();
+  watch->Finish();
+  WaitForMetric("heed_requests_total{code=\"CANCELLED\",method=\"grpc.health.v1.Health/Watch\",model=\"\"} 1");
+}
+
 TEST_F(ServerTest, HealthKnowsEachServiceByItsFullName) {
   AddModel("slow");
   Start(/*wait_until_loaded=*/false);

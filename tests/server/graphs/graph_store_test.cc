@@ -209,7 +209,7 @@ TEST_F(GraphStoreTest, QueriesGoOnWhileGraphsChangeAndAreSaved) {
     ASSERT_TRUE(answer.Wait().ok());
     if (round % 10 != 9) continue;
     Answer deleted;
-    ASSERT_TRUE(store_->Delete("g", deleted.done()).ok());
+    ASSERT_TRUE(store_->Delete("g", std::nullopt, deleted.done()).ok());
     ASSERT_TRUE(deleted.Wait().ok());
     Put("g");
   }
@@ -390,7 +390,7 @@ TEST_F(GraphStoreTest, VersionsGoWithNoLockHeld) {
   EXPECT_EQ(gone, 2);
   {
     Answer deleted;
-    ASSERT_TRUE(store_->Delete("a", deleted.done()).ok());
+    ASSERT_TRUE(store_->Delete("a", std::nullopt, deleted.done()).ok());
     ASSERT_TRUE(deleted.Wait().ok());
   }
   while (gone < 3) std::this_thread::yield();  // who was told still had the last one

@@ -9,9 +9,9 @@
 namespace heed {
 
 // Thread-safe. All that it is given outlives it; it outlives the calls it answers.
-class SequencesService : public v1::SequenceService::CallbackService {
+class SequenceService : public v1::SequenceService::CallbackService {
  public:
-  SequencesService(const Registry& registry, const JobParts& parts) : registry_(registry), parts_(parts) {}
+  SequenceService(const Registry& registry, const JobParts& parts) : registry_(registry), parts_(parts) {}
 
   grpc::ServerUnaryReactor* RunSequence(grpc::CallbackServerContext* context, const v1::RunSequenceRequest* request,
                                         v1::RunSequenceResponse* response) override;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/services/sequences.h"
+#include "server/services/sequence_service.h"
 
 #include <memory>
 #include <utility>
@@ -10,9 +10,9 @@
 
 namespace heed {
 
-class SequencesService::RunCall : public UnaryJobCall<v1::RunSequenceResponse> {
+class SequenceService::RunCall : public UnaryJobCall<v1::RunSequenceResponse> {
  public:
-  RunCall(SequencesService& service, grpc::CallbackServerContext& context, const v1::RunSequenceRequest& request,
+  RunCall(SequenceService& service, grpc::CallbackServerContext& context, const v1::RunSequenceRequest& request,
           v1::RunSequenceResponse& response)
       : UnaryJobCall(service.parts_, context, response, "heed.v1.SequenceService/RunSequence"),
         service_(service),
@@ -41,13 +41,13 @@ class SequencesService::RunCall : public UnaryJobCall<v1::RunSequenceResponse> {
     response.set_model_version(model_version());
   }
 
-  SequencesService& service_;
+  SequenceService& service_;
   const v1::RunSequenceRequest& request_;
 };
 
-grpc::ServerUnaryReactor* SequencesService::RunSequence(grpc::CallbackServerContext* context,
-                                                        const v1::RunSequenceRequest* request,
-                                                        v1::RunSequenceResponse* response) {
+grpc::ServerUnaryReactor* SequenceService::RunSequence(grpc::CallbackServerContext* context,
+                                                       const v1::RunSequenceRequest* request,
+                                                       v1::RunSequenceResponse* response) {
   auto* call = new RunCall(*this, *context, *request, *response);  // deletes itself in OnDone
   call->Run(static_cast<int64_t>(request->ByteSizeLong()));
   return call;

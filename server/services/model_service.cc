@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/services/models.h"
+#include "server/services/model_service.h"
 
 #include <string>
 
@@ -76,9 +76,9 @@ std::string KeyOf(const ModelStatus& status) {
 
 }  // namespace
 
-class ModelsService::ListCall : public Call, public grpc::ServerUnaryReactor {
+class ModelService::ListCall : public Call, public grpc::ServerUnaryReactor {
  public:
-  ListCall(ModelsService& service, grpc::CallbackServerContext& context)
+  ListCall(ModelService& service, grpc::CallbackServerContext& context)
       : Call(service.requests_, context, "heed.v1.ModelService/ListModels"), service_(service) {}
 
   void Run(const v1::ListModelsRequest& request, v1::ListModelsResponse& response) {
@@ -101,13 +101,13 @@ class ModelsService::ListCall : public Call, public grpc::ServerUnaryReactor {
   void OnDone() override { delete this; }
 
  private:
-  ModelsService& service_;
+  ModelService& service_;
 };
 
 // A change that the loader carries out.
-class ModelsService::ChangeCall : public Call, public grpc::ServerUnaryReactor {
+class ModelService::ChangeCall : public Call, public grpc::ServerUnaryReactor {
  public:
-  ChangeCall(ModelsService& service, grpc::CallbackServerContext& context, std::string_view method)
+  ChangeCall(ModelService& service, grpc::CallbackServerContext& context, std::string_view method)
       : Call(service.requests_, context, method), service_(service) {}
 
   void Load(const v1::LoadModelRequest& request, v1::LoadModelResponse& response) {
@@ -131,29 +131,29 @@ class ModelsService::ChangeCall : public Call, public grpc::ServerUnaryReactor {
   void OnDone() override { delete this; }
 
  private:
-  ModelsService& service_;
+  ModelService& service_;
 };
 
 // Each of these calls deletes itself in OnDone.
 
-grpc::ServerUnaryReactor* ModelsService::ListModels(grpc::CallbackServerContext* context,
-                                                    const v1::ListModelsRequest* request,
-                                                    v1::ListModelsResponse* response) {
+grpc::ServerUnaryReactor* ModelService::ListModels(grpc::CallbackServerContext* context,
+                                                   const v1::ListModelsRequest* request,
+                                                   v1::ListModelsResponse* response) {
   auto* call = new ListCall(*this, *context);
   call->Run(*request, *response);
   return call;
 }
 
-grpc::ServerUnaryReactor* ModelsService::LoadModel(grpc::CallbackServerContext* context,
-                                                   const v1::LoadModelRequest* request,
-                                                   v1::LoadModelResponse* response) {
+grpc::ServerUnaryReactor* ModelService::LoadModel(grpc::CallbackServerContext* context,
+                                                  const v1::LoadModelRequest* request,
+                                                  v1::LoadModelResponse* response) {
   auto* call = new ChangeCall(*this, *context, "heed.v1.ModelService/LoadModel");
   call->Load(*request, *response);
   return call;
 }
 
-grpc::ServerUnaryReactor* ModelsService::UnloadModel(grpc::CallbackServerContext* context,
-                                                     const v1::UnloadModelRequest* request, v1::UnloadModelResponse*) {
+grpc::ServerUnaryReactor* ModelService::UnloadModel(grpc::CallbackServerContext* context,
+                                                    const v1::UnloadModelRequest* request, v1::UnloadModelResponse*) {
   auto* call = new ChangeCall(*this, *context, "heed.v1.ModelService/UnloadModel");
   call->Unload(*request);
   return call;

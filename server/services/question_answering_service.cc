@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/services/questions.h"
+#include "server/services/question_answering_service.h"
 
 #include <memory>
 #include <optional>
@@ -22,7 +22,7 @@ int64_t MostSentences(const QuestionParts& parts, std::string_view model) {
 }  // namespace
 
 // A story and its questions are one task.
-class QuestionsService::AnswerCall : public UnaryJobCall<v1::AnswerResponse> {
+class QuestionAnsweringService::AnswerCall : public UnaryJobCall<v1::AnswerResponse> {
  public:
   AnswerCall(const QuestionParts& parts, grpc::CallbackServerContext& context, const v1::AnswerRequest& request,
              v1::AnswerResponse& response)
@@ -54,7 +54,7 @@ class QuestionsService::AnswerCall : public UnaryJobCall<v1::AnswerResponse> {
 
 // Tell and Ask.
 template <typename Response>
-class QuestionsService::ExchangeCall : public Call, public grpc::ServerUnaryReactor {
+class QuestionAnsweringService::ExchangeCall : public Call, public grpc::ServerUnaryReactor {
  public:
   ExchangeCall(const QuestionParts& parts, grpc::CallbackServerContext& context, Response& response,
                std::string_view method)
@@ -96,7 +96,7 @@ class QuestionsService::ExchangeCall : public Call, public grpc::ServerUnaryReac
 };
 
 // A request whose answer the store gives, at once or later.
-class QuestionsService::StoreCall : public Call, public grpc::ServerUnaryReactor {
+class QuestionAnsweringService::StoreCall : public Call, public grpc::ServerUnaryReactor {
  public:
   StoreCall(const QuestionParts& parts, grpc::CallbackServerContext& context, std::string_view method)
       : Call(parts.requests, context, method), parts_(parts) {}
@@ -169,7 +169,7 @@ class QuestionsService::StoreCall : public Call, public grpc::ServerUnaryReactor
   bool room_may_come_ = true;
 };
 
-QuestionsService::QuestionsService(const QuestionParts& parts) : parts_(parts), chats_(parts) {
+QuestionAnsweringService::QuestionAnsweringService(const QuestionParts& parts) : parts_(parts), chats_(parts) {
   MarkMethodCallback(MethodIndex(v1::QuestionAnsweringService::service_full_name(), "Chat"),
                      new grpc::internal::CallbackBidiHandler<Received<v1::ChatRequest>, v1::ChatResponse>(
                          [this](grpc::CallbackServerContext* context) { return chats_.Begin(*context); }));
@@ -177,62 +177,63 @@ QuestionsService::QuestionsService(const QuestionParts& parts) : parts_(parts), 
 
 // Each of these calls deletes itself in OnDone.
 
-grpc::ServerUnaryReactor* QuestionsService::Answer(grpc::CallbackServerContext* context,
-                                                   const v1::AnswerRequest* request, v1::AnswerResponse* response) {
+grpc::ServerUnaryReactor* QuestionAnsweringService::Answer(grpc::CallbackServerContext* context,
+                                                           const v1::AnswerRequest* request,
+                                                           v1::AnswerResponse* response) {
   auto* call = new AnswerCall(parts_, *context, *request, *response);
   call->Run(static_cast<int64_t>(request->ByteSizeLong()));
   return call;
 }
 
-grpc::ServerUnaryReactor* QuestionsService::OpenSession(grpc::CallbackServerContext* context,
-                                                        const v1::OpenSessionRequest* request,
-                                                        v1::OpenSessionResponse* response) {
+grpc::ServerUnaryReactor* QuestionAnsweringService::OpenSession(grpc::CallbackServerContext* context,
+                                                                const v1::OpenSessionRequest* request,
+                                                                v1::OpenSessionResponse* response) {
   auto* call = new StoreCall(parts_, *context, "heed.v1.QuestionAnsweringService/OpenSession");
   call->Run(&StoreCall::Open, *request, *response);
   return call;
 }
 
-grpc::ServerUnaryReactor* QuestionsService::Tell(grpc::CallbackServerContext* context, const v1::TellRequest* request,
-                                                 v1::TellResponse* response) {
+grpc::ServerUnaryReactor* QuestionAnsweringService::Tell(grpc::CallbackServerContext* context,
+                                                         const v1::TellRequest* request, v1::TellResponse* response) {
   auto* call = new ExchangeCall<v1::TellResponse>(parts_, *context, *response, "heed.v1.QuestionAnsweringService/Tell");
   call->Run(*request);
   return call;
 }
 
-grpc::ServerUnaryReactor* QuestionsService::Ask(grpc::CallbackServerContext* context, const v1::AskRequest* request,
-                                                v1::AskResponse* response) {
+grpc::ServerUnaryReactor* QuestionAnsweringService::Ask(grpc::CallbackServerContext* context,
+                                                        const v1::AskRequest* request, v1::AskResponse* response) {
   auto* call = new ExchangeCall<v1::AskResponse>(parts_, *context, *response, "heed.v1.QuestionAnsweringService/Ask");
   call->Run(*request);
   return call;
 }
 
-grpc::ServerUnaryReactor* QuestionsService::ForkSession(grpc::CallbackServerContext* context,
-                                                        const v1::ForkSessionRequest* request,
-                                                        v1::ForkSessionResponse* response) {
+grpc::ServerUnaryReactor* QuestionAnsweringService::ForkSession(grpc::CallbackServerContext* context,
+                                                                const v1::ForkSessionRequest* request,
+                                                                v1::ForkSessionResponse* response) {
   auto* call = new StoreCall(parts_, *context, "heed.v1.QuestionAnsweringService/ForkSession");
   call->Run(&StoreCall::Fork, *request, *response);
   return call;
 }
 
-grpc::ServerUnaryReactor* QuestionsService::ExportSession(grpc::CallbackServerContext* context,
-                                                          const v1::ExportSessionRequest* request,
-                                                          v1::ExportSessionResponse* response) {
+grpc::ServerUnaryReactor* QuestionAnsweringService::ExportSession(grpc::CallbackServerContext* context,
+                                                                  const v1::ExportSessionRequest* request,
+                                                                  v1::ExportSessionResponse* response) {
   auto* call = new StoreCall(parts_, *context, "heed.v1.QuestionAnsweringService/ExportSession");
   call->Run(&StoreCall::Export, *request, *response);
   return call;
 }
 
-grpc::ServerUnaryReactor* QuestionsService::ImportSession(grpc::CallbackServerContext* context,
-                                                          const v1::ImportSessionRequest* request,
-                                                          v1::ImportSessionResponse* response) {
+grpc::ServerUnaryReactor* QuestionAnsweringService::ImportSession(grpc::CallbackServerContext* context,
+                                                                  const v1::ImportSessionRequest* request,
+                                                                  v1::ImportSessionResponse* response) {
   auto* call = new StoreCall(parts_, *context, "heed.v1.QuestionAnsweringService/ImportSession");
   call->Run(&StoreCall::Import, *request, *response);
   return call;
 }
 
-grpc::ServerUnaryReactor* QuestionsService::CloseSession(grpc::CallbackServerContext* context,
-                                                         const v1::CloseSessionRequest* request,
-                                                         v1::CloseSessionResponse* response) {
+grpc::ServerUnaryReactor* QuestionAnsweringService::CloseSession(grpc::CallbackServerContext* context,
+                                                                 const v1::CloseSessionRequest* request,
+                                                                 v1::CloseSessionResponse* response) {
   auto* call = new StoreCall(parts_, *context, "heed.v1.QuestionAnsweringService/CloseSession");
   call->Run(&StoreCall::Close, *request, *response);
   return call;

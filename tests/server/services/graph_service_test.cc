@@ -220,10 +220,11 @@ class GraphsTest : public ::testing::Test {
     EXPECT_TRUE(status.ok()) << status.error_message();
     return info;
   }
-  grpc::Status Delete(const std::string& name) {
+  grpc::Status Delete(const std::string& name, std::optional<int64_t> expected_version = std::nullopt) {
     v1::DeleteGraphRequest request;
     v1::DeleteGraphResponse response;
     request.set_name(name);
+    if (expected_version) request.set_expected_version(*expected_version);
     return Call(&v1::GraphService::Stub::DeleteGraph, request, &response);
   }
   // One graph, or all of them.
@@ -375,13 +376,13 @@ TEST_F(GraphsTest, BadQueriesAreInvalidAndNameTheirPlace) {
   EXPECT_EQ(with([](v1::Graph& graph) { graph.set_edge_sources(1, 99); }),
             "queries[1].graph: edge 1: source 99, but the graph has 4 nodes");
   EXPECT_EQ(with([](v1::Graph& graph) { graph.add_edge_sources(0); }),
-            "queries[1].graph: edges: 4 sources, but 3 targets");
+            "queries[1].graph: 4 edges have sources, but 3 have targets");
   EXPECT_EQ(with([](v1::Graph& graph) { graph.mutable_features()->add_values(1); }),
             "queries[1].graph.features: 9 values are no whole rows of width 2");
   EXPECT_EQ(with([](v1::Graph& graph) { graph.mutable_features()->set_width(-2); }),
             "queries[1].graph.features: 8 values are no whole rows of width -2");
   EXPECT_EQ(with([](v1::Graph& graph) { graph.mutable_features()->add_columns(1); }),
-            "queries[1].graph: features: 1 columns, but 8 values");
+            "queries[1].graph.features: 1 columns, but 8 values");
   EXPECT_EQ(with([](v1::Graph& graph) {
               graph.mutable_features()->set_width(4);
               graph.clear_edge_sources();
@@ -391,16 +392,16 @@ TEST_F(GraphsTest, BadQueriesAreInvalidAndNameTheirPlace) {
   EXPECT_EQ(with([](v1::Graph& graph) {
               graph = WithIds(graph, {1, 2});
             }),
-            "queries[1].graph: node_ids: 2 ids, but features have 4 rows");
+            "queries[1].graph.node_ids: 2 ids, but features have 4 rows");
   EXPECT_EQ(with([](v1::Graph& graph) {
               graph = WithIds(graph, {1, 2, 3, 1});
             }),
-            "queries[1].graph: node_ids[3]: 1, which is also node_ids[0]");
+            "queries[1].graph.node_ids[3]: 1, which is also node_ids[0]");
   EXPECT_THAT(
       with([](v1::Graph& graph) { graph.mutable_features()->set_values(5, std::numeric_limits<float>::quiet_NaN()); }),
       AllOf(HasSubstr("queries[1].graph: features of node 2, column 1: nan")));
   EXPECT_EQ(with([](v1::Graph& graph) { graph.set_edge_feature_width(3); }),
-            "queries[1].graph: edge features: 0 values, but 3 edges of width 3 need 9");
+            "queries[1].graph.edge_features: 0 values, but 3 edges of width 3 need 9");
   request.mutable_queries(0)->add_nodes(17);
   EXPECT_EQ(InvalidityOf(request), "queries[0]: node 17: is not in the graph");
   request.clear_queries();
@@ -432,7 +433,7 @@ TEST_F(GraphsTest, InlineGraphsMayHaveSoManyNodesAndNoMore) {
   options_.max_inline_nodes = 4;
   Start();
   EXPECT_EQ(Classified(Inline(SmallGraph())).answers(0).nodes_size(), 4);
-  EXPECT_EQ(InvalidityOf(Inline(Ring(5))), "queries[0].graph: nodes: 5, at most 4");
+  EXPECT_EQ(InvalidityOf(Inline(Ring(5))), "queries[0].graph: 5 nodes, at most 4");
 }
 
 TEST_F(GraphsTest, RequestsMayHaveSoManyQueriesAndNoMore) {
@@ -624,6 +625,8 @@ TEST_F(GraphsTest, UpdatesMakeVersions) {
   v1::ClassifyNodesResponse response;
   EXPECT_EQ(MessageOf(Classify(Stored("g", 1), &response), StatusCode::ABORTED),
             "queries[0].stored: version: 1 is expected, but \"g\" has version 2");
+  EXPECT_EQ(MessageOf(Delete("g", /*expected_version=*/1), StatusCode::ABORTED),
+            "version: 1 is expected, but \"g\" has version 2");
   EXPECT_THAT(Classes(Classified(Stored("g", 2))), ElementsAre(1, 1, 2, 0));
   EXPECT_EQ(Put("g", SmallGraph()).version(), 3);
   EXPECT_THAT(Classes(Classified(Stored("g"))), ElementsAre(0, 1, 2, 0));
@@ -644,7 +647,7 @@ TEST_F(GraphsTest, UpdateIsAllOrNothing) {
   };
   v1::GraphUpdate update = AddEdge(3, 0);
   *update.add_add_edges() = AddEdge(3, 9).add_edges(0);
-  EXPECT_EQ(refusal(update), "update: add_edges[1]: there is no node 9");
+  EXPECT_EQ(refusal(update), "update.add_edges[1]: there is no node 9");
   update = AddNode(7);
   update.mutable_add_features()->add_values(1);
   EXPECT_EQ(refusal(update), "update.add_features: 3 values are no whole rows of width 2");
@@ -653,7 +656,7 @@ TEST_F(GraphsTest, UpdateIsAllOrNothing) {
   EXPECT_THAT(refusal(update), AllOf(HasSubstr("add_features"), HasSubstr("1"), HasSubstr("2")));
   update = AddNode(7);
   update.MergeFrom(AddNode(8));
-  EXPECT_EQ(refusal(update), "update: nodes: 6, at most 5");
+  EXPECT_EQ(refusal(update), "update: 6 nodes, at most 5");
   nodes_->set_precompute_error(absl::InternalError("the fake was told to fail"));
   EXPECT_EQ(refusal(AddEdge(3, 0), StatusCode::INTERNAL), "precomputing \"nodes\": the fake was told to fail");
   EXPECT_EQ(Described("g").SerializeAsString(), before.SerializeAsString());
@@ -722,7 +725,7 @@ TEST_F(GraphsTest, UnseenNodesAreSeenByTheirQueryAlone) {
   v1::ClassifyNodesResponse response;
   unseen.add_remove_nodes(99);
   EXPECT_EQ(MessageOf(Classify(request, &response), StatusCode::INVALID_ARGUMENT),
-            "queries[0].stored.unseen: remove_nodes[0]: there is no node 99");
+            "queries[0].stored.unseen.remove_nodes[0]: there is no node 99");
   unseen.clear_remove_nodes();
   unseen.mutable_add_features()->add_values(1);
   EXPECT_THAT(InvalidityOf(request), HasSubstr("queries[0].stored.unseen.add_features"));

@@ -9,9 +9,9 @@
 namespace heed {
 
 // Thread-safe. Outlives the calls it answers.
-class QuestionsService : public v1::QuestionAnsweringService::CallbackService {
+class QuestionAnsweringService : public v1::QuestionAnsweringService::CallbackService {
  public:
-  explicit QuestionsService(const QuestionParts& parts);
+  explicit QuestionAnsweringService(const QuestionParts& parts);
 
   // After Scheduler::Refuse: ends the chats that are under way, each behind the message that it is about.
   void Refuse() { chats_.Refuse(); }

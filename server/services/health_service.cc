@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/services/health.h"
+#include "server/services/health_service.h"
 
 #include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "server/rpc/call.h"
+#include "server/rpc/instant_call.h"
 
 namespace heed {
 
@@ -12,25 +17,28 @@ using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 
 // One Watch. Shared by the service and whoever is telling it of a change.
-class HealthService::Watcher : public grpc::ServerWriteReactor<HealthCheckResponse> {
+class HealthService::Watcher : public Call, public grpc::ServerWriteReactor<HealthCheckResponse> {
  public:
-  Watcher(HealthService& service, std::string name) : service_(service), name_(std::move(name)) {}
+  Watcher(HealthService& service, grpc::CallbackServerContext& context, std::string name)
+      : Call(service.requests_, context, "grpc.health.v1.Health/Watch", /*is_work=*/false),
+        service_(service),
+        name_(std::move(name)) {}
 
   // Sends the present state unless it was the last one sent; ends the call when it is to end.
   void Advance() EXCLUDES(service_.mutex_) {
-    std::optional<grpc::Status> end;
+    std::optional<absl::Status> end;
     {
       MutexLock lock(service_.mutex_);
       if (writing_ || ended_) return;
       const ServingStatus status = service_.StatusOf(name_);
       if (gone_) {
-        end = grpc::Status(grpc::StatusCode::CANCELLED, "the client has gone");
+        end = absl::CancelledError("the client has gone");
       } else if (sent_ != status) {
         sent_ = status;
         response_.set_status(status);
         writing_ = true;
       } else if (service_.end_watches_) {
-        end = grpc::Status(grpc::StatusCode::UNAVAILABLE, "the server is shutting down");
+        end = absl::UnavailableError("the server is shutting down");
       } else {
         return;
       }
@@ -38,7 +46,7 @@ class HealthService::Watcher : public grpc::ServerWriteReactor<HealthCheckRespon
     }
     // Only the thread that set writing_ or ended_ comes here.
     if (end) {
-      Finish(*end);
+      Finish(End(*end, /*room_may_come=*/false));
     } else {
       StartWrite(&response_);
     }
@@ -62,6 +70,8 @@ class HealthService::Watcher : public grpc::ServerWriteReactor<HealthCheckRespon
   void OnDone() override { service_.Forget(this); }
 
  private:
+  bool is_paced_by_client() const override { return true; }
+
   HealthService& service_;
   const std::string name_;
   HealthCheckResponse response_;  // of the thread that writes
@@ -71,7 +81,8 @@ class HealthService::Watcher : public grpc::ServerWriteReactor<HealthCheckRespon
   bool ended_ GUARDED_BY(service_.mutex_) = false;
 };
 
-HealthService::HealthService() : states_{{"", HealthCheckResponse::NOT_SERVING}} {}
+HealthService::HealthService(RequestLog& requests)
+    : requests_(requests), states_{{"", HealthCheckResponse::NOT_SERVING}} {}
 
 HealthService::~HealthService() = default;
 
@@ -116,23 +127,19 @@ void HealthService::EndWatches() {
 
 grpc::ServerUnaryReactor* HealthService::Check(grpc::CallbackServerContext* context, const HealthCheckRequest* request,
                                                HealthCheckResponse* response) {
-  {
-    MutexLock lock(mutex_);
-    response->set_status(StatusOf(request->service()));
-  }
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  if (response->status() == HealthCheckResponse::SERVICE_UNKNOWN) {
-    reactor->Finish(
-        grpc::Status(grpc::StatusCode::NOT_FOUND, "there is no model or service \"" + request->service() + "\""));
-  } else {
-    reactor->Finish(grpc::Status::OK);
-  }
-  return reactor;
+  return AnswerNow(requests_, *context, "grpc.health.v1.Health/Check", [&]() -> absl::Status {
+    {
+      MutexLock lock(mutex_);
+      response->set_status(StatusOf(request->service()));
+    }
+    if (response->status() != HealthCheckResponse::SERVICE_UNKNOWN) return absl::OkStatus();
+    return absl::NotFoundError(absl::StrCat("there is no model or service \"", request->service(), "\""));
+  });
 }
 
-grpc::ServerWriteReactor<HealthCheckResponse>* HealthService::Watch(grpc::CallbackServerContext*,
+grpc::ServerWriteReactor<HealthCheckResponse>* HealthService::Watch(grpc::CallbackServerContext* context,
                                                                     const HealthCheckRequest* request) {
-  auto watcher = std::make_shared<Watcher>(*this, request->service());
+  auto watcher = std::make_shared<Watcher>(*this, *context, request->service());
   {
     MutexLock lock(mutex_);
     watchers_[watcher.get()] = watcher;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/services/inference.h"
+#include "server/services/inference_service.h"
 
 #include <chrono>
 #include <memory>
@@ -13,28 +13,11 @@
 #include "base/version.h"
 #include "server/oip/infer_tensors.h"
 #include "server/rpc/call.h"
+#include "server/rpc/instant_call.h"
 #include "server/scheduling/model_statistics.h"
 
 namespace heed {
 namespace {
-
-// A request whose answer is there at once.
-class InstantCall final : public Call, public grpc::ServerUnaryReactor {
- public:
-  InstantCall(RequestLog& requests, grpc::CallbackServerContext& context, std::string_view method)
-      : Call(requests, context, method) {}
-  void EndWith(const absl::Status& status) { Finish(End(status)); }
-  void OnDone() override { delete this; }
-};
-
-// `work` fills the response and returns the call's status.
-template <typename Work>
-grpc::ServerUnaryReactor* AnswerNow(const InferenceParts& parts, grpc::CallbackServerContext& context,
-                                    std::string_view method, Work work) {
-  auto* call = new InstantCall(parts.jobs.requests, context, method);  // deletes itself in OnDone
-  call->EndWith(work());
-  return call;
-}
 
 inference::DataType ToDataType(TensorType type) {
   switch (type) {
@@ -165,7 +148,8 @@ class InferenceService::ChangeCall : public Call, public grpc::ServerUnaryReacto
   const InferenceParts& parts_;
 };
 
-InferenceService::InferenceService(const InferenceParts& parts) : parts_(parts), streams_(parts) {
+InferenceService::InferenceService(const InferenceParts& parts)
+    : UnservedExtensions(parts.jobs.requests), parts_(parts), streams_(parts) {
   using inference::GRPCInferenceService;
   MarkMethodCallback(MethodIndex(GRPCInferenceService::service_full_name(), "ModelStreamInfer"),
                      new grpc::internal::CallbackBidiHandler<Received<inference::ModelInferRequest>,
@@ -176,7 +160,7 @@ InferenceService::InferenceService(const InferenceParts& parts) : parts_(parts),
 grpc::ServerUnaryReactor* InferenceService::ServerLive(grpc::CallbackServerContext* context,
                                                        const inference::ServerLiveRequest*,
                                                        inference::ServerLiveResponse* response) {
-  return AnswerNow(parts_, *context, "inference.GRPCInferenceService/ServerLive", [&]() -> absl::Status {
+  return AnswerNow(parts_.jobs.requests, *context, "inference.GRPCInferenceService/ServerLive", [&]() -> absl::Status {
     response->set_live(true);
     return absl::OkStatus();
   });
@@ -185,7 +169,7 @@ grpc::ServerUnaryReactor* InferenceService::ServerLive(grpc::CallbackServerConte
 grpc::ServerUnaryReactor* InferenceService::ServerReady(grpc::CallbackServerContext* context,
                                                         const inference::ServerReadyRequest*,
                                                         inference::ServerReadyResponse* response) {
-  return AnswerNow(parts_, *context, "inference.GRPCInferenceService/ServerReady", [&]() -> absl::Status {
+  return AnswerNow(parts_.jobs.requests, *context, "inference.GRPCInferenceService/ServerReady", [&]() -> absl::Status {
     response->set_ready(parts_.health.IsServing(""));
     return absl::OkStatus();
   });
@@ -194,7 +178,7 @@ grpc::ServerUnaryReactor* InferenceService::ServerReady(grpc::CallbackServerCont
 grpc::ServerUnaryReactor* InferenceService::ModelReady(grpc::CallbackServerContext* context,
                                                        const inference::ModelReadyRequest* request,
                                                        inference::ModelReadyResponse* response) {
-  return AnswerNow(parts_, *context, "inference.GRPCInferenceService/ModelReady", [&]() -> absl::Status {
+  return AnswerNow(parts_.jobs.requests, *context, "inference.GRPCInferenceService/ModelReady", [&]() -> absl::Status {
     const absl::Status status = parts_.registry.FindVersion(request->name(), request->version()).status();
     // While the server shuts down its models take no requests.
     response->set_ready(status.ok() && parts_.health.IsServing(request->name()));
@@ -205,42 +189,44 @@ grpc::ServerUnaryReactor* InferenceService::ModelReady(grpc::CallbackServerConte
 grpc::ServerUnaryReactor* InferenceService::ServerMetadata(grpc::CallbackServerContext* context,
                                                            const inference::ServerMetadataRequest*,
                                                            inference::ServerMetadataResponse* response) {
-  return AnswerNow(parts_, *context, "inference.GRPCInferenceService/ServerMetadata", [&]() -> absl::Status {
-    response->set_name("heed");
-    response->set_version(kHeedVersion);
-    for (const char* extension :
-         {"model_configuration", "model_repository", "parameters", "schedule_policy", "statistics"}) {
-      response->add_extensions(extension);
-    }
-    return absl::OkStatus();
-  });
+  return AnswerNow(parts_.jobs.requests, *context, "inference.GRPCInferenceService/ServerMetadata",
+                   [&]() -> absl::Status {
+                     response->set_name("heed");
+                     response->set_version(kHeedVersion);
+                     for (const char* extension :
+                          {"model_configuration", "model_repository", "parameters", "schedule_policy", "statistics"}) {
+                       response->add_extensions(extension);
+                     }
+                     return absl::OkStatus();
+                   });
 }
 
 grpc::ServerUnaryReactor* InferenceService::ModelMetadata(grpc::CallbackServerContext* context,
                                                           const inference::ModelMetadataRequest* request,
                                                           inference::ModelMetadataResponse* response) {
-  return AnswerNow(parts_, *context, "inference.GRPCInferenceService/ModelMetadata", [&]() -> absl::Status {
-    const absl::StatusOr<ServedModel> served = parts_.registry.FindVersion(request->name(), request->version());
-    if (!served.ok()) return served.status();
-    response->set_name(request->name());
-    for (const ModelStatus& status : parts_.registry.List()) {
-      if (status.name == request->name() && status.model != nullptr)
-        response->add_versions(absl::StrCat(status.version));
-    }
-    response->set_platform(Platform(*served->model));
-    const ModelTensors tensors = TensorsOf(*served->model);
-    for (const TensorSpec& spec : tensors.inputs) {
-      if (!spec.optional) Fill(spec, *response->add_inputs());
-    }
-    for (const TensorSpec& spec : tensors.inputs) {
-      if (spec.optional) Fill(spec, *response->add_inputs());
-    }
-    for (const TensorSpec& spec : tensors.outputs) Fill(spec, *response->add_outputs());
-    for (const auto& [name, text] : tensors.properties) (*response->mutable_properties())[name] = text;
-    (*response->mutable_properties())["inputs"] = Help(tensors.inputs);
-    (*response->mutable_properties())["outputs"] = Help(tensors.outputs);
-    return absl::OkStatus();
-  });
+  return AnswerNow(
+      parts_.jobs.requests, *context, "inference.GRPCInferenceService/ModelMetadata", [&]() -> absl::Status {
+        const absl::StatusOr<ServedModel> served = parts_.registry.FindVersion(request->name(), request->version());
+        if (!served.ok()) return served.status();
+        response->set_name(request->name());
+        for (const ModelStatus& status : parts_.registry.List()) {
+          if (status.name == request->name() && status.model != nullptr)
+            response->add_versions(absl::StrCat(status.version));
+        }
+        response->set_platform(Platform(*served->model));
+        const ModelTensors tensors = TensorsOf(*served->model);
+        for (const TensorSpec& spec : tensors.inputs) {
+          if (!spec.optional) Fill(spec, *response->add_inputs());
+        }
+        for (const TensorSpec& spec : tensors.inputs) {
+          if (spec.optional) Fill(spec, *response->add_inputs());
+        }
+        for (const TensorSpec& spec : tensors.outputs) Fill(spec, *response->add_outputs());
+        for (const auto& [name, text] : tensors.properties) (*response->mutable_properties())[name] = text;
+        (*response->mutable_properties())["inputs"] = Help(tensors.inputs);
+        (*response->mutable_properties())["outputs"] = Help(tensors.outputs);
+        return absl::OkStatus();
+      });
 }
 
 grpc::ServerUnaryReactor* InferenceService::ModelInfer(grpc::CallbackServerContext* context,
@@ -254,7 +240,7 @@ grpc::ServerUnaryReactor* InferenceService::ModelInfer(grpc::CallbackServerConte
 grpc::ServerUnaryReactor* InferenceService::ModelConfig(grpc::CallbackServerContext* context,
                                                         const inference::ModelConfigRequest* request,
                                                         inference::ModelConfigResponse* response) {
-  return AnswerNow(parts_, *context, "inference.GRPCInferenceService/ModelConfig", [&]() -> absl::Status {
+  return AnswerNow(parts_.jobs.requests, *context, "inference.GRPCInferenceService/ModelConfig", [&]() -> absl::Status {
     const absl::StatusOr<ServedModel> served = parts_.registry.FindVersion(request->name(), request->version());
     if (!served.ok()) return served.status();
     inference::ModelConfig& config = *response->mutable_config();
@@ -287,47 +273,49 @@ grpc::ServerUnaryReactor* InferenceService::ModelConfig(grpc::CallbackServerCont
 grpc::ServerUnaryReactor* InferenceService::ModelStatistics(grpc::CallbackServerContext* context,
                                                             const inference::ModelStatisticsRequest* request,
                                                             inference::ModelStatisticsResponse* response) {
-  return AnswerNow(parts_, *context, "inference.GRPCInferenceService/ModelStatistics", [&]() -> absl::Status {
-    return VisitServing(parts_.registry, request->name(), request->version(),
-                        [&](const std::string& name, int64_t version, const Model& model) {
-                          inference::ModelStatistics& one = *response->add_model_stats();
-                          one.set_name(name);
-                          one.set_version(absl::StrCat(version));
-                          Fill(parts_.jobs.scheduler.statistics().Of(model), one);
-                        });
-  });
+  return AnswerNow(parts_.jobs.requests, *context, "inference.GRPCInferenceService/ModelStatistics",
+                   [&]() -> absl::Status {
+                     return VisitServing(parts_.registry, request->name(), request->version(),
+                                         [&](const std::string& name, int64_t version, const Model& model) {
+                                           inference::ModelStatistics& one = *response->add_model_stats();
+                                           one.set_name(name);
+                                           one.set_version(absl::StrCat(version));
+                                           Fill(parts_.jobs.scheduler.statistics().Of(model), one);
+                                         });
+                   });
 }
 
 grpc::ServerUnaryReactor* InferenceService::RepositoryIndex(grpc::CallbackServerContext* context,
                                                             const inference::RepositoryIndexRequest* request,
                                                             inference::RepositoryIndexResponse* response) {
-  return AnswerNow(parts_, *context, "inference.GRPCInferenceService/RepositoryIndex", [&]() -> absl::Status {
-    if (const absl::Status status = CheckRepository(request->repository_name()); !status.ok()) {
-      return status;
-    }
-    for (const ModelStatus& status : parts_.registry.List()) {
-      if (request->ready() && status.state != ModelState::kReady) continue;
-      inference::RepositoryIndexResponse::ModelIndex& model = *response->add_models();
-      model.set_name(status.name);
-      model.set_version(absl::StrCat(status.version));
-      model.set_reason(std::string(status.reason.message()));
-      switch (status.state) {
-        case ModelState::kLoading:
-          model.set_state("LOADING");
-          break;
-        case ModelState::kReady:
-          model.set_state("READY");
-          break;
-        case ModelState::kUnloaded:
-          model.set_reason("unloaded");
-          [[fallthrough]];
-        case ModelState::kUnavailable:
-          model.set_state("UNAVAILABLE");
-          break;
-      }
-    }
-    return absl::OkStatus();
-  });
+  return AnswerNow(parts_.jobs.requests, *context, "inference.GRPCInferenceService/RepositoryIndex",
+                   [&]() -> absl::Status {
+                     if (const absl::Status status = CheckRepository(request->repository_name()); !status.ok()) {
+                       return status;
+                     }
+                     for (const ModelStatus& status : parts_.registry.List()) {
+                       if (request->ready() && status.state != ModelState::kReady) continue;
+                       inference::RepositoryIndexResponse::ModelIndex& model = *response->add_models();
+                       model.set_name(status.name);
+                       model.set_version(absl::StrCat(status.version));
+                       model.set_reason(std::string(status.reason.message()));
+                       switch (status.state) {
+                         case ModelState::kLoading:
+                           model.set_state("LOADING");
+                           break;
+                         case ModelState::kReady:
+                           model.set_state("READY");
+                           break;
+                         case ModelState::kUnloaded:
+                           model.set_reason("unloaded");
+                           [[fallthrough]];
+                         case ModelState::kUnavailable:
+                           model.set_state("UNAVAILABLE");
+                           break;
+                       }
+                     }
+                     return absl::OkStatus();
+                   });
 }
 
 grpc::ServerUnaryReactor* InferenceService::RepositoryModelLoad(grpc::CallbackServerContext* context,

@@ -9,14 +9,15 @@
 
 #include "base/mutex.h"
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "server/telemetry/request_log.h"
 
 namespace heed {
 
 // Thread-safe. Outlives the calls it answers.
 class HealthService : public grpc::health::v1::Health::CallbackService {
  public:
-  // The server as a whole is NOT_SERVING to begin with.
-  HealthService();
+  // The server as a whole is NOT_SERVING to begin with. `requests` outlives it.
+  explicit HealthService(RequestLog& requests);
   ~HealthService() override;
 
   // Sets what `service` answers and tells its watchers. Nothing after Shutdown.
@@ -46,6 +47,7 @@ class HealthService : public grpc::health::v1::Health::CallbackService {
   void TellWatchers() EXCLUDES(mutex_);
   void Forget(Watcher* watcher) EXCLUDES(mutex_);
 
+  RequestLog& requests_;
   mutable Mutex mutex_;
   std::map<std::string, ServingStatus> states_ GUARDED_BY(mutex_);  // of the server ("") and its models
   std::set<std::string> services_ GUARDED_BY(mutex_);

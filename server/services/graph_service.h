@@ -13,11 +13,11 @@
 namespace heed {
 
 // Thread-safe. All that it is given outlives it; it outlives the calls it answers.
-class GraphsService : public v1::GraphService::CallbackService {
+class GraphService : public v1::GraphService::CallbackService {
  public:
   // Graphs that requests bring have at most `max_inline_nodes` nodes.
-  GraphsService(const Registry& registry, const JobParts& parts, GraphStore& store, int64_t max_inline_nodes,
-                const MessageLimits& message_limits);
+  GraphService(const Registry& registry, const JobParts& parts, GraphStore& store, int64_t max_inline_nodes,
+               const MessageLimits& message_limits);
 
   grpc::ServerUnaryReactor* ClassifyNodes(grpc::CallbackServerContext* context, const v1::ClassifyNodesRequest* request,
                                           v1::ClassifyNodesResponse* response) override;

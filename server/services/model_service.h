@@ -10,9 +10,9 @@
 namespace heed {
 
 // Thread-safe. What it is given outlives it.
-class ModelsService : public v1::ModelService::CallbackService {
+class ModelService : public v1::ModelService::CallbackService {
  public:
-  ModelsService(const Registry& registry, ModelLoader& loader, RequestLog& requests)
+  ModelService(const Registry& registry, ModelLoader& loader, RequestLog& requests)
       : registry_(registry), loader_(loader), requests_(requests) {}
 
   grpc::ServerUnaryReactor* ListModels(grpc::CallbackServerContext* context, const v1::ListModelsRequest* request,

@@ -111,7 +111,7 @@ TEST_P(QuestionsTest, BadRequestsAreInvalidAndNameTheFieldAndBothValues) {
   v1::AnswerRequest answer = AnswerRequest({"a"}, {"what"});
   answer.mutable_questions(0)->set_after_fact_count(2);
   EXPECT_THAT(ErrorOf(&Stub::Answer, answer, kInvalid),
-              AllOf(HasSubstr("questions[0].after_facts: 2"), HasSubstr("the number of facts, 1")));
+              AllOf(HasSubstr("questions[0].after_fact_count: 2"), HasSubstr("the number of facts, 1")));
   answer = AnswerRequest({"a"}, {"what"});
   answer.mutable_options()->set_top_k(-1);
   EXPECT_EQ(ErrorOf(&Stub::Answer, answer, kInvalid), "options.top_k: -1, must be at least 0, all");

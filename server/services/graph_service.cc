@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/services/graphs.h"
+#include "server/services/graph_service.h"
 
 #include <algorithm>
 #include <memory>
@@ -71,9 +71,9 @@ absl::Status AtMessage(int64_t number, const absl::Status& status) {
 
 // Each query of the request is a task of one job.
 template <typename Request, typename Response>
-class GraphsService::ClassifyCall : public UnaryJobCall<Response> {
+class GraphService::ClassifyCall : public UnaryJobCall<Response> {
  public:
-  ClassifyCall(GraphsService& service, grpc::CallbackServerContext& context, const Request& request, Response& response,
+  ClassifyCall(GraphService& service, grpc::CallbackServerContext& context, const Request& request, Response& response,
                std::string_view method, ModelKind kind)
       : UnaryJobCall<Response>(service.parts_, context, response, method),
         service_(service),
@@ -193,7 +193,7 @@ class GraphsService::ClassifyCall : public UnaryJobCall<Response> {
 
   bool room_may_come() const override { return room_may_come_; }
 
-  GraphsService& service_;
+  GraphService& service_;
   const Request& request_;
   const ModelKind kind_;
   // Constant once Begin has returned.
@@ -205,9 +205,9 @@ class GraphsService::ClassifyCall : public UnaryJobCall<Response> {
 };
 
 // A graph that comes in parts. The store gets it when the client has sent all of it.
-class GraphsService::PutCall : public Call, public grpc::ServerReadReactor<Received<v1::PutGraphRequest>> {
+class GraphService::PutCall : public Call, public grpc::ServerReadReactor<Received<v1::PutGraphRequest>> {
  public:
-  PutCall(GraphsService& service, grpc::CallbackServerContext& context, v1::PutGraphResponse& response)
+  PutCall(GraphService& service, grpc::CallbackServerContext& context, v1::PutGraphResponse& response)
       : Call(service.parts_.requests, context, "heed.v1.GraphService/PutGraph"),
         service_(service),
         response_(response),
@@ -279,7 +279,7 @@ class GraphsService::PutCall : public Call, public grpc::ServerReadReactor<Recei
     return absl::OkStatus();
   }
 
-  GraphsService& service_;
+  GraphService& service_;
   v1::PutGraphResponse& response_;
   Received<v1::PutGraphRequest> received_;
   v1::PutGraphRequest& message_ = received_.message;
@@ -288,9 +288,9 @@ class GraphsService::PutCall : public Call, public grpc::ServerReadReactor<Recei
 };
 
 // A request whose answer the store gives, at once or later.
-class GraphsService::StoreCall : public Call, public grpc::ServerUnaryReactor {
+class GraphService::StoreCall : public Call, public grpc::ServerUnaryReactor {
  public:
-  StoreCall(GraphsService& service, grpc::CallbackServerContext& context, std::string_view method)
+  StoreCall(GraphService& service, grpc::CallbackServerContext& context, std::string_view method)
       : Call(service.parts_.requests, context, method), service_(service) {}
 
   void Update(const v1::UpdateGraphRequest& request, v1::UpdateGraphResponse& response) {
@@ -304,8 +304,9 @@ class GraphsService::StoreCall : public Call, public grpc::ServerUnaryReactor {
   }
 
   void Delete(const v1::DeleteGraphRequest& request) {
-    Accept(service_.store_.Delete(
-        request.name(), [this](const absl::StatusOr<StoredGraphState>& state) { Finish(End(state.status())); }));
+    Accept(
+        service_.store_.Delete(request.name(), ExpectedVersion(request),
+                               [this](const absl::StatusOr<StoredGraphState>& state) { Finish(End(state.status())); }));
   }
 
   void Get(const v1::GetGraphRequest& request, v1::GetGraphResponse& response) {
@@ -338,11 +339,11 @@ class GraphsService::StoreCall : public Call, public grpc::ServerUnaryReactor {
     if (!status.ok()) Finish(End(status));
   }
 
-  GraphsService& service_;
+  GraphService& service_;
 };
 
-GraphsService::GraphsService(const Registry& registry, const JobParts& parts, GraphStore& store,
-                             int64_t max_inline_nodes, const MessageLimits& message_limits)
+GraphService::GraphService(const Registry& registry, const JobParts& parts, GraphStore& store, int64_t max_inline_nodes,
+                           const MessageLimits& message_limits)
     : registry_(registry),
       parts_(parts),
       store_(store),
@@ -358,65 +359,65 @@ GraphsService::GraphsService(const Registry& registry, const JobParts& parts, Gr
 
 // Each of these calls deletes itself in OnDone.
 
-grpc::ServerUnaryReactor* GraphsService::ClassifyNodes(grpc::CallbackServerContext* context,
-                                                       const v1::ClassifyNodesRequest* request,
-                                                       v1::ClassifyNodesResponse* response) {
+grpc::ServerUnaryReactor* GraphService::ClassifyNodes(grpc::CallbackServerContext* context,
+                                                      const v1::ClassifyNodesRequest* request,
+                                                      v1::ClassifyNodesResponse* response) {
   auto* call = new ClassifyCall<v1::ClassifyNodesRequest, v1::ClassifyNodesResponse>(
       *this, *context, *request, *response, "heed.v1.GraphService/ClassifyNodes", ModelKind::kNodeClassifier);
   call->Run(static_cast<int64_t>(request->ByteSizeLong()));
   return call;
 }
 
-grpc::ServerUnaryReactor* GraphsService::ClassifyEdges(grpc::CallbackServerContext* context,
-                                                       const v1::ClassifyEdgesRequest* request,
-                                                       v1::ClassifyEdgesResponse* response) {
+grpc::ServerUnaryReactor* GraphService::ClassifyEdges(grpc::CallbackServerContext* context,
+                                                      const v1::ClassifyEdgesRequest* request,
+                                                      v1::ClassifyEdgesResponse* response) {
   auto* call = new ClassifyCall<v1::ClassifyEdgesRequest, v1::ClassifyEdgesResponse>(
       *this, *context, *request, *response, "heed.v1.GraphService/ClassifyEdges", ModelKind::kEdgeClassifier);
   call->Run(static_cast<int64_t>(request->ByteSizeLong()));
   return call;
 }
 
-grpc::ServerUnaryReactor* GraphsService::ClassifyGraphs(grpc::CallbackServerContext* context,
-                                                        const v1::ClassifyGraphsRequest* request,
-                                                        v1::ClassifyGraphsResponse* response) {
+grpc::ServerUnaryReactor* GraphService::ClassifyGraphs(grpc::CallbackServerContext* context,
+                                                       const v1::ClassifyGraphsRequest* request,
+                                                       v1::ClassifyGraphsResponse* response) {
   auto* call = new ClassifyCall<v1::ClassifyGraphsRequest, v1::ClassifyGraphsResponse>(
       *this, *context, *request, *response, "heed.v1.GraphService/ClassifyGraphs", ModelKind::kGraphClassifier);
   call->Run(static_cast<int64_t>(request->ByteSizeLong()));
   return call;
 }
 
-grpc::ServerReadReactor<Received<v1::PutGraphRequest>>* GraphsService::Put(grpc::CallbackServerContext* context,
-                                                                           v1::PutGraphResponse* response) {
+grpc::ServerReadReactor<Received<v1::PutGraphRequest>>* GraphService::Put(grpc::CallbackServerContext* context,
+                                                                          v1::PutGraphResponse* response) {
   auto* call = new PutCall(*this, *context, *response);
   call->Run();
   return call;
 }
 
-grpc::ServerUnaryReactor* GraphsService::UpdateGraph(grpc::CallbackServerContext* context,
-                                                     const v1::UpdateGraphRequest* request,
-                                                     v1::UpdateGraphResponse* response) {
+grpc::ServerUnaryReactor* GraphService::UpdateGraph(grpc::CallbackServerContext* context,
+                                                    const v1::UpdateGraphRequest* request,
+                                                    v1::UpdateGraphResponse* response) {
   auto* call = new StoreCall(*this, *context, "heed.v1.GraphService/UpdateGraph");
   call->Update(*request, *response);
   return call;
 }
 
-grpc::ServerUnaryReactor* GraphsService::GetGraph(grpc::CallbackServerContext* context,
-                                                  const v1::GetGraphRequest* request, v1::GetGraphResponse* response) {
+grpc::ServerUnaryReactor* GraphService::GetGraph(grpc::CallbackServerContext* context,
+                                                 const v1::GetGraphRequest* request, v1::GetGraphResponse* response) {
   auto* call = new StoreCall(*this, *context, "heed.v1.GraphService/GetGraph");
   call->Get(*request, *response);
   return call;
 }
 
-grpc::ServerUnaryReactor* GraphsService::ListGraphs(grpc::CallbackServerContext* context,
-                                                    const v1::ListGraphsRequest* request,
-                                                    v1::ListGraphsResponse* response) {
+grpc::ServerUnaryReactor* GraphService::ListGraphs(grpc::CallbackServerContext* context,
+                                                   const v1::ListGraphsRequest* request,
+                                                   v1::ListGraphsResponse* response) {
   auto* call = new StoreCall(*this, *context, "heed.v1.GraphService/ListGraphs");
   call->List(*request, *response);
   return call;
 }
 
-grpc::ServerUnaryReactor* GraphsService::DeleteGraph(grpc::CallbackServerContext* context,
-                                                     const v1::DeleteGraphRequest* request, v1::DeleteGraphResponse*) {
+grpc::ServerUnaryReactor* GraphService::DeleteGraph(grpc::CallbackServerContext* context,
+                                                    const v1::DeleteGraphRequest* request, v1::DeleteGraphResponse*) {
   auto* call = new StoreCall(*this, *context, "heed.v1.GraphService/DeleteGraph");
   call->Delete(*request);
   return call;

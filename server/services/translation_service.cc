@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/services/translation.h"
+#include "server/services/translation_service.h"
 
 #include <memory>
 #include <optional>

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// A call whose answer is there at once.
+#pragma once
+
+#include <string_view>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "grpcpp/server_context.h"
+#include "grpcpp/support/server_callback.h"
+#include "server/rpc/call.h"
+
+namespace heed {
+
+class InstantCall final : public Call, public grpc::ServerUnaryReactor {
+ public:
+  using Call::Call;
+  void EndWith(const absl::Status& status) { Finish(End(status)); }
+  void OnDone() override { delete this; }
+};
+
+// `work` fills the response and returns the call's status. `method` as in Call.
+template <typename Work>
+grpc::ServerUnaryReactor* AnswerNow(RequestLog& requests, grpc::CallbackServerContext& context,
+                                    std::string_view method, Work work) {
+  auto* call = new InstantCall(requests, context, method);  // deletes itself in OnDone
+  call->EndWith(work());
+  return call;
+}
+
+}  // namespace heed
