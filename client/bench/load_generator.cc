@@ -3,13 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <condition_variable>
-#include <mutex>
-#include <optional>
+#include <stop_token>
 #include <thread>
 #include <unordered_map>
 #include <utility>
 
+#include "base/mutex.h"
 #include "grpcpp/alarm.h"
 
 namespace heed::client {
@@ -174,6 +173,89 @@ class ClosedLoop {
   grpc::Status lost_;  // not OK: the server went away
 };
 
+// RunOpenLoop(), once connected. The caller's thread sends, one of its own receives.
+class OpenLoop {
+ public:
+  OpenLoop(const LoadOptions& options, double per_second, uint64_t seed)
+      : options_(options),
+        arrivals_(per_second, seed),
+        recorder_(options.warmup, options.duration, /*by_schedule=*/true, options.keep_latencies) {}
+
+  LoadReport Run() EXCLUDES(mutex_) {
+    const std::stop_callback wake_up(options_.stop, [this] {
+      MutexLock lock(mutex_);  // so that nobody is between the question whether to stop and the wait
+      changed_.NotifyAll();
+    });
+    std::thread receiver([this] { Receive(); });
+    Send();
+    CancelTheRest();
+    queue_.Shutdown();
+    receiver.join();
+    MutexLock lock(mutex_);
+    return Report(recorder_, lost_);
+  }
+
+ private:
+  void Send() EXCLUDES(mutex_) {
+    size_t sent = 0;
+    while (arrivals_.next() < options_.warmup + options_.duration) {
+      const std::chrono::nanoseconds scheduled = arrivals_.next();
+      MutexLock lock(mutex_);
+      while (!IsOver() && SteadyClock::now() < start_ + scheduled) changed_.WaitUntil(mutex_, start_ + scheduled);
+      if (IsOver()) return;
+      if (!arrivals_.TakeDue(SteadyClock::now() - start_)) continue;
+      std::unique_ptr<LoadCall> call = options_.send(sent++, Deadline(options_), queue_);
+      call->scheduled = scheduled;
+      LoadCall* const tag = call.get();
+      calls_.emplace(tag, std::move(call));
+    }
+  }
+
+  // Once they have had their time.
+  void CancelTheRest() EXCLUDES(mutex_) {
+    const SteadyClock::time_point limit = SteadyClock::now() + kDrainLimit;
+    MutexLock lock(mutex_);
+    while (!calls_.empty() && !IsOver() && SteadyClock::now() < limit) changed_.WaitUntil(mutex_, limit);
+    for (const auto& [call, owned] : calls_) call->context.TryCancel();
+    while (!calls_.empty()) changed_.Wait(mutex_);
+  }
+
+  void Receive() EXCLUDES(mutex_) {
+    void* tag = nullptr;
+    bool ok = false;
+    while (queue_.Next(&tag, &ok)) {
+      const std::chrono::nanoseconds now = SteadyClock::now() - start_;
+      if (const std::unique_ptr<LoadCall> call = TakeFinished(static_cast<LoadCall*>(tag), ok)) {
+        Take(options_, *call, now, recorder_);
+        changed_.NotifyAll();
+      }
+    }
+  }
+
+  // Null: the call goes on.
+  std::unique_ptr<LoadCall> TakeFinished(LoadCall* tag, bool ok) EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    const auto found = calls_.find(tag);
+    if (!found->second->Advance(ok)) return nullptr;
+    std::unique_ptr<LoadCall> call = std::move(found->second);
+    calls_.erase(found);
+    if (lost_.ok() && call->status.error_code() == grpc::StatusCode::UNAVAILABLE) lost_ = call->status;
+    return call;
+  }
+
+  bool IsOver() const REQUIRES(mutex_) { return !lost_.ok() || options_.stop.stop_requested(); }
+
+  const LoadOptions& options_;
+  PoissonArrivals arrivals_;  // the sender's
+  LoadRecorder recorder_;     // the receiver's until it has ended
+  const SteadyClock::time_point start_ = SteadyClock::now();
+  grpc::CompletionQueue queue_;
+  Mutex mutex_;
+  CondVar changed_;
+  std::unordered_map<LoadCall*, std::unique_ptr<LoadCall>> calls_ GUARDED_BY(mutex_);
+  grpc::Status lost_ GUARDED_BY(mutex_);  // not OK: the server went away
+};
+
 }  // namespace
 
 double Percentile(const std::vector<double>& sorted, double percent) {
@@ -233,58 +315,7 @@ LoadReport RunClosedLoop(const LoadOptions& options, int in_flight) {
 
 LoadReport RunOpenLoop(const LoadOptions& options, double per_second, uint64_t seed) {
   if (!Connect(options)) return Unconnected();
-  grpc::CompletionQueue queue;
-  size_t sent = 0;
-  PoissonArrivals arrivals(per_second, seed);
-  // The receiver's until it has ended.
-  LoadRecorder recorder(options.warmup, options.duration, /*by_schedule=*/true, options.keep_latencies);
-  const SteadyClock::time_point start = SteadyClock::now();
-
-  std::mutex mutex;
-  std::condition_variable_any changed;
-  std::unordered_map<LoadCall*, std::unique_ptr<LoadCall>> calls;  // guarded by mutex
-  grpc::Status lost;                                               // guarded by mutex
-
-  std::thread receiver([&] {
-    void* tag = nullptr;
-    bool ok = false;
-    while (queue.Next(&tag, &ok)) {
-      const std::chrono::nanoseconds now = SteadyClock::now() - start;
-      std::unique_ptr<LoadCall> call;
-      {
-        const std::lock_guard lock(mutex);
-        const auto found = calls.find(static_cast<LoadCall*>(tag));
-        if (!found->second->Advance(ok)) continue;
-        call = std::move(found->second);
-        calls.erase(found);
-        if (lost.ok() && call->status.error_code() == grpc::StatusCode::UNAVAILABLE) lost = call->status;
-      }
-      Take(options, *call, now, recorder);
-      changed.notify_all();
-    }
-  });
-
-  const std::chrono::nanoseconds end = options.warmup + options.duration;
-  while (arrivals.next() < end && !options.stop.stop_requested()) {
-    const std::chrono::nanoseconds scheduled = arrivals.next();
-    std::unique_lock lock(mutex);
-    changed.wait_until(lock, options.stop, start + scheduled, [&] { return !lost.ok(); });
-    if (!lost.ok()) break;
-    if (!arrivals.TakeDue(SteadyClock::now() - start)) continue;
-    std::unique_ptr<LoadCall> call = options.send(sent++, Deadline(options), queue);
-    call->scheduled = scheduled;
-    LoadCall* const tag = call.get();
-    calls.emplace(tag, std::move(call));
-  }
-  {
-    std::unique_lock lock(mutex);
-    changed.wait_for(lock, options.stop, kDrainLimit, [&] { return calls.empty() || !lost.ok(); });
-    for (const auto& [call, owned] : calls) call->context.TryCancel();
-    changed.wait(lock, [&] { return calls.empty(); });
-  }
-  queue.Shutdown();
-  receiver.join();
-  return Report(recorder, lost);
+  return OpenLoop(options, per_second, seed).Run();
 }
 
 }  // namespace heed::client

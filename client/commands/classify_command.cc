@@ -388,9 +388,8 @@ grpc::Status CallAlone(const ClassifySettings& settings, const Input<Task>& inpu
   typename Task::Request request = input.prototype;
   *request.add_queries() = MakeQuery(input, input.queries[number]);
   typename Call::Stub stub(channel);
-  return CallWithRetry(
-      {.deadline = settings.server.deadline(), .stop = console.stop},
-      [&](grpc::ClientContext& context, bool&) { return (stub.*Call::kCall)(&context, request, &response); });
+  return CallWithRetry({.deadline = settings.server.deadline(), .stop = console.stop}, Repeat::kAlways,
+                       [&](grpc::ClientContext& context) { return (stub.*Call::kCall)(&context, request, &response); });
 }
 
 // Sends an input's queries, several in a request, and prints the answers in order.

@@ -63,6 +63,11 @@ int PrintInfo(const v1::GraphInfo& info, bool json, Console& console) {
   return code;
 }
 
+void AddExpectedVersion(FlagTable& flags, int* version) {
+  flags.AddInt("expected_version", version, 0, std::numeric_limits<int>::max(),
+               "Version that the graph must have. Another one is an error. 0 accepts any version.");
+}
+
 struct PutSettings {
   ServerFlags server;
   std::string graph;
@@ -186,8 +191,7 @@ int GraphUpdateCommand(const std::vector<std::string>& arguments, Console& conso
                   "Nodes to remove: ids between commas, or a file with one id a line. @- is standard input.");
   flags.AddString("remove_edges", &settings.remove_edges, "S:T,S:T,...|@FILE",
                   "Edges to remove, each SOURCE:TARGET. All edges between the two nodes are removed.");
-  flags.AddInt("expected_version", &settings.expected_version, 0, std::numeric_limits<int>::max(),
-               "Version that the graph must have. Another one is an error. 0 accepts any version.");
+  AddExpectedVersion(flags, &settings.expected_version);
   flags.AddBool("json", &settings.json, "Print JSON.");
   std::vector<std::string> others;
   if (const auto code = ParseCommand(UpdateHelp(), flags, arguments, 1, others, console)) return *code;
@@ -248,16 +252,22 @@ int GraphDeleteCommand(const std::vector<std::string>& arguments, Console& conso
   const CommandHelp help = {
       "heed graph delete NAME [flags]",
       "Deletes a stored graph, also from the server's files. Queries in progress are still answered.",
-      absl::StrCat(kExitCodes, "  heed graph delete cora\n")};
+      absl::StrCat(kExitCodes,
+                   "  heed graph delete cora\n"
+                   "  heed graph delete cora --expected_version=4\n")};
   ServerFlags server{.deadline_seconds = 10};
+  int expected_version = 0;
   FlagTable flags;
   server.AddTo(flags, "Maximum time to wait for the answer. 0 means no limit.");
+  AddExpectedVersion(flags, &expected_version);
   std::vector<std::string> others;
   if (const auto code = ParseCommand(help, flags, arguments, 1, others, console)) return *code;
   if (others.empty()) return Fail(console, kExitUsage, "the graph's NAME is needed");
   std::shared_ptr<grpc::Channel> channel;
   if (const auto code = Connect(server, channel, console)) return *code;
-  const grpc::Status status = Client(channel, server, console).Delete(others[0]);
+  const std::optional<int64_t> expected =
+      expected_version > 0 ? std::optional<int64_t>(expected_version) : std::nullopt;
+  const grpc::Status status = Client(channel, server, console).Delete(others[0], expected);
   if (!status.ok()) return FailCall(console, server, *channel, status);
   return kExitOk;
 }

@@ -18,9 +18,12 @@ struct CallOptions {
   std::stop_token stop;  // ends a running call with CANCELLED
 };
 
-// Runs `call` with a fresh context until it succeeds or its error is final. `call` returns its status, and clears
-// `may_retry` if it must not run again: it gave something out, or may have changed something.
-grpc::Status CallWithRetry(const CallOptions& options,
-                           const std::function<grpc::Status(grpc::ClientContext& context, bool& may_retry)>& call);
+// Runs `call` with a fresh context until it succeeds or its error is final, as Backoff says. `call` returns its status,
+// and sets `repeat` to kNever once it has given out a part of an answer.
+grpc::Status CallWithRetry(const CallOptions& options, Repeat repeat,
+                           const std::function<grpc::Status(grpc::ClientContext& context, Repeat& repeat)>& call);
+// The same for a call with one answer.
+grpc::Status CallWithRetry(const CallOptions& options, Repeat repeat,
+                           const std::function<grpc::Status(grpc::ClientContext& context)>& call);
 
 }  // namespace heed::client

@@ -16,8 +16,7 @@ grpc::Status GraphClient::Put(const std::string& name, const std::vector<std::st
                               const std::function<void(int64_t rows, int64_t edges)>& on_part,
                               v1::GraphInfo& info) const {
   v1::PutGraphResponse response;
-  const grpc::Status status = CallWithRetry(options_, [&](grpc::ClientContext& context, bool& may_retry) {
-    may_retry = false;
+  const grpc::Status status = CallWithRetry(options_, Repeat::kIfRefused, [&](grpc::ClientContext& context) {
     const auto writer = stub_->PutGraph(&context, &response);
     GraphParts parts(graph);
     v1::PutGraphRequest request;
@@ -37,8 +36,7 @@ grpc::Status GraphClient::Put(const std::string& name, const std::vector<std::st
 
 grpc::Status GraphClient::Update(const v1::UpdateGraphRequest& request, v1::GraphInfo& info) const {
   v1::UpdateGraphResponse response;
-  const grpc::Status status = CallWithRetry(options_, [&](grpc::ClientContext& context, bool& may_retry) {
-    may_retry = false;
+  const grpc::Status status = CallWithRetry(options_, Repeat::kIfRefused, [&](grpc::ClientContext& context) {
     return stub_->UpdateGraph(&context, request, &response);
   });
   info = response.graph();
@@ -49,8 +47,7 @@ grpc::Status GraphClient::Get(const std::string& name, v1::GraphInfo& info) cons
   v1::GetGraphRequest request;
   request.set_name(name);
   v1::GetGraphResponse response;
-  const grpc::Status status = CallWithRetry(options_, [&](grpc::ClientContext& context, bool& may_retry) {
-    may_retry = false;
+  const grpc::Status status = CallWithRetry(options_, Repeat::kIfRefused, [&](grpc::ClientContext& context) {
     return stub_->GetGraph(&context, request, &response);
   });
   info = response.graph();
@@ -62,8 +59,7 @@ grpc::Status GraphClient::List(std::vector<v1::GraphInfo>& graphs) const {
   v1::ListGraphsRequest request;
   do {
     v1::ListGraphsResponse page;
-    const grpc::Status status = CallWithRetry(options_, [&](grpc::ClientContext& context, bool& may_retry) {
-      may_retry = false;
+    const grpc::Status status = CallWithRetry(options_, Repeat::kIfRefused, [&](grpc::ClientContext& context) {
       return stub_->ListGraphs(&context, request, &page);
     });
     if (!status.ok()) return status;
@@ -73,11 +69,11 @@ grpc::Status GraphClient::List(std::vector<v1::GraphInfo>& graphs) const {
   return grpc::Status::OK;
 }
 
-grpc::Status GraphClient::Delete(const std::string& name) const {
-  return CallWithRetry(options_, [&](grpc::ClientContext& context, bool& may_retry) {
-    may_retry = false;
+grpc::Status GraphClient::Delete(const std::string& name, std::optional<int64_t> expected_version) const {
+  return CallWithRetry(options_, Repeat::kIfRefused, [&](grpc::ClientContext& context) {
     v1::DeleteGraphRequest request;
     request.set_name(name);
+    if (expected_version) request.set_expected_version(*expected_version);
     v1::DeleteGraphResponse response;
     return stub_->DeleteGraph(&context, request, &response);
   });

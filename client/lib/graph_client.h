@@ -30,7 +30,7 @@ class GraphClient {
   grpc::Status Get(const std::string& name, v1::GraphInfo& info) const;
   // All of them, by name.
   grpc::Status List(std::vector<v1::GraphInfo>& graphs) const;
-  grpc::Status Delete(const std::string& name) const;
+  grpc::Status Delete(const std::string& name, std::optional<int64_t> expected_version = std::nullopt) const;
 
  private:
   const CallOptions options_;

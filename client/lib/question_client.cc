@@ -8,19 +8,9 @@ namespace heed::client {
 QuestionClient::QuestionClient(const std::shared_ptr<grpc::Channel>& channel, CallOptions options)
     : options_(std::move(options)), stub_(v1::QuestionAnsweringService::NewStub(channel)) {}
 
-grpc::Status QuestionClient::Call(bool repeatable,
-                                  const std::function<grpc::Status(grpc::ClientContext& context)>& call) const {
-  return CallWithRetry(options_, [&](grpc::ClientContext& context, bool& may_retry) {
-    const grpc::Status status = call(context);
-    // The server refused to begin with what it asks to send again later.
-    may_retry = repeatable || RetryHint(context).has_value();
-    return status;
-  });
-}
-
 grpc::Status QuestionClient::Answer(const v1::AnswerRequest& request, v1::AnswerResponse& response) const {
-  return CallWithRetry(
-      options_, [&](grpc::ClientContext& context, bool&) { return stub_->Answer(&context, request, &response); });
+  return CallWithRetry(options_, Repeat::kAlways,
+                       [&](grpc::ClientContext& context) { return stub_->Answer(&context, request, &response); });
 }
 
 grpc::Status QuestionClient::Open(const std::string& model, v1::QuestionSession& session, int64_t model_version) const {
@@ -28,28 +18,31 @@ grpc::Status QuestionClient::Open(const std::string& model, v1::QuestionSession&
   request.set_model(model);
   request.set_model_version(model_version);
   v1::OpenSessionResponse response;
-  const grpc::Status status =
-      Call(false, [&](grpc::ClientContext& context) { return stub_->OpenSession(&context, request, &response); });
+  const grpc::Status status = CallWithRetry(options_, Repeat::kIfRefused, [&](grpc::ClientContext& context) {
+    return stub_->OpenSession(&context, request, &response);
+  });
   session = response.session();
   return status;
 }
 
 grpc::Status QuestionClient::Tell(const v1::TellRequest& request, v1::TellResponse& response) const {
-  return Call(!request.request_id().empty(),
-              [&](grpc::ClientContext& context) { return stub_->Tell(&context, request, &response); });
+  return CallWithRetry(options_, request.request_id().empty() ? Repeat::kIfRefused : Repeat::kAlways,
+                       [&](grpc::ClientContext& context) { return stub_->Tell(&context, request, &response); });
 }
 
 grpc::Status QuestionClient::Ask(const v1::AskRequest& request, v1::AskResponse& response) const {
-  return Call(!request.commit() || !request.request_id().empty(),
-              [&](grpc::ClientContext& context) { return stub_->Ask(&context, request, &response); });
+  const bool repeatable = !request.commit() || !request.request_id().empty();
+  return CallWithRetry(options_, repeatable ? Repeat::kAlways : Repeat::kIfRefused,
+                       [&](grpc::ClientContext& context) { return stub_->Ask(&context, request, &response); });
 }
 
 grpc::Status QuestionClient::Fork(const std::string& session, v1::QuestionSession& copy) const {
   v1::ForkSessionRequest request;
   request.set_session(session);
   v1::ForkSessionResponse response;
-  const grpc::Status status =
-      Call(false, [&](grpc::ClientContext& context) { return stub_->ForkSession(&context, request, &response); });
+  const grpc::Status status = CallWithRetry(options_, Repeat::kIfRefused, [&](grpc::ClientContext& context) {
+    return stub_->ForkSession(&context, request, &response);
+  });
   copy = response.session();
   return status;
 }
@@ -57,13 +50,16 @@ grpc::Status QuestionClient::Fork(const std::string& session, v1::QuestionSessio
 grpc::Status QuestionClient::Export(const std::string& session, v1::ExportSessionResponse& response) const {
   v1::ExportSessionRequest request;
   request.set_session(session);
-  return Call(true, [&](grpc::ClientContext& context) { return stub_->ExportSession(&context, request, &response); });
+  return CallWithRetry(options_, Repeat::kAlways, [&](grpc::ClientContext& context) {
+    return stub_->ExportSession(&context, request, &response);
+  });
 }
 
 grpc::Status QuestionClient::Import(const v1::ImportSessionRequest& request, v1::QuestionSession& session) const {
   v1::ImportSessionResponse response;
-  const grpc::Status status =
-      Call(false, [&](grpc::ClientContext& context) { return stub_->ImportSession(&context, request, &response); });
+  const grpc::Status status = CallWithRetry(options_, Repeat::kIfRefused, [&](grpc::ClientContext& context) {
+    return stub_->ImportSession(&context, request, &response);
+  });
   session = response.session();
   return status;
 }
@@ -72,7 +68,8 @@ grpc::Status QuestionClient::Close(const std::string& session) const {
   v1::CloseSessionRequest request;
   request.set_session(session);
   v1::CloseSessionResponse response;
-  return Call(false, [&](grpc::ClientContext& context) { return stub_->CloseSession(&context, request, &response); });
+  return CallWithRetry(options_, Repeat::kIfRefused,
+                       [&](grpc::ClientContext& context) { return stub_->CloseSession(&context, request, &response); });
 }
 
 Conversation::Conversation(const std::shared_ptr<grpc::Channel>& channel, std::stop_token stop)

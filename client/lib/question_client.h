@@ -38,9 +38,6 @@ class QuestionClient {
   grpc::Status Close(const std::string& session) const;
 
  private:
-  // `repeatable`: may run twice without harm.
-  grpc::Status Call(bool repeatable, const std::function<grpc::Status(grpc::ClientContext& context)>& call) const;
-
   const CallOptions options_;
   const std::unique_ptr<v1::QuestionAnsweringService::Stub> stub_;
 };

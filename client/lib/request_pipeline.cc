@@ -145,7 +145,7 @@ bool RequestPipeline<Request>::TryAgainLater(Call& call) {
     call.backoff.emplace(options_.retry, random_());
     call.first_failure = now;
   }
-  const auto delay = call.backoff->Next(call.result.status,
+  const auto delay = call.backoff->Next(call.result.status, Repeat::kAlways,
                                         std::chrono::duration_cast<std::chrono::milliseconds>(now - call.first_failure),
                                         RetryHint(*call.context));
   if (!delay) return false;

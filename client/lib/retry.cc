@@ -8,22 +8,23 @@
 
 namespace heed::client {
 
-std::optional<std::chrono::milliseconds> Backoff::Next(const grpc::Status& status,
+std::optional<std::chrono::milliseconds> Backoff::Next(const grpc::Status& status, Repeat repeat,
                                                        std::chrono::milliseconds since_first_failure,
                                                        std::optional<std::chrono::milliseconds> hint) {
-  if (hint && hint->count() < 0) return std::nullopt;
+  if (repeat == Repeat::kNever || (hint && hint->count() < 0)) return std::nullopt;
   switch (status.error_code()) {
     case grpc::StatusCode::RESOURCE_EXHAUSTED:
       if (!hint) return std::nullopt;
       break;
     case grpc::StatusCode::UNAVAILABLE:
+      if (!hint && repeat != Repeat::kAlways) return std::nullopt;
       if (since_first_failure >= policy_.unavailable_for) return std::nullopt;
       break;
     default:
       return std::nullopt;
   }
-  const int64_t most = policy_.max_delay.count();
-  const int64_t full = std::min(most, policy_.first_delay.count() << std::min(tries_++, 20));
+  const int64_t max_delay = policy_.max_delay.count();
+  const int64_t full = std::min(max_delay, policy_.first_delay.count() << std::min(tries_++, 20));
   const int64_t delay = std::uniform_int_distribution<int64_t>(full - full / 2, full)(random_);
   return std::max(std::chrono::milliseconds(delay), hint.value_or(std::chrono::milliseconds(0)));
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// When a failed call is worth another try, and how long to wait before it: the one policy of all the client's calls. No
-// threads, no clock.
+// When a failed call is worth another try, and how long to wait before it. This is the one policy of both clients: the
+// Python client (client/python) has the same rules and the same numbers, and docs/errors.md tells them. No threads, no
+// clock.
 #pragma once
 
 #include <chrono>
@@ -21,17 +22,31 @@ struct RetryPolicy {
   std::chrono::milliseconds unavailable_for{30000};
 };
 
+// Whether a call may run again after a try that failed.
+enum class Repeat {
+  kAlways,     // it changes nothing, or the server knows it by its request_id
+  kIfRefused,  // only if the server says that it did not begin, by asking for a delay
+  kNever,      // the caller has seen a part of its answer
+};
+
 // The delays of one call. Not thread-safe.
 class Backoff {
  public:
   Backoff(const RetryPolicy& policy, uint64_t seed) : policy_(policy), random_(seed) {}
 
-  // How long to wait before the next try of a call that failed with `status` `since_first_failure` ago; none: the error
-  // is final. RESOURCE_EXHAUSTED is tried again only where the server said after how long (`hint`), and then until the
-  // call's deadline: a full queue ends by itself. Without that it is about what will never fit: a message, a session, a
-  // graph. The delay doubles from try to try, with up to a half taken off at random so that clients that were refused
-  // together do not come back together, and is never below the hint. A negative hint says not to come back.
-  std::optional<std::chrono::milliseconds> Next(const grpc::Status& status,
+  // Returns how long to wait before the next try of a call that failed with `status`, `since_first_failure` after its
+  // first failure; none if the error is final. `hint` is the delay that the server asks for; a negative one asks not to
+  // come back.
+  //
+  // - RESOURCE_EXHAUSTED with a hint is tried again until the call's deadline: a full queue ends by itself. Without a
+  //   hint it is about what will never fit: a message, a session, a graph.
+  // - UNAVAILABLE is tried again for RetryPolicy::unavailable_for: with a hint unless `repeat` is kNever, without one
+  //   only if it is kAlways.
+  // - Every other error is final.
+  //
+  // The delay doubles from try to try, with up to a half taken off at random so that clients that were refused together
+  // do not come back together. It is never below the hint.
+  std::optional<std::chrono::milliseconds> Next(const grpc::Status& status, Repeat repeat,
                                                 std::chrono::milliseconds since_first_failure,
                                                 std::optional<std::chrono::milliseconds> hint);
 

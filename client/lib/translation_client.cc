@@ -12,7 +12,7 @@ TranslationClient::TranslationClient(const std::shared_ptr<grpc::Channel>& chann
       models_(v1::ModelService::NewStub(channel)) {}
 
 grpc::Status TranslationClient::Translate(const v1::TranslateRequest& request, v1::TranslateResponse& response) const {
-  return CallWithRetry(options_, [&](grpc::ClientContext& context, bool&) {
+  return CallWithRetry(options_, Repeat::kAlways, [&](grpc::ClientContext& context) {
     return translation_->Translate(&context, request, &response);
   });
 }
@@ -20,12 +20,12 @@ grpc::Status TranslationClient::Translate(const v1::TranslateRequest& request, v
 grpc::Status TranslationClient::TranslateStream(
     const v1::TranslateStreamRequest& request,
     const std::function<bool(const v1::TranslateStreamResponse&)>& on_event) const {
-  return CallWithRetry(options_, [&](grpc::ClientContext& context, bool& may_retry) {
+  return CallWithRetry(options_, Repeat::kAlways, [&](grpc::ClientContext& context, Repeat& repeat) {
     const auto reader = translation_->TranslateStream(&context, request);
     v1::TranslateStreamResponse event;
     bool wanted = true;
     while (wanted && reader->Read(&event)) {
-      may_retry = false;
+      repeat = Repeat::kNever;
       wanted = on_event(event);
     }
     if (!wanted) context.TryCancel();
@@ -38,8 +38,7 @@ grpc::Status TranslationClient::ListModels(v1::ListModelsResponse& response) con
   v1::ListModelsRequest request;
   do {
     v1::ListModelsResponse page;
-    const grpc::Status status = CallWithRetry(options_, [&](grpc::ClientContext& context, bool& may_retry) {
-      may_retry = false;
+    const grpc::Status status = CallWithRetry(options_, Repeat::kIfRefused, [&](grpc::ClientContext& context) {
       return models_->ListModels(&context, request, &page);
     });
     if (!status.ok()) return status;
@@ -50,15 +49,12 @@ grpc::Status TranslationClient::ListModels(v1::ListModelsResponse& response) con
 }
 
 grpc::Status TranslationClient::LoadModel(const v1::LoadModelRequest& request, v1::LoadModelResponse& response) const {
-  return CallWithRetry(options_, [&](grpc::ClientContext& context, bool& may_retry) {
-    may_retry = false;
-    return models_->LoadModel(&context, request, &response);
-  });
+  return CallWithRetry(options_, Repeat::kIfRefused,
+                       [&](grpc::ClientContext& context) { return models_->LoadModel(&context, request, &response); });
 }
 
 grpc::Status TranslationClient::UnloadModel(const std::string& model) const {
-  return CallWithRetry(options_, [&](grpc::ClientContext& context, bool& may_retry) {
-    may_retry = false;
+  return CallWithRetry(options_, Repeat::kIfRefused, [&](grpc::ClientContext& context) {
     v1::UnloadModelRequest request;
     request.set_model(model);
     v1::UnloadModelResponse response;

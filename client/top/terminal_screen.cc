@@ -9,7 +9,8 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <mutex>
+
+#include "base/mutex.h"
 
 namespace heed::client {
 namespace {
@@ -19,16 +20,22 @@ constexpr char kLeave[] = "\x1b[?25h\x1b[?1049l";
 
 // What RestoreTerminal() does: set by the screen that there is.
 struct Borrowed {
-  std::mutex mutex;
-  int output = -1;           // -1: no screen
-  int input = -1;            // -1: no keys
-  termios before = {};       // of `input`
-  struct sigaction resized;  // what SIGWINCH did before
+  Mutex mutex;
+  int output GUARDED_BY(mutex) = -1;           // -1: no screen
+  int input GUARDED_BY(mutex) = -1;            // -1: no keys
+  termios before GUARDED_BY(mutex) = {};       // of `input`
+  struct sigaction resized GUARDED_BY(mutex);  // what SIGWINCH did before
 };
 
 Borrowed& TheBorrowed() {
   static Borrowed borrowed;
   return borrowed;
+}
+
+bool HasKeys() {
+  Borrowed& borrowed = TheBorrowed();
+  const MutexLock lock(borrowed.mutex);
+  return borrowed.input >= 0;
 }
 
 bool WriteAll(int descriptor, const char* data, size_t size) {
@@ -53,7 +60,7 @@ TerminalScreen::~TerminalScreen() { RestoreTerminal(); }
 
 void TerminalScreen::Enter() {
   Borrowed& borrowed = TheBorrowed();
-  const std::lock_guard lock(borrowed.mutex);
+  const MutexLock lock(borrowed.mutex);
   borrowed.output = output_;
   borrowed.input = -1;
   if (tcgetattr(input_, &borrowed.before) == 0) {
@@ -73,7 +80,7 @@ void TerminalScreen::Enter() {
 
 void RestoreTerminal() {
   Borrowed& borrowed = TheBorrowed();
-  const std::lock_guard lock(borrowed.mutex);
+  const MutexLock lock(borrowed.mutex);
   if (borrowed.output < 0) return;
   WriteAll(borrowed.output, kLeave, sizeof(kLeave) - 1);
   if (borrowed.input >= 0) tcsetattr(borrowed.input, TCSADRAIN, &borrowed.before);
@@ -100,7 +107,7 @@ bool TerminalScreen::Draw(const std::string& lines) {
 }
 
 KeyPress TerminalScreen::ReadKey(std::chrono::milliseconds limit) {
-  const bool keys = TheBorrowed().input >= 0;
+  const bool keys = HasKeys();
   pollfd wait = {.fd = keys ? input_ : -1, .events = POLLIN, .revents = 0};
   if (poll(&wait, 1, static_cast<int>(limit.count())) <= 0) return {};
   char first = 0;

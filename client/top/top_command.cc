@@ -3,11 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <cstdlib>
 #include <ctime>
 #include <future>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
@@ -20,6 +18,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/exit_code.h"
 #include "client/lib/http_page.h"
+#include "client/lib/pause.h"
 #include "client/top/server_metrics.h"
 #include "client/top/terminal_screen.h"
 #include "client/top/top_screen.h"
@@ -153,15 +152,12 @@ class FramePrinter {
 
 int PrintFrames(const TopSettings& settings, TopMonitor& monitor, Console& console) {
   FramePrinter printer(settings, console);
-  std::mutex mutex;
-  std::condition_variable_any stopped;
   const auto interval =
       std::chrono::duration_cast<SteadyClock::duration>(std::chrono::duration<double>(settings.interval_seconds));
   SteadyClock::time_point next = SteadyClock::now();
   for (int frame = 0; settings.count == 0 || frame < settings.count; ++frame) {
     next = std::max(next + interval, SteadyClock::now());
-    std::unique_lock lock(mutex);
-    stopped.wait_until(lock, console.stop, next, [] { return false; });
+    PauseUntil(next, console.stop);
     Readings readings = AskAll(settings, console.stop);
     if (console.stop.stop_requested()) return Fail(console, kExitInterrupted, "interrupted");
     monitor.Add(std::move(readings));

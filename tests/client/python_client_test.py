@@ -187,7 +187,8 @@ class Retries(unittest.TestCase):
         questions_pb2_grpc.add_QuestionAnsweringServiceServicer_to_server(self.service, self.server)
         port = self.server.add_insecure_port("127.0.0.1:0")
         self.server.start()
-        self.client = heed_client.Client(f"127.0.0.1:{port}", timeout_s=30)
+        self.address = f"127.0.0.1:{port}"
+        self.client = heed_client.Client(self.address, timeout_s=30)
 
     def tearDown(self):
         self.client.close()
@@ -222,12 +223,38 @@ class Retries(unittest.TestCase):
                 sentences.append(one)
         self.assertEqual((len(sentences), self.service.tries), (2, 1))
 
-    def test_without_a_delay_it_is_an_error_at_once(self):
-        for code in (UNAVAILABLE, EXHAUSTED):
-            for delay in (None, -1, "soon"):
+    def test_a_delay_below_zero_and_what_never_fits_are_errors_at_once(self):
+        for code, delay in ((EXHAUSTED, None), (EXHAUSTED, -1), (UNAVAILABLE, -1), (UNAVAILABLE, "soon")):
+            self.service.tries = 0
+            self.assertEqual(self.refused(lambda: self.client.translate(["yes"]), (code, delay)), code)
+            self.assertEqual(self.service.tries, 1)
+
+    def test_without_a_delay_only_what_changes_nothing_is_tried_again(self):
+        self.service.refusals = [(UNAVAILABLE, None)] * 2
+        self.assertEqual(self.client.translate(["yes"]), ["ja"])
+        self.service.refusals = [(UNAVAILABLE, None)] * 2
+        self.assertEqual(len(list(self.client.stream(["yes"]))), 2)
+        self.service.tries = 0
+        self.assertEqual(self.refused(self.client.open, (UNAVAILABLE, None)), UNAVAILABLE)
+        self.assertEqual(self.service.tries, 1)
+
+    def test_grpcs_own_retries_obey_the_server_by_our_service_config(self):
+        with open(os.path.join(HERE, "../../client/service_config.json"), encoding="utf-8") as file:
+            options = [("grpc.service_config", file.read())]
+        with grpc.insecure_channel(self.address, options=options) as channel:
+            stub = translation_pb2_grpc.TranslationServiceStub(channel)
+            for code in (UNAVAILABLE, EXHAUSTED):
                 self.service.tries = 0
-                self.assertEqual(self.refused(lambda: self.client.translate(["yes"]), (code, delay)), code)
-                self.assertEqual(self.service.tries, 1)
+                self.service.refusals = [(code, 1), (code, 1)]
+                stub.Translate(translation_pb2.TranslateRequest(texts=["yes"]), timeout=30)
+                self.assertEqual(self.service.tries, 3)
+            self.service.tries = 0
+            asks_not_to = self.refused(lambda: stub.Translate(translation_pb2.TranslateRequest(), timeout=30), (UNAVAILABLE, -1))
+            self.assertEqual((asks_not_to, self.service.tries), (UNAVAILABLE, 1))
+            self.service.tries = 0
+            open_session = questions_pb2_grpc.QuestionAnsweringServiceStub(channel).OpenSession
+            changes = self.refused(lambda: open_session(questions_pb2.OpenSessionRequest(), timeout=30), (UNAVAILABLE, None))
+            self.assertEqual((changes, self.service.tries), (UNAVAILABLE, 1))
 
     def test_a_delay_beyond_the_timeout_is_not_begun(self):
         self.assertEqual(self.refused(lambda: self.client.translate(["yes"]), (UNAVAILABLE, 40_000)), UNAVAILABLE)

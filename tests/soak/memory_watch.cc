@@ -2,11 +2,10 @@
 #include "tests/soak/memory_watch.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 
 #include "absl/status/statusor.h"
+#include "client/lib/pause.h"
 #include "client/top/server_metrics.h"
 
 namespace heed::client {
@@ -29,8 +28,6 @@ std::vector<MemoryReading> MemoryWatch::TakeReadings(double begin, double second
 }
 
 void MemoryWatch::Watch(const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any stopped;
   SteadyClock::time_point next = start_;
   while (!stop.stop_requested()) {
     const absl::StatusOr<MetricsPage> page = ReadServerMetrics(address_, stop);
@@ -43,8 +40,7 @@ void MemoryWatch::Watch(const std::stop_token& stop) {
       ++failed_;
     }
     next = std::max(next + interval_, SteadyClock::now());
-    std::unique_lock lock(mutex);
-    stopped.wait_until(lock, stop, next, [] { return false; });
+    PauseUntil(next, stop);
   }
 }
 

@@ -10,7 +10,8 @@
 
 `pip install client/python` brings the stubs beneath it; in the tree generate.sh writes them, once. Errors of the server
 arrive as grpc.RpcError. What the server refuses for now, because its queue is full or its model is loading, is tried again
-after the delay that it asks for, until the deadline.
+after the delay that it asks for, until the deadline. While there is no server, what changes nothing on it is tried again
+for 30 s.
 """
 
 import copy
@@ -137,43 +138,59 @@ def _edge_ids(edges):
     return [graphs_pb2.GraphEdgeId(source=int(source), target=int(target)) for source, target in edges]
 
 
-def _retry_delay_s(error):
-    """How long the server asks to wait before another try; None: another try would not help. A full queue and a model
-    that is loading come with a delay. What will never fit (a session of too many facts, too large a message) and a model
-    that failed to load have the same codes, but none."""
-    if error.code() not in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE):
-        return None
+# Which failed calls run again, and when: client/lib/retry.h has the same policy, docs/errors.md tells it.
+FIRST_DELAY_S = 0.02
+MAX_DELAY_S = 2.0  # each delay is twice the one before it, up to this one
+UNAVAILABLE_FOR_S = 30.0
+
+_ALWAYS = "always"  # the call changes nothing, or the server knows it by its request_id
+_IF_REFUSED = "if refused"  # only if the server says that it did not begin, by asking for a delay
+
+
+def _asked_delay_s(error):
+    """The delay that the server asks for; None: it asks for none. Below 0: it asks not to come back."""
     for key, value in error.trailing_metadata() or ():
         if key == "grpc-retry-pushback-ms":
             try:
-                milliseconds = int(value)
+                return int(value) / 1000
             except ValueError:
-                return None
-            return milliseconds / 1000 if milliseconds >= 0 else None
+                return -1.0
     return None
 
 
-class _Patience:
+class _Backoff:
     """The time that a call may take with all its tries, and the pauses between them."""
 
-    def __init__(self, timeout_s):
+    def __init__(self, timeout_s, repeat):
+        self._repeat = repeat
         self._deadline = time.monotonic() + timeout_s
-        self._pause_s = 0.05
+        self._first_failure = None
+        self._delay_s = FIRST_DELAY_S
 
     def left_s(self):
         return max(0.001, self._deadline - time.monotonic())
 
+    def _is_final(self, error, asked_s, now):
+        if asked_s is not None and asked_s < 0:
+            return True
+        if error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED:
+            return asked_s is None  # what will never fit: a message, a session, a graph
+        if error.code() != grpc.StatusCode.UNAVAILABLE:
+            return True
+        return (asked_s is None and self._repeat != _ALWAYS) or now - self._first_failure >= UNAVAILABLE_FOR_S
+
     def wait(self, error):
         """Pauses before another try, no less than the server asks for; raises the error where that would not help, or
         not in time."""
-        delay_s = _retry_delay_s(error)
-        if delay_s is None:
+        now, asked_s = time.monotonic(), _asked_delay_s(error)
+        self._first_failure = self._first_failure or now
+        if self._is_final(error, asked_s, now):
             raise error
-        delay_s = max(self._pause_s * random.uniform(0.5, 1), delay_s)
-        if time.monotonic() + delay_s >= self._deadline:
+        delay_s = max(self._delay_s * random.uniform(0.5, 1), asked_s or 0.0)
+        if now + delay_s >= self._deadline:
             raise error
         time.sleep(delay_s)
-        self._pause_s = min(2 * self._pause_s, 2.0)
+        self._delay_s = min(2 * self._delay_s, MAX_DELAY_S)
 
 
 def _call_metadata(priority, metadata):
@@ -315,7 +332,7 @@ class Client:
     def translate_fully(self, texts, model="", model_version=0, **options):
         """The server's whole TranslateResponse: scores, n best, and tokens and attention where asked for."""
         request = self._request(translation_pb2.TranslateRequest, texts, model, model_version, options)
-        return self._call(self._translation.Translate, request)
+        return self._call(self._translation.Translate, request, _ALWAYS)
 
     def stream(self, texts, model="", on_delta=None, model_version=0, **options):
         """Yields (text index, sentence index, translation) as sentences are finished, in any order. For what a greedy
@@ -368,7 +385,7 @@ class Client:
         request = request_type(
             model=model, model_version=model_version, queries=queries, options=make_classify_options(**options)
         )
-        return self._call(calls[request_type], request)
+        return self._call(calls[request_type], request, _ALWAYS)
 
     def put_graph(self, name, graph, precompute=()):
         """Stores a Graph, or an iterable of Graphs that are its parts in order; the GraphInfo of its new version."""
@@ -407,8 +424,9 @@ class Client:
         """The GraphInfo of every stored graph, by name."""
         return self._list(self._graphs.ListGraphs, graphs_pb2.ListGraphsRequest(), "graphs")
 
-    def delete_graph(self, name):
-        self._call(self._graphs.DeleteGraph, graphs_pb2.DeleteGraphRequest(name=name))
+    def delete_graph(self, name, expected_version=None):
+        request = graphs_pb2.DeleteGraphRequest(name=name, expected_version=expected_version)
+        self._call(self._graphs.DeleteGraph, request)
 
     def answer(self, facts, questions, model="", model_version=0, **options):
         """The QuestionAnswer to each question about a story, in order. A question is a text, asked when all facts are told, or
@@ -422,7 +440,7 @@ class Client:
         for question in _sentences(questions, "questions"):
             text, after_facts = (question, None) if isinstance(question, str) else question
             request.questions.add(text=text, after_fact_count=after_facts)
-        return list(self._call(self._questions.Answer, request).answers)
+        return list(self._call(self._questions.Answer, request, _ALWAYS).answers)
 
     def open(self, model="", model_version=0):
         """A new QuestionSession. Where a session is asked for below, it may be such a message or its name."""
@@ -437,7 +455,7 @@ class Client:
             request_id=request_id,
             expected_version=expected_version,
         )
-        return self._call(self._questions.Tell, request)
+        return self._call(self._questions.Tell, request, _ALWAYS if request_id else _IF_REFUSED)
 
     def ask(self, session, questions, commit=False, request_id="", expected_version=None, **options):
         """The QuestionAnswer to each question, in order. Options: see make_answer_options."""
@@ -449,7 +467,8 @@ class Client:
             request_id=request_id,
             expected_version=expected_version,
         )
-        return list(self._call(self._questions.Ask, request).answers)
+        repeat = _ALWAYS if request_id or not commit else _IF_REFUSED
+        return list(self._call(self._questions.Ask, request, repeat).answers)
 
     def fork(self, session, expected_version=None):
         """A new QuestionSession with the same memory."""
@@ -459,7 +478,7 @@ class Client:
     def export_session(self, session, expected_version=None):
         """The session as bytes, for import_session here or elsewhere."""
         request = questions_pb2.ExportSessionRequest(session=_session_name(session), expected_version=expected_version)
-        return self._call(self._questions.ExportSession, request).data
+        return self._call(self._questions.ExportSession, request, _ALWAYS).data
 
     def import_session(self, data, model=""):
         """A new QuestionSession from export_session's bytes."""
@@ -508,19 +527,17 @@ class Client:
             repeat_count=repeats,
             answer_row_count=answer_rows,
         )
-        response = self._call(self._sequences.RunSequence, request)
+        response = self._call(self._sequences.RunSequence, request, _ALWAYS)
         values, width = list(response.values), response.width
         return [values[i : i + width] for i in range(0, len(values), width)] if values else []
 
-    def _call(self, call, request):
-        """Tries again while the server asks for that. It says so of what it did not begin with, so that nothing is done
-        twice."""
-        patience = _Patience(self._timeout_s)
+    def _call(self, call, request, repeat=_IF_REFUSED):
+        backoff = _Backoff(self._timeout_s, repeat)
         while True:
             try:
-                return call(request, timeout=patience.left_s(), metadata=self._metadata)
+                return call(request, timeout=backoff.left_s(), metadata=self._metadata)
             except grpc.RpcError as error:
-                patience.wait(error)
+                backoff.wait(error)
 
     def _list(self, call, request, field):
         """The items of all pages of a list."""
@@ -534,10 +551,10 @@ class Client:
 
     def _stream(self, call, request):
         """The same of a call with many answers, before the first of them."""
-        patience = _Patience(self._timeout_s)
+        backoff = _Backoff(self._timeout_s, _ALWAYS)
         answered = False
         while True:
-            stream = call(request, timeout=patience.left_s(), metadata=self._metadata)
+            stream = call(request, timeout=backoff.left_s(), metadata=self._metadata)
             try:
                 for answer in stream:
                     answered = True
@@ -546,13 +563,13 @@ class Client:
             except grpc.RpcError as error:
                 if answered:
                     raise
-                patience.wait(error)
+                backoff.wait(error)
             finally:
                 stream.cancel()  # for a reader that leaves early
 
     def _begin_chat(self, first):
         """The queue of messages to a conversation, of which None is the end, and what comes back after its first one."""
-        patience = _Patience(self._timeout_s)
+        backoff = _Backoff(self._timeout_s, _IF_REFUSED)
         while True:
             messages = queue.SimpleQueue()
             messages.put(first)
@@ -562,7 +579,7 @@ class Client:
                 return messages, stream
             except grpc.RpcError as error:
                 messages.put(None)
-                patience.wait(error)
+                backoff.wait(error)
 
     @staticmethod
     def _on(graph):
