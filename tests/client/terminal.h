@@ -16,6 +16,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace heed::client {
@@ -67,6 +68,17 @@ class Terminal {
       break;
     }
     return text;
+  }
+  // ReadUntil() for the prompt of a line editor, which takes the terminal a moment after it: keys that come in between
+  // are echoed and edited by the terminal itself.
+  void ReadPrompt(const std::string& prompt) {
+    ReadUntil(prompt);
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    termios now = {};
+    while (tcgetattr(slave_, &now) == 0 && (now.c_lflag & ICANON) != 0) {
+      ASSERT_LT(std::chrono::steady_clock::now(), end) << "the editor does not take the terminal";
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
   }
   void Press(const std::string& keys) {
     EXPECT_EQ(write(master_, keys.data(), keys.size()), static_cast<ssize_t>(keys.size()));

@@ -316,12 +316,12 @@ class ChatOnATerminal : public ChatCommands {
 
 TEST_F(ChatOnATerminal, LinesCanBeEdited) {
   Terminal terminal = Start({"--keep"});
-  terminal.ReadUntil("> ");
+  terminal.ReadPrompt("> ");
   // To the left and delete; to the beginning; letters of several bytes, and one of them deleted.
   terminal.Press("Mary lefftx.\x1b[D\x7f\x1b[D\x1b[D\x7f\r");
-  terminal.ReadUntil("\n> ");
+  terminal.ReadPrompt("\n> ");
   terminal.Press("hn größßer \u65e5\u672c.\x01\x1b[C\x1b[Cj\x1b[D\x1b[D\x1b[D\x1b[3~J\r");
-  terminal.ReadUntil("\n> ");
+  terminal.ReadPrompt("\n> ");
   terminal.Press("\x04");
   EXPECT_EQ(terminal.WaitForExit(), kExitOk);
   EXPECT_TRUE(terminal.as_before());
@@ -331,13 +331,13 @@ TEST_F(ChatOnATerminal, LinesCanBeEdited) {
 TEST_F(ChatOnATerminal, EarlierLinesComeBackAlsoInTheNextConversation) {
   {
     Terminal terminal = Start({"--keep"});
-    terminal.ReadUntil("> ");
+    terminal.ReadPrompt("> ");
     terminal.Press("Mary left.\r");
-    terminal.ReadUntil("\n> ");
+    terminal.ReadPrompt("\n> ");
     terminal.Press(" private.\r");
-    terminal.ReadUntil("\n> ");
+    terminal.ReadPrompt("\n> ");
     terminal.Press("\x1b[A\r");  // up
-    terminal.ReadUntil("\n> ");
+    terminal.ReadPrompt("\n> ");
     terminal.Press("\x04");
     EXPECT_EQ(terminal.WaitForExit(), kExitOk);
   }
@@ -348,14 +348,14 @@ TEST_F(ChatOnATerminal, EarlierLinesComeBackAlsoInTheNextConversation) {
   ASSERT_EQ(stat(directory_.File("heed").c_str(), &information), 0);
   EXPECT_EQ(information.st_mode & 0777, 0700u);
   Terminal terminal = Start({"--keep", "--no_history"});
-  terminal.ReadUntil("> ");
+  terminal.ReadPrompt("> ");
   terminal.Press("\x1b[A\r\x04");
   EXPECT_EQ(terminal.WaitForExit(), kExitOk);
   EXPECT_THAT(Facts(), IsEmpty()) << "--no_history reads none";
   Terminal again = Start({"--keep"});
-  again.ReadUntil("> ");
+  again.ReadPrompt("> ");
   again.Press("\x1b[A\r");
-  again.ReadUntil("\n> ");
+  again.ReadPrompt("\n> ");
   again.Press("\x04");
   EXPECT_EQ(again.WaitForExit(), kExitOk);
   EXPECT_THAT(Facts(), ElementsAre("Mary left."));
@@ -364,7 +364,7 @@ TEST_F(ChatOnATerminal, EarlierLinesComeBackAlsoInTheNextConversation) {
 TEST_F(ChatOnATerminal, AnInterruptEndsItAndGivesTheTerminalBack) {
   for (const bool key : {true, false}) {
     Terminal terminal = Start();
-    terminal.ReadUntil("> ");
+    terminal.ReadPrompt("> ");
     terminal.Press("half a line");
     terminal.ReadUntil("half a line");
     if (key) {
@@ -386,7 +386,7 @@ TEST_F(ChatOnATerminal, WhatIsTypedBeforeItReadsCountsToo) {
     return grpc::Status::OK;
   };
   Terminal terminal = Start({"--keep"});
-  terminal.ReadUntil("> ");
+  terminal.ReadPrompt("> ");
   terminal.Press("Mary left.\r");
   terminal.ReadUntil("left.\r\n");
   terminal.Press("John left.\r\x04");  // while it waits for the server
