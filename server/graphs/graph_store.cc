@@ -371,7 +371,7 @@ void GraphStore::Run() {
 
 absl::StatusOr<StoredGraphState> GraphStore::CarryOut(NewGraph& graph) {
   absl::StatusOr<std::shared_ptr<const Graph>> built = Graph::Build(std::move(graph.arrays), options_.max_nodes);
-  if (!built.ok()) return WithinField("graph", built.status());
+  if (!built.ok()) return WithinField("part", built.status());
   auto version = std::make_shared<StoredGraph>();
   version->graph = *std::move(built);
   HEED_RETURN_IF_ERROR(graph.room->Resize(version->bytes()));

@@ -38,13 +38,16 @@ class GraphFront : public InferFront {
       std::vector<EdgeIds> edges;
       for (size_t i = 0; i < arrays.sources.size(); ++i) edges.emplace_back(arrays.sources[i], arrays.targets[i]);
       absl::StatusOr<std::shared_ptr<const Graph>> graph = Graph::Build(std::move(arrays), limits_.max_graph_nodes);
-      if (!graph.ok()) return Renamed(graph.status(), {}, "inputs \"x\", \"edge_index\": ");
+      if (!graph.ok())
+        return Renamed(graph.status(), {{"features", "inputs \"x\""}, {"edge_features", "inputs \"edge_attr\""}},
+                       "inputs \"x\", \"edge_index\": ");
       query.graph = *std::move(graph);
       if (!Ask(inputs, nodes, std::move(edges), query)) continue;
       absl::StatusOr<std::unique_ptr<GraphQueryTask>> task = model_.Start(std::move(query));
       if (!task.ok()) {
         return Renamed(task.status(),
-                       {{"nodes", "inputs \"nodes\""},
+                       {{"features", "inputs \"x\""},
+                        {"nodes", "inputs \"nodes\""},
                         {"edges", "inputs \"edge_label_index\""},
                         {"edge_features", "inputs \"edge_attr\""},
                         kOptionsField},

@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "base/invalid_argument.h"
@@ -16,6 +17,8 @@ absl::Status Renamed(const absl::Status& error, const FieldNames& fields, absl::
   for (const auto& [field, name] : fields) {
     absl::string_view rest_of_path = path, rest = error.message();
     if (!absl::ConsumePrefix(&rest_of_path, field) || !absl::ConsumePrefix(&rest, field)) continue;
+    const bool is_whole_name = rest_of_path.empty() || rest_of_path[0] == '[' || rest_of_path[0] == '.';
+    if (!is_whole_name && !absl::EndsWith(field, ".")) continue;
     return WithField(absl::Status(error.code(), absl::StrCat(name, rest)), absl::StrCat(name, rest_of_path));
   }
   return absl::Status(error.code(), absl::StrCat(otherwise, error.message()));

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "base/invalid_argument.h"
 #include "base/status_macros.h"
 #include "heed/v1/questions.pb.h"
@@ -15,6 +16,17 @@
 
 namespace heed {
 namespace {
+
+// An error about a StoryRequest, which here is made of tensors.
+absl::Status AboutTensors(const absl::Status& status) {
+  const std::string field = FieldOf(status);
+  absl::string_view element = field;  // "[2]"
+  if (absl::ConsumePrefix(&element, "questions") && absl::ConsumeSuffix(&element, ".after_fact_count")) {
+    return InvalidField(absl::StrCat("inputs \"after_facts\"", element), FieldDescription(status));
+  }
+  return Renamed(status, {{"facts", "inputs \"story\": fact"}, {"questions", "inputs \"question\""}, kOptionsField},
+                 "inputs: ");
+}
 
 class QuestionFront : public InferFront {
  public:
@@ -49,11 +61,7 @@ class QuestionFront : public InferFront {
     absl::StatusOr<StoryRequest> story = ToStory(request, most_);
     absl::StatusOr<std::unique_ptr<StoryTask>> task =
         story.ok() ? model_.Start(*std::move(story)) : absl::StatusOr<std::unique_ptr<StoryTask>>(story.status());
-    if (!task.ok()) {
-      return Renamed(task.status(),
-                     {{"facts", "inputs \"story\": fact"}, {"questions", "inputs \"question\""}, kOptionsField},
-                     "inputs: ");
-    }
+    if (!task.ok()) return AboutTensors(task.status());
     Tasks tasks;
     tasks.push_back(*std::move(task));
     return tasks;

@@ -32,7 +32,10 @@ class SequenceFront : public InferFront {
     absl::StatusOr<std::unique_ptr<SequenceTask>> task = model_.Start(std::move(request));
     if (!task.ok()) {
       return Renamed(task.status(),
-                     {{"repeat_count", "parameters: \"repeats\""}, {"answer_row_count", "parameters: \"answer_rows\""}},
+                     {{"width", "inputs \"input\": width"},
+                      {"values", "inputs \"input\""},
+                      {"repeat_count", "parameters: \"repeats\""},
+                      {"answer_row_count", "parameters: \"answer_rows\""}},
                      "inputs \"input\": ");
     }
     Tasks tasks;

@@ -24,27 +24,29 @@ bool IsFault(grpc::StatusCode code) {
 
 }  // namespace
 
-Call::Call(RequestLog& requests, grpc::CallbackServerContext& context, std::string_view method, bool is_work)
+Call::Call(RequestLog& requests, grpc::CallbackServerContext& context, std::string_view method, bool may_idle)
     : metrics_(requests.metrics()),
       context_(context),
       requests_(requests),
       method_(method),
-      is_work_(is_work),
+      may_idle_(may_idle),
       arrived_(Clock::now()) {
-  if (is_work_) requests_.Begin();
+  if (may_idle_) return;
+  requests_.Begin();
   metrics_.Increment(Metric::kRequestsInFlight, {method_}, 1);
 }
 
 Call::~Call() {
   const double seconds = ToSeconds(Clock::now() - arrived_);
   metrics_.Add(Metric::kRequests, {method_, model_label_, CodeName(code_)});
-  metrics_.Observe(Metric::kRequestSeconds, {method_, model_label_}, seconds);
+  if (!may_idle_) metrics_.Observe(Metric::kRequestSeconds, {method_, model_label_}, seconds);
   if (record_ != nullptr) {
     record_->seconds = seconds;
     requests_.Write(interest_, *record_);
   }
+  if (may_idle_) return;
   metrics_.Increment(Metric::kRequestsInFlight, {method_}, -1);  // last: whoever sees none in flight sees all counted
-  if (is_work_) requests_.End();
+  requests_.End();
 }
 
 grpc::Status Call::End(const absl::Status& status, bool room_may_come) {

@@ -33,9 +33,10 @@ namespace heed {
 // One request, from its arrival to its end. All that it is given outlives it.
 class Call {
  public:
-  // `method`: its full name, "heed.v1.TranslationService/Translate", as metrics and the log have it. `is_work`: the
-  // server is not idle meanwhile (RequestLog::in_flight).
-  Call(RequestLog& requests, grpc::CallbackServerContext& context, std::string_view method, bool is_work = true);
+  // `method`: its full name, "heed.v1.TranslationService/Translate", as metrics and the log have it. `may_idle`: the
+  // call may stay open for hours without any work. It is counted when it ends, but it is not in flight meanwhile, and
+  // its time is not measured.
+  Call(RequestLog& requests, grpc::CallbackServerContext& context, std::string_view method, bool may_idle = false);
   virtual ~Call();
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
@@ -70,7 +71,7 @@ class Call {
 
   RequestLog& requests_;
   const std::string_view method_;
-  const bool is_work_;
+  const bool may_idle_;
   const TimePoint arrived_;
   grpc::StatusCode code_ = grpc::StatusCode::OK;  // of the thread that ends the call
   std::string model_label_;                       // model_name(), when the call ended

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A call whose answer is there at once.
+// Calls that are answered by the thread that they arrive on, without a job.
 #pragma once
 
 #include <string_view>
-#include <utility>
 
 #include "absl/status/status.h"
+#include "base/exception_barrier.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/server_callback.h"
 #include "server/rpc/call.h"
@@ -21,10 +21,10 @@ class InstantCall final : public Call, public grpc::ServerUnaryReactor {
 
 // `work` fills the response and returns the call's status. `method` as in Call.
 template <typename Work>
-grpc::ServerUnaryReactor* AnswerNow(RequestLog& requests, grpc::CallbackServerContext& context,
-                                    std::string_view method, Work work) {
+grpc::ServerUnaryReactor* AnswerNow(RequestLog& requests, grpc::CallbackServerContext& context, std::string_view method,
+                                    Work work) {
   auto* call = new InstantCall(requests, context, method);  // deletes itself in OnDone
-  call->EndWith(work());
+  call->EndWith(WithoutExceptions(work));
   return call;
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/invalid_argument.h"
 #include "base/status_macros.h"
@@ -59,6 +60,15 @@ v1::GraphInfo ToProto(const StoredGraphState& graph) {
   }
   info.set_saved_version(graph.saved_version);
   return info;
+}
+
+// A model's error about the query at `place`, whose graph is in the request or a stored one.
+absl::Status AtQuery(const std::string& place, bool has_graph, const absl::Status& status) {
+  const std::string field = FieldOf(status);
+  if (absl::StartsWith(field, "options.")) return status;
+  if (field != "features" && field != "edge_features") return WithinField(place, status);
+  if (has_graph) return WithinField(absl::StrCat(place, ".graph"), status);
+  return WithinField(absl::StrCat(place, ".stored"), absl::Status(status.code(), status.message()));
 }
 
 // Of a stream's message.
@@ -126,7 +136,7 @@ class GraphService::ClassifyCall : public UnaryJobCall<Response> {
     HEED_RETURN_IF_ERROR(this->CheckAnswer(asked_bytes_));
     Ask(from, query.graph->nodes(), query);
     absl::StatusOr<std::unique_ptr<GraphQueryTask>> task = model().Start(std::move(query));
-    if (!task.ok()) return WithinField(place, task.status());
+    if (!task.ok()) return AtQuery(place, from.has_graph(), task.status());
     return task;
   }
 
@@ -304,9 +314,10 @@ class GraphService::StoreCall : public Call, public grpc::ServerUnaryReactor {
   }
 
   void Delete(const v1::DeleteGraphRequest& request) {
-    Accept(
-        service_.store_.Delete(request.name(), ExpectedVersion(request),
-                               [this](const absl::StatusOr<StoredGraphState>& state) { Finish(End(state.status())); }));
+    Accept(service_.store_.Delete(request.name(), ExpectedVersion(request),
+                                  [this](const absl::StatusOr<StoredGraphState>& state) {
+                                    Finish(End(state.status(), /*room_may_come=*/false));
+                                  }));
   }
 
   void Get(const v1::GetGraphRequest& request, v1::GetGraphResponse& response) {

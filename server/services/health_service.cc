@@ -20,33 +20,35 @@ using grpc::health::v1::HealthCheckResponse;
 class HealthService::Watcher : public Call, public grpc::ServerWriteReactor<HealthCheckResponse> {
  public:
   Watcher(HealthService& service, grpc::CallbackServerContext& context, std::string name)
-      : Call(service.requests_, context, "grpc.health.v1.Health/Watch", /*is_work=*/false),
+      : Call(service.requests_, context, "grpc.health.v1.Health/Watch", /*may_idle=*/true),
         service_(service),
         name_(std::move(name)) {}
 
   // Sends the present state unless it was the last one sent; ends the call when it is to end.
   void Advance() EXCLUDES(service_.mutex_) {
-    std::optional<absl::Status> end;
+    std::optional<grpc::Status> end;
     {
       MutexLock lock(service_.mutex_);
       if (writing_ || ended_) return;
       const ServingStatus status = service_.StatusOf(name_);
       if (gone_) {
-        end = absl::CancelledError("the client has gone");
+        end = grpc::Status(grpc::StatusCode::CANCELLED, "the client has gone");
       } else if (sent_ != status) {
         sent_ = status;
         response_.set_status(status);
         writing_ = true;
       } else if (service_.end_watches_) {
-        end = absl::UnavailableError("the server is shutting down");
+        end = grpc::Status(grpc::StatusCode::UNAVAILABLE, "the server is shutting down");
       } else {
         return;
       }
       ended_ = end.has_value();
     }
     // Only the thread that set writing_ or ended_ comes here.
+    // For the record, a watch that the server ends is no failure.
     if (end) {
-      Finish(End(*end, /*room_may_come=*/false));
+      End(absl::CancelledError(end->error_message()), /*room_may_come=*/false);
+      Finish(*end);
     } else {
       StartWrite(&response_);
     }

@@ -33,7 +33,7 @@ class FakeGraphs : public v1::GraphService::Service {
   std::vector<v1::PutGraphRequest> puts;
   v1::UpdateGraphRequest update;
   std::string described;  // the name that GetGraph was asked for
-  std::string deleted;
+  v1::DeleteGraphRequest deleted;
 
   grpc::Status ClassifyNodes(grpc::ServerContext*, const v1::ClassifyNodesRequest* request,
                              v1::ClassifyNodesResponse* response) override {
@@ -112,7 +112,7 @@ class FakeGraphs : public v1::GraphService::Service {
 
   grpc::Status DeleteGraph(grpc::ServerContext*, const v1::DeleteGraphRequest* request,
                            v1::DeleteGraphResponse*) override {
-    deleted = request->name();
+    deleted = *request;
     return stored_status;
   }
 

@@ -97,6 +97,9 @@ class WithServer(unittest.TestCase):
         self.assertEqual(self.client.get_graph("club").node_count, 34)
         self.assertEqual([graph.name for graph in self.client.list_graphs()], ["club"])
         self.client.update_graph("club", remove_edges=[(0, 1)])
+        with self.assertRaises(grpc.RpcError) as raised:
+            self.client.delete_graph("club", expected_version=99)
+        self.assertEqual(raised.exception.code(), grpc.StatusCode.ABORTED)
         self.client.delete_graph("club")
         self.assertEqual(self.client.classify_nodes(graph, [], model="gat-karate"), [])
 

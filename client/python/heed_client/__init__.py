@@ -152,7 +152,7 @@ def _asked_delay_s(error):
     for key, value in error.trailing_metadata() or ():
         if key == "grpc-retry-pushback-ms":
             try:
-                return int(value) / 1000
+                return min(int(value), 60_000) / 1000
             except ValueError:
                 return -1.0
     return None

@@ -629,7 +629,10 @@ TEST_F(GraphCommands, DeleteNamesTheGraph) {
   const HeedRun run = Run({"graph", "delete", "cora"});
   EXPECT_EQ(run.code, kExitOk);
   EXPECT_EQ(run.out, "");
-  EXPECT_EQ(graphs_.deleted, "cora");
+  EXPECT_EQ(graphs_.deleted.name(), "cora");
+  EXPECT_FALSE(graphs_.deleted.has_expected_version());
+  EXPECT_EQ(Run({"graph", "delete", "cora", "--expected_version=4"}).code, kExitOk);
+  EXPECT_EQ(graphs_.deleted.expected_version(), 4);
 }
 
 TEST_F(GraphCommands, BenchDrawsNodesOfAStoredGraph) {

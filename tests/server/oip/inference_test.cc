@@ -428,6 +428,9 @@ TEST_F(InferenceTest, ErrorsNameTheInputOrTheParameter) {
       {"model_name: 'qa' " + story + Texts("question", {"a b c d e f g h i j k"}), "inputs \"question\"[0]"},
       {"model_name: 'qa' " + Texts("story", {"a b c d e f g h i j k"}) + Texts("question", {"what"}),
        "inputs \"story\": fact[0]"},
+      {"model_name: 'qa' " + story + Texts("question", {"what"}) +
+           "inputs { name: 'after_facts' datatype: 'INT64' shape: 1 contents { int64_contents: 7 } }",
+       "inputs \"after_facts\"[0]: 7, must be from 0"},
       {"model_name: 'qa' parameters { key: 'top_k' value { int64_param: -1 } }" + story + Texts("question", {"what"}),
        "parameters: top_k: -1"},
       {"model_name: 'sequences' " + Zeros("input", 1, 5), "inputs \"input\": width: 5"},

@@ -578,7 +578,7 @@ TEST_F(GraphsTest, BadPutsAreRefusedAndStoreNothing) {
             "message 1: part: makes 8 nodes, at most 6");
   v1::Graph dangling = SmallGraph();
   dangling.set_edge_targets(2, 4);
-  EXPECT_EQ(refusal({Message("g", dangling)}), "graph: edge 2: target 4, but the graph has 4 nodes");
+  EXPECT_EQ(refusal({Message("g", dangling)}), "part: edge 2: target 4, but the graph has 4 nodes");
   EXPECT_EQ(refusal({Message("g", SmallGraph(), {"nodes", "none"})}, StatusCode::NOT_FOUND),
             "precompute[1]: model: there is no \"none\"");
   EXPECT_EQ(refusal({Message("g", SmallGraph(), {"words"})}),
