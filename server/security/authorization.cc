@@ -2,19 +2,14 @@
 #include "server/security/authorization.h"
 
 #include <algorithm>
-#include <functional>
 #include <string>
-#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
 #include "google/protobuf/descriptor.h"
 #include "heed/v1/annotations.pb.h"
-#include "heed/v1/graphs.pb.h"
-#include "heed/v1/models.pb.h"
-#include "heed/v1/questions.pb.h"
-#include "heed/v1/sequences.pb.h"
-#include "heed/v1/translation.pb.h"
 
 namespace heed {
 namespace {
@@ -51,13 +46,6 @@ constexpr MethodRight kOtherMethods[] = {
     {"/inference.GRPCInferenceService/TraceSetting", Right::kAny},
 };
 
-// The files of our own services, whose methods carry their rights (heed/v1/annotations.proto).
-std::vector<const google::protobuf::FileDescriptor*> OwnFiles() {
-  return {v1::AnswerRequest::descriptor()->file(), v1::ClassifyNodesRequest::descriptor()->file(),
-          v1::ListModelsRequest::descriptor()->file(), v1::RunSequenceRequest::descriptor()->file(),
-          v1::TranslateRequest::descriptor()->file()};
-}
-
 std::optional<Right> ToRight(v1::Right right) {
   switch (right) {
     case v1::RIGHT_OPEN:
@@ -84,29 +72,15 @@ absl::string_view TokenOf(absl::string_view authorization) {
 
 }  // namespace
 
-const std::map<std::string, Right, std::less<>>& MethodRights() {
-  static const auto& rights = *[] {
-    auto* map = new std::map<std::string, Right, std::less<>>;
-    for (const MethodRight& method : kOtherMethods) map->emplace(method.path, method.right);
-    for (const google::protobuf::FileDescriptor* file : OwnFiles()) {
-      for (int i = 0; i < file->service_count(); ++i) {
-        const google::protobuf::ServiceDescriptor& service = *file->service(i);
-        for (int j = 0; j < service.method_count(); ++j) {
-          const google::protobuf::MethodDescriptor& method = *service.method(j);
-          const std::optional<Right> right = ToRight(method.options().GetExtension(v1::right));
-          if (right) map->emplace(absl::StrCat("/", service.full_name(), "/", method.name()), *right);
-        }
-      }
-    }
-    return map;
-  }();
-  return rights;
-}
-
 std::optional<Right> RightOf(absl::string_view path) {
-  const auto it = MethodRights().find(path);
-  if (it == MethodRights().end()) return std::nullopt;
-  return it->second;
+  for (const MethodRight& method : kOtherMethods) {
+    if (method.path == path) return method.right;
+  }
+  // "/heed.v1.ModelService/ListModels" is the method "heed.v1.ModelService.ListModels".
+  if (!absl::ConsumePrefix(&path, "/")) return std::nullopt;
+  const google::protobuf::MethodDescriptor* const method =
+      google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(absl::StrReplaceAll(path, {{"/", "."}}));
+  return method == nullptr ? std::nullopt : ToRight(method->options().GetExtension(v1::right));
 }
 
 absl::Status Authorization::Check(absl::string_view path, std::optional<absl::string_view> authorization,

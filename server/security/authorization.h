@@ -23,10 +23,9 @@ enum class Right {
   kManage,  // what changes the server for others; refused altogether without --management
 };
 
-// The right of each method that the server has, by "/package.Service/Method", as HTTP/2 names it. Our own services have
-// them as options of their methods (heed/v1/annotations.proto); of others there is a table.
-const std::map<std::string, Right, std::less<>>& MethodRights();
-// Nothing: there is no such method, or it was given no right.
+// The right that the method "/package.Service/Method" needs, as HTTP/2 names it. Our own services say it as an option
+// of their methods (heed/v1/annotations.proto), which is read from the descriptor; of others there is a table. None:
+// there is no such method, or it was given no right.
 std::optional<Right> RightOf(absl::string_view path);
 
 // Thread-safe.
