@@ -105,16 +105,8 @@ class Run:
 
     def __init__(self, arguments, device, workers):
         self.arguments, self.device, self.workers = arguments, device, workers
-        vocabulary = translator_data.vocabulary_of(arguments.work)
-        shape = {
-            "vocabulary": len(vocabulary),
-            "d_model": arguments.d_model,
-            "ffn": arguments.ffn,
-            "heads": arguments.heads,
-            "encoder_layers": arguments.encoder_layers,
-            "decoder_layers": arguments.decoder_layers,
-        }
-        self.model = Marian(shape, arguments.dropout).to(device)
+        shape = {"vocabulary": len(translator_data.vocabulary_of(arguments.work)), **self.shape_of(arguments)}
+        self.model = self.model_of(shape, arguments).to(device)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=0.0, betas=(0.9, 0.98), eps=1e-9, fused=True)
         self.step, self.seconds, self.tokens, positions = 0, 0.0, 0, None
         path = f"{arguments.work}/checkpoint.pt"
@@ -128,6 +120,21 @@ class Run:
         training, self.development = translator_data.load_tokens(arguments.work)
         self.mix = translator_data.Mix(training, arguments.batch_tokens // workers.count, positions)
         self.began = time.monotonic() - self.seconds
+
+    # What a recipe of another network has otherwise (train_rnn_translator.py).
+
+    @staticmethod
+    def shape_of(arguments):
+        """{what: number} that makes the network, beside the size of the vocabulary."""
+        return {name: getattr(arguments, name) for name in ("d_model", "ffn", "heads", "encoder_layers", "decoder_layers")}
+
+    @staticmethod
+    def model_of(shape, arguments):
+        return Marian(shape, arguments.dropout)
+
+    @staticmethod
+    def loss_of(model, source, target, smoothing):
+        return loss_of(model, source, target, smoothing)
 
     def fraction(self):
         """The part of the budget that is spent."""
@@ -147,7 +154,7 @@ class Run:
                 for part in numpy.array_split(rows, max(1, len(rows) // 50)):
                     source, target = batch_of(tokens, part, self.model.pad, self.device)
                     kept = int((target != self.model.pad).sum())
-                    total, count = total + loss_of(self.model, source, target, 0.0).item() * kept, count + kept
+                    total, count = total + self.loss_of(self.model, source, target, 0.0).item() * kept, count + kept
                 losses[name] = total / count
         self.model.train()
         return losses
@@ -163,8 +170,8 @@ class Run:
         os.replace(f"{work}/checkpoint.pt.partial", f"{work}/checkpoint.pt")
         for old in snapshots(work)[: -self.arguments.keep]:
             os.remove(old)
-        losses = " ".join(f"{name}={loss:.3f}" for name, loss in self.validate().items())
-        print(f"checkpoint at update {self.step}, {self.seconds / 3600:.2f} h: {losses}", flush=True)
+        figures = " ".join(f"{name}={figure:.3f}" for name, figure in self.validate().items())
+        print(f"checkpoint at update {self.step}, {self.seconds / 3600:.2f} h: {figures}", flush=True)
 
     def train(self):
         arguments, workers, model = self.arguments, self.workers, self.model
@@ -181,7 +188,7 @@ class Run:
             source, target = batch_of(self.mix.tokens, drawn[workers.rank], model.pad, self.device)
             gradients.clear()
             with autocast(self.device, arguments.dtype):
-                loss = loss_of(model, source, target, arguments.smoothing)
+                loss = self.loss_of(model, source, target, arguments.smoothing)
             loss.backward()
             gradients.flat[-2] = loss.detach()
             gradients.flat[-1] = self.fraction()
@@ -219,7 +226,7 @@ class Run:
                     self.save()
 
 
-def train(arguments):
+def train(arguments, run_class=Run):
     device = torch.device(arguments.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     workers = Workers(device)
     if device.type == "cuda" and workers.count > 1:
@@ -229,7 +236,7 @@ def train(arguments):
         torch.set_num_threads(arguments.threads)
     torch.manual_seed(translator_data.SEED)  # the same initial weights in every worker
     random.seed(translator_data.SEED + workers.rank)
-    run = Run(arguments, device, workers)
+    run = run_class(arguments, device, workers)
     if workers.rank == 0:
         budget = f"{arguments.updates} updates" if arguments.updates else f"{arguments.hours} h"
         print(

@@ -57,6 +57,7 @@ DEVELOPMENT = {
     "dev_chat": "chat-bcontrast/dev.tsv.gz",
 }
 SUBWORD_SENTENCES = 200_000  # that the subword model is trained on
+SUBWORD_SHARE = {"everyday": 1.0, "everyday_varied": 0.0}  # of a corpus among them; others: one half
 # Characters with a subword of their own, however rare; other rare ones are spelled in bytes.
 REQUIRED_CHARACTERS = "".join(map(chr, range(33, 127))) + "äöüßÄÖÜéèàâêçñáíóúøåæ€£§°–—„“”‚‘’»«…×½²"
 
@@ -130,17 +131,21 @@ def cleaned(pairs, held_out):
     return result
 
 
+def multi30k(data, part):
+    """(english, german) captions of a part: train, val, test_2016_flickr."""
+    return list(zip(*(read_lines(f"{data}/multi30k/{part}.{side}.gz") for side in ("en", "de"))))
+
+
 def read_corpora(data, made_up_pairs):
     """(training, development): {name: [(english, german)]} of CORPORA, and of DEVELOPMENT and dev_captions."""
-    multi30k = lambda part: list(zip(*(read_lines(f"{data}/multi30k/{part}.{side}.gz") for side in ("en", "de"))))  # noqa: E731
     development = {name: read_pairs(f"{data}/{path}") for name, path in DEVELOPMENT.items()}
-    development["dev_captions"] = multi30k("val")
+    development["dev_captions"] = multi30k(data, "val")
     held_out = {english for pairs in development.values() for english, _ in pairs}
     training = {
         name: cleaned([pair for path in paths for pair in read_pairs(f"{data}/{path}")], held_out)
         for name, paths in FILES.items()
     }
-    training["captions"] = multi30k("train")
+    training["captions"] = multi30k(data, "train")
     training["everyday_varied"] = varied(training["everyday"], random.Random(SEED))
     copies, training["made_up"] = Counter(), []
     for pair in made_up_text.pairs(made_up_pairs, SEED):
@@ -152,11 +157,11 @@ def read_corpora(data, made_up_pairs):
     return {name: training[name] for name in CORPORA}, development
 
 
-def train_subwords(work, corpora, vocabulary):
-    """WORK/joint.model: one unigram model for both languages, with bytes for rare characters and digits apart."""
+def train_subwords(work, corpora, vocabulary, keep=SUBWORD_SHARE):
+    """WORK/joint.model: one unigram model for both languages, with bytes for rare characters and digits apart. `keep` is
+    the share of a corpus that the subword model may read, one half where it names none."""
     rng = random.Random(SEED)
     pool = [(name, pair) for name, pairs in corpora.items() if not name.endswith("_mt") for pair in pairs]
-    keep = {"everyday": 1.0, "everyday_varied": 0.0}
     pool = [pair for name, pair in pool if rng.random() < keep.get(name, 0.5)]
     sample = rng.sample(pool, min(len(pool), SUBWORD_SENTENCES // 2))
     model = io.BytesIO()
@@ -244,6 +249,11 @@ def prepare(data, work, vocabulary, made_up_pairs):
     training, development = read_corpora(data, made_up_pairs)
     if not os.path.exists(f"{work}/joint.model"):
         train_subwords(work, training, vocabulary)
+    write_tokens(work, training, development)
+
+
+def write_tokens(work, training, development):
+    """WORK/tokens.npz by the subwords of WORK/joint.model."""
     subwords = sentencepiece.SentencePieceProcessor(model_file=f"{work}/joint.model")
     arrays = {}
     for name, pairs in (training | development).items():
@@ -309,9 +319,11 @@ class Mix:
     resumed run goes on with the batch that would have come next."""
 
     def __init__(self, corpora, batch_tokens, positions=None):
-        """`positions`: of each phase, (epoch, batches read of it), as `positions` gives it; None at the start."""
-        self.tokens = Tokens.joined([corpora[name] for name in CORPORA])
-        self.sizes = [len(corpora[name]) for name in CORPORA]
+        """`corpora`: all of CORPORA or some. `positions`: of each phase, (epoch, batches read of it), as `positions`
+        gives it; None at the start."""
+        self.names = [name for name in CORPORA if name in corpora]
+        self.tokens = Tokens.joined([corpora[name] for name in self.names])
+        self.sizes = [len(corpora[name]) for name in self.names]
         self.batch_tokens = batch_tokens
         self.positions = [list(position) for position in positions or [(0, 0)] * len(PHASE_ENDS)]
         self.held = (None, None, [])  # the epoch at hand: phase, epoch, batches
@@ -321,7 +333,7 @@ class Mix:
         epoch, position = self.positions[phase]
         if self.held[:2] != (phase, epoch):
             rng = numpy.random.default_rng((SEED, phase, epoch))
-            rows = epoch_rows(self.sizes, [repeats[phase] for repeats in CORPORA.values()], rng)
+            rows = epoch_rows(self.sizes, [CORPORA[name][phase] for name in self.names], rng)
             self.held = (phase, epoch, batches(self.tokens, rows, self.batch_tokens, rng))
         batch = self.held[2][position]
         last = position + 1 == len(self.held[2])
