@@ -27,8 +27,7 @@ import torch
 
 import ntm_conversion
 from from_pyg import read_checkpoint
-from ntm_conversion import Checkpoint
-from torch_checkpoint import Refused
+from torch_checkpoint import Checkpoint, Refused
 
 OPTIMIZER = re.compile(r"(.*/)?(Adam(_\d+)?|RMSProp(_\d+)?|Momentum|beta\d_power|global_step)")
 OWN = re.compile(
@@ -183,7 +182,7 @@ def convert(path, tensors, activation="none", clip=20.0, init_mode="constant"):
         "fc.weight": output.t(),
         "fc.bias": checkpoint.take("o2o/dense/bias", [output.shape[1]], "outputs"),
     }
-    checkpoint.finish()
+    checkpoint.finish("a Neural Turing Machine")
     reach = shifts // 2
     config = {
         "model_type": "ntm",

@@ -20,8 +20,7 @@ import torch
 
 import ntm_conversion
 from from_pyg import read_checkpoint
-from ntm_conversion import Checkpoint
-from torch_checkpoint import Refused
+from torch_checkpoint import Checkpoint, Refused
 
 
 def without_copies(path, tensors):
@@ -92,7 +91,7 @@ def convert(path, tensors):
     )
     outputs = len(model["fc.weight"])
     model["fc.bias"] = checkpoint.take("fc.bias", [outputs], "outputs")
-    checkpoint.finish()
+    checkpoint.finish("a Neural Turing Machine")
     config = {
         "model_type": "ntm",
         "task": "sequences",

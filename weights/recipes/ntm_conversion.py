@@ -1,41 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the converters of Neural Turing Machines share: tensors taken out of a checkpoint one by one, the model
-directory."""
+"""What the converters of Neural Turing Machines share: the model directory."""
 
 import os
 
 import ntm
 import ntm_tasks
 from torch_checkpoint import Refused
-
-
-class Checkpoint:
-    """Tensors by name, of which every one is to be taken once."""
-
-    def __init__(self, path, tensors):
-        self.path, self.tensors = path, dict(tensors)
-
-    def names(self):
-        return list(self.tensors)
-
-    def take(self, name, shape, meaning):
-        """The tensor of that name, float32. A None in `shape` is any number; `meaning` says in words where it comes
-        from."""
-        if name not in self.tensors:
-            raise Refused(f"{self.path}: has no tensor '{name}'")
-        tensor = self.tensors.pop(name)
-        found = list(tensor.shape)
-        if len(found) != len(shape) or any(want not in (None, have) for want, have in zip(shape, found)):
-            want = ", ".join("any" if number is None else str(number) for number in shape)
-            raise Refused(f"{self.path}: tensor '{name}' is {found}, not [{want}] ({meaning})")
-        return tensor.float()
-
-    def finish(self):
-        if self.tensors:
-            raise Refused(
-                f"{self.path}: tensor '{next(iter(self.tensors))}' has no place in a Neural Turing Machine"
-                f" ({len(self.tensors)} of such)"
-            )
 
 
 def add_flags(parser):
