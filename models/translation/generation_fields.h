@@ -12,7 +12,7 @@
 namespace heed {
 
 enum class GenerationTreatment {
-  kServed,   // models/translation/marian_config.cc reads it
+  kServed,   // models/translation/generation_config.cc reads it
   kIgnored,  // changes no translation: caches, outputs asked of a Python call, ways to compute the same faster
   kWarned,   // changes none as the model is served, though its author may think so: said once when the model is loaded
   kRefused,  // changes translations, and is not served

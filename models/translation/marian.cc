@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/translation/marian.h"
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -10,16 +8,16 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "engine/kernels/key_value_cache.h"
-#include "files/tensor_values.h"
 #include "models/layers/attention.h"
 #include "models/layers/positions.h"
+#include "models/layers/tied_tensors.h"
+#include "models/translation/marian.h"
 #include "models/translation/seq2seq_translator.h"
 
 namespace heed {
 namespace {
 
 constexpr float kLayerNormEpsilon = 1e-5f;
-constexpr char kOutput[] = "lm_head.weight";
 
 }  // namespace
 
@@ -72,31 +70,6 @@ struct MarianNetwork::Loader {
     HEED_ASSIGN_OR_RETURN(block.norm, NormOf(scope, "final_layer_norm"));
     return block;
   }
-
-  // The first of `names` that is there: tied tensors are stored under one of their names, or under several with the
-  // same values. Others' values would be lost: transformers 4 takes the shared ones, transformers 5 keeps them apart.
-  absl::StatusOr<const StoredTensor*> OneOf(const WeightReader& scope, const std::vector<const char*>& names,
-                                            int64_t vocabulary) {
-    const StoredTensor* taken = nullptr;
-    const char* taken_name = nullptr;
-    for (const char* name : names) {
-      if (!scope.Has(name)) continue;
-      HEED_ASSIGN_OR_RETURN(const StoredTensor* tensor, scope.Get(name, {vocabulary, config.d_model}));
-      if (taken == nullptr) {
-        taken = tensor;
-        taken_name = name;
-        continue;
-      }
-      const int64_t at = FirstDifference(*taken, *tensor);
-      if (at < 0) continue;
-      const char* tie = absl::string_view(name) == kOutput ? "tie_word_embeddings" : "share_encoder_decoder_embeddings";
-      return absl::InvalidArgumentError(
-          absl::StrCat(scope.PathOf(name), ": tensor '", name, "' is ", tensor->ValueAt(at), " at ",
-                       PlaceName(at, tensor->shape), ", but '", taken_name, "', to which config.json ties it, is ",
-                       taken->ValueAt(at), "; if it counts, set ", tie, " to false, else remove it"));
-    }
-    return taken != nullptr ? taken : scope.Get(names.front(), {vocabulary, config.d_model});
-  }
 };
 
 absl::StatusOr<std::unique_ptr<MarianNetwork>> MarianNetwork::Load(const Checkpoint& checkpoint,
@@ -141,19 +114,24 @@ absl::StatusOr<std::unique_ptr<MarianNetwork>> MarianNetwork::Load(const Checkpo
 
 // Tables of tokens and the output layer, which may be tied to each other.
 absl::Status MarianNetwork::LoadEmbeddings(const WeightReader& root) {
-  Loader loader{config_, GemmBackend::kPacked};
-  const char* source_name = "model.encoder.embed_tokens.weight";
-  std::vector<const char*> target_names = {"model.decoder.embed_tokens.weight"};
-  if (config_.shared_embeddings) target_names = {"model.shared.weight", target_names[0], source_name};
-  if (config_.tied_output) target_names.push_back(kOutput);
-  HEED_ASSIGN_OR_RETURN(const StoredTensor* target, loader.OneOf(root, target_names, config_.target_vocabulary));
+  // transformers 4 takes the shared ones of tied tensors, transformers 5 keeps them apart.
+  const TiedName source_name = {"model.encoder.embed_tokens.weight", "share_encoder_decoder_embeddings"};
+  const TiedName target_name = {"model.decoder.embed_tokens.weight", "share_encoder_decoder_embeddings"};
+  const TiedName output_name = {"lm_head.weight", "tie_word_embeddings"};
+  std::vector<TiedName> target_names = {target_name};
+  if (config_.shared_embeddings) {
+    target_names = {{"model.shared.weight", target_name.field}, target_name, source_name};
+  }
+  if (config_.tied_output) target_names.push_back(output_name);
+  const std::vector<int64_t> target_shape = {config_.target_vocabulary, config_.d_model};
+  HEED_ASSIGN_OR_RETURN(const StoredTensor* target, ReadTied(root, target_names, target_shape));
   const StoredTensor* source = target;
   if (!config_.shared_embeddings) {
-    HEED_ASSIGN_OR_RETURN(source, loader.OneOf(root, {source_name}, config_.source_vocabulary));
+    HEED_ASSIGN_OR_RETURN(source, root.Get(source_name.name, {config_.source_vocabulary, config_.d_model}));
   }
   const StoredTensor* output = target;
   if (!config_.tied_output) {
-    HEED_ASSIGN_OR_RETURN(output, loader.OneOf(root, {kOutput}, config_.target_vocabulary));
+    HEED_ASSIGN_OR_RETURN(output, root.Get(output_name.name, target_shape));
   }
   std::vector<float> bias;
   if (root.Has("final_logits_bias")) {
@@ -331,16 +309,16 @@ absl::StatusOr<std::shared_ptr<const Translator>> LoadMarian(const std::string& 
   TokenIds ids;
   ids.source_vocabulary = static_cast<int32_t>(config.source_vocabulary);
   ids.target_vocabulary = static_cast<int32_t>(config.target_vocabulary);
-  ids.eos = config.search.eos;
+  ids.eos = config.generation.search.eos;
   ids.pad = config.pad;
   HEED_ASSIGN_OR_RETURN(MarianTokenizer codec, MarianTokenizer::Load(path, ids));
   ModelSpec spec;
   spec.name = name;
   spec.architecture = "marian";
-  spec.warnings = config.warnings;
+  spec.warnings = config.generation.warnings;
   spec.warnings.insert(spec.warnings.end(), network->warnings().begin(), network->warnings().end());
-  return std::make_shared<const Seq2SeqTranslator>(std::move(spec), std::move(network), std::move(codec), config.search,
-                                                   config.default_options);
+  return std::make_shared<const Seq2SeqTranslator>(std::move(spec), std::move(network), std::move(codec),
+                                                   config.generation.search, config.generation.default_options);
 }
 
 }  // namespace heed

@@ -2,12 +2,10 @@
 #include "models/translation/marian_config.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "base/json_fields.h"
 #include "base/status_macros.h"
-#include "models/translation/generation_fields.h"
 
 namespace heed {
 namespace {
@@ -27,104 +25,6 @@ absl::StatusOr<Activation> ReadActivation(JsonFields& fields) {
   if (name == "gelu") return Activation::kGelu;
   if (name == "swish" || name == "silu") return Activation::kSwish;
   return Unserved(fields, "activation_function", "but relu, gelu, swish and silu are served");
-}
-
-// An id below `limit`; a list of one id is that id.
-absl::StatusOr<int32_t> ReadId(JsonFields& fields, absl::string_view name, int64_t fallback, int64_t limit) {
-  const nlohmann::json& value = fields.Value(name);
-  if (!value.is_array()) return static_cast<int32_t>(fields.Int(name, fallback, 0, limit - 1));
-  if (value.size() > 1) {
-    return absl::UnimplementedError(
-        absl::StrCat(fields.path(), ": ", name, " is a list of ", value.size(), ", but one id is served"));
-  }
-  const bool is_id =
-      !value.empty() && value[0].is_number_unsigned() && value[0].get<uint64_t>() < static_cast<uint64_t>(limit);
-  if (!is_id) {
-    fields.Wrong(name, absl::StrCat("but not of one id below ", limit));
-    return fields.status();
-  }
-  return value[0].get<int32_t>();
-}
-
-// transformers' setting where config.json does not say otherwise: files have it that mean nothing by it.
-constexpr int64_t kUnsetMaxLength = 20;
-
-// bad_words_ids, suppress_tokens and begin_suppress_tokens.
-void ReadBans(JsonFields& fields, int64_t vocabulary, SearchRules& rules) {
-  const auto is_id = [&](const nlohmann::json& id) {
-    return id.is_number_unsigned() && id.get<uint64_t>() < static_cast<uint64_t>(vocabulary);
-  };
-  if (fields.Has("bad_words_ids")) {
-    const nlohmann::json& phrases = fields.Value("bad_words_ids");
-    if (!phrases.is_array()) fields.Wrong("bad_words_ids", "which is not a list");
-    for (const nlohmann::json& phrase : phrases) {
-      if (!phrase.is_array() || phrase.empty() || !std::all_of(phrase.begin(), phrase.end(), is_id)) {
-        fields.Wrong("bad_words_ids", absl::StrCat("which is not a list of lists of ids below ", vocabulary));
-        return;
-      }
-      if (phrase.size() == 1) {
-        rules.banned.push_back(phrase[0].get<int32_t>());
-      } else {
-        rules.banned_phrases.push_back(phrase.get<std::vector<int32_t>>());
-      }
-    }
-  }
-  const auto read_ids = [&](const char* name, std::vector<int32_t>& ids) {
-    const nlohmann::json& list = fields.Value(name);
-    if (list.is_null()) return;
-    if (!list.is_array() || !std::all_of(list.begin(), list.end(), is_id)) {
-      fields.Wrong(name, absl::StrCat("which is not a list of ids below ", vocabulary));
-      return;
-    }
-    for (const nlohmann::json& id : list) ids.push_back(id.get<int32_t>());
-  };
-  read_ids("suppress_tokens", rules.banned);
-  read_ids("begin_suppress_tokens", rules.banned_first);
-  // An end that cannot be would make every translation as long as it may be.
-  rules.banned.erase(std::remove(rules.banned.begin(), rules.banned.end(), rules.eos), rules.banned.end());
-  std::sort(rules.banned.begin(), rules.banned.end());
-  rules.banned.erase(std::unique(rules.banned.begin(), rules.banned.end()), rules.banned.end());
-}
-
-// `only_generation`: of generation_config.json.
-absl::Status ReadGeneration(JsonFields& fields, bool only_generation, MarianConfig& config) {
-  const int64_t vocabulary = config.target_vocabulary;
-  HEED_RETURN_IF_ERROR(CheckGenerationFields(fields, only_generation, config.warnings));
-  HEED_ASSIGN_OR_RETURN(config.search.start, ReadId(fields, "decoder_start_token_id", config.search.start, vocabulary));
-  HEED_ASSIGN_OR_RETURN(config.search.eos, ReadId(fields, "eos_token_id", config.search.eos, vocabulary));
-  if (fields.Has("forced_eos_token_id")) {
-    HEED_ASSIGN_OR_RETURN(const int32_t forced, ReadId(fields, "forced_eos_token_id", config.search.eos, vocabulary));
-    if (forced != config.search.eos) return Unserved(fields, "forced_eos_token_id", "but only eos_token_id is served");
-    config.search.force_eos = true;
-  }
-  config.search.renormalize = fields.Bool("renormalize_logits", false);
-  ReadBans(fields, vocabulary, config.search);
-
-  TranslateOptions& options = config.default_options;
-  options.beam_size = static_cast<int>(fields.Int("num_beams", 1, 1, kMaxBeamSize));
-  options.length_penalty =
-      static_cast<float>(fields.Number("length_penalty", 1.0, -kMaxLengthPenalty, kMaxLengthPenalty));
-  options.no_repeat_ngram = static_cast<int>(fields.Int("no_repeat_ngram_size", 0, 0, kMaxPositions));
-  // Lengths count the decoder's first token, which is not one of the translation's.
-  const int64_t positions = config.max_positions;
-  options.min_tokens = static_cast<int>(std::max<int64_t>(0, fields.Int("min_length", 0, 0, positions) - 1));
-  options.min_tokens = static_cast<int>(fields.Int("min_new_tokens", options.min_tokens, 0, positions - 1));
-  const auto limit = [&](const char* name) {  // beyond the positions there is none
-    return std::min(positions, fields.Int(name, 0, 0, std::numeric_limits<int64_t>::max()));
-  };
-  const int64_t max_length = limit("max_length");
-  const bool unset = max_length == 0 || (!only_generation && max_length == kUnsetMaxLength);
-  if (!unset) config.search.max_tokens = std::max<int64_t>(1, max_length - 1);
-  config.search.max_new_tokens = limit("max_new_tokens");
-  const nlohmann::json& early = fields.Value("early_stopping");
-  if (early.is_boolean()) {
-    options.early_stopping = early.get<bool>() ? EarlyStopping::kFirst : EarlyStopping::kHeuristic;
-  } else if (early.is_string() && early.get<std::string>() == "never") {
-    options.early_stopping = EarlyStopping::kNever;
-  } else if (!early.is_null()) {
-    fields.Wrong("early_stopping", "which is neither true, false nor \"never\"");
-  }
-  return fields.status();
 }
 
 }  // namespace
@@ -162,17 +62,13 @@ absl::StatusOr<MarianConfig> ReadMarianConfig(const std::string& directory) {
   }
   const int64_t last = config.target_vocabulary - 1;
   config.pad = static_cast<int32_t>(fields.Int("pad_token_id", last, 0, std::max(last, config.source_vocabulary - 1)));
-  HEED_ASSIGN_OR_RETURN(config.search.start, ReadId(fields, "decoder_start_token_id", config.pad, last + 1));
-  HEED_ASSIGN_OR_RETURN(config.search.eos, ReadId(fields, "eos_token_id", 0, last + 1));
+  HEED_ASSIGN_OR_RETURN(config.generation.search.start,
+                        ReadTokenId(fields, "decoder_start_token_id", config.pad, last + 1));
+  HEED_ASSIGN_OR_RETURN(config.generation.search.eos, ReadTokenId(fields, "eos_token_id", 0, last + 1));
   HEED_RETURN_IF_ERROR(fields.status());
 
-  absl::StatusOr<JsonFields> generation = JsonFields::Read(absl::StrCat(directory, "/generation_config.json"));
-  if (absl::IsNotFound(generation.status())) {
-    HEED_RETURN_IF_ERROR(ReadGeneration(fields, /*only_generation=*/false, config));
-  } else {
-    HEED_RETURN_IF_ERROR(generation.status());
-    HEED_RETURN_IF_ERROR(ReadGeneration(*generation, /*only_generation=*/true, config));
-  }
+  HEED_RETURN_IF_ERROR(
+      ReadGenerationConfig(directory, fields, config.target_vocabulary, config.max_positions, config.generation));
   return config;
 }
 

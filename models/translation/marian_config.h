@@ -4,12 +4,10 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "engine/kernels/kernels.h"
-#include "models/kinds/translator.h"
-#include "models/translation/search.h"
+#include "models/translation/generation_config.h"
 
 namespace heed {
 
@@ -27,14 +25,11 @@ struct MarianConfig {
   bool tied_output = true;        // the output layer's weights are the decoder's embeddings
   int32_t pad = 0;
 
-  SearchRules search;                 // what generation_config.json and the special tokens impose on every search
-  TranslateOptions default_options;   // what it suggests
-  std::vector<std::string> warnings;  // settings that are read but do nothing here
+  GenerationConfig generation;
 };
 
-// Reads `directory`/config.json, and generation_config.json if there is one (else the generation settings of
-// config.json, as older directories have them): models/generation_fields.h. Errors name the file, the field and its
-// value; UNIMPLEMENTED for what is not served.
+// Reads `directory`/config.json and the generation settings (models/translation/generation_config.h). Errors name the
+// file, the field and its value; UNIMPLEMENTED for what is not served.
 absl::StatusOr<MarianConfig> ReadMarianConfig(const std::string& directory);
 
 }  // namespace heed

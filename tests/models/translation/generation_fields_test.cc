@@ -144,42 +144,44 @@ TEST_F(GenerationSettings, WhatIsRefusedIsNamedWithItsValue) {
 }
 
 TEST_F(GenerationSettings, WhatOnlySamplingReadsAndWhatIsUnknownIsAWarning) {
-  EXPECT_THAT(With("temperature", 0.7)->warnings, ElementsAre(HasSubstr("generation_config.json: temperature is 0.7")));
-  EXPECT_THAT(With("top_k", 50)->warnings, IsEmpty());
-  EXPECT_THAT(With("max_time", 3)->warnings, ElementsAre(HasSubstr("max_time is 3")));
-  EXPECT_THAT(With("new_setting", 1)->warnings, ElementsAre(HasSubstr("new_setting is 1, which is no setting")));
-  EXPECT_THAT(With("use_cache", false)->warnings, IsEmpty());
+  EXPECT_THAT(With("temperature", 0.7)->generation.warnings,
+              ElementsAre(HasSubstr("generation_config.json: temperature is 0.7")));
+  EXPECT_THAT(With("top_k", 50)->generation.warnings, IsEmpty());
+  EXPECT_THAT(With("max_time", 3)->generation.warnings, ElementsAre(HasSubstr("max_time is 3")));
+  EXPECT_THAT(With("new_setting", 1)->generation.warnings,
+              ElementsAre(HasSubstr("new_setting is 1, which is no setting")));
+  EXPECT_THAT(With("use_cache", false)->generation.warnings, IsEmpty());
   // config.json has other fields, too.
-  EXPECT_THAT(InConfig("new_setting", 1)->warnings, IsEmpty());
+  EXPECT_THAT(InConfig("new_setting", 1)->generation.warnings, IsEmpty());
   const auto model = LoadModel(directory_.File("model"));
   ASSERT_TRUE(model.ok()) << model.status();
 }
 
 TEST_F(GenerationSettings, LengthsAreServed) {
-  EXPECT_EQ(With("min_length", 9)->default_options.min_tokens, 8);  // without the decoder's first token
-  EXPECT_EQ(With("min_new_tokens", 30)->default_options.min_tokens, 30);
+  EXPECT_EQ(With("min_length", 9)->generation.default_options.min_tokens, 8);  // without the decoder's first token
+  EXPECT_EQ(With("min_new_tokens", 30)->generation.default_options.min_tokens, 30);
   EXPECT_THAT(Error("min_length", 97), HasSubstr("min_length is 97"));
-  EXPECT_EQ(With("max_length", 8)->search.max_tokens, 7);
-  EXPECT_EQ(With("max_length", 20)->search.max_tokens, 19);
-  EXPECT_EQ(With("max_new_tokens", 5)->search.max_new_tokens, 5);
-  EXPECT_EQ(With("max_length", 1'000'000'000'000)->search.max_tokens, 95);
-  EXPECT_EQ(InConfig("max_length", 8)->search.max_tokens, 7);
-  EXPECT_EQ(InConfig("max_length", 20)->search.max_tokens, 0);  // transformers' own default
+  EXPECT_EQ(With("max_length", 8)->generation.search.max_tokens, 7);
+  EXPECT_EQ(With("max_length", 20)->generation.search.max_tokens, 19);
+  EXPECT_EQ(With("max_new_tokens", 5)->generation.search.max_new_tokens, 5);
+  EXPECT_EQ(With("max_length", 1'000'000'000'000)->generation.search.max_tokens, 95);
+  EXPECT_EQ(InConfig("max_length", 8)->generation.search.max_tokens, 7);
+  EXPECT_EQ(InConfig("max_length", 20)->generation.search.max_tokens, 0);  // transformers' own default
 }
 
 TEST_F(GenerationSettings, AListOfOneIdIsThatId) {
-  EXPECT_EQ(With("eos_token_id", {7})->search.eos, 7);
-  EXPECT_EQ(With("decoder_start_token_id", {90})->search.start, 90);
-  EXPECT_TRUE(With("forced_eos_token_id", {7})->search.force_eos);
+  EXPECT_EQ(With("eos_token_id", {7})->generation.search.eos, 7);
+  EXPECT_EQ(With("decoder_start_token_id", {90})->generation.search.start, 90);
+  EXPECT_TRUE(With("forced_eos_token_id", {7})->generation.search.force_eos);
   EXPECT_THAT(Error("eos_token_id", json::array()), HasSubstr("eos_token_id is a list, but not of one id below 91"));
   EXPECT_THAT(Error("eos_token_id", {91}), HasSubstr("eos_token_id is a list, but not of one id below 91"));
-  EXPECT_EQ(InConfig("eos_token_id", {7})->search.eos, 7);
+  EXPECT_EQ(InConfig("eos_token_id", {7})->generation.search.eos, 7);
   EXPECT_THAT(InConfig("eos_token_id", {7, 8}).status().ToString(),
               AllOf(HasSubstr("UNIMPLEMENTED"), HasSubstr("eos_token_id is a list of 2, but one id is served")));
 }
 
 TEST_F(GenerationSettings, BansMustBeLists) {
-  EXPECT_THAT(With("begin_suppress_tokens", {3, 4})->search.banned_first, ElementsAre(3, 4));
+  EXPECT_THAT(With("begin_suppress_tokens", {3, 4})->generation.search.banned_first, ElementsAre(3, 4));
   EXPECT_THAT(Error("begin_suppress_tokens", 3), HasSubstr("begin_suppress_tokens is 3"));
   EXPECT_THAT(Error("suppress_tokens", {{"a", 3}}), HasSubstr("suppress_tokens is an object"));
   EXPECT_THAT(Error("bad_words_ids", 3), HasSubstr("bad_words_ids is 3"));

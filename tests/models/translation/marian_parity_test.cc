@@ -43,7 +43,7 @@ class MarianParity : public testing::TestWithParam<const char*> {
     TokenIds ids;
     ids.source_vocabulary = static_cast<int32_t>(config_.source_vocabulary);
     ids.target_vocabulary = static_cast<int32_t>(config_.target_vocabulary);
-    ids.eos = config_.search.eos;
+    ids.eos = config_.generation.search.eos;
     ids.pad = config_.pad;
     auto codec = MarianTokenizer::Load(directory_, ids);
     ASSERT_TRUE(codec.ok()) << codec.status();
@@ -150,7 +150,8 @@ TEST_P(MarianParity, SearchFindsWhatGenerateFinds) {
       options.stop_loops = false;
       const auto prompt = call["decoder_input_ids"].get<std::vector<int32_t>>();
       const MarianNetwork& network = *networks_[static_cast<size_t>(searches) % networks_.size()];
-      Search search(config_.search, options, {prompt.begin() + 1, prompt.end()}, network.vocabulary(), 0, false);
+      Search search(config_.generation.search, options, {prompt.begin() + 1, prompt.end()}, network.vocabulary(), 0,
+                    false);
       std::unique_ptr<DecoderState> memory = network.NewMemory(source, options.beam_size);
       DecoderState* const memories[] = {memory.get()};
       network.Encode(memories, context_);
@@ -171,7 +172,7 @@ TEST_P(MarianParity, SearchFindsWhatGenerateFinds) {
         EXPECT_EQ(codec_->Decode(found[i].tokens), call["texts"][i].get<std::string>());
         if (call.contains("scores")) {
           EXPECT_NEAR(found[i].score, call["scores"][i].get<float>(), 1e-4);
-        } else if (config_.search.renormalize) {  // transformers leaves greedy scores unnormalized otherwise
+        } else if (config_.generation.search.renormalize) {  // transformers leaves greedy scores unnormalized otherwise
           const auto length = static_cast<double>(tokens.size() - prompt.size() + 1);
           EXPECT_NEAR(found[i].score * std::pow(length, options.length_penalty), call["log_probability"].get<float>(),
                       1e-3);

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// The generation settings of a translator's directory: what they impose on a search, and what they suggest to it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/json_fields.h"
+#include "models/kinds/translator.h"
+#include "models/translation/search.h"
+
+namespace heed {
+
+struct GenerationConfig {
+  SearchRules search;
+  TranslateOptions default_options;
+  std::vector<std::string> warnings;  // settings that are read but do nothing here
+};
+
+// Reads `directory`/generation_config.json, or if there is none the generation settings of config.json, as older
+// directories have them, into `generation`, whose search.start and search.eos are the defaults of those. The settings
+// are in models/translation/generation_fields.h. Errors name the file, the field and its value; UNIMPLEMENTED for what
+// is not served.
+absl::Status ReadGenerationConfig(const std::string& directory, JsonFields& config_json, int64_t target_vocabulary,
+                                  int64_t max_target_tokens, GenerationConfig& generation);
+
+// An id below `limit`, `fallback` if the field is not there; a list of one id is that id.
+absl::StatusOr<int32_t> ReadTokenId(JsonFields& fields, absl::string_view name, int64_t fallback, int64_t limit);
+
+}  // namespace heed
