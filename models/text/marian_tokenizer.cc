@@ -146,34 +146,40 @@ absl::StatusOr<MarianTokenizer> MarianTokenizer::Load(const std::string& directo
 }
 
 void MarianTokenizer::AppendPieces(const Subwords& subwords, const Vocabulary& vocabulary, int32_t unknown,
-                                   absl::string_view text, std::vector<int32_t>& ids) const {
+                                   absl::string_view text, EncodedText& encoded) const {
   for (const AddedTokens::Part& part : added_.Split(text)) {
     if (part.token != nullptr) {
-      ids.push_back(static_cast<int32_t>(part.token->id));
+      encoded.ids.push_back(static_cast<int32_t>(part.token->id));
+      encoded.spellings.push_back(SourcePiece(encoded.ids.back()));  // of both sides
       continue;
     }
-    for (const std::string& piece : subwords.Encode(part.text)) {
+    for (std::string& piece : subwords.Encode(part.text)) {
       const auto found = vocabulary.find(piece);
-      ids.push_back(found == vocabulary.end() ? unknown : found->second);
+      encoded.ids.push_back(found == vocabulary.end() ? unknown : found->second);
+      encoded.spellings.push_back(std::move(piece));
     }
   }
 }
 
-std::vector<int32_t> MarianTokenizer::EncodeSource(absl::string_view code, absl::string_view text) const {
-  std::vector<int32_t> ids;
-  if (!code.empty()) ids.push_back(source_ids_.find(code)->second);
-  AppendPieces(*source_, source_ids_, source_unknown_, text, ids);
-  ids.push_back(eos_);
-  return ids;
+EncodedText MarianTokenizer::EncodeSource(absl::string_view code, absl::string_view text) const {
+  EncodedText encoded;
+  if (!code.empty()) {
+    encoded.ids.push_back(source_ids_.find(code)->second);
+    encoded.spellings.emplace_back(code);
+  }
+  AppendPieces(*source_, source_ids_, source_unknown_, text, encoded);
+  encoded.ids.push_back(eos_);
+  encoded.spellings.push_back(SourcePiece(eos_));
+  return encoded;
 }
 
 std::vector<int32_t> MarianTokenizer::EncodeTargetPrefix(absl::string_view text) const {
-  std::vector<int32_t> ids;
-  AppendPieces(*target_, target_ids_, target_unknown_, text, ids);
-  return ids;
+  EncodedText encoded;
+  AppendPieces(*target_, target_ids_, target_unknown_, text, encoded);
+  return std::move(encoded.ids);
 }
 
-std::string MarianTokenizer::Decode(absl::Span<const int32_t> ids) const {
+std::string MarianTokenizer::Decode(absl::Span<const int32_t> ids, absl::Span<const std::string> spellings) const {
   std::vector<std::string> parts, pieces;  // added tokens, and the text between them
   const auto end_part = [&] {
     // SentencePiece leaves a piece that target.spm does not have as it is, with its mark of a space. OPUS-MT's
@@ -182,7 +188,12 @@ std::string MarianTokenizer::Decode(absl::Span<const int32_t> ids) const {
     if (const absl::string_view part = absl::StripAsciiWhitespace(decoded); !part.empty()) parts.emplace_back(part);
     pieces.clear();
   };
-  for (int32_t id : ids) {
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const int32_t id = ids[i];
+    if (!spellings.empty() && !spellings[i].empty()) {
+      pieces.push_back(spellings[i]);
+      continue;
+    }
     if (id == eos_ || id == pad_ || id == target_unknown_) continue;
     const std::string& piece = target_pieces_[static_cast<size_t>(id)];
     const auto added = added_by_id_.find(id);

@@ -14,6 +14,7 @@
 #include "absl/types/span.h"
 #include "models/text/added_tokens.h"
 #include "models/text/subwords.h"
+#include "models/text/translation_tokenizer.h"
 
 namespace heed {
 
@@ -26,35 +27,32 @@ struct TokenIds {
 };
 
 // Immutable after load, thread-safe.
-class MarianTokenizer {
+class MarianTokenizer : public TranslationTokenizer {
  public:
   // Reads source.spm, target.spm, vocab.json, tokenizer_config.json and, if that says separate_vocabs,
   // target_vocab.json; and the tokens that were added to them (models/text/added_tokens.h).
   static absl::StatusOr<MarianTokenizer> Load(const std::string& directory, const TokenIds& ids);
   MarianTokenizer() = default;
 
-  // Ids of a sentence, eos last, the language code's first. `code` is one of language_codes(), or empty. Special tokens
-  // and codes in the text ("</s>") are text.
-  std::vector<int32_t> EncodeSource(absl::string_view code, absl::string_view text) const;
-  // Ids of a beginning of a translation, without eos.
-  std::vector<int32_t> EncodeTargetPrefix(absl::string_view text) const;
-  // Text of target ids; special tokens are left out.
-  std::string Decode(absl::Span<const int32_t> ids) const;
+  // The language code is the first token, eos the last.
+  EncodedText EncodeSource(absl::string_view code, absl::string_view text) const override;
+  std::vector<int32_t> EncodeTargetPrefix(absl::string_view text) const override;
+  // Unknown tokens are left out unless they have a spelling.
+  std::string Decode(absl::Span<const int32_t> ids, absl::Span<const std::string> spellings) const override;
 
-  // The piece of an id: "▁Hello"; "</s>".
-  const std::string& SourcePiece(int32_t id) const { return source_pieces_[static_cast<size_t>(id)]; }
-  const std::string& TargetPiece(int32_t id) const { return target_pieces_[static_cast<size_t>(id)]; }
+  const std::string& SourcePiece(int32_t id) const override { return source_pieces_[static_cast<size_t>(id)]; }
+  const std::string& TargetPiece(int32_t id) const override { return target_pieces_[static_cast<size_t>(id)]; }
 
-  // The ">>deu<<" of its vocabulary, sorted; none if the model has one target language.
-  const std::vector<std::string>& language_codes() const { return language_codes_; }
+  // The ">>deu<<" of its vocabulary.
+  const std::vector<std::string>& language_codes() const override { return language_codes_; }
 
-  const std::string& source_language() const { return source_language_; }  // empty if the files do not tell
-  const std::string& target_language() const { return target_language_; }
+  const std::string& source_language() const override { return source_language_; }
+  const std::string& target_language() const override { return target_language_; }
 
  private:
   using Vocabulary = absl::flat_hash_map<std::string, int32_t>;
   void AppendPieces(const Subwords& subwords, const Vocabulary& vocabulary, int32_t unknown, absl::string_view text,
-                    std::vector<int32_t>& ids) const;
+                    EncodedText& encoded) const;
 
   std::unique_ptr<const Subwords> source_, target_;
   Vocabulary source_ids_, target_ids_;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "models/translation/marian.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -11,7 +13,7 @@
 #include "models/layers/attention.h"
 #include "models/layers/positions.h"
 #include "models/layers/tied_tensors.h"
-#include "models/translation/marian.h"
+#include "models/text/marian_tokenizer.h"
 #include "models/translation/seq2seq_translator.h"
 
 namespace heed {
@@ -317,7 +319,8 @@ absl::StatusOr<std::shared_ptr<const Translator>> LoadMarian(const std::string& 
   spec.architecture = "marian";
   spec.warnings = config.generation.warnings;
   spec.warnings.insert(spec.warnings.end(), network->warnings().begin(), network->warnings().end());
-  return std::make_shared<const Seq2SeqTranslator>(std::move(spec), std::move(network), std::move(codec),
+  return std::make_shared<const Seq2SeqTranslator>(std::move(spec), std::move(network),
+                                                   std::make_unique<MarianTokenizer>(std::move(codec)),
                                                    config.generation.search, config.generation.default_options);
 }
 

@@ -32,6 +32,7 @@ class MarianNetwork : public Seq2SeqNetwork {
   int64_t vocabulary() const override { return config_.target_vocabulary; }
   int64_t max_source_tokens() const override { return config_.max_positions; }
   int64_t max_target_tokens() const override { return config_.max_positions; }
+  bool has_attention() const override { return true; }
   int64_t weights() const override { return weights_; }
   // Of the checkpoint's tensors, what is not read and does no harm.
   const std::vector<std::string>& warnings() const { return warnings_; }

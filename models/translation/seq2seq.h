@@ -41,6 +41,7 @@ class Seq2SeqNetwork {
   virtual int64_t vocabulary() const = 0;  // of the target
   virtual int64_t max_source_tokens() const = 0;
   virtual int64_t max_target_tokens() const = 0;
+  virtual bool has_attention() const = 0;          // whether a step writes StepRow::attention
   virtual int64_t weights() const = 0;             // number of them
   virtual int64_t resident_bytes() const = 0;      // as packed
   virtual int64_t step_multiply_adds() const = 0;  // of the linear layers, for each row of a step

@@ -65,11 +65,12 @@ class Seq2SeqTranslator::SentenceTask : public TranslationTask {
     Finish();
   }
 
-  SentenceTask(const Seq2SeqTranslator& translator, std::string source, std::vector<int32_t> source_ids,
+  SentenceTask(const Seq2SeqTranslator& translator, std::string source, EncodedText encoded,
                const TranslateOptions& options, std::vector<int32_t> prefix, uint64_t seed)
       : translator_(translator),
         source_(std::move(source)),
-        source_ids_(std::move(source_ids)),
+        source_ids_(std::move(encoded.ids)),
+        source_spellings_(translator.replaced_ ? std::move(encoded.spellings) : std::vector<std::string>()),
         options_(options),
         prefix_(std::move(prefix)),
         seed_(seed) {}
@@ -80,7 +81,7 @@ class Seq2SeqTranslator::SentenceTask : public TranslationTask {
   int64_t peak_bytes() const override {
     if (source_ids_.empty()) return 0;
     const int64_t source_tokens = static_cast<int64_t>(source_ids_.size());
-    const int64_t attention = options_.return_attention ? options_.max_tokens * options_.beam_size * source_tokens : 0;
+    const int64_t attention = needs_attention() ? options_.max_tokens * options_.beam_size * source_tokens : 0;
     const int64_t logits = options_.sample ? translator_.network_->vocabulary() : 0;
     return translator_.network_->MemoryBytes(source_tokens, options_.beam_size, options_.max_tokens) +
            (attention + logits) * static_cast<int64_t>(sizeof(float));
@@ -108,10 +109,11 @@ class Seq2SeqTranslator::SentenceTask : public TranslationTask {
   DecoderState* Begin() {
     if (memory_ != nullptr) return nullptr;
     memory_ = translator_.network_->NewMemory(source_ids_, options_.beam_size);
+    // Without its last token, which in most models ends the sentence.
     const bool source_loops = EndsInLoop(absl::MakeConstSpan(source_ids_).subspan(0, source_ids_.size() - 1));
     search_ = std::make_unique<Search>(translator_.rules_, options_, prefix_, translator_.network_->vocabulary(), seed_,
                                        source_loops);
-    if (options_.return_attention) {
+    if (needs_attention()) {
       attention_.resize(static_cast<size_t>(options_.max_tokens * options_.beam_size) * source_ids_.size());
     }
     return memory_.get();
@@ -140,20 +142,38 @@ class Seq2SeqTranslator::SentenceTask : public TranslationTask {
   }
 
  private:
+  bool needs_attention() const { return options_.return_attention || translator_.replaced_.has_value(); }
+
+  // The attention of token `i` of a hypothesis, which was produced in this slot.
+  absl::Span<const float> AttentionRow(size_t i, int32_t slot) const {
+    const size_t entry = i * static_cast<size_t>(options_.beam_size) + static_cast<size_t>(slot);
+    return absl::MakeConstSpan(attention_).subspan(entry * source_ids_.size(), source_ids_.size());
+  }
+
+  std::string TextOf(absl::Span<const int32_t> tokens, absl::Span<const int32_t> slots) const {
+    std::vector<std::string> spellings;
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      if (tokens[i] != translator_.replaced_) continue;
+      spellings.resize(tokens.size());
+      const absl::Span<const float> row = AttentionRow(i, slots[i]);
+      spellings[i] = source_spellings_[static_cast<size_t>(std::max_element(row.begin(), row.end()) - row.begin())];
+    }
+    return translator_.codec_->Decode(tokens, spellings);
+  }
+
   void Conclude() {
-    const MarianTokenizer& codec = translator_.codec_;
+    const TranslationTokenizer& codec = *translator_.codec_;
     for (const FoundHypothesis& found : search_->TakeResults()) {
       Hypothesis hypothesis;
-      hypothesis.text = codec.Decode(found.tokens);
+      hypothesis.text = TextOf(found.tokens, found.slots);
       hypothesis.score = static_cast<float>(found.score);
       hypothesis.finish_reason = found.reason;
       hypothesis.token_count = static_cast<int64_t>(found.tokens.size());
       for (size_t i = 0; i < found.tokens.size(); ++i) {
         if (options_.return_tokens) hypothesis.tokens.push_back(codec.TargetPiece(found.tokens[i]));
-        if (attention_.empty()) continue;
-        const size_t entry = i * static_cast<size_t>(options_.beam_size) + static_cast<size_t>(found.slots[i]);
-        const auto row = attention_.begin() + static_cast<int64_t>(entry * source_ids_.size());
-        hypothesis.attention.insert(hypothesis.attention.end(), row, row + static_cast<int64_t>(source_ids_.size()));
+        if (!options_.return_attention) continue;
+        const absl::Span<const float> row = AttentionRow(i, found.slots[i]);
+        hypothesis.attention.insert(hypothesis.attention.end(), row.begin(), row.end());
       }
       result_.hypotheses.push_back(std::move(hypothesis));
     }
@@ -172,7 +192,8 @@ class Seq2SeqTranslator::SentenceTask : public TranslationTask {
   void Stream() {
     const absl::Span<const int32_t> tokens = search_->tokens();
     const size_t stable = options_.stop_loops ? static_cast<size_t>(TokensBeforeRepetition(tokens)) : tokens.size();
-    std::string text = translator_.codec_.Decode(tokens.subspan(0, stable));
+    const std::vector<int32_t> slots(stable, 0);  // a stream has one hypothesis
+    std::string text = TextOf(tokens.subspan(0, stable), slots);
     // What a later token may still change stays back: the last word (spaces may be cleaned up), unfinished characters.
     const size_t word = text.find_last_of(' ');
     text.resize(word == std::string::npos ? 0 : word);
@@ -184,6 +205,7 @@ class Seq2SeqTranslator::SentenceTask : public TranslationTask {
   const Seq2SeqTranslator& translator_;
   const std::string source_;
   const std::vector<int32_t> source_ids_;
+  const std::vector<std::string> source_spellings_;  // to replace unknown tokens
   const TranslateOptions options_;
   const std::vector<int32_t> prefix_;
   const uint64_t seed_ = 0;
@@ -198,17 +220,19 @@ class Seq2SeqTranslator::SentenceTask : public TranslationTask {
 };
 
 Seq2SeqTranslator::Seq2SeqTranslator(ModelSpec spec, std::unique_ptr<const Seq2SeqNetwork> network,
-                                     MarianTokenizer codec, SearchRules rules, TranslateOptions default_options)
+                                     std::unique_ptr<const TranslationTokenizer> codec, SearchRules rules,
+                                     TranslateOptions default_options, std::optional<int32_t> replaced)
     : spec_(std::move(spec)),
       network_(std::move(network)),
       codec_(std::move(codec)),
       rules_(std::move(rules)),
-      sentence_rules_(SentenceRules::For(codec_.source_language().empty()
+      sentence_rules_(SentenceRules::For(codec_->source_language().empty()
                                              ? SentenceRules::SourceLanguageOfName(spec_.name)
-                                             : codec_.source_language())),
-      default_options_(std::move(default_options)) {
-  spec_.source_language = codec_.source_language();
-  spec_.target_language = codec_.target_language();
+                                             : codec_->source_language())),
+      default_options_(std::move(default_options)),
+      replaced_(replaced) {
+  spec_.source_language = codec_->source_language();
+  spec_.target_language = codec_->target_language();
   spec_.weights = network_->weights();
   spec_.resident_bytes = network_->resident_bytes();
 }
@@ -246,6 +270,10 @@ absl::Status Seq2SeqTranslator::CheckOptions(const TranslateOptions& options) co
     if (!(sampling.top_p > 0 && sampling.top_p <= 1)) {
       return OutOfRange("sampling.top_p", sampling.top_p, "greater than 0 and at most 1");
     }
+  }
+  if (options.return_attention && !network_->has_attention()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("options.return_attention is true, but model '", spec_.name, "' has no attention"));
   }
   const int64_t max_prefix_bytes = kMaxBytesPerToken * max_tokens;
   if (static_cast<int64_t>(options.target_prefix.size()) > max_prefix_bytes) {
@@ -333,7 +361,7 @@ absl::StatusOr<StartedTranslation> Seq2SeqTranslator::Start(const std::vector<st
 
 absl::Status Seq2SeqTranslator::StartText(absl::string_view text, int index, Starting& starting) const {
   HEED_ASSIGN_OR_RETURN(const std::vector<LanguageStretch> stretches,
-                        SplitAtLanguageCodes(text, codec_.language_codes()));
+                        SplitAtLanguageCodes(text, codec_->language_codes()));
   TextUnderWay under_way{starting, index};
   for (const LanguageStretch& stretch : stretches) {
     absl::StrAppend(&under_way.separator, stretch.leading);
@@ -383,25 +411,29 @@ absl::Status Seq2SeqTranslator::StartSentence(const LanguageStretch& stretch, ab
   };
   HEED_ASSIGN_OR_RETURN(const bool vast, cut(static_cast<int64_t>(sentence.size()) / kMaxBytesPerToken));
   if (vast) return absl::OkStatus();
-  std::vector<int32_t> ids = codec_.EncodeSource(stretch.code, absl::StrReplaceAll(sentence, {{kSoftHyphen, ""}}));
-  const int64_t tokens = static_cast<int64_t>(ids.size());
+  EncodedText encoded = codec_->EncodeSource(stretch.code, absl::StrReplaceAll(sentence, {{kSoftHyphen, ""}}));
+  const int64_t tokens = static_cast<int64_t>(encoded.ids.size());
+  if (tokens == 0) {  // none of its words is in the vocabulary, which has no unknown token
+    text.Append(std::make_unique<SentenceTask>(*this, std::move(source), sentence));
+    return absl::OkStatus();
+  }
   HEED_ASSIGN_OR_RETURN(const bool too_long, cut(tokens));
   if (too_long) return absl::OkStatus();
   if (tokens > max_tokens) {
     return absl::InvalidArgumentError(
         absl::StrCat("has a character of ", tokens, " tokens, but the model has ", max_tokens, " positions"));
   }
-  return StartTask(std::move(source), std::move(ids), text);
+  return StartTask(std::move(source), std::move(encoded), text);
 }
 
-absl::Status Seq2SeqTranslator::StartTask(std::string source, std::vector<int32_t> ids, TextUnderWay& text) const {
+absl::Status Seq2SeqTranslator::StartTask(std::string source, EncodedText encoded, TextUnderWay& text) const {
   TranslateOptions own = text.starting.options;
   std::vector<int32_t> prefix;
-  if (!text.has_prefix && !own.target_prefix.empty()) prefix = codec_.EncodeTargetPrefix(own.target_prefix);
+  if (!text.has_prefix && !own.target_prefix.empty()) prefix = codec_->EncodeTargetPrefix(own.target_prefix);
   text.has_prefix = true;
   const int64_t prefix_tokens = static_cast<int64_t>(prefix.size());
   const int64_t most = network_->max_target_tokens();
-  const int64_t source_tokens = static_cast<int64_t>(ids.size());
+  const int64_t source_tokens = static_cast<int64_t>(encoded.ids.size());
   if (own.max_tokens == 0) {
     const int64_t usual = kTargetTokensPerSourceToken * source_tokens + kMoreTargetTokens + own.min_tokens;
     own.max_tokens = static_cast<int>(std::min(most, usual + prefix_tokens));
@@ -417,7 +449,8 @@ absl::Status Seq2SeqTranslator::StartTask(std::string source, std::vector<int32_
   }
   text.starting.rows += source_tokens;
   const uint64_t seed = SentenceSeed(own.sampling.seed, text.index, text.sentence);
-  text.Append(std::make_unique<SentenceTask>(*this, std::move(source), std::move(ids), own, std::move(prefix), seed));
+  text.Append(
+      std::make_unique<SentenceTask>(*this, std::move(source), std::move(encoded), own, std::move(prefix), seed));
   return absl::OkStatus();
 }
 

@@ -2,14 +2,16 @@
 // A Translator over any encoder-decoder network: text to tokens, search, tokens to text.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "models/kinds/translator.h"
 #include "models/text/language_codes.h"
-#include "models/text/marian_tokenizer.h"
 #include "models/text/sentence_rules.h"
+#include "models/text/translation_tokenizer.h"
 #include "models/translation/search.h"
 #include "models/translation/seq2seq.h"
 
@@ -18,9 +20,11 @@ namespace heed {
 // Immutable, thread-safe.
 class Seq2SeqTranslator : public Translator {
  public:
-  // `spec` needs its name, kind and architecture; the rest is filled in.
-  Seq2SeqTranslator(ModelSpec spec, std::unique_ptr<const Seq2SeqNetwork> network, MarianTokenizer codec,
-                    SearchRules rules, TranslateOptions default_options);
+  // `spec` needs its name, kind and architecture; the rest is filled in. `replaced`, a target token, if it is given: in
+  // a translation the source token with the highest attention stands in its place.
+  Seq2SeqTranslator(ModelSpec spec, std::unique_ptr<const Seq2SeqNetwork> network,
+                    std::unique_ptr<const TranslationTokenizer> codec, SearchRules rules,
+                    TranslateOptions default_options, std::optional<int32_t> replaced = std::nullopt);
 
   const ModelSpec& spec() const override { return spec_; }
   const TranslateOptions& default_options() const override { return default_options_; }
@@ -30,7 +34,7 @@ class Seq2SeqTranslator : public Translator {
   void Step(absl::Span<Task* const> tasks, Context& context) const override;
 
   const Seq2SeqNetwork& network() const { return *network_; }
-  const MarianTokenizer& codec() const { return codec_; }
+  const TranslationTokenizer& codec() const { return *codec_; }
 
  private:
   class SentenceTask;
@@ -43,15 +47,16 @@ class Seq2SeqTranslator : public Translator {
   absl::Status StartText(absl::string_view text, int index, Starting& starting) const;
   // Appends the tasks of one sentence, which has something to read: one, or several if it is too long for one.
   absl::Status StartSentence(const LanguageStretch& stretch, absl::string_view sentence, TextUnderWay& text) const;
-  // Appends the task of what fits the network; `ids` are its tokens.
-  absl::Status StartTask(std::string source, std::vector<int32_t> ids, TextUnderWay& text) const;
+  // Appends the task of what fits the network.
+  absl::Status StartTask(std::string source, EncodedText encoded, TextUnderWay& text) const;
 
   ModelSpec spec_;
   std::unique_ptr<const Seq2SeqNetwork> network_;
-  MarianTokenizer codec_;
+  std::unique_ptr<const TranslationTokenizer> codec_;
   SearchRules rules_;
   SentenceRules sentence_rules_;
   TranslateOptions default_options_;
+  std::optional<int32_t> replaced_;
 };
 
 }  // namespace heed

@@ -28,7 +28,7 @@ void Run(absl::string_view input) {
   }
   const absl::string_view code = codec->language_codes().empty() ? "" : codec->language_codes().front();
   for (const char* text : {"", "The cat sleeps.", ">>de<< the cat", "</s> <unk>"}) {
-    for (const int32_t id : codec->EncodeSource(code, text)) {
+    for (const int32_t id : codec->EncodeSource(code, text).ids) {
       HEED_FUZZ_EXPECT(id >= 0 && id < kIds.source_vocabulary, "an id");
       codec->SourcePiece(id);
     }
@@ -37,7 +37,7 @@ void Run(absl::string_view input) {
       HEED_FUZZ_EXPECT(id >= 0 && id < kIds.target_vocabulary, "an id");
       codec->TargetPiece(id);
     }
-    codec->Decode(target);
+    codec->Decode(target, {});
   }
 }
 

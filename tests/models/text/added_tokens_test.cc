@@ -58,7 +58,7 @@ TEST_F(AddedTokensTest, TextIsSplitAsTransformersDoes) {
   AddAll();
   const auto codec = Load();
   ASSERT_TRUE(codec.ok()) << codec.status();
-  const auto ids = [&](const char* text) { return codec->EncodeSource("", text); };
+  const auto ids = [&](const char* text) { return codec->EncodeSource("", text).ids; };
   EXPECT_THAT(ids("A <ph1> dog"), ElementsAre(29, 47, 91, 29, 31, 79, 67, 7));
   EXPECT_THAT(ids("<ph1>"), ElementsAre(91, 7));
   EXPECT_THAT(ids("<ph12> <ph1>dog<ph12>"), ElementsAre(92, 91, 29, 31, 79, 67, 92, 7));
@@ -77,10 +77,10 @@ TEST_F(AddedTokensTest, DecodingGivesThemBack) {
   AddAll();
   const auto codec = Load();
   ASSERT_TRUE(codec.ok()) << codec.status();
-  EXPECT_EQ(codec->Decode({6, 29, 16, 13, 77, 91, 6, 29, 16, 13, 77, 7}), "the cat <ph1> the cat");
-  EXPECT_EQ(codec->Decode({91, 6, 29, 16, 13, 77, 93, 6, 29, 16, 13, 77, 92}), "<ph1> the cat <sp> the cat <ph12>");
-  EXPECT_EQ(codec->Decode({91, 92}), "<ph1> <ph12>");
-  EXPECT_EQ(codec->Decode({96, 6, 29, 16, 13, 77, 94}), "word the cat <l>");
+  EXPECT_EQ(codec->Decode({6, 29, 16, 13, 77, 91, 6, 29, 16, 13, 77, 7}, {}), "the cat <ph1> the cat");
+  EXPECT_EQ(codec->Decode({91, 6, 29, 16, 13, 77, 93, 6, 29, 16, 13, 77, 92}, {}), "<ph1> the cat <sp> the cat <ph12>");
+  EXPECT_EQ(codec->Decode({91, 92}, {}), "<ph1> <ph12>");
+  EXPECT_EQ(codec->Decode({96, 6, 29, 16, 13, 77, 94}, {}), "word the cat <l>");
   EXPECT_EQ(codec->TargetPiece(92), "<ph12>");
 }
 
@@ -90,8 +90,8 @@ TEST_F(AddedTokensTest, LegacyFilesAreRead) {
   directory_.Write("model/special_tokens_map.json", R"({"additional_special_tokens": ["<sp>"], "eos_token": "</s>"})");
   const auto codec = Load();
   ASSERT_TRUE(codec.ok()) << codec.status();
-  EXPECT_THAT(codec->EncodeSource("", "the <sp><ph1> cat"), ElementsAre(6, 93, 91, 29, 16, 13, 77, 7));
-  EXPECT_EQ(codec->Decode({91, 93, 6, 29, 16, 13, 77}), "<ph1> the cat");
+  EXPECT_THAT(codec->EncodeSource("", "the <sp><ph1> cat").ids, ElementsAre(6, 93, 91, 29, 16, 13, 77, 7));
+  EXPECT_EQ(codec->Decode({91, 93, 6, 29, 16, 13, 77}, {}), "<ph1> the cat");
 }
 
 TEST_F(AddedTokensTest, ContradictionsAreNamed) {
@@ -118,8 +118,8 @@ TEST_F(AddedTokensTest, ContradictionsAreNamed) {
 TEST_F(AddedTokensTest, ADirectoryWithoutAnyIsAsBefore) {
   const auto codec = Load();
   ASSERT_TRUE(codec.ok()) << codec.status();
-  EXPECT_THAT(codec->EncodeSource("", "the cat"), ElementsAre(6, 29, 16, 13, 77, 7));
-  EXPECT_EQ(codec->Decode({6, 29, 16, 13, 77, 7}), "the cat");
+  EXPECT_THAT(codec->EncodeSource("", "the cat").ids, ElementsAre(6, 29, 16, 13, 77, 7));
+  EXPECT_EQ(codec->Decode({6, 29, 16, 13, 77, 7}, {}), "the cat");
 }
 
 }  // namespace

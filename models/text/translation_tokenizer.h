@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a translator needs of a tokenizer: from a sentence to the network's token ids, and from ids back to text.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+
+namespace heed {
+
+// The tokens of a text.
+struct EncodedText {
+  std::vector<int32_t> ids;
+  // Of each token, as the text spells it, also if the vocabulary does not have it: "▁Zü", "Zü@@", "Zürich". That of a
+  // special token is its piece: "</s>".
+  std::vector<std::string> spellings;
+};
+
+// Immutable after load, thread-safe.
+class TranslationTokenizer {
+ public:
+  virtual ~TranslationTokenizer() = default;
+
+  // Tokens of a sentence as the encoder reads them: with its begin and end tokens, if the model has these. `code` is
+  // one of language_codes(), or empty. Special tokens and codes in the text ("</s>") are text.
+  virtual EncodedText EncodeSource(absl::string_view code, absl::string_view text) const = 0;
+  // Ids of a beginning of a translation, without the decoder's start and end tokens.
+  virtual std::vector<int32_t> EncodeTargetPrefix(absl::string_view text) const = 0;
+  // Text of target ids; start, end and padding are left out. `spellings` is empty, or has one for each id: one that is
+  // not empty replaces the piece of the id.
+  virtual std::string Decode(absl::Span<const int32_t> ids, absl::Span<const std::string> spellings) const = 0;
+
+  // The piece of an id: "▁Hello"; "</s>". Empty if the vocabulary has none for it.
+  virtual const std::string& SourcePiece(int32_t id) const = 0;
+  virtual const std::string& TargetPiece(int32_t id) const = 0;
+
+  // The codes that choose the target language, such as ">>deu<<", sorted; none if the model has one target language.
+  virtual const std::vector<std::string>& language_codes() const = 0;
+
+  virtual const std::string& source_language() const = 0;  // empty if the files do not say
+  virtual const std::string& target_language() const = 0;
+};
+
+}  // namespace heed
