@@ -73,18 +73,36 @@ void ActivateOnTarget(Activation activation, float* HWY_RESTRICT x, int64_t coun
   }
 }
 
-void LstmCellOnTarget(const float* HWY_RESTRICT gates, int64_t width, float* HWY_RESTRICT hidden,
-                      float* HWY_RESTRICT cell) {
+void LstmCellOnTarget(const float* HWY_RESTRICT input, const float* HWY_RESTRICT recurrent, int64_t width,
+                      float* HWY_RESTRICT hidden, float* HWY_RESTRICT cell) {
   const Floats d;
   for (int64_t i = 0; i < width; i += kLanes) {
-    const size_t lanes = static_cast<size_t>(std::min(kLanes, width - i));
-    const auto gate = [&](int64_t which)
-                          HWY_ATTR { return hn::MaskedLoad(hn::FirstN(d, lanes), d, gates + which * width + i); };
-    const auto inside = hn::FirstN(d, lanes);
+    const auto inside = hn::FirstN(d, static_cast<size_t>(std::min(kLanes, width - i)));
+    const auto gate = [&](int64_t which) HWY_ATTR {
+      const Vector own = hn::MaskedLoad(inside, d, input + which * width + i);
+      return recurrent == nullptr ? own : hn::Add(own, hn::MaskedLoad(inside, d, recurrent + which * width + i));
+    };
     const Vector kept = hn::Mul(Sigmoid(gate(1)), hn::MaskedLoad(inside, d, cell + i));
     const Vector next = hn::MulAdd(Sigmoid(gate(0)), HyperbolicTangent(gate(2)), kept);
     hn::BlendedStore(next, inside, d, cell + i);
     hn::BlendedStore(hn::Mul(Sigmoid(gate(3)), HyperbolicTangent(next)), inside, d, hidden + i);
+  }
+}
+
+void GruCellOnTarget(const float* HWY_RESTRICT input, const float* HWY_RESTRICT recurrent, int64_t width,
+                     float* HWY_RESTRICT hidden) {
+  const Floats d;
+  for (int64_t i = 0; i < width; i += kLanes) {
+    const auto inside = hn::FirstN(d, static_cast<size_t>(std::min(kLanes, width - i)));
+    const auto of_input = [&](int64_t which) HWY_ATTR { return hn::MaskedLoad(inside, d, input + which * width + i); };
+    const auto of_recurrent = [&](int64_t which)
+                                  HWY_ATTR { return hn::MaskedLoad(inside, d, recurrent + which * width + i); };
+    const Vector reset = Sigmoid(hn::Add(of_input(0), of_recurrent(0)));
+    const Vector update = Sigmoid(hn::Add(of_input(1), of_recurrent(1)));
+    const Vector candidate = HyperbolicTangent(hn::MulAdd(reset, of_recurrent(2), of_input(2)));
+    const Vector before = hn::MaskedLoad(inside, d, hidden + i);
+    // (1 - z) n + z h = n + z (h - n)
+    hn::BlendedStore(hn::MulAdd(update, hn::Sub(before, candidate), candidate), inside, d, hidden + i);
   }
 }
 
@@ -172,6 +190,19 @@ HWY_INLINE void WeightedSum(const float* HWY_RESTRICT weights, const float* cons
   for (int v = 0; v < V; ++v) hn::StoreU(sum[v], d, to + v * kLanes);
 }
 
+// to[0, width) = sum_t weights[t] rows[t][offset, offset + width)
+HWY_INLINE void SumOfValues(const float* HWY_RESTRICT weights, const float* const* rows, int64_t offset, int64_t count,
+                            int64_t width, float* HWY_RESTRICT to) {
+  int64_t i = 0;
+  for (; i + 4 * kLanes <= width; i += 4 * kLanes) WeightedSum<4>(weights, rows, offset + i, count, to + i);
+  for (; i + kLanes <= width; i += kLanes) WeightedSum<1>(weights, rows, offset + i, count, to + i);
+  for (; i < width; ++i) {
+    float sum = 0;
+    for (int64_t t = 0; t < count; ++t) sum += weights[t] * rows[t][offset + i];
+    to[i] = sum;
+  }
+}
+
 void AttendOnTarget(const AttentionQuery& a) {
   const float scale = 1.0f / std::sqrt(static_cast<float>(a.head_dim));
   if (a.mean_weights != nullptr) std::fill(a.mean_weights, a.mean_weights + a.keys, 0.0f);
@@ -182,22 +213,34 @@ void AttendOnTarget(const AttentionQuery& a) {
     }
     const float normalizer = 1.0f / ExpInPlace(a.scratch, a.keys);
     for (int64_t t = 0; t < a.keys; ++t) a.scratch[t] *= normalizer;
-    int64_t i = 0;
-    for (; i + 4 * kLanes <= a.head_dim; i += 4 * kLanes) {
-      WeightedSum<4>(a.scratch, a.value_rows, head + i, a.keys, a.context + head + i);
-    }
-    for (; i + kLanes <= a.head_dim; i += kLanes) {
-      WeightedSum<1>(a.scratch, a.value_rows, head + i, a.keys, a.context + head + i);
-    }
-    for (; i < a.head_dim; ++i) {
-      float sum = 0;
-      for (int64_t t = 0; t < a.keys; ++t) sum += a.scratch[t] * a.value_rows[t][head + i];
-      a.context[head + i] = sum;
-    }
+    SumOfValues(a.scratch, a.value_rows, head, a.keys, a.head_dim, a.context + head);
     if (a.mean_weights != nullptr) {
       for (int64_t t = 0; t < a.keys; ++t) a.mean_weights[t] += a.scratch[t] / static_cast<float>(a.heads);
     }
   }
+}
+
+// energy . tanh(query + key)
+HWY_INLINE float AdditiveScore(const float* HWY_RESTRICT energy, const float* HWY_RESTRICT query,
+                               const float* HWY_RESTRICT key, int64_t count) {
+  const Floats d;
+  Vector sum = hn::Zero(d);
+  for (int64_t i = 0; i < count; i += kLanes) {
+    const auto inside = hn::FirstN(d, static_cast<size_t>(std::min(kLanes, count - i)));
+    const auto load = [&](const float* from) HWY_ATTR { return hn::MaskedLoad(inside, d, from + i); };
+    sum = hn::MulAdd(load(energy), HyperbolicTangent(hn::Add(load(query), load(key))), sum);
+  }
+  return SumOf(sum);
+}
+
+void AttendByScoreOnTarget(const ScoredQuery& a) {
+  for (int64_t t = 0; t < a.keys; ++t) {
+    a.weights[t] = a.energy == nullptr ? Dot(a.query, a.key_rows[t], a.key_width)
+                                       : AdditiveScore(a.energy, a.query, a.key_rows[t], a.key_width);
+  }
+  const float normalizer = 1.0f / ExpInPlace(a.weights, a.keys);
+  for (int64_t t = 0; t < a.keys; ++t) a.weights[t] *= normalizer;
+  SumOfValues(a.weights, a.value_rows, 0, a.keys, a.value_width, a.context);
 }
 
 ExpSum ReduceLogitsOnTarget(const float* HWY_RESTRICT logits, int64_t count, int32_t first_id, BestCandidates& best) {
@@ -253,8 +296,10 @@ namespace heed {
 HWY_EXPORT(ActivateOnTarget);
 HWY_EXPORT(LayerNormOnTarget);
 HWY_EXPORT(LstmCellOnTarget);
+HWY_EXPORT(GruCellOnTarget);
 HWY_EXPORT(ScaleAndAddOnTarget);
 HWY_EXPORT(AttendOnTarget);
+HWY_EXPORT(AttendByScoreOnTarget);
 HWY_EXPORT(ReduceLogitsOnTarget);
 HWY_EXPORT(InstructionSetOnTarget);
 
@@ -266,8 +311,12 @@ void LayerNorm(float* x, int64_t count, const float* scale, const float* shift, 
   HWY_DYNAMIC_DISPATCH(LayerNormOnTarget)(x, count, scale, shift, epsilon);
 }
 
-void LstmCell(const float* gates, int64_t width, float* hidden, float* cell) {
-  HWY_DYNAMIC_DISPATCH(LstmCellOnTarget)(gates, width, hidden, cell);
+void LstmCell(const float* input, const float* recurrent, int64_t width, float* hidden, float* cell) {
+  HWY_DYNAMIC_DISPATCH(LstmCellOnTarget)(input, recurrent, width, hidden, cell);
+}
+
+void GruCell(const float* input, const float* recurrent, int64_t width, float* hidden) {
+  HWY_DYNAMIC_DISPATCH(GruCellOnTarget)(input, recurrent, width, hidden);
 }
 
 void ScaleAndAdd(const float* from, float factor, const float* add, float* to, int64_t count) {
@@ -275,6 +324,8 @@ void ScaleAndAdd(const float* from, float factor, const float* add, float* to, i
 }
 
 void Attend(const AttentionQuery& attention) { HWY_DYNAMIC_DISPATCH(AttendOnTarget)(attention); }
+
+void AttendByScore(const ScoredQuery& attention) { HWY_DYNAMIC_DISPATCH(AttendByScoreOnTarget)(attention); }
 
 void BestCandidates::Offer(Candidate candidate) {
   if (count == capacity) {

@@ -24,10 +24,17 @@ inline float Sigmoid(float x) { return 1.0f / (1.0f + std::exp(-x)); }
 // x = (x - mean) / sqrt(variance + epsilon) * scale + shift, in place (Ba et al. 2016).
 void LayerNorm(float* x, int64_t count, const float* scale, const float* shift, float epsilon);
 
-// One step of `width` LSTM units (Hochreiter and Schmidhuber 1997; with a forget gate), in place. gates [4, width]
-// holds what the linear layer gave for the input, forget, candidate and output gates, in torch.nn.LSTM's order:
+// One step of `width` LSTM units (Hochreiter and Schmidhuber 1997; with a forget gate), in place. input + recurrent,
+// [4, width] each, is what the linear layers gave for the input, forget, candidate and output gates, in torch.nn.LSTM's
+// order; a null `recurrent` is zeros:
 //   cell = sigmoid(f) cell + sigmoid(i) tanh(g),  hidden = sigmoid(o) tanh(cell)
-void LstmCell(const float* gates, int64_t width, float* hidden, float* cell);
+void LstmCell(const float* input, const float* recurrent, int64_t width, float* hidden, float* cell);
+
+// One step of `width` gated recurrent units (Cho et al. 2014, as in torch.nn.GRU), in place. input and recurrent
+// [3, width] hold what the linear layers over the input and over `hidden` gave for the reset gate, the update gate and
+// the candidate:
+//   r = sigmoid(input_r + recurrent_r),  z likewise,  n = tanh(input_n + r recurrent_n),  hidden = (1 - z) n + z hidden
+void GruCell(const float* input, const float* recurrent, int64_t width, float* hidden);
 
 // to[i] = from[i] * factor + add[i]
 void ScaleAndAdd(const float* from, float factor, const float* add, float* to, int64_t count);
@@ -48,6 +55,22 @@ struct AttentionQuery {
 };
 inline int64_t AttentionScratch(int64_t keys) { return keys + 64; }
 void Attend(const AttentionQuery& attention);
+
+// Attention of one query over `keys` positions, whose values have a width of their own:
+//   weights = softmax_t(score_t),  context = sum_t weights[t] v_t
+// score_t is q . k_t (Luong et al. 2015), or with `energy` energy . tanh(q + k_t) (Bahdanau et al. 2015).
+struct ScoredQuery {
+  const float* query = nullptr;   // [key_width]
+  const float* energy = nullptr;  // [key_width], or null
+  int64_t key_width = 0;
+  int64_t value_width = 0;
+  int64_t keys = 0;                          // at least 1
+  const float* const* key_rows = nullptr;    // [keys] pointers to [key_width]
+  const float* const* value_rows = nullptr;  // [keys] pointers to [value_width]
+  float* weights = nullptr;                  // out: [keys], with room for AttentionScratch(keys)
+  float* context = nullptr;                  // out: [value_width]
+};
+void AttendByScore(const ScoredQuery& attention);
 
 // A token and its logit. Better: the larger logit, of equals the smaller id.
 struct Candidate {

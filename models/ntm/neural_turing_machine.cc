@@ -239,7 +239,7 @@ void NeuralTuringMachine::Recur(absl::Span<const MachineRow> rows, MatrixView u,
     below = TakeMatrix(context.arena, u.rows, 2 * width);
     for (int64_t i = 0; i < u.rows; ++i) {
       MachineState& state = *rows[static_cast<size_t>(i)].state;
-      LstmCell(gates.row(i), width, state.hidden() + at, state.cell() + at);
+      LstmCell(gates.row(i), nullptr, width, state.hidden() + at, state.cell() + at);
       std::copy_n(state.hidden() + at, width, layer + 1 < layers_.size() ? below.row(i) : hidden.row(i));
     }
   }

@@ -43,7 +43,7 @@ TEST(Kernels, SigmoidAndSwishAreRightFarFromZero) {
     }
   }
   std::vector<float> gates = {-200, -200, 3, -200}, hidden = {1}, cell = {7};
-  LstmCell(gates.data(), 1, hidden.data(), cell.data());
+  LstmCell(gates.data(), nullptr, 1, hidden.data(), cell.data());
   EXPECT_NEAR(cell[0], 0, 1e-30);
   EXPECT_NEAR(hidden[0], 0, 1e-30);
 }
@@ -63,7 +63,7 @@ TEST(Kernels, LstmCellAgrees) {
   for (int64_t size : kSizes) {
     const std::vector<float> gates = naive::RandomFloats(4 * size, 1), before = naive::RandomFloats(size, 2);
     std::vector<float> hidden(before.size()), cell = before;
-    LstmCell(gates.data(), size, hidden.data(), cell.data());
+    LstmCell(gates.data(), nullptr, size, hidden.data(), cell.data());
     for (size_t i = 0; i < cell.size(); ++i) {
       const auto gate = [&](size_t which, Activation activation) {
         return naive::Activate(activation, gates[which * cell.size() + i]);
@@ -72,6 +72,79 @@ TEST(Kernels, LstmCellAgrees) {
           gate(1, Activation::kSigmoid) * before[i] + gate(0, Activation::kSigmoid) * gate(2, Activation::kTanh);
       EXPECT_NEAR(cell[i], next, 1e-6) << size;
       EXPECT_NEAR(hidden[i], gate(3, Activation::kSigmoid) * std::tanh(next), 1e-6) << size;
+    }
+  }
+}
+
+TEST(Kernels, LstmCellAddsBothShares) {
+  for (int64_t size : kSizes) {
+    const std::vector<float> input = naive::RandomFloats(4 * size, 1), recurrent = naive::RandomFloats(4 * size, 2);
+    std::vector<float> sum = input, hidden(static_cast<size_t>(size)), cell = naive::RandomFloats(size, 3);
+    for (size_t i = 0; i < sum.size(); ++i) sum[i] += recurrent[i];
+    std::vector<float> hidden_of_sum = hidden, cell_of_sum = cell;
+    LstmCell(input.data(), recurrent.data(), size, hidden.data(), cell.data());
+    LstmCell(sum.data(), nullptr, size, hidden_of_sum.data(), cell_of_sum.data());
+    EXPECT_EQ(hidden, hidden_of_sum) << size;
+    EXPECT_EQ(cell, cell_of_sum) << size;
+  }
+}
+
+TEST(Kernels, GruCellAgrees) {
+  for (int64_t size : kSizes) {
+    const std::vector<float> input = naive::RandomFloats(3 * size, 1), recurrent = naive::RandomFloats(3 * size, 2);
+    const std::vector<float> before = naive::RandomFloats(size, 3);
+    std::vector<float> hidden = before;
+    GruCell(input.data(), recurrent.data(), size, hidden.data());
+    for (size_t i = 0; i < hidden.size(); ++i) {
+      const auto at = [&](size_t which) { return which * hidden.size() + i; };
+      const double reset = naive::Activate(Activation::kSigmoid, double{input[at(0)]} + recurrent[at(0)]);
+      const double update = naive::Activate(Activation::kSigmoid, double{input[at(1)]} + recurrent[at(1)]);
+      const double candidate = std::tanh(input[at(2)] + reset * recurrent[at(2)]);
+      EXPECT_NEAR(hidden[i], (1 - update) * candidate + update * before[i], 1e-6) << size;
+    }
+  }
+}
+
+TEST(Kernels, AttendByScoreAgrees) {
+  for (const bool additive : {false, true}) {
+    for (const int64_t size : kSizes) {
+      const int64_t keys = size % 21 + 1, values = size + 3;
+      const std::vector<float> query = naive::RandomFloats(size, 1), energy = naive::RandomFloats(size, 2);
+      const Matrix key_rows = naive::RandomMatrix(keys, size, 3), value_rows = naive::RandomMatrix(keys, values, 4);
+      std::vector<const float*> key_pointers, value_pointers;
+      std::vector<double> scores;
+      for (int64_t t = 0; t < keys; ++t) {
+        key_pointers.push_back(key_rows.row(t));
+        value_pointers.push_back(value_rows.row(t));
+        double score = 0;
+        for (int64_t i = 0; i < size; ++i) {
+          const double q = query[static_cast<size_t>(i)], k = key_rows.row(t)[i];
+          score += additive ? energy[static_cast<size_t>(i)] * std::tanh(q + k) : q * k;
+        }
+        scores.push_back(score);
+      }
+      std::vector<float> weights(static_cast<size_t>(AttentionScratch(keys))), context(static_cast<size_t>(values));
+      ScoredQuery attention;
+      attention.query = query.data();
+      attention.energy = additive ? energy.data() : nullptr;
+      attention.key_width = size;
+      attention.value_width = values;
+      attention.keys = keys;
+      attention.key_rows = key_pointers.data();
+      attention.value_rows = value_pointers.data();
+      attention.weights = weights.data();
+      attention.context = context.data();
+      AttendByScore(attention);
+      const std::vector<double> expected = naive::Softmax(scores);
+      const double tolerance = naive::SumTolerance(size, 1) + 1e-6;
+      for (int64_t i = 0; i < values; ++i) {
+        double sum = 0;
+        for (int64_t t = 0; t < keys; ++t) sum += expected[static_cast<size_t>(t)] * value_rows.row(t)[i];
+        EXPECT_NEAR(context[static_cast<size_t>(i)], sum, 2 * tolerance) << size;
+      }
+      for (int64_t t = 0; t < keys; ++t) {
+        EXPECT_NEAR(weights[static_cast<size_t>(t)], expected[static_cast<size_t>(t)], tolerance) << size;
+      }
     }
   }
 }
