@@ -81,6 +81,18 @@ absl::StatusOr<Linear> WeightReader::ReadLinear(absl::string_view name, int64_t 
   return MakeLinear(weight, bias, activation, GemmBackend::kPacked);
 }
 
+absl::StatusOr<Linear> WeightReader::ReadLinear(absl::string_view name, int64_t out, int64_t in, bool bias,
+                                                Activation activation, GemmBackend backend) const {
+  Linear::Part part = {};
+  HEED_ASSIGN_OR_RETURN(part.weight, Get(absl::StrCat(name, ".weight"), {out, in}));
+  if (bias) {
+    HEED_ASSIGN_OR_RETURN(part.bias, Get(absl::StrCat(name, ".bias"), {out}));
+  }
+  Linear layer(absl::MakeConstSpan(&part, 1), activation, backend);
+  Count(part.weight->size() + (bias ? part.bias->size() : 0), layer.resident_bytes());
+  return layer;
+}
+
 absl::StatusOr<Linear> WeightReader::ReadLinears(const std::vector<absl::string_view>& names, int64_t out, int64_t in,
                                                  Activation activation, GemmBackend backend) const {
   std::vector<Linear::Part> parts;

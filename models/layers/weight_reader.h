@@ -43,6 +43,9 @@ class WeightReader {
   // A layer of `in` inputs, NAME.weight [out, in] and NAME.bias [out]; the bias may be absent. `out` -1: as the file
   // has.
   absl::StatusOr<Linear> ReadLinear(absl::string_view name, int64_t out, int64_t in, Activation activation) const;
+  // The same with the bias that `bias` asks for: it must be there, or is zeros and not read.
+  absl::StatusOr<Linear> ReadLinear(absl::string_view name, int64_t out, int64_t in, bool bias, Activation activation,
+                                    GemmBackend backend) const;
   // Several layers of `out` outputs each over the same input, with a bias each, computed as one: their outputs side by
   // side (queries, keys and values).
   absl::StatusOr<Linear> ReadLinears(const std::vector<absl::string_view>& names, int64_t out, int64_t in,

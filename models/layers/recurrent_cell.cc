@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/layers/recurrent_cell.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "engine/kernels/kernels.h"
+
+namespace heed {
+namespace {
+
+// Of one unit's gates, beside the products: exponentials and divisions.
+constexpr int64_t kWorkPerGate = 16;
+
+}  // namespace
+
+absl::StatusOr<RecurrentCell> RecurrentCell::Load(const WeightReader& scope, absl::string_view suffix, CellKind kind,
+                                                  int64_t inputs, int64_t hidden_size, RowCount input_rows) {
+  const int64_t gates = (kind == CellKind::kGru ? 3 : 4) * hidden_size;
+  const auto layer = [&](const char* side, int64_t in, RowCount rows) -> absl::StatusOr<Linear> {
+    HEED_ASSIGN_OR_RETURN(const StoredTensor* weight, scope.Get(absl::StrCat("weight_", side, suffix), {gates, in}));
+    HEED_ASSIGN_OR_RETURN(const StoredTensor* bias, scope.Get(absl::StrCat("bias_", side, suffix), {gates}));
+    const Linear::Part part = {weight, bias};
+    Linear linear(absl::MakeConstSpan(&part, 1), Activation::kNone, PreferredBackend(rows));
+    scope.Count(linear.weights(), linear.resident_bytes());
+    return linear;
+  };
+  RecurrentCell cell;
+  cell.kind_ = kind;
+  cell.hidden_size_ = hidden_size;
+  HEED_ASSIGN_OR_RETURN(cell.input_, layer("ih", inputs, input_rows));
+  HEED_ASSIGN_OR_RETURN(cell.recurrent_, layer("hh", hidden_size, RowCount::kFew));
+  return cell;
+}
+
+void RecurrentCell::Advance(absl::FunctionRef<const float*(int64_t row)> projected, MatrixView hidden, MatrixView cell,
+                            Context& context) const {
+  const Arena::Scope scope(context.arena);
+  const MatrixView recurrent = TakeMatrix(context.arena, hidden.rows, gates());
+  recurrent_.Apply(hidden, recurrent, context);
+  RunRows(context.team, hidden.rows, kWorkPerGate * gates(), [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) {
+      if (kind_ == CellKind::kGru) {
+        GruCell(projected(i), recurrent.row(i), hidden_size_, hidden.row(i));
+      } else {
+        LstmCell(projected(i), recurrent.row(i), hidden_size_, hidden.row(i), cell.row(i));
+      }
+    }
+  });
+}
+
+}  // namespace heed
