@@ -165,11 +165,11 @@ EncodedText MarianTokenizer::EncodeSource(absl::string_view code, absl::string_v
   EncodedText encoded;
   if (!code.empty()) {
     encoded.ids.push_back(source_ids_.find(code)->second);
-    encoded.spellings.emplace_back(code);
+    encoded.spellings.emplace_back();
   }
   AppendPieces(*source_, source_ids_, source_unknown_, text, encoded);
   encoded.ids.push_back(eos_);
-  encoded.spellings.push_back(SourcePiece(eos_));
+  encoded.spellings.emplace_back();
   return encoded;
 }
 

@@ -14,8 +14,8 @@ namespace heed {
 // The tokens of a text.
 struct EncodedText {
   std::vector<int32_t> ids;
-  // Of each token, as the text spells it, also if the vocabulary does not have it: "▁Zü", "Zü@@", "Zürich". That of a
-  // special token is its piece: "</s>".
+  // Of each token, as the text spells it, also if the vocabulary does not have it: "▁Zü", "Zü@@", "Zürich". Empty if
+  // the token is none of the text's: its start, its end, its language code.
   std::vector<std::string> spellings;
 };
 

@@ -150,13 +150,22 @@ class Seq2SeqTranslator::SentenceTask : public TranslationTask {
     return absl::MakeConstSpan(attention_).subspan(entry * source_ids_.size(), source_ids_.size());
   }
 
+  // The token of the source's text that has the highest weight, as it is spelled.
+  const std::string& BestAttended(absl::Span<const float> weights) const {
+    size_t best = 0;
+    for (size_t i = 1; i < weights.size(); ++i) {
+      if (source_spellings_[i].empty()) continue;
+      if (source_spellings_[best].empty() || weights[i] > weights[best]) best = i;
+    }
+    return source_spellings_[best];
+  }
+
   std::string TextOf(absl::Span<const int32_t> tokens, absl::Span<const int32_t> slots) const {
     std::vector<std::string> spellings;
     for (size_t i = 0; i < tokens.size(); ++i) {
       if (tokens[i] != translator_.replaced_) continue;
       spellings.resize(tokens.size());
-      const absl::Span<const float> row = AttentionRow(i, slots[i]);
-      spellings[i] = source_spellings_[static_cast<size_t>(std::max_element(row.begin(), row.end()) - row.begin())];
+      spellings[i] = BestAttended(AttentionRow(i, slots[i]));
     }
     return translator_.codec_->Decode(tokens, spellings);
   }

@@ -21,7 +21,7 @@ namespace heed {
 class Seq2SeqTranslator : public Translator {
  public:
   // `spec` needs its name, kind and architecture; the rest is filled in. `replaced`, a target token, if it is given: in
-  // a translation the source token with the highest attention stands in its place.
+  // a translation the token of the source text with the highest attention stands in its place.
   Seq2SeqTranslator(ModelSpec spec, std::unique_ptr<const Seq2SeqNetwork> network,
                     std::unique_ptr<const TranslationTokenizer> codec, SearchRules rules,
                     TranslateOptions default_options, std::optional<int32_t> replaced = std::nullopt);
