@@ -150,7 +150,8 @@ TEST_P(MarianParity, SearchFindsWhatGenerateFinds) {
       options.stop_loops = false;
       const auto prompt = call["decoder_input_ids"].get<std::vector<int32_t>>();
       const MarianNetwork& network = *networks_[static_cast<size_t>(searches) % networks_.size()];
-      Search search(config_.generation.search, options, {prompt.begin() + 1, prompt.end()}, network.vocabulary(), 0, false);
+      Search search(config_.generation.search, options, {prompt.begin() + 1, prompt.end()}, network.vocabulary(), 0,
+                    false);
       std::unique_ptr<DecoderState> memory = network.NewMemory(source, options.beam_size);
       DecoderState* const memories[] = {memory.get()};
       network.Encode(memories, context_);
