@@ -1,0 +1,375 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Tests the converters of recurrent translators on files that each toolkit's own code wrote (tests/fixtures/rnn-*).
+Needs PyTorch; without it, exits 77 (ctest: skipped).
+
+    python3 tests/recipes/rnn_converters_test.py
+"""
+
+import argparse
+import contextlib
+import filecmp
+import io
+import json
+import os
+import shutil
+import sys
+import tempfile
+import unittest
+
+try:
+    import torch
+except ImportError as missing:
+    print(f"skipped: {missing}")
+    sys.exit(77)
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../../weights/recipes"))
+import from_joeynmt  # noqa: E402
+import from_opennmt  # noqa: E402
+import plain_yaml  # noqa: E402
+import rnn_conversion  # noqa: E402
+import safetensors_file  # noqa: E402
+import torch_checkpoint  # noqa: E402
+from rnn_reference import Reference  # noqa: E402
+
+FIXTURES = os.path.join(HERE, "../fixtures")
+SOURCES = os.path.join(FIXTURES, "rnn-sources")
+TOOLKITS = ("rnn-joeynmt-", "rnn-opennmt-")
+TOLERANCE = 2e-6  # the original's float64 rounded to float32, of logits up to 10
+
+
+def run(script, *arguments):
+    """(exit code or None, what it printed as an error) of a converter, run in this process as the command line does."""
+    sys.argv, errors, code = [script.__name__, *arguments], io.StringIO(), None
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(errors):
+        try:
+            script.main()
+        except SystemExit as end:
+            code = end.code
+    return code, errors.getvalue()
+
+
+def command(name):
+    """(converter, its arguments) that made the fixture `name` of its kept source."""
+    folder = os.path.join(SOURCES, name)
+    if name.startswith("rnn-joeynmt-"):
+        return from_joeynmt, [f"{folder}/best.ckpt"]
+    return from_opennmt, [f"{folder}/model_step_10.pt", "--tokenizer=words"]
+
+
+def read_json(path):
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+class Folder(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder, self.output = folder.name, f"{folder.name}/out"
+        torch.set_num_threads(1)
+
+    def assert_refused(self, script, arguments, code, *parts):
+        found, error = run(script, *arguments, self.output)
+        self.assertEqual(found, code, error)
+        for part in parts:
+            self.assertIn(part, error)
+        self.assertFalse(os.path.exists(f"{self.output}/config.json"))
+
+
+class Fixtures(Folder):
+    def test_the_converted_directory_computes_what_the_original_does(self):
+        names = sorted(name for name in os.listdir(FIXTURES) if name.startswith(TOOLKITS))
+        self.assertGreater(len(names), 30)
+        for name in names:
+            with self.subTest(name):
+                self.compare(f"{FIXTURES}/{name}")
+
+    def compare(self, directory):
+        config, search = (read_json(f"{directory}/{name}.json") for name in ("config", "generation_config"))
+        expected = safetensors_file.read(f"{directory}/expected.safetensors")
+        reference = Reference(config, safetensors_file.read(f"{directory}/model.safetensors"))
+        for number in range(3):
+            source, target = (expected[f"{side}.{number}"].tolist() for side in ("source", "target"))
+            logits, attention = reference.forced(source, target)
+            self.assertLess((logits - expected[f"logits.{number}"]).abs().max(), TOLERANCE)
+            self.assertEqual(attention is None, f"attention.{number}" not in expected)
+            if attention is not None:
+                self.assertLess((attention - expected[f"attention.{number}"]).abs().max(), TOLERANCE)
+            found = reference.greedy(source, 12, search.get("suppress_tokens", []), search.get("min_new_tokens", 0))
+            self.assertEqual(found, expected[f"greedy.{number}"].tolist())
+
+    def test_the_original_files_give_the_same_directory_again(self):
+        for name in sorted(os.listdir(SOURCES)):
+            with self.subTest(name):
+                script, arguments = command(name)
+                output, directory = f"{self.folder}/{name}", f"{FIXTURES}/{name}"
+                check = f"--check={directory}/expected.safetensors"
+                self.assertEqual(run(script, *arguments, check, output), (None, ""))
+                for file in os.listdir(directory):
+                    if file != "expected.safetensors":
+                        self.assertTrue(filecmp.cmp(f"{output}/{file}", f"{directory}/{file}", False), file)
+
+
+class Common(Folder):
+    def setUp(self):
+        super().setUp()
+        self.script, self.arguments = command("rnn-opennmt-3-lstm-general")
+        self.arguments = self.arguments[:1]
+
+    def config(self, *flags):
+        code, error = run(self.script, *self.arguments, *flags, self.output, "--force")
+        self.assertIsNone(code, error)
+        return read_json(f"{self.output}/config.json")
+
+    def file(self, name, text=""):
+        with open(f"{self.folder}/{name}", "w", encoding="utf-8") as file:
+            file.write(text)
+        return f"{self.folder}/{name}"
+
+    def test_check_names_the_difference(self):
+        path = f"{FIXTURES}/rnn-opennmt-3-lstm-general/expected.safetensors"
+        expected = safetensors_file.read(path)
+        expected["logits.1"][0, 0] += 0.5
+        torch.save(expected, f"{self.folder}/check.pt")
+        check = f"--check={self.folder}/check.pt"
+        self.assert_refused(self.script, [*self.arguments, check], 1, "differs from yours by 0.5")
+        del expected["target.2"]
+        torch.save(expected, f"{self.folder}/broken.pt")
+        self.assert_refused(self.script, [*self.arguments, f"--check={self.folder}/broken.pt"], 1, "'target.2' is missing")
+        self.assertIn("encoder", self.config(check, "--check-tolerance=0.6"))
+
+    def test_an_existing_directory_is_kept(self):
+        self.config()
+        self.assertEqual(run(self.script, *self.arguments, self.output)[0], 1)
+
+    def test_words_is_a_guess_that_the_card_says(self):
+        self.assertEqual(self.config()["tokenizer"], {"kind": "words"})
+        with open(f"{self.output}/README.md", encoding="utf-8") as file:
+            self.assertIn("white space", file.read())
+
+    def test_the_tokenizer_is_what_the_flags_say(self):
+        codes = self.file("codes", "#version: 0.2\na b</w>\n")
+        config = self.config(f"--source-bpe={codes}", "--bpe-separator=￭", "--moses", "--aggressive-hyphens", "--no-escape",
+                             "--lowercase", "--restrict-to-vocabulary", "--source-language=en", "--target-language=de")
+        self.assertEqual(config["tokenizer"], {
+            "kind": "bpe", "bpe_separator": "￭", "restrict_to_vocabulary": True,
+            "moses": {"aggressive_hyphens": True, "escape": False}, "lowercase": True, "source_language": "en",
+            "target_language": "de"})
+        for side in ("source", "target"):
+            self.assertTrue(filecmp.cmp(f"{self.output}/{side}.bpe", codes, False))
+
+    def test_flags_that_contradict_are_questions(self):
+        codes = self.file("codes")
+        for flags, part in (
+            (["--moses"], "--source-language"),
+            (["--tokenizer=bpe"], "--source-bpe"),
+            (["--tokenizer=words", f"--source-spm={codes}"], "--source-spm"),
+            (["--no-escape"], "--moses"),
+            (["--restrict-to-vocabulary"], "--tokenizer=bpe"),
+        ):
+            self.assert_refused(self.script, [*self.arguments, *flags], 2, part)
+
+    def test_a_vocabulary_holds_each_token_once_and_one_for_each_row(self):
+        with self.assertRaisesRegex(torch_checkpoint.Refused, "token 'b' is there twice, as 1 and as 3"):
+            rnn_conversion.check_tokens("v", ["a", "b", "", "b", ""], 5, "t")
+        with self.assertRaisesRegex(torch_checkpoint.Refused, "2 tokens, but tensor 't' has 3 rows"):
+            rnn_conversion.check_tokens("v", ["a", "b"], 3, "t")
+        with self.assertRaisesRegex(torch_checkpoint.Refused, "line break"):
+            rnn_conversion.check_tokens("v", ["a\nb"], 1, "t")
+
+    def test_vocabulary_files(self):
+        path = self.file("v.json", '{"b": 1, "a": 0, "d": 3}')
+        self.assertEqual(rnn_conversion.read_vocabulary(path), ["a", "b", "", "d"])
+        path = self.file("v.yml", '---\n"</s>": 0\n\'it\'\'s\': 2\n"\\xe4:": 1\nplain: 3\n')
+        self.assertEqual(rnn_conversion.read_vocabulary(path), ["</s>", "ä:", "it's", "plain"])
+        self.assertEqual(rnn_conversion.read_vocabulary(self.file("v.txt", "a\nb c\n\u2028\n")), ["a", "b c", "\u2028"])
+        with self.assertRaisesRegex(torch_checkpoint.Refused, "tokens 'a' and 'b' have the same id 0"):
+            rnn_conversion.read_vocabulary(self.file("v.json", '{"a": 0, "b": 0}'))
+
+
+class Danger:
+    """What a hostile pickle would do."""
+
+    def __reduce__(self):
+        return os.mkdir, (f"{tempfile.gettempdir()}/heed-converter-ran-this",)
+
+
+class Pickles(Folder):
+    def test_no_code_of_a_pickle_runs(self):
+        for old in (False, True):
+            torch.save({"a": Danger(), "w": torch.ones(2)}, f"{self.folder}/x.pt", _use_new_zipfile_serialization=not old)
+            content = torch_checkpoint.load_data(f"{self.folder}/x.pt")
+            self.assertIsInstance(content["a"], torch_checkpoint.Stub)
+            self.assertIn("mkdir", repr(content["a"]))
+            self.assertEqual(content["w"].tolist(), [1, 1])
+            self.assertFalse(os.path.exists(Danger().__reduce__()[1][0]))
+
+    def test_objects_come_as_data(self):
+        options = argparse.Namespace(rnn_type="LSTM", layers=2)
+        torch.save({"opt": options, "half": torch.ones(2, 3).half().t()}, f"{self.folder}/x.pt")
+        content = torch_checkpoint.load_data(f"{self.folder}/x.pt")
+        self.assertEqual(torch_checkpoint.plain(content["opt"]), {"rnn_type": "LSTM", "layers": 2})
+        self.assertEqual((content["half"].shape, content["half"].dtype), ((3, 2), torch.float16))
+
+    def test_other_files_are_refused(self):
+        torch.jit.save(torch.jit.script(torch.nn.Linear(1, 1)), f"{self.folder}/x.pt")
+        with open(f"{self.folder}/y.pt", "wb") as file:
+            file.write(b"no pickle")
+        for name, part in (("x", "TorchScript"), ("y", "not a readable PyTorch file")):
+            with self.assertRaisesRegex(torch_checkpoint.Refused, part):
+                torch_checkpoint.load_data(f"{self.folder}/{name}.pt")
+
+
+class Yaml(unittest.TestCase):
+    def test_what_training_programs_write(self):
+        text = (
+            "# comment\nname: \"a # b\"\nlist:\n- 1\n- 2.5\nnested:\n    empty:\n    flow: [x, 'y z', {a: 1e-3}] # end\n"
+            "    deep:\n        - key: yes\n          other: ~\ninput-types:\n  []\nurl: http://a/b\nscale: -3\n"
+        )
+        self.assertEqual(plain_yaml.parse(text), {
+            "name": "a # b", "list": [1, 2.5],
+            "nested": {"empty": None, "flow": ["x", "y z", {"a": 0.001}], "deep": [{"key": True, "other": None}]},
+            "input-types": [], "url": "http://a/b", "scale": -3})
+
+    def test_other_yaml_is_refused_with_its_line(self):
+        for text, line in (("a: 1\nb: &x 2", 2), ("a: |\n  b", 1), ("a: [1,\n 2]", 1), ("a: 1\n   b: 2", 2), ("a: 1\nb", 2)):
+            with self.assertRaisesRegex(plain_yaml.Unreadable, f"line {line}:"):
+                plain_yaml.parse(text)
+
+
+class JoeyNmt(Folder):
+    def setUp(self):
+        super().setUp()
+        self.source = f"{self.folder}/model"
+        shutil.copytree(f"{SOURCES}/rnn-joeynmt-lstm-luong-bridge", self.source)
+
+    def rewrite(self, old, new, name="config.yaml"):
+        with open(f"{self.source}/{name}", encoding="utf-8") as file:
+            text = file.read()
+        self.assertIn(old, text)
+        with open(f"{self.source}/{name}", "w", encoding="utf-8") as file:
+            file.write(text.replace(old, new, 1))
+
+    def refused(self, *parts, code=1):
+        self.assert_refused(from_joeynmt, [f"{self.source}/best.ckpt"], code, *parts)
+
+    def config(self, *flags):
+        code, error = run(from_joeynmt, f"{self.source}/best.ckpt", self.output, "--force", *flags)
+        self.assertIsNone(code, error)
+        return read_json(f"{self.output}/config.json")
+
+    def test_what_is_not_served_is_named(self):
+        for old, new, *parts in (
+            ("type: recurrent", "type: transformer", "model.encoder.type is 'transformer'"),
+            ("bidirectional: true", "bidirectional: false", "model.encoder.bidirectional is False"),
+            ("rnn_type: lstm", "rnn_type: gru", "model.encoder.rnn_type is 'gru'"),
+            ("attention: luong", "attention: transformer", "model.decoder.attention is 'transformer'"),
+            ("init_hidden: bridge", "init_hidden: last", "'last'", "10 wide", "14"),
+            ("level: word", "level: char", "data.src.level is 'char'"),
+            ("normalize: false", "normalize: true", "data.src.normalize is True"),
+            ("unk_id: 0", "unk_id: 0\n    lang_tags: [<de>]", "lang_tags is ['<de>']"),
+            ("tied_softmax: false", "tied_softmax: true", "tensor 'output.weight'"),
+        ):
+            with self.subTest(new):
+                self.rewrite(old, new)
+                self.refused(*parts)
+                self.rewrite(new, old)
+        self.config()
+
+    def test_a_tensor_too_few_or_too_many_is_named(self):
+        path = f"{self.source}/best.ckpt"
+        state = torch_checkpoint.load_data(path)["model_state"]
+        bridge = state.pop("decoder.bridge_layer.bias")
+        torch.save({"model_state": state}, path)
+        self.refused("has no tensor 'decoder.bridge_layer.bias'")
+        torch.save({"model_state": {**state, "decoder.bridge_layer.bias": bridge, "decoder.ctc.weight": bridge}}, path)
+        self.refused("tensor 'decoder.ctc.weight' has no place")
+        torch.save({"model_state": {**state, "decoder.bridge_layer.bias": bridge * float("nan")}}, path)
+        self.refused("tensor 'init.hidden.bias' is nan")
+        torch.save(state, path)
+        self.refused("'model_state'")
+
+    def test_a_vocabulary_of_another_length(self):
+        self.rewrite("ba\n", "ba\nextra\n", "src_vocab.txt")
+        self.refused("25 tokens", "24 rows")
+
+    def test_subwords_of_the_configuration(self):
+        self.rewrite("level: word", "level: bpe\n    tokenizer_type: subword-nmt\n    tokenizer_cfg: {codes: /gone/codes.src,"
+                     " pretokenizer: moses}")
+        self.refused("data.src.tokenizer_cfg.codes is /gone/codes.src, which is not there")
+        with open(f"{self.source}/codes.src", "w", encoding="utf-8") as file:
+            file.write("a b</w>\n")
+        self.refused("data.src and data.trg differ in their tokenizers")
+        self.rewrite("lang: yy\n    level: word", "lang: yy\n    level: bpe\n    tokenizer_type: subword-nmt\n"
+                     "    tokenizer_cfg: {codes: codes.src, pretokenizer: moses}")
+        self.assertEqual(self.config()["tokenizer"], {
+            "kind": "bpe", "restrict_to_vocabulary": True, "moses": {}, "lowercase": True, "source_language": "xx",
+            "target_language": "yy"})
+        self.assertTrue(os.path.exists(f"{self.output}/target.bpe"))
+
+    def test_a_configuration_of_version_1(self):
+        with open(f"{self.source}/config.yaml", encoding="utf-8") as file:
+            network = file.read().partition("model:\n")[2]
+        with open(f"{self.source}/config.yaml", "w", encoding="utf-8") as file:
+            file.write("data:\n    src: \"de\"\n    trg: \"en\"\n    level: \"bpe\"\n    lowercase: True\n"
+                       "testing:\n    beam_size: 5\n    alpha: 1.0\nmodel:\n" + network)
+        self.refused("--source-bpe", code=2)
+        self.assertEqual(self.config("--tokenizer=words")["tokenizer"], {
+            "kind": "words", "lowercase": True, "source_language": "de", "target_language": "en"})
+        self.assertEqual(read_json(f"{self.output}/generation_config.json"), {
+            "num_beams": 5, "length_penalty": 1.0, "suppress_tokens": [2, 1], "min_new_tokens": 1})
+
+
+class OpenNmt(Folder):
+    def setUp(self):
+        super().setUp()
+        self.path = f"{self.folder}/model.pt"
+        content = torch_checkpoint.load_data(f"{SOURCES}/rnn-opennmt-3-lstm-general/model_step_10.pt")
+        self.content = {**content, "opt": torch_checkpoint.plain(content["opt"])}
+
+    def refused(self, parts, options=(), **changed):
+        content = {**self.content, **changed}
+        torch.save({**content, "opt": argparse.Namespace(**{**content["opt"], **dict(options)})}, self.path)
+        self.assert_refused(from_opennmt, [self.path], 1, *parts)
+
+    def test_what_is_not_served_is_named(self):
+        for name, value in (
+            ("copy_attn", True), ("coverage_attn", True), ("context_gate", "both"), ("global_attention_function", "sparsemax"),
+            ("rnn_type", "SRU"), ("encoder_type", "cnn"), ("decoder_type", "transformer"), ("model_task", "lm"),
+            ("model_type", "audio"), ("global_attention", "other"), ("position_encoding", True),
+        ):
+            with self.subTest(name):
+                self.refused([f"opt.{name} is {value!r}"], {name: value})
+
+    def test_options_that_the_tensors_contradict(self):
+        self.refused(["opt.rnn_type is 'GRU'", "LSTM"], {"rnn_type": "GRU"})
+        self.refused(["no tensor 'encoder.bridge.0.weight'"], {"bridge": True})
+        self.refused(["no tensor 'decoder.attn.linear_query.weight'"], {"global_attention": "mlp"})
+        self.refused(["tensor 'encoder.embedding.weight'"], {"share_embeddings": True})
+        tensors = {**self.content["model"], "decoder.copy_attn.linear_out.weight": torch.ones(1)}
+        self.refused(["tensor 'decoder.copy_attn.linear_out.weight' has no place"], model=tensors)
+        extra = {**self.content["model"], "encoder.embeddings.make_embedding.emb_luts.1.weight": torch.ones(2, 2)}
+        self.refused(["emb_luts.1.weight' is of word features"], model=extra)
+
+    def test_vocabularies_that_are_not_whole(self):
+        vocab = self.content["vocab"]
+        self.refused(["25 tokens", "26 rows"], vocab={**vocab, "src": vocab["src"][:-1]})
+        self.refused(["no special token '</s>'"], vocab={**vocab, "tgt": ["x" if t == "</s>" else t for t in vocab["tgt"]]})
+        self.refused(["word features"], vocab={**vocab, "src_feats": [["a"]]})
+
+    def test_no_weights_and_no_safetensors(self):
+        content = {name: value for name, value in self.content.items() if name != "model"}
+        torch.save({**content, "opt": argparse.Namespace(**content["opt"])}, self.path)
+        self.assert_refused(from_opennmt, [self.path], 1, "model.safetensors: not there")
+
+    def test_another_start_token(self):
+        vocab = {**self.content["vocab"], "decoder_start_token": "</s>"}
+        torch.save({**self.content, "vocab": vocab, "opt": argparse.Namespace(**self.content["opt"])}, self.path)
+        self.assertEqual(run(from_opennmt, self.path, self.output), (None, ""))
+        self.assertEqual(read_json(f"{self.output}/config.json")["target"]["start"], 3)
+
+
+if __name__ == "__main__":
+    unittest.main()
