@@ -25,6 +25,25 @@ def read_lines(path):
         return file.read().removesuffix("\n").split("\n")
 
 
+def client_path(path):
+    """`path`, from the repository's root if it is not there; None if nobody can run it."""
+    if not os.path.isabs(path) and not os.path.exists(path):
+        path = os.path.join(REPOSITORY, path)
+    return path if os.access(path, os.X_OK) else None
+
+
+def translate(command, lines):
+    """The translations that `command` (heed translate ...) prints of the lines; exits if it fails."""
+    result = subprocess.run(command, input="\n".join(lines) + "\n", stdout=subprocess.PIPE, encoding="utf-8")
+    program, shown = os.path.basename(sys.argv[0]), shlex.join(command)
+    if result.returncode != 0:
+        sys.exit(f"{program}: {shown} exited with {result.returncode}")
+    translations = result.stdout.removesuffix("\n").split("\n")
+    if len(translations) != len(lines):
+        sys.exit(f"{program}: {len(translations)} translations of {len(lines)} lines by {shown}")
+    return translations
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--source", required=True, help="sentences to translate")
@@ -40,10 +59,8 @@ def main():
     sources, references = read_lines(arguments.source), read_lines(arguments.reference)
     if len(sources) != len(references):
         parser.error(f"{arguments.source} has {len(sources)} lines, {arguments.reference} {len(references)}")
-    client = arguments.client
-    if not os.path.isabs(client) and not os.path.exists(client):
-        client = os.path.join(REPOSITORY, client)
-    if not os.access(client, os.X_OK):
+    client = client_path(arguments.client)
+    if not client:
         parser.error(f"--client: {arguments.client} is not there; scripts/build.sh builds it")
     command = [client, "translate", f"--server={arguments.server}", f"--beam={arguments.beam}"]
     if arguments.model:
@@ -53,16 +70,11 @@ def main():
     shown = shlex.join([arguments.client] + command[1:])
     print(f"{shown} < {arguments.source}   ({len(sources)} lines)", flush=True)
     began = time.monotonic()
-    result = subprocess.run(command, input="\n".join(sources) + "\n", stdout=subprocess.PIPE, encoding="utf-8")
+    translations = translate(command, sources)
     seconds = time.monotonic() - began
-    if result.returncode != 0:
-        sys.exit(f"translation_bleu.py: {shown} exited with {result.returncode}")
-    translations = result.stdout.removesuffix("\n").split("\n")
     if arguments.output:
         with open(arguments.output, "w", encoding="utf-8") as file:
-            file.write(result.stdout)
-    if len(translations) != len(sources):
-        sys.exit(f"translation_bleu.py: {len(translations)} translations of {len(sources)} lines")
+            file.writelines(line + "\n" for line in translations)
     metric = sacrebleu.BLEU(tokenize="13a", lowercase=False)
     score = metric.corpus_score(translations, [references])
     print(score)
