@@ -135,7 +135,7 @@ class Run(train_translator.Run):
     def validate(self):
         """Perplexity a token, and now and then BLEU of greedy search."""
         figures = {f"perplexity_{name}": numpy.exp(loss) for name, loss in super().validate().items()}
-        if self.validations % self.arguments.search_every == 0:
+        if self.validations % self.arguments.search_every == self.arguments.search_every - 1:  # the first know too little
             self.model.eval()
             figures["BLEU"] = bleu_of(self.model, self.subwords, self.pairs, 1)
             self.model.train()
@@ -250,7 +250,7 @@ def main():
     command.add_argument("--attention-width", type=int, default=256)
     command.add_argument("--saves", type=int, default=40, help="checkpoints in the whole budget (%(default)s)")
     command.add_argument("--keep", type=int, default=10, help="checkpoints kept for averaging (%(default)s)")
-    command.add_argument("--search-every", type=int, default=4, help="checkpoints from one dev BLEU to the next (%(default)s)")
+    command.add_argument("--search-every", type=int, default=8, help="checkpoints from one dev BLEU to the next (%(default)s)")
     command.add_argument("--validation-pairs", type=int, default=1014, help="pairs that this BLEU is of (%(default)s)")
     command.add_argument("--report-every", type=int, default=50, help="updates between two lines of progress (%(default)s)")
     command.add_argument("--threads", type=int, default=0, help="CPU threads; 0: PyTorch's own choice")

@@ -221,9 +221,9 @@ class Run:
                 )
                 loss_sum, reported_at, reported_step, reported_tokens = 0.0, now, self.step, self.tokens
             if fraction * arguments.saves >= next_save or fraction >= 1:
-                next_save = int(fraction * arguments.saves) + 1
                 if workers.rank == 0:
-                    self.save()
+                    self.save()  # which takes time: of the saves that fell into it, none comes after it
+                next_save = int(self.fraction() * arguments.saves) + 1
 
 
 def train(arguments, run_class=Run):
