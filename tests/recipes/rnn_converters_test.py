@@ -25,6 +25,7 @@ except ImportError as missing:
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../../weights/recipes"))
+import from_fairseq_lstm  # noqa: E402
 import from_joeynmt  # noqa: E402
 import from_opennmt  # noqa: E402
 import plain_yaml  # noqa: E402
@@ -35,7 +36,7 @@ from rnn_reference import Reference  # noqa: E402
 
 FIXTURES = os.path.join(HERE, "../fixtures")
 SOURCES = os.path.join(FIXTURES, "rnn-sources")
-TOOLKITS = ("rnn-joeynmt-", "rnn-opennmt-")
+TOOLKITS = ("rnn-joeynmt-", "rnn-opennmt-", "rnn-fairseq-")
 TOLERANCE = 2e-6  # the original's float64 rounded to float32, of logits up to 10
 
 
@@ -55,6 +56,8 @@ def command(name):
     folder = os.path.join(SOURCES, name)
     if name.startswith("rnn-joeynmt-"):
         return from_joeynmt, [f"{folder}/best.ckpt"]
+    if name.startswith("rnn-fairseq-"):
+        return from_fairseq_lstm, [f"{folder}/checkpoint_best.pt", "--tokenizer=words"]
     return from_opennmt, [f"{folder}/model_step_10.pt", "--tokenizer=words"]
 
 
@@ -369,6 +372,45 @@ class OpenNmt(Folder):
         torch.save({**self.content, "vocab": vocab, "opt": argparse.Namespace(**self.content["opt"])}, self.path)
         self.assertEqual(run(from_opennmt, self.path, self.output), (None, ""))
         self.assertEqual(read_json(f"{self.output}/config.json")["target"]["start"], 3)
+
+
+class Fairseq(Folder):
+    def setUp(self):
+        super().setUp()
+        self.source = f"{self.folder}/model"
+        shutil.copytree(f"{SOURCES}/rnn-fairseq-attention", self.source)
+        self.path = f"{self.source}/checkpoint_best.pt"
+        content = torch_checkpoint.load_data(self.path)
+        self.options, self.tensors = torch_checkpoint.plain(content["args"]), content["model"]
+
+    def refused(self, *parts, options=(), tensors=(), code=1):
+        arguments = argparse.Namespace(**{**self.options, **dict(options)})
+        torch.save({"args": arguments, "model": {**self.tensors, **dict(tensors)}}, self.path)
+        self.assert_refused(from_fairseq_lstm, [self.path], code, *parts)
+
+    def test_what_is_not_served_is_named(self):
+        for kind in ("fconv_iwslt_de_en", "transformer", "lstm_lm"):
+            self.refused(f"the architecture is '{kind}'", options={"arch": kind})
+        self.refused("tensor 'decoder.adaptive_softmax.head.weight' has no place",
+                     tensors={"decoder.adaptive_softmax.head.weight": torch.ones(1)})
+        self.refused("tensor 'output.weight'", options={"share_decoder_input_output_embed": True})
+        self.refused("tensor 'decoder.encoder_cell_proj.bias' has no place",
+                     tensors={"decoder.encoder_cell_proj.bias": torch.ones(1)})
+        torch.save(self.tensors, self.path)
+        self.assert_refused(from_fairseq_lstm, [self.path], 1, "no checkpoint of fairseq")
+
+    def test_dictionaries(self):
+        self.refused("dict.zz.txt", "--source-dictionary", options={"source_lang": "zz"}, code=2)
+        dictionary = f"{self.folder}/d.txt"
+        for text, part in (("a 1\nb\n", "line 2 is not `token count`"), ("a 1\na 1\n", "line 2: token 'a' is there already, as 4"),
+                           ("a 1\n", "5 tokens")):
+            with open(dictionary, "w", encoding="utf-8") as file:
+                file.write(text)
+            self.assert_refused(from_fairseq_lstm, [self.path, f"--source-dictionary={dictionary}",
+                                                    f"--target-dictionary={dictionary}"], 1, part)
+        with open(dictionary, "w", encoding="utf-8") as file:
+            file.write("a 3\nb 2\na 1 #fairseq:overwrite\n")
+        self.assertEqual(from_fairseq_lstm.read_dictionary(dictionary)[4:], ["", "b", "a"])
 
 
 if __name__ == "__main__":
