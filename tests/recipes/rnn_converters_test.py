@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Tests the converters of recurrent translators on files that each toolkit's own code wrote (tests/fixtures/rnn-*).
-Needs PyTorch; without it, exits 77 (ctest: skipped).
+Needs PyTorch and numpy; without them, exits 77 (ctest: skipped).
 
     python3 tests/recipes/rnn_converters_test.py
 """
@@ -18,6 +18,7 @@ import tempfile
 import unittest
 
 try:
+    import numpy
     import torch
 except ImportError as missing:
     print(f"skipped: {missing}")
@@ -27,6 +28,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../../weights/recipes"))
 import from_fairseq_lstm  # noqa: E402
 import from_joeynmt  # noqa: E402
+import from_nematus  # noqa: E402
 import from_opennmt  # noqa: E402
 import plain_yaml  # noqa: E402
 import rnn_conversion  # noqa: E402
@@ -36,7 +38,7 @@ from rnn_reference import Reference  # noqa: E402
 
 FIXTURES = os.path.join(HERE, "../fixtures")
 SOURCES = os.path.join(FIXTURES, "rnn-sources")
-TOOLKITS = ("rnn-joeynmt-", "rnn-opennmt-", "rnn-fairseq-")
+TOOLKITS = ("rnn-joeynmt-", "rnn-opennmt-", "rnn-fairseq-", "rnn-nematus-", "rnn-marian-")
 TOLERANCE = 2e-6  # the original's float64 rounded to float32, of logits up to 10
 
 
@@ -58,6 +60,10 @@ def command(name):
         return from_joeynmt, [f"{folder}/best.ckpt"]
     if name.startswith("rnn-fairseq-"):
         return from_fairseq_lstm, [f"{folder}/checkpoint_best.pt", "--tokenizer=words"]
+    if name.startswith(("rnn-nematus-", "rnn-marian-")):
+        ending = "yml" if "marian" in name else "json"
+        files = [f"--{side}-vocabulary={folder}/{side}.{ending}" for side in ("source", "target")]
+        return from_nematus, [f"{folder}/model.npz", "--tokenizer=words", *files]
     return from_opennmt, [f"{folder}/model_step_10.pt", "--tokenizer=words"]
 
 
@@ -411,6 +417,58 @@ class Fairseq(Folder):
         with open(dictionary, "w", encoding="utf-8") as file:
             file.write("a 3\nb 2\na 1 #fairseq:overwrite\n")
         self.assertEqual(from_fairseq_lstm.read_dictionary(dictionary)[4:], ["", "b", "a"])
+
+
+class Nematus(Folder):
+    def setUp(self):
+        super().setUp()
+        self.path, self.vocabularies = f"{self.folder}/model.npz", command("rnn-marian-gru")[1][1:]
+        self.arrays = dict(numpy.load(f"{SOURCES}/rnn-marian-gru/model.npz"))
+
+    def refused(self, *parts, options=None, **arrays):
+        """With one line of Marian's options changed, or with other arrays."""
+        text = self.arrays["special:model.yml"].tobytes().decode()
+        if options:
+            self.assertIn(options[0], text)
+            text = text.replace(*options)
+        options = numpy.frombuffer(text.encode(), numpy.int8)
+        numpy.savez(self.path, **{**self.arrays, **arrays, "special:model.yml": options})
+        self.assert_refused(from_nematus, [self.path, *self.vocabularies], 1, *parts)
+
+    def test_what_is_not_served_is_named(self):
+        for name, old, new in (
+            ("type", "s2s", "transformer"), ("enc-type", "bidirectional", "alternating"), ("enc-depth", "1", "4"),
+            ("dec-depth", "1", "2"), ("enc-cell-depth", "1", "2"), ("dec-cell-base-depth", "2", "4"),
+            ("layer-normalization", "false", "true"),
+        ):
+            shown = {"4": "4", "2": "2", "true": "True"}.get(new, f"'{new}'")
+            with self.subTest(name):
+                self.refused(f"special:model.yml: {name} is {shown}", options=(f"\n{name}: {old}", f"\n{name}: {new}"))
+        self.refused("enc-cell is 'gru', dec-cell 'lstm'", options=("dec-cell: gru", "dec-cell: lstm"))
+        self.refused("enc-cell is 'gru-nematus'", options=("enc-cell: gru", "enc-cell: gru-nematus"))
+        one = numpy.ones((1, 5), numpy.float32)
+        for name in ("encoder_bi_gamma1", "decoder_cell3_U", "encoder_U_nl_drt_1"):
+            self.refused(f"tensor '{name}' has no place", "layer normalization", **{name: one})
+
+    def test_arrays_of_another_shape_or_kind(self):
+        self.refused("tensor 'decoder_Wc_att' is [1, 5], not [10, 10]", decoder_Wc_att=numpy.ones((1, 5), numpy.float32))
+        self.refused("array 'decoder_Wc_att' is int8", decoder_Wc_att=numpy.ones((10, 10), numpy.int8))
+        self.refused("not a readable .npz file", decoder_Wc_att=numpy.array([Danger()], object))
+        del self.arrays["decoder_cell2_U"]
+        self.refused("has no tensor 'decoder_cell2_U'")
+
+    def test_a_file_without_options(self):
+        arrays = {name: array for name, array in self.arrays.items() if name != "special:model.yml"}
+        numpy.savez(self.path, **arrays)
+        self.assert_refused(from_nematus, [self.path, *self.vocabularies], 1, "model.npz.json (Nematus) is not there")
+
+    def test_a_vocabulary_or_sentencepiece_is_asked_for(self):
+        path = f"{SOURCES}/rnn-marian-gru/model.npz"
+        self.assert_refused(from_nematus, [path], 2, "--source-vocabulary")
+        spm = os.path.join(FIXTURES, "marian-relu/source.spm")
+        self.assertEqual(run(from_nematus, path, f"--source-spm={spm}", self.output), (None, ""))
+        self.assertEqual(read_json(f"{self.output}/config.json")["tokenizer"], {"kind": "sentencepiece"})
+        self.assertFalse(os.path.exists(f"{self.output}/source_vocab.txt"))
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
 class Model:
-    """What a converter found: config.json's content, tensors, tokens of both sides by id, generation settings, and
-    sentences for the model's card."""
+    """What a converter found: config.json's content, tensors, tokens of both sides by id (None: SentencePiece's
+    own ids), generation settings, and sentences for the model's card."""
 
     def __init__(self, origin):
         self.origin = origin
@@ -331,6 +331,8 @@ def write(flags, model):
     }
     embeddings = {"source": "encoder.embedding.weight", "target": "decoder.embedding.weight"}
     for side, tokens in (("source", model.source_tokens), ("target", model.target_tokens)):
+        if tokens is None:  # ids are SentencePiece's own
+            continue
         rows = model.config["encoder" if side == "source" else "decoder"]["vocabulary"]
         check_tokens(f"{side} vocabulary", tokens, rows, embeddings[side])
         texts[f"{side}_vocab.txt"] = "".join(f"{token}\n" for token in tokens)
