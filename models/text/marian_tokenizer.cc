@@ -7,28 +7,18 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "absl/strings/strip.h"
 #include "base/json_fields.h"
-#include "base/mapped_file.h"
 #include "base/status_macros.h"
+#include "models/text/load_subwords.h"
 
 namespace heed {
 namespace {
 
 constexpr absl::string_view kUnknown = "<unk>";
-constexpr absl::string_view kSpaceMark = "\xe2\x96\x81";  // U+2581, which a piece has in place of a space
 constexpr absl::string_view kSpecialPieces[] = {"</s>", "<unk>", "<pad>", "<s>"};
 
 bool IsLanguageCode(absl::string_view piece) {
   return piece.size() > 4 && absl::StartsWith(piece, ">>") && absl::EndsWith(piece, "<<");
-}
-
-absl::StatusOr<std::unique_ptr<const Subwords>> LoadSubwords(const std::string& path) {
-  HEED_RETURN_IF_ERROR(CheckReadable(path));
-  std::string error;
-  std::unique_ptr<const Subwords> subwords = Subwords::Load(path, error);
-  if (subwords == nullptr) return absl::InvalidArgumentError(absl::StrCat(path, ": ", error));
-  return subwords;
 }
 
 struct LoadedVocabulary {
@@ -182,10 +172,8 @@ std::vector<int32_t> MarianTokenizer::EncodeTargetPrefix(absl::string_view text)
 std::string MarianTokenizer::Decode(absl::Span<const int32_t> ids, absl::Span<const std::string> spellings) const {
   std::vector<std::string> parts, pieces;  // added tokens, and the text between them
   const auto end_part = [&] {
-    // SentencePiece leaves a piece that target.spm does not have as it is, with its mark of a space. OPUS-MT's
-    // vocab.json has such pieces: it is the union of both sides.
-    const std::string decoded = absl::StrReplaceAll(target_->Decode(pieces), {{kSpaceMark, " "}});
-    if (const absl::string_view part = absl::StripAsciiWhitespace(decoded); !part.empty()) parts.emplace_back(part);
+    // OPUS-MT's vocab.json has pieces that target.spm does not have: it is the union of both sides.
+    if (std::string part = target_->Decode(pieces); !part.empty()) parts.push_back(std::move(part));
     pieces.clear();
   };
   for (size_t i = 0; i < ids.size(); ++i) {

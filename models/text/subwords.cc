@@ -3,18 +3,26 @@
 
 #include <sentencepiece_processor.h>
 
+#include <algorithm>
 #include <exception>
 #include <fstream>
 #include <sstream>
+#include <string_view>
 
 #include "models/text/normalization_rules.h"
 
 namespace heed {
+namespace {
+
+constexpr std::string_view kSpaceMark = "\xe2\x96\x81";  // U+2581, which a piece has in place of a blank
+
+}  // namespace
 
 Subwords::Subwords() : processor_(std::make_unique<sentencepiece::SentencePieceProcessor>()) {}
 Subwords::~Subwords() = default;
 
-std::unique_ptr<const Subwords> Subwords::Load(const std::string& path, std::string& error) {
+std::unique_ptr<const Subwords> Subwords::Load(const std::string& path, std::string& error,
+                                               const std::vector<std::string>& vocabulary) {
   std::ifstream file(path, std::ios::binary);
   if (!file) {
     error = "cannot be read";
@@ -40,12 +48,34 @@ std::unique_ptr<const Subwords> Subwords::Load(const std::string& path, std::str
     error = "has no pieces";
     return nullptr;
   }
+  if (!vocabulary.empty()) {
+    const sentencepiece::util::Status status =
+        subwords->processor_->SetVocabulary({vocabulary.begin(), vocabulary.end()});
+    if (!status.ok()) {
+      error = "cannot be restricted to a vocabulary: " + std::string(status.message());
+      return nullptr;
+    }
+  }
   return subwords;
 }
 
 std::vector<std::string> Subwords::Encode(const std::string& text) const { return processor_->EncodeAsPieces(text); }
 
-std::string Subwords::Decode(const std::vector<std::string>& pieces) const { return processor_->DecodePieces(pieces); }
+std::string Subwords::Decode(const std::vector<std::string>& pieces) const {
+  const std::string decoded = processor_->DecodePieces(pieces);
+  std::string text;  // with blanks for the marks that the library leaves in pieces that the model does not have
+  for (size_t at = 0; at < decoded.size();) {
+    const size_t mark = std::min(decoded.find(kSpaceMark, at), decoded.size());
+    text.append(decoded, at, mark - at);
+    if (mark < decoded.size()) text += ' ';
+    at = mark + kSpaceMark.size();
+  }
+  constexpr char kSpace[] = " \t\n\v\f\r";
+  const size_t end = text.find_last_not_of(kSpace);
+  if (end == text.npos) return "";
+  text.resize(end + 1);
+  return text.substr(text.find_first_not_of(kSpace));
+}
 
 int Subwords::size() const { return processor_->GetPieceSize(); }
 
