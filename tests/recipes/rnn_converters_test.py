@@ -30,6 +30,7 @@ import from_fairseq_lstm  # noqa: E402
 import from_joeynmt  # noqa: E402
 import from_nematus  # noqa: E402
 import from_opennmt  # noqa: E402
+import from_pytorch_tutorial  # noqa: E402
 import plain_yaml  # noqa: E402
 import rnn_conversion  # noqa: E402
 import safetensors_file  # noqa: E402
@@ -38,7 +39,7 @@ from rnn_reference import Reference  # noqa: E402
 
 FIXTURES = os.path.join(HERE, "../fixtures")
 SOURCES = os.path.join(FIXTURES, "rnn-sources")
-TOOLKITS = ("rnn-joeynmt-", "rnn-opennmt-", "rnn-fairseq-", "rnn-nematus-", "rnn-marian-")
+TOOLKITS = ("rnn-joeynmt-", "rnn-opennmt-", "rnn-fairseq-", "rnn-nematus-", "rnn-marian-", "rnn-tutorial-", "rnn-pytorch-")
 TOLERANCE = 2e-6  # the original's float64 rounded to float32, of logits up to 10
 
 
@@ -64,6 +65,13 @@ def command(name):
         ending = "yml" if "marian" in name else "json"
         files = [f"--{side}-vocabulary={folder}/{side}.{ending}" for side in ("source", "target")]
         return from_nematus, [f"{folder}/model.npz", "--tokenizer=words", *files]
+    if name.startswith("rnn-tutorial-"):
+        files = [f"--{side}-vocabulary={folder}/{side}.txt" for side in ("source", "target")]
+        more = ["--reverse-source"] if name.endswith("-reversed") else []
+        return from_pytorch_tutorial, [f"{folder}/model.pt", "--tokenizer=words", *files, *more]
+    if name.startswith("rnn-pytorch-"):
+        files = [f"--{side}-vocabulary={folder}/{side}.json" for side in ("source", "target")]
+        return from_pytorch_tutorial, [f"{folder}/encoder.pt", f"--decoder={folder}/decoder.pt", "--tokenizer=words", *files]
     return from_opennmt, [f"{folder}/model_step_10.pt", "--tokenizer=words"]
 
 
@@ -469,6 +477,38 @@ class Nematus(Folder):
         self.assertEqual(run(from_nematus, path, f"--source-spm={spm}", self.output), (None, ""))
         self.assertEqual(read_json(f"{self.output}/config.json")["tokenizer"], {"kind": "sentencepiece"})
         self.assertFalse(os.path.exists(f"{self.output}/source_vocab.txt"))
+
+
+class Tutorials(Folder):
+    def refused(self, name, *parts, code=1, file="model.pt", without=(), **tensors):
+        """With the state_dict `file` of a kept source changed."""
+        script, arguments = command(name)
+        state = {**torch.load(f"{SOURCES}/{name}/{file}", weights_only=True), **tensors}
+        torch.save({name: tensor for name, tensor in state.items() if name not in without}, f"{self.folder}/{file}")
+        arguments = [argument.replace(f"{SOURCES}/{name}/{file}", f"{self.folder}/{file}") for argument in arguments]
+        self.assert_refused(script, arguments, code, *parts)
+
+    def test_what_is_not_served_is_named(self):
+        self.refused("rnn-pytorch-attention", "tensor 'attn_combine.weight'", file="decoder.pt",
+                     **{"attn_combine.weight": torch.ones(2, 2)})
+        self.refused("rnn-tutorial-1", "tensor 'decoder.rnn.weight_ih_l0' takes 3 numbers beside the embedding, not none",
+                     **{"decoder.rnn.weight_ih_l0": torch.ones(32, 9)})
+        self.refused("rnn-tutorial-3", "tensor 'encoder.more' has no place", **{"encoder.more": torch.ones(2)})
+        self.refused("rnn-tutorial-3", "no tensor 'encoder.fc.bias'", without=["encoder.fc.bias"])
+        self.refused("rnn-tutorial-2", "tensor 'decoder.fc_out.bias' is [3], not [28]",
+                     **{"decoder.fc_out.bias": torch.ones(3)})
+
+    def test_vocabularies_are_asked_for(self):
+        path = f"{SOURCES}/rnn-tutorial-2/model.pt"
+        self.assert_refused(from_pytorch_tutorial, [path], 2, "--source-vocabulary")
+        with open(f"{self.folder}/words.txt", "w", encoding="utf-8") as file:
+            file.write("<unk>\n<pad>\n")
+        files = [f"--{side}-vocabulary={self.folder}/words.txt" for side in ("source", "target")]
+        self.assert_refused(from_pytorch_tutorial, [path, *files], 1, "words.txt: has no special token '<sos>'")
+
+    def test_a_module_is_no_state_dict(self):
+        torch.save(torch.nn.Linear(2, 2), f"{self.folder}/module.pt")
+        self.assert_refused(from_pytorch_tutorial, [f"{self.folder}/module.pt"], 1, "not a pickle of tensors alone")
 
 
 if __name__ == "__main__":
