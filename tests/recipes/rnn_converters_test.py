@@ -416,8 +416,11 @@ class Fairseq(Folder):
     def test_dictionaries(self):
         self.refused("dict.zz.txt", "--source-dictionary", options={"source_lang": "zz"}, code=2)
         dictionary = f"{self.folder}/d.txt"
-        for text, part in (("a 1\nb\n", "line 2 is not `token count`"), ("a 1\na 1\n", "line 2: token 'a' is there already, as 4"),
-                           ("a 1\n", "5 tokens")):
+        for text, part in (
+            ("a 1\nb\n", "line 2 is not `token count`"),
+            ("a 1\na 1\n", "line 2: token 'a' is there already, as 4"),
+            ("a 1\n", "5 tokens"),
+        ):
             with open(dictionary, "w", encoding="utf-8") as file:
                 file.write(text)
             self.assert_refused(from_fairseq_lstm, [self.path, f"--source-dictionary={dictionary}",

@@ -51,7 +51,8 @@ SERVED = {
     "lemma-dim-emb": (0,), "output-omit-bias": (False,), "lemma-dependency": ("",),
     "encoder": ("gru",), "decoder": ("gru_cond",), "layer_normalisation": (False, 0), "weight_normalisation": (False, 0),
     "use_layer_norm": (False, 0), "enc_depth": (1,), "dec_depth": (1,), "factors": (1,), "deep_fusion_lm": (None, ""),
-    "enc_recurrence_transition_depth": (1,), "dec_base_recurrence_transition_depth": (2,), "output_hidden_activation": ("tanh",),
+    "enc_recurrence_transition_depth": (1,), "dec_base_recurrence_transition_depth": (2,),
+    "output_hidden_activation": ("tanh",),
 }
 
 

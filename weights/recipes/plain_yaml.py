@@ -9,8 +9,9 @@ import json
 import re
 
 WORDS = {"": None, "~": None, "null": None, "true": True, "false": False, "yes": True, "no": False, "on": True, "off": False}
-KEY = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s#\[\]{},"'][^#]*?)\s*:(?:\s+(.*)|$)""")
-PIECE = re.compile(r"""\s*("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[\[\]{},]|:(?=[\s,\]}]|$)|(?:[^\s\[\]{},:]|:(?=\S)|\s+(?=[^\s\[\]{},:]))+)""")
+QUOTED = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')"""
+KEY = re.compile(rf"({QUOTED}|[^\s#\[\]{{}},\"'][^#]*?)\s*:(?:\s+(.*)|$)")
+PIECE = re.compile(rf"\s*({QUOTED}|[\[\]{{}},]|:(?=[\s,\]}}]|$)|(?:[^\s\[\]{{}},:]|:(?=\S)|\s+(?=[^\s\[\]{{}},:]))+)")
 
 
 class Unreadable(ValueError):
@@ -63,7 +64,7 @@ class Parser:
         if text[0] in "&*!|>%@`":
             self.fail("this kind of YAML is not read here")
         if text[0] not in "[{":
-            if text[0] in "\"'" and not re.fullmatch(r"""("(?:[^"\\]|\\.)*"|'(?:[^']|'')*')""", text):
+            if text[0] in "\"'" and not re.fullmatch(QUOTED, text):
                 self.fail("a text over several lines is not read here")
             return scalar(text)
         pieces = PIECE.findall(text)

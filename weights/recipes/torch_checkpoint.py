@@ -117,7 +117,7 @@ def load_data(path):
                 raise Refused(f"{path}: refused, because it is a TorchScript program, not a checkpoint")
     try:
         return torch.load(path, map_location="cpu", pickle_module=DataPickle, weights_only=False)
-    except (RuntimeError, EOFError, ValueError, KeyError, AttributeError, IndexError, TypeError, pickle.UnpicklingError) as error:
+    except (RuntimeError, EOFError, ValueError, LookupError, AttributeError, TypeError, pickle.UnpicklingError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise Refused(f"{path}: not a readable PyTorch file: {reason}") from None
 
