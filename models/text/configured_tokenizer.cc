@@ -231,7 +231,7 @@ class ConfiguredTokenizer : public TranslationTokenizer {
     const auto append = [&](const std::optional<int32_t>& id) {
       if (!id) return;
       encoded.ids.push_back(*id);
-      encoded.spellings.push_back(source_.token(*id));
+      encoded.spellings.emplace_back();
     };
     append(ids_.source_start);
     source_.Encode(text, encoded);
