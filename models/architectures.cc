@@ -11,6 +11,7 @@
 #include "models/graph/graph_network.h"
 #include "models/ntm/ntm.h"
 #include "models/translation/marian.h"
+#include "models/translation/rnn_translator.h"
 
 namespace heed {
 namespace {
@@ -28,6 +29,8 @@ constexpr Architecture kArchitectures[] = {
     {"gcn", [](const std::string& path, const std::string& name) -> Loaded { return LoadGraphNetwork(path, name); }},
     {"marian", [](const std::string& path, const std::string& name) -> Loaded { return LoadMarian(path, name); }},
     {"ntm", LoadNtm},
+    {"rnn-seq2seq",
+     [](const std::string& path, const std::string& name) -> Loaded { return LoadRnnTranslator(path, name); }},
 };
 
 }  // namespace

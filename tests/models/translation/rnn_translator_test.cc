@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// Recurrent translators from their directories: words to words, attention, and unknown words that are replaced.
+#include "models/translation/rnn_translator.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "models/architectures.h"
+#include "nlohmann/json.hpp"
+#include "tests/support/advance.h"
+#include "tests/support/temporary_directory.h"
+
+namespace heed {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+const char* const kRnnSentences[] = {"the cat sleeps here .", "dog runs",
+                                     "the dog sleeps now . the cat runs here now ."};
+
+class RnnTranslatorTest : public testing::Test {
+ protected:
+  // A fixture with a merge patch applied to its config.json.
+  void Open(const std::string& fixture, const json& patch = json::object()) {
+    std::filesystem::remove_all(directory_.path() / "model");
+    std::filesystem::copy(std::string(HEED_SOURCE_DIR) + "/tests/fixtures/" + fixture, directory_.path() / "model");
+    json config = json::parse(directory_.Read("model/config.json"));
+    config.merge_patch(patch);
+    directory_.Write("model/config.json", config.dump());
+    auto model = LoadModel(directory_.File("model"));
+    ASSERT_TRUE(model.ok()) << model.status();
+    translator_ = std::dynamic_pointer_cast<const Translator>(*model);
+    options_ = translator_->default_options();
+    options_.max_tokens = 12;
+    options_.split_sentences = false;
+  }
+  std::vector<SentenceResult> Translate(const std::vector<std::string>& texts) {
+    auto started = translator_->Start(texts, options_);
+    EXPECT_TRUE(started.ok()) << started.status();
+    std::vector<Task*> tasks;
+    for (const auto& task : started->tasks) tasks.push_back(task.get());
+    Advance(*translator_, tasks, context_);
+    std::vector<SentenceResult> results;
+    for (const auto& task : started->tasks) {
+      EXPECT_TRUE(task->error().ok()) << task->error();
+      results.push_back(task->result());
+    }
+    return results;
+  }
+
+  TemporaryDirectory directory_;
+  std::shared_ptr<const Translator> translator_;
+  TranslateOptions options_;
+  Context context_{1};
+};
+
+TEST_F(RnnTranslatorTest, TellsWhatItIs) {
+  Open("rnn-reference-joeynmt-mlp");
+  EXPECT_EQ(translator_->spec().architecture, "rnn-seq2seq");
+  EXPECT_EQ(translator_->spec().source_language, "en");
+  EXPECT_EQ(translator_->spec().target_language, "de");
+  EXPECT_GT(translator_->spec().weights, 1000);
+  EXPECT_GT(translator_->spec().resident_bytes, 4000);
+  EXPECT_TRUE(translator_->Probe(context_).ok());
+}
+
+TEST_F(RnnTranslatorTest, TiedWeightsAreCountedOnce) {
+  Open("rnn-reference-tied-scaled");
+  // Embeddings 13 x 7 and an output bias; encoder 2 x 3 x 5 x (7 + 5 + 2); init 10 x 11; decoder 3 x 10 x (14 + 10 +
+  // 2); attention 16 x (11 + 11 + 1); context vector 7 x 21.
+  EXPECT_EQ(translator_->spec().weights, 13 * 8 + 2 * 15 * 14 + 110 + 30 * 26 + 16 * 23 + 7 * 21);
+}
+
+TEST_F(RnnTranslatorTest, ABatchTranslatesAsEachSentenceAlone) {
+  for (const char* fixture : {"rnn-reference-joeynmt-mlp", "rnn-reference-nematus", "rnn-reference-tutorial-1"}) {
+    Open(fixture);
+    options_.beam_size = 3;
+    options_.n_best = 3;
+    const std::vector<std::string> texts(std::begin(kRnnSentences), std::end(kRnnSentences));
+    const std::vector<SentenceResult> together = Translate(texts);
+    ASSERT_EQ(together.size(), texts.size());
+    for (size_t i = 0; i < texts.size(); ++i) {
+      const SentenceResult alone = Translate({texts[i]}).at(0);
+      ASSERT_EQ(alone.hypotheses.size(), together[i].hypotheses.size());
+      for (size_t h = 0; h < alone.hypotheses.size(); ++h) {
+        EXPECT_EQ(alone.hypotheses[h].text, together[i].hypotheses[h].text);
+        EXPECT_EQ(alone.hypotheses[h].score, together[i].hypotheses[h].score);
+      }
+    }
+  }
+}
+
+TEST_F(RnnTranslatorTest, AttentionIsOverTheTokensOfTheSource) {
+  Open("rnn-reference-tutorial-3");
+  options_.return_attention = true;
+  const SentenceResult result = Translate({"the cat sleeps"}).at(0);
+  EXPECT_EQ(absl::StrJoin(result.source_tokens, " "), "<s> the cat sleeps </s>");
+  const Hypothesis& best = result.hypotheses.at(0);
+  ASSERT_EQ(best.attention.size(), best.tokens.size() * 5);
+  for (size_t i = 0; i < best.tokens.size(); ++i) {
+    float sum = 0;
+    for (size_t j = 0; j < 5; ++j) sum += best.attention[i * 5 + j];
+    EXPECT_NEAR(sum, 1, 1e-5);
+  }
+}
+
+TEST_F(RnnTranslatorTest, WithoutAttentionNoneIsGiven) {
+  Open("rnn-reference-tutorial-2");
+  options_.return_attention = true;
+  EXPECT_THAT(std::string(translator_->Start({"the cat"}, options_).status().message()),
+              HasSubstr("options.return_attention is true, but model 'model' has no attention"));
+}
+
+// The token that a translation has most often is declared the unknown one.
+TEST_F(RnnTranslatorTest, AnUnknownWordBecomesTheSourceWordWithTheHighestAttention) {
+  const char* const fixture = "rnn-reference-tutorial-3";
+  Open(fixture);
+  options_.return_attention = true;
+  const std::string source = "the Zebra sleeps here";  // Zebra is unknown to the vocabulary, not to the spelling
+  const Hypothesis plain = Translate({source}).at(0).hypotheses.at(0);
+  const std::vector<std::string> source_words = {"<s>", "the", "Zebra", "sleeps", "here", "</s>"};
+  const std::vector<std::string> vocabulary = absl::StrSplit(directory_.Read("model/target_vocab.txt"), '\n');
+  const std::string unknown = plain.tokens.at(0);
+  const auto id = std::find(vocabulary.begin(), vocabulary.end(), unknown) - vocabulary.begin();
+  std::vector<std::string> expected;
+  int replaced = 0;
+  for (size_t i = 0; i < plain.tokens.size(); ++i) {
+    if (plain.tokens[i] == "</s>") continue;
+    if (plain.tokens[i] != unknown) {
+      expected.push_back(plain.tokens[i]);
+      continue;
+    }
+    const auto row = plain.attention.begin() + static_cast<int64_t>(i * source_words.size());
+    const auto best = std::max_element(row + 1, row + static_cast<int64_t>(source_words.size()) - 1) - row;
+    expected.push_back(source_words[static_cast<size_t>(best)]);
+    ++replaced;
+  }
+  ASSERT_GT(replaced, 0);
+
+  Open(fixture, {{"target", {{"unknown", id}, {"replace_unknown", true}}}});
+  EXPECT_EQ(Translate({source}).at(0).hypotheses.at(0).text, absl::StrJoin(expected, " "));
+  options_.stream = true;
+  EXPECT_EQ(Translate({source}).at(0).hypotheses.at(0).text, absl::StrJoin(expected, " "));
+}
+
+TEST_F(RnnTranslatorTest, ASentenceWithoutAKnownTokenComesBackUnchanged) {
+  Open("rnn-reference-opennmt-none", {{"source", {{"unknown", nullptr}}}});
+  EXPECT_EQ(Translate({"Zebra Gnu"}).at(0).hypotheses.at(0).text, "Zebra Gnu");
+  EXPECT_NE(Translate({"Zebra cat"}).at(0).hypotheses.at(0).text, "Zebra cat");
+}
+
+}  // namespace
+}  // namespace heed
