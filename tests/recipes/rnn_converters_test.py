@@ -326,6 +326,10 @@ class JoeyNmt(Folder):
             "target_language": "yy"})
         self.assertTrue(os.path.exists(f"{self.output}/target.bpe"))
 
+    def test_flags_that_the_configuration_answers(self):
+        self.assert_refused(from_joeynmt, [f"{self.source}/best.ckpt", "--lowercase"], 2, "--lowercase", "config.yaml")
+        self.assertEqual(self.config("--source-language=en")["tokenizer"]["source_language"], "en")
+
     def test_a_configuration_of_version_1(self):
         with open(f"{self.source}/config.yaml", encoding="utf-8") as file:
             network = file.read().partition("model:\n")[2]

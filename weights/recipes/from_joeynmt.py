@@ -230,7 +230,12 @@ def tokenizer_of(data, side, folder):
     return tokenizer, files
 
 
-def convert_tokenizer(data, folder, model):
+def convert_tokenizer(data, flags, folder, model):
+    """JoeyNMT 2: the configuration of each side says it."""
+    given = [name for name in ("tokenizer", "source_bpe", "target_bpe", "source_spm", "target_spm", "moses", "lowercase",
+                               "aggressive_hyphens", "no_escape", "restrict_to_vocabulary") if getattr(flags, name)]
+    if given:
+        raise Unanswered(f"--{given[0].replace('_', '-')}: only for JoeyNMT 1; the tokenizer is that of {data.file}")
     (tokenizer, files), (target, target_files) = (tokenizer_of(data, side, folder) for side in ("src", "trg"))
     if tokenizer != target:
         raise Refused(f"{data.file}: data.src and data.trg differ in their tokenizers, {tokenizer} and {target}; only the"
@@ -240,7 +245,7 @@ def convert_tokenizer(data, folder, model):
     if data.inner("src").get("lowercase", False):
         tokenizer["lowercase"] = True
     for side, name in (("src", "source_language"), ("trg", "target_language")):
-        language = data.inner(side).get("lang")
+        language = getattr(flags, name) or data.inner(side).get("lang")
         if language:
             tokenizer[name] = language
     model.config["tokenizer"] = tokenizer
@@ -268,7 +273,7 @@ def convert(flags):
     checkpoint.finish("a recurrent model of JoeyNMT")
     ids = convert_tokens(data, folder, model)
     if isinstance(data.get("src"), dict):
-        convert_tokenizer(data, folder, model)
+        convert_tokenizer(data, flags, folder, model)
     else:
         convert_first_tokenizer(data, flags, model)
     search = Options(options.file, "testing", options.get("testing") or {})

@@ -179,8 +179,8 @@ def id_of(what, tokens, token):
 # --- Tokenizers -------------------------------------------------------------------------------------------------------
 
 
-def add_flags(parser, tokenizer=True):
-    """Flags of every converter. `tokenizer`: also those that say how text becomes tokens."""
+def add_flags(parser):
+    """Flags of every converter."""
     parser.add_argument("directory", metavar="OUT_DIR", help="directory to write; made if it is not there")
     parser.add_argument("--force", action="store_true", help="replace files that are there already")
     parser.add_argument("--check", metavar="FILE", help="compare with your own model's outputs first: a .pt, .pth or"
@@ -189,8 +189,6 @@ def add_flags(parser, tokenizer=True):
     parser.add_argument("--check-tolerance", type=float, default=1e-4, metavar="X", help="default %(default)s")
     parser.add_argument("--source-language", metavar="CODE", help="such as en: rules that split sentences, and Moses'")
     parser.add_argument("--target-language", metavar="CODE", help="such as de")
-    if not tokenizer:
-        return
     group = parser.add_argument_group("tokenizer", "The checkpoint does not say how text became tokens.")
     group.add_argument("--tokenizer", choices=("words", "bpe", "sentencepiece"),
                        help="words: at white space (default); bpe: subword-nmt's codes; sentencepiece")
