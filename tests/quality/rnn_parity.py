@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares Heed with JoeyNMT and OpenNMT-py on recurrent models of real size: identical greedy translations.
 
-    rnn_parity.py make joeynmt --source=train.en.gz --target=train.de.gz --work=DIR [--minutes=5]
-        Trains a model of the toolkit's own classes for a few minutes, and converts it to DIR/joeynmt.
+    rnn_parity.py make joeynmt --source=train.en.gz --target=train.de.gz --work=DIR [--minutes=N]
+        Makes a model of the toolkit's own classes with the words of the files, and converts it to
+        DIR/models/joeynmt. Its weights are random, large enough that translations differ and some end; or it is trained
+        for N minutes.
     rnn_parity.py compare joeynmt --work=DIR --input=test.en.gz [--server=ADDRESS] [--lines=500]
-        Translates with the toolkit's own search, and with a running server that serves DIR/joeynmt.
+        Translates with the toolkit's own search, and with a running server that serves DIR/models.
 
 The same with opennmt. Files are text or gzip, one sentence a line; words and punctuation are split and put into lower case
 before, so that both sides see the same words. Needs torch, PyYAML and joeynmt 2.3 or OpenNMT-py 3.5, as
@@ -37,9 +39,26 @@ def vocabulary(sentences, least=2):
     return [word for word, count in counts.most_common() if count >= least]
 
 
+def randomize(model, output):
+    """Random weights, with which states keep moving; tensor `output` has the end's row larger, so that sentences end."""
+    import torch
+
+    generator = torch.Generator().manual_seed(1)
+    for parameter in model.parameters():
+        width = parameter.shape[-1] if parameter.dim() > 1 else 4 * len(parameter)
+        parameter.data = 1.5 / width**0.5 * torch.randn(parameter.shape, generator=generator)
+    for name, parameter in model.named_parameters():
+        if name.endswith(("lut.weight", "emb_luts.0.weight")):
+            parameter.data *= parameter.shape[-1] ** 0.5
+        if name == output:
+            parameter.data *= 2
+            parameter.data[END] *= 1.6
+
+
 class JoeyNmt:
     """A bidirectional GRU of 2 x 256, a GRU decoder of 2 x 512, attention by an MLP, input feeding."""
 
+    output = "decoder.output_layer.weight"
     parts = {"cell": "gru", "attention": "bahdanau", "init": "bridge", "hidden": 512, "encoder": 256, "layers": (2, 2),
              "width": 256}
 
@@ -61,7 +80,7 @@ class JoeyNmt:
         import rnn_fixtures
 
         self.code.save(self.model, options, *self.vocabularies, self.folder)
-        rnn_fixtures.run(from_joeynmt, self.path, os.path.join(self.folder, "joeynmt"), "--force")
+        rnn_fixtures.run(from_joeynmt, self.path, os.path.join(self.folder, "models", "joeynmt"), "--force")
 
     def load(self):
         import torch
@@ -97,6 +116,7 @@ class JoeyNmt:
 class OpenNmt:
     """A bidirectional LSTM and a decoder of 2 x 500 with general attention and input feeding: OpenNMT-py's defaults."""
 
+    output = "generator.weight"
     parts = {"rnn_type": "LSTM", "global_attention": "general", "layers": 2, "hidden": 500, "save": "pytorch",
              "word_vec_size": 500, "encoder_type": "brnn"}
 
@@ -111,8 +131,6 @@ class OpenNmt:
         self.vocab, _, _ = self.code.vocabularies(sides, False)
         self.model = self.code.build_base_model(options, self.vocab)
         self.lookups = [self.vocab[side].lookup_token for side in ("src", "tgt")]
-        for parameter in self.model.parameters():
-            parameter.data.uniform_(-0.1, 0.1)  # as OpenNMT-py's trainer does
         return options
 
     def save(self, options):
@@ -120,7 +138,7 @@ class OpenNmt:
         import rnn_fixtures
 
         self.code.save(self.model, options, self.vocab, self.parts, self.folder)
-        rnn_fixtures.run(from_opennmt, self.path, os.path.join(self.folder, "opennmt"), "--force", "--tokenizer=words")
+        rnn_fixtures.run(from_opennmt, self.path, os.path.join(self.folder, "models", "opennmt"), "--force", "--tokenizer=words")
 
     def load(self):
         """OpenNMT-py's own inference engine, which reads the checkpoint itself."""
@@ -130,8 +148,8 @@ class OpenNmt:
 
         parser = ArgumentParser()
         onmt.opts.translate_opts(parser)
-        self.options = parser.parse_args(["--model", self.path, "--src", "none", "--beam_size", "1", "--batch_size", "1",
-                                          "--max_length_ratio", "0", "--gpu", "-1"])
+        given = {"model": self.path, "src": "none", "output": os.devnull, "beam_size": 1, "max_length_ratio": 0, "gpu": -1}
+        self.options = parser.parse_args([str(part) for name, value in given.items() for part in (f"--{name}", value)])
         ArgumentParser._get_all_transform_translate(self.options)
         self.engine = InferenceEnginePY(self.options)
 
@@ -173,20 +191,13 @@ def batches(toolkit, pairs, seed):
             yield source, lengths, target[:, :-1], target[:, 1:]
 
 
-def make(arguments):
+def train(toolkit, pairs, minutes):
     import torch
 
-    torch.manual_seed(1)
-    torch.set_num_threads(arguments.threads)
-    os.makedirs(arguments.work, exist_ok=True)
-    lines = (read_lines(path, 0) for path in (arguments.source, arguments.target))
-    pairs = [(words_of(a), words_of(b)) for a, b in zip(*lines) if a.strip() and b.strip()]
-    toolkit = TOOLKITS[arguments.toolkit](arguments.work)
-    options = toolkit.build([vocabulary([pair[side] for pair in pairs]) for side in (0, 1)])
-    size = sum(parameter.numel() for parameter in toolkit.model.parameters())
-    print(f"{arguments.toolkit}: {size} weights, {len(pairs)} pairs", flush=True)
+    for parameter in toolkit.model.parameters():
+        parameter.data.uniform_(-0.1, 0.1)
     optimizer = torch.optim.Adam(toolkit.model.parameters(), 1e-3)
-    end, updates, shown = time.monotonic() + 60 * arguments.minutes, 0, time.monotonic()
+    end, updates, shown = time.monotonic() + 60 * minutes, 0, time.monotonic()
     for source, lengths, inputs, targets in batches(toolkit, pairs, 1):
         if time.monotonic() >= end:
             break
@@ -200,9 +211,27 @@ def make(arguments):
         if time.monotonic() - shown > 20:
             shown = time.monotonic()
             print(f"{updates} updates, loss {loss.item():.3f}, {(end - shown) / 60:.1f} minutes left", flush=True)
+
+
+def make(arguments):
+    import torch
+
+    torch.manual_seed(1)
+    torch.set_num_threads(arguments.threads)
+    os.makedirs(arguments.work, exist_ok=True)
+    lines = (read_lines(path, 0) for path in (arguments.source, arguments.target))
+    pairs = [(words_of(a), words_of(b)) for a, b in zip(*lines) if a.strip() and b.strip()]
+    toolkit = TOOLKITS[arguments.toolkit](arguments.work)
+    options = toolkit.build([vocabulary([pair[side] for pair in pairs]) for side in (0, 1)])
+    size = sum(parameter.numel() for parameter in toolkit.model.parameters())
+    print(f"{arguments.toolkit}: {size} weights, {len(pairs)} pairs", flush=True)
+    if arguments.minutes:
+        train(toolkit, pairs, arguments.minutes)
+    else:
+        randomize(toolkit.model, toolkit.output)
     toolkit.model.eval()
     toolkit.save(options)
-    print(f"{updates} updates; serve {os.path.join(arguments.work, arguments.toolkit)}")
+    print(f"made {os.path.join(arguments.work, 'models', arguments.toolkit)}")
 
 
 # --- Comparing --------------------------------------------------------------------------------------------------------
@@ -256,7 +285,7 @@ def main():
         command.add_argument("--threads", type=int, default=1, help="PyTorch's threads (default: %(default)s)")
     making.add_argument("--source", required=True, help="sentences to train on, one a line")
     making.add_argument("--target", required=True, help="their translations")
-    making.add_argument("--minutes", type=float, default=5, help="of training (default: %(default)s)")
+    making.add_argument("--minutes", type=float, default=0, help="of training; 0 (default): random weights")
     comparing.add_argument("--input", required=True, help="sentences, one a line")
     comparing.add_argument("--lines", type=int, default=500, help="only the first N lines (default: %(default)s)")
     comparing.add_argument("--max_tokens", type=int, default=60, help="of a translation (default: %(default)s)")
