@@ -16,21 +16,21 @@ constexpr int64_t kWorkPerGate = 16;
 }  // namespace
 
 absl::StatusOr<RecurrentCell> RecurrentCell::Load(const WeightReader& scope, absl::string_view suffix, CellKind kind,
-                                                  int64_t inputs, int64_t hidden_size, RowCount input_rows) {
+                                                  int64_t inputs, int64_t hidden_size) {
   const int64_t gates = (kind == CellKind::kGru ? 3 : 4) * hidden_size;
-  const auto layer = [&](const char* side, int64_t in, RowCount rows) -> absl::StatusOr<Linear> {
-    HEED_ASSIGN_OR_RETURN(const StoredTensor* weight, scope.Get(absl::StrCat("weight_", side, suffix), {gates, in}));
-    HEED_ASSIGN_OR_RETURN(const StoredTensor* bias, scope.Get(absl::StrCat("bias_", side, suffix), {gates}));
-    const Linear::Part part = {weight, bias};
-    Linear linear(absl::MakeConstSpan(&part, 1), Activation::kNone, PreferredBackend(rows));
+  const auto layer = [&](const char* side, int64_t in) -> absl::StatusOr<Linear> {
+    Linear::Part part = {};
+    HEED_ASSIGN_OR_RETURN(part.weight, scope.Get(absl::StrCat("weight_", side, suffix), {gates, in}));
+    HEED_ASSIGN_OR_RETURN(part.bias, scope.Get(absl::StrCat("bias_", side, suffix), {gates}));
+    Linear linear(absl::MakeConstSpan(&part, 1), Activation::kNone, PreferredBackend(RowCount::kFew));
     scope.Count(linear.weights(), linear.resident_bytes());
     return linear;
   };
   RecurrentCell cell;
   cell.kind_ = kind;
   cell.hidden_size_ = hidden_size;
-  HEED_ASSIGN_OR_RETURN(cell.input_, layer("ih", inputs, input_rows));
-  HEED_ASSIGN_OR_RETURN(cell.recurrent_, layer("hh", hidden_size, RowCount::kFew));
+  HEED_ASSIGN_OR_RETURN(cell.input_, layer("ih", inputs));
+  HEED_ASSIGN_OR_RETURN(cell.recurrent_, layer("hh", hidden_size));
   return cell;
 }
 

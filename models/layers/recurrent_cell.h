@@ -25,9 +25,9 @@ enum class CellKind { kGru, kLstm };
 class RecurrentCell {
  public:
   // Reads weight_ih, weight_hh, bias_ih and bias_hh of the scope, each with `suffix` at the end of its name: "_l0",
-  // "_l1_reverse". `input_rows` is what Project mostly sees.
+  // "_l1_reverse". The layers are packed for few rows: also an encoder mostly sees one short sentence at a time.
   static absl::StatusOr<RecurrentCell> Load(const WeightReader& scope, absl::string_view suffix, CellKind kind,
-                                            int64_t inputs, int64_t hidden_size, RowCount input_rows);
+                                            int64_t inputs, int64_t hidden_size);
   RecurrentCell() = default;
 
   CellKind kind() const { return kind_; }

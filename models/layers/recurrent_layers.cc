@@ -25,7 +25,7 @@ absl::StatusOr<RecurrentLayers> RecurrentLayers::Load(const WeightReader& scope,
     for (int64_t direction = 0; direction < config.directions(); ++direction) {
       HEED_ASSIGN_OR_RETURN(RecurrentCell cell,
                             RecurrentCell::Load(scope, absl::StrCat("_l", k, direction == 0 ? "" : "_reverse"),
-                                                config.cell, inputs, config.hidden_size, RowCount::kMany));
+                                                config.cell, inputs, config.hidden_size));
       layers.cells_.push_back(std::move(cell));
     }
   }

@@ -39,17 +39,17 @@ absl::StatusOr<RnnAttention> RnnAttention::Load(const WeightReader& scope, const
   RnnAttention attention;
   attention.score_ = config.score;
   attention.key_width_ = config.score == RnnScore::kMlp ? config.width : query_width;
-  const GemmBackend many = PreferredBackend(RowCount::kMany), few = PreferredBackend(RowCount::kFew);
+  const GemmBackend few = PreferredBackend(RowCount::kFew);  // also for keys: short sentences come one at a time
   if (config.score == RnnScore::kGeneral) {
     HEED_ASSIGN_OR_RETURN(const std::vector<float> weight, ReadGeneral(scope, query_width, output_width));
     const std::vector<float> no_bias(static_cast<size_t>(query_width));
-    attention.key_ = MakeLinear(weight, no_bias, Activation::kNone, many);
+    attention.key_ = MakeLinear(weight, no_bias, Activation::kNone, few);
     scope.Count(0, attention.key_.resident_bytes());
   } else if (config.score == RnnScore::kMlp) {
     HEED_ASSIGN_OR_RETURN(attention.query_, scope.ReadLinear("query", config.width, query_width, config.query_bias,
                                                              Activation::kNone, few));
-    HEED_ASSIGN_OR_RETURN(
-        attention.key_, scope.ReadLinear("key", config.width, output_width, config.key_bias, Activation::kNone, many));
+    HEED_ASSIGN_OR_RETURN(attention.key_,
+                          scope.ReadLinear("key", config.width, output_width, config.key_bias, Activation::kNone, few));
     HEED_ASSIGN_OR_RETURN(attention.energy_, scope.Read("energy.weight", {1, config.width}));
   }
   return attention;

@@ -93,15 +93,14 @@ absl::StatusOr<Linear> RnnNetwork::LoadLayer(const WeightReader& root, const cha
 absl::Status RnnNetwork::LoadDecoder(const WeightReader& root) {
   const int64_t hidden = config_.hidden_size, outputs = config_.encoder.width();
   for (int64_t k = 0; k < config_.decoder_layers; ++k) {
-    HEED_ASSIGN_OR_RETURN(
-        RecurrentCell cell,
-        RecurrentCell::Load(root.Scope("decoder.rnn"), absl::StrCat("_l", k), config_.cell,
-                            k == 0 ? config_.WidthOf(config_.decoder_inputs) : hidden, hidden, RowCount::kFew));
+    HEED_ASSIGN_OR_RETURN(RecurrentCell cell,
+                          RecurrentCell::Load(root.Scope("decoder.rnn"), absl::StrCat("_l", k), config_.cell,
+                                              k == 0 ? config_.WidthOf(config_.decoder_inputs) : hidden, hidden));
     decoder_.push_back(std::move(cell));
   }
   if (config_.attention.when == RnnAttentionTime::kBetween) {
-    HEED_ASSIGN_OR_RETURN(second_cell_, RecurrentCell::Load(root.Scope("decoder.rnn2"), "_l0", config_.cell, outputs,
-                                                            hidden, RowCount::kFew));
+    HEED_ASSIGN_OR_RETURN(second_cell_,
+                          RecurrentCell::Load(root.Scope("decoder.rnn2"), "_l0", config_.cell, outputs, hidden));
   }
   if (has_attention()) {
     HEED_ASSIGN_OR_RETURN(attention_, RnnAttention::Load(root.Scope("attention"), config_.attention, hidden, outputs));
