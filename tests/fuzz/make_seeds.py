@@ -84,7 +84,8 @@ def graph_file_seeds():
 
 CONFIGS = [("marian-separate", "generation_config.json"), ("pyg-gat", None), ("pyg-gatv2-edge-features-mean", None),
            ("pyg-gcn-edge-weights", None), ("pyg-edge-mlp-concat", None), ("pyg-pool-attention", None),
-           ("ntm-cell", None), ("ntm-questions", "vocab.json")]
+           ("ntm-cell", None), ("ntm-questions", "vocab.json"), ("rnn-reference-nematus", "generation_config.json"),
+           ("rnn-reference-joeynmt-luong", "generation_config.json")]
 
 
 def model_config_seeds():
@@ -114,7 +115,8 @@ def model_config_seeds():
 
 
 WEIGHTS = ["pyg-gat", "pyg-gatv2-edge-features-mean", "pyg-gcn-edge-weights", "pyg-edge-mlp-concat",
-           "pyg-pool-attention", "ntm-defaults", "ntm-questions", "marian-separate"]
+           "pyg-pool-attention", "ntm-defaults", "ntm-questions", "marian-separate",
+           "rnn-reference-nematus", "rnn-reference-joeynmt-luong"]
 
 
 def model_weights_seeds():

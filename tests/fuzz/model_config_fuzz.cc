@@ -26,6 +26,8 @@ constexpr Family kFamilies[] = {
     {"pyg-pool-attention", nullptr},
     {"ntm-cell", nullptr},
     {"ntm-questions", "vocab.json"},
+    {"rnn-reference-nematus", "generation_config.json"},
+    {"rnn-reference-joeynmt-luong", "generation_config.json"},
 };
 
 void Run(absl::string_view input) {

@@ -23,6 +23,8 @@ constexpr const char* kFixtures[] = {
     "ntm-defaults",
     "ntm-questions",
     "marian-separate",
+    "rnn-reference-nematus",
+    "rnn-reference-joeynmt-luong",
 };
 
 size_t Mutate(uint8_t* data, size_t size, size_t max_size, unsigned seed) {

@@ -184,6 +184,59 @@ TEST_F(DamagedDirectory, AWrongTokenizerIsRefused) {
   EXPECT_THAT(With("vocab.json", "<unk>", absent_), HasSubstr("<unk>"));
 }
 
+TEST_F(DamagedDirectory, ARecurrentTranslatorsFilesAreNamed) {
+  const std::string fixture = "rnn-reference-joeynmt-luong";
+  for (const char* file : {"config.json", "model.safetensors", "source_vocab.txt", "target_vocab.txt"}) {
+    Copy(fixture);
+    std::filesystem::remove(directory_.path() / "model" / file);
+    EXPECT_THAT(Load(), AllOf(HasSubstr("NOT_FOUND"), HasSubstr(file)));
+    directory_.Write(std::string("model/") + file,
+                     "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n");
+    EXPECT_THAT(Load(), AllOf(HasSubstr(std::string(file) + ": is a git-lfs pointer"), HasSubstr("git lfs pull")));
+  }
+  Copy(fixture);
+  const std::string weights = directory_.Read("model/model.safetensors");
+  directory_.Write("model/model.safetensors", weights.substr(0, weights.size() / 2));
+  EXPECT_THAT(Load(), AllOf(HasSubstr("INVALID_ARGUMENT"), HasSubstr("model.safetensors")));
+  Copy(fixture);
+  directory_.Write("model/source_vocab.txt", directory_.Read("model/source_vocab.txt") + "more\n");
+  EXPECT_THAT(Load(), AllOf(HasSubstr("source_vocab.txt"), HasSubstr("13"), HasSubstr("12")));
+  Copy(fixture);
+  Set("config.json", "tokenizer", absent_);
+  EXPECT_THAT(Load(), HasSubstr("config.json: tokenizer is missing"));
+  Set("config.json", "tokenizer", {{"kind", "characters"}});
+  EXPECT_THAT(Load(), HasSubstr("tokenizer: kind is \"characters\", which is none of"));
+}
+
+// Whichever of the tied names it is, a copy with other values is not ignored.
+TEST_F(DamagedDirectory, ARecurrentTranslatorsTiedTensorsMustBeTheSame) {
+  Copy("rnn-reference-tied-scaled");
+  auto file = SafetensorsFile::Open(directory_.File("model/model.safetensors"));
+  ASSERT_TRUE(file.ok()) << file.status();
+  std::map<std::string, std::vector<float>> values;
+  std::map<std::string, std::vector<int64_t>> shapes;
+  for (const auto& [name, tensor] : file->tensors()) {
+    values[name] = ReadFloats(tensor);
+    shapes[name] = tensor.shape;
+  }
+  const auto load = [&] {
+    std::vector<TensorToWrite> tensors;
+    for (const auto& [name, own] : values) tensors.push_back({name, DType::kF32, shapes[name], {BytesOf(own)}});
+    EXPECT_TRUE(WriteSafetensors(directory_.File("model/model.safetensors"), tensors, {}).ok());
+    return Load();
+  };
+  for (const auto& [name, field] :
+       {std::pair{"encoder.embedding.weight", "tied_embeddings"}, {"output.weight", "tied_output"}}) {
+    values[name] = values["decoder.embedding.weight"];
+    shapes[name] = shapes["decoder.embedding.weight"];
+    EXPECT_EQ(load(), "loaded") << name;
+    values[name][5] += 1;
+    EXPECT_THAT(load(), AllOf(HasSubstr(std::string("tensor '") + name + "' is"), HasSubstr("at [0, 5]"),
+                              HasSubstr(std::string("set ") + field + " to false")));
+    values.erase(name);
+  }
+}
+
 // The weights as torch.save writes them, without model.safetensors: the same tensors, and the model answers.
 TEST_F(DamagedDirectory, EveryKindOfModelLoadsFromPytorchModelBin) {
   for (const char* fixture : {"pyg-gat", "ntm-cell", "marian-swish"}) {
@@ -284,7 +337,8 @@ TEST_F(MarianTensors, ALayerThatConfigDoesNotHaveIsRefusedAndOthersAreSaid) {
 // One value of one tensor, in every kind of model: the first, the last and one in the middle.
 TEST_F(DamagedDirectory, AWeightThatIsNotFiniteIsRefusedWithItsTensorAndPlace) {
   for (const char* fixture : {"marian-swish", "marian-separate", "pyg-gat", "pyg-gcn-edge-weights",
-                              "pyg-pool-attention", "pyg-edge-mlp-concat", "ntm-defaults", "ntm-questions"}) {
+                              "pyg-pool-attention", "pyg-edge-mlp-concat", "ntm-defaults", "ntm-questions",
+                              "rnn-reference-nematus", "rnn-reference-joeynmt-luong", "rnn-reference-wide-f16"}) {
     Copy(fixture);
     const std::string whole = directory_.Read("model/model.safetensors");
     uint64_t length = 0;
