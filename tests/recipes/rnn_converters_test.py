@@ -225,7 +225,7 @@ class Pickles(Folder):
 
     def test_objects_come_as_data(self):
         options = argparse.Namespace(rnn_type="LSTM", layers=2)
-        torch.save({"opt": options, "half": torch.ones(2, 3).half().t()}, f"{self.folder}/x.pt")
+        torch.save({"opt": options, "score": numpy.float64(1.5), "array": numpy.ones(2), "half": torch.ones(2, 3).half().t()}, f"{self.folder}/x.pt")
         content = torch_checkpoint.load_data(f"{self.folder}/x.pt")
         self.assertEqual(torch_checkpoint.plain(content["opt"]), {"rnn_type": "LSTM", "layers": 2})
         self.assertEqual((content["half"].shape, content["half"].dtype), ((3, 2), torch.float16))
@@ -380,6 +380,13 @@ class OpenNmt(Folder):
         self.refused(["no special token '</s>'"], vocab={**vocab, "tgt": ["x" if t == "</s>" else t for t in vocab["tgt"]]})
         self.refused(["word features"], vocab={**vocab, "src_feats": [["a"]]})
 
+    def test_vocabularies_of_before_version_1(self):
+        vocab = [(side, argparse.Namespace(itos=self.content["vocab"][side])) for side in ("src", "tgt")]
+        self.refused(["no vocabulary of 'tgt'"], vocab=[vocab[0], ("tgt", argparse.Namespace(words=[]))])
+        torch.save({**self.content, "vocab": vocab, "opt": argparse.Namespace(**self.content["opt"])}, self.path)
+        self.assertEqual(run(from_opennmt, self.path, self.output), (None, ""))
+        self.assertEqual(read_json(f"{self.output}/config.json")["target"], {"start": 2, "end": 3, "unknown": 0, "pad": 1})
+
     def test_no_weights_and_no_safetensors(self):
         content = {name: value for name, value in self.content.items() if name != "model"}
         torch.save({**content, "opt": argparse.Namespace(**content["opt"])}, self.path)
@@ -471,6 +478,19 @@ class Nematus(Folder):
         self.refused("not a readable .npz file", decoder_Wc_att=numpy.array([Danger()], object))
         del self.arrays["decoder_cell2_U"]
         self.refused("has no tensor 'decoder_cell2_U'")
+
+    def test_dropout_of_the_first_nematus(self):
+        folder = f"{SOURCES}/rnn-nematus-gru"
+        shutil.copy(f"{folder}/model.npz", self.path)
+        options = read_json(f"{folder}/model.npz.json")
+        files = [f"--{side}-vocabulary={folder}/{side}.json" for side in ("source", "target")]
+        for changed, refused in (({}, True), ({"model_version": 0.1}, False)):
+            with open(f"{self.path}.json", "w", encoding="utf-8") as file:
+                json.dump({**options, "use_dropout": True, **changed}, file)
+            if refused:
+                self.assert_refused(from_nematus, [self.path, *files], 1, "use_dropout is true and model_version 0")
+            else:
+                self.assertEqual(run(from_nematus, self.path, *files, self.output), (None, ""))
 
     def test_a_file_without_options(self):
         arrays = {name: array for name, array in self.arrays.items() if name != "special:model.yml"}

@@ -48,7 +48,7 @@ SERVED = {
     "type": ("s2s", "nematus", "amun"), "enc-type": ("bidirectional",), "enc-depth": (1,), "dec-depth": (1,),
     "enc-cell": ("gru", "lstm"), "dec-cell": ("gru", "lstm"), "enc-cell-depth": (1,), "dec-cell-base-depth": (2,),
     "layer-normalization": (False,), "input-types": ([], ["sequence"], ["sequence", "sequence"], None), "ulr": (False,),
-    "lemma-dim-emb": (0,), "output-omit-bias": (False,), "lemma-dependency": ("",),
+    "lemma-dim-emb": (0,), "output-omit-bias": (False,), "lemma-dependency": ("", None),
     "encoder": ("gru",), "decoder": ("gru_cond",), "layer_normalisation": (False, 0), "weight_normalisation": (False, 0),
     "use_layer_norm": (False, 0), "enc_depth": (1,), "dec_depth": (1,), "factors": (1,), "deep_fusion_lm": (None, ""),
     "enc_recurrence_transition_depth": (1,), "dec_base_recurrence_transition_depth": (2,),
@@ -95,6 +95,9 @@ def check_options(options, place):
         if name in options and options[name] not in served:
             raise Refused(f"{place}: {name} is {options[name]!r}, which is not served, only"
                           f" {', '.join(map(repr, served))}")
+    if options.get("use_dropout") and options.get("model_version", 0) < 0.1 and "type" not in options:
+        raise Refused(f"{place}: use_dropout is true and model_version {options.get('model_version', 0)}; before 0.1 Nematus"
+                      " scales layers by the dropout when it translates, which is not served")
     cells = {options[name] for name in ("enc-cell", "dec-cell") if name in options}
     if len(cells) > 1:
         raise Refused(f"{place}: enc-cell is {options['enc-cell']!r}, dec-cell {options['dec-cell']!r}; only the same is"
