@@ -136,6 +136,21 @@ def vocabulary_seeds():
     yield "languages", json.dumps(small).encode() + b'\0{"separate_vocabs":false,"source_lang":"en"}'
 
 
+def configured_tokenizer_seeds():
+    vocabulary = "<unk>\n<pad>\n<s>\n</s>\nthe\ncat\n&apos;s\nb@@\no@@\nwl\n\n.\n@-@\nl&apos;"
+    codes = "#version: 0.2\nb o\nw l</w>\nbo wl</w>\nth e</w>\nt h\n"
+    text = "The cat's  b-bowl, 3,4 kg... No. 5 (“l'eau”) U.S. <s> \u4e2d."
+    moses = {"moses": {"aggressive_hyphens": True}, "source_language": "en", "target_language": "fr"}
+    for name, settings, codes in [
+            ("words", {"kind": "words", "lowercase": True, **moses}, codes),
+            ("bpe", {"kind": "bpe", "restrict_to_vocabulary": True}, codes),
+            ("bpe-moses", {"kind": "bpe", "bpe_separator": "@@", **moses, "moses": {"escape": False}}, codes),
+            ("bpe-without-version", {"kind": "bpe", "restrict_to_vocabulary": True}, "l </w>\nw l</w>\nb o\n"),
+            ("sentencepiece", {"kind": "sentencepiece", "lowercase": True}, ""),
+            ("sentencepiece-restricted", {"kind": "sentencepiece", "restrict_to_vocabulary": True}, "")]:
+        yield name, "\0".join([json.dumps(settings), vocabulary, codes, text]).encode()
+
+
 GRAPH_11 = """graph { features { width: 11 values: [0.5, -0.5, 0, 0, 1, 0, 0, 0, 0, 0, 0.25,
                                               1, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1] }
                     node_ids: [7, 3] edge_sources: [0, 1, 1] edge_targets: [1, 0, 1] }"""
