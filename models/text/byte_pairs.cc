@@ -203,6 +203,12 @@ std::vector<std::string> BytePairs::SplitWithin(absl::string_view word, absl::st
   return pieces;
 }
 
+bool BytePairs::CanMake(absl::string_view piece, bool last) const {
+  int32_t i = 0;
+  NextCodePoint(piece, i);
+  return static_cast<size_t>(i) == piece.size() || Unmerge(piece, last);
+}
+
 std::optional<std::pair<absl::string_view, absl::string_view>> BytePairs::Unmerge(absl::string_view piece,
                                                                                   bool last) const {
   const int32_t symbol = FindSymbol(last ? absl::StrCat(piece, kEnd) : std::string(piece));

@@ -7,10 +7,12 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "base/invalid_argument.h"
 #include "base/status_macros.h"
 #include "models/text/byte_pairs.h"
 #include "models/text/load_subwords.h"
@@ -126,18 +128,43 @@ class Side {
     if (!own_ids) {
       HEED_ASSIGN_OR_RETURN(vocabulary_, VocabularyFile::Load(vocabulary, size));
     }
+    if (settings_.kind == Kind::kWords) return absl::OkStatus();
+    const std::string path = absl::StrCat(prefix, settings_.kind == Kind::kBytePairs ? ".bpe" : ".spm");
     if (settings_.kind == Kind::kBytePairs) {
-      HEED_ASSIGN_OR_RETURN(pairs_, BytePairs::Load(absl::StrCat(prefix, ".bpe")));
+      HEED_ASSIGN_OR_RETURN(pairs_, BytePairs::Load(path));
+      return CheckCoverage(path, vocabulary, [this](absl::string_view token) {
+        const bool last = !absl::ConsumeSuffix(&token, settings_.separator);
+        return pairs_.CanMake(token, last);
+      });
     }
-    if (settings_.kind != Kind::kSentencePiece) return absl::OkStatus();
-    const std::string path = absl::StrCat(prefix, ".spm");
     HEED_ASSIGN_OR_RETURN(subwords_,
                           LoadSubwords(path, settings_.restricted ? vocabulary_.tokens() : std::vector<std::string>()));
-    if (!own_ids) return absl::OkStatus();
     std::vector<std::string> pieces;
     for (int i = 0; i < subwords_->size(); ++i) pieces.push_back(subwords_->piece(i));
-    HEED_ASSIGN_OR_RETURN(vocabulary_, VocabularyFile::Of(path, std::move(pieces), size));
-    return absl::OkStatus();
+    if (own_ids) {
+      HEED_ASSIGN_OR_RETURN(vocabulary_, VocabularyFile::Of(path, std::move(pieces), size));
+      return absl::OkStatus();
+    }
+    std::sort(pieces.begin(), pieces.end());
+    return CheckCoverage(path, vocabulary, [&](absl::string_view token) {
+      return std::binary_search(pieces.begin(), pieces.end(), token);
+    });
+  }
+
+  // Files of another model: INVALID_ARGUMENT, if most tokens of the vocabulary file `vocabulary` are none that the file
+  // `path` makes.
+  absl::Status CheckCoverage(absl::string_view path, absl::string_view vocabulary,
+                             absl::FunctionRef<bool(absl::string_view)> makes) const {
+    int64_t tokens = 0, made = 0;
+    for (size_t id = 0; id < vocabulary_.tokens().size(); ++id) {
+      const std::string& token = vocabulary_.tokens()[id];
+      if (token.empty() || IsSpecial(static_cast<int32_t>(id))) continue;
+      ++tokens;
+      made += makes(token);
+    }
+    if (2 * made >= tokens) return absl::OkStatus();
+    return InvalidArgument(path, ": makes only ", made, " of the ", tokens, " tokens of ", vocabulary,
+                           ": not this model's tokenizer");
   }
 
   std::vector<std::string> TokensOf(absl::string_view text) const {

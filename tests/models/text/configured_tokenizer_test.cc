@@ -144,7 +144,7 @@ TEST_F(ConfiguredTokenizerTest, BytePairsAreCutToTheVocabulary) {
 }
 
 TEST_F(ConfiguredTokenizerTest, TheSeparatorIsAField) {
-  WriteVocabulary("source", {"bo\xef\xbf\xad", "wl"});
+  for (const char* side : {"source", "target"}) WriteVocabulary(side, {"bo\xef\xbf\xad", "wl"});
   const auto tokenizer = Loaded({{"kind", "bpe"}, {"restrict_to_vocabulary", true}, {"bpe_separator", "\xef\xbf\xad"}});
   EXPECT_THAT(tokenizer->EncodeSource("", "bowl").ids, ElementsAre(4, 5, 3));
 }
@@ -225,6 +225,18 @@ TEST_F(ConfiguredTokenizerTest, WrongVocabulariesAreNamed) {
   EXPECT_THAT(Error({{"kind", "words"}}), HasSubstr("source_vocab.txt: is not UTF-8 at byte"));
   WriteVocabulary("source", {"", "the", "", "cat"});  // ids without a token
   EXPECT_THAT(Loaded({{"kind", "words"}})->EncodeSource("", "the cat").ids, ElementsAre(5, 7, 3));
+}
+
+// As OpenNMT's joiners beside subword-nmt's separator.
+TEST_F(ConfiguredTokenizerTest, FilesOfAnotherModelAreRefused) {
+  WriteVocabulary("source", {"the", "house\xef\xbf\xad", "garden\xef\xbf\xad", "x", "y", "z"});
+  EXPECT_EQ(Error({{"kind", "bpe"}}), "");
+  WriteVocabulary("source", {"the", "house\xef\xbf\xad", "garden\xef\xbf\xad"});
+  EXPECT_THAT(Error({{"kind", "bpe"}}),
+              AllOf(HasSubstr("source.bpe: makes only 1 of the 5 tokens of "), EndsWith("not this model's tokenizer")));
+  UseSentencePiece();
+  WriteVocabulary("source", {pieces_[2], "house", "garden"});
+  EXPECT_THAT(Error({{"kind", "sentencepiece"}}), HasSubstr("source.spm: makes only 2 of the 5 tokens of "));
 }
 
 TEST_F(ConfiguredTokenizerTest, MissingFilesAreNamed) {
