@@ -19,7 +19,7 @@ build_packages=(
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
   libhiredis-dev           # sessions in Redis
   libhwy-dev               # Highway: our own kernels, dispatched at run time
-  libicu-dev               # sentence boundaries
+  libicu-dev               # sentence boundaries, characters of tokens, lower case
   libmicrohttpd-dev        # the HTTP endpoint
   libsentencepiece-dev     # tokenisers
   libspdlog-dev            # logs
