@@ -46,9 +46,8 @@ class Comparison:
     def run(self, name, arguments, lines, reference):
         """What the reference makes of each line; prints how many lines the tool answers otherwise."""
         begin = time.monotonic()
-        answer = subprocess.run(
-            [self.tool, *arguments], input="".join(f"{line}\n" for line in lines).encode(), stdout=subprocess.PIPE, check=True
-        )
+        text = "".join(f"{line}\n" for line in lines).encode()
+        answer = subprocess.run([self.tool, *arguments], input=text, stdout=subprocess.PIPE, check=True)
         tool_s = time.monotonic() - begin
         answers = answer.stdout.decode().removesuffix("\n").split("\n")
         assert len(answers) == len(lines), f"{len(answers)} answers to {len(lines)} lines"
@@ -57,7 +56,8 @@ class Comparison:
         reference_s = time.monotonic() - begin
         different = [i for i in range(len(lines)) if answers[i] != expected[i]]
         self.differences += len(different)
-        print(f"{name}: {len(lines)} lines, {len(different)} differ; {tool_s:.2f} s, reference {reference_s:.2f} s", flush=True)
+        seconds = f"{tool_s:.2f} s, reference {reference_s:.2f} s"
+        print(f"{name}: {len(lines)} lines, {len(different)} differ; {seconds}", flush=True)
         for i in different[:SHOWN]:
             print(f"  text      {lines[i]!r}\n  heed      {answers[i]!r}\n  reference {expected[i]!r}")
         return expected
@@ -82,7 +82,8 @@ def compare(arguments):
             pairs = BPE(codes)
         pieces = comparison.run("bpe", ["bpe", arguments.codes], tokens, pairs.segment)
         counts = Counter(piece for line in pieces for piece in line.split(" "))
-        pairs = BPE(open(arguments.codes, encoding="utf-8"), vocab={piece for piece, count in counts.items() if count >= 50})
+        pairs.vocab = {piece for piece, count in counts.items() if count >= 50}
+        pairs.cache.clear()
         vocabulary = arguments.codes + ".pieces"
         with open(vocabulary, "w", encoding="utf-8") as file:
             file.writelines(f"{piece}\n" for piece in sorted(pairs.vocab))
@@ -91,9 +92,9 @@ def compare(arguments):
 
 
 def gold(_):
-    """moses.tsv: language, text, tokens, tokens with -a -no-escape, text again. bpe.tsv: text, pieces, pieces restricted
-    to `known`."""
-    sentences = [line.split("\t") for line in read_lines(os.path.join(GOLD, "sentences.txt")) if not line.startswith("#")]
+    """moses.tsv: language, text, tokens, tokens with -a -no-escape, text. bpe.tsv: tokens, pieces, known pieces."""
+    lines = read_lines(os.path.join(GOLD, "sentences.txt"))
+    sentences = [line.split("\t") for line in lines if not line.startswith("#")]
     head = f"# Made by tests/quality/text_parity.py of sentences.txt: sacremoses {version('sacremoses')}"
     with open(os.path.join(GOLD, "moses.tsv"), "w", encoding="utf-8") as file:
         file.write(f"{head}.\n")
