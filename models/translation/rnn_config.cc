@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <initializer_list>
-#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
