@@ -138,7 +138,8 @@ class OpenNmt:
         import rnn_fixtures
 
         self.code.save(self.model, options, self.vocab, self.parts, self.folder)
-        rnn_fixtures.run(from_opennmt, self.path, os.path.join(self.folder, "models", "opennmt"), "--force", "--tokenizer=words")
+        directory = os.path.join(self.folder, "models", "opennmt")
+        rnn_fixtures.run(from_opennmt, self.path, directory, "--force", "--tokenizer=words")
 
     def load(self):
         """OpenNMT-py's own inference engine, which reads the checkpoint itself."""
@@ -238,7 +239,7 @@ def make(arguments):
 
 
 def heed_translations(arguments, sentences):
-    """Tokens of each sentence, as the server gives them."""
+    """Tokens of each sentence, as the server gives them, the end left out."""
     client = connect(arguments.server)
     for begin in range(0, len(sentences), 100):
         texts = [" ".join(words) for words in sentences[begin : begin + 100]]
@@ -246,7 +247,33 @@ def heed_translations(arguments, sentences):
                                         split_sentences=False, stop_loops=False, return_tokens=True)
         for translation in answer.translations:
             hypotheses = [sentence.hypotheses[0] for sentence in translation.sentences if sentence.hypotheses]
-            yield list(hypotheses[0].tokens) if hypotheses else []
+            tokens = list(hypotheses[0].tokens) if hypotheses else []
+            yield tokens[:-1] if tokens[-1:] == ["</s>"] else tokens
+
+
+class Referee:
+    """The converted model in float64, which says how near to a tie a choice was."""
+
+    def __init__(self, directory):
+        import json
+
+        import safetensors_file
+        from rnn_reference import Reference
+
+        with open(os.path.join(directory, "config.json"), encoding="utf-8") as file:
+            self.config = json.load(file)
+        self.reference = Reference(self.config, safetensors_file.read(os.path.join(directory, "model.safetensors")))
+        self.ids = [{word: index for index, word in enumerate(read_lines(os.path.join(directory, f"{side}_vocab.txt"), 0))}
+                    for side in ("source", "target")]
+
+    def gap(self, words, found, expected):
+        """Difference of the logits of two translations' tokens where they first differ."""
+        source = [self.ids[0].get(word, self.config["source"]["unknown"]) for word in words]
+        source += [self.config["source"]["end"]] if "end" in self.config["source"] else []
+        rows = [[self.ids[1][word] for word in tokens] + [END] for tokens in (found, expected)]
+        place = next(place for place, pair in enumerate(zip(*rows)) if pair[0] != pair[1])
+        logits, _ = self.reference.forced(source, rows[0][: place + 1])
+        return (logits[place, rows[0][place]] - logits[place, rows[1][place]]).item()
 
 
 def compare(arguments):
@@ -257,7 +284,8 @@ def compare(arguments):
     sentences = [words for line in read_lines(arguments.input, 0) if (words := words_of(line))][: arguments.lines]
     ours = list(heed_translations(arguments, sentences))
     toolkit.load()
-    identical, tokens, began = 0, 0, time.monotonic()
+    referee = Referee(os.path.join(arguments.work, "models", arguments.toolkit))
+    identical, ties, tokens, began = 0, 0, 0, time.monotonic()
     for number, (words, found, expected) in enumerate(
         zip(sentences, ours, toolkit.translate(sentences, arguments.max_tokens)), 1
     ):
@@ -265,13 +293,18 @@ def compare(arguments):
         identical += found == expected
         tokens += len(expected)
         if found != expected:
+            gap = referee.gap(words, found, expected)
+            ties += abs(gap) < arguments.tie
             print(f"line {number}: {' '.join(words)}\n  heed    {' '.join(found)}\n  {arguments.toolkit} {' '.join(expected)}")
+            print(f"  where they first differ, Heed's token is {gap:+.2e} above the other in float64", flush=True)
         if number % 50 == 0:
             rate = number / (time.monotonic() - began)
             print(f"{number}/{len(sentences)}, {identical} identical, {rate:.1f} lines/s", file=sys.stderr, flush=True)
     versions = ", ".join(f"{name} {version}" for name, version in toolkit.code.VERSIONS.items())
     print(f"{arguments.toolkit} ({versions}): {identical} of {len(sentences)} greedy translations identical, {tokens} tokens")
-    return identical == len(sentences)
+    if identical < len(sentences):
+        print(f"{ties} of the others differ first where two tokens are nearly a tie (logits within {arguments.tie:g})")
+    return identical + ties == len(sentences)
 
 
 def main():
@@ -289,6 +322,8 @@ def main():
     comparing.add_argument("--input", required=True, help="sentences, one a line")
     comparing.add_argument("--lines", type=int, default=500, help="only the first N lines (default: %(default)s)")
     comparing.add_argument("--max_tokens", type=int, default=60, help="of a translation (default: %(default)s)")
+    comparing.add_argument("--tie", type=float, default=1e-5, help="a smaller difference of two logits is a tie"
+                           " (default: %(default)s)")
     comparing.add_argument("--server", default="127.0.0.1:50051", help="address (default: %(default)s)")
     arguments = parser.parse_args()
     if arguments.command == "make":
