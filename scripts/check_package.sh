@@ -101,7 +101,7 @@ chroot "$root" setpriv --reuid=61184 --regid=61184 --clear-groups --no-new-privs
   env -i PATH=/usr/bin:/bin sh -c "cd /var/lib/heed && exec $command --listen=127.0.0.1:$port --metrics_listen=" \
   > "$work/server.log" 2>&1 &
 server=$!
-translation=$(inside heed translate --server="127.0.0.1:$port" --deadline=60 <<< "Where is the station?") ||
+translation=$(inside heed translate --server="127.0.0.1:$port" --model=translator-en-de --deadline=60 <<< "Where is the station?") ||
   { cat "$work/server.log" >&2; fail "no translation"; }
 say "heed translate: Where is the station? -> $translation"
 [[ "$translation" == "Wo ist der Bahnhof?" ]] || fail "that is no translation"

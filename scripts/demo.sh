@@ -1,19 +1,23 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Shows Heed at work on this machine: sets up, builds the two programs, starts a server on free loopback ports,
-# translates scripts/demo.txt, draws an attention, measures throughput, classifies the members of a karate club, tells
-# scripts/story.txt and asks about it, has a sequence copied, reads some metrics and stops the server.
+# translates scripts/demo.txt, draws an attention, gives one long sentence to every translator, measures throughput,
+# classifies the members of a karate club, tells scripts/story.txt and asks about it, has a sequence copied, reads some
+# metrics and stops the server.
 #
 #   MODELS=DIR        directory of model directories (default: weights); the karate club is shown if gat-karate is there,
-#                     the story told if ntm-babi is, the sequence copied if ntm-copy is
-#   MODEL=NAME        the translator to use, where DIR holds more than one
+#                     the story told if ntm-babi is, the sequence copied if ntm-copy is, the long sentence translated if
+#                     translator-en-de-rnn and translator-en-de-rnn-plain are
+#   MODEL=NAME        the translator to use (default: translator-en-de; the only one of another DIR)
 #   BENCH_SECONDS=N   length of the throughput run (default 5)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export LC_ALL=C.UTF-8
 
 models=${MODELS:-weights}
-model_flag=(${MODEL:+"--model=$MODEL"})
+model=${MODEL:-}
+[[ -n "$model" || ! -d "$models/translator-en-de" ]] || model=translator-en-de
+model_flag=(${model:+"--model=$model"})
 bench_seconds=${BENCH_SECONDS:-5}
 
 scripts/setup.sh --build
@@ -93,6 +97,17 @@ wait "$translate_pid" || Fail "heed translate failed"
 
 Title "Attention: which source token (column) each target token (row) looks at"
 sed -n 8p scripts/demo.txt | build/bin/heed translate --server="$address" "${model_flag[@]}" --attention
+
+recurrent=("$models/translator-en-de-rnn-plain" "$models/translator-en-de-rnn")
+if [[ -d "${recurrent[0]}" && -d "${recurrent[1]}" ]]; then
+  Title "One long sentence through one vector, through recurrent attention, and through a Transformer"
+  long="A man in a blue jacket is standing on a bridge, while two children with red hats are playing with a small brown dog \
+in the snow, and an old woman is watching them from a bench."
+  echo "$long"
+  for name in translator-en-de-rnn-plain translator-en-de-rnn "${model:-translator-en-de}"; do
+    printf '%-27s %s\n' "$name" "$(build/bin/heed translate --server="$address" --model="$name" --beam=4 <<< "$long")"
+  done
+fi
 
 Title "Throughput, 64 requests in flight for $bench_seconds s"
 build/bin/heed bench translate --server="$address" "${model_flag[@]}" --concurrency=64 --duration="$bench_seconds"

@@ -29,6 +29,7 @@ sys.path.insert(0, os.path.join(HERE, "../support"))
 from heed_server import HeedServer  # noqa: E402
 
 WEIGHTS = os.path.join(HERE, "../../weights")
+TRANSLATOR = "translator-en-de"
 SERVER = None
 
 
@@ -57,17 +58,22 @@ class WithServer(unittest.TestCase):
         assert cls.server.terminate() == 0
 
     def test_translations_arrive_whole_and_as_they_grow(self):
-        self.assertEqual(len(self.client.translate(["Two dogs play in the snow.", ""], beam_size=2)), 2)
-        whole = self.client.translate(["Two dogs play in the snow."], beam_size=1)[0]
+        self.assertEqual(len(self.client.translate(["Two dogs play in the snow.", ""], TRANSLATOR, beam_size=2)), 2)
+        whole = self.client.translate(["Two dogs play in the snow."], TRANSLATOR, beam_size=1)[0]
         grown = []
         sentences = list(
             self.client.stream(
-                ["Two dogs play in the snow."], beam_size=1, on_delta=lambda _text, _sentence, delta: grown.append(delta)
+                ["Two dogs play in the snow."],
+                TRANSLATOR,
+                beam_size=1,
+                on_delta=lambda _text, _sentence, delta: grown.append(delta),
             )
         )
         self.assertEqual(sentences, [(0, 0, whole)])
         self.assertEqual("".join(grown).strip(), whole)
-        fully = self.client.translate_fully(["A dog."], beam_size=2, n_best=2, return_attention=True, return_tokens=True)
+        fully = self.client.translate_fully(
+            ["A dog."], TRANSLATOR, beam_size=2, n_best=2, return_attention=True, return_tokens=True
+        )
         self.assertEqual(len(fully.translations[0].sentences[0].hypotheses), 2)
         with self.assertRaisesRegex(ValueError, "early_stopping is 'soon'"):
             self.client.translate(["A dog."], early_stopping="soon")
@@ -75,9 +81,9 @@ class WithServer(unittest.TestCase):
             self.client.translate("A dog.")
 
     def test_a_version_is_asked_for_and_named_in_the_answer(self):
-        self.assertEqual(self.client.translate_fully(["A dog."], model="translator-en-de", model_version=1).model_version, 1)
+        self.assertEqual(self.client.translate_fully(["A dog."], model=TRANSLATOR, model_version=1).model_version, 1)
         with self.assertRaises(grpc.RpcError) as raised:
-            self.client.translate(["A dog."], model="translator-en-de", model_version=7)
+            self.client.translate(["A dog."], model=TRANSLATOR, model_version=7)
         self.assertEqual(raised.exception.code(), grpc.StatusCode.NOT_FOUND)
         self.assertEqual(self.client.open(model="ntm-babi", model_version=1).model_version, 1)
 
@@ -129,9 +135,9 @@ class WithServer(unittest.TestCase):
                 if match := re.search(r" listening address=(\S+)", line):
                     break
             with heed_client.Client(match[1]) as client:
-                self.assertNotEqual(client.translate(["A dog."], model="translator-en-de"), [""])
+                self.assertNotEqual(client.translate(["A dog."], model=TRANSLATOR), [""])
             with heed_client.Client(match[1]) as client:
-                self.assertEqual(len(list(client.stream(["A dog."], model="translator-en-de"))), 1)
+                self.assertEqual(len(list(client.stream(["A dog."], model=TRANSLATOR))), 1)
         finally:
             process.terminate()
             process.stderr.close()

@@ -40,6 +40,7 @@ import yaml  # noqa: E402
 from heed_server import HeedServer  # noqa: E402
 
 SCRAPE_S = 2
+TRANSLATOR = "--model=translator-en-de"
 RATE_INTERVAL = "10s"
 # No data is right for these: nothing went wrong in such a way. With --cgroup those of limits have data, too.
 FAULTS = ["failures/s", "heed_session_place_failures_total", 'outcome="failed"', "absent(", "model:heed_request_faults"]
@@ -159,7 +160,7 @@ class Load:
 
     def hang_up(self):
         """A client that leaves in the middle of its request."""
-        client = subprocess.Popen([self.heed, "translate", f"--server={self.server.address}", "--beam=8"],
+        client = subprocess.Popen([self.heed, "translate", f"--server={self.server.address}", TRANSLATOR, "--beam=8"],
                                   stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         client.stdin.write(b"The old man walked slowly along the river and thought about the war. " * 20 + b"\n")
         client.stdin.flush()
@@ -175,15 +176,15 @@ class Load:
             raise SystemExit(f"prometheus_check: {put.stderr}")
         changed = self.graph_with_ids()
         tasks = [
-            lambda: self.bench("translate", "--concurrency=4", "--beam=1"),
-            lambda: self.bench("translate", "--mode=open", "--rate=10", "--beam=4"),
+            lambda: self.bench("translate", TRANSLATOR, "--concurrency=4", "--beam=1"),
+            lambda: self.bench("translate", TRANSLATOR, "--mode=open", "--rate=10", "--beam=4"),
             lambda: self.bench("classify", "--model=gat-karate", f"--graph={karate}", "--mode=open", "--rate=60"),
             lambda: self.bench("classify", "--model=gat-karate", "--stored=karate", "--mode=open", "--rate=40", "--compute"),
             lambda: self.bench("ask", "--model=ntm-babi", "--concurrency=4", "--sessions=24", "--tell", share=0.9),
             # More than it sustains, for a third of the time.
-            lambda: self.bench("translate", "--concurrency=200", start=0.4, share=0.27),
-            lambda: self.bench("translate", "--mode=open", "--rate=60", "--deadline=0.4", start=0.4, share=0.3),
-            lambda: self.steadily(2, lambda: self.call("translate", "--stream", text="Two dogs are playing in the snow.\n")),
+            lambda: self.bench("translate", TRANSLATOR, "--concurrency=200", start=0.4, share=0.27),
+            lambda: self.bench("translate", TRANSLATOR, "--mode=open", "--rate=60", "--deadline=0.4", start=0.4, share=0.3),
+            lambda: self.steadily(2, lambda: self.call("translate", TRANSLATOR, "--stream", text="Two dogs play in the snow.\n")),
             lambda: self.steadily(1, lambda: self.call("run", "--model=ntm-copy", text="01101001\n11100010\n")),
             lambda: self.steadily(0.5, lambda: self.call("chat", text="Sandra travelled to the office.\nWhere is Sandra?\n")),
             lambda: self.steadily(5, lambda: self.call("graph", "update", "karate", f"--change={changed}")),

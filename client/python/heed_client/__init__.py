@@ -2,9 +2,9 @@
 """Client of a Heed server.
 
     with Client("127.0.0.1:50051") as client:
-        print(client.translate(["Good morning."]))
+        print(client.translate(["Good morning."], "translator-en-de"))
         print(client.classify_nodes("cora", [0, 5, 9], model="gat-cora"))
-        for text, sentence, translation in client.stream(["Good morning. How are you?"]):
+        for text, sentence, translation in client.stream(["Good morning. How are you?"], "translator-en-de"):
             print(text, sentence, translation)
         print(client.answer(["Mary went to the kitchen."], ["Where is Mary?"]))
 
