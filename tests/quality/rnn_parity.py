@@ -10,7 +10,8 @@
         Translates with the toolkit's own search, and with a running server that serves DIR/models.
 
 The same with opennmt. Files are text or gzip, one sentence a line; words and punctuation are split and put into lower case
-before, so that both sides see the same words. Needs torch, PyYAML and joeynmt 2.3 or OpenNMT-py 3.5, as
+before, so that both sides see the same words. With joeynmt-text both sides get the sentences as they are: Moses, lower
+case and subword-nmt's pieces are then a part of what is compared. Needs torch, PyYAML and joeynmt 2.3 or OpenNMT-py 3.5, as
 tests/fixtures/make_joeynmt_fixtures.py and make_opennmt_fixtures.py do; `compare` also grpcio and grpcio-tools.
 """
 
@@ -58,7 +59,7 @@ def randomize(model, output):
 class JoeyNmt:
     """A bidirectional GRU of 2 x 256, a GRU decoder of 2 x 512, attention by an MLP, input feeding."""
 
-    output = "decoder.output_layer.weight"
+    name, output = "joeynmt", "decoder.output_layer.weight"
     parts = {"cell": "gru", "attention": "bahdanau", "init": "bridge", "hidden": 512, "encoder": 256, "layers": (2, 2),
              "width": 256}
 
@@ -68,8 +69,21 @@ class JoeyNmt:
         self.folder, self.code = folder, make_joeynmt_fixtures
         self.path = os.path.join(folder, "best.ckpt")
 
+    def learn(self, lines):
+        """What there is to learn from the training text beside words: nothing."""
+
+    def words(self, side, line):
+        return words_of(line)
+
+    def text(self, line):
+        """What the server gets."""
+        return " ".join(words_of(line))
+
+    def options(self):
+        return self.code.options_of(self.parts, self.code.SYMBOLS)
+
     def build(self, sides):
-        options = self.code.options_of(self.parts, self.code.SYMBOLS)
+        options = self.options()
         self.vocabularies = self.code.vocabularies(sides, self.code.SYMBOLS)
         self.model = self.code.build_model(options["model"], *self.vocabularies)
         self.lookups = [vocabulary.lookup for vocabulary in self.vocabularies]
@@ -80,7 +94,7 @@ class JoeyNmt:
         import rnn_fixtures
 
         self.code.save(self.model, options, *self.vocabularies, self.folder)
-        rnn_fixtures.run(from_joeynmt, self.path, os.path.join(self.folder, "models", "joeynmt"), "--force")
+        rnn_fixtures.run(from_joeynmt, self.path, os.path.join(self.folder, "models", self.name), "--force")
 
     def load(self):
         import torch
@@ -113,10 +127,61 @@ class JoeyNmt:
             yield [tokens[index] for index in found[0].tolist() if index != END]
 
 
+class JoeyNmtText(JoeyNmt):
+    """The same of half the width, which tokenizes itself: Moses, lower case, 1,500 merges of subword-nmt a side."""
+
+    name = "joeynmt-text"
+    parts = {**JoeyNmt.parts, "hidden": 256, "encoder": 128, "width": 128}
+    languages = {"src": "en", "trg": "de"}
+    tokenizers = None
+
+    def codes(self, side):
+        return os.path.join(self.folder, f"codes.{self.languages[side]}")
+
+    def learn(self, lines):
+        import io
+
+        from sacremoses import MosesTokenizer
+        from subword_nmt.learn_bpe import learn_bpe
+
+        for side, text in zip(self.languages, lines):
+            moses = MosesTokenizer(lang=self.languages[side])
+            text = "".join(moses.tokenize(line, return_str=True).lower() + "\n" for line in text)
+            with open(self.codes(side), "w", encoding="utf-8") as file:
+                learn_bpe(io.StringIO(text), file, 1500)
+        self.tokenizers = self.build_tokenizers()
+
+    def options(self):
+        options = super().options()
+        for side, language in self.languages.items():
+            options["data"][side] = {"lang": language, "level": "bpe", "lowercase": True, "normalize": False,
+                                     "tokenizer_type": "subword-nmt",
+                                     "tokenizer_cfg": {"codes": self.codes(side), "pretokenizer": "moses"}}
+        return options
+
+    def build_tokenizers(self):
+        from joeynmt.tokenizers import build_tokenizer
+
+        return build_tokenizer(self.options()["data"])
+
+    def words(self, side, line):
+        tokenizer = self.tokenizers[self.languages[side]]
+        return tokenizer(tokenizer.pre_process(line))
+
+    def text(self, line):
+        return line
+
+    def load(self):
+        super().load()
+        self.tokenizers = self.build_tokenizers()
+        for language, vocabulary in zip(self.languages.values(), self.vocabularies):
+            self.tokenizers[language].set_vocab(vocabulary)
+
+
 class OpenNmt:
     """A bidirectional LSTM and a decoder of 2 x 500 with general attention and input feeding: OpenNMT-py's defaults."""
 
-    output = "generator.weight"
+    name, output = "opennmt", "generator.weight"
     parts = {"rnn_type": "LSTM", "global_attention": "general", "layers": 2, "hidden": 500, "save": "pytorch",
              "word_vec_size": 500, "encoder_type": "brnn"}
 
@@ -125,6 +190,16 @@ class OpenNmt:
 
         self.folder, self.code = folder, make_opennmt_fixtures
         self.path = os.path.join(folder, "model_step_10.pt")
+
+    def learn(self, lines):
+        """What there is to learn from the training text beside words: nothing."""
+
+    def words(self, side, line):
+        return words_of(line)
+
+    def text(self, line):
+        """What the server gets."""
+        return " ".join(words_of(line))
 
     def build(self, sides):
         options = self.code.options_of(self.parts)
@@ -138,7 +213,7 @@ class OpenNmt:
         import rnn_fixtures
 
         self.code.save(self.model, options, self.vocab, self.parts, self.folder)
-        directory = os.path.join(self.folder, "models", "opennmt")
+        directory = os.path.join(self.folder, "models", self.name)
         rnn_fixtures.run(from_opennmt, self.path, directory, "--force", "--tokenizer=words")
 
     def load(self):
@@ -170,7 +245,7 @@ class OpenNmt:
             yield found[0][0].split()
 
 
-TOOLKITS = {"joeynmt": JoeyNmt, "opennmt": OpenNmt}
+TOOLKITS = {toolkit.name: toolkit for toolkit in (JoeyNmt, JoeyNmtText, OpenNmt)}
 
 
 # --- Making a model ---------------------------------------------------------------------------------------------------
@@ -220,9 +295,10 @@ def make(arguments):
     torch.manual_seed(1)
     torch.set_num_threads(arguments.threads)
     os.makedirs(arguments.work, exist_ok=True)
-    lines = (read_lines(path, 0) for path in (arguments.source, arguments.target))
-    pairs = [(words_of(a), words_of(b)) for a, b in zip(*lines) if a.strip() and b.strip()]
+    lines = [read_lines(path, 0) for path in (arguments.source, arguments.target)]
     toolkit = TOOLKITS[arguments.toolkit](arguments.work)
+    toolkit.learn(lines)
+    pairs = [(toolkit.words("src", a), toolkit.words("trg", b)) for a, b in zip(*lines) if a.strip() and b.strip()]
     options = toolkit.build([vocabulary([pair[side] for pair in pairs]) for side in (0, 1)])
     size = sum(parameter.numel() for parameter in toolkit.model.parameters())
     print(f"{arguments.toolkit}: {size} weights, {len(pairs)} pairs", flush=True)
@@ -238,13 +314,12 @@ def make(arguments):
 # --- Comparing --------------------------------------------------------------------------------------------------------
 
 
-def heed_translations(arguments, sentences):
+def heed_translations(arguments, lines):
     """Tokens of each sentence, as the server gives them, the end left out."""
     client = connect(arguments.server)
-    for begin in range(0, len(sentences), 100):
-        texts = [" ".join(words) for words in sentences[begin : begin + 100]]
-        answer = client.translate_fully(texts, arguments.toolkit, beam_size=1, max_tokens=arguments.max_tokens,
-                                        split_sentences=False, stop_loops=False, return_tokens=True)
+    for begin in range(0, len(lines), 100):
+        answer = client.translate_fully(lines[begin : begin + 100], arguments.toolkit, beam_size=1, split_sentences=False,
+                                        max_tokens=arguments.max_tokens, stop_loops=False, return_tokens=True)
         for translation in answer.translations:
             hypotheses = [sentence.hypotheses[0] for sentence in translation.sentences if sentence.hypotheses]
             tokens = list(hypotheses[0].tokens) if hypotheses else []
@@ -281,9 +356,10 @@ def compare(arguments):
 
     torch.set_num_threads(arguments.threads)
     toolkit = TOOLKITS[arguments.toolkit](arguments.work)
-    sentences = [words for line in read_lines(arguments.input, 0) if (words := words_of(line))][: arguments.lines]
-    ours = list(heed_translations(arguments, sentences))
+    lines = [line for line in read_lines(arguments.input, 0) if line.strip()][: arguments.lines]
+    ours = list(heed_translations(arguments, [toolkit.text(line) for line in lines]))
     toolkit.load()
+    sentences = [toolkit.words("src", line) for line in lines]
     referee = Referee(os.path.join(arguments.work, "models", arguments.toolkit))
     identical, ties, tokens, began = 0, 0, 0, time.monotonic()
     for number, (words, found, expected) in enumerate(
