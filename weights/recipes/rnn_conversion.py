@@ -313,7 +313,7 @@ def summary(config):
     return f"{config['cell'].upper()}, {', '.join(sides)}"
 
 
-def without_defaults(model):
+def ordered(model):
     """config.json's content in the order of docs/rnn-seq2seq.md."""
     order = ("model_type", "cell", "encoder", "decoder", "init", "attention", "context_vector", "readout", "output_bias",
              "tied_embeddings", "tied_output", "source", "target", "tokenizer")
@@ -323,7 +323,7 @@ def without_defaults(model):
 def write(flags, model):
     """The directory: config.json, generation_config.json, model.safetensors, vocabularies, tokenizer files, README.md."""
     texts = {
-        "config.json": json.dumps(without_defaults(model), indent=2, ensure_ascii=False) + "\n",
+        "config.json": json.dumps(ordered(model), indent=2, ensure_ascii=False) + "\n",
         "generation_config.json": json.dumps(model.generation, indent=2) + "\n",
         "README.md": card(model),
     }
