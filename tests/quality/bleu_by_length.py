@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""BLEU by the length of the source for several models of a running server: of single sentences in groups by length, and of
-several sentences joined to one.
+"""BLEU by the length of the source for several models of a running server: of English captions in groups by length, and of
+several captions joined to one sentence.
 
     bleu_by_length.py --source=FILE --reference=FILE [--server=ADDRESS] [--models=NAME,NAME] [--beam=N] [--client=PATH]
 
-FILE is text or gzip, one sentence a line. Joined sentences are those that follow one another in FILE; they are translated as
-a whole (--no_split). Prints the tables, puts them into --page between its marks, and draws --picture. Needs sacrebleu.
+FILE is text or gzip, one English or German caption a line. Joined captions are those that follow one another in FILE; "and"
+and "und" join them. Prints the tables, puts them into --page between its marks, and draws --picture. Needs sacrebleu.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import sacrebleu
 from translation_bleu import REPOSITORY, client_path, read_lines, translate
 
 GROUPS = ((1, 8), (9, 11), (12, 14), (15, 20), (21, 1000))  # source words
-JOINED = (1, 2, 3, 4)  # sentences in one
+JOINED = (2, 3, 4)  # captions in one sentence
 MARKS = "<!-- bleu-by-length: {} -->"
 COLORS = ("#cf222e", "#0969da", "#1a7f37", "#8250df")
 
@@ -28,9 +28,18 @@ def bleu(translations, references):
     return sacrebleu.corpus_bleu(translations, [references]).score
 
 
-def joined(lines, count):
-    """Each `count` lines that follow one another as one; the rest at the end is left out."""
-    return [" ".join(lines[i : i + count]) for i in range(0, len(lines) - count + 1, count)]
+def joined(lines, count, word):
+    """Each `count` lines that follow one another as one sentence, joined by `word`; the rest at the end is left out. First
+    words that the text also has in small letters become small."""
+    small = {word for line in lines for word in line.split()[1:]}
+    result = []
+    for i in range(0, len(lines) - count + 1, count):
+        first, *others = (line.rstrip(" .") for line in lines[i : i + count])
+        for other in others:
+            head, blank, rest = other.partition(" ")
+            first += f" {word} " + (head.lower() if head.lower() in small else head) + blank + rest
+        result.append(first + ".")
+    return result
 
 
 def group_name(group):
@@ -49,12 +58,13 @@ def by_length(sources, references, translations):
 
 
 def by_joined(sources, references, translate_lines):
-    """[(mean words, inputs, BLEU)] of each of JOINED."""
+    """[(captions in one and mean words, inputs, BLEU)] of each of JOINED."""
     result = []
     for count in JOINED:
-        texts = joined(sources, count)
+        texts = joined(sources, count, "and")
         words = sum(len(text.split()) for text in texts) / len(texts)
-        result.append((f"{count} ({words:.0f} words)", len(texts), bleu(translate_lines(texts), joined(references, count))))
+        score = bleu(translate_lines(texts), joined(references, count, "und"))
+        result.append((f"{count} ({words:.0f} words)", len(texts), score))
     return result
 
 
@@ -146,14 +156,14 @@ def main():
         print(f"{model} ...", flush=True)
         lengths[model] = by_length(sources, references, translate(command, sources))
         joins[model] = by_joined(sources, references, lambda lines: translate(command, lines))
-    for name, title, results in (("single", "words of the source", lengths), ("joined", "sentences in one", joins)):
+    for name, title, results in (("single", "words of the source", lengths), ("joined", "captions in one", joins)):
         lines = table(title, results)
         print("\n".join(lines) + "\n")
         if arguments.page:
             put_into_page(arguments.page, name, lines)
     if arguments.picture:
         with open(arguments.picture, "w", encoding="utf-8") as file:
-            panels = ("Single sentences", "words of the source", lengths), ("Sentences joined", "sentences in one", joins)
+            panels = ("Single captions", "words of the source", lengths), ("Captions joined", "captions in one sentence", joins)
             file.write(picture(lengths, panels))
 
 
