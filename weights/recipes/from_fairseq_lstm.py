@@ -9,8 +9,8 @@ Dictionaries are fairseq's "token count" files; without the flags they are dict.
 languages being those of the checkpoint's options. How text became tokens is in no file of fairseq: say it with the flags of
 the tokenizer, or send text that is tokenized already.
 
-The checkpoint is a pickle, which can hold code: none is run. Make sure of a conversion with --check. Needs PyTorch
-(1.13 or newer) alone.
+The checkpoint is a pickle, which can hold code: none is run. Make sure of a conversion with --check. Needs only
+PyTorch (1.13 or newer).
 """
 
 import argparse
@@ -18,9 +18,8 @@ import os
 
 import rnn_conversion
 import torch_checkpoint
-from from_pyg import Unanswered
 from rnn_conversion import Model, cell_names, cell_of, count_layers, module_names, take_rnn
-from torch_checkpoint import Checkpoint, Refused, plain
+from torch_checkpoint import Checkpoint, Refused, Unanswered, plain
 
 SPECIALS = ["<s>", "<pad>", "</s>", "<unk>"]
 START, PAD, END, UNKNOWN = range(4)

@@ -24,10 +24,10 @@ import torch
 
 import safetensors_file
 import torch_checkpoint
-from from_pyg import Unanswered, read_labels, write_json
+from from_pyg import read_labels, write_json
 from pyg_structure import named, natural
 from tensorflow_checkpoint import Checkpoint
-from torch_checkpoint import Refused
+from torch_checkpoint import Refused, Unanswered
 
 OPTIMIZER = re.compile(r"(.*/)?(Adam(_\d+)?|beta[12]_power|global_step)")
 

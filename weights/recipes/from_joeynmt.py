@@ -8,8 +8,8 @@ Beside the checkpoint lie, as JoeyNMT leaves them, config.yaml and src_vocab.txt
 configuration names as voc_file), and the SentencePiece models or subword-nmt codes that it names. Version 1 reads text that
 is cut into pieces already: give the codes with --source-bpe, and the tokenizer before them with --moses.
 
-The checkpoint is a pickle, which can hold code: none is run. Make sure of a conversion with --check. Needs PyTorch
-(1.13 or newer) alone.
+The checkpoint is a pickle, which can hold code: none is run. Make sure of a conversion with --check. Needs only
+PyTorch (1.13 or newer).
 """
 
 import argparse
@@ -19,9 +19,8 @@ import os
 import plain_yaml
 import rnn_conversion
 import torch_checkpoint
-from from_pyg import Unanswered
 from rnn_conversion import Model, cell_of, count_layers, module_names, take_rnn
-from torch_checkpoint import Checkpoint, Refused
+from torch_checkpoint import Checkpoint, Refused, Unanswered
 
 SYMBOLS = {"unk": "<unk>", "pad": "<pad>", "bos": "<s>", "eos": "</s>"}
 

@@ -23,9 +23,8 @@ import torch
 
 import plain_yaml
 import rnn_conversion
-from from_pyg import Unanswered
 from rnn_conversion import Model
-from torch_checkpoint import Checkpoint, Refused
+from torch_checkpoint import Checkpoint, Refused, Unanswered
 
 END, UNKNOWN = 0, 1
 NOT_WEIGHTS = re.compile(r"special:.*|history_errs|uidx|uepoch|zipped_params|decoder_c_tt|.*_moments?|adam.*", re.I)

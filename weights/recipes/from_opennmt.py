@@ -9,8 +9,8 @@ CHECKPOINT is OpenNMT-py's .pt file; where version 3 saved the weights as .safet
 Vocabularies are inside. How text became tokens is not: say it with the flags of the tokenizer, or send text that is
 tokenized already.
 
-The checkpoint is a pickle, which can hold code: none is run. Make sure of a conversion with --check. Needs PyTorch
-(1.13 or newer) alone.
+The checkpoint is a pickle, which can hold code: none is run. Make sure of a conversion with --check. Needs only
+PyTorch (1.13 or newer).
 """
 
 import argparse

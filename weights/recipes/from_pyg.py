@@ -38,17 +38,13 @@ import pyg_structure
 import safetensors_file
 import torch_checkpoint
 from pyg_structure import TYPES, Ending, arrangements, check_chain, check_order, interleaved, named, natural
-from torch_checkpoint import Refused
+from torch_checkpoint import Refused, Unanswered
 
 ACTIVATIONS = ("none", *(name for name in graph_reference.ACTIVATIONS if name != "none"), "leaky_relu")
 FILLS = ("mean", "add", "min", "max", "mul")
 PLAIN_NORMS = ("none", "l2", "pair", "pair_individually", "instance", "mean_subtraction")
 POOLINGS = ("mean", "max", "sum", "attention")
 JUMPS = ("none", "last", "max", "cat")
-
-
-class Unanswered(Exception):
-    """A flag is missing that has no safe default, or its value is not one of those it takes."""
 
 
 # --- Reading a checkpoint ---------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ as .safetensors or as PyTorch's file, which is read only if it holds nothing but
 list's order on the memory as it is then; the state at the start is the learned h and c, the stored memory and read
 vectors, and no weight on any slot. The tensors are those of every version; the conventions are those of the version
 with softplus and raw keys, not of the earlier one with relu. Its repeat-copy task is framed in another
-way than Heed's: send such a model rows of its input width. Needs PyTorch (1.13 or newer) alone.
+way than Heed's: send such a model rows of its input width. Needs only PyTorch (1.13 or newer).
 """
 
 import argparse

@@ -12,7 +12,7 @@ with DecoderRNN or AttnDecoderRNN).
 
 The tutorials do not save vocabularies: write yours to files, one token a line in the order of the ids, or as .json of
 "token": id. `itos` of torchtext is such a list. Files may be .safetensors, or PyTorch's, which are read only if they hold
-nothing but tensors. Make sure of a conversion with --check. Needs PyTorch (1.13 or newer) alone.
+nothing but tensors. Make sure of a conversion with --check. Needs only PyTorch (1.13 or newer).
 """
 
 import argparse
@@ -20,9 +20,9 @@ import argparse
 import torch
 
 import rnn_conversion
-from from_pyg import Unanswered, read_checkpoint
+from from_pyg import read_checkpoint
 from rnn_conversion import Model, cell_of, count_layers, id_of, module_names, take_rnn
-from torch_checkpoint import Checkpoint, Refused
+from torch_checkpoint import Checkpoint, Refused, Unanswered
 
 FORMER = {  # former name: present one
     "decoder.out.weight": "decoder.fc_out.weight",

@@ -12,9 +12,8 @@ import torch
 
 import safetensors_file
 import torch_checkpoint
-from from_pyg import Unanswered
 from rnn_reference import Reference
-from torch_checkpoint import Refused
+from torch_checkpoint import Refused, Unanswered
 
 GATES = {"gru": 3, "lstm": 4}
 PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")

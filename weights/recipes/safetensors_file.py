@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads and writes the safetensors format with PyTorch alone.
+"""Reads and writes the safetensors format with only PyTorch.
 
 A file is: an 8-byte little-endian header length, a JSON header that maps each tensor's name to its dtype, shape and byte
 range, then the tensors' bytes. The header is padded with spaces to a multiple of 8, so that every tensor is aligned.

@@ -6,7 +6,7 @@
 
 Names, shapes and dtypes stay as they are (OPUS-MT's f16 stays f16). Copies of a tied embedding are left out: readers
 find it under its first name. pytorch_model.bin is a pickle, which can hold code: only one that holds nothing but tensors is
-read (torch.load with weights_only), any other is refused. Needs PyTorch (1.13 or newer) alone.
+read (torch.load with weights_only), any other is refused. Needs only PyTorch (1.13 or newer).
 """
 
 import argparse

@@ -14,6 +14,10 @@ class Refused(Exception):
     """A checkpoint cannot be converted; the message names the file or the tensor and says why."""
 
 
+class Unanswered(Exception):
+    """A flag is missing that has no safe default, or its value is not one of those it takes."""
+
+
 def load(path):
     """The content of a .pt, .pth or .bin file. Refused where unpickling it could run code."""
     try:
@@ -156,8 +160,8 @@ class Checkpoint:
         """Refused if a tensor is left; `model` says of what ("a Neural Turing Machine") it is no part."""
         if self.tensors:
             raise Refused(
-                f"{self.path}: tensor '{next(iter(self.tensors))}' has no place in {model}"
-                f" ({len(self.tensors)} of such)"
+                f"{self.path}: tensor '{next(iter(self.tensors))}' has no place in {model}; tensors left:"
+                f" {len(self.tensors)}"
             )
 
 
