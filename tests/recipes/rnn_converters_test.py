@@ -358,7 +358,7 @@ class OpenNmt(Folder):
     def test_what_is_not_served_is_named(self):
         for name, value in (
             ("copy_attn", True), ("coverage_attn", True), ("context_gate", "both"), ("global_attention_function", "sparsemax"),
-            ("rnn_type", "SRU"), ("encoder_type", "cnn"), ("decoder_type", "transformer"), ("model_task", "lm"),
+            ("generator_function", "sparsemax"), ("rnn_type", "SRU"), ("encoder_type", "cnn"), ("decoder_type", "transformer"), ("model_task", "lm"),
             ("model_type", "audio"), ("global_attention", "other"), ("position_encoding", True),
         ):
             with self.subTest(name):
@@ -373,6 +373,11 @@ class OpenNmt(Folder):
         self.refused(["tensor 'decoder.copy_attn.linear_out.weight' has no place"], model=tensors)
         extra = {**self.content["model"], "encoder.embeddings.make_embedding.emb_luts.1.weight": torch.ones(2, 2)}
         self.refused(["emb_luts.1.weight' is of word features"], model=extra)
+
+    def test_a_generator_that_is_no_state_dict(self):
+        self.refused(["generator: holds a Stub, not a dictionary of tensors"], generator=torch.nn.Linear(2, 2))
+        self.refused(["generator: holds a Tensor"], generator=torch.ones(2))
+        self.refused(["generator: entry '0.weight' is a int, not a tensor"], generator={"0.weight": 1})
 
     def test_vocabularies_that_are_not_whole(self):
         vocab = self.content["vocab"]

@@ -33,6 +33,7 @@ SERVED = {
     "context_gate": (None, "None", ""),
     "global_attention": ("general", "dot", "mlp", "none", None),
     "global_attention_function": (None, "softmax"),
+    "generator_function": (None, "softmax"),
     "position_encoding": (None, False),
 }
 
@@ -68,8 +69,9 @@ def read(path):
         raise Refused(f"{path}: has no 'vocab' and 'opt', so it is no checkpoint of OpenNMT-py")
     if "model" in content:
         tensors = dict(torch_checkpoint.check(path, content["model"]))
-        generator = content.get("generator") or {}
-        tensors.update({f"generator.{name}": tensor for name, tensor in generator.items()})
+        if content.get("generator") is not None:
+            generator = torch_checkpoint.check(f"{path}: generator", content["generator"])
+            tensors.update({f"generator.{name}": tensor for name, tensor in generator.items()})
     else:
         path = f"{os.path.splitext(path)[0]}.safetensors"
         if not os.path.isfile(path):
