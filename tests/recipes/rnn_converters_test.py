@@ -244,15 +244,25 @@ class Yaml(unittest.TestCase):
         text = (
             "# comment\nname: \"a # b\"\nlist:\n- 1\n- 2.5\nnested:\n    empty:\n    flow: [x, 'y z', {a: 1e-3}] # end\n"
             "    deep:\n        - key: yes\n          other: ~\ninput-types:\n  []\nurl: http://a/b\nscale: -3\n"
+            "single: 'it''s # x' # end\ndouble: \"a\\\" # b\" # end\nplain: it's # end\n"
         )
         self.assertEqual(plain_yaml.parse(text), {
             "name": "a # b", "list": [1, 2.5],
             "nested": {"empty": None, "flow": ["x", "y z", {"a": 0.001}], "deep": [{"key": True, "other": None}]},
-            "input-types": [], "url": "http://a/b", "scale": -3})
+            "input-types": [], "url": "http://a/b", "scale": -3, "single": "it's # x",
+            "double": 'a" # b', "plain": "it's"})
 
     def test_other_yaml_is_refused_with_its_line(self):
-        for text, line in (("a: 1\nb: &x 2", 2), ("a: |\n  b", 1), ("a: [1,\n 2]", 1), ("a: 1\n   b: 2", 2), ("a: 1\nb", 2)):
+        for text, line in (("a: 1\nb: &x 2", 2), ("a: |\n  b", 1), ("a: [1,\n 2]", 1), ("a: 1\n   b: 2", 2), ("a: 1\nb", 2),
+                           ("a: 'b # c'd", 1), ("a: {[b]: c}", 1), ("a: \"\\q\"", 1),
+                           (f"a: {'1' * 5000}", 1)):
             with self.assertRaisesRegex(plain_yaml.Unreadable, f"line {line}:"):
+                plain_yaml.parse(text)
+
+    def test_values_inside_one_another_have_an_end(self):
+        self.assertEqual(plain_yaml.parse("a: " + "[" * 40 + "]" * 40)["a"][0][0][0][:0], [])
+        for text in ("[" * 5000, "a: " + "{a: " * 5000, "- " * 5000 + "a"):
+            with self.assertRaisesRegex(plain_yaml.Unreadable, "line 1: more than 50 lists and mappings"):
                 plain_yaml.parse(text)
 
 

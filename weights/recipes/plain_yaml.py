@@ -5,6 +5,7 @@ Read are: mappings and lists, in blocks or in one line, plain and quoted texts, 
 Anything else (anchors, tags, texts over several lines) is refused with its line.
 """
 
+import functools
 import json
 import re
 
@@ -12,6 +13,7 @@ WORDS = {"": None, "~": None, "null": None, "true": True, "false": False, "yes":
 QUOTED = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')"""
 KEY = re.compile(rf"({QUOTED}|[^\s#\[\]{{}},\"'][^#]*?)\s*:(?:\s+(.*)|$)")
 PIECE = re.compile(rf"\s*({QUOTED}|[\[\]{{}},]|:(?=[\s,\]}}]|$)|(?:[^\s\[\]{{}},:]|:(?=\S)|\s+(?=[^\s\[\]{{}},:]))+)")
+DEEPEST = 50  # values inside one another
 
 
 class Unreadable(ValueError):
@@ -35,20 +37,34 @@ def scalar(text):
 
 def without_comment(line):
     """The line up to a # that begins a comment."""
-    quote = None
-    for at, letter in enumerate(line):
-        if quote:
-            quote = None if letter == quote else quote
-        elif letter in "\"'" and (at == 0 or line[at - 1] in " \t[{,:-"):
-            quote = letter
-        elif letter == "#" and (at == 0 or line[at - 1] in " \t"):
+    at = 0
+    while at < len(line):
+        before = line[at - 1] if at else " "
+        quoted = re.compile(QUOTED).match(line, at) if before in " \t[{,:-" else None
+        if not quoted and line[at] == "#" and before in " \t":
             return line[:at].rstrip()
+        at = quoted.end() if quoted else at + 1
     return line.rstrip()
+
+
+def nested(method):
+    """A method of Parser that reads a value, which may be inside DEEPEST others at most."""
+
+    @functools.wraps(method)
+    def limited(self, *arguments):
+        if self.depth == DEEPEST:
+            self.fail(f"more than {DEEPEST} lists and mappings inside one another")
+        self.depth += 1
+        value = method(self, *arguments)
+        self.depth -= 1
+        return value
+
+    return limited
 
 
 class Parser:
     def __init__(self, text):
-        self.lines, self.at = [], 0
+        self.lines, self.at, self.depth = [], 0, 0
         for number, line in enumerate(text.splitlines(), 1):
             line = without_comment(line)
             if line.strip() and line.strip() not in ("---", "..."):
@@ -57,7 +73,7 @@ class Parser:
 
     def fail(self, reason):
         _, content, number = self.lines[min(self.at, len(self.lines) - 1)]
-        raise Unreadable(f"line {number}: {reason}: {content}")
+        raise Unreadable(f"line {number}: {reason}: {content[:100]}")
 
     def flow(self, text):
         """A value in one line: [..], {..} or a scalar."""
@@ -75,6 +91,7 @@ class Parser:
             self.fail("something follows the list or mapping")
         return value
 
+    @nested
     def flow_value(self, pieces):
         """Takes one value from the front of `pieces`."""
         if not pieces:
@@ -90,6 +107,8 @@ class Parser:
             if first == "{":
                 if not pieces or pieces.pop(0) != ":":
                     self.fail("a key without ':'")
+                if isinstance(value, (list, dict)):
+                    self.fail("a key that is a list or mapping is not read here")
                 mapping[value] = None if pieces and pieces[0] in (",", end) else self.flow_value(pieces)
             else:
                 values.append(value)
@@ -100,6 +119,7 @@ class Parser:
         pieces.pop(0)
         return values if first == "[" else mapping
 
+    @nested
     def block(self, least):
         """The value of the lines from here on that are indented by `least` or more."""
         if self.at == len(self.lines) or self.lines[self.at][0] < least:
@@ -149,8 +169,10 @@ def parse(text):
         return None
     try:
         value = parser.block(0)
-    except json.JSONDecodeError:
-        parser.fail("not a quoted text")
+    except Unreadable:
+        raise
+    except ValueError:  # of json.loads and int
+        parser.fail("not a text or number that is read here")
     if parser.at < len(parser.lines):
         parser.fail("indented otherwise than the lines before")
     return value
