@@ -15,6 +15,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 import unittest
 
 try:
@@ -444,6 +445,7 @@ class Fairseq(Folder):
         dictionary = f"{self.folder}/d.txt"
         for text, part in (
             ("a 1\nb\n", "line 2 is not `token count`"),
+            ("#fairseq:overwrite\n", "line 1 is not `token count`"),
             ("a 1\na 1\n", "line 2: token 'a' is there already, as 4"),
             ("a 1\n", "5 tokens"),
         ):
@@ -454,6 +456,14 @@ class Fairseq(Folder):
         with open(dictionary, "w", encoding="utf-8") as file:
             file.write("a 3\nb 2\na 1 #fairseq:overwrite\n")
         self.assertEqual(from_fairseq_lstm.read_dictionary(dictionary)[4:], ["", "b", "a"])
+
+    def test_a_large_dictionary_takes_no_long_time(self):
+        dictionary, tokens = f"{self.folder}/d.txt", [f"t{number}" for number in range(200_000)]
+        with open(dictionary, "w", encoding="utf-8") as file:
+            file.writelines(f"{token} 1\n" for token in tokens)
+        start = time.process_time()  # comparing each token with all before it takes minutes
+        self.assertEqual(from_fairseq_lstm.read_dictionary(dictionary)[4:], tokens)
+        self.assertLess(time.process_time() - start, 20)
 
 
 class Nematus(Folder):

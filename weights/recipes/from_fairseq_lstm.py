@@ -15,6 +15,7 @@ PyTorch (1.13 or newer).
 
 import argparse
 import os
+import re
 
 import rnn_conversion
 import torch_checkpoint
@@ -110,17 +111,17 @@ def convert_output(checkpoint, model):
 
 def read_dictionary(path):
     """Tokens by id: the special ones, then those of the file. A token that is there again, marked as such, has its later id."""
-    tokens = list(SPECIALS)
+    tokens, places = list(SPECIALS), {token: index for index, token in enumerate(SPECIALS)}
     for number, line in enumerate(rnn_conversion.read_lines(path), 1):
-        pieces = line.rstrip().rsplit(" ", 2)
-        overwrites = pieces[-1] == "#fairseq:overwrite"
-        token = line.rstrip().rsplit(" ", 2 if overwrites else 1)[0]
-        if not pieces[-2 if overwrites else -1].isdigit() or len(pieces) < 2:
+        match = re.fullmatch(r"(.*) \d+( #fairseq:overwrite)?", line.rstrip())
+        if not match:
             raise Refused(f"{path}: line {number} is not `token count`: {line}")
-        if token in tokens:
+        token, overwrites = match.groups()
+        if token in places:
             if not overwrites:
-                raise Refused(f"{path}: line {number}: token '{token}' is there already, as {tokens.index(token)}")
-            tokens[tokens.index(token)] = ""
+                raise Refused(f"{path}: line {number}: token '{token}' is there already, as {places[token]}")
+            tokens[places[token]] = ""
+        places[token] = len(tokens)
         tokens.append(token)
     return tokens
 
