@@ -299,6 +299,10 @@ class JoeyNmt(Folder):
             ("normalize: false", "normalize: true", "data.src.normalize is True"),
             ("unk_id: 0", "unk_id: 0\n    lang_tags: [<de>]", "lang_tags is ['<de>']"),
             ("tied_softmax: false", "tied_softmax: true", "tensor 'output.weight'"),
+            ("lowercase: true", "lowercase: false", "data.src.lowercase is False, data.trg.lowercase True"),
+            ("beam_alpha: -1", "beam_alpha: null", "testing.beam_alpha is None, not a number"),
+            ("beam_size: 1", "beam_size: many", "testing.beam_size is 'many', not a number"),
+            ("special_symbols:", "special_symbols: none\n  rest:", "data.special_symbols is no mapping"),
         ):
             with self.subTest(new):
                 self.rewrite(old, new)
@@ -509,13 +513,15 @@ class Nematus(Folder):
         shutil.copy(f"{folder}/model.npz", self.path)
         options = read_json(f"{folder}/model.npz.json")
         files = [f"--{side}-vocabulary={folder}/{side}.json" for side in ("source", "target")]
-        for changed, refused in (({}, True), ({"model_version": 0.1}, False)):
+        for changed, refused in (({}, "use_dropout is true and model_version 0"), ({"model_version": 0.1}, None),
+                                 ({"model_version": "0.1"}, "model_version is '0.1', not a number")):
             with open(f"{self.path}.json", "w", encoding="utf-8") as file:
                 json.dump({**options, "use_dropout": True, **changed}, file)
             if refused:
-                self.assert_refused(from_nematus, [self.path, *files], 1, "use_dropout is true and model_version 0")
+                self.assert_refused(from_nematus, [self.path, *files], 1, refused)
             else:
                 self.assertEqual(run(from_nematus, self.path, *files, self.output), (None, ""))
+                shutil.rmtree(self.output)
 
     def test_a_file_without_options(self):
         arrays = {name: array for name, array in self.arrays.items() if name != "special:model.yml"}

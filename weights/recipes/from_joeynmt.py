@@ -36,6 +36,12 @@ class Options:
     def get(self, name, default=None):
         return self.fields.get(name, default)
 
+    def number(self, name, default):
+        value = self.get(name, default)
+        if type(value) not in (int, float):
+            raise Refused(f"{self.file}: {self.path}.{name} is {value!r}, not a number")
+        return value
+
     def inner(self, name):
         path = f"{self.path}.{name}" if self.path else name
         if name not in self.fields:
@@ -183,7 +189,7 @@ def read_tokens(options, side, path, folder, specials):
 
 def special_symbols(data):
     """([the four special tokens by name], {name: id})"""
-    symbols = data.get("special_symbols", {}) or {}
+    symbols = Options(data.file, "data.special_symbols", data.get("special_symbols") or {}).fields
     for name in ("lang_tags", "sep_token"):
         if symbols.get(name):
             raise Refused(f"{data.file}: data.special_symbols.{name} is {symbols[name]!r}; prompts are not served")
@@ -241,7 +247,10 @@ def convert_tokenizer(data, flags, folder, model):
                       " same kind is served")
     for ending, path in files.items():
         model.files[f"source.{ending}"], model.files[f"target.{ending}"] = path, target_files[ending]
-    if data.inner("src").get("lowercase", False):
+    lower = [data.inner(side).one_of("lowercase", False, [False, True]) for side in ("src", "trg")]
+    if lower[0] != lower[1]:
+        raise Refused(f"{data.file}: data.src.lowercase is {lower[0]}, data.trg.lowercase {lower[1]}; only the same is served")
+    if lower[0]:
         tokenizer["lowercase"] = True
     for side, name in (("src", "source_language"), ("trg", "target_language")):
         language = getattr(flags, name) or data.inner(side).get("lang")
@@ -276,12 +285,12 @@ def convert(flags):
     else:
         convert_first_tokenizer(data, flags, model)
     search = Options(options.file, "testing", options.get("testing") or {})
-    alpha = search.get("beam_alpha", search.get("alpha", -1))
+    alpha = search.number("beam_alpha" if "beam_alpha" in search.fields else "alpha", -1)
     model.generation = {
-        "num_beams": search.get("beam_size", 1),
+        "num_beams": search.number("beam_size", 1),
         "length_penalty": float(alpha) if alpha > 0 else 0.0,
         "suppress_tokens": [ids["bos"], ids["pad"]] + ([] if search.get("generate_unk", True) else [ids["unk"]]),
-        "min_new_tokens": search.get("min_output_length", 1),
+        "min_new_tokens": search.number("min_output_length", 1),
     }
     if alpha > 0:
         model.notes.append(f"JoeyNMT divides scores by ((5 + length) / 6)^{alpha}, Heed by length^{alpha}: beams may differ.")

@@ -13,6 +13,7 @@ served. No pickle is read. Make sure of a conversion with --check. Needs PyTorch
 """
 
 import argparse
+import functools
 import json
 import os
 import re
@@ -94,9 +95,12 @@ def check_options(options, place):
         if name in options and options[name] not in served:
             raise Refused(f"{place}: {name} is {options[name]!r}, which is not served, only"
                           f" {', '.join(map(repr, served))}")
-    if options.get("use_dropout") and options.get("model_version", 0) < 0.1 and "type" not in options:
-        raise Refused(f"{place}: use_dropout is true and model_version {options.get('model_version', 0)}; before 0.1 Nematus"
-                      " scales layers by the dropout when it translates, which is not served")
+    version = options.get("model_version", 0)
+    if type(version) not in (int, float):
+        raise Refused(f"{place}: model_version is {version!r}, not a number")
+    if options.get("use_dropout") and version < 0.1 and "type" not in options:
+        raise Refused(f"{place}: use_dropout is true and model_version {version}; before 0.1 Nematus scales layers by the"
+                      " dropout when it translates, which is not served")
     cells = {options[name] for name in ("enc-cell", "dec-cell") if name in options}
     if len(cells) > 1:
         raise Refused(f"{place}: enc-cell is {options['enc-cell']!r}, dec-cell {options['dec-cell']!r}; only the same is"
@@ -145,7 +149,7 @@ class Weights:
             "bias_hh": inside if final else torch.zeros(3 * hidden),
         }
 
-    def lstm(self, part, inputs, hidden, final=False):
+    def lstm(self, part, inputs, hidden):
         """PyTorch's four tensors of an LSTM, whose gates are f, i, c, o in the file."""
 
         def reordered(tensor):
@@ -187,11 +191,13 @@ def convert_recurrence(weights, model, cell):
             raise Refused(f"{checkpoint.path}: has no tensor '{weights.name(part, 'U')}'")
         sizes[part] = checkpoint.tensors[weights.name(part, "U")].shape[0]
     inner, hidden = sizes["forward"], sizes["cell 1"]
-    take = weights.gru if cell == "gru" else weights.lstm
+    take, take_second = weights.lstm, weights.lstm
+    if cell == "gru":
+        take, take_second = weights.gru, functools.partial(weights.gru, final=True)
     put(model, "encoder.rnn", "_l0", take("forward", source_width, inner))
     put(model, "encoder.rnn", "_l0_reverse", take("backward", source_width, inner))
     put(model, "decoder.rnn", "_l0", take("cell 1", width, hidden))
-    put(model, "decoder.rnn2", "_l0", take("cell 2", 2 * inner, hidden, True))
+    put(model, "decoder.rnn2", "_l0", take_second("cell 2", 2 * inner, hidden))
     config["cell"] = cell
     config["encoder"] = {"vocabulary": source_rows, "embedding_width": source_width, "layers": 1, "hidden_size": inner,
                          "bidirectional": True}
