@@ -297,13 +297,12 @@ class ConfiguredTokenizer : public TranslationTokenizer {
   const std::vector<std::string> language_codes_;  // none
 };
 
-// The ids that are there.
-std::vector<int32_t> Present(std::initializer_list<std::optional<int32_t>> ids) {
-  std::vector<int32_t> present;
-  for (const std::optional<int32_t>& id : ids) {
-    if (id) present.push_back(*id);
+// `special` and the other ids that are there.
+std::vector<int32_t> Special(std::vector<int32_t> special, std::initializer_list<std::optional<int32_t>> others) {
+  for (const std::optional<int32_t>& id : others) {
+    if (id) special.push_back(*id);
   }
-  return present;
+  return special;
 }
 
 }  // namespace
@@ -312,13 +311,13 @@ absl::StatusOr<std::unique_ptr<const TranslationTokenizer>> LoadConfiguredTokeni
                                                                                     JsonFields tokenizer,
                                                                                     const ConfiguredTokenIds& ids) {
   HEED_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(tokenizer));
-  HEED_ASSIGN_OR_RETURN(
-      Side source, Side::Load(directory, "source", settings, ids.source_vocabulary,
-                              Present({ids.source_start, ids.source_end, ids.source_unknown}), ids.source_unknown));
-  HEED_ASSIGN_OR_RETURN(
-      Side target,
-      Side::Load(directory, "target", settings, ids.target_vocabulary,
-                 Present({ids.target_start, ids.target_end, ids.target_unknown, ids.target_pad}), ids.target_unknown));
+  std::vector<int32_t> of_source = Special(ids.source_special, {ids.source_start, ids.source_end, ids.source_unknown});
+  HEED_ASSIGN_OR_RETURN(Side source, Side::Load(directory, "source", settings, ids.source_vocabulary,
+                                                std::move(of_source), ids.source_unknown));
+  std::vector<int32_t> of_target =
+      Special(ids.target_special, {ids.target_start, ids.target_end, ids.target_unknown, ids.target_pad});
+  HEED_ASSIGN_OR_RETURN(Side target, Side::Load(directory, "target", settings, ids.target_vocabulary,
+                                                std::move(of_target), ids.target_unknown));
   return std::make_unique<ConfiguredTokenizer>(std::move(source), std::move(target), settings, ids);
 }
 

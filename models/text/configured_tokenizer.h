@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "base/json_fields.h"
@@ -21,6 +22,7 @@ struct ConfiguredTokenIds {
   std::optional<int32_t> target_start;  // none: the decoder starts with a vector of zeros
   int32_t target_end = 0;
   std::optional<int32_t> target_unknown, target_pad;
+  std::vector<int32_t> source_special, target_special;  // further ids that no text becomes
 };
 
 // Reads the files that `tokenizer`, config.json's object, asks for. INVALID_ARGUMENT names the file and what is wrong

@@ -252,20 +252,36 @@ std::optional<int32_t> ReadOptionalId(JsonFields& fields, const char* name, int6
   return static_cast<int32_t>(fields.RequiredInt(name, 0, vocabulary - 1));
 }
 
+// A list of ids; empty if it is not there.
+std::vector<int32_t> ReadIds(JsonFields& fields, const char* name, int64_t vocabulary) {
+  const nlohmann::json& list = fields.Value(name);
+  const auto is_id = [&](const nlohmann::json& id) {
+    return id.is_number_unsigned() && id.get<uint64_t>() < static_cast<uint64_t>(vocabulary);
+  };
+  if (list.is_null()) return {};
+  if (!list.is_array() || !std::all_of(list.begin(), list.end(), is_id)) {
+    fields.Wrong(name, absl::StrCat("which is not a list of ids below ", vocabulary));
+    return {};
+  }
+  return list.get<std::vector<int32_t>>();
+}
+
 absl::Status ReadSource(JsonFields& file, RnnConfig& config) {
-  Section source(file, "source", true, {"start", "end", "reverse", "unknown", "max_tokens"});
+  Section source(file, "source", true, {"start", "end", "reverse", "unknown", "special", "max_tokens"});
   if (!source.given()) return source.Close();
   const int64_t vocabulary = config.source_embedding.vocabulary;
   config.source_start = ReadOptionalId(*source, "start", vocabulary);
   config.source_end = ReadOptionalId(*source, "end", vocabulary);
   config.source_unknown = ReadOptionalId(*source, "unknown", vocabulary);
+  config.source_special = ReadIds(*source, "special", vocabulary);
   config.reverse_source = source->Bool("reverse", false);
   config.max_source_tokens = source->Int("max_tokens", kUsualMaxTokens, 4, kMaxRnnTokens);
   return source.Close();
 }
 
 absl::Status ReadTarget(JsonFields& file, RnnConfig& config) {
-  Section target(file, "target", true, {"start", "end", "unknown", "pad", "max_tokens", "replace_unknown"});
+  Section target(file, "target", true,
+                 {"start", "end", "unknown", "pad", "special", "max_tokens", "replace_unknown"});
   if (!target.given()) return target.Close();
   const int64_t vocabulary = config.target_embedding.vocabulary;
   if (target->Value("start") != "zeros") {
@@ -274,6 +290,7 @@ absl::Status ReadTarget(JsonFields& file, RnnConfig& config) {
   config.target_end = static_cast<int32_t>(target->RequiredInt("end", 0, vocabulary - 1));
   config.target_unknown = ReadOptionalId(*target, "unknown", vocabulary);
   config.target_pad = ReadOptionalId(*target, "pad", vocabulary);
+  config.target_special = ReadIds(*target, "special", vocabulary);
   config.max_target_tokens = target->Int("max_tokens", kUsualMaxTokens, 4, kMaxRnnTokens);
   config.replace_unknown = target->Bool("replace_unknown", false);
   if (config.replace_unknown && config.attention.when == RnnAttentionTime::kNever) {

@@ -73,6 +73,7 @@ struct RnnConfig {
   bool tied_output = false;      // the output layer's weights are the decoder's embeddings
 
   std::optional<int32_t> source_start, source_end, source_unknown;
+  std::vector<int32_t> source_special, target_special;  // further ids that no text becomes
   bool reverse_source = false;
   int64_t max_source_tokens = 0, max_target_tokens = 0;
   std::optional<int32_t> target_start;  // none: a vector of zeros

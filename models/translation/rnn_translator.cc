@@ -34,6 +34,8 @@ absl::StatusOr<std::shared_ptr<const Translator>> LoadRnnTranslator(const std::s
   ids.target_end = config.target_end;
   ids.target_unknown = config.target_unknown;
   ids.target_pad = config.target_pad;
+  ids.source_special = config.source_special;
+  ids.target_special = config.target_special;
   HEED_ASSIGN_OR_RETURN(std::unique_ptr<const TranslationTokenizer> tokenizer,
                         LoadConfiguredTokenizer(path, fields.Inner("tokenizer"), ids));
   ModelSpec spec;

@@ -98,6 +98,17 @@ TEST_F(ConfiguredTokenizerTest, SpecialTokensInATextAreText) {
   EXPECT_THAT(tokenizer->EncodeTargetPrefix("<s> <pad> die"), ElementsAre(0, 0, 4));
 }
 
+// JoeyNMT's source has no start and no padding, but both are in its vocabulary.
+TEST_F(ConfiguredTokenizerTest, FurtherSpecialTokensInATextAreText) {
+  EXPECT_THAT(Loaded({{"kind", "words"}})->EncodeSource("", "<s> cat <pad>").ids, ElementsAre(2, 5, 1, 3));
+  ids_.source_special = {1, 2};
+  ids_.target_special = {5};
+  const auto tokenizer = Loaded({{"kind", "words"}});
+  EXPECT_THAT(tokenizer->EncodeSource("", "<s> cat <pad>").ids, ElementsAre(0, 5, 0, 3));
+  EXPECT_THAT(tokenizer->EncodeTargetPrefix("die katze"), ElementsAre(4, 0));
+  EXPECT_EQ(tokenizer->Decode({4, 5}, {}), "die katze");
+}
+
 TEST_F(ConfiguredTokenizerTest, WithoutAnUnknownIdUnknownWordsAreLeftOut) {
   ids_.source_unknown = ids_.source_end = std::nullopt;
   ids_.source_start = 2;

@@ -138,6 +138,12 @@ TEST_F(RnnConfigTest, TokensMustBeThere) {
               HasSubstr("end is 12, which is not a whole number from 0 to 11"));
   EXPECT_THAT(With(kMlp, {{"target", {{"start", 13}}}}), HasSubstr("start is 13"));
   EXPECT_THAT(With(kMlp, {{"target", {{"start", "zero"}}}}), HasSubstr("start is \"zero\""));
+  EXPECT_EQ(With(kMlp, {{"source", {{"special", {0, 1, 11}}}}}), "loaded");
+  for (const json& special : {json(1), json({12}), json({-1}), json({"<s>"}), json({1.5})}) {
+    EXPECT_THAT(With(kMlp, {{"source", {{"special", special}}}}),
+                AllOf(HasSubstr("source: special is "), HasSubstr(", which is not a list of ids below 12")));
+  }
+  EXPECT_THAT(With(kMlp, {{"target", {{"special", {13}}}}}), HasSubstr("which is not a list of ids below 13"));
   EXPECT_THAT(With(kNone, {{"target", {{"replace_unknown", true}}}}),
               HasSubstr("replace_unknown is true, but attention is absent"));
   EXPECT_THAT(With(kMlp, {{"target", {{"replace_unknown", true}, {"unknown", nullptr}}}}),

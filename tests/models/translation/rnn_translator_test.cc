@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "models/architectures.h"
@@ -150,6 +151,18 @@ TEST_F(RnnTranslatorTest, AnUnknownWordBecomesTheSourceWordWithTheHighestAttenti
   EXPECT_EQ(Translate({source}).at(0).hypotheses.at(0).text, absl::StrJoin(expected, " "));
   options_.stream = true;
   EXPECT_EQ(Translate({source}).at(0).hypotheses.at(0).text, absl::StrJoin(expected, " "));
+}
+
+TEST_F(RnnTranslatorTest, NoTextBecomesASpecialToken) {
+  Open("rnn-reference-joeynmt-mlp");
+  const std::vector<std::string> vocabulary = absl::StrSplit(directory_.Read("model/source_vocab.txt"), '\n');
+  const std::string& unknown = vocabulary.at(0);
+  options_.return_tokens = true;
+  EXPECT_EQ(absl::StrJoin(Translate({"<s> cat"}).at(0).source_tokens, " "), "<s> cat </s>");
+  Open("rnn-reference-joeynmt-mlp", {{"source", {{"special", {1, 2}}}}});
+  options_.return_tokens = true;
+  EXPECT_EQ(absl::StrJoin(Translate({"<s> <pad> cat"}).at(0).source_tokens, " "),
+            absl::StrCat(unknown, " ", unknown, " cat </s>"));
 }
 
 TEST_F(RnnTranslatorTest, ASentenceWithoutAKnownTokenComesBackUnchanged) {
