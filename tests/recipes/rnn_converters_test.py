@@ -35,6 +35,7 @@ import from_pytorch_tutorial  # noqa: E402
 import plain_yaml  # noqa: E402
 import rnn_conversion  # noqa: E402
 import safetensors_file  # noqa: E402
+import sentencepiece_file  # noqa: E402
 import torch_checkpoint  # noqa: E402
 from rnn_reference import Reference  # noqa: E402
 
@@ -439,6 +440,9 @@ class Fairseq(Folder):
         self.refused("tensor 'decoder.adaptive_softmax.head.weight' has no place",
                      tensors={"decoder.adaptive_softmax.head.weight": torch.ones(1)})
         self.refused("tensor 'output.weight'", options={"share_decoder_input_output_embed": True})
+        for name in ("weight", "bias"):
+            del self.tensors[f"decoder.fc_out.{name}"]
+        self.refused("tensor 'output.weight' is not there", "share_decoder_input_output_embed")
         self.refused("tensor 'decoder.encoder_cell_proj.bias' has no place",
                      tensors={"decoder.encoder_cell_proj.bias": torch.ones(1)})
         torch.save(self.tensors, self.path)
@@ -505,6 +509,10 @@ class Nematus(Folder):
         self.refused("tensor 'decoder_Wc_att' is [1, 5], not [10, 10]", decoder_Wc_att=numpy.ones((1, 5), numpy.float32))
         self.refused("array 'decoder_Wc_att' is int8", decoder_Wc_att=numpy.ones((10, 10), numpy.int8))
         self.refused("not a readable .npz file", decoder_Wc_att=numpy.array([Danger()], object))
+        output = self.arrays.pop("decoder_ff_logit_l2_W")
+        self.refused("tensor 'output.weight' is not there, and no option ties it", "tied-embeddings, tied-embeddings-all")
+        self.arrays["decoder_ff_logit_l2_W"] = output
+        self.refused("tensor 'output.weight' [26, 6] is not", options=("skip: false", "tied-embeddings: true"))
         del self.arrays["decoder_cell2_U"]
         self.refused("has no tensor 'decoder_cell2_U'")
 
@@ -535,6 +543,42 @@ class Nematus(Folder):
         self.assertEqual(run(from_nematus, path, f"--source-spm={spm}", self.output), (None, ""))
         self.assertEqual(read_json(f"{self.output}/config.json")["tokenizer"], {"kind": "sentencepiece"})
         self.assertFalse(os.path.exists(f"{self.output}/source_vocab.txt"))
+        self.assertEqual(read_json(f"{self.output}/config.json")["source"], {"end": 0, "unknown": 1})
+
+    def test_special_tokens_of_a_sentencepiece_model(self):
+        path = f"{SOURCES}/rnn-marian-gru/model.npz"
+        spm = os.path.join(FIXTURES, "marian-relu/source.spm")
+        self.assertEqual(sentencepiece_file.pieces(spm)[:3], ["</s>", "<unk>", "▁"])
+        with open(spm, "rb") as file:
+            data = file.read()
+        for name, content, part in (
+            ("order", data.replace(b"</s>", b"<s>>", 1), "order.spm: token 0 is '<s>>', not </s> or eos or <EOS>"),
+            ("unknown", data.replace(b"<unk>", b"<nix>", 1), "unknown.spm: has no unknown token <unk> or UNK or <UNK>"),
+            ("short", data[:100], "short.spm: not a SentencePiece model"),
+            ("text", b"hello", "text.spm: not a SentencePiece model"),
+        ):
+            with open(f"{self.folder}/{name}.spm", "wb") as file:
+                file.write(content)
+            self.assert_refused(from_nematus, [path, f"--source-spm={self.folder}/{name}.spm"], 1, part)
+
+    def test_special_tokens_of_a_vocabulary(self):
+        path, files = f"{SOURCES}/rnn-marian-gru/model.npz", {}
+        for side in ("source", "target"):
+            files[side] = rnn_conversion.read_vocabulary(f"{SOURCES}/rnn-marian-gru/{side}.yml")
+
+        def arguments(source):
+            for side, tokens in (("source", source), ("target", files["target"])):
+                with open(f"{self.folder}/{side}.json", "w", encoding="utf-8") as file:
+                    json.dump({token: index for index, token in enumerate(tokens)}, file)
+            return [path, *(f"--{side}-vocabulary={self.folder}/{side}.json" for side in ("source", "target"))]
+
+        rest = files["source"][3:]
+        self.assert_refused(from_nematus, arguments(["<GO>", "<EOS>", "<UNK>", *rest]), 1, "source.json: token 0 is '<GO>'")
+        self.assert_refused(from_nematus, arguments(["eos", "a", "b", *rest]), 1, "no unknown token", "eos, a, b")
+        self.assertEqual(run(from_nematus, *arguments(["<EOS>", "<GO>", "<UNK>", *rest]), self.output), (None, ""))
+        config = read_json(f"{self.output}/config.json")
+        self.assertEqual(config["source"], {"end": 0, "unknown": 2, "special": [1]})
+        self.assertEqual(config["target"], {"start": "zeros", "end": 0, "unknown": 1})
 
 
 class Tutorials(Folder):

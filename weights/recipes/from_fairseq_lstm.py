@@ -146,8 +146,10 @@ def convert(flags):
     convert_attention(checkpoint, model, outputs)
     convert_output(checkpoint, model)
     checkpoint.finish("a model of fairseq's lstm")
-    rnn_conversion.tie(model, "encoder.embedding.weight", "tied_embeddings", options.get("share_all_embeddings"))
-    rnn_conversion.tie(model, "output.weight", "tied_output", options.get("share_decoder_input_output_embed"))
+    names = ("share_all_embeddings", "share_decoder_input_output_embed")
+    tied, tied_output = options.get(names[0]), options.get(names[0]) or options.get(names[1])
+    rnn_conversion.tie(model, "encoder.embedding.weight", "tied_embeddings", tied, names[0])
+    rnn_conversion.tie(model, "output.weight", "tied_output", tied_output, ", ".join(names))
     for side in ("source", "target"):
         setattr(model, f"{side}_tokens", read_dictionary(dictionary(flags, options, side)))
         if not getattr(flags, f"{side}_language"):

@@ -117,8 +117,9 @@ def convert_decoder(checkpoint, options, model):
     convert_attention(checkpoint, decoder, model)
     model.tensors["output.weight"] = checkpoint.take("decoder.output_layer.weight", [rows, hidden], "vocabulary, width")
     config["readout"], config["output_bias"] = {"inputs": ["context_vector"]}, False
-    rnn_conversion.tie(model, "encoder.embedding.weight", "tied_embeddings", tied)
-    rnn_conversion.tie(model, "output.weight", "tied_output", options.one_of("tied_softmax", False, [True, False]))
+    rnn_conversion.tie(model, "encoder.embedding.weight", "tied_embeddings", tied, "tied_embeddings")
+    tied = options.one_of("tied_softmax", False, [True, False])
+    rnn_conversion.tie(model, "output.weight", "tied_output", tied, "tied_softmax")
 
 
 def convert_init(checkpoint, decoder, model):

@@ -24,10 +24,13 @@ import torch
 
 import plain_yaml
 import rnn_conversion
+import sentencepiece_file
 from rnn_conversion import Model
 from torch_checkpoint import Checkpoint, Refused, Unanswered
 
-END, UNKNOWN = 0, 1
+END = 0
+END_NAMES, UNKNOWN_NAMES, START_NAME = ("</s>", "eos", "<EOS>"), ("<unk>", "UNK", "<UNK>"), "<GO>"
+TIED_OUTPUT = ("tied-embeddings", "tied-embeddings-all", "tie_decoder_embeddings")
 NOT_WEIGHTS = re.compile(r"special:.*|history_errs|uidx|uepoch|zipped_params|decoder_c_tt|.*_moments?|adam.*", re.I)
 # What Marian calls the tensors (types s2s), and what Nematus and Marian's types nematus and amun call them.
 MARIAN = {
@@ -247,6 +250,24 @@ def tokens_of(flags, side, rows, what):
     return tokens + [""] * (rows - len(tokens))
 
 
+def special_tokens(flags, side, tokens):
+    """What config.json says of one side's special tokens. Both programs end sentences with token 0."""
+    what = getattr(flags, f"{side}_vocabulary")
+    if tokens is None:
+        what = getattr(flags, f"{side}_spm") or flags.source_spm
+        try:
+            tokens = sentencepiece_file.pieces(what)
+        except ValueError as error:
+            raise Refused(str(error)) from None
+    if tokens[END] not in END_NAMES:
+        raise Refused(f"{what}: token {END} is '{tokens[END]}', not {' or '.join(END_NAMES)}, which ends sentences")
+    unknown = [tokens.index(name) for name in UNKNOWN_NAMES if name in tokens]
+    if not unknown:
+        raise Refused(f"{what}: has no unknown token {' or '.join(UNKNOWN_NAMES)}; it begins with {', '.join(tokens[:3])}")
+    found = {"end": END, "unknown": min(unknown)}
+    return {**found, "special": [tokens.index(START_NAME)]} if START_NAME in tokens else found
+
+
 def convert(flags):
     checkpoint, options, place = read(flags.checkpoint)
     cell = check_options(options, place)
@@ -261,14 +282,17 @@ def convert(flags):
     for side, part in (("source", "encoder"), ("target", "decoder")):
         rows = model.config[part]["vocabulary"]
         setattr(model, f"{side}_tokens", tokens_of(flags, side, rows, f"{rows} tokens"))
-    rnn_conversion.tie(model, "encoder.embedding.weight", "tied_embeddings", joint)
-    rnn_conversion.tie(model, "output.weight", "tied_output", None)
-    model.config["source"] = {"end": END, "unknown": UNKNOWN}
-    model.config["target"] = {"start": "zeros", "end": END, "unknown": UNKNOWN}
+        model.config[side] = special_tokens(flags, side, getattr(model, f"{side}_tokens"))
+    model.config["target"] = {"start": "zeros", **model.config["target"]}
+    rnn_conversion.tie(model, "encoder.embedding.weight", "tied_embeddings", joint, "one embedding of both sides")
+    tied = any(options.get(name) for name in TIED_OUTPUT)
+    rnn_conversion.tie(model, "output.weight", "tied_output", tied, ", ".join(TIED_OUTPUT))
     rnn_conversion.set_tokenizer(flags, model)
-    marian = "type" in options  # Marian never writes <unk>, unless asked to
-    model.generation = {"num_beams": 12, "length_penalty": 0.0, "suppress_tokens": [UNKNOWN]} if marian else {
-        "num_beams": 5, "length_penalty": 0.0}
+    if "type" in options:  # Marian never writes <unk>, unless asked to
+        unknown = model.config["target"]["unknown"]
+        model.generation = {"num_beams": 12, "length_penalty": 0.0, "suppress_tokens": [unknown]}
+    else:
+        model.generation = {"num_beams": 5, "length_penalty": 0.0}
     return model
 
 

@@ -242,8 +242,8 @@ def convert(flags):
     tied = convert_output(checkpoint, options, model)
     checkpoint.finish("a recurrent model of OpenNMT-py")
     convert_tokens(flags.checkpoint, vocab, model)
-    rnn_conversion.tie(model, "encoder.embedding.weight", "tied_embeddings", shared)
-    rnn_conversion.tie(model, "output.weight", "tied_output", tied)
+    rnn_conversion.tie(model, "encoder.embedding.weight", "tied_embeddings", shared, "share_embeddings")
+    rnn_conversion.tie(model, "output.weight", "tied_output", tied, "share_decoder_embeddings")
     rnn_conversion.set_tokenizer(flags, model)
     # OpenNMT-py's own defaults: version 3 divides scores by the length.
     model.generation = {"num_beams": 5, "length_penalty": float(isinstance(vocab, dict) and "data_task" in vocab)}

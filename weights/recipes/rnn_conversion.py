@@ -79,14 +79,17 @@ def cell_names(prefix):
     return lambda part, layer, suffix: f"{prefix}.{layer}.{part}"
 
 
-def tie(model, name, field, tied):
-    """Leaves out tensor `name` where it is decoder.embedding.weight. `tied` is what the options say, None: they do not."""
+def tie(model, name, field, tied, options):
+    """Leaves out tensor `name` where it is decoder.embedding.weight. `tied` is what the options say, whose names are
+    `options`."""
     embedding = model.tensors["decoder.embedding.weight"]
+    if name not in model.tensors and not tied:
+        raise Refused(f"tensor '{name}' is not there, and no option ties it to 'decoder.embedding.weight' ({options})")
     tensor = model.tensors.get(name, embedding)
     same = tensor.shape == embedding.shape and torch.equal(tensor, embedding)
     if tied and not same:
         raise Refused(f"tensor '{name}' {list(tensor.shape)} is not tensor 'decoder.embedding.weight'"
-                      f" {list(embedding.shape)}, but the options tie them")
+                      f" {list(embedding.shape)}, but the options tie them ({options})")
     if same:
         model.config[field] = True
         model.tensors.pop(name, None)
