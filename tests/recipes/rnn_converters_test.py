@@ -119,6 +119,20 @@ class Fixtures(Folder):
             found = reference.greedy(source, 12, search.get("suppress_tokens", []), search.get("min_new_tokens", 0))
             self.assertEqual(found, expected[f"greedy.{number}"].tolist())
 
+    def test_special_tokens_of_the_source_are_named(self):
+        for name, special in (
+            ("joeynmt-tied-scaled", ["<pad>", "<s>"]),
+            ("opennmt-1-lstm-general", ["<blank>"]),
+            ("opennmt-3-shared", ["<blank>", "<s>", "</s>"]),
+            ("fairseq-attention", ["<s>", "<pad>"]),
+            ("tutorial-3", ["<pad>"]),
+            ("pytorch-plain", ["SOS"]),
+        ):
+            with self.subTest(name):
+                tokens = rnn_conversion.read_vocabulary(f"{FIXTURES}/rnn-{name}/source_vocab.txt")
+                ids = read_json(f"{FIXTURES}/rnn-{name}/config.json")["source"]["special"]
+                self.assertEqual([tokens[index] for index in ids], special)
+
     def test_the_original_files_give_the_same_directory_again(self):
         for name in sorted(os.listdir(SOURCES)):
             with self.subTest(name):
@@ -417,7 +431,8 @@ class OpenNmt(Folder):
         vocab = {**self.content["vocab"], "decoder_start_token": "</s>"}
         torch.save({**self.content, "vocab": vocab, "opt": argparse.Namespace(**self.content["opt"])}, self.path)
         self.assertEqual(run(from_opennmt, self.path, self.output), (None, ""))
-        self.assertEqual(read_json(f"{self.output}/config.json")["target"]["start"], 3)
+        self.assertEqual(read_json(f"{self.output}/config.json")["target"], {
+            "start": 3, "end": 3, "unknown": 0, "pad": 1, "special": [2]})
 
 
 class Fairseq(Folder):

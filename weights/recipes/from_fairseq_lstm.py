@@ -154,8 +154,8 @@ def convert(flags):
         setattr(model, f"{side}_tokens", read_dictionary(dictionary(flags, options, side)))
         if not getattr(flags, f"{side}_language"):
             setattr(flags, f"{side}_language", options.get(f"{side}_lang"))
-    model.config["source"] = {"end": END, "unknown": UNKNOWN}
-    model.config["target"] = {"start": END, "end": END, "unknown": UNKNOWN, "pad": PAD}
+    model.config["source"] = {"end": END, "unknown": UNKNOWN, "special": [START, PAD]}
+    model.config["target"] = {"start": END, "end": END, "unknown": UNKNOWN, "pad": PAD, "special": [START]}
     rnn_conversion.set_tokenizer(flags, model)
     # fairseq-generate: beam 5, scores divided by the length, never <pad>.
     model.generation = {"num_beams": 5, "length_penalty": 1.0, "suppress_tokens": [PAD], "min_new_tokens": 1}

@@ -209,7 +209,7 @@ def convert_tokens(data, folder, model):
                 raise Refused(f"{data.file}: data.special_symbols.{name}_id is {ids[name]}, but '{token}' is token"
                               f" {tokens.index(token)} of {side}_vocab.txt")
         setattr(model, target, tokens)
-    model.config["source"] = {"end": ids["eos"], "unknown": ids["unk"]}
+    model.config["source"] = {"end": ids["eos"], "unknown": ids["unk"], "special": [ids["pad"], ids["bos"]]}
     model.config["target"] = {"start": ids["bos"], "end": ids["eos"], "unknown": ids["unk"], "pad": ids["pad"]}
     return ids
 

@@ -22,6 +22,7 @@ import torch_checkpoint
 from rnn_conversion import Model, cell_names, cell_of, count_layers, id_of, module_names, take_rnn
 from torch_checkpoint import Checkpoint, Refused, plain
 
+SPECIALS = ("<blank>", "<s>", "</s>")
 EMBEDDING = "{}.embeddings.make_embedding.emb_luts.0.weight"
 # Options that must have one of these values; None where an old checkpoint does not have them at all.
 SERVED = {
@@ -225,9 +226,11 @@ def convert_tokens(path, vocab, model):
         model.source_tokens, source = field_tokens(path, "src", vocab)
         model.target_tokens, target = field_tokens(path, "tgt", vocab)
     what = [f"{path}: {side} vocabulary" for side in ("source", "target")]
-    model.config["source"] = {"unknown": id_of(what[0], model.source_tokens, source["unk"])}
+    model.config["source"] = {"unknown": id_of(what[0], model.source_tokens, source.pop("unk"))}
+    rnn_conversion.set_special(model, "source", [*source.values(), *SPECIALS])
     ids = {name: id_of(what[1], model.target_tokens, token) for name, token in target.items()}
     model.config["target"] = {"start": ids["init"], "end": ids["eos"], "unknown": ids["unk"], "pad": ids["pad"]}
+    rnn_conversion.set_special(model, "target", SPECIALS)
 
 
 def convert(flags):

@@ -172,12 +172,14 @@ def convert_tokens(flags, model):
                 if len(tokens) > index and not tokens[index]:
                     tokens[index] = token
         model.config["source"] = {"end": id_of(what[0], model.source_tokens, "EOS")}
+        rnn_conversion.set_special(model, "source", ["SOS"])
         model.config["target"] = {name: id_of(what[1], model.target_tokens, token)
                                   for name, token in (("start", "SOS"), ("end", "EOS"))}
         return
     names = {"start": "<sos>", "end": "<eos>", "unknown": "<unk>", "pad": "<pad>"}
     source = {name: id_of(what[0], model.source_tokens, token) for name, token in names.items() if name != "pad"}
     model.config["source"] = {**source, "reverse": True} if flags.reverse_source else source
+    rnn_conversion.set_special(model, "source", ["<pad>"])
     model.config["target"] = {name: id_of(what[1], model.target_tokens, token) for name, token in names.items()}
 
 

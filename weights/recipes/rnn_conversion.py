@@ -178,6 +178,14 @@ def id_of(what, tokens, token):
     return tokens.index(token)
 
 
+def set_special(model, side, names):
+    """The side's `special`: ids of those of the names that its vocabulary has and config.json does not name otherwise."""
+    tokens, named = getattr(model, f"{side}_tokens"), model.config[side].values()
+    ids = sorted({tokens.index(name) for name in names if name in tokens} - {value for value in named if type(value) is int})
+    if ids:
+        model.config[side]["special"] = ids
+
+
 # --- Tokenizers -------------------------------------------------------------------------------------------------------
 
 
