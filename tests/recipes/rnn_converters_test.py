@@ -193,6 +193,21 @@ class Common(Folder):
         for side in ("source", "target"):
             self.assertTrue(filecmp.cmp(f"{self.output}/{side}.bpe", codes, False))
 
+    def test_unknown_words_are_replaced_where_attention_tells_by_which(self):
+        self.assertNotIn("replace_unknown", self.config()["target"])
+        self.assertIs(self.config("--replace-unknown")["target"]["replace_unknown"], True)
+        shutil.rmtree(self.output)
+        codes = self.file("codes", "#version: 0.2\na b</w>\n")
+        self.assert_refused(self.script, [*self.arguments, "--replace-unknown", f"--source-bpe={codes}"], 2,
+                            "--replace-unknown: the tokenizer is bpe")
+        for name, part in (("rnn-tutorial-1", "has no attention"), ("rnn-pytorch-attention", "no unknown token")):
+            script, arguments = command(name)
+            self.assert_refused(script, [*arguments, "--replace-unknown"], 1, part)
+        script, arguments = command("rnn-marian-gru")
+        for flags, suppressed in (([], [1]), (["--replace-unknown"], [])):
+            self.assertEqual(run(script, *arguments, *flags, "--force", self.output), (None, ""))
+            self.assertEqual(read_json(f"{self.output}/generation_config.json")["suppress_tokens"], suppressed)
+
     def test_flags_that_contradict_are_questions(self):
         codes = self.file("codes")
         for flags, part in (

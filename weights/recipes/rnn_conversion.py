@@ -197,6 +197,8 @@ def add_flags(parser):
                         " .safetensors file of source.0 [S] (ids, as the encoder gets them), target.0 [T] (ids of a"
                         " translation, without the start token), logits.0 [T, V], and so on with .1, .2")
     parser.add_argument("--check-tolerance", type=float, default=1e-4, metavar="X", help="default %(default)s")
+    parser.add_argument("--replace-unknown", action="store_true", help="an unknown token in a translation shows as the word"
+                        " of the source that it attends to most; needs attention and --tokenizer=words")
     parser.add_argument("--source-language", metavar="CODE", help="such as en: rules that split sentences, and Moses'")
     parser.add_argument("--target-language", metavar="CODE", help="such as de")
     group = parser.add_argument_group("tokenizer", "The checkpoint does not say how text became tokens.")
@@ -259,6 +261,22 @@ def set_tokenizer(flags, model):
             "Nothing in the checkpoint says how text became tokens. This directory cuts text at white space: send it text"
             " that is tokenized as the training text was, or convert again with --tokenizer, --moses or --lowercase."
         )
+
+
+def set_replace_unknown(model):
+    """config.json's target.replace_unknown. The search may choose the unknown token from then on."""
+    config = model.config
+    kind = config["tokenizer"]["kind"]
+    if "attention" not in config:
+        raise Refused("--replace-unknown: the model has no attention, which says what word an unknown token stands for")
+    if kind != "words":
+        raise Unanswered(f"--replace-unknown: the tokenizer is {kind}, whose pieces are no words; only with --tokenizer=words")
+    if "unknown" not in config["target"]:
+        raise Refused("--replace-unknown: the target vocabulary has no unknown token")
+    config["target"]["replace_unknown"] = True
+    suppressed = model.generation.get("suppress_tokens", [])
+    if config["target"]["unknown"] in suppressed:
+        suppressed.remove(config["target"]["unknown"])
 
 
 # --- Writing ----------------------------------------------------------------------------------------------------------
@@ -332,6 +350,8 @@ def ordered(model):
 
 def write(flags, model):
     """The directory: config.json, generation_config.json, model.safetensors, vocabularies, tokenizer files, README.md."""
+    if flags.replace_unknown:
+        set_replace_unknown(model)
     texts = {
         "config.json": json.dumps(ordered(model), indent=2, ensure_ascii=False) + "\n",
         "generation_config.json": json.dumps(model.generation, indent=2) + "\n",
