@@ -7,6 +7,7 @@ python3 tests/recipes/train_rnn_translator_test.py
 """
 
 import contextlib
+import filecmp
 import gzip
 import io
 import json
@@ -173,7 +174,7 @@ class Trainer(unittest.TestCase):
         for part, kept in (("train", pairs[:-40]), ("val", pairs[-40:-20]), ("test_2016_flickr", pairs[-20:])):
             for side, lines in zip(("en", "de"), zip(*kept)):
                 write_gzip(f"{cls.data}/multi30k/{part}.{side}.gz", lines)
-        code, _ = run("prepare", f"--data={cls.data}", f"--work={cls.prepared}", "--vocabulary=600")
+        code, cls.printed = run("prepare", f"--data={cls.data}", f"--work={cls.prepared}", "--vocabulary=600")
         assert code is None, code
 
     @classmethod
@@ -189,6 +190,12 @@ class Trainer(unittest.TestCase):
         work = f"{self.directory.name}/{name}"
         shutil.copytree(self.prepared, work)
         return work
+
+    def test_text_is_prepared_once_for_both_systems(self):
+        self.assertEqual(len(re.findall("^captions: ", self.printed, re.MULTILINE)), 1)
+        folders = [f"{self.prepared}/{system}" for system in SYSTEMS]
+        for name in ("joint.model", "tokens.npz"):
+            self.assertTrue(filecmp.cmp(*(f"{folder}/{name}" for folder in folders), shallow=False), name)
 
     def test_training_learns_reports_and_exports_a_directory_that_translates_alike(self):
         for system in SYSTEMS:

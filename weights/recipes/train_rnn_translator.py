@@ -38,14 +38,17 @@ WITH_PAD = ("encoder.embedding.weight", "decoder.embedding.weight", "output.bias
 
 
 def prepare(arguments):
-    """Writes WORK/SYSTEM/joint.model and tokens.npz of Multi30k's train and val."""
+    """Writes WORK/SYSTEM/joint.model and tokens.npz of Multi30k's train and val, the same for all systems."""
     training = {"captions": translator_data.multi30k(arguments.data, "train")}
     development = {"dev_captions": translator_data.multi30k(arguments.data, "val")}
-    for system in rnn_translator_model.SYSTEMS:
-        work = f"{arguments.work}/{system}"
-        os.makedirs(work, exist_ok=True)
-        translator_data.train_subwords(work, training, arguments.vocabulary, {"captions": 1.0})
-        translator_data.write_tokens(work, training, development)
+    first, *others = (f"{arguments.work}/{system}" for system in rnn_translator_model.SYSTEMS)
+    os.makedirs(first, exist_ok=True)
+    translator_data.train_subwords(first, training, arguments.vocabulary, {"captions": 1.0})
+    translator_data.write_tokens(first, training, development)
+    for other in others:
+        os.makedirs(other, exist_ok=True)
+        for name in ("joint.model", "tokens.npz"):
+            shutil.copyfile(f"{first}/{name}", f"{other}/{name}")
 
 
 # --------------------------------------------------------------------------------------------------------- search
