@@ -254,26 +254,9 @@ def snapshots(work):
 # -------------------------------------------------------------------------------------------------------- export
 
 
-def export(arguments):
-    """Averages the last checkpoints and writes config.json, generation_config.json, model.safetensors, source.spm,
-    target.spm, vocab.json and tokenizer_config.json, as transformers' MarianMTModel and MarianTokenizer read them."""
-    paths = snapshots(arguments.work)[-arguments.average :]
-    if not paths:
-        sys.exit(f"no checkpoint in {arguments.work}: run `train` first")
-    print("averaging", ", ".join(os.path.basename(path) for path in paths))
-    states = [torch.load(path, map_location="cpu", weights_only=True) for path in paths]
-    shape = states[0]["shape"]
-    tensors = {
-        name: (sum(state["model"][name].double() for state in states) / len(states)).half()
-        for name in states[0]["model"]
-    }
+def configurations(shape):
+    """{name: content} of config.json, generation_config.json and tokenizer_config.json."""
     pad = shape["vocabulary"] - 1
-    tensors["model.shared.weight"][pad] = 0
-    tensors["final_logits_bias"][:, pad] = 0
-    os.makedirs(arguments.output, exist_ok=True)
-    safetensors_file.write(f"{arguments.output}/model.safetensors", tensors)
-    for name in ("source.spm", "target.spm"):
-        shutil.copyfile(f"{arguments.work}/joint.model", f"{arguments.output}/{name}")
     config = {
         "architectures": ["MarianMTModel"],
         "model_type": "marian",
@@ -327,7 +310,30 @@ def export(arguments):
         "clean_up_tokenization_spaces": False,
         "tokenizer_class": "MarianTokenizer",
     }
-    for name, content in (("config", config), ("generation_config", generation), ("tokenizer_config", tokenizer)):
+    return {"config": config, "generation_config": generation, "tokenizer_config": tokenizer}
+
+
+def export(arguments):
+    """Averages the last checkpoints and writes config.json, generation_config.json, model.safetensors, source.spm,
+    target.spm, vocab.json and tokenizer_config.json, as transformers' MarianMTModel and MarianTokenizer read them."""
+    paths = snapshots(arguments.work)[-arguments.average :]
+    if not paths:
+        sys.exit(f"no checkpoint in {arguments.work}: run `train` first")
+    print("averaging", ", ".join(os.path.basename(path) for path in paths))
+    states = [torch.load(path, map_location="cpu", weights_only=True) for path in paths]
+    shape = states[0]["shape"]
+    tensors = {
+        name: (sum(state["model"][name].double() for state in states) / len(states)).half()
+        for name in states[0]["model"]
+    }
+    pad = shape["vocabulary"] - 1
+    tensors["model.shared.weight"][pad] = 0
+    tensors["final_logits_bias"][:, pad] = 0
+    os.makedirs(arguments.output, exist_ok=True)
+    safetensors_file.write(f"{arguments.output}/model.safetensors", tensors)
+    for name in ("source.spm", "target.spm"):
+        shutil.copyfile(f"{arguments.work}/joint.model", f"{arguments.output}/{name}")
+    for name, content in configurations(shape).items():
         translator_data.write_json(f"{arguments.output}/{name}.json", content)
     translator_data.write_json(f"{arguments.output}/vocab.json", translator_data.vocabulary_of(arguments.work), None)
     size = sum(os.path.getsize(f"{arguments.output}/{name}") for name in os.listdir(arguments.output))
