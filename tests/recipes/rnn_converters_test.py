@@ -403,7 +403,8 @@ class OpenNmt(Folder):
     def test_what_is_not_served_is_named(self):
         for name, value in (
             ("copy_attn", True), ("coverage_attn", True), ("context_gate", "both"), ("global_attention_function", "sparsemax"),
-            ("generator_function", "sparsemax"), ("rnn_type", "SRU"), ("encoder_type", "cnn"), ("decoder_type", "transformer"), ("model_task", "lm"),
+            ("generator_function", "sparsemax"), ("rnn_type", "SRU"), ("encoder_type", "cnn"),
+            ("decoder_type", "transformer"), ("model_task", "lm"),
             ("model_type", "audio"), ("global_attention", "other"), ("position_encoding", True),
         ):
             with self.subTest(name):
