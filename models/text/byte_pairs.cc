@@ -204,6 +204,7 @@ std::vector<std::string> BytePairs::SplitWithin(absl::string_view word, absl::st
 }
 
 bool BytePairs::CanMake(absl::string_view piece, bool last) const {
+  if (piece.empty()) return false;
   int32_t i = 0;
   NextCodePoint(piece, i);
   return static_cast<size_t>(i) == piece.size() || Unmerge(piece, last);

@@ -36,7 +36,7 @@ class BytePairs {
   // does with a vocabulary.
   std::vector<std::string> SplitWithin(absl::string_view word, absl::string_view separator,
                                        absl::FunctionRef<bool(absl::string_view)> has) const;
-  // Whether a word can have this piece: a character, or what a merge makes. `last`: at its end.
+  // Whether a word can have this piece: a character, or what a merge makes; none is empty. `last`: at its end.
   bool CanMake(absl::string_view piece, bool last) const;
 
  private:

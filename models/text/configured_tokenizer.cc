@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/text/configured_tokenizer.h"
 
-#include <unistd.h>
-
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -77,6 +77,12 @@ absl::StatusOr<Settings> ReadSettings(JsonFields& fields) {
   return settings;
 }
 
+// Whether a directory has an entry of this name. A link to nothing is one: it is not the same as no file.
+bool IsThere(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::symlink_status(path, error).type() != std::filesystem::file_type::not_found;
+}
+
 // A vocabulary and the way to its tokens, of the source or of the target.
 class Side {
  public:
@@ -98,11 +104,17 @@ class Side {
 
   // Appends the tokens of a text.
   void Encode(absl::string_view text, EncodedText& encoded) const {
-    for (std::string& token : TokensOf(text)) {
-      const std::optional<int32_t> id = IdOf(token);
+    std::vector<std::string> spellings = WordsIn(text);
+    std::vector<std::string> tokens = spellings;
+    if (settings_.lowercase) {
+      for (std::string& token : tokens) token = LowerCase(token);
+    }
+    if (settings_.kind != Kind::kWords) spellings = tokens = PiecesOf(tokens);
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      const std::optional<int32_t> id = IdOf(tokens[i]);
       if (!id) continue;
       encoded.ids.push_back(*id);
-      encoded.spellings.push_back(std::move(token));
+      encoded.spellings.push_back(std::move(spellings[i]));
     }
   }
 
@@ -121,7 +133,7 @@ class Side {
  private:
   absl::Status LoadFiles(const std::string& prefix, int64_t size) {
     const std::string vocabulary = absl::StrCat(prefix, "_vocab.txt");
-    const bool own_ids = settings_.kind == Kind::kSentencePiece && access(vocabulary.c_str(), F_OK) != 0;
+    const bool own_ids = settings_.kind == Kind::kSentencePiece && !IsThere(vocabulary);
     if (own_ids && settings_.restricted) {
       return absl::NotFoundError(absl::StrCat(vocabulary, ": is not there, but restrict_to_vocabulary is true"));
     }
@@ -142,7 +154,7 @@ class Side {
     std::vector<std::string> pieces;
     for (int i = 0; i < subwords_->size(); ++i) pieces.push_back(subwords_->piece(i));
     if (own_ids) {
-      HEED_ASSIGN_OR_RETURN(vocabulary_, VocabularyFile::Of(path, std::move(pieces), size));
+      HEED_ASSIGN_OR_RETURN(vocabulary_, VocabularyFile::OfPieces(path, std::move(pieces), size));
       return absl::OkStatus();
     }
     std::sort(pieces.begin(), pieces.end());
@@ -167,23 +179,21 @@ class Side {
                            ": not this model's tokenizer");
   }
 
-  std::vector<std::string> TokensOf(absl::string_view text) const {
+  // The words of a text; SentencePiece without Moses takes the whole text as one.
+  std::vector<std::string> WordsIn(absl::string_view text) const {
+    if (tokenizer_) return tokenizer_->Tokenize(text);
+    if (settings_.kind == Kind::kSentencePiece) return {std::string(text)};
     std::vector<std::string> words;
-    if (tokenizer_) {
-      words = tokenizer_->Tokenize(text);
-    } else if (settings_.kind == Kind::kSentencePiece) {
-      words.emplace_back(text);
-    } else {
-      for (absl::string_view word : SplitAtPythonSpace(text)) words.emplace_back(word);
-    }
-    if (settings_.lowercase) {
-      for (std::string& word : words) word = LowerCase(word);
-    }
+    for (absl::string_view word : SplitAtPythonSpace(text)) words.emplace_back(word);
+    return words;
+  }
+
+  std::vector<std::string> PiecesOf(const std::vector<std::string>& words) const {
     if (settings_.kind == Kind::kSentencePiece) return subwords_->Encode(absl::StrJoin(words, " "));
-    if (settings_.kind == Kind::kWords) return words;
     const auto has = [this](absl::string_view piece) {
+      if (!settings_.restricted) return true;
       const std::optional<int32_t> id = vocabulary_.Find(piece);
-      return !settings_.restricted || (id && !IsSpecial(*id));
+      return id && !IsSpecial(*id);
     };
     std::vector<std::string> tokens;
     for (const std::string& word : words) {

@@ -14,8 +14,9 @@ namespace heed {
 // The tokens of a text.
 struct EncodedText {
   std::vector<int32_t> ids;
-  // Of each token, as the text spells it, also if the vocabulary does not have it: "▁Zü", "Zü@@", "Zürich". Empty if
-  // the token is none of the text's: its start, its end, its language code.
+  // Of each token, as the text spells it, also if the vocabulary does not have it: "▁Zü", "Zü@@", "Zürich". Pieces of a
+  // text that the tokenizer lower-cases are in lower case, whole words are not. Empty if the token is none of the
+  // text's: its start, its end, its language code.
   std::vector<std::string> spellings;
 };
 

@@ -55,6 +55,7 @@ void ReadBans(JsonFields& fields, int64_t vocabulary, SearchRules& rules) {
 // `only_generation`: of generation_config.json.
 absl::Status ReadFields(JsonFields& fields, bool only_generation, int64_t vocabulary, int64_t positions,
                         GenerationConfig& config) {
+  config.path = fields.path();
   HEED_RETURN_IF_ERROR(CheckGenerationFields(fields, only_generation, config.warnings));
   HEED_ASSIGN_OR_RETURN(config.search.start,
                         ReadTokenId(fields, "decoder_start_token_id", config.search.start, vocabulary));

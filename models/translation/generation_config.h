@@ -15,6 +15,7 @@
 namespace heed {
 
 struct GenerationConfig {
+  std::string path;  // of the file that holds the settings
   SearchRules search;
   TranslateOptions default_options;
   std::vector<std::string> warnings;  // settings that are read but do nothing here

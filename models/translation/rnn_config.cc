@@ -5,6 +5,7 @@
 #include <initializer_list>
 
 #include "absl/strings/str_cat.h"
+#include "base/invalid_argument.h"
 #include "base/status_macros.h"
 
 namespace heed {
@@ -280,8 +281,7 @@ absl::Status ReadSource(JsonFields& file, RnnConfig& config) {
 }
 
 absl::Status ReadTarget(JsonFields& file, RnnConfig& config) {
-  Section target(file, "target", true,
-                 {"start", "end", "unknown", "pad", "special", "max_tokens", "replace_unknown"});
+  Section target(file, "target", true, {"start", "end", "unknown", "pad", "special", "max_tokens", "replace_unknown"});
   if (!target.given()) return target.Close();
   const int64_t vocabulary = config.target_embedding.vocabulary;
   if (target->Value("start") != "zeros") {
@@ -293,6 +293,11 @@ absl::Status ReadTarget(JsonFields& file, RnnConfig& config) {
   config.target_special = ReadIds(*target, "special", vocabulary);
   config.max_target_tokens = target->Int("max_tokens", kUsualMaxTokens, 4, kMaxRnnTokens);
   config.replace_unknown = target->Bool("replace_unknown", false);
+  const JsonFields tokenizer = file.Inner("tokenizer");
+  if (config.replace_unknown && tokenizer.Has("kind") && tokenizer.Value("kind") != "words") {
+    target->Wrong("replace_unknown", absl::StrCat("but tokenizer.kind is ", tokenizer.Shown("kind"),
+                                                  ", and only a model of whole words can take one over"));
+  }
   if (config.replace_unknown && config.attention.when == RnnAttentionTime::kNever) {
     target->Wrong("replace_unknown", "but attention is absent");
   }
@@ -309,9 +314,10 @@ absl::Status ReadSearch(const std::string& directory, JsonFields& file, RnnConfi
   HEED_RETURN_IF_ERROR(ReadGenerationConfig(directory, file, config.target_embedding.vocabulary,
                                             config.max_target_tokens, config.generation));
   const auto contradicts = [&](const char* field, int32_t value, const char* other, int32_t expected) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(directory, ": ", field, " is ", value, ", but target.", other, " in config.json is ", expected));
+    return InvalidArgument(config.generation.path, ": ", field, " is ", value, ", but target.", other,
+                           " in config.json is ", expected);
   };
+  if (!config.target_start) search.start = start;  // no token: an id of one says nothing
   if (search.start != start) return contradicts("decoder_start_token_id", search.start, "start", start);
   if (search.eos != config.target_end) return contradicts("eos_token_id", search.eos, "end", config.target_end);
   return absl::OkStatus();

@@ -37,6 +37,7 @@ constexpr int64_t kUsualTokenBytes = 4;
 constexpr int64_t kTokenTextBytes = 48;
 
 constexpr char kTargetPrefix[] = "options.target_prefix";
+constexpr char kReturnAttention[] = "options.return_attention";
 
 template <typename T>
 absl::Status OutOfRange(absl::string_view field, T value, absl::string_view range) {
@@ -45,6 +46,11 @@ absl::Status OutOfRange(absl::string_view field, T value, absl::string_view rang
 }
 
 // An independent stream of random numbers for each sentence of a request (splitmix64).
+bool HasTokensOfText(const EncodedText& encoded) {
+  return std::any_of(encoded.spellings.begin(), encoded.spellings.end(),
+                     [](const std::string& spelling) { return !spelling.empty(); });
+}
+
 uint64_t SentenceSeed(uint64_t seed, int text, int sentence) {
   uint64_t x = seed + 0x9E3779B97F4A7C15u * (static_cast<uint64_t>(text) << 32 | static_cast<uint32_t>(sentence)) +
                0x9E3779B97F4A7C15u;
@@ -281,8 +287,8 @@ absl::Status Seq2SeqTranslator::CheckOptions(const TranslateOptions& options) co
     }
   }
   if (options.return_attention && !network_->has_attention()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("options.return_attention is true, but model '", spec_.name, "' has no attention"));
+    return WithField(InvalidArgument(kReturnAttention, " is true, but model '", spec_.name, "' has no attention"),
+                     kReturnAttention);
   }
   const int64_t max_prefix_bytes = kMaxBytesPerToken * max_tokens;
   if (static_cast<int64_t>(options.target_prefix.size()) > max_prefix_bytes) {
@@ -422,7 +428,7 @@ absl::Status Seq2SeqTranslator::StartSentence(const LanguageStretch& stretch, ab
   if (vast) return absl::OkStatus();
   EncodedText encoded = codec_->EncodeSource(stretch.code, absl::StrReplaceAll(sentence, {{kSoftHyphen, ""}}));
   const int64_t tokens = static_cast<int64_t>(encoded.ids.size());
-  if (tokens == 0) {  // none of its words is in the vocabulary, which has no unknown token
+  if (!HasTokensOfText(encoded)) {  // none of its words is in the vocabulary, which has no unknown token
     text.Append(std::make_unique<SentenceTask>(*this, std::move(source), sentence));
     return absl::OkStatus();
   }

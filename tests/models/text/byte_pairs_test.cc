@@ -135,6 +135,17 @@ TEST_F(BytePairsTest, FilesWithoutAVersionHaveAnEndOfTheirOwn) {
   EXPECT_THAT(Load("#version: 0.1\nc </w>\nb c</w>\na b\n").Split("abc"), ElementsAre("a", "bc"));
 }
 
+TEST_F(BytePairsTest, CharactersAndMergesArePiecesOfWords) {
+  const BytePairs pairs = Load("#version: 0.2\na b\nc d</w>\n");
+  EXPECT_TRUE(pairs.CanMake("\xc3\xbc", false));
+  EXPECT_TRUE(pairs.CanMake("ab", false));
+  EXPECT_TRUE(pairs.CanMake("cd", true));
+  EXPECT_FALSE(pairs.CanMake("ab", true));
+  EXPECT_FALSE(pairs.CanMake("cd", false));
+  EXPECT_FALSE(pairs.CanMake("", false));
+  EXPECT_FALSE(pairs.CanMake("", true));
+}
+
 TEST_F(BytePairsTest, TheFirstOfTwoEqualMergesCounts) {
   EXPECT_THAT(Load("#version: 0.2\nb c\na b\nb c\n").Split("abcx"), ElementsAre("a", "bc", "x"));
 }

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "models/text/subwords.h"
+#include "models/text/vocabulary_file.h"
 #include "nlohmann/json.hpp"
 #include "tests/support/temporary_directory.h"
 
@@ -124,7 +125,8 @@ TEST_F(ConfiguredTokenizerTest, MosesAndLowerCaseComeFirst) {
   settings["lowercase"] = true;
   const auto tokenizer = Loaded(settings);
   EXPECT_THAT(tokenizer->EncodeSource("", "The CAT's tail.").spellings,
-              ElementsAre("the", "cat", "&apos;s", "tail", ".", ""));
+              ElementsAre("The", "CAT", "&apos;s", "tail", ".", ""));
+  EXPECT_THAT(tokenizer->EncodeSource("", "The CAT's tail.").ids, ElementsAre(4, 5, 0, 7, 10, 3));
   EXPECT_EQ(tokenizer->Decode({11, 4, 5, 11, 9, 7, 10, 8}, {}), "\"die katze\" (napf).");
   EXPECT_EQ(tokenizer->source_language(), "en");
   EXPECT_EQ(tokenizer->target_language(), "de");
@@ -232,10 +234,22 @@ TEST_F(ConfiguredTokenizerTest, WrongVocabulariesAreNamed) {
   ids_.source_vocabulary = 7;
   EXPECT_THAT(Error({{"kind", "words"}}),
               EndsWith("source_vocab.txt: has 6 tokens, but config.json's vocabulary has 7"));
+  directory_.Write("source_vocab.txt", std::string(1 << 20, '\n'));
+  EXPECT_THAT(Error({{"kind", "words"}}),
+              EndsWith("source_vocab.txt: has 1048576 tokens, but config.json's vocabulary has 7"));
   WriteVocabulary("source", {"the", "c\xff"});
   EXPECT_THAT(Error({{"kind", "words"}}), HasSubstr("source_vocab.txt: is not UTF-8 at byte"));
   WriteVocabulary("source", {"", "the", "", "cat"});  // ids without a token
   EXPECT_THAT(Loaded({{"kind", "words"}})->EncodeSource("", "the cat").ids, ElementsAre(5, 7, 3));
+}
+
+// A piece before the end of a word that has no characters.
+TEST_F(ConfiguredTokenizerTest, ATokenThatIsTheSeparatorIsMadeByNoMerge) {
+  ids_.source_special = {1, 2};
+  WriteVocabulary("source", {"@@", "x", "the"});
+  EXPECT_EQ(Error({{"kind", "bpe"}}), "");
+  WriteVocabulary("source", {"@@", "house", "x"});
+  EXPECT_THAT(Error({{"kind", "bpe"}}), HasSubstr("source.bpe: makes only 1 of the 3 tokens of "));
 }
 
 // As OpenNMT's joiners beside subword-nmt's separator.
@@ -261,6 +275,20 @@ TEST_F(ConfiguredTokenizerTest, MissingFilesAreNamed) {
   missing("source.spm", {{"kind", "sentencepiece"}});
   missing("target_vocab.txt", {{"kind", "words"}});
   missing("source_vocab.txt", {{"kind", "sentencepiece"}, {"restrict_to_vocabulary", true}});
+}
+
+TEST_F(ConfiguredTokenizerTest, ALinkToNothingIsNotAnAbsentVocabulary) {
+  UseSentencePiece();
+  EXPECT_EQ(Error({{"kind", "sentencepiece"}}), "");
+  std::filesystem::create_symlink("nothing.txt", directory_.path() / "source_vocab.txt");
+  const absl::Status status = Load({{"kind", "sentencepiece"}}).status();
+  EXPECT_TRUE(absl::IsNotFound(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("/source_vocab.txt: "));
+}
+
+TEST_F(ConfiguredTokenizerTest, PiecesThatAreThereTwiceAreNamed) {
+  EXPECT_EQ(VocabularyFile::OfPieces("source.spm", {"a", "", "b", "", "a"}, 5).status().message(),
+            "source.spm: piece 4, \"a\", is piece 0 too");
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "files/checkpoint.h"
 #include "models/translation/rnn_network.h"
 #include "nlohmann/json.hpp"
@@ -149,10 +150,33 @@ TEST_F(RnnConfigTest, TokensMustBeThere) {
   EXPECT_THAT(With(kMlp, {{"target", {{"replace_unknown", true}, {"unknown", nullptr}}}}),
               HasSubstr("replace_unknown is true, but unknown is absent"));
   EXPECT_THAT(With(kMlp, {{"eos_token_id", 5}}, "generation_config.json"),
-              HasSubstr("eos_token_id is 5, but target.end in config.json is 3"));
+              HasSubstr("/generation_config.json: eos_token_id is 5, but target.end in config.json is 3"));
   EXPECT_THAT(With(kMlp, {{"decoder_start_token_id", 4}}, "generation_config.json"),
-              HasSubstr("decoder_start_token_id is 4, but target.start in config.json is 2"));
+              HasSubstr("/generation_config.json: decoder_start_token_id is 4, but target.start in config.json is 2"));
   EXPECT_THAT(With(kMlp, {{"repetition_penalty", 1.2}}, "generation_config.json"), HasSubstr("repetition_penalty"));
+}
+
+TEST_F(RnnConfigTest, SettingsOfTheSearchMayBeInConfigJson) {
+  Copy(kMlp);
+  std::filesystem::remove(directory_.path() / "model/generation_config.json");
+  json config = json::parse(directory_.Read("model/config.json"));
+  config["eos_token_id"] = 5;
+  directory_.Write("model/config.json", config.dump());
+  EXPECT_THAT(Load(), HasSubstr("/config.json: eos_token_id is 5, but target.end in config.json is 3"));
+}
+
+TEST_F(RnnConfigTest, ADecoderThatStartsWithZerosHasNoFirstToken) {
+  EXPECT_EQ(With(kBetween, {{"decoder_start_token_id", 4}}, "generation_config.json"), "loaded");
+  EXPECT_EQ(json::parse(directory_.Read("model/config.json"))["target"]["start"], "zeros");
+}
+
+TEST_F(RnnConfigTest, OnlyWordsAreReplaced) {
+  const json replace = {{"replace_unknown", true}};
+  EXPECT_EQ(With(kMlp, {{"target", replace}}), "loaded");
+  for (const char* kind : {"bpe", "sentencepiece"}) {
+    EXPECT_THAT(With(kMlp, {{"target", replace}, {"tokenizer", {{"kind", kind}}}}),
+                HasSubstr(absl::StrCat("target: replace_unknown is true, but tokenizer.kind is \"", kind, "\"")));
+  }
 }
 
 TEST_F(RnnConfigTest, TensorsMustFitTheFields) {

@@ -8,13 +8,17 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "base/invalid_argument.h"
 #include "models/architectures.h"
+#include "models/text/moses_detokenizer.h"
+#include "models/text/moses_tokenizer.h"
 #include "nlohmann/json.hpp"
 #include "tests/support/advance.h"
 #include "tests/support/temporary_directory.h"
@@ -23,10 +27,15 @@ namespace heed {
 namespace {
 
 using nlohmann::json;
-using testing::HasSubstr;
+using testing::IsSupersetOf;
 
 const char* const kRnnSentences[] = {"the cat sleeps here .", "dog runs",
                                      "the dog sleeps now . the cat runs here now ."};
+
+const char* const kRnnMosesSentences[] = {
+    "L'\xc3\x89tang \"Z\xc3\xbcrich\" cat", "\"Z\xc3\xbcrich\"", "Z\xc3\xbcrich-Ouest", "L'Z\xc3\xbcrich",
+    "THE CAT \"sleeps\" here-now L'Ours",
+};
 
 class RnnTranslatorTest : public testing::Test {
  protected:
@@ -56,6 +65,23 @@ class RnnTranslatorTest : public testing::Test {
       results.push_back(task->result());
     }
     return results;
+  }
+
+  // The best translation of a sentence, after a check that what its stream gives out is the same text.
+  Hypothesis Streamed(const std::string& text) {
+    options_.stream = true;
+    auto started = translator_->Start({text}, options_);
+    EXPECT_TRUE(started.ok()) << started.status();
+    TranslationTask& task = *started->tasks.at(0);
+    std::string streamed;
+    while (!task.finished()) {
+      Task* const running[] = {&task};
+      translator_->Step(running, context_);
+      if (task.has_output()) streamed += task.TakeText();
+    }
+    options_.stream = false;
+    EXPECT_EQ(streamed, task.result().hypotheses.at(0).text);
+    return task.result().hypotheses.at(0);
   }
 
   TemporaryDirectory directory_;
@@ -117,8 +143,9 @@ TEST_F(RnnTranslatorTest, AttentionIsOverTheTokensOfTheSource) {
 TEST_F(RnnTranslatorTest, WithoutAttentionNoneIsGiven) {
   Open("rnn-reference-tutorial-2");
   options_.return_attention = true;
-  EXPECT_THAT(std::string(translator_->Start({"the cat"}, options_).status().message()),
-              HasSubstr("options.return_attention is true, but model 'model' has no attention"));
+  const absl::Status status = translator_->Start({"the cat"}, options_).status();
+  EXPECT_EQ(status.message(), "options.return_attention is true, but model 'model' has no attention");
+  EXPECT_EQ(FieldOf(status), "options.return_attention");
 }
 
 // The token that a translation has most often is declared the unknown one.
@@ -153,6 +180,42 @@ TEST_F(RnnTranslatorTest, AnUnknownWordBecomesTheSourceWordWithTheHighestAttenti
   EXPECT_EQ(Translate({source}).at(0).hypotheses.at(0).text, absl::StrJoin(expected, " "));
 }
 
+// The vocabulary sees words in lower case; the answer gets them as they are in the text, joined as Moses joins words.
+TEST_F(RnnTranslatorTest, ReplacedWordsAreSpelledAsInTheTextAndJoinedByMoses) {
+  const char* const fixture = "rnn-reference-tutorial-3";
+  const MosesTokenizer moses("fr", {.escape = true, .aggressive_hyphens = true});
+  const json tokenizer = {{"moses", {{"aggressive_hyphens", true}}},
+                          {"lowercase", true},
+                          {"source_language", "fr"},
+                          {"target_language", "fr"}};
+  std::set<std::string> replaced;
+  for (const char* source : kRnnMosesSentences) {
+    Open(fixture, {{"tokenizer", tokenizer}});
+    options_.return_attention = true;
+    const Hypothesis plain = Translate({source}).at(0).hypotheses.at(0);
+    const std::vector<std::string> words = moses.Tokenize(source);
+    const std::vector<std::string> vocabulary = absl::StrSplit(directory_.Read("model/target_vocab.txt"), '\n');
+    for (const std::string& unknown : std::set<std::string>(plain.tokens.begin(), plain.tokens.end())) {
+      if (unknown == "</s>") continue;
+      std::vector<std::string> expected;
+      for (size_t i = 0; i < plain.tokens.size(); ++i) {
+        if (plain.tokens[i] == "</s>") continue;
+        expected.push_back(plain.tokens[i]);
+        if (plain.tokens[i] != unknown) continue;
+        const auto row =
+            plain.attention.begin() + static_cast<int64_t>(i * (words.size() + 2)) + 1;  // behind the start
+        const auto best = std::max_element(row, row + static_cast<int64_t>(words.size())) - row;
+        expected.back() = words[static_cast<size_t>(best)];
+        replaced.insert(expected.back());
+      }
+      const auto id = std::find(vocabulary.begin(), vocabulary.end(), unknown) - vocabulary.begin();
+      Open(fixture, {{"tokenizer", tokenizer}, {"target", {{"unknown", id}, {"replace_unknown", true}}}});
+      EXPECT_EQ(Streamed(source).text, MosesDetokenizer("fr").Detokenize(expected)) << source << ": " << unknown;
+    }
+  }
+  EXPECT_THAT(replaced, IsSupersetOf({"&quot;", "@-@", "L&apos;", "Z\xc3\xbcrich"}));
+}
+
 TEST_F(RnnTranslatorTest, NoTextBecomesASpecialToken) {
   Open("rnn-reference-joeynmt-mlp");
   const std::vector<std::string> vocabulary = absl::StrSplit(directory_.Read("model/source_vocab.txt"), '\n');
@@ -169,6 +232,17 @@ TEST_F(RnnTranslatorTest, ASentenceWithoutAKnownTokenComesBackUnchanged) {
   Open("rnn-reference-opennmt-none", {{"source", {{"unknown", nullptr}}}});
   EXPECT_EQ(Translate({"Zebra Gnu"}).at(0).hypotheses.at(0).text, "Zebra Gnu");
   EXPECT_NE(Translate({"Zebra cat"}).at(0).hypotheses.at(0).text, "Zebra cat");
+}
+
+// The source's end is not something to translate.
+TEST_F(RnnTranslatorTest, ASentenceWithoutAKnownTokenComesBackUnchangedAlsoWithAnEnd) {
+  for (const json& source : {json{{"unknown", nullptr}, {"end", 3}}, json{{"unknown", nullptr}, {"start", 2}}}) {
+    Open("rnn-reference-opennmt-none", {{"source", source}});
+    const SentenceResult result = Translate({"Zebra Gnu"}).at(0);
+    EXPECT_EQ(result.hypotheses.at(0).text, "Zebra Gnu");
+    EXPECT_EQ(result.source_token_count, 0);
+    EXPECT_NE(Translate({"Zebra cat"}).at(0).hypotheses.at(0).text, "Zebra cat");
+  }
 }
 
 }  // namespace
