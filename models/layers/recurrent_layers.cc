@@ -64,9 +64,11 @@ void RecurrentLayers::Apply(ConstMatrixView x, absl::Span<const PackedSequence> 
   const MatrixView hidden = TakeMatrix(context.arena, count, width);
   const MatrixView cell = TakeMatrix(context.arena, count, width);
   const MatrixView projected = TakeMatrix(context.arena, x.rows, cells_.front().gates());
-  // A layer that is read by the next one and written at the same time would be neither.
-  const MatrixView between[] = {TakeMatrix(context.arena, x.rows, config_.width()),
-                                TakeMatrix(context.arena, x.rows, config_.width())};
+  // Layers alternate between two buffers, because a layer must not overwrite its own input. The last one needs none.
+  MatrixView between[2];
+  for (int64_t k = 0; k < std::min<int64_t>(2, config_.layers - 1); ++k) {
+    between[k] = TakeMatrix(context.arena, x.rows, config_.width());
+  }
   ConstMatrixView below = x;
   for (int64_t k = 0; k < config_.layers; ++k) {
     const MatrixView above = k + 1 < config_.layers ? between[k % 2] : outputs;

@@ -112,7 +112,7 @@ TEST_F(RecurrentLayersTest, AgreesWithTheEquationsForSequencesOfDifferentLengths
   const std::vector<PackedSequence> sequences = {{0, 3}, {3, 1}, {4, 8}, {12, 3}};
   for (const CellKind cell : {CellKind::kGru, CellKind::kLstm}) {
     for (const bool bidirectional : {false, true}) {
-      for (const int64_t depth : {1, 3}) {
+      for (const int64_t depth : {1, 2, 3}) {
         const RecurrentLayers layers = Make({cell, 5, 7, depth, bidirectional});
         const Matrix x = naive::RandomMatrix(15, 5, 99);
         Matrix outputs(15, config_.width()), hidden(4, config_.final_width()), cells(4, config_.final_width());
