@@ -10,7 +10,7 @@
 namespace heed {
 namespace {
 
-// Of one unit's gates, beside the products: exponentials and divisions.
+// The work of a gate beside its products, in multiply-adds: exponentials and divisions.
 constexpr int64_t kWorkPerGate = 16;
 
 }  // namespace
@@ -18,13 +18,9 @@ constexpr int64_t kWorkPerGate = 16;
 absl::StatusOr<RecurrentCell> RecurrentCell::Load(const WeightReader& scope, absl::string_view suffix, CellKind kind,
                                                   int64_t inputs, int64_t hidden_size) {
   const int64_t gates = (kind == CellKind::kGru ? 3 : 4) * hidden_size;
-  const auto layer = [&](const char* side, int64_t in) -> absl::StatusOr<Linear> {
-    Linear::Part part = {};
-    HEED_ASSIGN_OR_RETURN(part.weight, scope.Get(absl::StrCat("weight_", side, suffix), {gates, in}));
-    HEED_ASSIGN_OR_RETURN(part.bias, scope.Get(absl::StrCat("bias_", side, suffix), {gates}));
-    Linear linear(absl::MakeConstSpan(&part, 1), Activation::kNone, PreferredBackend(RowCount::kFew));
-    scope.Count(linear.weights(), linear.resident_bytes());
-    return linear;
+  const auto layer = [&](const char* side, int64_t in) {
+    return scope.ReadLinearOf(absl::StrCat("weight_", side, suffix), absl::StrCat("bias_", side, suffix), gates, in,
+                              Activation::kNone, PreferredBackend(RowCount::kFew));
   };
   RecurrentCell cell;
   cell.kind_ = kind;

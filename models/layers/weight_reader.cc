@@ -83,13 +83,19 @@ absl::StatusOr<Linear> WeightReader::ReadLinear(absl::string_view name, int64_t 
 
 absl::StatusOr<Linear> WeightReader::ReadLinear(absl::string_view name, int64_t out, int64_t in, bool bias,
                                                 Activation activation, GemmBackend backend) const {
+  return ReadLinearOf(absl::StrCat(name, ".weight"), bias ? absl::StrCat(name, ".bias") : "", out, in, activation,
+                      backend);
+}
+
+absl::StatusOr<Linear> WeightReader::ReadLinearOf(absl::string_view weight, absl::string_view bias, int64_t out,
+                                                  int64_t in, Activation activation, GemmBackend backend) const {
   Linear::Part part = {};
-  HEED_ASSIGN_OR_RETURN(part.weight, Get(absl::StrCat(name, ".weight"), {out, in}));
-  if (bias) {
-    HEED_ASSIGN_OR_RETURN(part.bias, Get(absl::StrCat(name, ".bias"), {out}));
+  HEED_ASSIGN_OR_RETURN(part.weight, Get(weight, {out, in}));
+  if (!bias.empty()) {
+    HEED_ASSIGN_OR_RETURN(part.bias, Get(bias, {out}));
   }
   Linear layer(absl::MakeConstSpan(&part, 1), activation, backend);
-  Count(part.weight->size() + (bias ? part.bias->size() : 0), layer.resident_bytes());
+  Count(part.weight->size() + (bias.empty() ? 0 : part.bias->size()), layer.resident_bytes());
   return layer;
 }
 

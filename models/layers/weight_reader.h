@@ -46,6 +46,9 @@ class WeightReader {
   // The same with the bias that `bias` asks for: it must be there, or is zeros and not read.
   absl::StatusOr<Linear> ReadLinear(absl::string_view name, int64_t out, int64_t in, bool bias, Activation activation,
                                     GemmBackend backend) const;
+  // The same of two tensors whose names have another form; an empty `bias`: it is zeros and not read.
+  absl::StatusOr<Linear> ReadLinearOf(absl::string_view weight, absl::string_view bias, int64_t out, int64_t in,
+                                      Activation activation, GemmBackend backend) const;
   // Several layers of `out` outputs each over the same input, with a bias each, computed as one: their outputs side by
   // side (queries, keys and values).
   absl::StatusOr<Linear> ReadLinears(const std::vector<absl::string_view>& names, int64_t out, int64_t in,
