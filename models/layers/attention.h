@@ -10,14 +10,9 @@
 #include "engine/core/context.h"
 #include "engine/core/matrix.h"
 #include "engine/kernels/kernels.h"
+#include "models/layers/packed_sequence.h"
 
 namespace heed {
-
-// A sequence's rows in a batch.
-struct PackedSequence {
-  int64_t first = 0;
-  int64_t length = 0;
-};
 
 // Each row attends to all rows of its own sequence. projected [rows, 3 d_model]: queries, keys and values side by side.
 // attended [rows, d_model]. `sequences` are in the order of their rows and make up all of them.

@@ -10,7 +10,7 @@
 #include "absl/types/span.h"
 #include "engine/core/context.h"
 #include "engine/core/matrix.h"
-#include "models/layers/attention.h"
+#include "models/layers/packed_sequence.h"
 #include "models/layers/recurrent_cell.h"
 #include "models/layers/weight_reader.h"
 

@@ -11,7 +11,7 @@
 #include "engine/core/context.h"
 #include "engine/core/matrix.h"
 #include "engine/linear/linear.h"
-#include "models/layers/attention.h"
+#include "models/layers/packed_sequence.h"
 #include "models/layers/weight_reader.h"
 #include "models/translation/rnn_config.h"
 

@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
-#include "models/layers/attention.h"
+#include "models/layers/packed_sequence.h"
 #include "models/layers/tied_tensors.h"
 
 namespace heed {
