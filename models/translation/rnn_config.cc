@@ -41,10 +41,6 @@ const char* NameOf(const Choice<Meaning> (&choices)[N], Meaning value) {
       ->name;
 }
 
-bool Holds(const std::vector<RnnPart>& parts, RnnPart part) {
-  return std::find(parts.begin(), parts.end(), part) != parts.end();
-}
-
 // An object that a field of config.json holds. Its errors, and its absence if it is required, are the file's.
 class Section {
  public:
@@ -293,15 +289,15 @@ absl::Status ReadTarget(JsonFields& file, RnnConfig& config) {
   config.target_special = ReadIds(*target, "special", vocabulary);
   config.max_target_tokens = target->Int("max_tokens", kUsualMaxTokens, 4, kMaxRnnTokens);
   config.replace_unknown = target->Bool("replace_unknown", false);
+  if (config.replace_unknown && config.attention.when == RnnAttentionTime::kNever) {
+    target->Wrong("replace_unknown", "but attention is absent");
+  }
+  if (config.replace_unknown && !config.target_unknown) target->Wrong("replace_unknown", "but unknown is absent");
   const JsonFields tokenizer = file.Inner("tokenizer");
   if (config.replace_unknown && tokenizer.Has("kind") && tokenizer.Value("kind") != "words") {
     target->Wrong("replace_unknown", absl::StrCat("but tokenizer.kind is ", tokenizer.Shown("kind"),
                                                   ", and only a model of whole words can take one over"));
   }
-  if (config.replace_unknown && config.attention.when == RnnAttentionTime::kNever) {
-    target->Wrong("replace_unknown", "but attention is absent");
-  }
-  if (config.replace_unknown && !config.target_unknown) target->Wrong("replace_unknown", "but unknown is absent");
   return target.Close();
 }
 
@@ -324,6 +320,10 @@ absl::Status ReadSearch(const std::string& directory, JsonFields& file, RnnConfi
 }
 
 }  // namespace
+
+bool Holds(const std::vector<RnnPart>& parts, RnnPart part) {
+  return std::find(parts.begin(), parts.end(), part) != parts.end();
+}
 
 int64_t RnnConfig::WidthOf(RnnPart part) const {
   switch (part) {

@@ -17,6 +17,7 @@ namespace heed {
 
 // What a decoder's first layer or its output layer sees, and how wide it is.
 enum class RnnPart { kEmbedding, kState, kContext, kContextVector, kFeed, kInitial };
+bool Holds(const std::vector<RnnPart>& parts, RnnPart part);
 
 // Where a decoder's first state comes from.
 enum class RnnStart { kZeros, kLayers, kTop, kTopForward, kMean, kFlattened };

@@ -148,10 +148,7 @@ absl::Status RnnNetwork::LoadEmbeddings(const WeightReader& root) {
 }
 
 bool RnnNetwork::Uses(RnnPart part) const {
-  const auto holds = [&](const std::vector<RnnPart>& parts) {
-    return std::find(parts.begin(), parts.end(), part) != parts.end();
-  };
-  return holds(config_.decoder_inputs) || holds(config_.readout.inputs);
+  return Holds(config_.decoder_inputs, part) || Holds(config_.readout.inputs, part);
 }
 
 int64_t RnnNetwork::step_multiply_adds() const {
