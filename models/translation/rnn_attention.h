@@ -7,7 +7,7 @@
 //   general  q . (W h_j)
 //   mlp      v . tanh(W_q q + b_q + W_k h_j + b_k)
 //
-// What depends on h_j alone, the keys K_j, is computed once for a sentence.
+// What depends only on h_j, the keys K_j, is computed once for a sentence.
 #pragma once
 
 #include <cstdint>

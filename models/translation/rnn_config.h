@@ -84,7 +84,7 @@ struct RnnConfig {
 
   GenerationConfig generation;
 
-  // Of a part, and of several side by side.
+  // How many values a part has, and several side by side.
   int64_t WidthOf(RnnPart part) const;
   int64_t WidthOf(const std::vector<RnnPart>& parts) const;
   int64_t readout_width() const { return readout.width ? *readout.width : WidthOf(readout.inputs); }

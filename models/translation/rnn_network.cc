@@ -29,7 +29,7 @@ struct RnnNetwork::Memory : DecoderState {
   Memory(std::vector<int32_t> tokens, int64_t slot_count, int64_t width)
       : source(std::move(tokens)), slots(slot_count), states(1 + 2 * slot_count, width) {}
 
-  // Of the hypothesis whose entry this is; position -1 is the state that the decoder starts with.
+  // The state that the hypothesis in `slot` has after `position`; position -1 is what the decoder starts with.
   float* State(int64_t position, int64_t slot) {
     return position < 0 ? states.row(0) : states.row(1 + (position % 2) * slots + slot);
   }

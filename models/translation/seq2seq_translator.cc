@@ -45,12 +45,12 @@ absl::Status OutOfRange(absl::string_view field, T value, absl::string_view rang
   return WithField(InvalidArgument(path, " is ", value, ", but must be ", range), path);
 }
 
-// An independent stream of random numbers for each sentence of a request (splitmix64).
 bool HasTokensOfText(const EncodedText& encoded) {
   return std::any_of(encoded.spellings.begin(), encoded.spellings.end(),
                      [](const std::string& spelling) { return !spelling.empty(); });
 }
 
+// An independent stream of random numbers for each sentence of a request (splitmix64).
 uint64_t SentenceSeed(uint64_t seed, int text, int sentence) {
   uint64_t x = seed + 0x9E3779B97F4A7C15u * (static_cast<uint64_t>(text) << 32 | static_cast<uint32_t>(sentence)) +
                0x9E3779B97F4A7C15u;

@@ -20,8 +20,8 @@ namespace heed {
 // Immutable, thread-safe.
 class Seq2SeqTranslator : public Translator {
  public:
-  // `spec` needs its name, kind and architecture; the rest is filled in. `replaced`, a target token, if it is given: in
-  // a translation the token of the source text with the highest attention stands in its place.
+  // `spec` needs its name, kind and architecture; the rest is filled in. In translations, each token `replaced`,
+  // if that is given, becomes the token of the source text with the highest attention.
   Seq2SeqTranslator(ModelSpec spec, std::unique_ptr<const Seq2SeqNetwork> network,
                     std::unique_ptr<const TranslationTokenizer> codec, SearchRules rules,
                     TranslateOptions default_options, std::optional<int32_t> replaced = std::nullopt);

@@ -83,7 +83,7 @@ def table(title, results):
 
 
 def put_into_page(path, name, lines):
-    """Replaces what stands between the marks `name` and `end`."""
+    """Replaces the text between the marks `name` and `end`."""
     with open(path, encoding="utf-8") as file:
         page = file.read()
     begin, end = MARKS.format(name), MARKS.format("end")
