@@ -12,8 +12,8 @@
 #include "base/invalid_argument.h"
 #include "base/status_macros.h"
 #include "base/utf8.h"
-#include "models/text/sentence_pieces.h"
-#include "models/text/sentences.h"
+#include "models/sentences/sentence_pieces.h"
+#include "models/sentences/sentences.h"
 
 namespace heed {
 namespace {

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "models/kinds/translator.h"
+#include "models/sentences/sentence_rules.h"
 #include "models/text/language_codes.h"
-#include "models/text/sentence_rules.h"
 #include "models/text/translation_tokenizer.h"
 #include "models/translation/search.h"
 #include "models/translation/seq2seq.h"

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "base/invalid_argument.h"
-#include "models/text/sentences.h"
+#include "models/sentences/sentences.h"
 
 namespace heed {
 namespace {

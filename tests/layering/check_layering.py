@@ -28,9 +28,12 @@ MAP = {
     "engine/graph": ("graph versions, updates, neighborhoods, aggregation", "base files engine/core"),
     "models/kinds": ("a task, a model, an interface for each kind", "base engine/core engine/graph"),
     "models/layers": ("what networks are made of", "base files engine/core engine/kernels engine/linear"),
-    "models/text": ("from text to sentences and tokens, and back", "base"),
+    "models/sentences": ("splitting a text into sentences", "base"),
+    "models/moses": ("Moses' tokenizer and detokenizer", "base"),
+    "models/text": ("from text to tokens, and back", "base models/moses"),
     "models/translation": ("encoder-decoder networks and their search",
-                           "base files engine/core engine/kernels engine/linear models/kinds models/layers models/text"),
+                           "base files engine/core engine/kernels engine/linear models/kinds models/layers "
+                           "models/sentences models/text"),
     "models/graph": ("graph neural networks",
                      "base engine/core engine/kernels engine/linear engine/graph models/kinds models/layers"),
     "models/ntm": ("the Neural Turing Machine",
@@ -49,7 +52,7 @@ MAP = {
                         "base models/kinds server/platform server/registry server/telemetry"),
     "server/security": ("TLS, certificates, tokens, rights", "base proto server/rpc server/telemetry"),
     "server/messages": ("between the wire's messages and the models' types",
-                        "base files engine/graph models/kinds models/text proto server/sessions server/telemetry"),
+                        "base files engine/graph models/kinds models/sentences proto server/sessions server/telemetry"),
     "server/oip": ("the Open Inference Protocol's tensors",
                    "base models/kinds proto server/messages server/scheduling server/telemetry"),
     "server/rpc": ("one call: message, job, status, log line",
@@ -101,7 +104,8 @@ FENCES = [(re.compile(header), re.compile(place), message) for header, place, me
      "hiredis is only for server/sessions/redis_connection.cc"),
     (r"^sentencepiece", r"^(models/text/subwords\.(h|cc)|tests/.*)$",
      "SentencePiece is only for models/text/subwords.*"),
-    (r"^unicode/", r"^(base|models/text|client/render|tests)/", "ICU is for base/, models/text/ and client/render/"),
+    (r"^unicode/", r"^(base|models/(moses|sentences|text)|client/render|tests)/",
+     "ICU is for base/, models/moses/, models/sentences/, models/text/ and client/render/"),
 )]
 LINK_FENCES = [(re.compile(library), re.compile(place), message) for library, place, message in (
     (r"DNNL_LIBRARY", r"^engine/linear/", "oneDNN is linked only by engine/linear/"),

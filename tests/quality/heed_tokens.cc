@@ -20,10 +20,10 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "base/status_macros.h"
+#include "models/moses/moses_detokenizer.h"
+#include "models/moses/moses_tokenizer.h"
 #include "models/text/byte_pairs.h"
 #include "models/text/lower_case.h"
-#include "models/text/moses_detokenizer.h"
-#include "models/text/moses_tokenizer.h"
 
 namespace heed {
 namespace {

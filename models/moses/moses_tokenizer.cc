@@ -2,7 +2,7 @@
 // sacremoses substitutes regular expressions one after another. Each of the functions here is one of these, or several
 // that follow each other, as a loop over code points: a match begins behind the one before it, so that the characters
 // of a match are not looked at again. The result depends on that.
-#include "models/text/moses_tokenizer.h"
+#include "models/moses/moses_tokenizer.h"
 
 #include <algorithm>
 #include <utility>
@@ -12,8 +12,8 @@
 #include "absl/strings/str_split.h"
 #include "base/check.h"
 #include "base/code_points.h"
-#include "models/text/moses_characters.h"
-#include "models/text/moses_prefixes.h"
+#include "models/moses/moses_characters.h"
+#include "models/moses/moses_prefixes.h"
 
 namespace heed {
 namespace {

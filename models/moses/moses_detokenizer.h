@@ -12,7 +12,7 @@ namespace heed {
 // Immutable, thread-safe.
 class MosesDetokenizer {
  public:
-  // For a language of HasMosesRules (models/text/moses_tokenizer.h).
+  // For a language of HasMosesRules (models/moses/moses_tokenizer.h).
   explicit MosesDetokenizer(absl::string_view language) : language_(language) {}
 
   // The text of the tokens, each UTF-8. "@-@" joins its neighbors by "-"; &amp; and the like become characters, also if

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the sentences of a line begin: the rules over models/text/sentence_rules.h's tables.
+// Where the sentences of a line begin: the rules over models/sentences/sentence_rules.h's tables.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "models/text/sentence_rules.h"
+#include "models/sentences/sentence_rules.h"
 
 namespace heed {
 

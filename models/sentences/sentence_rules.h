@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is known about a language's sentences: abbreviations, ordinals, the words with which sentences begin. Data for
-// models/text/sentences.h and models/text/sentence_pieces.h, which hold the rules.
+// models/sentences/sentences.h and models/sentences/sentence_pieces.h, which hold the rules.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Words behind which a full stop belongs to the word ("Mr.", "z.B."), by language: the non-breaking prefixes of Moses'
-// tokenizer. Data for models/text/moses_tokenizer.h.
+// tokenizer. Data for models/moses/moses_tokenizer.h.
 #pragma once
 
 #include "absl/strings/string_view.h"

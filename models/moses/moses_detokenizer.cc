@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/text/moses_detokenizer.h"
+#include "models/moses/moses_detokenizer.h"
 
 #include <vector>
 
@@ -10,7 +10,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "base/code_points.h"
-#include "models/text/moses_characters.h"
+#include "models/moses/moses_characters.h"
 
 namespace heed {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Moses' tokenizer.perl as sacremoses 0.2.0 does it: text to words and marks, each a token. The
-// languages are those of models/text/moses_detokenizer.h, too.
+// languages are those of models/moses/moses_detokenizer.h, too.
 #pragma once
 
 #include <string>

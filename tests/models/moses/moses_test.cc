@@ -10,8 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "models/text/moses_detokenizer.h"
-#include "models/text/moses_tokenizer.h"
+#include "models/moses/moses_detokenizer.h"
+#include "models/moses/moses_tokenizer.h"
 
 namespace heed {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/text/sentence_pieces.h"
+#include "models/sentences/sentence_pieces.h"
 
 #include <unicode/uchar.h>
 

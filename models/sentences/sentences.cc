@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/text/sentences.h"
+#include "models/sentences/sentences.h"
 
 #include "absl/strings/str_cat.h"
 #include "base/code_points.h"
-#include "models/text/sentence_boundaries.h"
+#include "models/sentences/sentence_boundaries.h"
 
 namespace heed {
 namespace {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/text/sentences.h"
+#include "models/sentences/sentences.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 #include <vector>
 
-#include "models/text/sentence_pieces.h"
+#include "models/sentences/sentence_pieces.h"
 
 namespace heed {
 namespace {

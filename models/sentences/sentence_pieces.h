@@ -3,8 +3,8 @@
 #pragma once
 
 #include "absl/strings/string_view.h"
-#include "models/text/sentence_rules.h"
-#include "models/text/sentences.h"
+#include "models/sentences/sentence_rules.h"
+#include "models/sentences/sentences.h"
 
 namespace heed {
 

@@ -3,15 +3,15 @@
 //
 // Where a sentence may end is Unicode's business (UAX #29's terminators, closing and continuing characters, from ICU's
 // data). Whether it does end there, UAX #29's rules cannot say: they know no words, so that they end a sentence behind
-// "Mr." and never end one before a digit or a small letter. That is decided here, by models/text/sentence_rules.h's
-// tables.
+// "Mr." and never end one before a digit or a small letter. That is decided here, by
+// models/sentences/sentence_rules.h's tables.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "models/text/sentence_rules.h"
+#include "models/sentences/sentence_rules.h"
 
 namespace heed {
 

@@ -14,7 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
-#include "models/text/sentences.h"
+#include "models/sentences/sentences.h"
 
 namespace heed {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sets of characters as sacremoses' rules have them, for models/text/moses_tokenizer.h and moses_detokenizer.h.
+// Sets of characters as sacremoses' rules have them, for models/moses/moses_tokenizer.h and moses_detokenizer.h.
 //
 // They are Unicode 7.0's properties without Han and Hangul characters and those above U+FFFF, which are neither letters
 // nor numbers.

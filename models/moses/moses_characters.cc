@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/text/moses_characters.h"
+#include "models/moses/moses_characters.h"
 
 #include <unicode/uniset.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/text/moses_prefixes.h"
+#include "models/moses/moses_prefixes.h"
 
 namespace heed {
 namespace {
