@@ -60,7 +60,9 @@ FixedRequest& Add(FixedRequests& requests, absl::string_view method,
   return *requests.back();
 }
 
+// To kTranslator, if the request names no other.
 void AddTranslate(FixedRequests& requests, const std::string& name, v1::TranslateRequest request) {
+  if (request.model().empty()) request.set_model(kTranslator);
   Add<v1::TranslationService>(requests, "heed.v1.TranslationService/Translate",
                               &v1::TranslationService::Stub::Translate, name, std::move(request));
 }
@@ -160,6 +162,10 @@ FixedRequests RightRequests() {
   beam.mutable_options()->set_beam_size(4);
   beam.mutable_options()->set_n_best(3);
   AddTranslate(requests, "beam 4", beam);
+  for (const char* const model : {"translator-en-de-rnn", "translator-en-de-rnn-plain"}) {
+    beam.set_model(model);
+    AddTranslate(requests, absl::StrCat("beam 4, ", model), beam);
+  }
   v1::TranslateRequest drawn;
   drawn.add_texts(Sentences()[5]);
   drawn.mutable_options()->set_beam_size(1);
@@ -210,7 +216,7 @@ FixedRequests RightRequests() {
   Add<v1::SequenceService>(requests, "heed.v1.SequenceService/RunSequence", run, "ntm-recall",
                            Rows("ntm-recall", 8, 6));
 
-  AddInfer(requests, "text", InferText("translator-en-de", {Sentences()[0], Sentences()[1]}));
+  AddInfer(requests, "text", InferText(kTranslator, {Sentences()[0], Sentences()[1]}));
   ModelInferRequest story;
   story.set_model_name("ntm-babi");
   AddText(story, "story", {Fact(0), Fact(1), Fact(2)});
@@ -226,7 +232,7 @@ FixedRequests WrongRequests() {
   AddInfer(requests, "fewer bytes than the shape", InferRows(3), StatusCode::INVALID_ARGUMENT);
   AddInfer(requests, "negative shape", InferRows(-2), StatusCode::INVALID_ARGUMENT);
   AddInfer(requests, "overflowing shape", InferRows(std::numeric_limits<int64_t>::max()), StatusCode::INVALID_ARGUMENT);
-  AddInfer(requests, "not UTF-8", InferText("translator-en-de", {"\xff\xfe"}), StatusCode::INVALID_ARGUMENT);
+  AddInfer(requests, "not UTF-8", InferText(kTranslator, {"\xff\xfe"}), StatusCode::INVALID_ARGUMENT);
   AddInfer(requests, "no such model", InferText("none", {"Hello."}), StatusCode::NOT_FOUND);
   AddInfer(requests, "no inputs", InferText("ntm-copy", {}), StatusCode::INVALID_ARGUMENT);
   v1::TranslateRequest beam;

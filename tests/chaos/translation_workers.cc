@@ -26,6 +26,7 @@ StreamAnswers LearnStreamAnswers(const std::shared_ptr<grpc::Channel>& channel, 
   for (int text = 0; text < static_cast<int>(Sentences().size()); ++text) {
     for (const int beam : {1, 4}) {
       v1::TranslateStreamRequest request;
+      request.set_model(kTranslator);
       request.add_texts(Sentences()[static_cast<size_t>(text)]);
       request.mutable_options()->set_beam_size(beam);
       grpc::ClientContext context;
@@ -45,6 +46,7 @@ StreamAnswers LearnStreamAnswers(const std::shared_ptr<grpc::Channel>& channel, 
 
 void StreamWorker::Step(const std::stop_token&) {
   v1::TranslateStreamRequest request;
+  request.set_model(kTranslator);
   const int beam = Chance(0.3) ? 4 : 1;
   request.mutable_options()->set_beam_size(beam);
   std::vector<int> texts(static_cast<size_t>(Draw(1, 12)));
@@ -111,6 +113,7 @@ SlowReader::SlowReader(World& world, uint64_t seed)
 
 void SlowReader::Step(const std::stop_token& stop) {
   v1::TranslateStreamRequest request;
+  request.set_model(kTranslator);
   request.mutable_options()->set_beam_size(1);
   request.mutable_options()->set_return_attention(true);
   request.mutable_options()->set_return_tokens(true);
@@ -156,6 +159,7 @@ void BurstWorker::Step(const std::stop_token& stop) {
   const Faults::Moment begun = world_.faults.Now();
   const auto start = std::chrono::steady_clock::now();
   v1::TranslateRequest request;
+  request.set_model(kTranslator);
   request.add_texts(Sentences()[static_cast<size_t>(Draw(0, 7))]);
   request.mutable_options()->set_beam_size(1);
   for (int i = Draw(100, 200); i > 0; --i) {

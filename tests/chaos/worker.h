@@ -20,6 +20,9 @@
 
 namespace heed::chaos {
 
+// The translator that is asked, reloaded and damaged; the server has others, too.
+inline constexpr char kTranslator[] = "translator-en-de";
+
 // What all workers share. Outlives them.
 struct World {
   std::string address;
