@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // When a failed call is worth another try, and how long to wait before it. This is the one policy of both clients: the
-// Python client (client/python) has the same rules and the same numbers, and docs/errors.md tells them. No threads, no
+// Python client (client/python) has the same rules and the same numbers, and docs/errors.md has them. No threads, no
 // clock.
 #pragma once
 

@@ -122,7 +122,7 @@ std::optional<int> ChooseModels(const Settings& settings, const std::shared_ptr<
   return std::nullopt;
 }
 
-// Makes each request alone. An exit code after a message, or none.
+// Makes each request by itself. An exit code after a message, or none.
 std::optional<int> Learn(const Settings& settings, const std::vector<v1::ModelInfo>& models, grpc::Channel& channel,
                          Console& console, SoakLoad& load) {
   for (const v1::ModelInfo& model : models) {

@@ -17,7 +17,7 @@ namespace heed::client {
 namespace {
 
 constexpr double kMiB = 1 << 20;
-constexpr int kMinReadings = 3;  // fewer do not tell a slope
+constexpr int kMinReadings = 3;  // fewer give no slope
 
 std::string MiBText(double bytes) { return absl::StrFormat("%.1f MiB", bytes / kMiB); }
 

@@ -138,7 +138,7 @@ def _edge_ids(edges):
     return [graphs_pb2.GraphEdgeId(source=int(source), target=int(target)) for source, target in edges]
 
 
-# Which failed calls run again, and when: client/lib/retry.h has the same policy, docs/errors.md tells it.
+# Which failed calls run again, and when: client/lib/retry.h has the same policy; see docs/errors.md.
 FIRST_DELAY_S = 0.02
 MAX_DELAY_S = 2.0  # each delay is twice the one before it, up to this one
 UNAVAILABLE_FOR_S = 30.0
