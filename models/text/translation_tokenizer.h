@@ -14,9 +14,9 @@ namespace heed {
 // The tokens of a text.
 struct EncodedText {
   std::vector<int32_t> ids;
-  // Of each token, as the text spells it, also if the vocabulary does not have it: "▁Zü", "Zü@@", "Zürich". Pieces of a
-  // text that the tokenizer lower-cases are in lower case, whole words are not. Empty if the token is none of the
-  // text's: its start, its end, its language code.
+  // Each token as it is in the text, even if the vocabulary does not have it: "▁Zü", "Zü@@", "Zürich". If the tokenizer
+  // lower-cases the text, pieces are in lower case, but whole words are not. Empty for tokens that are not part of the
+  // text: the start, the end and the language code.
   std::vector<std::string> spellings;
 };
 

@@ -208,7 +208,7 @@ def field_tokens(path, side, vocab):
     if isinstance(field, dict) and "vocab" in field:
         names = {name: field.get(f"{name}_token") for name in ("unk", "pad", "init", "eos")}
         field = plain(field["vocab"])
-    else:  # before version 0.9: the Vocab alone
+    else:  # before version 0.9: only the Vocab
         names = {"unk": "<unk>", "pad": "<blank>", "init": "<s>", "eos": "</s>"}
     if not isinstance(field, dict) or not isinstance(field.get("itos"), list):
         raise Refused(f"{path}: 'vocab' holds no vocabulary of '{side}' that is known here")
