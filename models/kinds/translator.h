@@ -10,48 +10,19 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "models/kinds/model.h"
+#include "models/kinds/search_options.h"
 
 namespace heed {
 
-inline constexpr int kMaxBeamSize = 32;
-inline constexpr double kMaxLengthPenalty = 10;  // and -10 the least
-
-enum class EarlyStopping {
-  kHeuristic,  // when no running hypothesis scores better at its present length (transformers: False)
-  kFirst,      // as soon as beam_size hypotheses are complete (transformers: True)
-  kNever,      // when no running hypothesis can score better at any length (transformers: "never")
-};
-
-// Draw at random instead of searching.
-struct Sampling {
-  float temperature = 1;  // > 0
-  int top_k = 0;          // draw among the k likeliest; 0: among all
-  float top_p = 1;        // draw among the likeliest that make up this much probability, in (0, 1]
-  uint64_t seed = 0;      // same seed, same answer
-};
-
 // Defaults come from the model: Translator::default_options().
-struct TranslateOptions {
-  int beam_size = 1;  // 1: greedy; to kMaxBeamSize
-  float length_penalty = 1;
-  EarlyStopping early_stopping = EarlyStopping::kHeuristic;
-  int no_repeat_ngram = 0;  // 0: off
-  int min_tokens = 0;
-  // Per sentence, end-of-sentence included. 0: 3 x source tokens + 50, within the model's positions.
-  int max_tokens = 0;
-  int n_best = 1;  // 1 to beam_size
+struct TranslateOptions : SearchOptions {
+  // max_tokens is per sentence. 0: 3 x source tokens + 50, within the model's positions. min_tokens likewise.
   std::string target_prefix;
-  bool sample = false;  // draw as `sampling` says; beam_size is 1
-  Sampling sampling;
   bool split_sentences = true;
-  bool stop_loops = true;
   bool return_tokens = true;  // as text
   bool return_attention = false;
   bool stream = false;  // tasks give out their text as it grows (greedy search and sampling only)
 };
-
-// Ordered from best to worst, so that a text's reason is the largest of its sentences'.
-enum class FinishReason { kEos = 1, kLength = 2, kLoop = 3 };
 
 struct Hypothesis {
   std::string text;

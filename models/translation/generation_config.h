@@ -10,7 +10,7 @@
 #include "absl/status/statusor.h"
 #include "base/json_fields.h"
 #include "models/kinds/translator.h"
-#include "models/translation/search.h"
+#include "models/search/search.h"
 
 namespace heed {
 

@@ -61,6 +61,21 @@ uint64_t SentenceSeed(uint64_t seed, int text, int sentence) {
 
 }  // namespace
 
+void AppendStepRows(Search& search, DecoderState* memory, float* attention, int64_t slots, int64_t source_tokens,
+                    std::vector<StepRow>& rows, std::vector<VocabularyQuery>& queries) {
+  std::vector<SearchRow> hypotheses;
+  search.AppendRows(hypotheses, queries);
+  for (const SearchRow& hypothesis : hypotheses) {
+    StepRow& row = rows.emplace_back();
+    row.memory = memory;
+    row.token = hypothesis.token;
+    row.position = hypothesis.position;
+    row.slot = hypothesis.slot;
+    row.history = hypothesis.history;
+    if (attention != nullptr) row.attention = attention + (row.position * slots + row.slot) * source_tokens;
+  }
+}
+
 class Seq2SeqTranslator::SentenceTask : public TranslationTask {
  public:
   // A sentence without anything to translate: finished, with the translation given.
@@ -125,8 +140,8 @@ class Seq2SeqTranslator::SentenceTask : public TranslationTask {
     return memory_.get();
   }
   void AppendRows(std::vector<StepRow>& rows, std::vector<VocabularyQuery>& queries) {
-    search_->AppendRows(memory_.get(), attention_.empty() ? nullptr : attention_.data(),
-                        static_cast<int64_t>(source_ids_.size()), rows, queries);
+    AppendStepRows(*search_, memory_.get(), attention_.empty() ? nullptr : attention_.data(), options_.beam_size,
+                   static_cast<int64_t>(source_ids_.size()), rows, queries);
   }
   void Advance(absl::Span<const VocabularyAnswer> answers) {
     // Weights that are not numbers make logits that are not: then no token is best, and nothing can be normalized.

@@ -9,13 +9,19 @@
 #include <vector>
 
 #include "models/kinds/translator.h"
+#include "models/search/search.h"
 #include "models/sentences/sentence_rules.h"
 #include "models/text/language_codes.h"
 #include "models/text/translation_tokenizer.h"
-#include "models/translation/search.h"
 #include "models/translation/seq2seq.h"
 
 namespace heed {
+
+// Appends the search's next rows as those of a decoder step over `memory`, with their queries. They point into the
+// search until it advances. If `attention` is given, rows write their weights there: [max_tokens, `slots`,
+// `source_tokens`].
+void AppendStepRows(Search& search, DecoderState* memory, float* attention, int64_t slots, int64_t source_tokens,
+                    std::vector<StepRow>& rows, std::vector<VocabularyQuery>& queries);
 
 // Immutable, thread-safe.
 class Seq2SeqTranslator : public Translator {

@@ -13,7 +13,7 @@
 #include "models/text/language_codes.h"
 #include "models/text/marian_tokenizer.h"
 #include "models/translation/marian.h"
-#include "models/translation/search.h"
+#include "models/translation/seq2seq_translator.h"
 #include "nlohmann/json.hpp"
 
 namespace heed {
@@ -158,7 +158,8 @@ TEST_P(MarianParity, SearchFindsWhatGenerateFinds) {
       while (!search.done()) {
         std::vector<StepRow> rows;
         std::vector<VocabularyQuery> queries;
-        search.AppendRows(memory.get(), nullptr, static_cast<int64_t>(source.size()), rows, queries);
+        AppendStepRows(search, memory.get(), nullptr, options.beam_size, static_cast<int64_t>(source.size()), rows,
+                       queries);
         std::vector<VocabularyAnswer> answers(rows.size());
         network.Step(rows, queries, absl::MakeSpan(answers), context_);
         search.Advance(answers);

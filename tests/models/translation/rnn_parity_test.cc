@@ -17,7 +17,7 @@
 #include "files/tensor_values.h"
 #include "models/translation/rnn_config.h"
 #include "models/translation/rnn_network.h"
-#include "models/translation/search.h"
+#include "models/translation/seq2seq_translator.h"
 
 namespace heed {
 namespace {
@@ -175,7 +175,7 @@ TEST_P(RnnParity, GreedySearchFindsTheSame) {
     while (!search.done()) {
       std::vector<StepRow> rows;
       std::vector<VocabularyQuery> queries;
-      search.AppendRows(memories[0].get(), nullptr, static_cast<int64_t>(sources_[k].size()), rows, queries);
+      AppendStepRows(search, memories[0].get(), nullptr, 1, static_cast<int64_t>(sources_[k].size()), rows, queries);
       std::vector<VocabularyAnswer> answers(rows.size());
       network_->Step(rows, queries, absl::MakeSpan(answers), context_);
       search.Advance(answers);

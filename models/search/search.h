@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Search over a Seq2SeqNetwork's answers: greedy, beam and sampling, one sentence at a time.
+// Search over a network's answers: greedy, beam and sampling, one sequence at a time.
 //
 // Semantics and scores are those of Hugging Face transformers 4.46 (greedy and sampling: GenerationMixin; beam search:
 // BeamSearchScorer), so that the same weights give the same translations. A hypothesis' score is the sum of its tokens'
@@ -12,8 +12,7 @@
 
 #include "absl/types/span.h"
 #include "engine/linear/vocabulary_projection.h"
-#include "models/kinds/translator.h"
-#include "models/translation/seq2seq.h"
+#include "models/kinds/search_options.h"
 
 namespace heed {
 
@@ -45,21 +44,28 @@ int64_t TokensBeforeRepetition(absl::Span<const int32_t> tokens);
 // True if the repetition at the end is a loop: at least 16 tokens, and at least four times the same.
 bool EndsInLoop(absl::Span<const int32_t> tokens);
 
-// One sentence's search. One thread at a time. Usage: until done(): AppendRows, a network's Step, Advance.
+// One hypothesis in one step.
+struct SearchRow {
+  int32_t token = 0;                 // input: the token before the one asked for
+  int32_t position = 0;              // of `token`, from 0: the start's
+  int32_t slot = 0;                  // its place among the rows of this step
+  const int32_t* history = nullptr;  // [position] slots of the rows of earlier steps that it comes from
+};
+
+// One sequence's search. One thread at a time. Usage: until done(): AppendRows, a network's step, Advance.
 class Search {
  public:
   // `options` as validated, max_tokens set; `prefix` tokens that every hypothesis begins with, fewer than max_tokens.
   // `rules` must outlive the search. `seed` is for sampling, `source_loops` says that the source itself repeats.
-  Search(const SearchRules& rules, const TranslateOptions& options, std::vector<int32_t> prefix, int64_t vocabulary,
-         uint64_t seed, bool source_loops);
+  // `read`: tokens that the network has read before the first step. What must not repeat counts them.
+  Search(const SearchRules& rules, const SearchOptions& options, std::vector<int32_t> prefix, int64_t vocabulary,
+         uint64_t seed, bool source_loops, std::vector<int32_t> read = {});
 
   bool done() const { return done_; }
   // Hypotheses of the next step.
   int64_t rows() const { return static_cast<int64_t>(beams_.size()); }
-  // Appends their rows, for `memory`, and queries; both point into this object until Advance. If `attention` is given,
-  // rows write their weights there: [max_tokens, slots, source_tokens].
-  void AppendRows(DecoderState* memory, float* attention, int64_t source_tokens, std::vector<StepRow>& rows,
-                  std::vector<VocabularyQuery>& queries);
+  // Appends their rows and queries, which point into this object until Advance.
+  void AppendRows(std::vector<SearchRow>& rows, std::vector<VocabularyQuery>& queries);
   // Takes the answers to the last AppendRows, in order.
   void Advance(absl::Span<const VocabularyAnswer> answers);
 
@@ -83,6 +89,9 @@ class Search {
 
   int64_t generated() const { return length_ - static_cast<int64_t>(prefix_.size()); }
   void Ban(Beam& beam) const;
+  void BanRepetitions(Beam& beam) const;
+  // The answer with the logits of tokens that were there before changed as options.repetition_penalty says.
+  VocabularyAnswer Penalized(const Beam& beam, const VocabularyAnswer& answer, float* logits, int top) const;
   int32_t Draw(const VocabularyAnswer& answer, float* logits);
   void AdvanceOne(const VocabularyAnswer& answer, float* logits);
   void AdvanceBeams(absl::Span<const VocabularyAnswer> answers);
@@ -93,12 +102,13 @@ class Search {
   void Finish(FinishReason reason);
 
   const SearchRules& rules_;
-  const TranslateOptions options_;
+  const SearchOptions options_;
   const std::vector<int32_t> prefix_;
+  const std::vector<int32_t> read_;
   const int64_t vocabulary_;
   const bool stop_loops_;
   std::mt19937_64 random_;
-  std::vector<float> logits_;  // sampling: all of the row, from the first step on
+  std::vector<float> logits_;  // all of each row, from the first step on, if sampling or the penalty needs them
 
   std::vector<Beam> beams_;                // running
   std::vector<FoundHypothesis> finished_;  // in the order of transformers' BeamHypotheses

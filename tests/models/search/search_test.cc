@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/translation/search.h"
+#include "models/search/search.h"
 
 #include <gtest/gtest.h>
 
@@ -40,12 +40,12 @@ class TableSearch {
   static constexpr int32_t kStart = 9, kEos = 0;
   std::map<int32_t, std::vector<Candidate>> next;  // best first
 
-  std::vector<FoundHypothesis> Run(const TranslateOptions& options, const SearchRules& rules, Tokens prefix = {}) {
+  std::vector<FoundHypothesis> Run(const SearchOptions& options, const SearchRules& rules, Tokens prefix = {}) {
     Search search(rules, options, std::move(prefix), 10, 1, false);
     while (!search.done()) {
-      std::vector<StepRow> rows;
+      std::vector<SearchRow> rows;
       std::vector<VocabularyQuery> queries;
-      search.AppendRows(nullptr, nullptr, 1, rows, queries);
+      search.AppendRows(rows, queries);
       max_rows_ = std::max(max_rows_, rows.size());
       std::vector<VocabularyAnswer> answers(rows.size());
       for (size_t i = 0; i < rows.size(); ++i) {
@@ -75,7 +75,7 @@ class SearchTest : public testing::Test {
     table_.next[3] = {{-0.2f, 0}, {-2.5f, 1}};
   }
   SearchRules rules_;
-  TranslateOptions options_;
+  SearchOptions options_;
   TableSearch table_;
 };
 

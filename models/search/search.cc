@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/translation/search.h"
+#include "models/search/search.h"
 
 #include <algorithm>
 #include <cmath>
@@ -53,40 +53,36 @@ bool EndsInLoop(absl::Span<const int32_t> tokens) {
   return false;
 }
 
-Search::Search(const SearchRules& rules, const TranslateOptions& options, std::vector<int32_t> prefix,
-               int64_t vocabulary, uint64_t seed, bool source_loops)
+Search::Search(const SearchRules& rules, const SearchOptions& options, std::vector<int32_t> prefix, int64_t vocabulary,
+               uint64_t seed, bool source_loops, std::vector<int32_t> read)
     : rules_(rules),
       options_(options),
       prefix_(std::move(prefix)),
+      read_(std::move(read)),
       vocabulary_(vocabulary),
       stop_loops_(options.stop_loops && !source_loops),
       random_(seed) {
   beams_.resize(1);
 }
 
-void Search::AppendRows(DecoderState* memory, float* attention, int64_t source_tokens, std::vector<StepRow>& rows,
-                        std::vector<VocabularyQuery>& queries) {
-  const int64_t slots = options_.beam_size;
-  if (options_.sample) logits_.resize(static_cast<size_t>(vocabulary_));
+void Search::AppendRows(std::vector<SearchRow>& rows, std::vector<VocabularyQuery>& queries) {
+  const bool needs_logits = options_.sample || options_.repetition_penalty != 1;
+  if (needs_logits) logits_.resize(beams_.size() * static_cast<size_t>(vocabulary_));
   for (size_t slot = 0; slot < beams_.size(); ++slot) {
     Beam& beam = beams_[slot];
     Ban(beam);
-    StepRow row;
-    row.memory = memory;
+    SearchRow row;
     row.token = beam.tokens.empty() ? rules_.start : beam.tokens.back();
     row.position = static_cast<int32_t>(length_);
     row.slot = static_cast<int32_t>(slot);
     row.history = beam.slots.data();
-    if (attention != nullptr) {
-      row.attention = attention + (length_ * slots + static_cast<int64_t>(slot)) * source_tokens;
-    }
     rows.push_back(row);
 
     VocabularyQuery query;
     query.banned = beam.banned;
     query.top = options_.beam_size == 1 ? 1 : 2 * options_.beam_size;
     query.normalize_over_banned = !rules_.renormalize;
-    query.all_logits = options_.sample ? logits_.data() : nullptr;
+    query.all_logits = needs_logits ? logits_.data() + slot * static_cast<size_t>(vocabulary_) : nullptr;
     queries.push_back(query);
   }
 }
@@ -103,17 +99,41 @@ void Search::Ban(Beam& beam) const {
       beam.banned.push_back(phrase.back());
     }
   }
-  const int64_t n = options_.no_repeat_ngram;
-  if (n > 0) {
-    const int64_t size = static_cast<int64_t>(tokens.size());
-    for (int64_t i = 0; i + n <= size; ++i) {
-      if (std::equal(tokens.begin() + i, tokens.begin() + i + n - 1, tokens.end() - (n - 1))) {
-        beam.banned.push_back(tokens[static_cast<size_t>(i + n - 1)]);
-      }
-    }
-  }
+  if (options_.no_repeat_ngram > 0) BanRepetitions(beam);
   std::sort(beam.banned.begin(), beam.banned.end());
   beam.banned.erase(std::unique(beam.banned.begin(), beam.banned.end()), beam.banned.end());
+}
+
+void Search::BanRepetitions(Beam& beam) const {
+  std::vector<int32_t> tokens = read_;
+  tokens.insert(tokens.end(), beam.tokens.begin(), beam.tokens.end());
+  const int64_t n = options_.no_repeat_ngram;
+  const int64_t size = static_cast<int64_t>(tokens.size());
+  for (int64_t i = 0; i + n <= size; ++i) {
+    if (std::equal(tokens.begin() + i, tokens.begin() + i + n - 1, tokens.end() - (n - 1))) {
+      beam.banned.push_back(tokens[static_cast<size_t>(i + n - 1)]);
+    }
+  }
+}
+
+// Keskar et al. 2019, section 4.1, as transformers does it: of one hypothesis it changes the logits, of several the
+// log-probabilities.
+VocabularyAnswer Search::Penalized(const Beam& beam, const VocabularyAnswer& answer, float* logits, int top) const {
+  const float penalty = options_.repetition_penalty;
+  const float normalizer = options_.beam_size == 1 ? 0 : answer.log_normalizer;
+  std::vector<int32_t> seen = read_;
+  seen.insert(seen.end(), beam.tokens.begin(), beam.tokens.end());
+  std::sort(seen.begin(), seen.end());
+  seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
+  for (const int32_t id : seen) {
+    const float score = logits[id] - normalizer;
+    logits[id] = (score < 0 ? score * penalty : score / penalty) + normalizer;
+  }
+  std::vector<Candidate> best(static_cast<size_t>(top));
+  BestCandidates candidates{best.data(), top, 0};
+  ReduceLogits(logits, vocabulary_, 0, candidates);
+  best.resize(static_cast<size_t>(candidates.count));
+  return {std::move(best), answer.log_normalizer};
 }
 
 Search::Beam Search::Extended(const Beam& beam, int32_t slot, int32_t token, float score) const {
@@ -133,6 +153,15 @@ void Search::Advance(absl::Span<const VocabularyAnswer> answers) {
     beams_[0] = Extended(beams_[0], 0, prefix_[static_cast<size_t>(length_)], 0);
     ++length_;
     return;
+  }
+  std::vector<VocabularyAnswer> penalized;
+  if (options_.repetition_penalty != 1) {
+    for (size_t i = 0; i < answers.size(); ++i) {
+      float* logits = logits_.data() + i * static_cast<size_t>(vocabulary_);
+      const int top = options_.beam_size == 1 ? 1 : 2 * options_.beam_size;
+      penalized.push_back(Penalized(beams_[i], answers[i], logits, top));
+    }
+    answers = penalized;
   }
   if (options_.beam_size == 1) {
     AdvanceOne(answers[0], logits_.data());
