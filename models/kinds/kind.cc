@@ -19,6 +19,8 @@ absl::string_view KindName(ModelKind kind) {
       return "question-answerer";
     case ModelKind::kSequenceModel:
       return "sequence-model";
+    case ModelKind::kLanguageModel:
+      return "language-model";
   }
   HEED_CHECK(false);
 }

@@ -14,6 +14,7 @@ enum class ModelKind {
   kGraphClassifier,
   kQuestionAnswerer,
   kSequenceModel,
+  kLanguageModel,
 };
 
 // "node-classifier"

@@ -28,6 +28,8 @@ KindRow RowOf(ModelKind kind) {
       return {QuestionTensors, MakeQuestionFront};
     case ModelKind::kSequenceModel:
       return {SequenceTensors, MakeSequenceFront};
+    case ModelKind::kLanguageModel:
+      break;
   }
   HEED_CHECK(false);
 }

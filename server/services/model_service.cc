@@ -43,6 +43,8 @@ v1::ModelKind ToProto(ModelKind kind) {
       return v1::MODEL_KIND_QUESTION_ANSWERER;
     case ModelKind::kSequenceModel:
       return v1::MODEL_KIND_SEQUENCE_MODEL;
+    case ModelKind::kLanguageModel:
+      return v1::MODEL_KIND_LANGUAGE_MODEL;
   }
   return v1::MODEL_KIND_UNSPECIFIED;
 }
