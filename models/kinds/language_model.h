@@ -124,7 +124,7 @@ struct GenerateOptions : SearchOptions {
   std::vector<std::string> stop;  // the text ends before the first of these; at most kMaxStops of kMaxStopBytes each
   bool stop_at_end = true;        // the model's end-of-text token ends the text
   int n = 1;                      // independent draws, with sampling
-  bool ban_unknown = true;        // the unknown token is not produced
+  bool ban_unknown = true;        // the unknown token is not produced, nor are those that no text has (padding, masks)
   bool return_tokens = false;     // fill GeneratedText::tokens
   int top_k_alternatives = 0;     // TokenScore::top
   GenerateMode mode = GenerateMode::kCausal;
@@ -371,6 +371,10 @@ class LanguageModel : public StatefulModel {
   virtual const GenerateOptions& default_options() const = 0;
   // Of the memory, as far as it is held: what Session::memory_tokens says. `state` is this model's.
   virtual int64_t MemoryTokens(const State& state) const = 0;
+
+  // What a session begins with: NewState, but the memory moves on after `segment_tokens` (0: as the directory says).
+  // INVALID_ARGUMENT names the field segment_tokens; UNIMPLEMENTED: the model keeps no memory (uses().score is false).
+  virtual absl::StatusOr<std::shared_ptr<const State>> OpenState(int64_t segment_tokens) const = 0;
 
   virtual absl::StatusOr<std::unique_ptr<ScoreTask>> StartScore(ScoreRequest request, const StartLimits& limits) const;
   virtual absl::StatusOr<std::unique_ptr<GenerateTask>> StartGenerate(GenerateRequest request, const StartLimits& limits) const;

@@ -17,6 +17,7 @@
 #include "absl/types/span.h"
 #include "engine/core/context.h"
 #include "engine/kernels/kernels.h"
+#include "models/kinds/stateful_model.h"
 
 namespace heed {
 
@@ -30,6 +31,8 @@ class TextMemory {
   virtual std::unique_ptr<TextMemory> Fork() const = 0;
   // Of all it points to, whether shared or not.
   virtual int64_t bytes() const = 0;
+  // The blocks that other memories may share.
+  virtual std::vector<SharedPart> shared_parts() const = 0;
   // Read so far, and how many of them it still holds.
   virtual int64_t tokens_read() const = 0;
   virtual int64_t tokens_held() const = 0;
@@ -55,6 +58,7 @@ struct NextTokenAnswer {
   float log_probability = 0;    // of the target
   int64_t rank = 0;             // 1 + the number of tokens that are likelier, with rank
   std::vector<Candidate> best;  // `logit` is the log-probability; best first
+  float log_normalizer = 0;     // the network's own logit = log-probability + this; 0 where it has none of its own
 };
 
 // One stream's part of a step.
