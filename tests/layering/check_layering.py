@@ -31,6 +31,7 @@ MAP = {
     "models/sentences": ("splitting a text into sentences", "base"),
     "models/moses": ("Moses' tokenizer and detokenizer", "base"),
     "models/text": ("from text to tokens, and back", "base models/moses"),
+    "models/language_text": ("tokenizers of language models", "base models/moses models/text"),
     "models/search": ("greedy and beam search, and sampling",
                       "base engine/kernels engine/linear models/kinds"),
     "models/translation": ("encoder-decoder networks, and translators of them",
@@ -40,10 +41,10 @@ MAP = {
                         "base engine/core engine/kernels engine/linear models/kinds models/search models/text"),
     "models/transformer_xl": ("Transformer-XL",
                               "base files engine/core engine/kernels engine/linear models/kinds models/language "
-                              "models/layers models/text"),
+                              "models/language_text models/layers models/text"),
     "models/xlnet": ("XLNet and its heads",
                      "base files engine/core engine/kernels engine/linear models/kinds models/language "
-                     "models/layers models/text"),
+                     "models/language_text models/layers models/text"),
     "models/graph": ("graph neural networks",
                      "base engine/core engine/kernels engine/linear engine/graph models/kinds models/layers"),
     "models/ntm": ("the Neural Turing Machine",
@@ -115,8 +116,8 @@ FENCES = [(re.compile(header), re.compile(place), message) for header, place, me
      "hiredis is only for server/sessions/redis_connection.cc"),
     (r"^sentencepiece", r"^(models/text/subwords\.(h|cc)|tests/.*)$",
      "SentencePiece is only for models/text/subwords.*"),
-    (r"^unicode/", r"^(base|models/(moses|sentences|text)|client/render|tests)/",
-     "ICU is for base/, models/moses/, models/sentences/, models/text/ and client/render/"),
+    (r"^unicode/", r"^(base|models/(language_text|moses|sentences|text)|client/render|tests)/",
+     "ICU is for base/, models/language_text/, models/moses/, models/sentences/, models/text/ and client/render/"),
 )]
 LINK_FENCES = [(re.compile(library), re.compile(place), message) for library, place, message in (
     (r"DNNL_LIBRARY", r"^engine/linear/", "oneDNN is linked only by engine/linear/"),
