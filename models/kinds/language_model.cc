@@ -76,8 +76,7 @@ absl::Status LanguageModel::Probe(Context& context) const {
       for (const TaggedWord& word : result.words) values.push_back(word.score);
       return values;
     };
-    HEED_RETURN_IF_ERROR(
-        RunProbe(*this, StartTag(std::move(request), limits), scores, "scores of labels", context));
+    HEED_RETURN_IF_ERROR(RunProbe(*this, StartTag(std::move(request), limits), scores, "scores of labels", context));
   }
   if (uses().answer_from_text) {
     AnswerFromTextRequest request;

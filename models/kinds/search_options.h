@@ -37,8 +37,8 @@ struct SearchOptions {
   int no_repeat_ngram = 0;       // 0: off
   float repetition_penalty = 1;  // scores of tokens that were there are divided (if positive) or multiplied by it
   int min_tokens = 0;
-  int max_tokens = 0;  // end-of-sequence included. 0: the model's default
-  int n_best = 1;      // 1 to beam_size
+  int max_tokens = 0;   // end-of-sequence included. 0: the model's default
+  int n_best = 1;       // 1 to beam_size
   bool sample = false;  // draw as `sampling` says; beam_size is 1
   Sampling sampling;
   bool stop_loops = true;

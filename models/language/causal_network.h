@@ -44,11 +44,11 @@ class TextMemory {
 // had read nothing, `after` is at least 1.
 struct NextTokenQuery {
   int64_t after = 0;
-  std::optional<int32_t> target;       // its log-probability and rank
-  bool rank = true;                    // of the target; needs more work than its log-probability
-  int top = 0;                         // how many of the likeliest
-  absl::Span<const int32_t> banned;    // tokens that cannot be, ascending; they keep their share of probability
-  float* all = nullptr;                // out, if not null: [vocabulary] log-probabilities, banned ones -infinity
+  std::optional<int32_t> target;            // its log-probability and rank
+  bool rank = true;                         // of the target; needs more work than its log-probability
+  int top = 0;                              // how many of the likeliest
+  absl::Span<const int32_t> banned;         // tokens that cannot be, ascending; they keep their share of probability
+  float* all = nullptr;                     // out, if not null: [vocabulary] log-probabilities, banned ones -infinity
   std::vector<float>* attention = nullptr;  // out, if not null: weights of the last layer, the mean of its heads: first
                                             // those of what stands before all tokens (rows of zeros) together, then
                                             // those of the tokens held that it sees, oldest first
@@ -63,14 +63,14 @@ struct NextTokenAnswer {
 
 // One stream's part of a step.
 struct Reading {
-  TextMemory* memory = nullptr;         // reads `tokens`
-  absl::Span<const int32_t> tokens;     // may be empty if the query is about what follows the memory
+  TextMemory* memory = nullptr;              // reads `tokens`
+  absl::Span<const int32_t> tokens;          // may be empty if the query is about what follows the memory
   absl::Span<const NextTokenQuery> queries;  // by ascending `after`
   absl::Span<NextTokenAnswer> answers;       // one for each query
 };
 
 struct MemoryOptions {
-  int64_t segment_tokens = 0;  // ScoreOptions::segment_tokens
+  int64_t segment_tokens = 0;    // ScoreOptions::segment_tokens
   bool as_hugging_face = false;  // GenerateMode::kAsHuggingFace
 };
 

@@ -87,6 +87,12 @@ void Search::AppendRows(std::vector<SearchRow>& rows, std::vector<VocabularyQuer
   }
 }
 
+std::vector<int32_t> Search::Parents() const {
+  std::vector<int32_t> parents;
+  for (const Beam& beam : beams_) parents.push_back(beam.slots.back());
+  return parents;
+}
+
 void Search::Ban(Beam& beam) const {
   beam.banned = rules_.banned;
   const std::vector<int32_t>& tokens = beam.tokens;

@@ -66,8 +66,14 @@ class Search {
   int64_t rows() const { return static_cast<int64_t>(beams_.size()); }
   // Appends their rows and queries, which point into this object until Advance.
   void AppendRows(std::vector<SearchRow>& rows, std::vector<VocabularyQuery>& queries);
+  // For each running hypothesis, in the order of its rows, the slot of the hypothesis of the step before that it
+  // extends. After the first Advance.
+  std::vector<int32_t> Parents() const;
   // Takes the answers to the last AppendRows, in order.
   void Advance(absl::Span<const VocabularyAnswer> answers);
+
+  // Ends the search as it is: the running hypotheses are complete.
+  void Stop() { Finish(FinishReason::kEos); }
 
   // Tokens of the first running or of the best finished hypothesis: of a greedy search or sampling, those so far.
   absl::Span<const int32_t> tokens() const;
