@@ -231,6 +231,27 @@ class Loss(unittest.TestCase):
         self.assertAlmostEqual(loss.item(), torch.nn.functional.cross_entropy(logits, gold).item(), places=5)
         torch.testing.assert_close(logits.grad, expected, rtol=1e-5, atol=1e-7)
 
+    def test_rows_left_out_have_no_loss_and_no_gradient(self):
+        torch.manual_seed(1)
+        logits, gold = torch.randn(5, 11, dtype=torch.float64, requires_grad=True), torch.randint(0, 11, (5,))
+        kept = torch.tensor([True, False, True, True, False])
+        expected = translator_model.SmoothedCrossEntropy.apply(logits[kept], gold[kept], 0.1)
+        expected.backward()
+        gradient, logits.grad = logits.grad, None
+        loss = translator_model.SmoothedCrossEntropy.apply(logits, gold, 0.1, kept)
+        loss.backward()
+        torch.testing.assert_close(loss, expected)
+        torch.testing.assert_close(logits.grad, gradient, rtol=1e-5, atol=1e-9)
+
+    def test_greedy_search_takes_the_likeliest_token_each_time(self):
+        torch.manual_seed(1)
+        shape = {"vocabulary": 20, "d_model": 16, "ffn": 32, "heads": 2, "encoder_layers": 2, "decoder_layers": 2}
+        model = translator_model.Marian(shape, 0.0).eval()
+        source = torch.tensor([[4, 5, 0, 19], [7, 8, 9, 0]])
+        found = translator_model.greedy(model, source, 6)
+        read = torch.cat([torch.full((2, 1), 19), found[:, :-1]], 1)
+        self.assertEqual(model.logits(model.hidden(source, read)).argmax(-1).tolist(), found.tolist())
+
     def test_padding_changes_nothing(self):
         torch.manual_seed(1)
         shape = {"vocabulary": 20, "d_model": 16, "ffn": 32, "heads": 2, "encoder_layers": 2, "decoder_layers": 1}
@@ -320,6 +341,44 @@ class Trainer(unittest.TestCase):
         tensors = safetensors_file.read(f"{output}/model.safetensors")
         self.assertEqual({tensor.dtype for tensor in tensors.values()}, {torch.float16})
         self.assertEqual(list(tensors["model.shared.weight"].shape), [len(vocabulary), 16])
+
+    def test_rounded_weights_learn_and_the_best_average_is_exported_and_scored(self):
+        work = self.copy_of_prepared("rounded")
+        code, printed = self.train(work, "--updates=60", "--rate=1e-2", "--dtype=bfloat16")
+        self.assertIsNone(code)
+        losses = [float(loss) for loss in re.findall(r"^update .* loss ([\d.]+) ", printed, re.MULTILINE)]
+        self.assertLess(losses[-1], 0.8 * losses[0])
+        saved = torch.load(f"{work}/checkpoint.pt", weights_only=True)
+        self.assertEqual({weights.dtype for weights in saved["model"].values()}, {torch.float32})
+        self.assertTrue(any((weights != weights.bfloat16()).any() for weights in saved["model"].values()))
+        code, printed = run("export", f"--work={work}", f"--output={work}/model", "--average=1,3", "--device=cpu")
+        means = {}
+        for count, line in re.findall(r"^average of (\d): (.*)$", printed, re.MULTILINE):
+            figures = dict(figure.split("=") for figure in line.split())
+            means[count] = sum(float(figures[name]) for name in translator_data.DEVELOPMENT)
+        self.assertEqual(sorted(means), ["1", "3"])
+        self.assertIn(f"averaging the last {min(means, key=means.get)} checkpoints", printed)
+        try:
+            import sacrebleu  # noqa: F401
+        except ImportError:
+            return
+        code, printed = run("score", f"--work={work}", f"--model={work}/model", "--device=cpu", "--validation-pairs=7")
+        self.assertIsNone(code)
+        self.assertEqual(len(re.findall(r"^dev_\w+, greedy search: BLEU [\d.]+$", printed, re.MULTILINE)), 4)
+
+    def test_copies_of_a_corpus_differ_in_the_subwords_of_the_source_alone(self):
+        subwords = sentencepiece.SentencePieceProcessor(model_file=f"{self.prepared}/joint.model")
+        pairs = made_up_text.pairs(50, 3)
+        plain, tokens = (translator_data.encoded(subwords, pairs, copies) for copies in (0, 2))
+        self.assertEqual((len(plain), len(tokens)), (50, 150))
+        rows = [[tokens.padded(numpy.array([row]), side, 0)[0].tolist() for side in (0, 1)] for row in range(150)]
+        for i in range(50):
+            copies = rows[i::50]
+            self.assertEqual(len({subwords.decode(source) for source, _ in copies}), 1)
+            self.assertEqual(copies[0][1], copies[1][1])
+            self.assertEqual(copies[0][1], copies[2][1])
+        self.assertNotEqual([source for source, _ in rows[50:100]], [source for source, _ in rows[:50]])
+        self.assertEqual(len(translator_data.encoded(subwords, pairs, -1)), 50)
 
     def test_an_interrupted_run_ends_where_a_straight_one_does(self):
         straight, cut = self.copy_of_prepared("straight"), self.copy_of_prepared("cut")

@@ -112,12 +112,15 @@ def score(arguments):
 class Run(train_translator.Run):
     """A training run that also translates the development set from time to time."""
 
+    rounds = False  # its products choose their own types
+
     def __init__(self, arguments, device, workers):
         super().__init__(arguments, device, workers)
         self.subwords, self.validations = subwords_of(arguments.work), 0
+        _, development = translator_data.load_tokens(arguments.work)
         texts = [
             tuple(self.subwords.decode(tokens.padded(numpy.array([row]), side, 0)[0].tolist()) for side in (0, 1))
-            for tokens in self.development.values()
+            for tokens in development.values()
             for row in range(len(tokens))
         ]
         self.pairs = texts[: arguments.validation_pairs]

@@ -5,26 +5,32 @@
     train_translator.py prepare --data=DIR --work=WORK            subword model and token ids
     train_translator.py train   --work=WORK --hours=2             resumes from the last checkpoint
     train_translator.py export  --work=WORK --output=DIR          averages checkpoints, stores f16
+    train_translator.py score   --work=WORK --model=DIR           BLEU of greedy search on the development sets
 
 The schedule follows the budget, which is wall-clock time (--hours) or updates (--updates), all runs on WORK together:
 warm-up, the full learning rate, then a linear fall over the last --decay of it; translator_data.py says which text each
 part of the budget reads. A resumed run reads the batches that an uninterrupted one would have read; its dropout masks
 differ. A finished run can go on with a larger budget. Time for which the process is stopped (SIGSTOP) counts.
 
-Runs on a GPU if there is one. On a CPU, one process of one thread for each core is fastest:
+With --dtype=bfloat16 the network computes with a rounded copy of its weights; the weights themselves, their gradients'
+use and the averages stay float32. Runs on a GPU if there is one. On a CPU, one process of one thread for each core is
+fastest:
 
     setsid nohup torchrun --nproc-per-node=2 weights/recipes/train_translator.py train --work=WORK --hours=8 --dtype=bfloat16
 
-For 10 minutes on one GPU (not tried yet):
+For 10 minutes on one GPU (prepared with --vocabulary=16000; not tried yet):
 
-    train_translator.py train --work=WORK --hours=0.167 --dtype=bfloat16 --batch-tokens=32000 --rate=1.5e-3
+    train_translator.py train --work=WORK --hours=0.15 --dtype=bfloat16 --d-model=384 --ffn=1536 --heads=6 --dropout=0.15 \\
+        --batch-tokens=48000 --rate=1.2e-3 --warmup=1500 --decay=0.6 --saves=24
+    train_translator.py export --work=WORK --output=DIR --average=1,3,5,8
 
-Needs PyTorch (2.4 or newer), numpy and sentencepiece.
+Needs PyTorch (2.4 or newer), numpy and sentencepiece; `score` also sacrebleu.
 """
 
 import argparse
 import contextlib
 import datetime
+import json
 import os
 import random
 import shutil
@@ -32,12 +38,13 @@ import sys
 import time
 
 import numpy
+import sentencepiece
 import torch
 import torch.distributed
 
 import safetensors_file
 import translator_data
-from translator_model import POSITIONS, Marian, loss_of
+from translator_model import EOS, POSITIONS, Marian, greedy, loss_of
 
 VALIDATION_PAIRS = 150  # of each development set, after each checkpoint
 
@@ -67,37 +74,103 @@ class Workers:
             values /= self.count
 
 
-class Gradients:
-    """The gradients of a model as views into one flat tensor, which ends with two more values: the loss of an update and
-    the part of the budget that was spent. So one reduction over the workers carries all that they must agree on."""
+class FlatWeights:
+    """The weights of a model in one flat float32 tensor, `values`, and their gradients in another, so that an update is a few
+    operations. The gradients end with two more values, the loss of an update and the part of the budget that was spent: one
+    reduction over the workers carries all that they must agree on. With `rounded`, the model computes with a bfloat16 copy
+    of the weights and has bfloat16 gradients; else it reads `values` itself."""
 
-    def __init__(self, model):
-        parameters = list(model.parameters())
-        self.size = sum(parameter.numel() for parameter in parameters)
-        self.flat = torch.zeros(self.size + 2, device=parameters[0].device)
-        first = 0
-        for parameter in parameters:
-            parameter.grad = self.flat[first : first + parameter.numel()].view_as(parameter)
-            first += parameter.numel()
+    ALIGNMENT = 64  # weights from one parameter's start to the next one's: whole cache lines
+
+    def __init__(self, model, rounded):
+        parameters = dict(model.named_parameters())
+        self.places, size = {}, 0  # {name: (first, past the last, shape)}
+        for name, parameter in parameters.items():
+            self.places[name] = (size, size + parameter.numel(), parameter.shape)
+            size += -(-parameter.numel() // self.ALIGNMENT) * self.ALIGNMENT
+        device = next(iter(parameters.values())).device
+        self.values = torch.nn.Parameter(torch.zeros(size, device=device))
+        for name, (first, last, _) in self.places.items():
+            self.values.data[first:last] = parameters[name].detach().flatten()
+        self.reduced = torch.zeros(size + 2, device=device)
+        self.gradients = self.values.grad = self.reduced[:size]
+        self.rounded = rounded
+        self.copy = self.values.detach().to(torch.bfloat16) if rounded else self.values.detach()
+        self.copy_gradients = torch.zeros_like(self.copy) if rounded else self.gradients
+        for name, (first, last, shape) in self.places.items():
+            parameters[name].data = self.copy[first:last].view(shape)
+            parameters[name].grad = self.copy_gradients[first:last].view(shape)
+
+    def state(self):
+        """{name: float32 weights}, as the model's state_dict has them."""
+        return {name: self.values.detach()[first:last].view(shape).clone() for name, (first, last, shape) in self.places.items()}
 
     def clear(self):
-        self.flat.zero_()
+        self.copy_gradients.zero_()
+
+    def gather(self):
+        """Brings the model's gradients into `reduced`."""
+        if self.rounded:
+            self.gradients.copy_(self.copy_gradients)
 
     def clip(self, norm):
-        gradients = self.flat[: self.size]
-        gradients *= (norm / (gradients.norm() + 1e-6)).clamp(max=1.0)
+        """An update with gradients that are not finite becomes one without gradients."""
+        self.gradients.nan_to_num_(0.0, 0.0, 0.0)
+        self.gradients *= (norm / (self.gradients.norm() + 1e-6)).clamp(max=1.0)
+
+    def publish(self):
+        """The model computes with the present values from here on."""
+        if self.rounded:
+            self.copy.copy_(self.values.detach())
 
 
 def autocast(device, dtype):
     return torch.autocast(device.type, torch.bfloat16) if dtype == "bfloat16" else contextlib.nullcontext()
 
 
-def batch_of(tokens, rows, pad, device):
-    """(source, target) [rows, longest] on the device"""
-    sides = (torch.from_numpy(tokens.padded(rows, side, pad)) for side in (0, 1))
-    if device.type == "cuda":
-        return tuple(side.pin_memory().to(device, non_blocking=True) for side in sides)
-    return tuple(sides)
+class Resident:
+    """Token rows (translator_data.Tokens) on the device that trains, where batches are put together: what crosses over for
+    an update is row numbers."""
+
+    def __init__(self, tokens, pad, device):
+        self.pad, self.lengths = pad, [tokens.lengths(side) for side in (0, 1)]
+        self.sides = [
+            (torch.from_numpy(flat.astype(numpy.int32)).to(device), torch.from_numpy(ends.astype(numpy.int64)).to(device))
+            for flat, ends in tokens.sides
+        ]
+
+    def tokens_of(self, rows):
+        """Source and target tokens of the rows, without padding."""
+        return sum(int(lengths[rows].sum()) for lengths in self.lengths)
+
+    def batch(self, rows):
+        """(source, target) [rows, longest]"""
+        index = torch.from_numpy(rows.astype(numpy.int32)).to(self.sides[0][0].device, non_blocking=True).long()
+        result = []
+        for (flat, ends), lengths in zip(self.sides, self.lengths):
+            first, end = ends[index][:, None], ends[index + 1][:, None]
+            places = first + torch.arange(int(lengths[rows].max()), device=flat.device)
+            result.append(torch.where(places < end, flat[places.clamp_max(len(flat) - 1)].long(), self.pad))
+        return tuple(result)
+
+
+def losses_of(model, development, loss_of, arithmetic, pairs):
+    """{development set: negative log-likelihood a token of its first pairs}; `development` is {name: Resident}, `arithmetic`
+    the context that the network runs in."""
+    model.eval()
+    losses = {}
+    with torch.no_grad(), arithmetic:
+        for name, tokens in development.items():
+            rows = numpy.arange(min(pairs, len(tokens.lengths[0])))
+            rows = rows[numpy.argsort(tokens.lengths[0][rows])]
+            total, count = 0.0, 0
+            for part in numpy.array_split(rows, -(-len(rows) // 50)):
+                source, target = tokens.batch(part)
+                kept = (target != tokens.pad).sum()
+                total, count = total + loss_of(model, source, target, 0.0) * kept, count + kept
+            losses[name] = float(total / count)
+    model.train()
+    return losses
 
 
 class Run:
@@ -105,23 +178,31 @@ class Run:
 
     def __init__(self, arguments, device, workers):
         self.arguments, self.device, self.workers = arguments, device, workers
+        if device.type == "cuda":
+            torch.backends.cuda.enable_cudnn_sdp(False)  # which plans anew for each length
         shape = {"vocabulary": len(translator_data.vocabulary_of(arguments.work)), **self.shape_of(arguments)}
         self.model = self.model_of(shape, arguments).to(device)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=0.0, betas=(0.9, 0.98), eps=1e-9, fused=True)
         self.step, self.seconds, self.tokens, positions = 0, 0.0, 0, None
-        path = f"{arguments.work}/checkpoint.pt"
+        path, saved = f"{arguments.work}/checkpoint.pt", None
         if os.path.exists(path):
             saved = torch.load(path, map_location=device, weights_only=True)
             if saved["shape"] != shape:
                 sys.exit(f"{path} was trained as {saved['shape']}, not {shape}")
             self.model.load_state_dict(saved["model"])
-            self.optimizer.load_state_dict(saved["optimizer"])
             self.step, self.seconds, self.tokens, positions = (saved[name] for name in ("step", "seconds", "tokens", "positions"))
-        training, self.development = translator_data.load_tokens(arguments.work)
+        self.weights = FlatWeights(self.model, self.rounds and arguments.dtype == "bfloat16")
+        self.optimizer = torch.optim.Adam([self.weights.values], lr=0.0, betas=(0.9, 0.98), eps=1e-9, fused=True)
+        if saved:
+            self.optimizer.load_state_dict(saved["optimizer"])
+        training, development = translator_data.load_tokens(arguments.work)
+        self.development = {name: Resident(tokens, self.model.pad, device) for name, tokens in development.items()}
         self.mix = translator_data.Mix(training, arguments.batch_tokens // workers.count, positions)
+        self.tokens_of_mix = Resident(self.mix.tokens, self.model.pad, device)
         self.began = time.monotonic() - self.seconds
 
     # What a recipe of another network has otherwise (train_rnn_translator.py).
+
+    rounds = True  # bfloat16: computes with rounded weights; else with autocast
 
     @staticmethod
     def shape_of(arguments):
@@ -142,29 +223,20 @@ class Run:
             return self.step / self.arguments.updates
         return (time.monotonic() - self.began) / (self.arguments.hours * 3600)
 
+    def arithmetic(self):
+        """The context that the network runs in."""
+        return contextlib.nullcontext() if self.weights.rounded else autocast(self.device, self.arguments.dtype)
+
     def validate(self):
         """{development set: negative log-likelihood a token}"""
-        self.model.eval()
-        losses = {}
-        with torch.no_grad(), autocast(self.device, self.arguments.dtype):
-            for name, tokens in self.development.items():
-                rows = numpy.arange(min(VALIDATION_PAIRS, len(tokens)))
-                rows = rows[numpy.argsort(tokens.lengths(0)[rows])]
-                total, count = 0.0, 0
-                for part in numpy.array_split(rows, max(1, len(rows) // 50)):
-                    source, target = batch_of(tokens, part, self.model.pad, self.device)
-                    kept = int((target != self.model.pad).sum())
-                    total, count = total + self.loss_of(self.model, source, target, 0.0).item() * kept, count + kept
-                losses[name] = total / count
-        self.model.train()
-        return losses
+        return losses_of(self.model, self.development, self.loss_of, self.arithmetic(), VALIDATION_PAIRS)
 
     def save(self):
         """checkpoint.pt to resume from, and the weights alone for the average."""
         work = self.arguments.work
         self.seconds = time.monotonic() - self.began
         state = {name: getattr(self, name) for name in ("step", "seconds", "tokens")}
-        state |= {"shape": self.model.shape, "model": self.model.state_dict(), "positions": self.mix.positions}
+        state |= {"shape": self.model.shape, "model": self.weights.state(), "positions": self.mix.positions}
         torch.save(state, f"{work}/step-{self.step:07d}.pt")
         torch.save({**state, "optimizer": self.optimizer.state_dict()}, f"{work}/checkpoint.pt.partial")
         os.replace(f"{work}/checkpoint.pt.partial", f"{work}/checkpoint.pt")
@@ -175,7 +247,7 @@ class Run:
 
     def train(self):
         arguments, workers, model = self.arguments, self.workers, self.model
-        gradients = Gradients(model)
+        weights = self.weights
         model.train()
         agreed = torch.tensor([self.fraction()], device=self.device)
         workers.average(agreed)
@@ -185,25 +257,27 @@ class Run:
         while fraction < 1:
             phase = translator_data.phase_of(fraction)
             drawn = [self.mix.next(phase) for _ in range(workers.count)]
-            source, target = batch_of(self.mix.tokens, drawn[workers.rank], model.pad, self.device)
-            gradients.clear()
-            with autocast(self.device, arguments.dtype):
+            source, target = self.tokens_of_mix.batch(drawn[workers.rank])
+            weights.clear()
+            with self.arithmetic():
                 loss = self.loss_of(model, source, target, arguments.smoothing)
             loss.backward()
-            gradients.flat[-2] = loss.detach()
-            gradients.flat[-1] = self.fraction()
-            workers.average(gradients.flat)
-            loss_sum += gradients.flat[-2].clone()
-            gradients.clip(1.0)
+            weights.gather()
+            weights.reduced[-2] = loss.detach()
+            weights.reduced[-1] = self.fraction()
+            workers.average(weights.reduced)
+            loss_sum += weights.reduced[-2].clone()
+            weights.clip(1.0)
             for group in self.optimizer.param_groups:
                 group["lr"] = learning_rate(self.step, fraction, arguments)
             self.optimizer.step()
+            weights.publish()
             self.step += 1
-            self.tokens += sum(self.mix.tokens.tokens_of(rows) for rows in drawn)
+            self.tokens += sum(self.tokens_of_mix.tokens_of(rows) for rows in drawn)
             if arguments.updates:
                 fraction = self.step / arguments.updates
             elif workers.count > 1:
-                fraction = gradients.flat[-1].item()
+                fraction = weights.reduced[-1].item()
             else:
                 fraction = self.fraction()
             if workers.rank == 0 and self.step % arguments.report_every == 0:
@@ -227,7 +301,7 @@ class Run:
 
 
 def train(arguments, run_class=Run):
-    device = torch.device(arguments.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = device_of(arguments)
     workers = Workers(device)
     if device.type == "cuda" and workers.count > 1:
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
@@ -313,19 +387,48 @@ def configurations(shape):
     return {"config": config, "generation_config": generation, "tokenizer_config": tokenizer}
 
 
+def device_of(arguments):
+    return torch.device(arguments.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def development_of(arguments, pad, device):
+    """{development set: Resident}"""
+    return {name: Resident(tokens, pad, device) for name, tokens in translator_data.load_tokens(arguments.work)[1].items()}
+
+
+def average_of(states):
+    """{name: weights in double} of several checkpoints."""
+    return {name: sum(state["model"][name].double() for state in states) / len(states) for name in states[0]["model"]}
+
+
+def chosen_average(states, arguments):
+    """The average of the last checkpoints whose development sets (translator_data.DEVELOPMENT) have the lowest mean loss:
+    of as many checkpoints as one of the numbers in --average says."""
+    counts = sorted({min(int(count), len(states)) for count in arguments.average.split(",")})
+    averages = {count: average_of(states[-count:]) for count in counts}
+    if len(counts) > 1:
+        device, best = device_of(arguments), {}
+        model = Marian(states[0]["shape"], 0.0).to(device)
+        development = development_of(arguments, model.pad, device)
+        for count, tensors in averages.items():
+            model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+            losses = losses_of(model, development, loss_of, contextlib.nullcontext(), arguments.validation_pairs)
+            best[count] = sum(losses[name] for name in translator_data.DEVELOPMENT) / len(translator_data.DEVELOPMENT)
+            print(f"average of {count}:", " ".join(f"{name}={figure:.4f}" for name, figure in losses.items()), flush=True)
+        counts = [min(best, key=best.get)]
+    print(f"averaging the last {counts[0]} checkpoints")
+    return averages[counts[0]]
+
+
 def export(arguments):
     """Averages the last checkpoints and writes config.json, generation_config.json, model.safetensors, source.spm,
     target.spm, vocab.json and tokenizer_config.json, as transformers' MarianMTModel and MarianTokenizer read them."""
-    paths = snapshots(arguments.work)[-arguments.average :]
+    paths = snapshots(arguments.work)[-max(map(int, arguments.average.split(","))) :]
     if not paths:
         sys.exit(f"no checkpoint in {arguments.work}: run `train` first")
-    print("averaging", ", ".join(os.path.basename(path) for path in paths))
     states = [torch.load(path, map_location="cpu", weights_only=True) for path in paths]
     shape = states[0]["shape"]
-    tensors = {
-        name: (sum(state["model"][name].double() for state in states) / len(states)).half()
-        for name in states[0]["model"]
-    }
+    tensors = {name: tensor.half() for name, tensor in chosen_average(states, arguments).items()}
     pad = shape["vocabulary"] - 1
     tensors["model.shared.weight"][pad] = 0
     tensors["final_logits_bias"][:, pad] = 0
@@ -340,8 +443,46 @@ def export(arguments):
     print(f"{arguments.output}: {size / 1e6:.1f} MB, {sum(t.numel() for t in tensors.values())} weights")
 
 
+def score(arguments):
+    """Prints BLEU of greedy search on the development sets, against their text as the subword model spells it: a figure to
+    compare runs by, a little off sacrebleu's own on the files."""
+    import sacrebleu  # which nothing else here needs
+
+    device = device_of(arguments)
+    with open(f"{arguments.model}/config.json", encoding="utf-8") as file:
+        config = json.load(file)
+    names = {"vocabulary": "vocab_size", "d_model": "d_model", "ffn": "encoder_ffn_dim", "heads": "encoder_attention_heads"}
+    names |= {name: name for name in ("encoder_layers", "decoder_layers")}
+    model = Marian({ours: config[theirs] for ours, theirs in names.items()}, 0.0)
+    tensors = safetensors_file.read(f"{arguments.model}/model.safetensors")
+    model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    model.to(device).eval()
+    subwords = sentencepiece.SentencePieceProcessor(model_file=f"{arguments.work}/joint.model")
+    for name, tokens in development_of(arguments, model.pad, device).items():
+        translations, references = [], []
+        rows = numpy.argsort(tokens.lengths[0][: arguments.validation_pairs], kind="stable")
+        for part in numpy.array_split(rows, -(-len(rows) // 100)):
+            source, target = tokens.batch(part)
+            translations += decoded(subwords, greedy(model, source))
+            references += decoded(subwords, target)
+        print(f"{name}, greedy search: BLEU {sacrebleu.corpus_bleu(translations, [references]).score:.1f}", flush=True)
+        for translation, reference in list(zip(translations, references))[:: max(1, len(rows) // 5)]:
+            print(f"    {translation[:200]}\n        {reference[:200]}")
+
+
+def decoded(subwords, ids):
+    """The text of each row of ids [rows, length], up to its EOS."""
+    rows = ids.tolist()
+    return subwords.decode([row[: row.index(EOS)] if EOS in row else row for row in rows])
+
+
 def prepare(arguments):
     translator_data.prepare(arguments.data, arguments.work, arguments.vocabulary, arguments.made_up_pairs)
+
+
+def add_development_arguments(command):
+    command.add_argument("--validation-pairs", type=int, default=1000, help="of each development set (%(default)s)")
+    command.add_argument("--device", default="", help="cpu or cuda; empty: cuda if there is one")
 
 
 def main():
@@ -377,9 +518,14 @@ def main():
     command = commands.add_parser("export", help="write the model directory")
     command.add_argument("--work", required=True)
     command.add_argument("--output", required=True, help="model directory to write")
-    command.add_argument("--average", type=int, default=6, help="checkpoints to average (%(default)s)")
+    command.add_argument("--average", default="6", help="checkpoints to average; of several numbers, the best (%(default)s)")
+    add_development_arguments(command)
+    command = commands.add_parser("score", help="BLEU of greedy search on the development sets")
+    command.add_argument("--work", required=True)
+    command.add_argument("--model", required=True, help="an exported directory")
+    add_development_arguments(command)
     arguments = parser.parse_args()
-    {"prepare": prepare, "train": train, "export": export}[arguments.command](arguments)
+    {"prepare": prepare, "train": train, "export": export, "score": score}[arguments.command](arguments)
 
 
 if __name__ == "__main__":

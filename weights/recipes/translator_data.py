@@ -5,12 +5,14 @@
 be trained on, and how often an epoch repeats each, is the table CORPORA.
 """
 
+import concurrent.futures
 import gzip
 import io
 import json
 import os
 import random
 import re
+import zipfile
 from collections import Counter
 
 import numpy
@@ -29,18 +31,24 @@ MAX_COPIES = 10  # of one made-up pair
 PHASE_ENDS = (0.70, 0.85, 1.0)
 # Repeats in an epoch of each phase: 0.5 reads a random half of the corpus.
 CORPORA = {
-    "everyday": (2.5, 2.5, 3),  # Tatoeba, CC BY 2.0 FR
-    "everyday_varied": (1.5, 1.5, 2),  # the same with other names, in small letters, joined ...
-    "captions": (4, 4, 4),  # Multi30k
-    "made_up": (2, 2, 2),
+    "everyday": (2, 2, 3),  # Tatoeba, CC BY 2.0 FR
+    "everyday_varied": (1, 1, 0.8),  # the same with other names, in small letters, joined ...
+    "captions": (1, 1, 1.3),  # Multi30k
+    "made_up": (1, 1, 1.5),
     "phrases": (12, 12, 12),  # phrasebook.tsv
-    "support": (4, 4, 3),  # Microsoft, translated by people, CC BY 4.0
-    "desktop": (3, 3, 2),  # GNOME (CC BY 3.0) and Android (Apache 2.0)
-    "business": (0.5, 0.5, 0.15),  # Microsoft, translated by people, CC BY 4.0
-    "programming": (0.35, 0.35, 0.1),  # Microsoft, translated by people, CC BY 4.0
-    "support_mt": (0.5, 0, 0),  # Microsoft, translated by machine, CC BY 4.0
-    "programming_mt": (0.15, 0, 0),  # Microsoft, translated by machine, CC BY 4.0
+    "support": (1, 1, 1),  # Microsoft, translated by people, CC BY 4.0
+    "desktop": (1, 1, 1),  # GNOME (CC BY 3.0) and Android (Apache 2.0)
+    "business": (1, 1, 0.3),  # Microsoft, translated by people, CC BY 4.0
+    "programming": (0.7, 0.7, 0.2),  # Microsoft, translated by people, CC BY 4.0
+    "support_mt": (0.8, 0, 0),  # Microsoft, translated by machine, CC BY 4.0
+    "programming_mt": (0.6, 0, 0),  # Microsoft, translated by machine, CC BY 4.0
 }
+# Copies of a corpus whose source is split into subwords otherwise each time, drawn from the subword model (subword
+# regularization: Kudo 2018). Where the number is negative, there is no copy with the likeliest subwords.
+RESEGMENTED = {"everyday_varied": -1, "captions": 2, "support": 2, "desktop": 2}
+RESEGMENTING = 0.3  # the exponent that flattens the probabilities of these splits
+VARIED_DRAWS = 2  # of everyday_varied
+SHARES = {"programming_mt": 0.5}  # of a corpus that is used at all
 FILES = {
     "everyday": ("tatoeba/eng-deu.tsv.gz", "tatoeba/eng-deu_more.tsv.gz", "tatoeba/eng-deu_challenge.tsv.gz"),
     "support": ("msdocs-support/ht.tsv.gz",),
@@ -146,7 +154,11 @@ def read_corpora(data, made_up_pairs):
         for name, paths in FILES.items()
     }
     training["captions"] = multi30k(data, "train")
-    training["everyday_varied"] = varied(training["everyday"], random.Random(SEED))
+    training["everyday_varied"] = [
+        pair for draw in range(VARIED_DRAWS) for pair in varied(training["everyday"], random.Random(SEED + draw))
+    ]
+    for name, share in SHARES.items():
+        training[name] = random.Random(SEED).sample(training[name], round(share * len(training[name])))
     copies, training["made_up"] = Counter(), []
     for pair in made_up_text.pairs(made_up_pairs, SEED):
         copies[pair] += 1
@@ -224,10 +236,6 @@ class Tokens:
         """Source and target tokens of the rows, without padding."""
         return sum(int((ends[rows + 1] - ends[rows]).sum()) for _, ends in self.sides)
 
-    def arrays(self):
-        (source, source_ends), (target, target_ends) = self.sides
-        return source, source_ends[1:], target, target_ends[1:]
-
     def padded(self, rows, side, pad):
         """[rows, longest] int64"""
         flat, ends = self.sides[side]
@@ -237,10 +245,14 @@ class Tokens:
         return numpy.where(inside, flat[numpy.minimum(starts[:, None] + columns, len(flat) - 1)], pad).astype(numpy.int64)
 
 
-def encoded(subwords, pairs):
-    """Tokens of the pairs that are not too long."""
+def encoded(subwords, pairs, resegmented=0):
+    """Tokens of the pairs that are not too long, and of their copies (RESEGMENTED)."""
     sources, targets = (subwords.encode([pair[side] for pair in pairs]) for side in (0, 1))
-    return Tokens.of_rows([row for row in zip(sources, targets) if 0 < max(map(len, row)) < MAX_TOKENS and min(map(len, row))])
+    rows = [] if resegmented < 0 else list(zip(sources, targets))
+    for _ in range(abs(resegmented)):
+        drawn = [subwords.encode(pair[0], enable_sampling=True, alpha=RESEGMENTING, nbest_size=-1) for pair in pairs]
+        rows += zip(drawn, targets)
+    return Tokens.of_rows([row for row in rows if 0 < max(map(len, row)) < MAX_TOKENS and min(map(len, row))])
 
 
 def prepare(data, work, vocabulary, made_up_pairs):
@@ -255,22 +267,31 @@ def prepare(data, work, vocabulary, made_up_pairs):
 def write_tokens(work, training, development):
     """WORK/tokens.npz by the subwords of WORK/joint.model."""
     subwords = sentencepiece.SentencePieceProcessor(model_file=f"{work}/joint.model")
+    sentencepiece.set_random_generator_seed(SEED)
     arrays = {}
     for name, pairs in (training | development).items():
-        tokens = encoded(subwords, pairs)
+        tokens = encoded(subwords, pairs, RESEGMENTED.get(name, 0))
         size = sum(int(tokens.lengths(side).sum()) for side in (0, 1))
         print(f"{name}: {len(tokens)} pairs, {size} tokens, repeats {CORPORA.get(name, '-')}", flush=True)
-        for part, array in zip(("source", "source_ends", "target", "target_ends"), tokens.arrays()):
-            arrays[f"{name}.{part}"] = array
-    numpy.savez(f"{work}/tokens.npz", **arrays)
+        for side, part in enumerate(("source", "target")):
+            arrays[f"{name}.{part}"] = tokens.sides[side][0]
+            arrays[f"{name}.{part}_lengths"] = tokens.lengths(side).astype(numpy.uint8)  # at most MAX_TOKENS
+    with zipfile.ZipFile(f"{work}/tokens.npz", "w", zipfile.ZIP_LZMA) as file:  # half as large as numpy's own compression
+        for name, array in arrays.items():
+            content = io.BytesIO()
+            numpy.lib.format.write_array(content, array, allow_pickle=False)
+            file.writestr(zipfile.ZipInfo(f"{name}.npy"), content.getvalue(), zipfile.ZIP_LZMA)  # without today's date
 
 
 def load_tokens(work):
     """({training corpus: Tokens}, {development set: Tokens})"""
     with numpy.load(f"{work}/tokens.npz") as arrays:
         names = list(dict.fromkeys(key.split(".")[0] for key in arrays))
-        parts = ("source", "source_ends", "target", "target_ends")
-        corpora = {name: Tokens(*(arrays[f"{name}.{part}"] for part in parts)) for name in names}
+        corpora = {}
+        for name in names:
+            source, target = arrays[f"{name}.source"], arrays[f"{name}.target"]
+            ends = [numpy.cumsum(arrays[f"{name}.{part}_lengths"], dtype=numpy.int64) for part in ("source", "target")]
+            corpora[name] = Tokens(source, ends[0], target, ends[1])
     return (
         {name: tokens for name, tokens in corpora.items() if name in CORPORA},
         {name: tokens for name, tokens in corpora.items() if name not in CORPORA},
@@ -290,10 +311,10 @@ def epoch_rows(sizes, repeats, rng):
     rows, first = [], 0
     for size, times in zip(sizes, repeats):
         whole = int(times)
-        rows += [numpy.arange(first, first + size)] * whole
+        rows += [numpy.arange(first, first + size, dtype=numpy.int32)] * whole
         part = round((times - whole) * size)
         if part:
-            rows.append(first + rng.choice(size, part, replace=False))
+            rows.append((first + rng.permutation(size)[:part]).astype(numpy.int32))
         first += size
     return numpy.concatenate(rows)
 
@@ -302,21 +323,23 @@ def batches(tokens, rows, budget, rng):
     """Groups rows of like length into batches of at most `budget` source and target tokens with padding (a longer pair
     is a batch of its own), in random order."""
     source, target = tokens.lengths(0)[rows], tokens.lengths(1)[rows]
-    order = numpy.lexsort((rng.random(len(rows)), target, source))
-    groups, first, longest = [], 0, (0, 0)
-    for i, (s, t) in enumerate(zip(source[order].tolist(), target[order].tolist())):
-        grown = max(longest[0], s), max(longest[1], t)
-        if i > first and sum(grown) * (i - first + 1) > budget:
-            groups.append(rows[order[first:i]])
-            first, grown = i, (s, t)
-        longest = grown
-    groups.append(rows[order[first:]])
+    # Target lengths rise and fall in turn from one source length to the next: neighbours are alike there too.
+    order = numpy.lexsort((rng.random(len(rows), numpy.float32), numpy.where(source % 2, -target, target), source))
+    rows, source, target = rows[order], source[order], target[order]
+    groups, first = [], 0
+    while first < len(rows):
+        last = first + max(1, budget // int(source[first] + target[first]))  # not more rows than this fit
+        longest = numpy.maximum.accumulate(target[first:last])
+        padded = (source[first:last] + longest) * numpy.arange(1, len(longest) + 1)
+        last = first + max(1, int(numpy.searchsorted(padded, budget, side="right")))
+        groups.append(rows[first:last])
+        first = last
     return [groups[i] for i in rng.permutation(len(groups))]
 
 
 class Mix:
     """The endless stream of batches. It depends on the seed, the budget of tokens and the position in each phase; a
-    resumed run goes on with the batch that would have come next."""
+    resumed run goes on with the batch that would have come next. A thread groups the epoch after the one at hand."""
 
     def __init__(self, corpora, batch_tokens, positions=None):
         """`corpora`: all of CORPORA or some. `positions`: of each phase, (epoch, batches read of it), as `positions`
@@ -327,14 +350,29 @@ class Mix:
         self.batch_tokens = batch_tokens
         self.positions = [list(position) for position in positions or [(0, 0)] * len(PHASE_ENDS)]
         self.held = (None, None, [])  # the epoch at hand: phase, epoch, batches
+        self.planner = concurrent.futures.ThreadPoolExecutor(1)
+        self.plans = {}  # (phase, epoch): batches to come
+
+    def plan(self, phase, epoch):
+        """The batches of an epoch, in order."""
+        rng = numpy.random.default_rng((SEED, phase, epoch))
+        rows = epoch_rows(self.sizes, [CORPORA[name][phase] for name in self.names], rng)
+        return batches(self.tokens, rows, self.batch_tokens, rng)
+
+    def prepare(self, phase, epoch):
+        """Starts to group an epoch, if it was not begun before."""
+        if (phase, epoch) not in self.plans and phase < len(PHASE_ENDS):
+            self.plans[phase, epoch] = self.planner.submit(self.plan, phase, epoch)
 
     def next(self, phase):
         """Row numbers into `tokens` of the next batch of the phase."""
         epoch, position = self.positions[phase]
         if self.held[:2] != (phase, epoch):
-            rng = numpy.random.default_rng((SEED, phase, epoch))
-            rows = epoch_rows(self.sizes, [CORPORA[name][phase] for name in self.names], rng)
-            self.held = (phase, epoch, batches(self.tokens, rows, self.batch_tokens, rng))
+            self.prepare(phase, epoch)
+            self.held = (phase, epoch, self.plans.pop((phase, epoch)).result())
+            self.prepare(phase, epoch + 1)
+            if phase + 1 < len(PHASE_ENDS):
+                self.prepare(phase + 1, self.positions[phase + 1][0])
         batch = self.held[2][position]
         last = position + 1 == len(self.held[2])
         self.positions[phase] = [epoch + 1, 0] if last else [epoch, position + 1]

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 
 POSITIONS = 512  # rows of the position table, and so the longest sentence in tokens
 EOS = 0
+HIDDEN = -1e9  # added to the score of a key that must not be read
 
 
 class Dropout(nn.Module):
@@ -46,11 +47,25 @@ class Attention(nn.Module):
     def split(self, x):  # [batch, length, d_model] -> [batch, heads, length, d_head]
         return x.view(x.shape[0], x.shape[1], self.heads, -1).transpose(1, 2)
 
-    def forward(self, queries, keys, mask):
-        q, k, v = self.split(self.q_proj(queries)), self.split(self.k_proj(keys)), self.split(self.v_proj(keys))
+    def projected(self, x, *layers):
+        """Of each layer its output for x, split into heads: one product for all."""
+        weight, bias = (torch.cat([getattr(layer, name) for layer in layers]) for name in ("weight", "bias"))
+        return [self.split(part) for part in F.linear(x, weight, bias).chunk(len(layers), -1)]
+
+    def forward(self, queries, memory=None, mask=None):
+        """`queries` and `memory` [batch, length, d_model]; without memory, attention is within the queries. Without a mask
+        [batch or 1, 1, queries or 1, keys] that is added to the scores, a query reads the keys up to its own place."""
+        if memory is None:
+            q, k, v = self.projected(queries, self.q_proj, self.k_proj, self.v_proj)
+        else:
+            (q,), (k, v) = self.projected(queries, self.q_proj), self.projected(memory, self.k_proj, self.v_proj)
         if queries.device.type == "cpu":  # where PyTorch's fused attention is slow on short sentences
+            if mask is None:
+                mask = torch.full((q.shape[2], k.shape[2]), HIDDEN, dtype=q.dtype).triu_(1)
             scores = q @ k.transpose(2, 3) * (q.shape[-1] ** -0.5) + mask.to(q.dtype)
             context = scores.softmax(-1, dtype=q.dtype) @ v
+        elif mask is None:
+            context = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         else:
             context = F.scaled_dot_product_attention(q, k, v, mask.to(q.dtype))
         return self.out_proj(context.transpose(1, 2).reshape(queries.shape))
@@ -71,7 +86,7 @@ class EncoderLayer(nn.Module):
         return self.final_layer_norm(x + self.dropout(self.fc2(F.relu(self.fc1(x)))))
 
     def forward(self, x, mask):
-        x = self.self_attn_layer_norm(x + self.dropout(self.self_attn(x, x, mask)))
+        x = self.self_attn_layer_norm(x + self.dropout(self.self_attn(x, mask=mask)))
         return self.feed_forward(x)
 
 
@@ -81,8 +96,8 @@ class DecoderLayer(EncoderLayer):
         self.encoder_attn = Attention(shape["d_model"], shape["heads"])
         self.encoder_attn_layer_norm = nn.LayerNorm(shape["d_model"])
 
-    def forward(self, x, causal, memory, memory_mask):
-        x = self.self_attn_layer_norm(x + self.dropout(self.self_attn(x, x, causal)))
+    def forward(self, x, memory, memory_mask):
+        x = self.self_attn_layer_norm(x + self.dropout(self.self_attn(x)))
         x = self.encoder_attn_layer_norm(x + self.dropout(self.encoder_attn(x, memory, memory_mask)))
         return self.feed_forward(x)
 
@@ -130,20 +145,26 @@ class Marian(nn.Module):
 
     def embed(self, ids):
         x = F.embedding(ids, self.model.shared.weight, padding_idx=self.pad) * math.sqrt(self.shape["d_model"])
-        return self.dropout(x + self.positions[: ids.shape[1]])
+        return self.dropout(x + self.positions[: ids.shape[1]].to(x.dtype))
 
-    def hidden(self, source, target):
-        """Decoder states before the output layer: [batch, target length, d_model]."""
-        mask = torch.zeros(source.shape, device=source.device).masked_fill_(source == self.pad, -1e9)[:, None, None]
+    def encode(self, source):
+        """(states [batch, source length, d_model], mask of the padding) of source [batch, source length]"""
         x = self.embed(source)
+        mask = torch.zeros(source.shape, device=source.device, dtype=x.dtype).masked_fill_(source == self.pad, HIDDEN)
+        mask = mask[:, None, None]
         for layer in self.model.encoder.layers:
             x = layer(x, mask)
-        length = target.shape[1]
-        causal = torch.full((length, length), -1e9, device=target.device).triu_(1)
+        return x, mask
+
+    def decode(self, target, memory, mask):
+        """Decoder states before the output layer: [batch, target length, d_model]."""
         y = self.embed(target)
         for layer in self.model.decoder.layers:
-            y = layer(y, causal, x, mask)
+            y = layer(y, memory, mask)
         return y
+
+    def hidden(self, source, target):
+        return self.decode(target, *self.encode(source))
 
     def logits(self, hidden):
         """[..., vocabulary - 1]: <pad> is never produced, because generation bans it."""
@@ -151,23 +172,25 @@ class Marian(nn.Module):
 
 
 class SmoothedCrossEntropy(torch.autograd.Function):
-    """Mean negative log-likelihood of `gold` [n] under `logits` [n, vocabulary]. Its gradient is that of the
-    label-smoothed loss, found in few passes over the largest matrix of a training step."""
+    """Mean negative log-likelihood of `gold` [n] under `logits` [n, vocabulary], of the rows with `kept` [n] alone if it is
+    given. Its gradient is that of the label-smoothed loss, found in few passes over the largest matrix of a training step;
+    on a GPU, whose time goes with the bytes, this matrix is held as the logits are, elsewhere in float32."""
 
     @staticmethod
-    def forward(ctx, logits, gold, smoothing):
-        probabilities = logits.softmax(-1, dtype=torch.float32)
-        ctx.save_for_backward(probabilities, gold)
+    def forward(ctx, logits, gold, smoothing, kept=None):
+        probabilities = logits.softmax(-1, dtype=logits.dtype if logits.is_cuda else torch.float32)
+        weights = torch.ones_like(gold, dtype=torch.float32) if kept is None else kept.float()
+        weights /= weights.sum()
+        ctx.save_for_backward(probabilities, gold, weights)
         ctx.smoothing, ctx.dtype = smoothing, logits.dtype
-        return -probabilities.gather(1, gold[:, None]).clamp_min(1e-30).log().mean()
+        return -(probabilities.gather(1, gold[:, None])[:, 0].float().clamp_min(1e-30).log() * weights).sum()
 
     @staticmethod
     def backward(ctx, scale):
-        probabilities, gold = ctx.saved_tensors
-        count, vocabulary = probabilities.shape
-        gradient = probabilities.sub_(ctx.smoothing / vocabulary)  # backward runs once
-        gradient[torch.arange(count, device=gold.device), gold] -= 1 - ctx.smoothing
-        return gradient.mul_(scale / count).to(ctx.dtype), None, None
+        probabilities, gold, weights = ctx.saved_tensors
+        gradient = probabilities.sub_(ctx.smoothing / probabilities.shape[1])  # backward runs once
+        gradient[torch.arange(len(gold), device=gold.device), gold] -= 1 - ctx.smoothing
+        return gradient.mul_((weights * scale)[:, None].to(gradient.dtype)).to(ctx.dtype), None, None, None
 
 
 def loss_of(model, source, target, smoothing):
@@ -175,5 +198,21 @@ def loss_of(model, source, target, smoothing):
     [batch, length] end with EOS and are padded."""
     shifted = torch.cat([torch.full_like(target[:, :1], model.pad), target[:, :-1]], 1)
     keep = target != model.pad
-    logits = model.logits(model.hidden(source, shifted)[keep])
-    return SmoothedCrossEntropy.apply(logits, target[keep], smoothing)
+    hidden = model.hidden(source, shifted)
+    if hidden.is_cuda:  # which would have to wait until the number of kept rows is known
+        gold = target.masked_fill(~keep, 0).flatten()
+        return SmoothedCrossEntropy.apply(model.logits(hidden.flatten(0, 1)), gold, smoothing, keep.flatten())
+    return SmoothedCrossEntropy.apply(model.logits(hidden[keep]), target[keep], smoothing)
+
+
+@torch.no_grad()
+def greedy(model, source, longest=120):
+    """Ids [batch, at most longest] of the likeliest next token each time. What comes after a row's EOS means nothing."""
+    memory, mask = model.encode(source)
+    target = torch.full_like(source[:, :1], model.pad)
+    ended = torch.zeros(len(source), dtype=torch.bool, device=source.device)
+    while target.shape[1] <= longest and not ended.all():
+        chosen = model.logits(model.decode(target, memory, mask)[:, -1]).argmax(-1)
+        ended |= chosen == EOS
+        target = torch.cat([target, chosen[:, None]], 1)
+    return target[:, 1:]
