@@ -61,8 +61,8 @@ TokenizerRules RulesOf(Tokenization tokenization) {
 
 absl::Status CheckSearch(const GenerateOptions& options) {
   HEED_RETURN_IF_ERROR(CheckRange("beam_size", options.beam_size, 1, kMaxBeamSize));
-  HEED_RETURN_IF_ERROR(CheckRange("length_penalty", static_cast<double>(options.length_penalty), -kMaxLengthPenalty,
-                                  kMaxLengthPenalty));
+  HEED_RETURN_IF_ERROR(
+      CheckRange("length_penalty", static_cast<double>(options.length_penalty), -kMaxLengthPenalty, kMaxLengthPenalty));
   if (options.no_repeat_ngram < 0) return OutOfRange("no_repeat_ngram", options.no_repeat_ngram, "0 (off) or more");
   if (!(options.repetition_penalty > 0 && options.repetition_penalty <= kMaxRepetitionPenalty)) {
     return OutOfRange("repetition_penalty", options.repetition_penalty,
@@ -111,6 +111,8 @@ absl::Status CheckRows(absl::string_view field, size_t tokens, const StartLimits
 CausalLanguageModel::CausalLanguageModel(Parts parts) : parts_(std::move(parts)) {
   HEED_CHECK(parts_.tokenizer != nullptr);
   HEED_CHECK(parts_.uses.score == (parts_.network != nullptr));
+  parts_.defaults.options.stop_at_end = !parts_.tokenizer->end_is_of_line();
+  for (std::string& warning : parts_.defaults.warnings) parts_.spec.warnings.push_back(std::move(warning));
 }
 
 int64_t CausalLanguageModel::MemoryTokens(const State& state) const {
@@ -180,8 +182,7 @@ absl::Status CausalLanguageModel::CheckScore(const ScoreRequest& request) const 
   for (size_t i = 0; i < request.tokens.size(); ++i) {
     const int32_t id = request.tokens[i];
     if (id < 0 || id >= parts_.network->vocabulary()) {
-      return InvalidField(absl::StrCat("tokens.ids[", i, "]"), id, ", must be 0 to ",
-                          parts_.network->vocabulary() - 1);
+      return InvalidField(absl::StrCat("tokens.ids[", i, "]"), id, ", must be 0 to ", parts_.network->vocabulary() - 1);
     }
   }
   return absl::OkStatus();
@@ -198,9 +199,8 @@ absl::StatusOr<std::unique_ptr<ScoreTask>> CausalLanguageModel::StartScore(Score
   layout.has_offsets = request.tokens.empty();
   std::vector<TextToken> tokens;
   if (request.options.begin == ScoreBegin::kEndOfText) tokens.push_back({.id = *tokenizer().end_of_text()});
-  HEED_ASSIGN_OR_RETURN(const std::vector<TextToken> read,
-                        Tokenize("text", absl::StrCat(request.context, request.text), request.options.text,
-                                 "options.text"));
+  HEED_ASSIGN_OR_RETURN(const std::vector<TextToken> read, Tokenize("text", absl::StrCat(request.context, request.text),
+                                                                    request.options.text, "options.text"));
   tokens.insert(tokens.end(), read.begin(), read.end());
   const int64_t begin = static_cast<int64_t>(tokens.size() - read.size());
   layout.unscored = begin;
@@ -223,7 +223,8 @@ absl::Status CausalLanguageModel::CheckGenerate(const GenerateRequest& request) 
   if (options.stream && options.n > 1) return OutOfRange("n", options.n, "1 for a stream");
   if (options.mode == GenerateMode::kAsHuggingFace) {
     if (!parts_.network->has_hugging_face_mode()) {
-      return InvalidField("options.mode", "AS_HUGGING_FACE, but ", spec().architecture, " has no such mode: it is causal");
+      return InvalidField("options.mode", "AS_HUGGING_FACE, but ", spec().architecture,
+                          " has no such mode: it is causal");
     }
     if (request.state != nullptr || request.keep_state) {
       return InvalidField("options.mode", "AS_HUGGING_FACE, which keeps no session");
@@ -235,10 +236,14 @@ absl::Status CausalLanguageModel::CheckGenerate(const GenerateRequest& request) 
 absl::StatusOr<std::unique_ptr<GenerateTask>> CausalLanguageModel::StartGenerate(GenerateRequest request,
                                                                                  const StartLimits& limits) const {
   if (parts_.network == nullptr) return Cannot("generate texts");
-  if (request.options.max_tokens == 0) request.options.max_tokens = kDefaultMaxTokens;
-  HEED_RETURN_IF_ERROR(CheckGenerate(request));
   HEED_ASSIGN_OR_RETURN(std::vector<TextToken> prompt,
                         Tokenize("prompt", request.prompt, request.options.text, "options.text"));
+  if (request.options.max_tokens == 0) {
+    const int64_t left = parts_.defaults.max_length - static_cast<int64_t>(prompt.size());
+    request.options.max_tokens =
+        static_cast<int>(parts_.defaults.max_length == 0 ? kDefaultMaxTokens : std::max<int64_t>(1, left));
+  }
+  HEED_RETURN_IF_ERROR(CheckGenerate(request));
   if (prompt.empty() && (request.state == nullptr || request.state->units() == 0)) {
     if (!tokenizer().end_of_text()) {
       return InvalidField("prompt", "is empty, and nothing was read before it");

@@ -12,6 +12,7 @@
 #include "absl/types/span.h"
 #include "models/kinds/language_model.h"
 #include "models/language/causal_network.h"
+#include "models/language/generation_defaults.h"
 #include "models/text/text_tokenizer.h"
 
 namespace heed {
@@ -26,12 +27,12 @@ class CausalLanguageModel : public LanguageModel {
     std::unique_ptr<const TextTokenizer> tokenizer;
     std::unique_ptr<const CausalNetwork> network;  // null: the weights have no language-modelling head
     LanguageModelUses uses;                        // `score` is whether there is a network
-    GenerateOptions default_options;
+    GenerationDefaults defaults;
   };
 
   const ModelSpec& spec() const override { return parts_.spec; }
   const LanguageModelUses& uses() const override { return parts_.uses; }
-  const GenerateOptions& default_options() const override { return parts_.default_options; }
+  const GenerateOptions& default_options() const override { return parts_.defaults.options; }
   int64_t MemoryTokens(const State& state) const override;
   // Of a model without a network: a state that nothing can be read into.
   std::shared_ptr<const State> NewState() const override;
@@ -61,7 +62,7 @@ class CausalLanguageModel : public LanguageModel {
   absl::Status CheckGenerate(const GenerateRequest& request) const;
   absl::Status CheckSegmentTokens(absl::string_view field, int64_t segment_tokens) const;
 
-  const Parts parts_;
+  Parts parts_;  // constant after construction
 };
 
 }  // namespace heed

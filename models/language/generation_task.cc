@@ -101,7 +101,8 @@ int64_t GenerationTask::peak_bytes() const {
   const int64_t hypotheses = draws() * options.beam_size;
   const bool all_logits = options.sample || options.repetition_penalty != 1;
   const int64_t candidates = std::max(2 * options.beam_size, options.top_k_alternatives);
-  const int64_t record = static_cast<int64_t>(sizeof(StepRecord)) + candidates * static_cast<int64_t>(sizeof(Candidate));
+  const int64_t record =
+      static_cast<int64_t>(sizeof(StepRecord)) + candidates * static_cast<int64_t>(sizeof(Candidate));
   return network_.MemoryBytes(read_before_, prompt) +
          hypotheses * (network_.MemoryBytes(read_before_ + prompt, options.max_tokens) + options.max_tokens * record +
                        (all_logits ? network_.vocabulary() * static_cast<int64_t>(sizeof(float)) : 0)) +
@@ -152,8 +153,7 @@ void GenerationTask::AppendReadings(std::vector<Reading>& readings) {
     if (draw.search->done()) continue;
     for (size_t row = 0; row < draw.rows.size(); ++row, ++q) {
       const bool is_first = draw.rows[row].position == 0;
-      readings.push_back({draw.memories[row].get(),
-                          absl::MakeConstSpan(draw.inputs).subspan(row, is_first ? 0 : 1),
+      readings.push_back({draw.memories[row].get(), absl::MakeConstSpan(draw.inputs).subspan(row, is_first ? 0 : 1),
                           absl::MakeConstSpan(queries_).subspan(q, 1), absl::MakeSpan(answers_).subspan(q, 1)});
     }
   }
@@ -166,9 +166,9 @@ void GenerationTask::BeginSearch() {
   const bool prompt_loops = !prompt_.empty() && EndsInLoop(prompt_);
   for (int64_t i = 0; i < draws(); ++i) {
     Draw& draw = draws_.emplace_back();
-    draw.search = std::make_unique<Search>(rules_, search, std::vector<int32_t>(), network_.vocabulary(),
-                                           DrawSeed(options.sampling.seed, static_cast<uint64_t>(i)), prompt_loops,
-                                           prompt_);
+    draw.search =
+        std::make_unique<Search>(rules_, search, std::vector<int32_t>(), network_.vocabulary(),
+                                 DrawSeed(options.sampling.seed, static_cast<uint64_t>(i)), prompt_loops, prompt_);
     const bool is_last = i + 1 == draws() && !request_.keep_state;
     draw.memories.push_back(is_last ? std::move(memory_) : memory_->Fork());
   }
@@ -350,8 +350,7 @@ float GenerationTask::LogProbability(const Draw& draw, const FoundHypothesis& fo
   return record.chosen;
 }
 
-void GenerationTask::AddTokens(const Draw& draw, const FoundHypothesis& found, size_t kept,
-                               GeneratedText& text) const {
+void GenerationTask::AddTokens(const Draw& draw, const FoundHypothesis& found, size_t kept, GeneratedText& text) const {
   int64_t start = 0;
   for (size_t i = 0; i < kept; ++i) {
     TokenScore& score = text.tokens.emplace_back();

@@ -11,7 +11,6 @@
 namespace heed {
 namespace {
 
-
 int64_t WordsOf(absl::string_view text) {
   int64_t words = 0;
   bool in_word = false;
@@ -83,7 +82,8 @@ void ScoringTask::AppendReadings(std::vector<Reading>& readings) {
     attention_.assign(queries_.size(), {});
     for (size_t q = 0; q < queries_.size(); ++q) queries_[q].attention = &attention_[q];
   }
-  readings.push_back({memory_.get(), absl::MakeConstSpan(ids_).subspan(static_cast<size_t>(next_), static_cast<size_t>(length)),
+  readings.push_back({memory_.get(),
+                      absl::MakeConstSpan(ids_).subspan(static_cast<size_t>(next_), static_cast<size_t>(length)),
                       queries_, absl::MakeSpan(answers_)});
 }
 
@@ -140,7 +140,8 @@ void ScoringTask::TakeAnswer(int64_t index, const NextTokenAnswer& answer) {
 void ScoringTask::Take() {
   const auto is_number = [](const NextTokenAnswer& answer) { return std::isfinite(answer.log_probability); };
   if (!std::all_of(answers_.begin(), answers_.end(), is_number)) {
-    return Finish(absl::InternalError("the model computed probabilities that are not numbers: its weights are damaged"));
+    return Finish(
+        absl::InternalError("the model computed probabilities that are not numbers: its weights are damaged"));
   }
   size_t q = 0;
   const int64_t end = next_ + stretch();

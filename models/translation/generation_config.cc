@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
-#include "models/translation/generation_fields.h"
+#include "models/search/generation_fields.h"
 
 namespace heed {
 namespace {

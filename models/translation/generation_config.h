@@ -23,7 +23,7 @@ struct GenerationConfig {
 
 // Reads `directory`/generation_config.json, or if there is none the generation settings of config.json, as older
 // directories have them, into `generation`, whose search.start and search.eos are the defaults of those. The settings
-// are in models/translation/generation_fields.h. Errors name the file, the field and its value; UNIMPLEMENTED for what
+// are in models/search/generation_fields.h. Errors name the file, the field and its value; UNIMPLEMENTED for what
 // is not served.
 absl::Status ReadGenerationConfig(const std::string& directory, JsonFields& config_json, int64_t target_vocabulary,
                                   int64_t max_target_tokens, GenerationConfig& generation);

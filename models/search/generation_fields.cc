@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/translation/generation_fields.h"
+#include "models/search/generation_fields.h"
 
 #include <algorithm>
 
@@ -107,7 +107,8 @@ bool IsNeutral(const nlohmann::json& value, NeutralValue neutral) {
 
 absl::Span<const GenerationField> GenerationFields() { return kFields; }
 
-absl::Status CheckGenerationFields(const JsonFields& fields, bool only_generation, std::vector<std::string>& warnings) {
+absl::Status CheckGenerationFields(const JsonFields& fields, bool only_generation, std::vector<std::string>& warnings,
+                                   absl::Span<const absl::string_view> served) {
   for (const auto& [name, value] : fields.object().items()) {
     const auto field = std::find_if(std::begin(kFields), std::end(kFields),
                                     [&known = name](const GenerationField& one) { return one.name == known; });
@@ -118,6 +119,7 @@ absl::Status CheckGenerationFields(const JsonFields& fields, bool only_generatio
       if (only_generation && !value.is_null()) warnings.push_back(message("which is no setting that Heed knows"));
       continue;
     }
+    if (std::find(served.begin(), served.end(), name) != served.end()) continue;
     const bool is_said = field->treatment == kRefused || field->treatment == kWarned;
     if (!is_said || IsNeutral(value, field->neutral)) continue;
     if (field->treatment == kRefused) return absl::UnimplementedError(message(field->what));

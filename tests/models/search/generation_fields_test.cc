@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/translation/generation_fields.h"
+#include "models/search/generation_fields.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

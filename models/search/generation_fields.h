@@ -13,7 +13,7 @@ namespace heed {
 
 enum class GenerationTreatment {
   kServed,   // models/translation/generation_config.cc reads it
-  kIgnored,  // changes no translation: caches, outputs asked of a Python call, ways to compute the same faster
+  kIgnored,  // changes no answer: caches, outputs asked of a Python call, ways to compute the same faster
   kWarned,   // changes none as the model is served, though its author may think so: said once when the model is loaded
   kRefused,  // changes translations, and is not served
 };
@@ -34,6 +34,8 @@ absl::Span<const GenerationField> GenerationFields();
 // Looks at every field of `fields` that is one of these. UNIMPLEMENTED names the first that is refused, with its value;
 // messages of the others that are to be known are added to `warnings`. With `only_generation`, as of
 // generation_config.json, so are fields that are not in the table.
-absl::Status CheckGenerationFields(const JsonFields& fields, bool only_generation, std::vector<std::string>& warnings);
+// The table is that of translators. `served`: fields that another kind reads, which are not looked at here.
+absl::Status CheckGenerationFields(const JsonFields& fields, bool only_generation, std::vector<std::string>& warnings,
+                                   absl::Span<const absl::string_view> served = {});
 
 }  // namespace heed
