@@ -61,6 +61,17 @@ std::unique_ptr<const Subwords> Subwords::Load(const std::string& path, std::str
 
 std::vector<std::string> Subwords::Encode(const std::string& text) const { return processor_->EncodeAsPieces(text); }
 
+std::vector<SubwordPiece> Subwords::EncodeWithPlaces(const std::string& text) const {
+  const sentencepiece::ImmutableSentencePieceText encoded = processor_->EncodeAsImmutableProto(text);
+  std::vector<SubwordPiece> pieces;
+  pieces.reserve(encoded.pieces_size());
+  for (const auto& piece : encoded.pieces()) {
+    const size_t end = std::min<size_t>(piece.end(), text.size());
+    pieces.push_back({piece.piece(), static_cast<int>(piece.id()), std::min<size_t>(piece.begin(), end), end});
+  }
+  return pieces;
+}
+
 std::string Subwords::Decode(const std::vector<std::string>& pieces) const {
   const std::string decoded = processor_->DecodePieces(pieces);
   std::string text;  // with blanks for the marks that the library leaves in pieces that the model does not have
@@ -80,5 +91,9 @@ std::string Subwords::Decode(const std::vector<std::string>& pieces) const {
 int Subwords::size() const { return processor_->GetPieceSize(); }
 
 const std::string& Subwords::piece(int i) const { return processor_->IdToPiece(i); }
+
+int Subwords::Find(const std::string& piece) const { return processor_->PieceToId(piece); }
+int Subwords::unknown() const { return processor_->unk_id(); }
+bool Subwords::IsControl(int i) const { return processor_->IsControl(i); }
 
 }  // namespace heed

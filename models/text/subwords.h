@@ -3,6 +3,7 @@
 // Abseil's own, so neither this header nor subwords.cc may include Abseil.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,6 +13,13 @@ class SentencePieceProcessor;
 }
 
 namespace heed {
+
+// A piece of a text, and the bytes of the text that it came from.
+struct SubwordPiece {
+  std::string piece;  // of a run of characters that the model does not have: the run itself
+  int id = 0;
+  size_t begin = 0, end = 0;
+};
 
 // A SentencePiece model. Immutable, thread-safe.
 class Subwords {
@@ -23,11 +31,18 @@ class Subwords {
   ~Subwords();
 
   std::vector<std::string> Encode(const std::string& text) const;
+  // The same pieces with their places. `text` is shorter than 4 GiB.
+  std::vector<SubwordPiece> EncodeWithPlaces(const std::string& text) const;
   // The text of pieces, without white space at its ends. Pieces that the model does not have are taken as they are,
   // and their marks of blanks become blanks.
   std::string Decode(const std::vector<std::string>& pieces) const;
   int size() const;
   const std::string& piece(int i) const;
+  // The id of a piece, or the unknown piece's.
+  int Find(const std::string& piece) const;
+  int unknown() const;
+  // Whether a piece is one that SentencePiece makes of no text, as "<s>".
+  bool IsControl(int i) const;
 
  private:
   Subwords();
