@@ -12,16 +12,16 @@ warm-up, the full learning rate, then a linear fall over the last --decay of it;
 part of the budget reads. A resumed run reads the batches that an uninterrupted one would have read; its dropout masks
 differ. A finished run can go on with a larger budget. Time for which the process is stopped (SIGSTOP) counts.
 
-With --dtype=bfloat16 the network computes with a rounded copy of its weights; the weights themselves, their gradients'
-use and the averages stay float32. Runs on a GPU if there is one. On a CPU, one process of one thread for each core is
-fastest:
+With --dtype=bfloat16 the network computes with a rounded copy of its weights; the weights themselves and what the
+optimizer knows of them stay float32. Runs on a GPU if there is one. On a CPU, one process of one thread for each core
+is fastest:
 
     setsid nohup torchrun --nproc-per-node=2 weights/recipes/train_translator.py train --work=WORK --hours=8 --dtype=bfloat16
 
 For 10 minutes on one GPU (prepared with --vocabulary=16000; not tried yet):
 
     train_translator.py train --work=WORK --hours=0.15 --dtype=bfloat16 --d-model=384 --ffn=1536 --heads=6 --dropout=0.15 \\
-        --batch-tokens=48000 --rate=1.2e-3 --warmup=1500 --decay=0.6 --saves=24
+        --batch-tokens=48000 --rate=1e-3 --warmup=1500 --decay=0.6 --saves=24
     train_translator.py export --work=WORK --output=DIR --average=1,3,5,8
 
 Needs PyTorch (2.4 or newer), numpy and sentencepiece; `score` also sacrebleu.
@@ -98,8 +98,10 @@ class FlatWeights:
         self.copy = self.values.detach().to(torch.bfloat16) if rounded else self.values.detach()
         self.copy_gradients = torch.zeros_like(self.copy) if rounded else self.gradients
         for name, (first, last, shape) in self.places.items():
-            parameters[name].data = self.copy[first:last].view(shape)
-            parameters[name].grad = self.copy_gradients[first:last].view(shape)
+            parameter = torch.nn.Parameter(self.copy[first:last].view(shape))
+            parameter.grad = self.copy_gradients[first:last].view(shape)
+            owner, _, own_name = name.rpartition(".")
+            setattr(model.get_submodule(owner), own_name, parameter)
 
     def state(self):
         """{name: float32 weights}, as the model's state_dict has them."""
