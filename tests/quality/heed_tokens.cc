@@ -1,25 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
-// heed-tokens: the steps of models/text between text and tokens, for comparison with their reference implementations.
+// heed-tokens: the steps of models/text and models/language_text between text and tokens, for comparison with their
+// reference implementations.
 //
 //   heed-tokens tokenize LANGUAGE [no-escape] [aggressive]   Moses' tokenizer
 //   heed-tokens detokenize LANGUAGE                          Moses' detokenizer
 //   heed-tokens lowercase
 //   heed-tokens bpe CODES [PIECES]                           subword-nmt; PIECES: its vocabulary, one piece a line
+//   heed-tokens transformer-xl|xlnet DIRECTORY SIZE [special] [whitespace] [line-end]   ids of tokens; SIZE: how many
+//   heed-tokens transformer-xl|xlnet DIRECTORY SIZE decode                              ids to text
 //
 // Reads lines on standard input and answers each with one: tokens with blanks between them. tests/quality/
-// text_parity.py uses it.
+// text_parity.py and language_text_parity.py use it.
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "base/check.h"
 #include "base/status_macros.h"
+#include "models/language_text/transformer_xl_tokenizer.h"
+#include "models/language_text/xlnet_tokenizer.h"
 #include "models/moses/moses_detokenizer.h"
 #include "models/moses/moses_tokenizer.h"
 #include "models/text/byte_pairs.h"
@@ -53,6 +63,50 @@ std::set<std::string, std::less<>> ReadPieces(const std::string& path) {
   return pieces;
 }
 
+absl::StatusOr<std::unique_ptr<const TextTokenizer>> LoadTokenizer(const std::vector<std::string>& arguments) {
+  int64_t size = 0;
+  if (arguments.size() < 3 || !absl::SimpleAtoi(arguments[2], &size)) {
+    return absl::InvalidArgumentError("usage: heed-tokens transformer-xl|xlnet DIRECTORY SIZE [OPTION...]");
+  }
+  if (arguments[0] == "transformer-xl") return LoadTransformerXlTokenizer(arguments[1], size);
+  return LoadXlnetTokenizer(arguments[1], size);
+}
+
+// The ids of a line; places have to ascend within it.
+std::string IdsOf(const TextTokenizer& tokenizer, const std::string& line, const TokenizeOptions& options) {
+  const auto tokens = tokenizer.Encode(line, options);
+  if (!tokens.ok()) return std::string(tokens.status().message());
+  int64_t start = 0, end = 0;
+  for (const TextToken& token : *tokens) {
+    HEED_CHECK(token.start >= start && token.end >= end && token.start <= token.end);
+    start = token.start;
+    end = token.end;
+  }
+  HEED_CHECK(end <= static_cast<int64_t>(line.size()));
+  return absl::StrJoin(*tokens, " ", [](std::string* out, const TextToken& token) { absl::StrAppend(out, token.id); });
+}
+
+absl::Status RunTokenizer(const std::vector<std::string>& arguments) {
+  HEED_ASSIGN_OR_RETURN(const std::unique_ptr<const TextTokenizer> tokenizer, LoadTokenizer(arguments));
+  const auto has = [&](const char* option) {
+    return std::find(arguments.begin() + 3, arguments.end(), option) != arguments.end();
+  };
+  if (has("decode")) {
+    return ForEachLine([&](const std::string& line) {
+      std::vector<int32_t> ids;
+      for (absl::string_view word : absl::StrSplit(line, ' ', absl::SkipEmpty())) {
+        if (int32_t id = 0; absl::SimpleAtoi(word, &id) && id >= 0 && id < tokenizer->size()) ids.push_back(id);
+      }
+      return tokenizer->Decode(ids);
+    });
+  }
+  TokenizeOptions options;
+  if (has("whitespace")) options.rules = TokenizerRules::kWhitespace;
+  options.special_tokens = has("special");
+  options.append_line_end = has("line-end");
+  return ForEachLine([&](const std::string& line) { return IdsOf(*tokenizer, line, options); });
+}
+
 absl::Status Run(const std::vector<std::string>& arguments) {
   const size_t count = arguments.size();
   const std::string step = count > 0 ? arguments[0] : "";
@@ -77,8 +131,9 @@ absl::Status Run(const std::vector<std::string>& arguments) {
     const auto vocabulary = count == 3 ? ReadPieces(arguments[2]) : std::set<std::string, std::less<>>();
     return ForEachLine([&](const std::string& line) { return WithPieces(pairs, vocabulary, line); });
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("usage: heed-tokens tokenize|detokenize|lowercase|bpe ...; languages: ", MosesLanguages()));
+  if (step == "transformer-xl" || step == "xlnet") return RunTokenizer(arguments);
+  return absl::InvalidArgumentError(absl::StrCat(
+      "usage: heed-tokens tokenize|detokenize|lowercase|bpe|transformer-xl|xlnet ...; languages: ", MosesLanguages()));
 }
 
 }  // namespace
