@@ -82,7 +82,7 @@ def main():
     command.add_argument("--work", required=True)
     language_model_training.add_budget(command, rate=2e-3, warmup=400, weight_decay=0.1)
     add_reading(command)
-    command.add_argument("--dropout", type=float, default=0.5)
+    command.add_argument("--dropout", type=float, default=0.4)
     command.add_argument("--d-model", type=int, default=328)
     command.add_argument("--layers", type=int, default=2)
     command = commands.add_parser("evaluate", help="perplexity of `valid`")

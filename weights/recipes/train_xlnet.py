@@ -41,7 +41,7 @@ EVALUATED_ROWS = 32
 def mean_loss(model, batch):
     logits = model(*batch.inputs()).flatten(0, 1)
     losses = functional.cross_entropy(logits.float(), batch.wanted().flatten(), reduction="none")
-    return (losses * batch.weights.flatten()).sum() / batch.weights.sum()
+    return (losses * batch.weights.flatten()).sum() / batch.weights.sum().clamp(min=1)  # short windows may have no target
 
 
 def draw(sampler, step, arguments):
