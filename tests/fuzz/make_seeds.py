@@ -151,6 +151,32 @@ def configured_tokenizer_seeds():
         yield name, "\0".join([json.dumps(settings), vocabulary, codes, text]).encode()
 
 
+NASTY_TEXT = ("It’s Mr. “Smith”, 1,234.5 – 5\u00a0%… (well-known) ``so'' <unk> <EOS>\n\na\x01b é 漢字 \u0301 ΑΣ\", "
+              "<mask> <sep>x  2001, ﬁ ▁ 😀\u00a01\u00a02")
+
+
+def transformer_xl_tokenizer_seeds():
+    words = "<eos>\n<unk>\n<formula>\nIt\n's\nMr.\n@-@\n@,@\n@.@\n\"\n,\n1\n234\nthe 17\nwell"
+    for name, config, vocabulary in [
+            ("moses", {}, words),
+            ("lower", {"lower_case": True, "pad_token": "the", "clean_up_tokenization_spaces": False}, words),
+            ("whitespace", {"heed_tokenization": "whitespace", "language": "en"}, words),
+            ("characters", {"heed_tokenization": "characters", "heed_blank": "_"}, "_\n<eos>\na\nb\né\nI\n<unk>\n "),
+            ("objects", {"delimiter": "", "eos_token": {"content": "a", "lstrip": True, "rstrip": False},
+                         "additional_special_tokens": ["b", "ab"]}, "a\nb\nab\n<UNK>")]:
+        yield name, "\0".join([json.dumps(config), vocabulary, NASTY_TEXT]).encode()
+
+
+def xlnet_tokenizer_seeds():
+    for name, config, model in [
+            ("model", {}, fixture("text-xlnet/spiece.model")),
+            ("fixture", {}, b""),
+            ("lower", {"do_lower_case": True, "keep_accents": True, "remove_space": False}, b""),
+            ("objects", {"mask_token": {"content": "the", "lstrip": True, "rstrip": True},
+                         "additional_special_tokens": ["<eop>", ","]}, b"")]:
+        yield name, "\0".join([json.dumps(config), NASTY_TEXT, ""]).encode() + model
+
+
 GRAPH_11 = """graph { features { width: 11 values: [0.5, -0.5, 0, 0, 1, 0, 0, 0, 0, 0, 0.25,
                                               1, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1] }
                     node_ids: [7, 3] edge_sources: [0, 1, 1] edge_targets: [1, 0, 1] }"""
