@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
@@ -25,7 +26,7 @@
 namespace heed {
 namespace {
 
-enum class Kind { kMoses, kWhitespace, kCharacters };
+enum class Kind { kMoses, kWhitespace, kCharacters, kBytes };
 
 // What tokenizer_config.json says.
 struct TransformerXlSettings {
@@ -48,8 +49,10 @@ void CheckOwnFields(JsonFields& fields) {
 }
 
 absl::StatusOr<TransformerXlSettings> ReadTransformerXlSettings(const std::string& directory) {
-  constexpr Choice<Kind> kKinds[] = {
-      {"moses", Kind::kMoses}, {"whitespace", Kind::kWhitespace}, {"characters", Kind::kCharacters}};
+  constexpr Choice<Kind> kKinds[] = {{"moses", Kind::kMoses},
+                                     {"whitespace", Kind::kWhitespace},
+                                     {"characters", Kind::kCharacters},
+                                     {"bytes", Kind::kBytes}};
   HEED_ASSIGN_OR_RETURN(TokenizerFiles files, TokenizerFiles::Read(directory, "TransfoXLTokenizer"));
   JsonFields& fields = files.fields();
   TransformerXlSettings settings;
@@ -102,6 +105,20 @@ absl::StatusOr<VocabularyFile> ReadVocabulary(const std::string& path, int64_t s
   return VocabularyFile::OfPieces(path, std::move(tokens), size);
 }
 
+// The text of bytes, given by their numbers; what is not UTF-8 becomes U+FFFD.
+std::string JoinBytes(const std::vector<std::string>& numbers) {
+  std::string bytes;
+  for (const std::string& number : numbers) {
+    int byte = 0;
+    if (absl::SimpleAtoi(number, &byte) && byte >= 0 && byte <= 255) {
+      bytes += static_cast<char>(byte);
+    } else {
+      bytes += number;
+    }
+  }
+  return AlignedText(bytes).Utf8();
+}
+
 class TransformerXlTokenizer : public TextTokenizer {
  public:
   TransformerXlTokenizer(TransformerXlSettings settings, VocabularyFile vocabulary)
@@ -143,6 +160,7 @@ class TransformerXlTokenizer : public TextTokenizer {
   absl::Status AppendWords(int32_t begin, int32_t end, Encoding& encoding) const;
   absl::Status AppendMoses(int32_t begin, int32_t end, Encoding& encoding) const;
   absl::Status AppendCharacters(int32_t begin, int32_t end, Encoding& encoding) const;
+  absl::Status AppendBytes(int32_t begin, int32_t end, Encoding& encoding) const;
   absl::Status Append(absl::string_view spelling, TextOrigin origin, Encoding& encoding) const;
   // The parts between special tokens, or the whole if these are text.
   std::vector<TextPart> Parts(AlignedText text, const Encoding& encoding) const;
@@ -160,8 +178,9 @@ class TransformerXlTokenizer : public TextTokenizer {
 absl::StatusOr<Kind> TransformerXlTokenizer::KindFor(TokenizerRules rules) const {
   if (rules == TokenizerRules::kOwn) return settings_.kind;
   const bool moses = rules == TokenizerRules::kMoses;
-  if (settings_.kind == Kind::kCharacters) {
-    return InvalidField("tokenization", moses ? "MOSES" : "WHITESPACE", ", but this model's tokens are characters");
+  if (settings_.kind == Kind::kCharacters || settings_.kind == Kind::kBytes) {
+    return InvalidField("tokenization", moses ? "MOSES" : "WHITESPACE", ", but this model's tokens are ",
+                        settings_.kind == Kind::kBytes ? "bytes" : "characters");
   }
   return moses ? Kind::kMoses : Kind::kWhitespace;
 }
@@ -176,8 +195,17 @@ absl::StatusOr<std::vector<TextToken>> TransformerXlTokenizer::Encode(absl::stri
   Encoding encoding{text, options.special_tokens, {}};
   const auto append = [&](size_t begin, size_t end) {
     const auto first = static_cast<int32_t>(begin), last = static_cast<int32_t>(end);
-    if (kind == Kind::kMoses) return AppendMoses(first, last, encoding);
-    return kind == Kind::kWhitespace ? AppendWords(first, last, encoding) : AppendCharacters(first, last, encoding);
+    switch (kind) {
+      case Kind::kMoses:
+        return AppendMoses(first, last, encoding);
+      case Kind::kWhitespace:
+        return AppendWords(first, last, encoding);
+      case Kind::kCharacters:
+        return AppendCharacters(first, last, encoding);
+      case Kind::kBytes:
+        break;
+    }
+    return AppendBytes(first, last, encoding);
   };
   if (!options.append_line_end) {
     HEED_RETURN_IF_ERROR(append(0, text.size()));
@@ -267,12 +295,26 @@ absl::Status TransformerXlTokenizer::AppendCharacters(int32_t begin, int32_t end
   return absl::OkStatus();
 }
 
+// enwik8's tokens are the numbers of bytes. Its training texts have no line breaks left, so that a vocabulary without
+// their number leaves them out.
+absl::Status TransformerXlTokenizer::AppendBytes(int32_t begin, int32_t end, Encoding& encoding) const {
+  for (int32_t i = begin; i < end; ++i) {
+    const auto byte = static_cast<unsigned char>(encoding.text[static_cast<size_t>(i)]);
+    const std::string spelling = absl::StrCat(byte);
+    if (byte == '\n' && !vocabulary_.Find(spelling)) continue;
+    HEED_RETURN_IF_ERROR(Append(spelling, {i, i + 1}, encoding));
+  }
+  return absl::OkStatus();
+}
+
 std::string TransformerXlTokenizer::JoinLine(const std::vector<std::string>& tokens) const {
   switch (settings_.kind) {
     case Kind::kMoses:
       return settings_.clean_up ? CleanUpSpaces(moses_.Join(tokens)) : moses_.Join(tokens);
     case Kind::kWhitespace:
       return absl::StrJoin(tokens, " ");
+    case Kind::kBytes:
+      return JoinBytes(tokens);
     case Kind::kCharacters:
       break;
   }

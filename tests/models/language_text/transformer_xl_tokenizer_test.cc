@@ -166,6 +166,18 @@ TEST_F(TransformerXlTokenizerTest, ABlankMayBeSpelledAsInText8) {
   EXPECT_EQ(FieldOf(refused.status()), "append_line_end");
 }
 
+TEST_F(TransformerXlTokenizerTest, TokensMayBeBytes) {
+  ASSERT_TRUE(Load({"32", "97", "195", "169"}, {{"heed_tokenization", "bytes"}}).ok());
+  EXPECT_EQ(Encoded("a \xc3\xa9\na"), "97[a] 32[ ] 195[\xc3] 169[\xa9] 97[a]");
+  EXPECT_EQ(Decoded({"97", "32", "195", "169"}), "a \xc3\xa9");
+  EXPECT_EQ(Decoded({"97", "195", "97"}),
+            "a\xef\xbf\xbd"
+            "a");
+  EXPECT_THAT(Encoded("ab"), HasSubstr("\"98\" at byte 1"));
+  const auto refused = tokenizer_->Encode("a", {.rules = TokenizerRules::kMoses});
+  EXPECT_THAT(refused.status().message(), HasSubstr("this model's tokens are bytes"));
+}
+
 TEST_F(TransformerXlTokenizerTest, AnEmptyDelimiterMeansCharacters) {
   ASSERT_TRUE(Load({"<unk>", "a", "b"}, {{"delimiter", ""}}).ok());
   EXPECT_EQ(Encoded("ab"), "a[a] b[b]");
@@ -196,7 +208,7 @@ TEST_F(TransformerXlTokenizerTest, WrongFilesAreNamed) {
   EXPECT_THAT(error({"a"}, {{"never_split", {"x"}}}), HasSubstr("never_split is "));
   EXPECT_THAT(error({"a"}, {{"lower_case", "yes"}}), HasSubstr("lower_case is \"yes\""));
   EXPECT_THAT(error({"a"}, {{"heed_tokenization", "words"}}),
-              AllOf(HasSubstr("heed_tokenization is \"words\""), HasSubstr("moses, whitespace, characters")));
+              AllOf(HasSubstr("heed_tokenization is \"words\""), HasSubstr("moses, whitespace, characters, bytes")));
   EXPECT_THAT(error({"a"}, {{"heed_tokenisation", "moses"}}), HasSubstr("no such field"));
   EXPECT_THAT(error({"a"}, {{"heed_blank", "_"}}), HasSubstr("heed_blank is \"_\""));
   EXPECT_THAT(error({"a"}, {{"delimiter", ""}, {"heed_tokenization", "moses"}}), HasSubstr("heed_tokenization is"));
