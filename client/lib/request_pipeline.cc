@@ -213,5 +213,12 @@ template class RequestPipeline<v1::ClassifyEdgesRequest>;
 template class RequestPipeline<v1::ClassifyGraphsRequest>;
 template class RequestPipeline<v1::AnswerRequest>;
 template class RequestPipeline<v1::RunSequenceRequest>;
+template class RequestPipeline<v1::ScoreRequest>;
+template class RequestPipeline<v1::GenerateRequest>;
+template class RequestPipeline<v1::FillInRequest>;
+template class RequestPipeline<v1::ClassifyTextsRequest>;
+template class RequestPipeline<v1::TagTextsRequest>;
+template class RequestPipeline<v1::AnswerFromTextRequest>;
+template class RequestPipeline<v1::EmbedTextsRequest>;
 
 }  // namespace heed::client

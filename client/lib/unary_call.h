@@ -3,6 +3,7 @@
 #pragma once
 
 #include "heed/v1/graphs.grpc.pb.h"
+#include "heed/v1/language_modeling.grpc.pb.h"
 #include "heed/v1/questions.grpc.pb.h"
 #include "heed/v1/sequences.grpc.pb.h"
 #include "heed/v1/translation.grpc.pb.h"
@@ -99,6 +100,62 @@ struct UnaryCall<v1::RunSequenceRequest> {
   using Stub = v1::SequenceService::Stub;
   static constexpr auto kCall = &Stub::RunSequence;
   static constexpr auto kAsyncCall = &Stub::AsyncRunSequence;
+};
+
+template <>
+struct UnaryCall<v1::ScoreRequest> {
+  using Response = v1::ScoreResponse;
+  using Stub = v1::LanguageModelingService::Stub;
+  static constexpr auto kCall = &Stub::Score;
+  static constexpr auto kAsyncCall = &Stub::AsyncScore;
+};
+
+template <>
+struct UnaryCall<v1::GenerateRequest> {
+  using Response = v1::GenerateResponse;
+  using Stub = v1::LanguageModelingService::Stub;
+  static constexpr auto kCall = &Stub::Generate;
+  static constexpr auto kAsyncCall = &Stub::AsyncGenerate;
+};
+
+template <>
+struct UnaryCall<v1::FillInRequest> {
+  using Response = v1::FillInResponse;
+  using Stub = v1::LanguageModelingService::Stub;
+  static constexpr auto kCall = &Stub::FillIn;
+  static constexpr auto kAsyncCall = &Stub::AsyncFillIn;
+};
+
+template <>
+struct UnaryCall<v1::ClassifyTextsRequest> {
+  using Response = v1::ClassifyTextsResponse;
+  using Stub = v1::LanguageModelingService::Stub;
+  static constexpr auto kCall = &Stub::ClassifyTexts;
+  static constexpr auto kAsyncCall = &Stub::AsyncClassifyTexts;
+};
+
+template <>
+struct UnaryCall<v1::TagTextsRequest> {
+  using Response = v1::TagTextsResponse;
+  using Stub = v1::LanguageModelingService::Stub;
+  static constexpr auto kCall = &Stub::TagTexts;
+  static constexpr auto kAsyncCall = &Stub::AsyncTagTexts;
+};
+
+template <>
+struct UnaryCall<v1::AnswerFromTextRequest> {
+  using Response = v1::AnswerFromTextResponse;
+  using Stub = v1::LanguageModelingService::Stub;
+  static constexpr auto kCall = &Stub::AnswerFromText;
+  static constexpr auto kAsyncCall = &Stub::AsyncAnswerFromText;
+};
+
+template <>
+struct UnaryCall<v1::EmbedTextsRequest> {
+  using Response = v1::EmbedTextsResponse;
+  using Stub = v1::LanguageModelingService::Stub;
+  static constexpr auto kCall = &Stub::EmbedTexts;
+  static constexpr auto kAsyncCall = &Stub::AsyncEmbedTexts;
 };
 
 }  // namespace heed::client
