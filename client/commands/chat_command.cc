@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // heed chat: facts and questions as they are typed, over one stream.
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -20,6 +18,7 @@
 #include "client/cli/command_line.h"
 #include "client/cli/commands.h"
 #include "client/cli/exit_code.h"
+#include "client/cli/file_bytes.h"
 #include "client/cli/line_editor.h"
 #include "client/commands/close_sessions.h"
 #include "client/commands/story_file.h"
@@ -105,33 +104,6 @@ std::optional<int> ParseChatSettings(const std::vector<std::string>& arguments, 
   return std::nullopt;
 }
 
-// False: errno tells why.
-bool ReadFile(const std::string& path, std::string& bytes) {
-  std::ifstream file(path, std::ios::binary);
-  std::vector<char> part(1 << 16);
-  while (file.read(part.data(), static_cast<std::streamsize>(part.size())) || file.gcount() > 0) {
-    bytes.append(part.data(), static_cast<size_t>(file.gcount()));
-  }
-  return file.eof();
-}
-
-// The same. Writes beside the file that may be there and then moves: a full disk does not cost that one.
-bool WriteFile(const std::string& path, const std::string& bytes) {
-  const std::string partial = path + ".partial";
-  errno = 0;
-  {
-    std::ofstream file(partial, std::ios::binary);
-    if (file.write(bytes.data(), static_cast<std::streamsize>(bytes.size())).flush()) {
-      file.close();
-      if (file && std::rename(partial.c_str(), path.c_str()) == 0) return true;
-    }
-  }
-  const int error = errno;
-  std::remove(partial.c_str());
-  errno = error;
-  return false;
-}
-
 std::string SessionText(const v1::QuestionSession& session) {
   std::string text = absl::StrCat("session ", session.name(), ", model ", session.model(), ", version ",
                                   session.version(), ", ", session.fact_count(), " facts");
@@ -178,7 +150,7 @@ class Chat {
     if (!settings_.load.empty()) {
       v1::ImportSessionRequest request;
       request.set_model(settings_.model);
-      if (!ReadFile(settings_.load, *request.mutable_data())) {
+      if (!ReadFileBytes(settings_.load, *request.mutable_data())) {
         return Fail(console_, kExitUsage, absl::StrCat("cannot read '", settings_.load, "': ", std::strerror(errno)));
       }
       status = client_.Import(request, session);
@@ -316,7 +288,7 @@ class Chat {
     v1::ExportSessionResponse exported;
     const grpc::Status status = client_.Export(session_.name(), exported);
     if (!status.ok()) return LoseOrRefuse(status);
-    if (WriteFile(path, exported.data())) {
+    if (WriteFileBytes(path, exported.data())) {
       Note(console_, absl::StrCat("wrote ", exported.data().size(), " bytes to '", path, "'"));
     } else {
       Refuse(absl::StrCat("cannot write '", path, "': ", std::strerror(errno)));
@@ -326,7 +298,7 @@ class Chat {
 
   std::optional<int> Load(const std::string& path) {
     v1::ImportSessionRequest request;
-    if (!ReadFile(path, *request.mutable_data())) {
+    if (!ReadFileBytes(path, *request.mutable_data())) {
       Refuse(absl::StrCat("cannot read '", path, "': ", std::strerror(errno)));
       return std::nullopt;
     }
