@@ -9,18 +9,31 @@
 
 namespace heed::client {
 
-const std::array<Command, 21>& Commands() {
-  static constexpr std::array<Command, 21> kCommands = {{
+const std::array<Command, 34>& Commands() {
+  static constexpr std::array<Command, 34> kCommands = {{
       {"translate", "translate lines of text", TranslateCommand},
       {"classify nodes", "classify nodes of a graph", ClassifyNodesCommand},
       {"classify edges", "classify edges of a graph", ClassifyEdgesCommand},
       {"classify graphs", "classify whole graphs", ClassifyGraphsCommand},
+      {"classify texts", "label texts, or pairs of texts", ClassifyTextsCommand},
       {"graph put", "store a graph on the server", GraphPutCommand},
       {"graph update", "change a stored graph", GraphUpdateCommand},
       {"graph describe", "list the server's graphs", GraphDescribeCommand},
       {"graph delete", "delete a stored graph", GraphDeleteCommand},
       {"ask", "answer questions about stories", AskCommand},
       {"chat", "tell facts and ask questions, line by line", ChatCommand},
+      {"score", "say how likely texts are to a language model", ScoreCommand},
+      {"generate", "go on from prompts with a language model", GenerateCommand},
+      {"fill", "fill the gaps in texts", FillCommand},
+      {"tag", "label each word of texts", TagCommand},
+      {"find answers", "find the stretches of a text that answer questions", FindAnswersCommand},
+      {"embed", "print vectors of texts", EmbedCommand},
+      {"read", "read a text of any length through a model's memory", ReadCommand},
+      {"session open", "open a session of a language model", SessionOpenCommand},
+      {"session fork", "open a session with the memory of another", SessionForkCommand},
+      {"session export", "write a session to a file", SessionExportCommand},
+      {"session import", "open a session from a file", SessionImportCommand},
+      {"session close", "close a session", SessionCloseCommand},
       {"run", "run rows of numbers through a model", RunCommand},
       {"models load", "load a model, or its new version", ModelsLoadCommand},
       {"models unload", "take a model out of service", ModelsUnloadCommand},

@@ -12,6 +12,7 @@ std::string ProgressText(const Progress& progress, std::chrono::duration<double>
   const double seconds = std::max(elapsed.count(), 1e-3);
   std::string text = absl::StrFormat("%d %s  %.0f %s/s", progress.lines, progress.unit,
                                      static_cast<double>(progress.lines) / seconds, progress.unit);
+  if (!progress.note.empty()) absl::StrAppend(&text, "  ", progress.note);
   if (progress.total_bytes > 0) {
     const double share =
         std::clamp(static_cast<double>(progress.bytes) / static_cast<double>(progress.total_bytes), 0.0, 1.0);

@@ -14,6 +14,7 @@ struct Progress {
   std::string unit = "lines";  // what `lines` counts
   int64_t bytes = 0;
   int64_t total_bytes = -1;  // -1: unknown, then there is no bar and no remaining time
+  std::string note;          // what else there is to say: "perplexity 23.41"
 };
 
 // "[=====>    ]  52%  431 lines  120 lines/s  0:04 left", at most `columns` wide.

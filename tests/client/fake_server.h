@@ -25,6 +25,7 @@
 #include "tests/client/fake_graphs.h"
 #include "tests/client/fake_questions.h"
 #include "tests/client/fake_sequences.h"
+#include "tests/client/fake_texts.h"
 
 namespace heed::client {
 
@@ -48,6 +49,7 @@ class FakeServer {
     builder.RegisterService(&graphs_);
     builder.RegisterService(&questions_);
     builder.RegisterService(&sequences_);
+    builder.RegisterService(&texts_);
     builder.RegisterService(&models_);
     builder.RegisterService(&health_);
     server_ = builder.BuildAndStart();
@@ -77,6 +79,7 @@ class FakeServer {
   FakeGraphs& graphs() { return graphs_; }
   FakeQuestions& questions() { return questions_; }
   FakeSequences& sequences() { return sequences_; }
+  FakeTexts& texts() { return texts_; }
   const v1::LoadModelRequest& last_load() const { return last_load_; }
   void ClearModels() { model_list_.clear_models(); }
 
@@ -245,6 +248,7 @@ class FakeServer {
   FakeGraphs graphs_;
   FakeQuestions questions_;
   FakeSequences sequences_;
+  FakeTexts texts_;
   Models models_{*this};
   Health health_{*this};
   std::unique_ptr<grpc::Server> server_;

@@ -80,6 +80,8 @@ MAP = {
     "client/cli": ("what the commands share", "base base/flags client/lib proto"),
     "client/render": ("answers as text, JSON, bars, maps, tables", "base client/cli client/lib proto"),
     "client/commands": ("the commands of heed", "base base/flags files client/cli client/lib client/render proto"),
+    "client/language": ("the commands of language models",
+                        "base base/flags client/cli client/lib client/render proto"),
     "client/top": ("heed top", "base client/cli client/lib client/render"),
     "client/bench": ("heed bench",
                      "base base/flags files client/cli client/commands client/lib client/render"),
@@ -87,7 +89,7 @@ MAP = {
 }
 
 # Arrows that only the linker sees: client/cli/commands.h declares what these folders define.
-LINKED = {("client", "client/commands"), ("client", "client/bench")}
+LINKED = {("client", "client/commands"), ("client", "client/language"), ("client", "client/bench")}
 
 # What an include names, where it may be, how to say so.
 FENCES = [(re.compile(header), re.compile(place), message) for header, place, message in (
