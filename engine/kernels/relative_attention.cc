@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/kernels/relative_attention.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "engine/kernels/relative_attention.cc"
+#include "hwy/foreach_target.h"  // IWYU pragma: keep
+#include "hwy/highway.h"
+//
+#include "hwy/contrib/math/math-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace heed {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using Floats = hn::CappedTag<float, 16>;
+using Vector = hn::Vec<Floats>;
+constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(Floats()));
+
+// content . k + position . r of K keys, whose sums wait for each other's multiply-adds. The order of summation of a key
+// does not depend on K.
+template <int K>
+HWY_INLINE void ScoreKeys(const float* HWY_RESTRICT content, const float* HWY_RESTRICT position,
+                          const float* const* keys, const float* const* positions, int64_t offset, int64_t width,
+                          float* HWY_RESTRICT scores) {
+  const Floats d;
+  Vector sum[K];
+  HWY_UNROLL(4)
+  for (int k = 0; k < K; ++k) sum[k] = hn::Zero(d);
+  const int64_t whole = width / kLanes * kLanes;
+  for (int64_t i = 0; i < whole; i += kLanes) {
+    const Vector c = hn::LoadU(d, content + i), p = hn::LoadU(d, position + i);
+    HWY_UNROLL(4)
+    for (int k = 0; k < K; ++k) {
+      sum[k] = hn::MulAdd(c, hn::LoadU(d, keys[k] + offset + i), sum[k]);
+      sum[k] = hn::MulAdd(p, hn::LoadU(d, positions[k] + offset + i), sum[k]);
+    }
+  }
+  HWY_UNROLL(4)
+  for (int k = 0; k < K; ++k) {
+    float score = hn::GetLane(hn::SumOfLanes(d, sum[k]));
+    for (int64_t i = whole; i < width; ++i) {
+      score += content[i] * keys[k][offset + i];
+      score += position[i] * positions[k][offset + i];
+    }
+    scores[k] = score;
+  }
+}
+
+// scores = exp(scores - their maximum); returns their sum. Room for kLanes more values behind `count`.
+HWY_INLINE float ExpOfScores(float* HWY_RESTRICT scores, int64_t count) {
+  const Floats d;
+  for (int64_t i = count; i < count + kLanes; ++i) scores[i] = -std::numeric_limits<float>::max();
+  Vector maxima = hn::LoadU(d, scores);
+  for (int64_t i = 0; i < count; i += kLanes) maxima = hn::Max(maxima, hn::LoadU(d, scores + i));
+  const Vector max = hn::MaxOfLanes(d, maxima);
+  Vector sums = hn::Zero(d);
+  for (int64_t i = 0; i < count; i += kLanes) {
+    const Vector e = hn::Exp(d, hn::Sub(hn::LoadU(d, scores + i), max));
+    sums = hn::Add(sums, e);
+    hn::StoreU(e, d, scores + i);
+  }
+  return hn::GetLane(hn::SumOfLanes(d, sums));
+}
+
+// to[0, V * kLanes) = sum_t weights[t] rows[t][offset, offset + V * kLanes)
+template <int V>
+HWY_INLINE void WeighVectors(const float* HWY_RESTRICT weights, const float* const* rows, int64_t offset, int64_t count,
+                             float* HWY_RESTRICT to) {
+  const Floats d;
+  Vector sum[V];
+  for (int v = 0; v < V; ++v) sum[v] = hn::Zero(d);
+  for (int64_t t = 0; t < count; ++t) {
+    const Vector weight = hn::Set(d, weights[t]);
+    const float* HWY_RESTRICT row = rows[t] + offset;
+    for (int v = 0; v < V; ++v) sum[v] = hn::MulAdd(weight, hn::LoadU(d, row + v * kLanes), sum[v]);
+  }
+  for (int v = 0; v < V; ++v) hn::StoreU(sum[v], d, to + v * kLanes);
+}
+
+HWY_INLINE void WeighValues(const float* HWY_RESTRICT weights, const float* const* rows, int64_t offset, int64_t count,
+                            int64_t width, float* HWY_RESTRICT to) {
+  int64_t i = 0;
+  for (; i + 4 * kLanes <= width; i += 4 * kLanes) WeighVectors<4>(weights, rows, offset + i, count, to + i);
+  for (; i + kLanes <= width; i += kLanes) WeighVectors<1>(weights, rows, offset + i, count, to + i);
+  for (; i < width; ++i) {
+    float sum = 0;
+    for (int64_t t = 0; t < count; ++t) sum += weights[t] * rows[t][offset + i];
+    to[i] = sum;
+  }
+}
+
+void AttendRelativeOnTarget(const RelativeQuery& a) {
+  const float scale = 1.0f / std::sqrt(static_cast<float>(a.head_dim));
+  if (a.mean_weights != nullptr) std::fill(a.mean_weights, a.mean_weights + a.keys, 0.0f);
+  for (int64_t h = 0; h < a.heads; ++h) {
+    const int64_t head = h * a.head_dim;
+    int64_t t = 0;
+    for (; t + 4 <= a.keys; t += 4) {
+      ScoreKeys<4>(a.content + head, a.position + head, a.key_rows + t, a.position_rows + t, head, a.head_dim,
+                   a.scratch + t);
+    }
+    for (; t < a.keys; ++t) {
+      ScoreKeys<1>(a.content + head, a.position + head, a.key_rows + t, a.position_rows + t, head, a.head_dim,
+                   a.scratch + t);
+    }
+    if (a.segments != nullptr) {
+      for (t = 0; t < a.keys; ++t) a.scratch[t] += a.segments[2 * h + a.other_segment[t]];
+    }
+    for (t = 0; t < a.keys; ++t) a.scratch[t] *= scale;
+    const float normalizer = 1.0f / ExpOfScores(a.scratch, a.keys);
+    for (t = 0; t < a.keys; ++t) a.scratch[t] *= normalizer;
+    WeighValues(a.scratch, a.value_rows, head, a.keys, a.head_dim, a.context + head);
+    if (a.mean_weights != nullptr) {
+      for (t = 0; t < a.keys; ++t) a.mean_weights[t] += a.scratch[t] / static_cast<float>(a.heads);
+    }
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace heed
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace heed {
+
+HWY_EXPORT(AttendRelativeOnTarget);
+
+void AttendRelative(const RelativeQuery& query) { HWY_DYNAMIC_DISPATCH(AttendRelativeOnTarget)(query); }
+
+}  // namespace heed
+#endif
