@@ -48,6 +48,16 @@ HWY_INLINE V HyperbolicTangent(V v) {
   return KeepNaN(v, hwy::HWY_NAMESPACE::Tanh(hwy::HWY_NAMESPACE::DFromV<V>(), v));
 }
 
+// 0.5 v (1 + tanh(sqrt(2 / pi) (v + 0.044715 v^3))) (Hendrycks and Gimpel 2016)
+template <class V>
+HWY_INLINE V GeluByTanh(V v) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  const hn::DFromV<V> d;
+  const V cubic = hn::MulAdd(hn::Mul(hn::Set(d, 0.044715f), hn::Mul(v, v)), v, v);
+  const V tangent = HyperbolicTangent(hn::Mul(hn::Set(d, 0.79788456080286536f), cubic));
+  return hn::Mul(hn::Mul(hn::Set(d, 0.5f), v), hn::Add(hn::Set(d, 1.0f), tangent));
+}
+
 // For v of at most 0.
 template <class V>
 HWY_INLINE V ExpOfNegative(V v) {

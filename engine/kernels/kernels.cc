@@ -58,6 +58,9 @@ void ActivateOnTarget(Activation activation, float* HWY_RESTRICT x, int64_t coun
     case Activation::kGelu:
       for (; i < count; ++i) x[i] = 0.5f * x[i] * (1.0f + std::erf(x[i] * 0.70710678118654752f));
       return;
+    case Activation::kGeluTanh:
+      Map(x, count, [&](Vector v) HWY_ATTR { return GeluByTanh(v); });
+      return;
     case Activation::kSwish:
       Map(x, count, [](Vector v) HWY_ATTR { return Swish(v); });
       return;

@@ -12,10 +12,11 @@
 
 namespace heed {
 
-enum class Activation { kNone, kRelu, kGelu, kSwish, kElu, kTanh, kSigmoid };
+enum class Activation { kNone, kRelu, kGelu, kGeluTanh, kSwish, kElu, kTanh, kSigmoid };
 
-// x[i] = activation(x[i]). GELU is the exact one, x Phi(x); swish is x sigmoid(x); ELU is exp(x) - 1
-// for negative x, else x. What is not a number stays so.
+// x[i] = activation(x[i]). GELU is the exact one, x Phi(x), and kGeluTanh its approximation by a hyperbolic tangent
+// (Hendrycks and Gimpel 2016); swish is x sigmoid(x); ELU is exp(x) - 1 for negative x, else x. What is not a number
+// stays so.
 void Activate(Activation activation, float* x, int64_t count);
 
 // 1 / (1 + exp(-x))

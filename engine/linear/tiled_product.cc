@@ -56,6 +56,9 @@ Product MakeProduct(const ProductShape& shape) {
     case Activation::kGelu:
       onednn::AppendEltwise(operations, dnnl::algorithm::eltwise_gelu_erf, 0.0f);
       break;
+    case Activation::kGeluTanh:
+      onednn::AppendEltwise(operations, dnnl::algorithm::eltwise_gelu_tanh, 0.0f);
+      break;
     case Activation::kSwish:
       onednn::AppendEltwise(operations, dnnl::algorithm::eltwise_swish, 1.0f);
       break;

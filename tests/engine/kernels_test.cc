@@ -18,8 +18,8 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 const int64_t kSizes[] = {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100, 257};
 
 TEST(Kernels, ActivationsAgree) {
-  for (Activation activation : {Activation::kNone, Activation::kRelu, Activation::kGelu, Activation::kSwish,
-                                Activation::kElu, Activation::kTanh, Activation::kSigmoid}) {
+  for (Activation activation : {Activation::kNone, Activation::kRelu, Activation::kGelu, Activation::kGeluTanh,
+                                Activation::kSwish, Activation::kElu, Activation::kTanh, Activation::kSigmoid}) {
     for (int64_t size : kSizes) {
       std::vector<float> x = naive::RandomFloats(size, 1);
       for (float& value : x) value *= 20;
@@ -49,8 +49,8 @@ TEST(Kernels, SigmoidAndSwishAreRightFarFromZero) {
 }
 
 TEST(Kernels, WhatIsNotANumberStaysSo) {
-  for (const Activation activation : {Activation::kRelu, Activation::kGelu, Activation::kSwish, Activation::kElu,
-                                      Activation::kTanh, Activation::kSigmoid}) {
+  for (const Activation activation : {Activation::kRelu, Activation::kGelu, Activation::kGeluTanh, Activation::kSwish,
+                                      Activation::kElu, Activation::kTanh, Activation::kSigmoid}) {
     std::vector<float> x(20, 1.0f);
     x[3] = x[19] = std::nanf("");
     Activate(activation, x.data(), 20);

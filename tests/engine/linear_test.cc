@@ -38,7 +38,7 @@ struct Case {
 
 std::string Name(const testing::TestParamInfo<Case>& parameter) {
   const Case& c = parameter.param;
-  const char* activations[] = {"none", "relu", "gelu", "swish"};
+  const char* activations[] = {"none", "relu", "gelu", "gelu_tanh", "swish"};
   return std::to_string(c.in) + "x" + std::to_string(c.out) + (c.halves ? "_f16_" : "_f32_") +
          std::string(BackendName(c.backend)) + "_" + activations[static_cast<int>(c.activation)];
 }
@@ -115,6 +115,8 @@ INSTANTIATE_TEST_SUITE_P(Shapes, LinearLayer,
                                          Case{100, 33, true, GemmBackend::kTiled, Activation::kNone},
                                          Case{257, 129, false, GemmBackend::kTiled, Activation::kSwish},
                                          Case{520, 64, true, GemmBackend::kTiled, Activation::kGelu},
+                                         Case{520, 64, true, GemmBackend::kPacked, Activation::kGeluTanh},
+                                         Case{520, 64, true, GemmBackend::kTiled, Activation::kGeluTanh},
                                          Case{513, 40, false, GemmBackend::kTiled, Activation::kRelu}),
                          Name);
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "files/float16.h"
 
@@ -30,6 +31,8 @@ double Activate(Activation activation, double x) {
       return std::max(x, 0.0);
     case Activation::kGelu:
       return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
+    case Activation::kGeluTanh:
+      return 0.5 * x * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
     case Activation::kSwish:
       return x / (1 + std::exp(-x));
     case Activation::kElu:
