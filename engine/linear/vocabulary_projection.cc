@@ -47,6 +47,11 @@ class VocabularyProjection::Product {
       top_total_ += queries[m].top;
       banned_total += static_cast<int64_t>(queries[m].banned.size());
     }
+    target_logits_ = context.arena.Take<float>(queries.size());
+    likelier_ = context.arena.Take<int64_t>(static_cast<size_t>(parts_ * rows()));
+    for (size_t m = 0; m < queries.size(); ++m) {
+      if (queries[m].target >= 0) target_logits_[m] = LogitOf(static_cast<int64_t>(m), queries[m].target);
+    }
     sums_ = context.arena.Take<ExpSum>(static_cast<size_t>(rows() * blocks_));
     best_ = context.arena.Take<Candidate>(static_cast<size_t>(parts_ * top_total_));
     best_counts_ = context.arena.Take<int>(static_cast<size_t>(parts_ * rows()));
@@ -63,6 +68,7 @@ class VocabularyProjection::Product {
     const MatrixView logits = scratch_[static_cast<size_t>(part)];
     const int64_t last_block = std::min((part + 1) * blocks_per_part_, blocks_);
     for (int64_t m = 0; m < rows(); ++m) best_counts_[part * rows() + m] = 0;
+    for (int64_t m = 0; m < rows(); ++m) likelier_[part * rows() + m] = 0;
     for (int64_t block = part * blocks_per_part_; block < last_block; ++block) {
       const int64_t first_panel = block * kBlockPanels;
       const int64_t last_panel = std::min(first_panel + kBlockPanels, panels_.panels());
@@ -83,13 +89,26 @@ class VocabularyProjection::Product {
       for (int i = 0; i < best_counts_[part * rows() + m]; ++i) merged.Offer(from[i]);
     }
     answer.best.resize(static_cast<size_t>(merged.count));
+    answer.likelier_than_target = 0;
     answer.log_normalizer = LogNormalizer(m);
+    if (query.target < 0) return;
+    answer.target_logit = target_logits_[m];
+    for (int64_t part = 0; part < parts_; ++part) answer.likelier_than_target += likelier_[part * rows() + m];
   }
 
  private:
   int64_t rows() const { return hidden_.rows; }
   Candidate* Best(int64_t part, int64_t m) const {
     return best_ + part * top_total_ + top_offset_[static_cast<size_t>(m)];
+  }
+
+  // The same bits as in its block: a product's do not depend on the rows and panels beside it.
+  float LogitOf(int64_t m, int32_t token) const {
+    const int64_t panel = token / kPanelCols;
+    float logits[kPanelCols];
+    PackedProduct(panels_, hidden_.Rows(m, 1), panel, panel + 1, bias_ + panel * kPanelCols, false,
+                  {logits, 1, kPanelCols, kPanelCols});
+    return logits[token % kPanelCols];
   }
 
   // Row m's logits of one block.
@@ -102,6 +121,12 @@ class VocabularyProjection::Product {
       logit = -kInfinity;
     }
     if (query.all_logits != nullptr) std::copy(row, row + tokens, query.all_logits + first_token);
+    if (query.target >= 0) {
+      const float target = target_logits_[m];
+      int64_t likelier = 0;
+      for (int64_t i = 0; i < tokens; ++i) likelier += row[i] > target;
+      likelier_[part * rows() + m] += likelier;
+    }
     BestCandidates kept = {Best(part, m), query.top, best_counts_[part * rows() + m]};
     sums_[m * blocks_ + block] = ReduceLogits(row, tokens, static_cast<int32_t>(first_token), kept);
     best_counts_[part * rows() + m] = kept.count;
@@ -138,6 +163,8 @@ class VocabularyProjection::Product {
   Candidate* best_ = nullptr;                        // [parts, top_total]
   int* best_counts_ = nullptr;                       // [parts, rows]
   float* banned_logits_ = nullptr;                   // of each row's banned tokens
+  float* target_logits_ = nullptr;                   // of each row's target
+  int64_t* likelier_ = nullptr;                      // [parts, rows]
   std::vector<MatrixView> scratch_;                  // of each part: [rows, kBlockCols]
 };
 

@@ -97,6 +97,28 @@ TEST_P(Vocabulary, WritesAllLogitsOnRequest) {
   for (size_t n = 1; n < logits.size(); ++n) EXPECT_NEAR(logits[n], expected[n], 1e-5);
 }
 
+TEST_P(Vocabulary, GivesATargetItsLogitAndItsPlace) {
+  const Matrix hidden = naive::RandomMatrix(2, kWidth, 3);
+  std::vector<float> logits[2];
+  std::vector<VocabularyQuery> queries(2);
+  const std::vector<int32_t> banned = {1, 3};
+  for (size_t m = 0; m < 2; ++m) {
+    logits[m].resize(static_cast<size_t>(GetParam()));
+    queries[m].all_logits = logits[m].data();
+    queries[m].target = static_cast<int32_t>(m == 0 ? 0 : GetParam() - 1);
+  }
+  queries[1].banned = banned;
+  std::vector<VocabularyAnswer> answers(2);
+  Context context{2};
+  projection_.Apply(hidden.view(), queries, absl::MakeSpan(answers), context);
+  for (size_t m = 0; m < 2; ++m) {
+    const float target = logits[m][static_cast<size_t>(queries[m].target)];
+    EXPECT_EQ(answers[m].target_logit, target);
+    EXPECT_EQ(answers[m].likelier_than_target,
+              std::count_if(logits[m].begin(), logits[m].end(), [&](float logit) { return logit > target; }));
+  }
+}
+
 TEST_P(Vocabulary, GivesBackItsRowsAsEmbeddings) {
   std::vector<float> row(kWidth);
   for (int64_t n = 0; n < GetParam(); n += 7) {
