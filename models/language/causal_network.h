@@ -55,6 +55,8 @@ struct NextTokenQuery {
 };
 
 struct NextTokenAnswer {
+  // false: the token sees none before it (an XLNet with same_length at the beginning), so that nothing is likely.
+  bool is_defined = true;
   float log_probability = 0;    // of the target
   int64_t rank = 0;             // 1 + the number of tokens that are likelier, with rank
   std::vector<Candidate> best;  // `logit` is the log-probability; best first

@@ -255,6 +255,9 @@ void GenerationTask::Take() {
     return Finish();
   }
   for (const NextTokenAnswer& answer : answers_) {
+    if (!answer.is_defined) {
+      return Finish(absl::FailedPreconditionError("the model sees nothing of the prompt here: nothing is likely"));
+    }
     if (!answer.best.empty() && !std::isfinite(answer.best[0].logit)) {
       return Finish(
           absl::InternalError("the model computed probabilities that are not numbers: its weights are damaged"));

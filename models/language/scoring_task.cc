@@ -138,7 +138,9 @@ void ScoringTask::TakeAnswer(int64_t index, const NextTokenAnswer& answer) {
 }
 
 void ScoringTask::Take() {
-  const auto is_number = [](const NextTokenAnswer& answer) { return std::isfinite(answer.log_probability); };
+  const auto is_number = [](const NextTokenAnswer& answer) {
+    return !answer.is_defined || std::isfinite(answer.log_probability);
+  };
   if (!std::all_of(answers_.begin(), answers_.end(), is_number)) {
     return Finish(
         absl::InternalError("the model computed probabilities that are not numbers: its weights are damaged"));
@@ -150,7 +152,7 @@ void ScoringTask::Take() {
     const TextToken& token = tokens_[static_cast<size_t>(i)];
     if (token.is_unknown) CountUnknown(token);
     const bool is_asked = q < asked_.size() && asked_[q] == i;
-    if (is_asked) {
+    if (is_asked && answers_[q].is_defined) {
       TakeAnswer(i, answers_[q]);
     } else if (request_.options.return_tokens) {
       result_.token_scores.push_back(ScoreOf(token));
