@@ -17,9 +17,8 @@ constexpr int64_t kUnsetMaxLength = 20;
 constexpr int64_t kUnsetTopK = 50;
 
 // What is read here beside what the table of translators serves.
-constexpr absl::string_view kServed[] = {"do_sample",   "repetition_penalty", "temperature",
-                                         "top_k",       "top_p",              "num_return_sequences",
-                                         "pad_token_id"};
+constexpr absl::string_view kServed[] = {"do_sample", "repetition_penalty",   "temperature", "top_k",
+                                         "top_p",     "num_return_sequences", "pad_token_id"};
 // What that table serves and nothing here reads. A file that sets one of these wants other texts.
 constexpr const char* kRefused[] = {"bad_words_ids", "suppress_tokens", "begin_suppress_tokens", "forced_eos_token_id"};
 
@@ -56,8 +55,7 @@ absl::Status ReadFields(JsonFields& fields, bool only_generation, GenerationDefa
   options.beam_size = static_cast<int>(fields.Int("num_beams", options.beam_size, 1, kMaxBeamSize));
   options.length_penalty = static_cast<float>(fields.Number(
       "length_penalty", static_cast<double>(options.length_penalty), -kMaxLengthPenalty, kMaxLengthPenalty));
-  options.no_repeat_ngram =
-      static_cast<int>(fields.Int("no_repeat_ngram_size", options.no_repeat_ngram, 0, kMaxNgram));
+  options.no_repeat_ngram = static_cast<int>(fields.Int("no_repeat_ngram_size", options.no_repeat_ngram, 0, kMaxNgram));
   options.repetition_penalty = static_cast<float>(
       fields.Number("repetition_penalty", static_cast<double>(options.repetition_penalty), 1e-3, 100));
   options.min_tokens = static_cast<int>(fields.Int("min_new_tokens", options.min_tokens, 0, kMaxTokens));

@@ -75,6 +75,9 @@ GenerationTask::GenerationTask(const CausalNetwork& network, const TextTokenizer
         request_.prompt.substr(static_cast<size_t>(token.start), static_cast<size_t>(token.end - token.start));
     if (unknown.insert(word).second) result_.unknown_words.push_back(std::move(word));
   }
+  if (request_.options.return_attention) {
+    for (const int32_t id : prompt_) result_.prompt_token_texts.push_back(tokenizer_.Piece(id));
+  }
   if (request_.state != nullptr) read_before_ = request_.state->units();
   result_.prompt_tokens = static_cast<int64_t>(prompt_.size());
 }

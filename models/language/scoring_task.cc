@@ -35,7 +35,10 @@ ScoringTask::ScoringTask(const CausalNetwork& network, const TextTokenizer& toke
   if (request_.state != nullptr) read_before_ = request_.state->units();
   result_.words = WordsOf(request_.text);
   result_.bytes = static_cast<int64_t>(request_.text.size());
-  if (request_.options.return_attention) result_.attention.columns = 1 + count();
+  if (request_.options.return_attention) {
+    result_.attention.columns = 1 + count();
+    for (const int32_t id : ids_) result_.token_texts.push_back(tokenizer_.Piece(id));
+  }
   if (tokens_.empty()) {
     if (request_.keep_state) state_ = request_.state;
     Finish();

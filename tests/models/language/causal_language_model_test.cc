@@ -267,6 +267,7 @@ TEST_F(CausalLanguageModelTest, AttentionHasAColumnForEachTokenReadAndOneForAllB
   const ScoreResult result = Score(request)->result();
   EXPECT_EQ(result.attention.rows, 2);
   EXPECT_EQ(result.attention.columns, 4);
+  EXPECT_EQ(result.token_texts, (std::vector<std::string>{"w1", "w2", "w3"}));
   EXPECT_EQ(result.attention.weights, (std::vector<float>{0.25f, 0.75f, 0, 0, 0.25f, 0, 0.75f, 0}));
 }
 
