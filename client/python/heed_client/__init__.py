@@ -7,6 +7,7 @@
         for text, sentence, translation in client.stream(["Good morning. How are you?"], "translator-en-de"):
             print(text, sentence, translation)
         print(client.answer(["Mary went to the kitchen."], ["Where is Mary?"]))
+        print(client.generate("Once upon a time", "txl-novels").text)
 
 `pip install client/python` brings the stubs beneath it; in the tree generate.sh writes them, once. Errors of the server
 arrive as grpc.RpcError. What the server refuses for now, because its queue is full or its model is loading, is tried again
@@ -25,11 +26,14 @@ import grpc
 
 try:
     from heed.v1 import graphs_pb2, graphs_pb2_grpc, models_pb2, models_pb2_grpc, translation_pb2, translation_pb2_grpc
-    from heed.v1 import questions_pb2, questions_pb2_grpc, sequences_pb2, sequences_pb2_grpc
+    from heed.v1 import language_modeling_pb2_grpc, questions_pb2, questions_pb2_grpc, sequences_pb2, sequences_pb2_grpc
 except ImportError as error:
     raise ImportError(
         f"{error}; `pip install client/python` in a virtual environment brings the stubs, client/python/generate.sh writes them"
     ) from error
+
+from heed_client.language import LanguageMethods
+from heed_client.texts import make_generate_options, make_score_options
 
 EARLY_STOPPING = {
     "heuristic": translation_pb2.TranslateOptions.EARLY_STOPPING_HEURISTIC,
@@ -246,7 +250,7 @@ class _AddToken(
     intercept_stream_unary = intercept_stream_stream = _call
 
 
-class Client:
+class Client(LanguageMethods):
     """One connection; may be used by many threads at once. Each call with all its tries takes timeout_s at most; it has this
     priority (1, the most urgent, to 3; None: the server's default) and metadata, a dictionary or pairs; see with_options.
     With tls=True the connection is encrypted: tls_ca is the file (PEM) of who may have signed the server's certificate
@@ -286,6 +290,7 @@ class Client:
         self._models = models_pb2_grpc.ModelServiceStub(self._channel)
         self._questions = questions_pb2_grpc.QuestionAnsweringServiceStub(self._channel)
         self._sequences = sequences_pb2_grpc.SequenceServiceStub(self._channel)
+        self._texts = language_modeling_pb2_grpc.LanguageModelingServiceStub(self._channel)
         self._timeout_s = timeout_s
         self._priority = priority
         self._extra_metadata = metadata
