@@ -210,12 +210,10 @@ class FakeTexts : public v1::LanguageModelingService::Service {
     if (!refusal.ok()) return refusal;
     for (const std::string& text : request->texts()) {
       v1::TagTextsResponse::Text& answer = *response->add_texts();
-      const v1::ScoreOptions options = [] {
-        v1::ScoreOptions all;
-        all.set_return_tokens(true);
-        return all;
-      }();
-      for (const v1::TokenScore& token : ScoreOf(text, options, true).token_scores()) {
+      v1::ScoreOptions options;
+      options.set_return_tokens(true);
+      const v1::TextScore score = ScoreOf(text, options, true);
+      for (const v1::TokenScore& token : score.token_scores()) {
         v1::TagTextsResponse::Word& word = *answer.add_words();
         word.set_word(
             text.substr(static_cast<size_t>(token.start()), static_cast<size_t>(token.end() - token.start())));
