@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -24,16 +25,21 @@ absl::StatusOr<JsonFields> ReadOrEmpty(const std::string& path) {
 class Finder {
  public:
   explicit Finder(absl::Span<const SpecialToken> tokens) : tokens_(tokens) {
-    for (const SpecialToken& token : tokens) spellings_.push_back(AlignedText(token.content).characters());
+    for (const SpecialToken& token : tokens) {
+      spellings_.push_back(AlignedText(token.content).characters());
+      by_first_[spellings_.back()[0]].push_back(spellings_.size() - 1);
+    }
   }
 
   // The longest token at `at`, whose length it sets; null if there is none.
   const SpecialToken* At(const AlignedText& text, size_t at, size_t& length) const {
     const SpecialToken* found = nullptr;
     length = 0;
-    for (size_t i = 0; i < spellings_.size(); ++i) {
+    const auto candidates = by_first_.find(text[at]);
+    if (candidates == by_first_.end()) return nullptr;
+    for (const size_t i : candidates->second) {
       const std::u32string& spelling = spellings_[i];
-      if (spelling.size() <= length || text[at] != spelling[0]) continue;
+      if (spelling.size() <= length) continue;
       if (text.characters().compare(at, spelling.size(), spelling) != 0) continue;
       found = &tokens_[i];
       length = spelling.size();
@@ -44,6 +50,7 @@ class Finder {
  private:
   absl::Span<const SpecialToken> tokens_;
   std::vector<std::u32string> spellings_;
+  absl::flat_hash_map<char32_t, std::vector<size_t>> by_first_;  // indices of the tokens that begin with a character
 };
 
 std::vector<TextPart> Split(const AlignedText& text, absl::Span<const SpecialToken> tokens) {

@@ -5,6 +5,7 @@
 #include <unicode/uchar.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -22,6 +23,7 @@
 #include "models/language_text/clean_up_spaces.h"
 #include "models/language_text/special_tokens.h"
 #include "models/moses/moses_characters.h"
+#include "models/text/added_tokens.h"
 #include "models/text/load_subwords.h"
 #include "models/text/subwords.h"
 #include "models/text/vocabulary_file.h"
@@ -153,6 +155,8 @@ class SentencePieceTokenizer : public XlnetTokenizer {
   const XlnetTokens& tokens() const override { return tokens_; }
 
  private:
+  // Appends tokens that fine-tuning added behind the pieces of the model.
+  absl::Status ReadAdded(const std::string& directory, std::vector<std::string>& pieces);
   absl::Status FindTokens(const std::string& path);
   // Appends the tokens of a part of `text`.
   void AppendPart(absl::string_view text, AlignedText part, std::vector<TextToken>& tokens) const;
@@ -164,6 +168,8 @@ class SentencePieceTokenizer : public XlnetTokenizer {
   XlnetSettings settings_;
   std::unique_ptr<const Subwords> subwords_;
   VocabularyFile vocabulary_;
+  std::vector<SpecialToken> added_;  // that are not special: they are found in any text
+  int32_t first_added_ = 0;          // the ids from here on are added tokens
   XlnetTokens tokens_;
   std::optional<int32_t> end_of_text_;
   std::vector<int32_t> special_;
@@ -178,9 +184,34 @@ absl::StatusOr<std::unique_ptr<const XlnetTokenizer>> SentencePieceTokenizer::Lo
   HEED_ASSIGN_OR_RETURN(tokenizer->subwords_, LoadSubwords(path));
   std::vector<std::string> pieces;
   for (int i = 0; i < tokenizer->subwords_->size(); ++i) pieces.push_back(tokenizer->subwords_->piece(i));
+  HEED_RETURN_IF_ERROR(tokenizer->ReadAdded(directory, pieces));
   HEED_ASSIGN_OR_RETURN(tokenizer->vocabulary_, VocabularyFile::OfPieces(path, std::move(pieces), vocabulary));
   HEED_RETURN_IF_ERROR(tokenizer->FindTokens(path));
   return tokenizer;
+}
+
+absl::Status SentencePieceTokenizer::ReadAdded(const std::string& directory, std::vector<std::string>& pieces) {
+  HEED_ASSIGN_OR_RETURN(const AddedTokens added, AddedTokens::Read(directory, {}, {}));
+  std::map<int64_t, const AddedToken*> by_id;
+  for (const auto& [content, token] : added.tokens()) by_id[token.id] = &token;
+  first_added_ = static_cast<int32_t>(pieces.size());
+  for (const auto& [id, token] : by_id) {
+    const auto next = static_cast<int64_t>(pieces.size());
+    if (id < first_added_) {
+      if (pieces[static_cast<size_t>(id)] == token->content) continue;
+      return InvalidArgument(directory, ": added token ", Quoted(token->content), " has id ", id,
+                             ", but spiece.model's piece ", id, " is ", Quoted(pieces[static_cast<size_t>(id)]));
+    }
+    if (id != next) {
+      return InvalidArgument(directory, ": added token ", Quoted(token->content), " has id ", id, ", but ", next,
+                             " is the first free one");
+    }
+    pieces.push_back(token->content);
+    const SpecialToken found{token->content, token->lstrip, token->rstrip};
+    settings_.tokens.push_back(found);
+    if (!token->special) added_.push_back(found);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status SentencePieceTokenizer::FindTokens(const std::string& path) {
@@ -200,9 +231,13 @@ absl::Status SentencePieceTokenizer::FindTokens(const std::string& path) {
     const std::optional<int32_t> id = find(*token);
     if (id && id != end_of_text_ && id != unknown()) special_.push_back(*id);
   }
+  const auto is_text = [this](const SpecialToken& token) {
+    return std::any_of(added_.begin(), added_.end(),
+                       [&](const SpecialToken& added) { return added.content == token.content; });
+  };
   for (const SpecialToken& token : settings_.tokens) {
     const std::optional<int32_t> id = find(token);
-    if (id && id != unknown()) hidden_.push_back(*id);
+    if (id && id != unknown() && !is_text(token)) hidden_.push_back(*id);
   }
   for (std::vector<int32_t>* ids : {&special_, &hidden_}) {
     std::sort(ids->begin(), ids->end());
@@ -219,15 +254,11 @@ absl::StatusOr<std::vector<TextToken>> SentencePieceTokenizer::Encode(absl::stri
   }
   if (options.append_line_end) return InvalidField("append_line_end", "true, but this model has no token of line ends");
   if (text.size() > INT32_MAX) return InvalidArgument("the text has ", text.size(), " bytes, the limit is ", INT32_MAX);
+  const std::vector<SpecialToken>& cut_out = options.special_tokens ? settings_.tokens : added_;
   std::vector<TextToken> tokens;
   AlignedText aligned(text);
-  if (!options.special_tokens) {
-    if (settings_.lower_case) aligned.LowerCaseEach();
-    AppendPart(text, std::move(aligned), tokens);
-    return tokens;
-  }
-  if (settings_.lower_case) LowerCaseBetween(settings_.tokens, aligned);
-  for (TextPart& part : SplitAtSpecialTokens(aligned, settings_.tokens)) {
+  if (settings_.lower_case) LowerCaseBetween(cut_out, aligned);
+  for (TextPart& part : SplitAtSpecialTokens(aligned, cut_out)) {
     if (part.token == nullptr) {
       AppendPart(text, std::move(part.text), tokens);
       continue;
@@ -294,13 +325,24 @@ void SentencePieceTokenizer::AppendNumberAndComma(absl::string_view text, const 
 }
 
 std::string SentencePieceTokenizer::Decode(absl::Span<const int32_t> ids) const {
-  std::string pieces;
+  std::string text, pieces;
+  const auto end_pieces = [&] {
+    AlignedText part(absl::StrReplaceAll(pieces, {{kSpaceMark, " "}}));
+    part.Strip();
+    text += part.Utf8();
+    pieces.clear();
+  };
   for (const int32_t id : ids) {
-    if (!std::binary_search(hidden_.begin(), hidden_.end(), id)) absl::StrAppend(&pieces, vocabulary_.token(id));
+    if (std::binary_search(hidden_.begin(), hidden_.end(), id)) continue;
+    if (id >= first_added_) {  // is not SentencePiece's, and no blanks are beside it, as in transformers
+      end_pieces();
+      text += vocabulary_.token(id);
+    } else {
+      pieces += vocabulary_.token(id);
+    }
   }
-  AlignedText text(absl::StrReplaceAll(pieces, {{kSpaceMark, " "}}));
-  text.Strip();
-  return settings_.clean_up ? CleanUpSpaces(text.Utf8()) : text.Utf8();
+  end_pieces();
+  return settings_.clean_up ? CleanUpSpaces(text) : text;
 }
 
 }  // namespace

@@ -101,6 +101,27 @@ TEST_F(XlnetTokenizerTest, DecodesPiecesToText) {
   EXPECT_EQ(decoded({}), "");
 }
 
+TEST_F(XlnetTokenizerTest, FineTuningMayAddTokens) {
+  directory_.Write("model/added_tokens.json", R"({"[NAME]": 371, "<special>": 372, "the": 18})");
+  const json config = {{"additional_special_tokens", {"<special>"}}};
+  directory_.Write("model/tokenizer_config.json", config.dump());
+  auto loaded = LoadXlnetTokenizer(directory_.File("model"), kPieces + 2);
+  EXPECT_THAT(loaded.status().message(), HasSubstr("\"the\" has id 18, but spiece.model's piece 18 is"));
+  directory_.Write("model/added_tokens.json", R"({"[NAME]": 371, "<special>": 372})");
+  loaded = LoadXlnetTokenizer(directory_.File("model"), kPieces + 2);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  tokenizer_ = *std::move(loaded);
+  EXPECT_EQ(Encoded("the [NAME] people", {.special_tokens = true}),
+            "\xe2\x96\x81the[the] [NAME][[NAME]] \xe2\x96\x81people[people]");
+  EXPECT_EQ(Encoded("[NAME]"), "[NAME][[NAME]]");
+  EXPECT_EQ(Encoded("<special>", {.special_tokens = true}), "<special>[<special>]");
+  EXPECT_NE(Encoded("<special>"), "<special>[<special>]");
+  EXPECT_EQ(tokenizer_->Decode({18, 371, 372, 18}), "the[NAME]the");
+  directory_.Write("model/added_tokens.json", R"({"[NAME]": 380})");
+  EXPECT_THAT(LoadXlnetTokenizer(directory_.File("model"), 381).status().message(),
+              HasSubstr("has id 380, but 371 is the first free one"));
+}
+
 TEST_F(XlnetTokenizerTest, RulesOfOthersAreRefused) {
   ASSERT_TRUE(Load().ok());
   for (const auto rules : {TokenizerRules::kMoses, TokenizerRules::kWhitespace}) {
