@@ -9,8 +9,8 @@
 
 namespace heed::client {
 
-const std::array<Command, 34>& Commands() {
-  static constexpr std::array<Command, 34> kCommands = {{
+const std::array<Command, 36>& Commands() {
+  static constexpr std::array<Command, 36> kCommands = {{
       {"translate", "translate lines of text", TranslateCommand},
       {"classify nodes", "classify nodes of a graph", ClassifyNodesCommand},
       {"classify edges", "classify edges of a graph", ClassifyEdgesCommand},
@@ -43,6 +43,8 @@ const std::array<Command, 34>& Commands() {
       {"bench translate", "measure a server under load with text", BenchTranslateCommand},
       {"bench classify", "measure a server under load with graphs", BenchClassifyCommand},
       {"bench ask", "measure a server under load with questions", BenchAskCommand},
+      {"bench score", "measure a server under load with texts to score", BenchScoreCommand},
+      {"bench generate", "measure a server under load with prompts", BenchGenerateCommand},
       {"completion", "print a script with which a shell completes commands and flags", CompletionCommand},
       {"man", "print the manual page", ManCommand},
   }};

@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/bench/bench_sentences.h"
 
+#include <fstream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/utf8.h"
+#include "client/cli/command_line.h"
+#include "client/cli/exit_code.h"
+
 namespace heed::client {
 
 std::vector<std::string> BenchSentences() {
@@ -46,6 +54,27 @@ std::vector<std::string> BenchSentences() {
       "Two men in suits shake hands in a bright office with large windows.",
       "How much does this cost?",
   };
+}
+
+std::optional<int> ReadBenchTexts(const std::string& path, std::vector<std::string>& texts, Console& console) {
+  if (path.empty()) {
+    texts = BenchSentences();
+    return std::nullopt;
+  }
+  std::ifstream file(path);
+  if (!file) return Fail(console, kExitUsage, absl::StrCat("cannot read '", path, "'"));
+  for (std::string line; std::getline(file, line);) {
+    if (const auto invalid = FirstInvalidUtf8(line)) {
+      return Fail(console, kExitUsage,
+                  absl::StrCat("'", path, "', line ", texts.size() + 1, ": not UTF-8 at byte ", *invalid + 1));
+    }
+    texts.push_back(std::move(line));
+  }
+  if (file.bad()) {
+    return Fail(console, kExitUsage, absl::StrCat("cannot read '", path, "' after line ", texts.size()));
+  }
+  if (texts.empty()) return Fail(console, kExitUsage, absl::StrCat("'", path, "' is empty"));
+  return std::nullopt;
 }
 
 }  // namespace heed::client

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fstream>
-
 #include "absl/strings/str_cat.h"
-#include "base/utf8.h"
 #include "client/bench/bench_run.h"
 #include "client/bench/bench_sentences.h"
 #include "client/bench/load_generator.h"
@@ -63,27 +60,6 @@ std::optional<int> ParseBenchTranslateSettings(const std::vector<std::string>& a
   return settings.load.Check(console);
 }
 
-std::optional<int> ReadTexts(const std::string& path, std::vector<std::string>& texts, Console& console) {
-  if (path.empty()) {
-    texts = BenchSentences();
-    return std::nullopt;
-  }
-  std::ifstream file(path);
-  if (!file) return Fail(console, kExitUsage, absl::StrCat("cannot read '", path, "'"));
-  for (std::string line; std::getline(file, line);) {
-    if (const auto invalid = FirstInvalidUtf8(line)) {
-      return Fail(console, kExitUsage,
-                  absl::StrCat("'", path, "', line ", texts.size() + 1, ": not UTF-8 at byte ", *invalid + 1));
-    }
-    texts.push_back(std::move(line));
-  }
-  if (file.bad()) {
-    return Fail(console, kExitUsage, absl::StrCat("cannot read '", path, "' after line ", texts.size()));
-  }
-  if (texts.empty()) return Fail(console, kExitUsage, absl::StrCat("'", path, "' is empty"));
-  return std::nullopt;
-}
-
 // Whatever the sentences' options, in a few words.
 std::string SearchText(const TranslateFlags& options) {
   if (options.sample) return "sampling";
@@ -111,7 +87,7 @@ int BenchTranslateCommand(const std::vector<std::string>& arguments, Console& co
     return Fail(console, kExitUsage, std::string(filled.message()));
   }
   std::vector<std::string> texts;
-  if (const auto code = ReadTexts(settings.input, texts, console)) return *code;
+  if (const auto code = ReadBenchTexts(settings.input, texts, console)) return *code;
   std::vector<std::shared_ptr<grpc::Channel>> channels;
   if (const auto code = Connect(settings.server, settings.load.connections, channels, console)) return *code;
   if (const auto code = ResolveModel(channels[0], settings.server, "translator", settings.model,

@@ -42,6 +42,8 @@ int TopCommand(const std::vector<std::string>& arguments, Console& console);
 int BenchTranslateCommand(const std::vector<std::string>& arguments, Console& console);
 int BenchClassifyCommand(const std::vector<std::string>& arguments, Console& console);
 int BenchAskCommand(const std::vector<std::string>& arguments, Console& console);
+int BenchScoreCommand(const std::vector<std::string>& arguments, Console& console);
+int BenchGenerateCommand(const std::vector<std::string>& arguments, Console& console);
 int CompletionCommand(const std::vector<std::string>& arguments, Console& console);
 int ManCommand(const std::vector<std::string>& arguments, Console& console);
 

@@ -84,7 +84,7 @@ MAP = {
                         "base base/flags client/cli client/lib client/render proto"),
     "client/top": ("heed top", "base client/cli client/lib client/render"),
     "client/bench": ("heed bench",
-                     "base base/flags files client/cli client/commands client/lib client/render"),
+                     "base base/flags files client/cli client/commands client/language client/lib client/render"),
     "client": ("the table of commands, and main", "base base/flags client/cli client/top"),
 }
 

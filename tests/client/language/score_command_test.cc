@@ -193,6 +193,17 @@ TEST_F(ScoreCommands, ManyLinesComeInOrder) {
   }
 }
 
+TEST_F(ScoreCommands, LoadIsMeasured) {
+  for (const char* what : {"score", "generate"}) {
+    const HeedRun run =
+        RunHeedWith({"bench", what, server_.flag(), "--duration=0.05", "--warmup=0", "--concurrency=2", "--json"});
+    EXPECT_EQ(run.code, kExitOk) << run.err;
+    const nlohmann::json row = JsonLines(run.out).at(0);
+    EXPECT_GT(row["texts_per_second"], 0);
+    EXPECT_GT(row["tokens_per_second"], 0);
+  }
+}
+
 TEST_F(ScoreCommands, WrongArgumentsAreUsageErrors) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
       {{"a", "b"}, "unexpected argument 'b'"},
