@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "base/visible_text.h"
 #include "client/cli/command_input.h"
 #include "client/cli/command_line.h"
@@ -112,6 +113,15 @@ std::string AnswerExcerpt(const std::string& context, const v1::AnswerFromTextRe
                       end < size ? "..." : "");
 }
 
+// Names for the tokens of an answer: its words, if there are as many.
+std::vector<std::string> AnswerRows(const std::string& answer, int count) {
+  std::vector<std::string> rows = absl::StrSplit(answer, ' ', absl::SkipEmpty());
+  if (static_cast<int>(rows.size()) == count) return rows;
+  rows.clear();
+  for (int row = 0; row < count; ++row) rows.push_back(absl::StrCat("answer ", row + 1));
+  return rows;
+}
+
 class FoundPrinter {
  public:
   FoundPrinter(const FindAnswersSettings& settings, const std::string& context, Console& console)
@@ -131,10 +141,7 @@ class FoundPrinter {
     }
     if (settings_.attention && found.answers_size() > 0) {
       const v1::TextAttention& attention = found.attention();
-      std::vector<std::string> rows;
-      for (int row = 0; row < attention.row_count(); ++row) {
-        rows.push_back(row == 0 ? found.answers(0).text() : absl::StrCat("+", row));
-      }
+      const std::vector<std::string> rows = AnswerRows(found.answers(0).text(), attention.row_count());
       console_.out << TextAttentionMap(attention, rows, console_.columns) << "\n";
     }
     return grpc::Status::OK;

@@ -28,6 +28,9 @@ class FakeTexts : public v1::LanguageModelingService::Service {
   grpc::Status refusal;
   // Changes each answer before it is sent.
   std::function<void(v1::TextScore&)> edit_score;
+  std::function<void(v1::GeneratedText&)> edit_generated;
+  // In place of the labels that texts and words have. Empty: those.
+  std::string label;
 
   // The last that came. Read between requests alone.
   v1::ScoreRequest last_score;
@@ -106,7 +109,7 @@ class FakeTexts : public v1::LanguageModelingService::Service {
     return grpc::Status::OK;
   }
 
-  static v1::GenerateResponse Continue(const v1::GenerateOptions& options) {
+  v1::GenerateResponse Continue(const v1::GenerateOptions& options) {
     v1::GenerateResponse response;
     for (int i = 0; i < (options.has_n() ? options.n() : 1); ++i) {
       v1::GeneratedText& text = *response.add_texts();
@@ -117,6 +120,7 @@ class FakeTexts : public v1::LanguageModelingService::Service {
       text.set_log_probability(-4);
       text.set_token_count(2);
       if (options.return_tokens()) *text.mutable_tokens() = ScoreOf(text.text(), {}, false).token_scores();
+      if (edit_generated) edit_generated(text);
     }
     response.set_prompt_token_count(3);
     response.add_unknown_words("xylo");
@@ -147,8 +151,11 @@ class FakeTexts : public v1::LanguageModelingService::Service {
     if (request->prompt() == "bad") return failure;
     const v1::GenerateResponse whole = Continue(request->options());
     v1::GenerateStreamResponse event;
-    for (const absl::string_view word : absl::StrSplit(whole.texts(0).text(), ' ', absl::SkipEmpty())) {
-      event.set_delta(absl::StrCat(" ", word));
+    // In two parts.
+    const std::string& text = whole.texts(0).text();
+    const size_t cut = std::min(text.find_first_of(" \n", 1), text.size());
+    for (const std::string& part : {text.substr(0, cut), text.substr(cut)}) {
+      event.set_delta(part);
       writer->Write(event);
     }
     *event.mutable_result() = whole;
@@ -191,10 +198,10 @@ class FakeTexts : public v1::LanguageModelingService::Service {
       if (item.text() == "bad") return failure;
       v1::ClassifyTextsResponse::Item& answer = *response->add_items();
       const bool good = absl::StrContains(item.text(), "good");
-      for (const bool label : {good, !good}) {
+      for (const bool positive : {good, !good}) {
         if (request->has_top_k() && request->top_k() == 1 && answer.labels_size() == 1) break;
         v1::ClassifyTextsResponse::Label& entry = *answer.add_labels();
-        entry.set_label(label ? "positive" : "negative");
+        entry.set_label(!label.empty() ? label : positive ? "positive" : "negative");
         entry.set_score(answer.labels_size() == 1 ? 0.75f : 0.25f);
       }
       answer.set_token_count(4);
@@ -220,6 +227,7 @@ class FakeTexts : public v1::LanguageModelingService::Service {
         word.set_start(token.start());
         word.set_end(token.end());
         word.set_label(word.word()[0] >= 'A' && word.word()[0] <= 'Z' ? "NAME" : "O");
+        if (!label.empty()) word.set_label(label);
         word.set_score(0.5f);
       }
     }

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -32,6 +33,7 @@ class TerminalEscapes : public testing::Test {
   TerminalEscapes() {
     server_.AddModel("ntm-babi", v1::MODEL_STATE_READY, "question-answerer");
     server_.AddModel("gat", v1::MODEL_STATE_READY, "node-classifier");
+    server_.AddModel("wiki", v1::MODEL_STATE_READY, "language-model");
   }
 
   HeedRun Run(std::vector<std::string> arguments, const std::string& input = "", bool terminal = false) {
@@ -61,7 +63,7 @@ TEST_F(TerminalEscapes, Models) {
   model.set_source_language(absl::StrCat("l", kEvil));
   const std::string table = Run({"models"}).out;
   for (const char* column : {"n", "r", "a", "l"}) ExpectVisible(table, absl::StrCat(column, kVisible));
-  EXPECT_EQ(std::count(table.begin(), table.end(), '\n'), 5);  // the titles and four models
+  EXPECT_EQ(std::count(table.begin(), table.end(), '\n'), 6);  // the titles and five models
   ExpectVisible(Run({"models", "--json"}).out, "r\\u001b[31m\\u009b1m\\u0007\\nheed: \\u202eevil");
 }
 
@@ -167,6 +169,41 @@ TEST_F(TerminalEscapes, RefusedSentences) {
   };
   ExpectVisible(Run({"chat"}, "Mary left.\n").err);
   ExpectVisible(Run({"ask"}, "Mary left.\nWho?\n").err);
+}
+
+TEST_F(TerminalEscapes, TextsThatAreScored) {
+  server_.texts().edit_score = [](v1::TextScore& score) {
+    score.add_unknown_words(absl::StrCat("w", kEvil));
+    v1::TokenScore& token = *score.add_token_scores();
+    token.set_token(absl::StrCat("t", kEvil));
+    token.add_top()->set_token(absl::StrCat("a", kEvil));
+  };
+  const HeedRun score = Run({"score", "--tokens", "--top_k=1"}, "e\x1b[31m\a\n");
+  ExpectVisible(score.out, "e\\x1b[31m\\x07");
+  for (const char* text : {"t", "a"}) ExpectVisible(score.out, absl::StrCat(text, kVisible));
+  ExpectVisible(score.err, absl::StrCat("w", kVisible));
+  ExpectVisible(Run({"score", "--json", "--tokens"}, "a\n").out, "t\\u001b[31m");
+  ExpectVisible(Run({"find", "answers", directory_.File("\x1b[31mfile"), "--question=a"}).err, "\\x1b[31mfile");
+}
+
+TEST_F(TerminalEscapes, TextsThatAreGeneratedOnATerminalAlone) {
+  server_.texts().edit_generated = [](v1::GeneratedText& text) { text.set_text(kEvil); };
+  // A text has lines of its own.
+  const std::string visible = "\\x1b[31m\\x9b1m\\x07\nheed: \\u202eevil\n";
+  EXPECT_EQ(Run({"generate", "a"}, "", /*terminal=*/true).out, visible);
+  EXPECT_EQ(Run({"generate", "--n=1", "--max_tokens=1"}, "a\n", /*terminal=*/true).out, absl::StrCat(kVisible, "\n"));
+  EXPECT_EQ(Run({"generate", "a"}).out, absl::StrCat(kEvil, "\n"));
+}
+
+TEST_F(TerminalEscapes, LabelsWordsAndAnswersOfTexts) {
+  server_.texts().label = absl::StrCat("l", kEvil);
+  ExpectVisible(Run({"tag"}, "a\n").out, absl::StrCat("l", kVisible));
+  ExpectVisible(Run({"classify", "texts", "--top=0"}, "a\n").out, absl::StrCat("l", kVisible));
+  ExpectVisible(Run({"classify", "texts", "--top=0"}, "a\n", /*terminal=*/true).out, absl::StrCat("l", kVisible));
+  ExpectVisible(Run({"fill"}, "a <mask> \x1b[31m\n").out, "a cat \\x1b[31m");
+  const std::string path = directory_.File("text");
+  std::ofstream(path) << "\x1b[31mBerlin is a city.\n";
+  ExpectVisible(Run({"find", "answers", path, "--question=Where?"}).out, "\\x1b[31mBerlin");
 }
 
 TEST_F(TerminalEscapes, FlagsAndFilesOfTheUser) {

@@ -27,6 +27,11 @@ TEST(ProgressText, NeverWiderThanTheTerminal) {
   }
 }
 
+TEST(ProgressText, HasWhatElseThereIsToSay) {
+  EXPECT_EQ(ProgressText({.lines = 50, .unit = "tokens", .note = "perplexity 23.41"}, seconds(10), 80),
+            "50 tokens  5 tokens/s  perplexity 23.41");
+}
+
 TEST(ProgressBar, AppearsAfterASecondAndIsDrawnTenTimesASecond) {
   std::ostringstream out;
   const ProgressBar::TimePoint start;
