@@ -36,7 +36,7 @@ class HeedLM(LM):
         model="",
         model_version=0,
         timeout_s=600,
-        in_flight=4,
+        in_flight=16,
         max_gen_toks=256,
         tokenization=None,
         append_line_end=None,
