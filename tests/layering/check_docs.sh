@@ -82,12 +82,23 @@ Table() {
     ask-flags) ClientFlags ask ;;
     chat-flags) ClientFlags chat ;;
     run-flags) ClientFlags run ;;
+    score-flags) ClientFlags score ;;
+    generate-flags) FlagsWithout generate -- score ;;
+    read-flags) FlagsWithout read -- score ;;
+    session-open-flags) ClientFlags session open ;;
+    fill-flags) FlagsWithout fill -- score ;;
+    tag-flags) FlagsWithout tag -- score ;;
+    classify-texts-flags) FlagsWithout classify texts -- score ;;
+    find-answers-flags) FlagsWithout find answers -- score ;;
+    embed-flags) FlagsWithout embed -- score ;;
     top-flags) ClientFlags top ;;
     *) echo "docs: no program has a table '$1'" >&2; return 1 ;;
   esac
 }
 known=(server-flags metrics connection-flags translate-flags classify-flags graph-put-flags graph-update-flags bench-flags
-  bench-classify-flags models-flags models-load-flags health-flags ask-flags chat-flags run-flags top-flags)
+  bench-classify-flags models-flags models-load-flags health-flags ask-flags chat-flags run-flags top-flags
+  score-flags generate-flags read-flags session-open-flags fill-flags tag-flags classify-texts-flags find-answers-flags
+  embed-flags)
 
 pages=(README.md)
 for page in docs/*.md; do
