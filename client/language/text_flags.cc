@@ -132,7 +132,7 @@ void GenerateFlags::AddTo(FlagTable& flags) {
                   "Factor on the log-probabilities of tokens that were there already. Above 1 they become less likely. "
                   "Defaults to the model's, or to 1.");
   flags.AddBool("allow_unknown", &allow_unknown, "Let the model produce its token for unknown words.");
-  flags.AddChoice("mode", &mode, {"causal", "as-hugging-face"},
+  flags.AddChoice("generation_mode", &mode, {"causal", "as-hugging-face"},
                   "How XLNet generates. causal: each token sees those before it. as-hugging-face: as Hugging Face's "
                   "generate runs it, where the prompt's tokens see each other. Defaults to causal.");
   flags.AddSection("Sampling, instead of search");

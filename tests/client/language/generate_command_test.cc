@@ -68,7 +68,7 @@ TEST_F(GenerateCommands, EachLineIsAPrompt) {
 TEST_F(GenerateCommands, OptionsAreSent) {
   Run({"--max_tokens=9", "--min_tokens=2", "--stop=.", "--stop=\n", "--keep_going", "--keep_loops", "--allow_unknown",
        "--n=3", "--repetition_penalty=1.5", "--no_repeat_ngram=4", "--temperature=0.5", "--top_k=7", "--top_p=0.9",
-       "--seed=11", "--mode=as-hugging-face", "--tokens", "--alternatives=2", "a"});
+       "--seed=11", "--generation_mode=as-hugging-face", "--tokens", "--alternatives=2", "a"});
   const v1::GenerateOptions& options = texts_.last_generate.options();
   EXPECT_EQ(options.max_tokens(), 9);
   EXPECT_EQ(options.min_tokens(), 2);
