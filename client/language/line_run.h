@@ -74,6 +74,18 @@ class LineReport {
   bool failed_ = false;
 };
 
+// Sends a line, or takes its place with an error. False: the run is cancelled.
+template <typename Request>
+bool SubmitLine(const LineWork<Request>& work, const std::string& line, RequestPipeline<Request>& pipeline) {
+  absl::Status status = CheckLineText(line);
+  if (status.ok()) {
+    absl::StatusOr<Request> request = work.make(line);
+    if (request.ok()) return pipeline.Submit(*std::move(request));
+    status = request.status();
+  }
+  return pipeline.Reject(grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, std::string(status.message())));
+}
+
 // Returns the exit code.
 template <typename Request>
 int RunLines(const TextCommandFlags& flags, const LineWork<Request>& work,
@@ -124,17 +136,7 @@ int RunLines(const TextCommandFlags& flags, const LineWork<Request>& work,
       MutexLock lock(mutex);
       lines.push_back(line);
     }
-    absl::StatusOr<Request> request = absl::InvalidArgumentError("");
-    if (const absl::Status checked = CheckLineText(line); checked.ok()) {
-      request = work.make(line);
-    } else {
-      request = checked;
-    }
-    if (request.ok()) {
-      open = pipeline.Submit(*std::move(request));
-    } else {
-      open = pipeline.Reject(grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, std::string(request.status().message())));
-    }
+    open = SubmitLine(work, line, pipeline);
   }
   pipeline.Finish();
   if (!packed.ok()) return Fail(console, kExitUsage, std::string(packed.message()));
