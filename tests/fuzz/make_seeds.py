@@ -173,7 +173,9 @@ def xlnet_tokenizer_seeds():
             ("fixture", {}, b""),
             ("lower", {"do_lower_case": True, "keep_accents": True, "remove_space": False}, b""),
             ("objects", {"mask_token": {"content": "the", "lstrip": True, "rstrip": True},
-                         "additional_special_tokens": ["<eop>", ","]}, b"")]:
+                         "additional_special_tokens": ["<eop>", ","]}, b""),
+            ("added", {"added_tokens_decoder": {"371": {"content": "Mr.", "lstrip": True}, "372": {"content": "漢字"},
+                                                "3": {"content": "<cls>", "special": True}}}, b"")]:
         yield name, "\0".join([json.dumps(config), NASTY_TEXT, ""]).encode() + model
 
 

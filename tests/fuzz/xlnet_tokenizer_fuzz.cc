@@ -41,7 +41,15 @@ void Run(absl::string_view input) {
   directory.Set("tokenizer_config.json", config);
   if (!model.empty()) directory.Set("spiece.model", model);
   const auto subwords = LoadSubwords(directory.File("spiece.model"));  // of any size
-  const auto tokenizer = LoadXlnetTokenizer(directory.path(), subwords.ok() ? (*subwords)->size() : 1);
+  // Added tokens, as many as the file may mean.
+  int added = 0;
+  for (size_t at = config.find("\"content\""); at != config.npos; at = config.find("\"content\"", at + 1)) ++added;
+  if (config.find("added_tokens_decoder") == config.npos) added = 0;
+  const int pieces = subwords.ok() ? (*subwords)->size() : 1;
+  auto tokenizer = LoadXlnetTokenizer(directory.path(), pieces + added);
+  for (int fewer = 1; fewer <= added && !tokenizer.ok(); ++fewer) {
+    tokenizer = LoadXlnetTokenizer(directory.path(), pieces + added - fewer);
+  }
   if (!tokenizer.ok()) {
     HEED_FUZZ_EXPECT(!tokenizer.status().message().empty(), "a refusal says why");
     return;
