@@ -136,10 +136,13 @@ void AppendSplitAtNumberMarks(const AlignedText& token, std::vector<AlignedWord>
 
 }  // namespace
 
-MosesWords::MosesWords() : tokenizer_("en", {.escape = false, .aggressive_hyphens = true}), detokenizer_("en") {}
+MosesWords::MosesWords(absl::string_view language)
+    : language_(language),
+      tokenizer_(language, {.escape = false, .aggressive_hyphens = true}),
+      detokenizer_(language) {}
 
 std::vector<AlignedWord> MosesWords::Split(AlignedText text, const std::vector<std::u32string>& whole) const {
-  NormalizePunctuation(text);
+  NormalizePunctuation(language_, text);
   const Protected source = Protect(Cleaned(text), whole);
   Aligner aligner(source);
   std::vector<AlignedWord> words;

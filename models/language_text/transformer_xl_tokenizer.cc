@@ -20,6 +20,7 @@
 #include "models/language_text/moses_words.h"
 #include "models/language_text/special_tokens.h"
 #include "models/moses/moses_characters.h"
+#include "models/moses/moses_tokenizer.h"
 #include "models/text/lower_case.h"
 #include "models/text/vocabulary_file.h"
 
@@ -33,6 +34,7 @@ struct TransformerXlSettings {
   Kind kind = Kind::kMoses;
   bool lower_case = false;
   bool clean_up = true;
+  std::string language;
   std::string blank;  // how a vocabulary of characters spells " "
   std::string end_of_line;
   std::vector<std::string> unknown;     // names, of which the first that the vocabulary has counts
@@ -69,7 +71,10 @@ absl::StatusOr<TransformerXlSettings> ReadTransformerXlSettings(const std::strin
   if (fields.Has("heed_blank") && settings.kind != Kind::kCharacters) {
     fields.Wrong("heed_blank", "but the tokens are not characters");
   }
-  if (fields.String("language", "en") != "en") fields.Wrong("language", "but only en is served");
+  settings.language = fields.String("language", "en");
+  if (!HasMosesRules(settings.language)) {
+    fields.Wrong("language", absl::StrCat("which has no rules of Moses; there are those of ", MosesLanguages()));
+  }
   if (fields.Has("never_split")) fields.Wrong("never_split", "but only null is served");
   CheckOwnFields(fields);
 
@@ -122,7 +127,7 @@ std::string JoinBytes(const std::vector<std::string>& numbers) {
 class TransformerXlTokenizer : public TextTokenizer {
  public:
   TransformerXlTokenizer(TransformerXlSettings settings, VocabularyFile vocabulary)
-      : settings_(std::move(settings)), vocabulary_(std::move(vocabulary)) {
+      : settings_(std::move(settings)), vocabulary_(std::move(vocabulary)), moses_(settings_.language) {
     end_of_text_ = vocabulary_.Find(settings_.end_of_line);
     for (const std::string& name : settings_.unknown) {
       if (!unknown_) unknown_ = vocabulary_.Find(name);

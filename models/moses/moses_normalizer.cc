@@ -5,9 +5,12 @@
 
 #include <unicode/uchar.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <string_view>
 #include <utility>
+
+#include "models/moses/moses_characters.h"
 
 namespace heed {
 namespace {
@@ -19,9 +22,16 @@ struct Replacement {
 constexpr Replacement kParentheses[] = {{U"\r", U""}, {U"(", U" ("}, {U")", U") "}};
 constexpr Replacement kBeforePercent[] = {{U"( ", U"("}, {U" )", U")"}};
 constexpr Replacement kMarks[] = {
-    {U" :", U":"},      {U" ;", U";"},      {U"`", U"'"},       {U"''", U" \" "},  // as the Penn Treebank writes
-                                                                                   // quotation marks
-    {U"\u201e", U"\""}, {U"\u201c", U"\""}, {U"\u201d", U"\""}, {U"\u2013", U"-"}, {U"\u2014", U" - "},
+    {U" :", U":"},
+    {U" ;", U";"},
+    {U"`", U"'"},
+    {U"''", U" \" "},  // as the Penn Treebank writes
+                       // quotation marks
+    {U"\u201e", U"\""},
+    {U"\u201c", U"\""},
+    {U"\u201d", U"\""},
+    {U"\u2013", U"-"},
+    {U"\u2014", U" - "},
 };
 constexpr Replacement kQuotes[] = {
     {U"\u00b4", U"'"},
@@ -92,7 +102,7 @@ void JoinPercentToNumbers(AlignedText& text) {
   text = std::move(result);
 }
 
-// "word"," to "word,"": commas and full stops before a quotation mark, where they stood behind it. Each of them comes
+// `word",` to `word,"`: commas and full stops before a quotation mark, where they stood behind it. Each of them comes
 // from all that changed places.
 void MoveQuotesBehindMarks(AlignedText& text) {
   if (text.characters().find(U'"') == std::u32string::npos) return;
@@ -108,14 +118,53 @@ void MoveQuotesBehindMarks(AlignedText& text) {
   text = std::move(result);
 }
 
+// `word,"` to `word",`: commas and full stops behind a quotation mark, where they stood before it, as German has them;
+// a full stop at the end of the text stays. Each mark comes from all that changed places.
+void MoveMarksBehindQuotes(AlignedText& text) {
+  if (text.characters().find(U'"') == std::u32string::npos) return;
+  AlignedText commas;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == U',' && i + 1 < text.size() && text[i + 1] == U'"') {
+      const TextOrigin origin = text.OriginOf(i, i + 2);
+      commas.Append(U'"', origin);
+      commas.Append(U',', origin);
+      ++i;
+    } else {
+      commas.Append(text[i], text.origin(i));
+    }
+  }
+  AlignedText result;
+  for (size_t i = 0; i < commas.size();) {
+    size_t quote = i;
+    while (quote < commas.size() && commas[quote] == U'.') ++quote;
+    const bool moves = quote > i && quote + 1 < commas.size() && commas[quote] == U'"' && commas[quote + 1] != U'<';
+    if (!moves) {
+      const size_t end = std::max(quote, i + 1);
+      result.Append(commas, i, end);
+      i = end;
+      continue;
+    }
+    const TextOrigin origin = commas.OriginOf(i, quote + 1);
+    result.Append(U'"', origin);
+    for (; i < quote; ++i) result.Append(U'.', origin);
+    // White space and a character behind it belong to the match, so that they begin no other.
+    size_t end = quote + 1;
+    while (end < commas.size() && IsPythonSpace(static_cast<UChar32>(commas[end]))) ++end;
+    if (end < commas.size() && commas[end] != U'<') ++end;
+    result.Append(commas, quote + 1, end);
+    i = end;
+  }
+  text = std::move(result);
+}
+
 // "1 000" to "1.000", where the space is one that does not break. A digit is looked at once.
-void JoinNumbers(AlignedText& text) {
+void JoinNumbers(char32_t mark, AlignedText& text) {
   if (text.characters().find(U'\u00a0') == std::u32string::npos) return;
   AlignedText result;
   for (size_t i = 0; i < text.size(); ++i) {
     result.Append(text[i], text.origin(i));
     if (i + 2 >= text.size() || !IsDigit(text[i]) || text[i + 1] != U'\u00a0' || !IsDigit(text[i + 2])) continue;
-    result.Append(U'.', text.origin(i + 1));
+    result.Append(mark, text.origin(i + 1));
     i += 2;
     result.Append(text[i], text.origin(i));
   }
@@ -124,7 +173,7 @@ void JoinNumbers(AlignedText& text) {
 
 }  // namespace
 
-void NormalizePunctuation(AlignedText& text) {
+void NormalizePunctuation(absl::string_view language, AlignedText& text) {
   ReplaceAll(kParentheses, text);
   CollapseBlanks(text);
   JoinMarksToParentheses(text);
@@ -134,8 +183,10 @@ void NormalizePunctuation(AlignedText& text) {
   CollapseBlanks(text);
   ReplaceAll(kQuotes, text);
   CollapseBlanks(text);
-  MoveQuotesBehindMarks(text);
-  JoinNumbers(text);
+  const bool as_german = language == "de" || language == "es" || language == "fr";
+  if (language == "en") MoveQuotesBehindMarks(text);
+  if (as_german) MoveMarksBehindQuotes(text);
+  JoinNumbers(as_german ? U',' : U'.', text);
   text.Strip();
 }
 

@@ -160,6 +160,7 @@ def transformer_xl_tokenizer_seeds():
     for name, config, vocabulary in [
             ("moses", {}, words),
             ("lower", {"lower_case": True, "pad_token": "the", "clean_up_tokenization_spaces": False}, words),
+            ("german", {"language": "de"}, words),
             ("whitespace", {"heed_tokenization": "whitespace", "language": "en"}, words),
             ("characters", {"heed_tokenization": "characters", "heed_blank": "_"}, "_\n<eos>\na\nb\né\nI\n<unk>\n "),
             ("objects", {"delimiter": "", "eos_token": {"content": "a", "lstrip": True, "rstrip": False},

@@ -203,7 +203,7 @@ TEST_F(TransformerXlTokenizerTest, WrongFilesAreNamed) {
   EXPECT_THAT(error({"a", "", "b"}, json::object()), HasSubstr("vocab.txt:2: has no token"));
   EXPECT_THAT(error({"a", "b", "a"}, json::object()), HasSubstr("vocab.txt:3: \"a\" is in line 1 too"));
   EXPECT_THAT(error({"a 1", "b", "a 2"}, json::object()), HasSubstr("piece 2, \"a\", is piece 0 too"));
-  EXPECT_THAT(error({"a"}, {{"language", "de"}}), HasSubstr("language is \"de\", but only en is served"));
+  EXPECT_THAT(error({"a"}, {{"language", "xx"}}), HasSubstr("language is \"xx\", which has no rules of Moses"));
   EXPECT_THAT(error({"a"}, {{"delimiter", "\t"}}), HasSubstr("delimiter is "));
   EXPECT_THAT(error({"a"}, {{"never_split", {"x"}}}), HasSubstr("never_split is "));
   EXPECT_THAT(error({"a"}, {{"lower_case", "yes"}}), HasSubstr("lower_case is \"yes\""));
