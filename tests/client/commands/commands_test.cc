@@ -148,7 +148,7 @@ std::string Completed(const std::string& line) {
 
 TEST(Heed, BashCompletesCommandsFlagsAndValues) {
   EXPECT_EQ(Completed("heed tran"), "translate\n");
-  EXPECT_EQ(Completed("heed classify \"\""), "nodes edges graphs\n");
+  EXPECT_EQ(Completed("heed classify \"\""), "nodes edges graphs texts\n");
   EXPECT_EQ(Completed("heed models l"), "load\n");
   EXPECT_EQ(Completed("heed help hea"), "health\n");
   EXPECT_EQ(Completed("heed translate --len"), "--length_penalty=\n");
