@@ -38,7 +38,7 @@ struct XlnetSettings {
   bool remove_space = true;
   bool keep_accents = false;
   bool lower_case = false;
-  bool clean_up = true;
+  bool clean_up = false;
   SpecialToken begin, end, unknown, separator, pad, classification, mask;
   std::vector<SpecialToken> tokens;  // these and others, all that a text may contain
 };
@@ -50,7 +50,7 @@ absl::StatusOr<XlnetSettings> ReadXlnetSettings(const std::string& directory) {
   settings.remove_space = fields.Bool("remove_space", true);
   settings.keep_accents = fields.Bool("keep_accents", false);
   settings.lower_case = fields.Bool("do_lower_case", false);
-  settings.clean_up = fields.Bool("clean_up_tokenization_spaces", true);
+  settings.clean_up = fields.Bool("clean_up_tokenization_spaces", false);
   if (fields.Has("sp_model_kwargs") && !fields.Value("sp_model_kwargs").empty()) {
     fields.Wrong("sp_model_kwargs", "but only {} is served");
   }

@@ -125,9 +125,9 @@ def compare_xlnet(comparison, lines, spiece):
         else:
             learn_pieces(directory, lines)
         for name, fields in (
-            ("xlnet", {}),
-            ("xlnet, lower case", {"do_lower_case": True}),
-            ("xlnet, accents", {"keep_accents": True, "remove_space": False}),
+            ("xlnet", {"clean_up_tokenization_spaces": False}),
+            ("xlnet, lower case", {"do_lower_case": True, "clean_up_tokenization_spaces": True}),
+            ("xlnet, accents", {"keep_accents": True, "remove_space": False, "clean_up_tokenization_spaces": False}),
         ):
             tokenizer = XLNetTokenizer(os.path.join(directory, "spiece.model"), **fields)
             tokenizer.sanitize_special_tokens()

@@ -99,6 +99,9 @@ TEST_F(XlnetTokenizerTest, DecodesPiecesToText) {
   };
   EXPECT_EQ(decoded({"\xe2\x96\x81the", "<sep>", "\xe2\x96\x81people", ".", "<eop>", "<cls>"}), "the people.");
   EXPECT_EQ(decoded({}), "");
+  EXPECT_EQ(decoded({"\xe2\x96\x81the", "\xe2\x96\x81", "."}), "the .");
+  ASSERT_TRUE(Load({{"clean_up_tokenization_spaces", true}}).ok());
+  EXPECT_EQ(decoded({"\xe2\x96\x81the", "\xe2\x96\x81", "."}), "the.");
 }
 
 TEST_F(XlnetTokenizerTest, FineTuningMayAddTokens) {
