@@ -65,7 +65,7 @@ void CheckPlaces(const TextTokenizer& tokenizer, const std::string& text, const 
                                    [](char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '%'; });
     const std::string surface = text.substr(static_cast<size_t>(start), static_cast<size_t>(end - start));
     const bool plain_surface = std::all_of(surface.begin(), surface.end(), [](char c) { return c >= ' '; });
-    if (exact && plain && plain_surface) {
+    if (exact && plain && plain_surface && !piece.empty()) {
       EXPECT_EQ(surface, piece) << text;
     }
   }
@@ -121,7 +121,7 @@ TEST(TransformersParity, Xlnet) {
     const Configured directory("text-xlnet", group["config"]);
     const auto tokenizer = LoadXlnetTokenizer(directory.path(), 371);
     ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
-    EXPECT_EQ(Compare(**tokenizer, group, false), 0);
+    EXPECT_EQ(Compare(**tokenizer, group, !group["config"].value("do_lower_case", false)), 0);
     EXPECT_GT(CompareDecoded(**tokenizer, group, 9, 0), 100);
   }
 }
