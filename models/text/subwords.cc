@@ -69,6 +69,12 @@ std::vector<SubwordPiece> Subwords::EncodeWithPlaces(const std::string& text) co
     const size_t end = std::min<size_t>(piece.end(), text.size());
     pieces.push_back({piece.piece(), static_cast<int>(piece.id()), std::min<size_t>(piece.begin(), end), end});
   }
+  // Of one character that normalization made several of, the library gives all to the last piece.
+  for (size_t i = pieces.size(); i-- > 1;) {
+    SubwordPiece& piece = pieces[i - 1];
+    const bool shares = piece.begin == piece.end && piece.begin == pieces[i].begin && piece.piece != kSpaceMark;
+    if (shares) piece.end = pieces[i].end;
+  }
   return pieces;
 }
 

@@ -31,7 +31,8 @@ class Subwords {
   ~Subwords();
 
   std::vector<std::string> Encode(const std::string& text) const;
-  // The same pieces with their places. `text` is shorter than 4 GiB.
+  // The same pieces with their places; pieces of one character that normalization made several of share its place.
+  // `text` is shorter than 4 GiB.
   std::vector<SubwordPiece> EncodeWithPlaces(const std::string& text) const;
   // The text of pieces, without white space at its ends. Pieces that the model does not have are taken as they are,
   // and their marks of blanks become blanks.
