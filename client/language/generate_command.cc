@@ -137,7 +137,8 @@ std::string RandomRequestId() {
 
 class GeneratePrinter {
  public:
-  GeneratePrinter(const GenerateSettings& settings, Console& console) : settings_(settings), console_(console) {}
+  GeneratePrinter(const GenerateSettings& settings, Console& console)
+      : settings_(settings), console_(console), tokens_(console) {}
 
   grpc::Status Print(int64_t number, const std::string& prompt, const v1::GenerateResponse& response) {
     if (response.texts_size() == 0) return grpc::Status(grpc::StatusCode::INTERNAL, "the server sent no text");
@@ -148,7 +149,7 @@ class GeneratePrinter {
     const bool one_line = !settings_.one() || response.texts_size() > 1;
     for (const v1::GeneratedText& text : response.texts()) {
       console_.out << Shown((settings_.echo ? prompt : "") + text.text(), one_line, console_) << "\n";
-      if (settings_.tokens) console_.out << TokenView(text.text(), text.tokens(), console_) << "\n";
+      if (settings_.tokens) console_.out << tokens_.Of(text.text(), text.tokens()) << "\n";
       if (settings_.attention) {
         console_.out << TextAttentionMap(text.attention(), text.tokens(), console_.columns) << "\n";
       }
@@ -179,6 +180,7 @@ class GeneratePrinter {
 
   const GenerateSettings& settings_;
   Console& console_;
+  TokenView tokens_;
 };
 
 // Prints texts as they come, one prompt at a time. Returns the exit code.

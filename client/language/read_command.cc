@@ -131,8 +131,14 @@ class ReadPrinter {
     MutexLock lock(mutex_);
     bar_.Clear();
     if (!total_) return;
-    PrintLine(total_->total(), *total_);
-    if (!settings_.common.json) Note(console_, sum_.Text(0));
+    // A person reads the sums, and a program the numbers.
+    if (settings_.common.json || !console_.out_is_terminal) PrintLine(total_->total(), *total_);
+    if (settings_.common.json) return;
+    if (console_.out_is_terminal) {
+      console_.out << VisibleLines(sum_.Text(0)) << std::endl;
+    } else {
+      Note(console_, sum_.Text(0));
+    }
   }
 
   void Stop() EXCLUDES(mutex_) {

@@ -123,7 +123,8 @@ absl::Status FillItem(const ScoreSettings& settings, const std::string& line, v1
 
 class ScorePrinter {
  public:
-  ScorePrinter(const ScoreSettings& settings, Console& console) : settings_(settings), console_(console) {}
+  ScorePrinter(const ScoreSettings& settings, Console& console)
+      : settings_(settings), console_(console), tokens_(console) {}
 
   grpc::Status Print(int64_t number, const std::string& line, const v1::ScoreResponse& response) {
     if (response.scores_size() != 1) return grpc::Status(grpc::StatusCode::INTERNAL, "the server sent no score");
@@ -139,7 +140,7 @@ class ScorePrinter {
     const size_t tab = settings_.pairs ? line.find('\t') + 1 : 0;
     const std::string text = line.substr(tab);
     PrintLine(score, settings_.join ? "" : text);
-    if (settings_.tokens) console_.out << TokenView(settings_.ids ? "" : text, score.token_scores(), console_) << "\n";
+    if (settings_.tokens) console_.out << tokens_.Of(settings_.ids ? "" : text, score.token_scores()) << "\n";
     if (settings_.attention) {
       console_.out << TextAttentionMap(score.attention(), score.token_scores(), console_.columns) << "\n";
     }
@@ -169,6 +170,7 @@ class ScorePrinter {
 
   const ScoreSettings& settings_;
   Console& console_;
+  TokenView tokens_;
   ScoreSummary summary_;
   bool titled_ = false;
 };

@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <cstdlib>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -86,7 +87,7 @@ std::string ColoredTokens(const std::string& text, const TokenScores& scores) {
                             score.unknown()));
     printed = score.end();
   }
-  return absl::StrCat(out, VisibleLines(text.substr(printed)), "\n", Legend());
+  return absl::StrCat(out, VisibleLines(text.substr(printed)), "\n");
 }
 
 std::string TokenTable(const TokenScores& scores) {
@@ -109,10 +110,11 @@ std::string TokenTable(const TokenScores& scores) {
   return TextTable(rows, {0, 1});
 }
 
-std::string TokenView(const std::string& text, const TokenScores& scores, const Console& console) {
+std::string TokenView::Of(const std::string& text, const TokenScores& scores) {
   const bool has_alternatives =
       std::any_of(scores.begin(), scores.end(), [](const v1::TokenScore& score) { return score.top_size() > 0; });
-  return UsesColor(console) && !has_alternatives ? ColoredTokens(text, scores) : TokenTable(scores);
+  if (!UsesColor(console_) || has_alternatives) return TokenTable(scores);
+  return absl::StrCat(ColoredTokens(text, scores), std::exchange(explained_, true) ? "" : Legend());
 }
 
 std::string TextAttentionMap(const v1::TextAttention& attention, const std::vector<std::string>& rows, int width) {

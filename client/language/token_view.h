@@ -18,16 +18,27 @@ bool UsesColor(const Console& console);
 // A token as people read it: SentencePiece's mark of a word's beginning (U+2581) is '_'.
 std::string TokenName(const std::string& token);
 
-// The text, each token on a background that is the redder the less likely the token was, below it what the colors mean.
-// Unknown words are underlined. Tokens without offsets (start = end) are spelled as the vocabulary has them.
+// The text, each token on a background that is the redder the less likely the token was. Unknown words are underlined.
+// Tokens without offsets (start = end) are spelled as the vocabulary has them.
 std::string ColoredTokens(const std::string& text, const TokenScores& scores);
 
 // A row for each token: log-probability, rank, a bar as long as the token was surprising (in bits), the token, and the
 // likeliest ones with their probabilities.
 std::string TokenTable(const TokenScores& scores);
 
-// ColoredTokens where there are colors and no alternatives to show; otherwise TokenTable.
-std::string TokenView(const std::string& text, const TokenScores& scores, const Console& console);
+// ColoredTokens where there are colors and no alternatives to show, below the first one what the colors mean; otherwise
+// TokenTable.
+class TokenView {
+ public:
+  // Borrows the console.
+  explicit TokenView(const Console& console) : console_(console) {}
+
+  std::string Of(const std::string& text, const TokenScores& scores);
+
+ private:
+  const Console& console_;
+  bool explained_ = false;
+};
 
 // `rows` names the rows. The column of what was read before is left out if nothing looked at it. Empty if there is no
 // attention or it has another number of rows.
