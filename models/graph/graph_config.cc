@@ -38,8 +38,10 @@ constexpr Choice<LoopFill> kFills[] = {{"mean", LoopFill::kMean},
                                        {"min", LoopFill::kMin},
                                        {"max", LoopFill::kMax},
                                        {"mul", LoopFill::kMul}};
-constexpr Choice<Pooling> kPoolings[] = {
-    {"mean", Pooling::kMean}, {"max", Pooling::kMax}, {"sum", Pooling::kSum}, {"attention", Pooling::kAttention}};
+constexpr Choice<GraphPooling> kPoolings[] = {{"mean", GraphPooling::kMean},
+                                              {"max", GraphPooling::kMax},
+                                              {"sum", GraphPooling::kSum},
+                                              {"attention", GraphPooling::kAttention}};
 // "layer" is one of two, by its mode.
 constexpr Choice<NormKind> kNormTypes[] = {{"layer", NormKind::kLayerGraph},
                                            {"batch", NormKind::kBatch},
@@ -203,7 +205,7 @@ ReadoutConfig ReadReadout(JsonFields fields, absl::Status& status) {
   readout.pooling = fields.OneOf("pooling", kPoolings, "mean");
   readout.gate = ReadMlp(fields, "gate", status);
   readout.transform = ReadMlp(fields, "transform", status);
-  const bool attention = readout.pooling == Pooling::kAttention;
+  const bool attention = readout.pooling == GraphPooling::kAttention;
   if (attention && readout.gate.empty()) fields.Missing("gate");
   if (!attention && fields.Has("gate")) fields.Wrong("gate", "but the pooling is not attention");
   if (!attention && fields.Has("transform")) fields.Wrong("transform", "but the pooling is not attention");

@@ -17,7 +17,7 @@ enum class GraphTaskKind { kNode, kEdge, kGraph };
 // divided by its length.
 enum class NormKind { kNone, kLayerNode, kLayerGraph, kBatch, kL2, kPair, kInstance, kGraph, kMeanSubtraction };
 enum class JumpingKnowledge { kNone, kMax, kCat };
-enum class Pooling { kMean, kMax, kSum, kAttention };
+enum class GraphPooling { kMean, kMax, kSum, kAttention };
 enum class EdgeDecoder { kDot, kConcat, kProduct };
 
 struct GraphNormConfig {
@@ -76,7 +76,7 @@ struct LinearConfig {
 };
 
 struct ReadoutConfig {
-  Pooling pooling = Pooling::kMean;
+  GraphPooling pooling = GraphPooling::kMean;
   std::vector<LinearConfig> gate, transform;  // kAttention
 };
 

@@ -76,7 +76,7 @@ absl::StatusOr<GraphHead> GraphHead::Load(const GraphConfig& config, int64_t wid
         Readout loaded;
         loaded.pooling = readout.pooling;
         HEED_ASSIGN_OR_RETURN(loaded.gate, Perceptron::Load(readout.gate, width, tensors));
-        if (readout.pooling == Pooling::kAttention && loaded.gate.out() != 1) {
+        if (readout.pooling == GraphPooling::kAttention && loaded.gate.out() != 1) {
           return absl::InvalidArgumentError(absl::StrCat(config.path, ": readout: gate has ", loaded.gate.out(),
                                                          " outputs, but a gate is one number"));
         }
@@ -144,7 +144,7 @@ void GraphHead::Readout::Pool(ConstMatrixView rows, float* to, Context& context)
   std::fill(to, to + width, 0.0f);
   if (rows.rows == 0) return;
   switch (pooling) {
-    case Pooling::kMax:
+    case GraphPooling::kMax:
       std::copy(rows.row(0), rows.row(0) + width, to);
       for (int64_t i = 1; i < rows.rows; ++i) {
         // What is not a number stays so.
@@ -154,16 +154,16 @@ void GraphHead::Readout::Pool(ConstMatrixView rows, float* to, Context& context)
         }
       }
       return;
-    case Pooling::kSum:
-    case Pooling::kMean:
+    case GraphPooling::kSum:
+    case GraphPooling::kMean:
       for (int64_t i = 0; i < rows.rows; ++i) {
         for (int64_t c = 0; c < width; ++c) to[c] += rows.row(i)[c];
       }
-      if (pooling == Pooling::kMean) {
+      if (pooling == GraphPooling::kMean) {
         for (int64_t c = 0; c < width; ++c) to[c] /= static_cast<float>(rows.rows);
       }
       return;
-    case Pooling::kAttention: {
+    case GraphPooling::kAttention: {
       const ConstMatrixView gates = gate.Apply(rows, context);
       const ConstMatrixView values = transform.Apply(rows, context);
       float largest = -std::numeric_limits<float>::infinity();

@@ -68,7 +68,7 @@ class GraphHead {
 
  private:
   struct Readout {
-    Pooling pooling = Pooling::kMean;
+    GraphPooling pooling = GraphPooling::kMean;
     Perceptron gate, transform;
 
     void Pool(ConstMatrixView rows, float* to, Context& context) const;
