@@ -172,9 +172,6 @@ absl::Status CausalLanguageModel::CheckScore(const ScoreRequest& request) const 
     return InvalidField("options.segment_tokens", request.options.segment_tokens,
                         ", but a session goes on as it was opened");
   }
-  if (request.options.order == ScoreOrder::kAllContext) {
-    return InvalidField("options.order", "ALL_CONTEXT, but ", spec().architecture, " reads from left to right");
-  }
   if (request.options.begin == ScoreBegin::kEndOfText && !tokenizer().end_of_text()) {
     return InvalidField("options.begin", "END_OF_TEXT, but model '", spec().name, "' has no such token");
   }
@@ -188,16 +185,17 @@ absl::Status CausalLanguageModel::CheckScore(const ScoreRequest& request) const 
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<ScoreTask>> CausalLanguageModel::StartScore(ScoreRequest request,
-                                                                           const StartLimits& limits) const {
+absl::StatusOr<ScoredTokens> CausalLanguageModel::PrepareScore(const ScoreRequest& request,
+                                                               const StartLimits& limits) const {
   if (parts_.network == nullptr) return Cannot("score texts");
   HEED_RETURN_IF_ERROR(CheckScore(request));
   HEED_RETURN_IF_ERROR(CheckUtf8("context", request.context));
   HEED_RETURN_IF_ERROR(CheckUtf8("text", request.text));
-  ScoringTask::Layout layout;
+  ScoredTokens scored;
+  ScoreLayout& layout = scored.layout;
   layout.text_offset = static_cast<int64_t>(request.context.size());
   layout.has_offsets = request.tokens.empty();
-  std::vector<TextToken> tokens;
+  std::vector<TextToken>& tokens = scored.tokens;
   if (request.options.begin == ScoreBegin::kEndOfText) tokens.push_back({.id = *tokenizer().end_of_text()});
   HEED_ASSIGN_OR_RETURN(const std::vector<TextToken> read, Tokenize("text", absl::StrCat(request.context, request.text),
                                                                     request.options.text, "options.text"));
@@ -210,7 +208,16 @@ absl::StatusOr<std::unique_ptr<ScoreTask>> CausalLanguageModel::StartScore(Score
     tokens.push_back({.id = id, .is_unknown = tokenizer().unknown() == id});
   }
   HEED_RETURN_IF_ERROR(CheckRows("text", tokens.size(), limits));
-  return std::make_unique<ScoringTask>(*parts_.network, tokenizer(), std::move(request), std::move(tokens), layout);
+  return scored;
+}
+
+absl::StatusOr<std::unique_ptr<ScoreTask>> CausalLanguageModel::StartScore(ScoreRequest request,
+                                                                           const StartLimits& limits) const {
+  if (request.options.order == ScoreOrder::kAllContext) {
+    return InvalidField("options.order", "ALL_CONTEXT, but ", spec().architecture, " reads from left to right");
+  }
+  HEED_ASSIGN_OR_RETURN(ScoredTokens tokens, PrepareScore(request, limits));
+  return std::make_unique<ScoringTask>(*parts_.network, tokenizer(), std::move(request), std::move(tokens));
 }
 
 absl::Status CausalLanguageModel::CheckGenerate(const GenerateRequest& request) const {

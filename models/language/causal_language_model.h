@@ -13,6 +13,7 @@
 #include "models/kinds/language_model.h"
 #include "models/language/causal_network.h"
 #include "models/language/generation_defaults.h"
+#include "models/language/score_record.h"
 #include "models/text/text_tokenizer.h"
 
 namespace heed {
@@ -55,6 +56,8 @@ class CausalLanguageModel : public LanguageModel {
   // "options.text".
   absl::StatusOr<std::vector<TextToken>> Tokenize(absl::string_view field, absl::string_view text,
                                                   const TextOptions& text_options, absl::string_view options) const;
+  // The tokens of a request to score, but for its order, which is the caller's to check.
+  absl::StatusOr<ScoredTokens> PrepareScore(const ScoreRequest& request, const StartLimits& limits) const;
 
  private:
   absl::Status CheckState(const std::shared_ptr<const State>& state) const;
