@@ -12,6 +12,7 @@
 #include "models/ntm/ntm.h"
 #include "models/translation/marian.h"
 #include "models/translation/rnn_translator.h"
+#include "models/xlnet/xlnet.h"
 
 namespace heed {
 namespace {
@@ -31,6 +32,7 @@ constexpr Architecture kArchitectures[] = {
     {"ntm", LoadNtm},
     {"rnn-seq2seq",
      [](const std::string& path, const std::string& name) -> Loaded { return LoadRnnTranslator(path, name); }},
+    {"xlnet", [](const std::string& path, const std::string& name) -> Loaded { return LoadXlnet(path, name); }},
 };
 
 }  // namespace

@@ -142,7 +142,9 @@ absl::Status ReadHeads(JsonFields& fields, XlnetConfig& config) {
   }
   config.summary = fields.OneOf("summary_type", kSummaries, "last");
   config.summary_projection = fields.Bool("summary_use_proj", true);
-  config.summary_projects_to_labels = fields.Bool("summary_proj_to_labels", false);
+  if (fields.Bool("summary_proj_to_labels", false)) {
+    return Unserved(fields, "summary_proj_to_labels", "which does not fit logits_proj in transformers either");
+  }
   // Null is no activation; what is not in the file is tanh.
   const bool is_null = fields.object().contains("summary_activation") && !fields.Has("summary_activation");
   HEED_ASSIGN_OR_RETURN(config.summary_activation, ReadActivation(fields, "summary_activation", is_null ? "" : "tanh"));

@@ -35,7 +35,6 @@ struct XlnetConfig {
 
   XlnetSummary summary = XlnetSummary::kLast;
   bool summary_projection = true;
-  bool summary_projects_to_labels = false;
   Activation summary_activation = Activation::kTanh;
   std::vector<std::string> labels;
   XlnetProblem problem = XlnetProblem::kByLabels;
