@@ -52,6 +52,26 @@ class DamagedDirectory : public testing::Test {
     Set(file, field, value);
     return Load();
   }
+  // What is wrong with a language model's tokenizer is named; `file` holds the vocabulary.
+  void CheckTokenizerFiles(const std::string& fixture, const std::string& file, const std::string& tokenizer_class) {
+    Copy(fixture);
+    EXPECT_EQ(Load(), "loaded");
+    const std::string whole = directory_.Read("model/" + file);
+    std::filesystem::remove(directory_.path() / "model" / file);
+    EXPECT_THAT(Load(), AllOf(HasSubstr("NOT_FOUND"), HasSubstr(file)));
+    directory_.Write("model/" + file, "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n");
+    EXPECT_THAT(Load(), AllOf(HasSubstr(file + ": is a git-lfs pointer"), HasSubstr("git lfs pull")));
+    directory_.Write("model/" + file, "");
+    EXPECT_THAT(Load(), AllOf(HasSubstr("INVALID_ARGUMENT"), HasSubstr(file)));
+    directory_.Write("model/" + file, whole);
+    directory_.Write("model/tokenizer_config.json", "[1]");
+    EXPECT_THAT(Load(), AllOf(HasSubstr("tokenizer_config.json"), HasSubstr("not a JSON object")));
+    directory_.Write("model/tokenizer_config.json", "{\"tokenizer_class\": \"BertTokenizer\"}");
+    EXPECT_THAT(Load(), AllOf(HasSubstr("tokenizer_config.json: tokenizer_class is \"BertTokenizer\""),
+                              HasSubstr("only " + tokenizer_class + " is served")));
+    std::filesystem::remove(directory_.path() / "model/tokenizer_config.json");
+    EXPECT_EQ(Load(), "loaded");
+  }
   std::string Without(const std::string& file) {
     Copy();
     std::filesystem::remove(directory_.path() / "model" / file);
@@ -206,6 +226,19 @@ TEST_F(DamagedDirectory, ARecurrentTranslatorsFilesAreNamed) {
   EXPECT_THAT(Load(), HasSubstr("config.json: tokenizer is missing"));
   Set("config.json", "tokenizer", {{"kind", "characters"}});
   EXPECT_THAT(Load(), HasSubstr("tokenizer: kind is \"characters\", which is none of"));
+}
+
+TEST_F(DamagedDirectory, AnXlnetsTokenizerFilesAreNamed) {
+  CheckTokenizerFiles("xlnet-lm", "spiece.model", "XLNetTokenizer");
+  Copy("xlnet-lm");
+  directory_.Write("model/spiece.model", directory_.Read("model/spiece.model").substr(0, 200));
+  EXPECT_THAT(Load(), HasSubstr("spiece.model: "));
+  Copy("xlnet-lm");
+  Set("tokenizer_config.json", "sep_token", "<nothing>");
+  EXPECT_THAT(Load(), HasSubstr("spiece.model: has no piece \"<nothing>\""));
+  Copy("xlnet-lm");
+  Set("config.json", "vocab_size", 91);
+  EXPECT_THAT(Load(), AllOf(HasSubstr("90"), HasSubstr("91")));
 }
 
 // Whichever of the tied names it is, a copy with other values is not ignored.
