@@ -85,7 +85,8 @@ def graph_file_seeds():
 CONFIGS = [("marian-separate", "generation_config.json"), ("pyg-gat", None), ("pyg-gatv2-edge-features-mean", None),
            ("pyg-gcn-edge-weights", None), ("pyg-edge-mlp-concat", None), ("pyg-pool-attention", None),
            ("ntm-cell", None), ("ntm-questions", "vocab.json"), ("rnn-reference-nematus", "generation_config.json"),
-           ("rnn-reference-joeynmt-luong", "generation_config.json")]
+           ("rnn-reference-joeynmt-luong", "generation_config.json"), ("xlnet-lm", None), ("xlnet-classify", None),
+           ("xlnet-answer-beam", None)]
 
 
 def model_config_seeds():
@@ -96,6 +97,10 @@ def model_config_seeds():
         "num_beams": 3, "bad_words_ids": [[96], [1, 2]], "suppress_tokens": [3], "forced_eos_token_id": 0,
         "length_penalty": 0.6, "no_repeat_ngram_size": 2, "min_length": 3, "early_stopping": "never",
         "renormalize_logits": True}).encode())
+    yield "xlnet-options", (bytes([10]) + json.dumps({**json.loads(fixture("xlnet-lm-uni/config.json")), "mem_len": 3,
+        "clamp_len": 2, "same_length": True, "reuse_len": 2, "ff_activation": "relu", "untie_r": False}).encode() +
+        b"\0" + json.dumps({"do_sample": True, "top_k": 5, "temperature": 0.7, "max_new_tokens": 9,
+                            "repetition_penalty": 1.2, "no_repeat_ngram_size": 2, "num_beams": 2}).encode())
     yield "gat-norm", bytes([1]) + json.dumps({
         "model_type": "gat", "task": "node", "in_channels": 11, "output": "sigmoid", "layers": [
             {"name": "conv1", "out_channels": 4, "heads": 8, "activation": "elu", "residual": "identity",
@@ -116,7 +121,7 @@ def model_config_seeds():
 
 WEIGHTS = ["pyg-gat", "pyg-gatv2-edge-features-mean", "pyg-gcn-edge-weights", "pyg-edge-mlp-concat",
            "pyg-pool-attention", "ntm-defaults", "ntm-questions", "marian-separate",
-           "rnn-reference-nematus", "rnn-reference-joeynmt-luong"]
+           "rnn-reference-nematus", "rnn-reference-joeynmt-luong", "xlnet-lm", "xlnet-classify", "xlnet-answer-beam"]
 
 
 def model_weights_seeds():

@@ -28,6 +28,9 @@ constexpr Family kFamilies[] = {
     {"ntm-questions", "vocab.json"},
     {"rnn-reference-nematus", "generation_config.json"},
     {"rnn-reference-joeynmt-luong", "generation_config.json"},
+    {"xlnet-lm", "generation_config.json"},
+    {"xlnet-classify", nullptr},
+    {"xlnet-answer-beam", nullptr},
 };
 
 void Run(absl::string_view input) {

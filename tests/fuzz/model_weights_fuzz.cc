@@ -25,6 +25,9 @@ constexpr const char* kFixtures[] = {
     "marian-separate",
     "rnn-reference-nematus",
     "rnn-reference-joeynmt-luong",
+    "xlnet-lm",
+    "xlnet-classify",
+    "xlnet-answer-beam",
 };
 
 size_t Mutate(uint8_t* data, size_t size, size_t max_size, unsigned seed) {
