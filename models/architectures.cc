@@ -10,6 +10,7 @@
 #include "base/status_macros.h"
 #include "models/graph/graph_network.h"
 #include "models/ntm/ntm.h"
+#include "models/transformer_xl/transformer_xl.h"
 #include "models/translation/marian.h"
 #include "models/translation/rnn_translator.h"
 #include "models/xlnet/xlnet.h"
@@ -32,6 +33,8 @@ constexpr Architecture kArchitectures[] = {
     {"ntm", LoadNtm},
     {"rnn-seq2seq",
      [](const std::string& path, const std::string& name) -> Loaded { return LoadRnnTranslator(path, name); }},
+    {"transfo-xl",
+     [](const std::string& path, const std::string& name) -> Loaded { return LoadTransformerXl(path, name); }},
     {"xlnet", [](const std::string& path, const std::string& name) -> Loaded { return LoadXlnet(path, name); }},
 };
 

@@ -2,6 +2,7 @@
 #include "models/transformer_xl/transformer_xl_config.h"
 
 #include <algorithm>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
@@ -18,6 +19,10 @@ constexpr int64_t kMaxCutoffs = 64;
 enum class InitialMemory { kZeros, kEmpty };
 constexpr Choice<InitialMemory> kInitialMemories[] = {{"zeros", InitialMemory::kZeros},
                                                       {"empty", InitialMemory::kEmpty}};
+constexpr Choice<TextProblem> kTextProblems[] = {{"single_label_classification", TextProblem::kOneLabel},
+                                                 {"multi_label_classification", TextProblem::kSeveralLabels},
+                                                 {"regression", TextProblem::kRegression}};
+constexpr size_t kMaxXlLabels = 1 << 16;
 
 absl::Status UnservedField(const JsonFields& fields, absl::string_view name, absl::string_view what) {
   return absl::UnimplementedError(absl::StrCat(fields.path(), ": ", name, " is ", fields.Shown(name), ", ", what));
@@ -82,6 +87,20 @@ void ReadMemory(JsonFields& fields, TransformerXlConfig& config) {
   config.segment_tokens = std::max<int64_t>(1, fields.Int("tgt_len", 1, 0, kMaxXlMemory));
 }
 
+// id2label: {"0": "NEGATIVE", "1": "POSITIVE"}.
+void ReadLabels(JsonFields& fields, TransformerXlConfig& config) {
+  if (fields.Has("problem_type")) config.problem = fields.OneOf("problem_type", kTextProblems, "");
+  const nlohmann::json& names = fields.Value("id2label");
+  if (names.is_null()) return;
+  bool good = names.is_object() && names.size() <= kMaxXlLabels;
+  for (size_t i = 0; good && i < names.size(); ++i) {
+    const auto name = names.find(std::to_string(i));
+    good = name != names.end() && name->is_string();
+    if (good) config.labels.push_back(name->get<std::string>());
+  }
+  if (!good) fields.Wrong("id2label", "which is not an object of texts whose names are 0, 1, 2, ...");
+}
+
 }  // namespace
 
 int64_t TransformerXlConfig::BinStart(int64_t bin) const {
@@ -123,6 +142,7 @@ absl::StatusOr<TransformerXlConfig> ReadTransformerXlConfig(JsonFields& fields) 
   HEED_RETURN_IF_ERROR(fields.status());
   ReadTiedProjections(fields, config);
   ReadMemory(fields, config);
+  ReadLabels(fields, config);
   if (config.BinWidth(config.bins() - 1) == 0) {
     fields.Wrong("div_val", absl::StrCat("but d_embed is ", config.d_embed, ", and the last of ", config.bins(),
                                          " bins would have embeddings of no numbers"));

@@ -14,6 +14,9 @@
 
 namespace heed {
 
+// What a classifier's labels are to each other.
+enum class TextProblem { kOneLabel, kSeveralLabels, kRegression };
+
 struct TransformerXlConfig {
   int64_t vocabulary = 0;
   std::vector<int64_t> cutoffs;  // ascending: bin i begins at cutoffs[i - 1]; empty: one bin
@@ -35,6 +38,8 @@ struct TransformerXlConfig {
   int64_t segment_tokens = 1;          // with same_length false: tokens after which the memory moves on
   float norm_epsilon = 1e-5f;
   std::optional<int32_t> eos;
+  std::vector<std::string> labels;     // id2label; empty: the directory names none
+  std::optional<TextProblem> problem;  // problem_type
 
   int64_t width() const { return heads * head_dim; }  // of keys, of values
   int64_t bins() const { return static_cast<int64_t>(cutoffs.size()) + 1; }

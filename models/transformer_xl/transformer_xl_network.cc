@@ -166,6 +166,20 @@ int64_t TransformerXlNetwork::MemoryBytes(int64_t, int64_t tokens) const {
          (softmax_ ? softmax_->scratch_bytes() : 0);
 }
 
+int64_t TransformerXlNetwork::step_bytes() const {
+  int64_t bytes = positions_->resident_bytes();
+  for (const Layer& layer : layers_) {
+    for (const Linear* linear : {&layer.query_key_value, &layer.out, &layer.inner, &layer.outer}) {
+      bytes += linear->resident_bytes();
+    }
+  }
+  return bytes + (softmax_ ? softmax_->bins()[0].panels.bytes() : 0);
+}
+
+int64_t TransformerXlNetwork::memory_step_bytes() const {
+  return config_.mem_len * MemoryShape().block_bytes() / kBlockKeys;
+}
+
 // One call of Read or ReadHiddenStates.
 class TransformerXlNetwork::Step {
  public:
@@ -208,7 +222,9 @@ class TransformerXlNetwork::Step {
     for (size_t i = 0; i < wanted.size(); ++i) {
       if (wanted[i].attention == nullptr) continue;
       wanted[i].attention->clear();
-      for (int64_t k = 1; k <= streams_[i].count; ++k) wanted[i].attention->push_back(Attention(streams_[i], k));
+      for (int64_t k = wanted[i].attention_from; k < streams_[i].count; ++k) {
+        wanted[i].attention->push_back(Attention(streams_[i], k + 1));
+      }
     }
     AnswerQueries();
     for (const StreamRows& stream : streams_) Finish(stream);

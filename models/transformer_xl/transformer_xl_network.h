@@ -27,8 +27,8 @@ namespace heed {
 // Immutable after load, thread-safe.
 class TransformerXlNetwork : public CausalNetwork {
  public:
-  // The names of the tensors may lack "transformer." before them. Without `crit.*` it has no output layer, and the
-  // embeddings of queries cannot be answered; `score.weight` is the classifier. INVALID_ARGUMENT: a tensor is missing,
+  // The names of the tensors may lack "transformer." before them. Without `crit.*` it has no output layer, and
+  // answers no queries; `score.weight` is the classifier. INVALID_ARGUMENT: a tensor is missing,
   // has another shape, or belongs to nothing.
   static absl::StatusOr<std::unique_ptr<TransformerXlNetwork>> Load(const Checkpoint& checkpoint,
                                                                     const TransformerXlConfig& config);
@@ -47,6 +47,11 @@ class TransformerXlNetwork : public CausalNetwork {
   const std::optional<Linear>& classifier() const { return classifier_; }  // d_model to labels
   const TransformerXlConfig& config() const { return config_; }
 
+  // Bytes that each step reads at least: the weights of the layers, the positions, the softmax's head; and of each
+  // stream the keys and values of a full memory.
+  int64_t step_bytes() const;
+  int64_t memory_step_bytes() const;
+
   // A memory for a text that is one segment, however long it is and however it is cut into readings.
   std::unique_ptr<TextMemory> NewMemoryOfOneSegment() const;
 
@@ -54,8 +59,10 @@ class TransformerXlNetwork : public CausalNetwork {
   struct HiddenStates {
     int64_t layer = 0;  // 0: the embeddings; n: behind layer n
     MatrixView states;  // out: [tokens, d_model]
-    // Out, if not null: of each token the weights of the last layer, as NextTokenQuery::attention.
+    // Out, if not null: of the tokens from `attention_from` on the weights of the last layer, as
+    // NextTokenQuery::attention.
     std::vector<std::vector<float>>* attention = nullptr;
+    int64_t attention_from = 0;
   };
   // Reads like Read, and gives `wanted`, one for each reading.
   void ReadHiddenStates(absl::Span<const Reading> readings, absl::Span<const HiddenStates> wanted,
