@@ -43,7 +43,7 @@ absl::Status LanguageModel::Probe(Context& context) const {
   const StartLimits limits;
   if (uses().score) {
     ScoreRequest request;
-    request.text = kProbeText;
+    request.tokens = {0, 0, 0};  // not every vocabulary can spell a text
     request.options.top_k = 1;
     request.options.return_tokens = true;
     HEED_RETURN_IF_ERROR(RunProbe(
@@ -90,7 +90,7 @@ absl::Status LanguageModel::Probe(Context& context) const {
     HEED_RETURN_IF_ERROR(
         RunProbe(*this, StartAnswer(std::move(request), limits), scores, "scores of answers", context));
   }
-  if (!uses().embed) return absl::OkStatus();
+  if (!uses().embed || uses().score) return absl::OkStatus();
   EmbedRequest request;
   request.text = kProbeText;
   return RunProbe(

@@ -97,11 +97,11 @@ struct TokenScore {
 };
 
 struct ScoreResult {
-  double log_probability = 0;  // sum over the tokens that have one
-  int64_t tokens = 0;          // those
-  int64_t words = 0;           // of the text, separated by white space
-  int64_t bytes = 0;           // of the text
-  bool is_greedy = true;       // each token was the likeliest
+  double log_probability = 0;              // sum over the tokens that have one
+  int64_t tokens = 0;                      // those
+  int64_t words = 0;                       // of the text, separated by white space
+  int64_t bytes = 0;                       // of the text
+  bool is_greedy = true;                   // each token was the likeliest
   std::vector<std::string> unknown_words;  // as the text spells them, each once, at most kMaxUnknownWords
   int64_t unknown_tokens = 0;              // how many of `tokens` were unknown words
   std::vector<TokenScore> token_scores;
@@ -117,7 +117,8 @@ inline constexpr int64_t kMaxUnknownWords = 100;
 
 enum class GenerateMode {
   kCausal,         // each token sees those before it
-  kAsHuggingFace,  // XLNet as transformers' generate runs it: the prompt's tokens see each other, and so do the last two
+  kAsHuggingFace,  // XLNet as transformers' generate runs it: the prompt's tokens see each other, and so do the last
+                   // two
 };
 
 struct GenerateOptions : SearchOptions {
@@ -136,6 +137,8 @@ inline constexpr int kMaxStops = 16;
 inline constexpr size_t kMaxStopBytes = 256;
 inline constexpr int kMaxDraws = 32;
 inline constexpr int kMaxAlternatives = 100;
+inline constexpr int kMaxNgram = 128;  // of no_repeat_ngram
+inline constexpr int64_t kMaxGeneratedTokens = 16'384;
 
 struct GenerateRequest {
   std::shared_ptr<const State> state;
@@ -147,10 +150,10 @@ struct GenerateRequest {
 struct GeneratedText {
   std::string text;
   FinishReason finish_reason = FinishReason::kEos;
-  std::string stop;             // not empty: this stop text ended it, whatever finish_reason says
-  double log_probability = 0;   // of its tokens, end-of-text included
-  double score = 0;             // what beam search ranks by
-  int64_t token_count = 0;      // end-of-text included
+  std::string stop;                // not empty: this stop text ended it, whatever finish_reason says
+  double log_probability = 0;      // of its tokens, end-of-text included
+  double score = 0;                // what beam search ranks by
+  int64_t token_count = 0;         // end-of-text included
   std::vector<TokenScore> tokens;  // offsets are of `text`
   TextAttention attention;  // rows: tokens; columns behind column 0: prompt_token_texts and the tokens themselves
 };
@@ -288,7 +291,7 @@ enum class Pooling { kSummary, kMean, kLast, kTokens };
 struct EmbedRequest {
   std::string text;
   Pooling pooling = Pooling::kMean;
-  int layer = -1;  // 0: the embeddings; n: behind layer n; negative: counted from the last, -1
+  int layer = -1;          // 0: the embeddings; n: behind layer n; negative: counted from the last, -1
   bool normalize = false;  // to length 1
   Overlong overlong = Overlong::kRefuse;
   int64_t max_tokens = 0;
@@ -358,8 +361,8 @@ struct LanguageModelUses {
 
 // Its State counts tokens (units). Thread-safe, immutable.
 //
-// Each Start validates and tokenizes, on the caller's thread: every INVALID_ARGUMENT comes from here and names the field
-// of its request (text, options.top_k) and both values. UNIMPLEMENTED: the weights have no head for it, or the
+// Each Start validates and tokenizes, on the caller's thread: every INVALID_ARGUMENT comes from here and names the
+// field of its request (text, options.top_k) and both values. UNIMPLEMENTED: the weights have no head for it, or the
 // architecture has no such thing; the message says what the model can do. `limits` bound the rows of the first step and
 // are checked between pieces of a long text. `request.state` must be this model's, or of one with the same fingerprint.
 class LanguageModel : public StatefulModel {
@@ -379,13 +382,15 @@ class LanguageModel : public StatefulModel {
   virtual absl::StatusOr<std::shared_ptr<const State>> OpenState(int64_t segment_tokens) const = 0;
 
   virtual absl::StatusOr<std::unique_ptr<ScoreTask>> StartScore(ScoreRequest request, const StartLimits& limits) const;
-  virtual absl::StatusOr<std::unique_ptr<GenerateTask>> StartGenerate(GenerateRequest request, const StartLimits& limits) const;
-  virtual absl::StatusOr<std::unique_ptr<FillInTask>> StartFillIn(FillInRequest request, const StartLimits& limits) const;
+  virtual absl::StatusOr<std::unique_ptr<GenerateTask>> StartGenerate(GenerateRequest request,
+                                                                      const StartLimits& limits) const;
+  virtual absl::StatusOr<std::unique_ptr<FillInTask>> StartFillIn(FillInRequest request,
+                                                                  const StartLimits& limits) const;
   virtual absl::StatusOr<std::unique_ptr<TextClassificationTask>> StartClassify(TextClassificationRequest request,
-                                                                        const StartLimits& limits) const;
+                                                                                const StartLimits& limits) const;
   virtual absl::StatusOr<std::unique_ptr<TagTask>> StartTag(TagRequest request, const StartLimits& limits) const;
   virtual absl::StatusOr<std::unique_ptr<AnswerFromTextTask>> StartAnswer(AnswerFromTextRequest request,
-                                                                    const StartLimits& limits) const;
+                                                                          const StartLimits& limits) const;
   virtual absl::StatusOr<std::unique_ptr<EmbedTask>> StartEmbed(EmbedRequest request, const StartLimits& limits) const;
 
  protected:

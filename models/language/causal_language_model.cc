@@ -18,6 +18,7 @@ namespace heed {
 namespace {
 
 constexpr int64_t kDefaultMaxTokens = 50;
+constexpr size_t kMaxTextBytes = size_t{4} << 20;  // tokenized at once
 constexpr float kMaxTemperature = 1000;
 constexpr float kMaxRepetitionPenalty = 100;
 
@@ -63,7 +64,7 @@ absl::Status CheckSearch(const GenerateOptions& options) {
   HEED_RETURN_IF_ERROR(CheckRange("beam_size", options.beam_size, 1, kMaxBeamSize));
   HEED_RETURN_IF_ERROR(
       CheckRange("length_penalty", static_cast<double>(options.length_penalty), -kMaxLengthPenalty, kMaxLengthPenalty));
-  if (options.no_repeat_ngram < 0) return OutOfRange("no_repeat_ngram", options.no_repeat_ngram, "0 (off) or more");
+  HEED_RETURN_IF_ERROR(CheckRange("no_repeat_ngram", options.no_repeat_ngram, 0, kMaxNgram));
   if (!(options.repetition_penalty > 0 && options.repetition_penalty <= kMaxRepetitionPenalty)) {
     return OutOfRange("repetition_penalty", options.repetition_penalty,
                       absl::StrCat("greater than 0 and at most ", kMaxRepetitionPenalty));
@@ -101,9 +102,14 @@ absl::Status CheckStops(const std::vector<std::string>& stops) {
   return absl::OkStatus();
 }
 
+absl::Status CheckBytes(absl::string_view field, size_t bytes) {
+  if (bytes <= kMaxTextBytes) return absl::OkStatus();
+  return InvalidField(field, bytes, " bytes, at most ", kMaxTextBytes, ": a longer text is read in a session");
+}
+
 absl::Status CheckRows(absl::string_view field, size_t tokens, const StartLimits& limits) {
   if (static_cast<int64_t>(tokens) <= limits.max_rows) return limits.Check();
-  return InvalidField(field, tokens, " tokens, the most of a request are ", limits.max_rows);
+  return InvalidField(field, tokens, " tokens with what is read before it, at most ", limits.max_rows);
 }
 
 }  // namespace
@@ -160,7 +166,7 @@ absl::StatusOr<std::vector<TextToken>> CausalLanguageModel::Tokenize(absl::strin
   own.append_line_end = text_options.append_line_end;
   own.special_tokens = text_options.special_tokens;
   absl::StatusOr<std::vector<TextToken>> tokens = tokenizer().Encode(text, own);
-  if (!tokens.ok()) return WithinField(options, tokens.status());
+  if (!tokens.ok()) return WithinField(FieldOf(tokens.status()).empty() ? field : options, tokens.status());
   return tokens;
 }
 
@@ -189,6 +195,8 @@ absl::StatusOr<ScoredTokens> CausalLanguageModel::PrepareScore(const ScoreReques
                                                                const StartLimits& limits) const {
   if (parts_.network == nullptr) return Cannot("score texts");
   HEED_RETURN_IF_ERROR(CheckScore(request));
+  HEED_RETURN_IF_ERROR(limits.Check());
+  HEED_RETURN_IF_ERROR(CheckBytes("text", request.context.size() + request.text.size()));
   HEED_RETURN_IF_ERROR(CheckUtf8("context", request.context));
   HEED_RETURN_IF_ERROR(CheckUtf8("text", request.text));
   ScoredTokens scored;
@@ -202,8 +210,11 @@ absl::StatusOr<ScoredTokens> CausalLanguageModel::PrepareScore(const ScoreReques
   tokens.insert(tokens.end(), read.begin(), read.end());
   const int64_t begin = static_cast<int64_t>(tokens.size() - read.size());
   layout.unscored = begin;
-  for (const TextToken& token : read) layout.unscored += token.end <= layout.text_offset;
-  if (layout.text_offset == 0) layout.unscored = begin;  // an end of line has no bytes
+  for (const TextToken& token : read) {
+    // An end of line has no bytes: that of the text's own first line is not the context's.
+    const bool has_bytes = token.end > token.start;
+    layout.unscored += has_bytes ? token.end <= layout.text_offset : token.start < layout.text_offset;
+  }
   for (const int32_t id : request.tokens) {
     tokens.push_back({.id = id, .is_unknown = tokenizer().unknown() == id});
   }
@@ -234,7 +245,7 @@ absl::Status CausalLanguageModel::CheckGenerate(const GenerateRequest& request) 
                           " has no such mode: it is causal");
     }
     if (request.state != nullptr || request.keep_state) {
-      return InvalidField("options.mode", "AS_HUGGING_FACE, which keeps no session");
+      return InvalidField("options.mode", "AS_HUGGING_FACE, which cannot be used with a session");
     }
   }
   return absl::OkStatus();
@@ -243,12 +254,19 @@ absl::Status CausalLanguageModel::CheckGenerate(const GenerateRequest& request) 
 absl::StatusOr<std::unique_ptr<GenerateTask>> CausalLanguageModel::StartGenerate(GenerateRequest request,
                                                                                  const StartLimits& limits) const {
   if (parts_.network == nullptr) return Cannot("generate texts");
+  HEED_RETURN_IF_ERROR(limits.Check());
+  HEED_RETURN_IF_ERROR(CheckBytes("prompt", request.prompt.size()));
   HEED_ASSIGN_OR_RETURN(std::vector<TextToken> prompt,
                         Tokenize("prompt", request.prompt, request.options.text, "options.text"));
-  if (request.options.max_tokens == 0) {
+  GenerateOptions& options = request.options;
+  if (options.max_tokens == 0) {
     const int64_t left = parts_.defaults.max_length - static_cast<int64_t>(prompt.size());
-    request.options.max_tokens =
-        static_cast<int>(parts_.defaults.max_length == 0 ? kDefaultMaxTokens : std::max<int64_t>(1, left));
+    options.max_tokens = static_cast<int>(
+        parts_.defaults.max_length == 0 ? kDefaultMaxTokens : std::clamp<int64_t>(left, 1, kMaxGeneratedTokens));
+  }
+  // The model's own least length does not forbid a shorter text.
+  if (options.min_tokens == default_options().min_tokens) {
+    options.min_tokens = std::min(options.min_tokens, options.max_tokens);
   }
   HEED_RETURN_IF_ERROR(CheckGenerate(request));
   if (prompt.empty() && (request.state == nullptr || request.state->units() == 0)) {

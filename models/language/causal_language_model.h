@@ -18,8 +18,6 @@
 
 namespace heed {
 
-inline constexpr int64_t kMaxGeneratedTokens = 100'000;
-
 // Immutable, thread-safe.
 class CausalLanguageModel : public LanguageModel {
  public:

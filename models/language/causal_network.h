@@ -2,7 +2,7 @@
 // What scoring and generation need of a language model: to read tokens into a memory, and to say how likely each next
 // token is.
 //
-// A network knows nothing of texts, requests or search, and what is before it nothing of layers.
+// A network knows nothing of texts, requests or search.
 #pragma once
 
 #include <cstdint>

@@ -3,17 +3,19 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "models/language/text_state.h"
+#include "models/language/unknown_words.h"
 
 namespace heed {
 namespace {
 
 constexpr int32_t kNever = -1;  // no token: a text that no token ends
 constexpr int64_t kUsualTokenBytes = 8;
+constexpr size_t kStopTokens = 512;    // at the end of a text, where a stop text is looked for
+constexpr size_t kMaxTokenBytes = 64;  // between a token's place and the end of the one before it
 
 // A stream of random numbers for each draw (splitmix64's step).
 uint64_t DrawSeed(uint64_t seed, uint64_t draw) { return seed + 0x9E3779B97F4A7C15u * draw; }
@@ -59,6 +61,21 @@ size_t BytesOfBegunStop(absl::string_view text, const std::vector<std::string>& 
   return most;
 }
 
+// For each token, how many bytes of `text`, their text, it and those before it make. A token whose own text is not
+// there, because it was joined with others, makes none.
+std::vector<int64_t> EndsOfTokens(absl::string_view text, absl::Span<const int32_t> tokens,
+                                  const TextTokenizer& tokenizer) {
+  std::vector<int64_t> ends;
+  size_t at = 0;
+  for (const int32_t& token : tokens) {
+    const std::string own = tokenizer.Decode(absl::MakeConstSpan(&token, 1));
+    const size_t place = text.substr(at, own.size() + kMaxTokenBytes).find(own);
+    if (place != absl::string_view::npos) at += place + own.size();
+    ends.push_back(static_cast<int64_t>(at));
+  }
+  return ends;
+}
+
 }  // namespace
 
 GenerationTask::GenerationTask(const CausalNetwork& network, const TextTokenizer& tokenizer, GenerateRequest request,
@@ -67,13 +84,10 @@ GenerationTask::GenerationTask(const CausalNetwork& network, const TextTokenizer
       tokenizer_(tokenizer),
       request_(std::move(request)),
       rules_(RulesOf(request_.options, tokenizer)) {
-  std::set<std::string> unknown;
+  UnknownWords unknown;
   for (const TextToken& token : prompt) {
     prompt_.push_back(token.id);
-    if (!token.is_unknown || static_cast<int64_t>(unknown.size()) >= kMaxUnknownWords) continue;
-    std::string word =
-        request_.prompt.substr(static_cast<size_t>(token.start), static_cast<size_t>(token.end - token.start));
-    if (unknown.insert(word).second) result_.unknown_words.push_back(std::move(word));
+    if (token.is_unknown) unknown.Add(request_.prompt, token.start, token.end, result_.unknown_words);
   }
   if (request_.options.return_attention) {
     for (const int32_t id : prompt_) result_.prompt_token_texts.push_back(tokenizer_.Piece(id));
@@ -95,7 +109,7 @@ int64_t GenerationTask::next_rows() const {
   for (const Draw& draw : draws_) {
     if (!draw.search->done()) rows += draw.search->rows();
   }
-  return std::max<int64_t>(1, rows);
+  return rows > 0 ? rows : draws();
 }
 
 int64_t GenerationTask::peak_bytes() const {
@@ -104,8 +118,11 @@ int64_t GenerationTask::peak_bytes() const {
   const int64_t hypotheses = draws() * options.beam_size;
   const bool all_logits = options.sample || options.repetition_penalty != 1;
   const int64_t candidates = std::max(2 * options.beam_size, options.top_k_alternatives);
-  const int64_t record =
-      static_cast<int64_t>(sizeof(StepRecord)) + candidates * static_cast<int64_t>(sizeof(Candidate));
+  // Attention is kept over all that is held, a session's tokens too.
+  const int64_t attended = options.return_attention ? 2 + read_before_ + prompt + options.max_tokens : 0;
+  const int64_t record = static_cast<int64_t>(sizeof(StepRecord)) +
+                         candidates * static_cast<int64_t>(sizeof(Candidate)) +
+                         attended * static_cast<int64_t>(sizeof(float));
   return network_.MemoryBytes(read_before_, prompt) +
          hypotheses * (network_.MemoryBytes(read_before_ + prompt, options.max_tokens) + options.max_tokens * record +
                        (all_logits ? network_.vocabulary() * static_cast<int64_t>(sizeof(float)) : 0)) +
@@ -165,12 +182,11 @@ void GenerationTask::AppendReadings(std::vector<Reading>& readings) {
 void GenerationTask::BeginSearch() {
   phase_ = Phase::kSearch;
   const GenerateOptions& options = request_.options;
-  SearchOptions search = options;
   const bool prompt_loops = !prompt_.empty() && EndsInLoop(prompt_);
   for (int64_t i = 0; i < draws(); ++i) {
     Draw& draw = draws_.emplace_back();
     draw.search =
-        std::make_unique<Search>(rules_, search, std::vector<int32_t>(), network_.vocabulary(),
+        std::make_unique<Search>(rules_, options, std::vector<int32_t>(), network_.vocabulary(),
                                  DrawSeed(options.sampling.seed, static_cast<uint64_t>(i)), prompt_loops, prompt_);
     const bool is_last = i + 1 == draws() && !request_.keep_state;
     draw.memories.push_back(is_last ? std::move(memory_) : memory_->Fork());
@@ -178,7 +194,6 @@ void GenerationTask::BeginSearch() {
 }
 
 void GenerationTask::AppendSearch(Draw& draw) {
-  const bool penalizes = request_.options.repetition_penalty != 1;
   draw.rows.clear();
   draw.wanted.clear();
   draw.inputs.clear();
@@ -190,7 +205,7 @@ void GenerationTask::AppendSearch(Draw& draw) {
     query.after = draw.rows[row].position == 0 ? 0 : 1;
     query.top = needs_alternatives() ? std::max(wanted.top, request_.options.top_k_alternatives) : wanted.top;
     query.banned = wanted.banned;
-    query.all = penalizes || request_.options.sample ? wanted.all_logits : nullptr;
+    query.all = wanted.all_logits;
   }
 }
 
@@ -216,14 +231,7 @@ void GenerationTask::TakeSearch(Draw& draw, size_t first_answer) {
 }
 
 void GenerationTask::Advance(Draw& draw, absl::Span<const VocabularyAnswer> answers) {
-  const float* logits = draw.wanted[0].all_logits;
   draw.search->Advance(answers);
-  if (request_.options.sample && !draw.search->tokens().empty()) {
-    const int32_t token = draw.search->tokens().back();
-    if (draw.search->tokens().size() == draw.steps.size()) {
-      draw.steps.back()[0].chosen = logits[token] - answers[0].log_normalizer;
-    }
-  }
   if (draw.search->done()) {
     draw.memories.clear();
     return;
@@ -239,10 +247,18 @@ void GenerationTask::Advance(Draw& draw, absl::Span<const VocabularyAnswer> answ
   draw.memories = std::move(memories);
 }
 
+// The whole text is decoded only now and then, and when its end looks as if a stop text were there: how an end is
+// written may depend on what stands before it.
 bool GenerationTask::Stopped(const Draw& draw) const {
   const GenerateOptions& options = request_.options;
   if (options.stop.empty() || options.beam_size > 1) return false;
-  return FirstStop(tokenizer_.Decode(draw.search->tokens()), options.stop).at != std::string::npos;
+  const absl::Span<const int32_t> tokens = draw.search->tokens();
+  const auto has_stop = [&](absl::Span<const int32_t> part) {
+    return FirstStop(tokenizer_.Decode(part), options.stop).at != std::string::npos;
+  };
+  if (tokens.size() <= kStopTokens) return has_stop(tokens);
+  const bool looks = has_stop(tokens.subspan(tokens.size() - kStopTokens));
+  return (looks || tokens.size() % kStopTokens == 0) && has_stop(tokens);
 }
 
 void GenerationTask::Take() {
@@ -259,7 +275,8 @@ void GenerationTask::Take() {
   }
   for (const NextTokenAnswer& answer : answers_) {
     if (!answer.is_defined) {
-      return Finish(absl::FailedPreconditionError("the model sees nothing of the prompt here: nothing is likely"));
+      return Finish(
+          absl::FailedPreconditionError("the model gives no probabilities behind this prompt: a longer one has some"));
     }
     if (!answer.best.empty() && !std::isfinite(answer.best[0].logit)) {
       return Finish(
@@ -293,6 +310,7 @@ void GenerationTask::Stream() {
   // A later token may still change the last word: spaces are cleaned up, characters are unfinished.
   const size_t word = text.find_last_of(" \n");
   text.resize(word == std::string::npos ? 0 : word);
+  text.resize(text.size() - BytesOfBegunStop(text, request_.options.stop));
   if (text.size() > stable_text_.size() && absl::StartsWith(text, stable_text_)) stable_text_ = std::move(text);
 }
 
@@ -327,14 +345,16 @@ GeneratedText GenerationTask::TextOf(const Draw& draw, const FoundHypothesis& fo
   text.finish_reason = found.reason;
   text.score = found.score;
   size_t kept = found.tokens.size();
+  const std::vector<int64_t> ends = EndsOfTokens(text.text, found.tokens, tokenizer_);
   if (FoundStop stop = FirstStop(text.text, request_.options.stop); stop.at != std::string::npos) {
     text.text.resize(stop.at);
     text.stop = std::move(stop.text);
     // The tokens whose text is all before it.
-    while (kept > 0 && tokenizer_.Decode(absl::MakeConstSpan(found.tokens).subspan(0, kept)).size() > stop.at) --kept;
+    kept =
+        static_cast<size_t>(std::upper_bound(ends.begin(), ends.end(), static_cast<int64_t>(stop.at)) - ends.begin());
   }
   text.token_count = static_cast<int64_t>(kept);
-  for (size_t i = 0; i < kept; ++i) text.log_probability += static_cast<double>(LogProbability(draw, found, i));
+  for (size_t i = 0; i < kept; ++i) text.log_probability += static_cast<double>(found.log_probabilities[i]);
   if (request_.options.return_attention) {
     text.attention.columns = 1 + static_cast<int64_t>(prompt_.size() + kept);
     text.attention.rows = static_cast<int64_t>(kept);
@@ -344,30 +364,22 @@ GeneratedText GenerationTask::TextOf(const Draw& draw, const FoundHypothesis& fo
       AddAttention(record.attention, static_cast<int64_t>(i), text.attention);
     }
   }
-  if (request_.options.return_tokens) AddTokens(draw, found, kept, text);
+  if (request_.options.return_tokens) AddTokens(draw, found, ends, text);
   return text;
 }
 
-float GenerationTask::LogProbability(const Draw& draw, const FoundHypothesis& found, size_t token) const {
-  const StepRecord& record = draw.steps[token][static_cast<size_t>(found.slots[token])];
-  for (const Candidate& candidate : record.best) {
-    if (candidate.id == found.tokens[token]) return candidate.logit;
-  }
-  return record.chosen;
-}
-
-void GenerationTask::AddTokens(const Draw& draw, const FoundHypothesis& found, size_t kept, GeneratedText& text) const {
+void GenerationTask::AddTokens(const Draw& draw, const FoundHypothesis& found, const std::vector<int64_t>& ends,
+                               GeneratedText& text) const {
   int64_t start = 0;
-  for (size_t i = 0; i < kept; ++i) {
+  for (size_t i = 0; i < static_cast<size_t>(text.token_count); ++i) {
     TokenScore& score = text.tokens.emplace_back();
     score.id = found.tokens[i];
     score.token = tokenizer_.Piece(score.id);
-    const std::string so_far = tokenizer_.Decode(absl::MakeConstSpan(found.tokens).subspan(0, i + 1));
     score.start = start;
-    score.end = std::max(start, static_cast<int64_t>(std::min(so_far.size(), text.text.size())));
+    score.end = ends[i];
     start = score.end;
     score.is_unknown = tokenizer_.unknown() == score.id;
-    score.log_probability = LogProbability(draw, found, i);
+    score.log_probability = found.log_probabilities[i];
     const std::vector<Candidate>& best = draw.steps[i][static_cast<size_t>(found.slots[i])].best;
     for (size_t k = 0; k < best.size() && static_cast<int>(k) < request_.options.top_k_alternatives; ++k) {
       score.top.push_back({tokenizer_.Piece(best[k].id), best[k].logit});

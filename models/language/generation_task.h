@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goes on from a text: reads the prompt, then lets a search choose token after token.
 //
-// The search's hypotheses each have a memory of their own, which share what they have in common. A request that keeps
-// the state reads its text behind the prompt once more at the end, which takes few steps and no search.
+// Each hypothesis has its own memory; memories share their common blocks. A request that keeps the state reads its text
+// behind the prompt once more at the end, which takes few steps and no search.
 #pragma once
 
 #include <cstdint>
@@ -36,10 +36,9 @@ class GenerationTask : public GenerateTask, public CausalTask {
   void Take() override;
 
  private:
-  // What a hypothesis' step learned of the token that was chosen, and of others.
+  // What a hypothesis' step learned of the next token.
   struct StepRecord {
     std::vector<Candidate> best;
-    float chosen = 0;  // log-probability, of a draw's token
     std::vector<float> attention;
   };
   // One search and the memories of its hypotheses, by slot.
@@ -68,8 +67,9 @@ class GenerationTask : public GenerateTask, public CausalTask {
   void Stream();
   void Conclude();
   GeneratedText TextOf(const Draw& draw, const FoundHypothesis& found) const;
-  void AddTokens(const Draw& draw, const FoundHypothesis& found, size_t kept, GeneratedText& text) const;
-  float LogProbability(const Draw& draw, const FoundHypothesis& found, size_t token) const;
+  // `ends`: of each token in the text.
+  void AddTokens(const Draw& draw, const FoundHypothesis& found, const std::vector<int64_t>& ends,
+                 GeneratedText& text) const;
   void AddAttention(const std::vector<float>& weights, int64_t row, TextAttention& attention) const;
 
   const CausalNetwork& network_;

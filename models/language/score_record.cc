@@ -62,15 +62,6 @@ TokenScore ScoreRecord::ScoreOf(const TextToken& token) const {
   return score;
 }
 
-void ScoreRecord::CountUnknown(const TextToken& token) {
-  ++result_.unknown_tokens;
-  if (!tokens_.layout.has_offsets || static_cast<int64_t>(result_.unknown_words.size()) >= kMaxUnknownWords) return;
-  const int64_t start = std::max<int64_t>(0, token.start - tokens_.layout.text_offset);
-  const int64_t end = std::max<int64_t>(start, token.end - tokens_.layout.text_offset);
-  std::string word = request_.text.substr(static_cast<size_t>(start), static_cast<size_t>(end - start));
-  if (!word.empty() && unknown_words_.insert(word).second) result_.unknown_words.push_back(std::move(word));
-}
-
 void ScoreRecord::TakeAnswer(const TextToken& token, const NextTokenAnswer& answer) {
   result_.log_probability += static_cast<double>(answer.log_probability);
   ++result_.tokens;
@@ -88,7 +79,13 @@ void ScoreRecord::TakeAnswer(const TextToken& token, const NextTokenAnswer& answ
 
 void ScoreRecord::Add(int64_t index, const NextTokenAnswer* answer, const std::vector<float>& attention) {
   const TextToken& token = tokens_.tokens[static_cast<size_t>(index)];
-  if (token.is_unknown) CountUnknown(token);
+  if (token.is_unknown) {
+    ++result_.unknown_tokens;
+    const int64_t offset = tokens_.layout.text_offset;
+    if (tokens_.layout.has_offsets) {
+      unknown_words_.Add(request_.text, token.start - offset, token.end - offset, result_.unknown_words);
+    }
+  }
   if (answer != nullptr && answer->is_defined) {
     TakeAnswer(token, *answer);
   } else if (request_.options.return_tokens) {

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "models/kinds/language_model.h"
 #include "models/language/causal_network.h"
+#include "models/language/unknown_words.h"
 #include "models/text/text_tokenizer.h"
 
 namespace heed {
@@ -43,14 +43,13 @@ class ScoreRecord {
  private:
   TokenScore ScoreOf(const TextToken& token) const;
   void TakeAnswer(const TextToken& token, const NextTokenAnswer& answer);
-  void CountUnknown(const TextToken& token);
 
   const ScoreRequest& request_;
   const TextTokenizer& tokenizer_;
   const ScoredTokens tokens_;
   ScoreResult& result_;
   std::vector<int32_t> ids_;  // of all tokens
-  absl::flat_hash_set<std::string> unknown_words_;
+  UnknownWords unknown_words_;
 };
 
 }  // namespace heed

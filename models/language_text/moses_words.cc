@@ -108,6 +108,7 @@ class Aligner {
   // Where the next character, which is `c`, is.
   size_t Next(char32_t c) {
     while (source_.text[at_] == U' ') ++at_;
+    HEED_CHECK(at_ < source_.text.size());
     HEED_DCHECK(source_.text[at_] == c);
     return at_++;
   }

@@ -28,6 +28,12 @@ int64_t RepetitionLength(absl::Span<const int32_t> tokens, int64_t period) {
 // A number in [0, 1) of 24 random bits, the same with every standard library.
 double Uniform(std::mt19937_64& random) { return static_cast<double>(random() >> 40) * 0x1p-24; }
 
+std::vector<int32_t> Distinct(std::vector<int32_t> ids) {
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  return ids;
+}
+
 // Ids of candidates in the order of transformers' top-k: the larger score first, then the earlier beam, the smaller id.
 template <typename T>
 bool BetterExtension(const T& a, const T& b) {
@@ -59,6 +65,7 @@ Search::Search(const SearchRules& rules, const SearchOptions& options, std::vect
       options_(options),
       prefix_(std::move(prefix)),
       read_(std::move(read)),
+      distinct_read_(Distinct(read_)),
       vocabulary_(vocabulary),
       stop_loops_(options.stop_loops && !source_loops),
       random_(seed) {
@@ -96,7 +103,7 @@ std::vector<int32_t> Search::Parents() const {
 void Search::Ban(Beam& beam) const {
   beam.banned = rules_.banned;
   const std::vector<int32_t>& tokens = beam.tokens;
-  if (length_ < options_.min_tokens) beam.banned.push_back(rules_.eos);
+  if (rules_.eos >= 0 && length_ < options_.min_tokens) beam.banned.push_back(rules_.eos);
   if (generated() == 0) beam.banned.insert(beam.banned.end(), rules_.banned_first.begin(), rules_.banned_first.end());
   for (const std::vector<int32_t>& phrase : rules_.banned_phrases) {
     const size_t before = phrase.size() - 1;
@@ -111,27 +118,32 @@ void Search::Ban(Beam& beam) const {
 }
 
 void Search::BanRepetitions(Beam& beam) const {
-  std::vector<int32_t> tokens = read_;
-  tokens.insert(tokens.end(), beam.tokens.begin(), beam.tokens.end());
+  const int64_t read = static_cast<int64_t>(read_.size());
+  const int64_t size = read + static_cast<int64_t>(beam.tokens.size());
+  const auto token = [&](int64_t i) {
+    return i < read ? read_[static_cast<size_t>(i)] : beam.tokens[static_cast<size_t>(i - read)];
+  };
   const int64_t n = options_.no_repeat_ngram;
-  const int64_t size = static_cast<int64_t>(tokens.size());
   for (int64_t i = 0; i + n <= size; ++i) {
-    if (std::equal(tokens.begin() + i, tokens.begin() + i + n - 1, tokens.end() - (n - 1))) {
-      beam.banned.push_back(tokens[static_cast<size_t>(i + n - 1)]);
-    }
+    int64_t same = 0;
+    while (same < n - 1 && token(i + same) == token(size - n + 1 + same)) ++same;
+    if (same == n - 1) beam.banned.push_back(token(i + n - 1));
   }
 }
 
 // Keskar et al. 2019, section 4.1, as transformers does it: of one hypothesis it changes the logits, of several the
 // log-probabilities.
-VocabularyAnswer Search::Penalized(const Beam& beam, const VocabularyAnswer& answer, float* logits, int top) const {
+VocabularyAnswer Search::Penalized(Beam& beam, const VocabularyAnswer& answer, float* logits, int top) const {
   const float penalty = options_.repetition_penalty;
   const float normalizer = options_.beam_size == 1 ? 0 : answer.log_normalizer;
-  std::vector<int32_t> seen = read_;
-  seen.insert(seen.end(), beam.tokens.begin(), beam.tokens.end());
-  std::sort(seen.begin(), seen.end());
-  seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
+  std::vector<int32_t> own = beam.tokens;
+  std::sort(own.begin(), own.end());
+  own.erase(std::unique(own.begin(), own.end()), own.end());
+  std::vector<int32_t> seen;
+  std::set_union(own.begin(), own.end(), distinct_read_.begin(), distinct_read_.end(), std::back_inserter(seen));
+  beam.unpenalized.clear();
   for (const int32_t id : seen) {
+    beam.unpenalized.emplace_back(id, logits[id]);
     const float score = logits[id] - normalizer;
     logits[id] = (score < 0 ? score * penalty : score / penalty) + normalizer;
   }
@@ -140,6 +152,13 @@ VocabularyAnswer Search::Penalized(const Beam& beam, const VocabularyAnswer& ans
   ReduceLogits(logits, vocabulary_, 0, candidates);
   best.resize(static_cast<size_t>(candidates.count));
   return {std::move(best), answer.log_normalizer};
+}
+
+float Search::LogProbability(const Beam& beam, int32_t token, float logit, const VocabularyAnswer& answer) {
+  const auto place = std::lower_bound(beam.unpenalized.begin(), beam.unpenalized.end(), token,
+                                      [](const auto& one, int32_t id) { return one.first < id; });
+  const bool was_changed = place != beam.unpenalized.end() && place->first == token;
+  return (was_changed ? place->second : logit) - answer.log_normalizer;
 }
 
 Search::Beam Search::Extended(const Beam& beam, int32_t slot, int32_t token, float score) const {
@@ -151,6 +170,13 @@ Search::Beam Search::Extended(const Beam& beam, int32_t slot, int32_t token, flo
   extended.slots.reserve(beam.slots.size() + 16);
   extended.slots = beam.slots;
   extended.slots.push_back(slot);
+  extended.log_probabilities = beam.log_probabilities;
+  return extended;
+}
+
+Search::Beam Search::Extended(const Beam& beam, const Extension& extension) const {
+  Beam extended = Extended(beam, extension.beam, extension.token, extension.score);
+  extended.log_probabilities.push_back(extension.log_probability);
   return extended;
 }
 
@@ -220,7 +246,7 @@ int32_t Search::Draw(const VocabularyAnswer& answer, float* logits) {
 void Search::AdvanceOne(const VocabularyAnswer& answer, float* logits) {
   const bool last = length_ + 1 == options_.max_tokens;
   if (last && rules_.force_eos) {
-    beams_[0] = Extended(beams_[0], 0, rules_.eos, beams_[0].score);
+    beams_[0] = Extended(beams_[0], {beams_[0].score, 0, rules_.eos, 0});
     ++length_;
     Finish(FinishReason::kLength);
     return;
@@ -231,7 +257,8 @@ void Search::AdvanceOne(const VocabularyAnswer& answer, float* logits) {
   }
   const int32_t token = options_.sample ? Draw(answer, logits) : answer.best[0].id;
   const float logit = options_.sample ? logits[token] : answer.best[0].logit;
-  beams_[0] = Extended(beams_[0], 0, token, beams_[0].score + (logit - answer.log_normalizer));
+  beams_[0] = Extended(beams_[0], {beams_[0].score + (logit - answer.log_normalizer), 0, token,
+                                   LogProbability(beams_[0], token, logit, answer)});
   ++length_;
   if (token == rules_.eos) {
     Finish(FinishReason::kEos);
@@ -249,11 +276,12 @@ void Search::AdvanceBeams(absl::Span<const VocabularyAnswer> answers) {
   for (size_t b = 0; b < beams_.size(); ++b) {
     const int32_t beam = static_cast<int32_t>(b);
     if (last && rules_.force_eos) {
-      extensions.push_back({beams_[b].score, beam, rules_.eos});
+      extensions.push_back({beams_[b].score, beam, rules_.eos, 0});
       continue;
     }
     for (const Candidate& candidate : answers[b].best) {
-      extensions.push_back({beams_[b].score + (candidate.logit - answers[b].log_normalizer), beam, candidate.id});
+      extensions.push_back({beams_[b].score + (candidate.logit - answers[b].log_normalizer), beam, candidate.id,
+                            LogProbability(beams_[b], candidate.id, candidate.logit, answers[b])});
     }
   }
   const size_t ranks = std::min(extensions.size(), 2 * beam_size);
@@ -265,7 +293,7 @@ void Search::AdvanceBeams(absl::Span<const VocabularyAnswer> answers) {
   ++length_;
   for (size_t rank = 0; rank < ranks && running.size() < beam_size; ++rank) {
     const Extension& extension = extensions[rank];
-    Beam beam = Extended(beams_[static_cast<size_t>(extension.beam)], extension.beam, extension.token, extension.score);
+    Beam beam = Extended(beams_[static_cast<size_t>(extension.beam)], extension);
     if (extension.token == rules_.eos) {
       // An end outside the best beam_size is passed over: a running hypothesis is better than it.
       if (rank < beam_size)
@@ -302,11 +330,13 @@ void Search::AddFinished(Beam beam, FinishReason reason) {
   found.reason = reason;
   found.tokens = std::move(beam.tokens);
   found.slots = std::move(beam.slots);
+  found.log_probabilities = std::move(beam.log_probabilities);
   if (reason == FinishReason::kLoop) {
     const absl::Span<const int32_t> behind_prefix = absl::MakeConstSpan(found.tokens).subspan(prefix_.size());
     const size_t kept = prefix_.size() + static_cast<size_t>(TokensBeforeRepetition(behind_prefix));
     found.tokens.resize(kept);
     found.slots.resize(kept);
+    found.log_probabilities.resize(kept - prefix_.size());
     loops_.push_back(std::move(found));
     return;
   }

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -36,6 +37,8 @@ struct FoundHypothesis {
   double score = 0;             // exactly comparable with the bound that ends a beam search
   FinishReason reason = FinishReason::kEos;
   std::vector<int32_t> slots;  // for each token, the slot of the step that produced it: where its attention lies
+  // For each token behind the prefix, as the network had it: without the repetition penalty.
+  std::vector<float> log_probabilities;
 };
 
 // How many of `tokens` stand before the point from which on they only repeat, with a period of at most 16 tokens, what
@@ -86,22 +89,29 @@ class Search {
     std::vector<int32_t> tokens;  // start aside
     std::vector<int32_t> slots;   // of each position's entry, the start's first: one fewer than positions written
     std::vector<int32_t> banned;  // for the next token, ascending
+    std::vector<float> log_probabilities;
+    // Of tokens that the penalty changes, ascending: their logits as they were. Of the step under way.
+    std::vector<std::pair<int32_t, float>> unpenalized;
   };
   struct Extension {
     float score;
     int32_t beam;
     int32_t token;
+    float log_probability;
   };
 
   int64_t generated() const { return length_ - static_cast<int64_t>(prefix_.size()); }
   void Ban(Beam& beam) const;
   void BanRepetitions(Beam& beam) const;
   // The answer with the logits of tokens that were there before changed as options.repetition_penalty says.
-  VocabularyAnswer Penalized(const Beam& beam, const VocabularyAnswer& answer, float* logits, int top) const;
+  VocabularyAnswer Penalized(Beam& beam, const VocabularyAnswer& answer, float* logits, int top) const;
+  // Of a token whose logit may have been penalized.
+  static float LogProbability(const Beam& beam, int32_t token, float logit, const VocabularyAnswer& answer);
   int32_t Draw(const VocabularyAnswer& answer, float* logits);
   void AdvanceOne(const VocabularyAnswer& answer, float* logits);
   void AdvanceBeams(absl::Span<const VocabularyAnswer> answers);
   Beam Extended(const Beam& beam, int32_t slot, int32_t token, float score) const;
+  Beam Extended(const Beam& beam, const Extension& extension) const;
   bool Loops(const Beam& beam) const;
   void AddFinished(Beam beam, FinishReason reason);
   bool NoneCanImprove(float best_sum) const;
@@ -111,6 +121,7 @@ class Search {
   const SearchOptions options_;
   const std::vector<int32_t> prefix_;
   const std::vector<int32_t> read_;
+  const std::vector<int32_t> distinct_read_;  // ascending
   const int64_t vocabulary_;
   const bool stop_loops_;
   std::mt19937_64 random_;

@@ -59,8 +59,8 @@ absl::Status XlnetHeads::LoadClassification(const WeightReader& root) {
     HEED_ASSIGN_OR_RETURN(summary_, root.ReadLinear("sequence_summary.summary", d, d, true, Activation::kNone,
                                                     PreferredBackend(RowCount::kFew)));
   }
-  HEED_ASSIGN_OR_RETURN(logits_, root.ReadLinear("logits_proj", labels, d, true, Activation::kNone,
-                                                 PreferredBackend(RowCount::kFew)));
+  HEED_ASSIGN_OR_RETURN(
+      logits_, root.ReadLinear("logits_proj", labels, d, true, Activation::kNone, PreferredBackend(RowCount::kFew)));
   return absl::OkStatus();
 }
 
@@ -78,8 +78,8 @@ absl::Status XlnetHeads::LoadSpans(const WeightReader& root) {
   if (!has_beams_) return absl::OkStatus();
   HEED_ASSIGN_OR_RETURN(start_, read("start_logits.dense", 1, d, true, Activation::kNone));
   HEED_ASSIGN_OR_RETURN(end_first_, read("end_logits.dense_0", d, 2 * d, true, Activation::kTanh));
-  HEED_ASSIGN_OR_RETURN(
-      end_norm_, LayerNormalization::Load(root.Scope("end_logits"), "LayerNorm", d, config_.layer_norm_eps));
+  HEED_ASSIGN_OR_RETURN(end_norm_,
+                        LayerNormalization::Load(root.Scope("end_logits"), "LayerNorm", d, config_.layer_norm_eps));
   HEED_ASSIGN_OR_RETURN(end_second_, read("end_logits.dense_1", 1, d, true, Activation::kNone));
   HEED_ASSIGN_OR_RETURN(no_answer_first_, read("answer_class.dense_0", d, 2 * d, true, Activation::kTanh));
   HEED_ASSIGN_OR_RETURN(no_answer_second_, read("answer_class.dense_1", 1, d, false, Activation::kNone));
@@ -94,9 +94,9 @@ absl::StatusOr<std::unique_ptr<const XlnetHeads>> XlnetHeads::Load(const WeightR
   HEED_RETURN_IF_ERROR(heads->LoadSpans(root));
   heads->has_tags_ = root.Has("classifier.weight") || config.IsFor("TokenClassification");
   if (heads->has_tags_) {
-    HEED_ASSIGN_OR_RETURN(heads->tags_,
-                          root.ReadLinear("classifier", static_cast<int64_t>(config.labels.size()), config.d_model,
-                                          true, Activation::kNone, PreferredBackend(RowCount::kFew)));
+    HEED_ASSIGN_OR_RETURN(
+        heads->tags_, root.ReadLinear("classifier", static_cast<int64_t>(config.labels.size()), config.d_model, true,
+                                      Activation::kNone, PreferredBackend(RowCount::kFew)));
   }
   return std::unique_ptr<const XlnetHeads>(std::move(heads));
 }
@@ -153,8 +153,8 @@ std::vector<float> XlnetHeads::EndLogits(ConstMatrixView hidden, int64_t start, 
   return Column(logits, 0);
 }
 
-std::vector<XlnetSpan> XlnetHeads::BeamSpans(ConstMatrixView hidden, const std::vector<bool>& allowed,
-                                             float& no_answer, Context& context) const {
+std::vector<XlnetSpan> XlnetHeads::BeamSpans(ConstMatrixView hidden, const std::vector<bool>& allowed, float& no_answer,
+                                             Context& context) const {
   Arena::Scope scope(context.arena);
   const int64_t d = config_.d_model;
   const MatrixView logits = TakeMatrix(context.arena, hidden.rows, 1);

@@ -56,12 +56,12 @@ class XlnetHeads {
 
   XlnetConfig config_;
   bool has_logits_ = false, chooses_ = false, has_tags_ = false, has_spans_ = false, has_beams_ = false;
-  Linear summary_, logits_;                     // sequence_summary.summary, logits_proj
-  Linear tags_;                                 // classifier
-  Linear spans_;                                // qa_outputs
-  Linear start_, end_first_, end_second_;       // start_logits.dense, end_logits.dense_0 and dense_1
-  LayerNormalization end_norm_;                 // end_logits.LayerNorm
-  Linear no_answer_first_, no_answer_second_;   // answer_class.dense_0 and dense_1
+  Linear summary_, logits_;                    // sequence_summary.summary, logits_proj
+  Linear tags_;                                // classifier
+  Linear spans_;                               // qa_outputs
+  Linear start_, end_first_, end_second_;      // start_logits.dense, end_logits.dense_0 and dense_1
+  LayerNormalization end_norm_;                // end_logits.LayerNorm
+  Linear no_answer_first_, no_answer_second_;  // answer_class.dense_0 and dense_1
 };
 
 // log softmax of the allowed ones; -infinity for the others.

@@ -13,8 +13,8 @@ namespace heed {
 
 class XlnetTagging : public TagTask, public XlnetEncoding {
  public:
-  XlnetTagging(const XlnetNetwork& network, const XlnetHeads& heads, const TextTokenizer& tokenizer,
-               XlnetInputs inputs, const TagRequest& request);
+  XlnetTagging(const XlnetNetwork& network, const XlnetHeads& heads, const TextTokenizer& tokenizer, XlnetInputs inputs,
+               const TagRequest& request);
 
   int64_t next_rows() const override { return step_rows(); }
   int64_t peak_bytes() const override { return step_bytes() + answer_bytes(); }

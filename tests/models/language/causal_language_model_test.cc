@@ -114,8 +114,7 @@ TEST_F(CausalLanguageModelTest, ALongTextIsReadInSteps) {
   EXPECT_EQ((*task)->next_rows(), 128);
   for (int i = 1; i < 1000; ++i) {
     const int32_t before = i < 2 ? -1 : (i - 2) * (i - 2) % 7;
-    expected += static_cast<double>(
-        TableNetwork::Next(before, (i - 1) * (i - 1) % 7)[static_cast<size_t>(i * i % 7)]);
+    expected += static_cast<double>(TableNetwork::Next(before, (i - 1) * (i - 1) % 7)[static_cast<size_t>(i * i % 7)]);
   }
   Advance(model_, {task->get()}, context_);
   EXPECT_NEAR((*task)->result().log_probability, expected, 1e-9);
@@ -259,6 +258,60 @@ TEST_F(CausalLanguageModelTest, APenaltyAndForbiddenRepetitionsCountThePrompt) {
   EXPECT_TRUE(first == 0 || first == TableTokenizer::kEnd) << first;
 }
 
+TEST_F(CausalLanguageModelTest, LogProbabilitiesAreTheNetworksOwnWhateverThePenalty) {
+  for (const int mode : {0, 1, 2}) {
+    GenerateRequest request = Prompt("w1 w2 w1 w3", 10);
+    request.options.repetition_penalty = 1.7f;
+    request.options.beam_size = mode == 1 ? 4 : 1;
+    request.options.sample = mode == 2;
+    request.options.stop_at_end = false;
+    request.options.return_tokens = true;
+    const auto task = Generate(request);
+    ScoreRequest score;
+    for (const int32_t id : {1, 2, 1, 3}) score.tokens.push_back(id);
+    for (const TokenScore& token : task->result().texts[0].tokens) score.tokens.push_back(token.id);
+    score.options.return_tokens = true;
+    const auto scored = Score(score);
+    double expected = 0;
+    for (size_t i = 0; i < 10; ++i) {
+      const float token = *scored->result().token_scores[4 + i].log_probability;
+      EXPECT_NEAR(*task->result().texts[0].tokens[i].log_probability, token, 1e-5f) << mode;
+      expected += static_cast<double>(token);
+    }
+    EXPECT_NEAR(task->result().texts[0].log_probability, expected, 1e-4) << mode;
+  }
+}
+
+TEST_F(CausalLanguageModelTest, ALeastLengthWithoutAnEndBansNothing) {
+  GenerateRequest request = Prompt("w1 w2", 5);
+  request.options.stop_at_end = false;
+  const std::string expected = Generate(request)->result().texts[0].text;
+  request.options.min_tokens = 5;
+  EXPECT_EQ(Generate(request)->result().texts[0].text, expected);
+}
+
+TEST_F(CausalLanguageModelTest, AStreamAddsUpToTheTextWhereverItStops) {
+  GenerateRequest request = Prompt("w4 w2", 40);
+  request.options.stop_at_end = false;
+  const std::string whole = Generate(request)->result().texts[0].text;
+  request.options.stream = true;
+  for (size_t at = 0; at + 7 < whole.size(); at += 3) {
+    for (const size_t length : {1, 4, 7}) {
+      request.options.stop = {whole.substr(at, length)};
+      auto task = model_.StartGenerate(request, StartLimits());
+      ASSERT_TRUE(task.ok());
+      std::string streamed;
+      while (!(*task)->finished()) {
+        Task* const tasks[] = {task->get()};
+        model_.Step(tasks, context_);
+        streamed += (*task)->TakeText();
+      }
+      EXPECT_EQ(streamed, (*task)->result().texts[0].text);
+      EXPECT_EQ(streamed, whole.substr(0, whole.find(request.options.stop[0])));
+    }
+  }
+}
+
 TEST_F(CausalLanguageModelTest, AttentionHasAColumnForEachTokenReadAndOneForAllBefore) {
   ScoreRequest request;
   request.context = "w1 ";
@@ -309,6 +362,9 @@ TEST_F(CausalLanguageModelTest, NamesWhatIsWrong) {
   FillInRequest fill;
   EXPECT_EQ(model_.StartFillIn(fill, {}).status().message(),
             "model 'table' cannot fill in gaps: its weights have no head for it; it can score and generate texts");
+  generate.options.sampling.top_p = 1;
+  generate.options.no_repeat_ngram = 129;
+  EXPECT_EQ(GenerateError(generate).message(), "options.no_repeat_ngram: 129, must be 0 to 128");
   EXPECT_EQ(model_.OpenState(3).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
