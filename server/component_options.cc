@@ -66,6 +66,7 @@ SessionOptions ToSessionOptions(const ServerOptions& options) {
   result.max_bytes = options.max_session_bytes;
   result.max_stored_sessions = options.max_stored_sessions;
   result.max_facts = options.session_facts;
+  result.max_tokens = options.session_tokens;
   return result;
 }
 

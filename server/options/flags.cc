@@ -209,6 +209,9 @@ void AddSessionFlags(ServerOptions& options, FlagTable& flags) {
                "maxmemory.");
   flags.AddInt("session_facts", &options.session_facts, "FACTS", 1, kMaxCount,
                "Maximum facts in a session. More fail with RESOURCE_EXHAUSTED.");
+  flags.AddInt("session_tokens", &options.session_tokens, "TOKENS", 1, kMaxCount,
+               "Maximum tokens that the memory of a session with a language model holds. More fail with "
+               "RESOURCE_EXHAUSTED. A Transformer-XL's memory stays at its mem_len, however much it reads.");
 }
 
 void AddConnectionFlags(ServerOptions& options, FlagTable& flags) {

@@ -65,6 +65,7 @@ struct ServerOptions {
   int64_t max_session_bytes = int64_t{1} << 30;
   int64_t max_stored_sessions = 1'000'000;
   int64_t session_facts = 1000;
+  int64_t session_tokens = 8192;
 
   // Connections and messages.
   int64_t max_message_bytes = 16 << 20;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 
 #include "absl/strings/cord.h"
 #include "absl/strings/numbers.h"
@@ -13,6 +14,7 @@ namespace {
 
 constexpr char kReason[] = "heed/reason";
 constexpr char kAnswerTooLarge[] = "answer_too_large";
+constexpr char kSessionFull[] = "session_full";
 constexpr char kRetryDelayMs[] = "heed/retry_delay_ms";
 
 }  // namespace
@@ -29,7 +31,12 @@ absl::Status AnswerTooLarge(int64_t bytes, int64_t max) {
                     kAnswerTooLarge);
 }
 
-bool IsFinal(const absl::Status& status) { return ReasonOf(status) == kAnswerTooLarge; }
+absl::Status SessionFull(absl::Status status) { return WithReason(std::move(status), kSessionFull); }
+
+bool IsFinal(const absl::Status& status) {
+  const std::string reason = ReasonOf(status);
+  return reason == kAnswerTooLarge || reason == kSessionFull;
+}
 
 std::string ReasonOf(const absl::Status& status) {
   const auto reason = status.GetPayload(kReason);

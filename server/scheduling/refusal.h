@@ -23,6 +23,9 @@ absl::Status WithReason(absl::Status status, absl::string_view reason);
 // RESOURCE_EXHAUSTED, which no other try changes: an answer of `bytes`, or of that many at most as far as is known
 // before it is computed. `max`: --max_response_bytes.
 absl::Status AnswerTooLarge(int64_t bytes, int64_t max);
+// `status`, RESOURCE_EXHAUSTED, of a session that has no room for what the request would add: which no other try
+// changes.
+absl::Status SessionFull(absl::Status status);
 // Empty: it has none.
 std::string ReasonOf(const absl::Status& status);
 // Whether the refusal stays, however often the request is tried again.

@@ -24,7 +24,8 @@ struct SessionOptions {
   int64_t max_sessions = 100'000;                      // in memory
   int64_t max_bytes = int64_t{1} << 30;                // in memory
   int64_t max_stored_sessions = 1'000'000;             // in a directory
-  int64_t max_facts = 1000;                            // of one session
+  int64_t max_facts = 1000;                            // of one session with a question answerer
+  int64_t max_tokens = 8192;                           // in the memory of one session with a language model
   std::function<TimePoint()> now = Clock::now;         // a test's own clock
 };
 

@@ -23,14 +23,14 @@ uint64_t Checksum(absl::string_view bytes) { return XXH3_64bits(bytes.data(), by
 bool TakeContent(absl::string_view bytes, SessionContent& content) {
   uint32_t records = 0;
   if (!TakeText(bytes, content.model_name) || !TakeText(bytes, content.fingerprint) ||
-      !TakeNumber(bytes, content.version) || !TakeNumber(bytes, content.facts) || !TakeNumber(bytes, records) ||
+      !TakeNumber(bytes, content.version) || !TakeNumber(bytes, content.units) || !TakeNumber(bytes, records) ||
       records > kMaxRequestRecords) {
     return false;
   }
   for (content.records.resize(records); RequestRecord & record : content.records) {
     if (!TakeText(bytes, record.request_id) || !TakeText(bytes, record.response)) return false;
   }
-  return TakeText(bytes, content.state) && bytes.empty() && content.version >= 1 && content.facts >= 0;
+  return TakeText(bytes, content.state) && bytes.empty() && content.version >= 1 && content.units >= 0;
 }
 
 }  // namespace
@@ -96,9 +96,10 @@ absl::StatusOr<Session> RestoreSession(SessionContent content, const StatefulMod
   HEED_RETURN_IF_ERROR(CheckFingerprint(model, content.fingerprint));
   Session session;
   HEED_ASSIGN_OR_RETURN(session.state, model.ParseState(content.state));
-  if (session.state->units() != content.facts) {
-    return absl::InvalidArgumentError(absl::StrCat("is damaged: says that ", content.facts,
-                                                   " facts were told, its state holds ", session.state->units()));
+  if (session.state->units() != content.units) {
+    return absl::InvalidArgumentError(absl::StrCat("is damaged: says that ", content.units,
+                                                   " facts or tokens were read, its state says ",
+                                                   session.state->units()));
   }
   session.model_name = std::move(content.model_name);
   session.fingerprint = std::move(content.fingerprint);

@@ -9,7 +9,7 @@
 //   text               model's name
 //   text               fingerprint of the model's weights
 //   int64              session's version, from 1
-//   int64              facts told
+//   int64              facts told, or tokens read
 //   uint32             number of request records, oldest first; for each
 //     text, text         request_id, serialized response
 //   text               state (models/kinds/stateful_model.h, State::Serialize)
@@ -34,7 +34,7 @@ struct SessionContent {
   std::string model_name;
   std::string fingerprint;
   int64_t version = 1;
-  int64_t facts = 0;
+  int64_t units = 0;  // State::units
   std::vector<RequestRecord> records;
   absl::string_view state;  // of the bytes that were parsed
 };
@@ -46,7 +46,7 @@ std::string WriteSession(const Session& session, bool with_records);
 absl::StatusOr<SessionContent> ParseSession(absl::string_view bytes);
 
 // The content's session, without a name. FAILED_PRECONDITION: `model` has other weights. INVALID_ARGUMENT: the state is
-// damaged, or has another number of facts than the content says.
+// damaged, or has read another number of facts or tokens than the content says.
 absl::StatusOr<Session> RestoreSession(SessionContent content, const StatefulModel& model);
 
 // FAILED_PRECONDITION: the weights of `model` are not those that `fingerprint` is of.

@@ -9,6 +9,7 @@
 #include "base/status_macros.h"
 #include "server/platform/random_name.h"
 #include "server/sessions/session_file.h"
+#include "server/sessions/session_limits.h"
 #include "server/sessions/session_place.h"
 #include "server/sessions/session_place_queue.h"
 #include "server/sessions/session_table.h"
@@ -39,6 +40,11 @@ absl::Status Prefixed(absl::string_view prefix, const absl::Status& status) {
 
 // Enough of a session's name to find it in a log, too little to use it.
 std::string Mention(const std::string& id) { return id.substr(0, 8); }
+
+std::string IsOfAnotherKind(const Model& model, ModelKind kind) {
+  return absl::StrCat("is of \"", model.spec().name, "\", which is a ", KindName(model.kind()), ", not a ",
+                      KindName(kind));
+}
 
 LeavingMemory Leaving(const SessionPlace* place) {
   if (place == nullptr) return LeavingMemory::kGone;
@@ -140,17 +146,18 @@ absl::StatusOr<SessionStore::Found> SessionStore::CarryOutCreate(const Found& se
   return session;
 }
 
-void SessionStore::Find(const std::string& id, std::optional<int64_t> expected_version, Done<Found> done) {
-  Fetch(id, [this, expected_version, done = std::move(done)](const absl::StatusOr<Found>& found) {
+void SessionStore::Find(const std::string& id, ModelKind kind, std::optional<int64_t> expected_version,
+                        Done<Found> done) {
+  Fetch(id, [this, kind, expected_version, done = std::move(done)](const absl::StatusOr<Found>& found) {
     if (!found.ok()) return done(found.status());
-    if (const auto model = ModelOf(**found); !model.ok()) return done(model.status());
+    if (absl::Status status = CheckModel(**found, kind); !status.ok()) return done(std::move(status));
     if (absl::Status status = CheckVersion(**found, expected_version); !status.ok()) return done(std::move(status));
     done(*found);
   });
 }
 
-void SessionStore::Lease(const std::string& id, std::optional<int64_t> expected_version, const std::string& request_id,
-                         Done<std::unique_ptr<SessionLease>> done) {
+void SessionStore::Lease(const std::string& id, ModelKind kind, std::optional<int64_t> expected_version,
+                         const std::string& request_id, Done<std::unique_ptr<SessionLease>> done) {
   bool leased = false;
   {
     MutexLock lock(mutex_);
@@ -163,10 +170,10 @@ void SessionStore::Lease(const std::string& id, std::optional<int64_t> expected_
     absl::StatusOr<std::unique_ptr<SessionLease>> lease = TakeLease(*found);
     if (!lease.ok()) return done(lease.status());
     // It changed, or left memory, since it was fetched.
-    if (*lease == nullptr) return Lease(id, expected_version, request_id, done);
+    if (*lease == nullptr) return Lease(id, kind, expected_version, request_id, done);
     const Session& session = (*lease)->session();
     const bool answered = !request_id.empty() && session.FindRecord(request_id) != nullptr;
-    absl::Status refused = ModelOf(session).status();
+    absl::Status refused = CheckModel(session, kind);
     if (refused.ok() && !answered) refused = CheckVersion(session, expected_version);
     if (refused.ok()) return done(std::move(lease));
     lease->reset();  // before whoever asked can ask again
@@ -248,19 +255,22 @@ absl::Status SessionStore::CarryOutClose(const std::string& id) {
 
 std::string SessionStore::Export(const Session& session) const { return WriteSession(session, false); }
 
-void SessionStore::Import(absl::string_view data, const std::string& model_name, Done<Found> done) {
+void SessionStore::Import(absl::string_view data, const std::string& model_name, ModelKind kind, Done<Found> done) {
   absl::StatusOr<SessionContent> content = ParseSession(data);
   if (!content.ok()) {  // of another format version, too
     return done(InvalidField("data", content.status().message()));
   }
   const auto model = FindModel(model_name.empty() ? content->model_name : model_name);
   if (!model.ok()) return done(model.status());
-  if (content->facts > options_.max_facts) {
-    return done(absl::ResourceExhaustedError(
-        absl::StrCat("data: has ", content->facts, " facts, a session holds at most ", options_.max_facts)));
+  if ((*model)->kind() != kind) {
+    return done(InvalidField(model_name.empty() ? "data" : "model", IsOfAnotherKind(**model, kind)));
   }
   const absl::StatusOr<Session> session = RestoreSession(*std::move(content), **model);
   if (!session.ok()) return done(Prefixed("data:", session.status()));
+  const int64_t held = HeldUnits(**model, *session->state);
+  if (absl::Status status = CheckHeldUnits("data", **model, held, options_); !status.ok()) {
+    return done(std::move(status));
+  }
   Create(*model, session->state, std::move(done));
 }
 
@@ -288,6 +298,12 @@ absl::StatusOr<std::shared_ptr<const StatefulModel>> SessionStore::ModelOf(const
   }
   if (absl::Status status = CheckFingerprint(**model, fingerprint); !status.ok()) return Prefixed("session:", status);
   return model;
+}
+
+absl::Status SessionStore::CheckModel(const Session& session, ModelKind kind) const {
+  HEED_ASSIGN_OR_RETURN(const auto model, ModelOf(session));
+  if (model->kind() == kind) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("session: ", IsOfAnotherKind(*model, kind)));
 }
 
 absl::Status SessionStore::CheckVersion(const Session& session, std::optional<int64_t> expected) {

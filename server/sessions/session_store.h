@@ -85,13 +85,13 @@ class SessionStore {
   // A session that begins with `state`. RESOURCE_EXHAUSTED, UNAVAILABLE: it cannot be kept.
   void Create(std::shared_ptr<const StatefulModel> model, std::shared_ptr<const State> state, Done<Found> done);
   // The present version. NOT_FOUND: there is none, and why. ABORTED: its version is not `expected`.
-  // FAILED_PRECONDITION: it is of other weights than its model has now. UNAVAILABLE: it cannot be read at the moment,
-  // or its model is loading or failed to load.
-  void Find(const std::string& id, std::optional<int64_t> expected_version, Done<Found> done);
+  // FAILED_PRECONDITION: it is of other weights than its model has now, or its model is not of the kind that was asked
+  // for. UNAVAILABLE: it cannot be read at the moment, or its model is loading or failed to load.
+  void Find(const std::string& id, ModelKind kind, std::optional<int64_t> expected_version, Done<Found> done);
   // The right to change it. As Find; and ABORTED: somebody else has it. A request_id that the session remembers is
   // found whatever `expected_version` is: the holder looks for it in session().records.
-  void Lease(const std::string& id, std::optional<int64_t> expected_version, const std::string& request_id,
-             Done<std::unique_ptr<SessionLease>> done);
+  void Lease(const std::string& id, ModelKind kind, std::optional<int64_t> expected_version,
+             const std::string& request_id, Done<std::unique_ptr<SessionLease>> done);
   // Puts `state` in the session's place, with the next version, and gives the lease up. `response` makes the answer
   // that is kept under `request_id`, unless that is empty, from the new session. ABORTED: another server changed it
   // meanwhile; UNAVAILABLE: it cannot be written; NOT_FOUND: it was closed meanwhile: nothing has changed. With Redis,
@@ -102,12 +102,13 @@ class SessionStore {
   void Close(const std::string& id, std::function<void(absl::Status)> done);
 
   // The session as bytes for Import here or elsewhere (server/sessions/session_file.h), without its records; and back.
-  // INVALID_ARGUMENT: no export, of another format version, or damaged; FAILED_PRECONDITION: of other weights.
+  // INVALID_ARGUMENT: no export, of another format version, or damaged, or the model is not of `kind`;
+  // FAILED_PRECONDITION: of other weights; RESOURCE_EXHAUSTED: it holds more than a session may.
   std::string Export(const Session& session) const;
   // `model_name`: empty: as the export names it.
-  void Import(absl::string_view data, const std::string& model_name, Done<Found> done);
+  void Import(absl::string_view data, const std::string& model_name, ModelKind kind, Done<Found> done);
 
-  // The model of a session, while it has the session's fingerprint.
+  // The model of a session, while it has the session's fingerprint: of the kind that Find or Lease was asked for.
   absl::StatusOr<std::shared_ptr<const StatefulModel>> ModelOf(const Session& session) const;
   const SessionOptions& options() const { return options_; }
 
@@ -133,6 +134,8 @@ class SessionStore {
   // Null: `session` is not the present version any more. ABORTED: somebody else has the lease.
   absl::StatusOr<std::unique_ptr<SessionLease>> TakeLease(const Found& session) EXCLUDES(mutex_);
   void Release(const SessionLease& lease) EXCLUDES(mutex_);
+  // The session's model may be used as one of `kind`.
+  absl::Status CheckModel(const Session& session, ModelKind kind) const;
   // ABORTED: it has another version.
   static absl::Status CheckVersion(const Session& session, std::optional<int64_t> expected);
   bool Shared() const;  // other servers may change the sessions, too

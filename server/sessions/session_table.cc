@@ -42,7 +42,7 @@ void SessionTable::Put(std::shared_ptr<const Session> session, std::string revis
   const auto place = Detach(entries_.try_emplace(session->id).first);
   Empty(place, left);
   ++in_memory_;
-  bytes_ += session->bytes();
+  AddBytes(*session);
   place->second.session = std::move(session);
   place->second.revision = std::move(revision);
   place->second.used = now;
@@ -165,7 +165,7 @@ void SessionTable::Attach(Entries::iterator place) {
 void SessionTable::Empty(Entries::iterator place, Left& left) {
   if (place->second.session == nullptr) return;
   --in_memory_;
-  bytes_ -= place->second.session->bytes();
+  RemoveBytes(*place->second.session);
   left.push_back(std::exchange(place->second.session, nullptr));
 }
 
@@ -174,6 +174,25 @@ void SessionTable::Erase(Entries::iterator place, Left& left) {
   Empty(place, left);
   leased_ -= place->second.lease != 0;
   entries_.erase(place);
+}
+
+void SessionTable::AddBytes(const Session& session) {
+  bytes_ += session.bytes();
+  for (const SharedPart& part : session.state->shared_parts()) {
+    if (++holders_[part.identity] > 1) bytes_ -= part.bytes;
+  }
+}
+
+void SessionTable::RemoveBytes(const Session& session) {
+  bytes_ -= session.bytes();
+  for (const SharedPart& part : session.state->shared_parts()) {
+    const auto holders = holders_.find(part.identity);
+    if (--holders->second > 0) {
+      bytes_ += part.bytes;
+    } else {
+      holders_.erase(holders);
+    }
+  }
 }
 
 void SessionTable::Remember(const std::string& id, absl::Status why) {

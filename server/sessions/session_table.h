@@ -78,6 +78,7 @@ class SessionTable {
   std::vector<std::pair<std::string, TimePoint>> UsedSince(TimePoint then) const;
 
   int64_t in_memory() const { return in_memory_; }
+  // Of the sessions in memory; what several of them share counts once.
   int64_t bytes() const { return bytes_; }
 
  private:
@@ -89,6 +90,9 @@ class SessionTable {
   void Attach(Entries::iterator place);
   void Empty(Entries::iterator place, Left& left);
   void Erase(Entries::iterator place, Left& left);
+  // A session comes to memory, or leaves it: adds its bytes, or takes them off.
+  void AddBytes(const Session& session);
+  void RemoveBytes(const Session& session);
   void Remember(const std::string& id, absl::Status why);
 
   const Clock::duration idle_limit_;
@@ -102,7 +106,8 @@ class SessionTable {
   ByUse unleased_in_memory_;  // those of them that are in memory
   int64_t in_memory_ = 0;
   int64_t leased_ = 0;
-  int64_t bytes_ = 0;  // of the sessions in memory
+  int64_t bytes_ = 0;                                 // as bytes()
+  std::unordered_map<const void*, int64_t> holders_;  // of each shared part of a state: how many sessions in memory
   int64_t last_lease_ = 0;
   std::unordered_map<std::string, absl::Status> gone_;
   std::deque<std::string> gone_in_order_;  // the first one is forgotten first

@@ -34,6 +34,8 @@ enum class Metric {
   kRunningTasks,
   kSourceTokens,
   kTargetTokens,
+  kTextTokensRead,
+  kTextTokensGenerated,
   kGraphNodes,
   kGraphEdges,
   kStoredGraphs,

@@ -14,7 +14,7 @@ void Run(absl::string_view input) {
     HEED_FUZZ_EXPECT(!content.status().message().empty(), "a refusal says why");
     return;
   }
-  HEED_FUZZ_EXPECT(content->version >= 1 && content->facts >= 0, "a session's numbers");
+  HEED_FUZZ_EXPECT(content->version >= 1 && content->units >= 0, "a session's numbers");
   HEED_FUZZ_EXPECT(content->records.size() <= kMaxRequestRecords, "a session's records");
   HEED_FUZZ_EXPECT(content->state.size() < input.size(), "a session's state");
 }

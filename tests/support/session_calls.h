@@ -54,6 +54,7 @@ class SessionCalls {
  public:
   using Found = SessionStore::Found;
   using Lease = std::unique_ptr<SessionLease>;
+  static constexpr ModelKind kKind = ModelKind::kQuestionAnswerer;
 
   explicit SessionCalls(SessionStore& store) : store_(store) {}
 
@@ -62,11 +63,11 @@ class SessionCalls {
         [&](auto done) { store_.Create(models.model(), std::make_shared<FakeState>(std::move(facts)), done); });
   }
   absl::StatusOr<Found> Find(const std::string& id, std::optional<int64_t> expected = std::nullopt) {
-    return Await<absl::StatusOr<Found>>([&](auto done) { store_.Find(id, expected, done); });
+    return Await<absl::StatusOr<Found>>([&](auto done) { store_.Find(id, kKind, expected, done); });
   }
   absl::StatusOr<Lease> Take(const std::string& id, std::optional<int64_t> expected = std::nullopt,
                              const std::string& request_id = "") {
-    return Await<absl::StatusOr<Lease>>([&](auto done) { store_.Lease(id, expected, request_id, done); });
+    return Await<absl::StatusOr<Lease>>([&](auto done) { store_.Lease(id, kKind, expected, request_id, done); });
   }
   absl::StatusOr<Found> Commit(Lease lease, std::vector<std::string> facts, const std::string& request_id = "") {
     return Await<absl::StatusOr<Found>>([&](auto done) {
@@ -89,7 +90,7 @@ class SessionCalls {
     return Await<absl::Status>([&](auto done) { store_.Close(id, done); });
   }
   absl::StatusOr<Found> Import(const std::string& data, const std::string& model_name = "") {
-    return Await<absl::StatusOr<Found>>([&](auto done) { store_.Import(data, model_name, done); });
+    return Await<absl::StatusOr<Found>>([&](auto done) { store_.Import(data, model_name, kKind, done); });
   }
 
  private:

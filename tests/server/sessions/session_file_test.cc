@@ -72,7 +72,7 @@ TEST(SessionFileTest, LeavesRecordsOutOnRequest) {
   const auto content = ParseSession(bytes);
   ASSERT_TRUE(content.ok()) << content.status();
   EXPECT_TRUE(content->records.empty());
-  EXPECT_EQ(content->facts, 3);
+  EXPECT_EQ(content->units, 3);
   EXPECT_EQ(bytes.find("answer"), std::string::npos);
 }
 
@@ -168,7 +168,8 @@ TEST(SessionFileTest, NumberOfFactsMustBeTheStates) {
   const std::string bytes = Sealed(content);
   const auto session = RestoreSession(*ParseSession(bytes), FakeQuestionAnswerer("qa", "print"));
   EXPECT_EQ(session.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(session.status().message()), HasSubstr("says that 4 facts were told, its state holds 3"));
+  EXPECT_THAT(std::string(session.status().message()),
+              HasSubstr("says that 4 facts or tokens were read, its state says 3"));
 }
 
 }  // namespace

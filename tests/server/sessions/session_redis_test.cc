@@ -260,9 +260,9 @@ TEST_F(SessionRedisTest, StopEndsAlthoughRedisHangs) {
   redis_->Hang();
   std::atomic<int> answered = 0;
   for (int i = 0; i < 20; ++i) {
-    node.store().Find(id, std::nullopt, [&](const absl::StatusOr<SessionStore::Found>& found) {
-      answered += absl::IsUnavailable(found.status());
-    });
+    node.store().Find(
+        id, ModelKind::kQuestionAnswerer, std::nullopt,
+        [&](const absl::StatusOr<SessionStore::Found>& found) { answered += absl::IsUnavailable(found.status()); });
   }
   node.store().Stop();
   EXPECT_EQ(answered, 20);

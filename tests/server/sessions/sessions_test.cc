@@ -353,7 +353,8 @@ TEST_F(SessionStoreTest, ExportIsImportedAsANewSession) {
               HasSubstr("data: is of format version 2"));
   options_.max_facts = 1;
   Open();
-  EXPECT_THAT(MessageOf(calls_->Import(data), absl::StatusCode::kResourceExhausted), HasSubstr("data: has 2 facts"));
+  EXPECT_THAT(MessageOf(calls_->Import(data), absl::StatusCode::kResourceExhausted),
+              HasSubstr("data: the session would hold 2 facts, at most --session_facts=1"));
   FakeModels others("other-print");
   Open(others.Load());
   options_.max_facts = 1000;
