@@ -9,11 +9,10 @@
 #include "base/invalid_argument.h"
 #include "base/status_macros.h"
 #include "google/protobuf/util/time_util.h"
+#include "server/messages/request_id.h"
 
 namespace heed {
 namespace {
-
-constexpr size_t kLongestRequestId = 128;
 
 // Whose answers a session keeps for one request_id.
 constexpr int64_t kMaxRecordedQuestions = 64;
@@ -22,11 +21,6 @@ absl::Status CheckSize(absl::string_view field, int64_t size, int64_t least, int
   if (size < least) return InvalidField(field, size, ", at least ", least);
   if (size > most) return InvalidField(field, size, ", at most ", most);
   return absl::OkStatus();
-}
-
-absl::Status CheckRequestId(const std::string& request_id) {
-  if (request_id.size() <= kLongestRequestId) return absl::OkStatus();
-  return InvalidField("request_id", "has ", request_id.size(), " bytes, at most ", kLongestRequestId);
 }
 
 v1::QuestionAnswer ToProto(const QuestionAnswer& from, const std::vector<int>& shift_offsets) {

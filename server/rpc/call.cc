@@ -119,13 +119,18 @@ absl::Status JobCall::TakeModel(ServedModel served) {
 }
 
 void JobCall::Run(int64_t bytes) {
-  if (const absl::Status status = preparation_.Run(bytes, [this] { RunNow(); }); !status.ok()) OnWorkDone(status);
+  if (const absl::Status status = preparation_.Run(bytes, [this] { RunNow(); }); !status.ok()) EndWork(status);
 }
 
 void JobCall::RunNow() {
   absl::StatusOr<Tasks> tasks = WithoutExceptions([this] { return Begin(); });
-  if (!tasks.ok() || tasks->empty()) return OnWorkDone(tasks.status());
-  if (const absl::Status status = Submit(*std::move(tasks)); !status.ok()) OnWorkDone(status);
+  if (!tasks.ok() || tasks->empty()) return EndWork(tasks.status());
+  if (const absl::Status status = Submit(*std::move(tasks)); !status.ok()) EndWork(status);
+}
+
+void JobCall::EndWork(const absl::Status& status) {
+  admission_ = nullptr;
+  OnWorkDone(status);
 }
 
 absl::Status JobCall::Submit(Tasks tasks) {
@@ -140,7 +145,7 @@ absl::Status JobCall::Submit(Tasks tasks) {
 
 void JobCall::OnJobDone(const absl::Status& status, const JobTimes& times) {
   times_ = times;
-  OnWorkDone(status);
+  EndWork(status);
 }
 
 StartLimits JobCall::LimitsOfStart() const {
@@ -182,6 +187,7 @@ Job JobCall::NewJob() {
   job.priority = *priority_;
   job.observer = this;
   job.one_by_one = one_by_one_;
+  job.admitted = admission_ != nullptr;
   return job;
 }
 

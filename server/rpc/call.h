@@ -117,6 +117,8 @@ class JobCall : public Call, public JobObserver {
   // if they are to count there.
   void SetPriority(Priority priority) { priority_ = priority; }
   void EndBy(TimePoint latest) { latest_ = latest; }
+  // Of a request that was accepted before its work was known: it is taken while new ones are refused. Before Run.
+  void SetAdmission(std::unique_ptr<Scheduler::Admission> admission) { admission_ = std::move(admission); }
   // The tasks' answers are sent one by one, so that each of them may be as large as an answer.
   void SendOneByOne() { one_by_one_ = true; }
   // Looks the model up and keeps it. Refuses what Submit would refuse, before the request is converted and tokenized.
@@ -159,6 +161,8 @@ class JobCall : public Call, public JobObserver {
 
  private:
   void RunNow();
+  // Calls OnWorkDone.
+  void EndWork(const absl::Status& status);
   // OK: the job was accepted; its end may already have come, and the call be gone. Otherwise it never comes.
   absl::Status Submit(Tasks tasks);
   void OnJobDone(const absl::Status& status, const JobTimes& times) final;
@@ -174,6 +178,7 @@ class JobCall : public Call, public JobObserver {
   std::optional<Priority> priority_;  // set by TakeModel if not before
   TimePoint latest_ = kNoDeadline;
   bool one_by_one_ = false;
+  std::unique_ptr<Scheduler::Admission> admission_;
   std::atomic<int64_t> answer_bytes_ = 0;
 };
 

@@ -4,14 +4,14 @@
 
 #include "heed/v1/questions.grpc.pb.h"
 #include "server/services/question_chat.h"
-#include "server/services/question_exchange.h"
+#include "server/session_calls/session_parts.h"
 
 namespace heed {
 
 // Thread-safe. Outlives the calls it answers.
 class QuestionAnsweringService : public v1::QuestionAnsweringService::CallbackService {
  public:
-  explicit QuestionAnsweringService(const QuestionParts& parts);
+  explicit QuestionAnsweringService(const SessionParts& parts);
 
   // After Scheduler::Refuse: ends the chats that are under way, each behind the message that it is about.
   void Refuse() { chats_.Refuse(); }
@@ -35,11 +35,8 @@ class QuestionAnsweringService : public v1::QuestionAnsweringService::CallbackSe
 
  private:
   class AnswerCall;
-  template <typename Response>
-  class ExchangeCall;
-  class StoreCall;
 
-  const QuestionParts parts_;
+  const SessionParts parts_;
   QuestionChats chats_;
 };
 

@@ -15,6 +15,8 @@
 #include "base/status_macros.h"
 #include "server/messages/question_messages.h"
 #include "server/rpc/call.h"
+#include "server/services/question_work.h"
+#include "server/session_calls/session_exchange.h"
 
 namespace heed {
 namespace {
@@ -143,18 +145,21 @@ class QuestionChats::Chat : public Call,
     HEED_ASSIGN_OR_RETURN(priority_, PriorityOfMetadata());
     const auto done = [self = shared_from_this()](const absl::StatusOr<SessionStore::Found>& found) {
       if (!found.ok()) return self->Finish(self->End(found.status(), !self->request_.has_import_session()));
-      self->session_ = SessionToProto(self->parts_, **found);
+      self->session_ = QuestionSessions::ToProto(self->parts_, **found);
       self->Answer(v1::ChatResponse());
     };
     if (request_.has_open_session()) {
       const v1::OpenSessionRequest& open = request_.open_session();
       HEED_ASSIGN_OR_RETURN(ServedModel served,
                             LookUp(parts_.registry, open.model(), open.model_version(), ModelKind::kQuestionAnswerer));
-      CreateSession(parts_, std::move(served.model), done);
+      auto model = ModelAs<StatefulModel>(std::move(served.model));
+      auto state = model->NewState();
+      parts_.store.Create(std::move(model), std::move(state), done);
     } else if (request_.has_import_session()) {
-      parts_.store.Import(request_.import_session().data(), request_.import_session().model(), done);
+      parts_.store.Import(request_.import_session().data(), request_.import_session().model(),
+                          ModelKind::kQuestionAnswerer, done);
     } else {
-      parts_.store.Find(request_.session(), std::nullopt, done);
+      parts_.store.Find(request_.session(), ModelKind::kQuestionAnswerer, std::nullopt, done);
     }
     return absl::OkStatus();
   }
@@ -185,18 +190,20 @@ class QuestionChats::Chat : public Call,
   void Start(StoryRequest story, void (*fill)(Response& from, v1::ChatResponse& to)) {
     ExchangeRequest request;
     request.session = session_.name();
-    request.story = std::move(story);
     request.deadline = deadline();
     request.priority = priority_;
-    const auto exchange = std::make_shared<Exchange<Response>>(
-        parts_, std::move(request), [self = shared_from_this(), fill](absl::StatusOr<Response> response) {
-          self->SetCancel(nullptr);
-          if (!response.ok()) return self->Refused(response.status());
-          self->session_ = std::move(*response->mutable_session());
-          v1::ChatResponse answer;
-          fill(*response, answer);
-          self->Answer(std::move(answer));
-        });
+    auto work = std::make_unique<StoryWork<Response>>(parts_.store.options(), std::move(story));
+    Response& response = work->response();  // which lives as long as the exchange
+    const auto exchange =
+        std::make_shared<SessionExchange>(parts_, std::move(request), std::move(work),
+                                          [self = shared_from_this(), fill, &response](const absl::Status& status) {
+                                            self->SetCancel(nullptr);
+                                            if (!status.ok()) return self->Refused(status);
+                                            self->session_ = std::move(*response.mutable_session());
+                                            v1::ChatResponse answer;
+                                            fill(response, answer);
+                                            self->Answer(std::move(answer));
+                                          });
     if (SetCancel([exchange] { exchange->Cancel(); })) exchange->Cancel();
     exchange->Run();
   }
@@ -223,7 +230,7 @@ class QuestionChats::Chat : public Call,
   }
 
   QuestionChats& chats_;
-  const QuestionParts parts_;
+  const SessionParts parts_;
 
   // Of whatever is under way.
   Received<v1::ChatRequest> received_;
@@ -240,7 +247,7 @@ class QuestionChats::Chat : public Call,
   bool refusing_ GUARDED_BY(mutex_) = false;
 };
 
-QuestionChats::QuestionChats(const QuestionParts& parts) : parts_(parts) {}
+QuestionChats::QuestionChats(const SessionParts& parts) : parts_(parts) {}
 
 QuestionChats::~QuestionChats() = default;
 

@@ -6,7 +6,7 @@
 #include "heed/v1/questions.pb.h"
 #include "server/rpc/call_table.h"
 #include "server/rpc/checked_messages.h"
-#include "server/services/question_exchange.h"
+#include "server/session_calls/session_parts.h"
 
 namespace heed {
 
@@ -15,7 +15,7 @@ namespace heed {
 // lease, no job and no more than one of them. Thread-safe. Outlives the calls it answers.
 class QuestionChats {
  public:
-  explicit QuestionChats(const QuestionParts& parts);
+  explicit QuestionChats(const SessionParts& parts);
   ~QuestionChats();
 
   grpc::ServerBidiReactor<Received<v1::ChatRequest>, v1::ChatResponse>* Begin(grpc::CallbackServerContext& context);
@@ -27,7 +27,7 @@ class QuestionChats {
  private:
   class Chat;
 
-  const QuestionParts parts_;
+  const SessionParts parts_;
   CallTable<Chat> chats_;
 };
 

@@ -11,8 +11,7 @@
 #include "base/status_macros.h"
 #include "server/messages/translation_messages.h"
 #include "server/messages/work_metrics.h"
-#include "server/rpc/cut_off.h"
-#include "server/rpc/outbox.h"
+#include "server/rpc/stream_call.h"
 
 namespace heed {
 
@@ -109,17 +108,13 @@ class TranslationService::UnaryCall : public UnaryJobCall<v1::TranslateResponse>
   Translation translation_;
 };
 
-class TranslationService::StreamCall : public JobCall, public grpc::ServerWriteReactor<v1::TranslateStreamResponse> {
+class TranslationService::StreamCall : public StreamJobCall<v1::TranslateStreamResponse> {
  public:
   StreamCall(TranslationService& service, grpc::CallbackServerContext& context,
              const v1::TranslateStreamRequest& request)
-      : JobCall(service.parts_, context, "heed.v1.TranslationService/TranslateStream"),
+      : StreamJobCall(service.parts_, context, "heed.v1.TranslationService/TranslateStream", service.stream_limits_),
         service_(service),
-        translation_(service, request, /*stream=*/true),
-        cut_off_(context),
-        outbox_(service.max_stream_events_) {
-    SendOneByOne();
-  }
+        translation_(service, request, /*stream=*/true) {}
 
   void OnTaskOutput(int index, Task& output) override {
     auto& task = static_cast<TranslationTask&>(output);
@@ -130,54 +125,7 @@ class TranslationService::StreamCall : public JobCall, public grpc::ServerWriteR
       AddTokens(task.result(), model_name(), metrics_);
       *NewEvent(index, events).mutable_sentence() = ToProto(task, translation_.place(index), translation_.detail());
     }
-    const v1::TranslateStreamResponse* write = nullptr;
-    {
-      MutexLock lock(mutex_);
-      if (broken_) return;
-      for (v1::TranslateStreamResponse& event : events) outbox_.Add(std::move(event));
-      UpdateBacklog();
-      write = outbox_.Next();
-    }
-    if (write != nullptr) StartWrite(write);
-  }
-
-  void OnWriteDone(bool ok) override {
-    const v1::TranslateStreamResponse* write = nullptr;
-    std::optional<absl::Status> end;
-    {
-      MutexLock lock(mutex_);
-      outbox_.Written();
-      if (!ok) {
-        broken_ = true;
-        outbox_.Drop();
-        Cancel();
-      }
-      UpdateBacklog();
-      write = outbox_.Next();
-      if (write == nullptr) end = job_status_;
-    }
-    if (write != nullptr) {
-      StartWrite(write);
-    } else if (end) {
-      Finish(End(*end));
-    }
-  }
-
-  void OnWorkDone(const absl::Status& status) override {
-    {
-      MutexLock lock(mutex_);
-      job_status_ = status;
-      if (!status.ok()) outbox_.Drop();
-      if (absl::IsAborted(status)) cut_off_.After(service_.last_wait_);
-      if (outbox_.writing()) return;  // OnWriteDone finishes
-    }
-    Finish(End(status));
-  }
-
-  void OnCancel() override { Cancel(); }
-  void OnDone() override {
-    cut_off_.Disarm();
-    delete this;
+    Send(std::move(events));
   }
 
  private:
@@ -192,13 +140,6 @@ class TranslationService::StreamCall : public JobCall, public grpc::ServerWriteR
     return event;
   }
 
-  // With the lock held, so that parking and going on reach the scheduler in the order in which they were decided.
-  void UpdateBacklog() REQUIRES(mutex_) {
-    if (outbox_.full() == backlogged_) return;
-    backlogged_ = outbox_.full();
-    scheduler_.SetBacklogged(*job_, backlogged_);
-  }
-
   absl::StatusOr<Tasks> Begin() override {
     HEED_RETURN_IF_ERROR(
         FindModel(service_.registry_, translation_.model(), translation_.model_version(), ModelKind::kTranslator));
@@ -207,13 +148,6 @@ class TranslationService::StreamCall : public JobCall, public grpc::ServerWriteR
 
   TranslationService& service_;
   Translation translation_;
-  CutOff cut_off_;
-
-  Mutex mutex_;
-  Outbox<v1::TranslateStreamResponse> outbox_ GUARDED_BY(mutex_);
-  bool backlogged_ GUARDED_BY(mutex_) = false;
-  bool broken_ GUARDED_BY(mutex_) = false;                     // a write failed: nobody reads any more
-  std::optional<absl::Status> job_status_ GUARDED_BY(mutex_);  // set when the job has ended
 };
 
 // Each of these calls deletes itself in OnDone.

@@ -29,12 +29,9 @@ class QuestionsRedisTest : public QuestionServerTest {
 TEST_P(QuestionsRedisTest, ConversationGoesOnAtAnotherServer) {
   const std::string session = Open();
   Tell(session, {"a"});
-  auto other = Server::Start(options_, [this](const std::string& path, const std::string&) { return Load(path); });
-  ASSERT_TRUE(other.ok()) << other.status();
-  (*other)->WaitUntilLoaded();
+  const std::unique_ptr<Server> other = NewServer();
   const auto first = std::move(stub_);
-  stub_ = v1::QuestionAnsweringService::NewStub(
-      grpc::CreateChannel(absl::StrCat("127.0.0.1:", (*other)->port()), grpc::InsecureChannelCredentials()));
+  stub_ = v1::QuestionAnsweringService::NewStub(ChannelTo(*other));
   EXPECT_EQ(Tell(session, {"b"}).session().version(), 3);
   EXPECT_EQ(Ask(session).answers(0).text(), "b");
   Close(session);

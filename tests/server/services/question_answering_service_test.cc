@@ -208,7 +208,7 @@ TEST_P(QuestionsTest, MoreFactsThanASessionHoldsAreResourceExhaustedWithoutARetr
   v1::TellResponse response;
   const grpc::Status status = stub_->Tell(&context, TellRequest(session, {"c", "d"}), &response);
   EXPECT_EQ(status.error_code(), StatusCode::RESOURCE_EXHAUSTED);
-  EXPECT_EQ(status.error_message(), "facts: the session would have 4, at most --session_facts=3");
+  EXPECT_EQ(status.error_message(), "facts: the session would hold 4 facts, at most --session_facts=3");
   EXPECT_EQ(context.GetServerTrailingMetadata().count("grpc-retry-pushback-ms"), 0u);
   EXPECT_EQ(Tell(session, {"c"}).session().fact_count(), 3);
   EXPECT_EQ(Ask(session).answers(0).text(), "c");
@@ -509,7 +509,7 @@ TEST_P(QuestionsTest, ImportOfMoreFactsThanASessionHoldsIsResourceExhaustedWitho
   v1::ImportSessionResponse response;
   const grpc::Status status = stub_->ImportSession(&context, ImportRequest(data), &response);
   EXPECT_EQ(status.error_code(), StatusCode::RESOURCE_EXHAUSTED);
-  EXPECT_THAT(status.error_message(), AllOf(HasSubstr("2 facts"), HasSubstr("at most 1")));
+  EXPECT_THAT(status.error_message(), HasSubstr("would hold 2 facts, at most --session_facts=1"));
   EXPECT_EQ(context.GetServerTrailingMetadata().count("grpc-retry-pushback-ms"), 0u);
 }
 

@@ -220,7 +220,7 @@ TEST_P(QuestionChatTest, RefusedSentenceIsSaidAndTheConversationGoesOn) {
   EXPECT_TRUE(chat.Say(FactMessage("a")).has_told());
   response = chat.Say(FactMessage("b"));
   EXPECT_EQ(response.refusal().code(), StatusCode::RESOURCE_EXHAUSTED);
-  EXPECT_THAT(response.refusal().message(), HasSubstr("would have 2, at most --session_facts=1"));
+  EXPECT_THAT(response.refusal().message(), HasSubstr("would hold 2 facts, at most --session_facts=1"));
   EXPECT_EQ(response.session().fact_count(), 1);
   EXPECT_EQ(chat.Say(QuestionMessage("what")).answer().text(), "a");
 }
