@@ -15,6 +15,7 @@
 #include "server/build_info.h"
 #include "server/component_options.h"
 #include "server/graphs/graph_store.h"
+#include "server/language/language_modeling_service.h"
 #include "server/memory_trimmer.h"
 #include "server/model_lifecycle.h"
 #include "server/network/descriptor_budget.h"
@@ -83,10 +84,11 @@ struct Server::Parts {
         registry(std::move(models)),
         scheduler(scheduler_options, metrics),
         requests(Seconds(options.slow_request_ms / 1000), metrics),
-        translation(*registry, jobs(), options.max_stream_events, Seconds(options.max_reader_lag_s)),
+        translation(*registry, jobs(), stream_limits()),
         sequences(*registry, jobs()) {}
 
   JobParts jobs() { return {requests, scheduler, preparation}; }
+  StreamLimits stream_limits() const { return {options.max_stream_events, Seconds(options.max_reader_lag_s)}; }
   MessageLimits message_limits() const { return {.max_bytes = options.max_message_bytes}; }
 
   // Who may call what, and by which certificates.
@@ -120,8 +122,9 @@ struct Server::Parts {
   // The last parts that can fail.
   absl::Status OpenStores() {
     HEED_ASSIGN_OR_RETURN(sessions, SessionStore::Open(ToSessionOptions(options), *registry, metrics));
-    questions = std::make_unique<QuestionAnsweringService>(
-        QuestionParts{*registry, scheduler, *sessions, requests, preparation, message_limits()});
+    const SessionParts session_parts = {*registry, scheduler, *sessions, requests, preparation, message_limits()};
+    questions = std::make_unique<QuestionAnsweringService>(session_parts);
+    texts = std::make_unique<LanguageModelingService>(session_parts, stream_limits());
     HEED_ASSIGN_OR_RETURN(graphs, GraphStore::Open(ToGraphStoreOptions(options), *registry, scheduler, metrics));
     graphs_service =
         std::make_unique<GraphService>(*registry, jobs(), *graphs, options.max_inline_nodes, message_limits());
@@ -178,6 +181,7 @@ struct Server::Parts {
   SequenceService sequences;
   std::unique_ptr<SessionStore> sessions;
   std::unique_ptr<QuestionAnsweringService> questions;
+  std::unique_ptr<LanguageModelingService> texts;
   std::unique_ptr<GraphStore> graphs;
   std::unique_ptr<GraphService> graphs_service;
   std::unique_ptr<Authorization> authorization;
@@ -233,6 +237,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
       {v1::TranslationService::service_full_name(), &parts->translation},
       {v1::SequenceService::service_full_name(), &parts->sequences},
       {v1::QuestionAnsweringService::service_full_name(), parts->questions.get()},
+      {v1::LanguageModelingService::service_full_name(), parts->texts.get()},
       {v1::GraphService::service_full_name(), parts->graphs_service.get()},
       {inference::GRPCInferenceService::service_full_name(), parts->inference.get()},
   };
@@ -303,6 +308,7 @@ void Server::Stop(Clock::duration limit) {
   parts_->readiness.ShutDown();
   parts_->scheduler.Refuse();
   parts_->questions->Refuse();
+  parts_->texts->Refuse();
   parts_->inference->Refuse();
   int64_t cut_off = parts_->graphs->Drain(start + limit);  // with the jobs that the changes need
   cut_off += parts_->scheduler.Drain(start + limit);

@@ -16,4 +16,15 @@ void AddComputed(const GraphAnswer& answer, std::string_view model, Metrics& met
   metrics.Add(Metric::kGraphEdges, {model}, static_cast<double>(answer.edges_computed));
 }
 
+void AddTextTokens(int64_t read, int64_t generated, std::string_view model, Metrics& metrics) {
+  metrics.Add(Metric::kTextTokensRead, {model}, static_cast<double>(read));
+  metrics.Add(Metric::kTextTokensGenerated, {model}, static_cast<double>(generated));
+}
+
+void AddTextTokens(const GenerateResult& result, std::string_view model, Metrics& metrics) {
+  int64_t generated = 0;
+  for (const GeneratedText& text : result.texts) generated += text.token_count;
+  AddTextTokens(result.prompt_tokens, generated, model, metrics);
+}
+
 }  // namespace heed

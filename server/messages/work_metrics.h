@@ -2,9 +2,11 @@
 // What models did for requests, in the units of their kind.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "models/kinds/graph_classifier.h"
+#include "models/kinds/language_model.h"
 #include "models/kinds/translator.h"
 #include "server/telemetry/metrics.h"
 
@@ -14,5 +16,9 @@ namespace heed {
 void AddTokens(const SentenceResult& result, std::string_view model, Metrics& metrics);
 // Of a query that is done.
 void AddComputed(const GraphAnswer& answer, std::string_view model, Metrics& metrics);
+
+// Of a text that is done: tokens that a language model has read, and that it has generated.
+void AddTextTokens(int64_t read, int64_t generated, std::string_view model, Metrics& metrics);
+void AddTextTokens(const GenerateResult& result, std::string_view model, Metrics& metrics);
 
 }  // namespace heed

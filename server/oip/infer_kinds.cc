@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "server/oip/graph_front.h"
+#include "server/oip/language_front.h"
 #include "server/oip/question_front.h"
 #include "server/oip/sequence_front.h"
 #include "server/oip/translator_front.h"
@@ -29,7 +30,7 @@ KindRow RowOf(ModelKind kind) {
     case ModelKind::kSequenceModel:
       return {SequenceTensors, MakeSequenceFront};
     case ModelKind::kLanguageModel:
-      break;
+      return {LanguageTensors, MakeLanguageFront};
   }
   HEED_CHECK(false);
 }

@@ -109,6 +109,14 @@ std::vector<std::string> EnumNames(const FieldDescriptor& field) {
 
 absl::Status SetField(const FieldDescriptor& field, const InferParameter& parameter, Message& options) {
   const Reflection& reflection = *options.GetReflection();
+  if (field.is_repeated()) {  // a list of texts, of which a parameter holds one
+    if (field.cpp_type() != FieldDescriptor::CPPTYPE_STRING ||
+        parameter.parameter_choice_case() != InferParameter::kStringParam) {
+      return MustBe(field.name(), parameter, "text");
+    }
+    reflection.AddString(&options, &field, parameter.string_param());
+    return absl::OkStatus();
+  }
   switch (field.cpp_type()) {
     case FieldDescriptor::CPPTYPE_INT32: {
       HEED_ASSIGN_OR_RETURN(const int32_t number, ToWhole<int32_t>(field.name(), parameter));
@@ -228,9 +236,8 @@ constexpr absl::string_view kNoSharedMemoryIn =
 constexpr absl::string_view kNoSharedMemoryOut =
     "shared memory is not served: the elements come in raw_output_contents";
 constexpr absl::string_view kNoSequences =
-    "requests of a sequence are not served here: heed.v1.QuestionAnsweringService has sessions, with a memory between "
-    "requests "
-    "(OpenSession, Tell, Ask)";
+    "requests of a sequence are not served here: heed.v1.QuestionAnsweringService (OpenSession, Tell, Ask) and "
+    "heed.v1.LanguageModelingService (OpenTextSession, ReadText) have sessions, with a memory between requests";
 
 // Where several are there, the first in this order is named.
 constexpr ProtocolParameter kProtocolParameters[] = {

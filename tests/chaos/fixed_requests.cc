@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "heed/v1/graphs.grpc.pb.h"
+#include "heed/v1/language_modeling.grpc.pb.h"
 #include "heed/v1/models.grpc.pb.h"
 #include "heed/v1/questions.grpc.pb.h"
 #include "heed/v1/sequences.grpc.pb.h"
@@ -264,6 +265,20 @@ FixedRequests WrongRequests() {
   Add<v1::QuestionAnsweringService>(requests, "heed.v1.QuestionAnsweringService/ImportSession",
                                     &v1::QuestionAnsweringService::Stub::ImportSession, "damaged", std::move(import))
       .code = StatusCode::INVALID_ARGUMENT;
+  v1::ScoreRequest score;
+  score.set_model("ntm-babi");
+  score.add_items()->set_text("No language model.");
+  Add<v1::LanguageModelingService>(requests, "heed.v1.LanguageModelingService/Score",
+                                   &v1::LanguageModelingService::Stub::Score, "a model of another kind",
+                                   std::move(score))
+      .code = StatusCode::INVALID_ARGUMENT;
+  v1::ReadTextRequest read;
+  read.set_session("0123456789abcdef0123456789abcdef");
+  read.set_text("Nobody reads this.");
+  Add<v1::LanguageModelingService>(requests, "heed.v1.LanguageModelingService/ReadText",
+                                   &v1::LanguageModelingService::Stub::ReadText, "no such session of texts",
+                                   std::move(read))
+      .code = StatusCode::NOT_FOUND;
   v1::TranslateRequest huge;
   huge.add_texts(std::string(17 << 20, 'a'));
   auto& large = Add<v1::TranslationService>(requests, "Translate (17 MiB)", &v1::TranslationService::Stub::Translate,

@@ -69,12 +69,18 @@ MAP = {
                    "base models/kinds proto server/messages server/scheduling server/telemetry"),
     "server/rpc": ("one call: message, job, status, log line",
                    "base proto server/messages server/registry server/scheduling server/telemetry"),
+    "server/session_calls": ("requests on sessions, whatever the kind of their model",
+                             "base models/kinds proto server/messages server/registry server/rpc server/scheduling "
+                             "server/sessions server/telemetry"),
+    "server/language": ("the service of language models",
+                        "base models/kinds proto server/messages server/rpc server/scheduling "
+                        "server/session_calls server/sessions"),
     "server/services": ("the services, one class each",
                         "base models/kinds proto server/graphs server/messages server/oip server/registry server/rpc "
-                        "server/scheduling server/sessions server/telemetry"),
+                        "server/scheduling server/session_calls server/sessions server/telemetry"),
     "server": ("where the server is put together",
-               "base base/flags engine/kernels engine/linear models server/graphs server/network server/options server/platform "
-               "server/registry server/rpc server/scheduling server/security server/services server/sessions "
+               "base base/flags engine/kernels engine/linear models server/graphs server/language server/network server/options "
+               "server/platform server/registry server/rpc server/scheduling server/security server/services server/sessions "
                "server/telemetry"),
     "client/lib": ("the C++ client library", "base files proto"),
     "client/cli": ("what the commands share", "base base/flags client/lib proto"),
