@@ -86,7 +86,7 @@ CONFIGS = [("marian-separate", "generation_config.json"), ("pyg-gat", None), ("p
            ("pyg-gcn-edge-weights", None), ("pyg-edge-mlp-concat", None), ("pyg-pool-attention", None),
            ("ntm-cell", None), ("ntm-questions", "vocab.json"), ("rnn-reference-nematus", "generation_config.json"),
            ("rnn-reference-joeynmt-luong", "generation_config.json"), ("xlnet-lm", None), ("xlnet-classify", None),
-           ("xlnet-answer-beam", None)]
+           ("xlnet-answer-beam", None), ("transformer-xl-segments", None), ("transformer-xl-classifier", None)]
 
 
 def model_config_seeds():
@@ -121,7 +121,8 @@ def model_config_seeds():
 
 WEIGHTS = ["pyg-gat", "pyg-gatv2-edge-features-mean", "pyg-gcn-edge-weights", "pyg-edge-mlp-concat",
            "pyg-pool-attention", "ntm-defaults", "ntm-questions", "marian-separate",
-           "rnn-reference-nematus", "rnn-reference-joeynmt-luong", "xlnet-lm", "xlnet-classify", "xlnet-answer-beam"]
+           "rnn-reference-nematus", "rnn-reference-joeynmt-luong", "xlnet-lm", "xlnet-classify", "xlnet-answer-beam",
+           "transformer-xl-segments", "transformer-xl-classifier"]
 
 
 def model_weights_seeds():

@@ -31,6 +31,8 @@ constexpr Family kFamilies[] = {
     {"xlnet-lm", "generation_config.json"},
     {"xlnet-classify", nullptr},
     {"xlnet-answer-beam", nullptr},
+    {"transformer-xl-segments", "generation_config.json"},
+    {"transformer-xl-classifier", nullptr},
 };
 
 void Run(absl::string_view input) {

@@ -28,6 +28,8 @@ constexpr const char* kFixtures[] = {
     "xlnet-lm",
     "xlnet-classify",
     "xlnet-answer-beam",
+    "transformer-xl-segments",
+    "transformer-xl-classifier",
 };
 
 size_t Mutate(uint8_t* data, size_t size, size_t max_size, unsigned seed) {

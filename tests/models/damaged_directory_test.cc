@@ -228,6 +228,21 @@ TEST_F(DamagedDirectory, ARecurrentTranslatorsFilesAreNamed) {
   EXPECT_THAT(Load(), HasSubstr("tokenizer: kind is \"characters\", which is none of"));
 }
 
+TEST_F(DamagedDirectory, ATransformerXlsTokenizerFilesAreNamed) {
+  CheckTokenizerFiles("transformer-xl-clamped", "vocab.txt", "TransfoXLTokenizer");
+  Copy("transformer-xl-clamped");
+  const std::string vocabulary = directory_.Read("model/vocab.txt");
+  directory_.Write("model/vocab.txt", vocabulary + "more\n");
+  EXPECT_THAT(Load(), AllOf(HasSubstr("vocab.txt: has "), HasSubstr("config.json's vocabulary has")));
+  const size_t third = vocabulary.find('\n', vocabulary.find('\n') + 1);
+  directory_.Write("model/vocab.txt", "twice\ntwice" + vocabulary.substr(third));
+  EXPECT_THAT(Load(), HasSubstr("vocab.txt:2: \"twice\" is in line 1 too"));
+  Copy("transformer-xl-clamped");
+  Set("tokenizer_config.json", "heed_tokenization", "letters");
+  EXPECT_THAT(Load(), AllOf(HasSubstr("tokenizer_config.json: heed_tokenization is \"letters\""),
+                            HasSubstr("moses, whitespace, characters, bytes")));
+}
+
 TEST_F(DamagedDirectory, AnXlnetsTokenizerFilesAreNamed) {
   CheckTokenizerFiles("xlnet-lm", "spiece.model", "XLNetTokenizer");
   Copy("xlnet-lm");
