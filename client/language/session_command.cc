@@ -174,6 +174,11 @@ int SessionImportCommand(const std::vector<std::string>& arguments, Console& con
   if (const auto code = Connect(call.common.server, call.channel, console)) return *code;
   v1::TextSession session;
   const grpc::Status status = call.client(console).Import(request, session);
+  if (status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED) {
+    return Fail(console, kExitFailed,
+                absl::StrCat(StatusText(status), "\n'", path, "' has ", request.data().size(),
+                             " bytes; heed-server --max_message_bytes=N takes larger ones"));
+  }
   if (!status.ok()) return FailTexts(console, call.common.server, *call.channel, status);
   PrintSession(session, call.common.json, console);
   return kExitOk;

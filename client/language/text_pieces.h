@@ -13,7 +13,8 @@ namespace heed::client {
 // Cuts between characters. Holds one piece at a time. Borrows the stream. Not thread-safe.
 class TextPieces {
  public:
-  static constexpr size_t kPieceBytes = 64 << 10;
+  // Small, so that a slow model answers often.
+  static constexpr size_t kPieceBytes = 8 << 10;
 
   // `name` is for errors.
   TextPieces(std::istream& in, std::string name) : in_(in), name_(std::move(name)) {}

@@ -30,7 +30,7 @@ from heed_client.texts import (
     split_text_options,
 )
 
-PIECE_CHARACTERS = 1 << 14  # of a text that is read as a stream: 64 KiB at most
+PIECE_CHARACTERS = 1 << 13  # of a text that is read as a stream: 32 KiB at most, so that a slow model answers often
 
 
 def _texts(values, name="texts"):
