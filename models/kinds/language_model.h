@@ -148,6 +148,8 @@ struct GenerateRequest {
 };
 
 struct GeneratedText {
+  // Prompt and text together are the whole: it begins with a blank where a word begins. Without one if the prompt ends
+  // in white space, or only a session stands before it.
   std::string text;
   FinishReason finish_reason = FinishReason::kEos;
   std::string stop;                // not empty: this stop text ended it, whatever finish_reason says

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "models/language/text_state.h"
 #include "models/language/unknown_words.h"
@@ -147,6 +148,18 @@ std::string GenerationTask::TakeText() {
   return taken;
 }
 
+std::string GenerationTask::TextBehindPrompt(absl::Span<const int32_t> tokens) const {
+  if (prompt_.empty() || request_.prompt.empty() ||
+      absl::ascii_isspace(static_cast<unsigned char>(request_.prompt.back()))) {
+    return tokenizer_.Decode(tokens);
+  }
+  std::vector<int32_t> behind = {prompt_.back()};
+  const std::string last = tokenizer_.Decode(behind);
+  behind.insert(behind.end(), tokens.begin(), tokens.end());
+  const std::string text = tokenizer_.Decode(behind);
+  return absl::StartsWith(text, last) ? text.substr(last.size()) : tokenizer_.Decode(tokens);
+}
+
 void GenerationTask::AppendReadings(std::vector<Reading>& readings) {
   if (memory_ == nullptr && phase_ == Phase::kPrompt) {
     const MemoryOptions options{.as_hugging_face = request_.options.mode == GenerateMode::kAsHuggingFace};
@@ -254,7 +267,7 @@ bool GenerationTask::Stopped(const Draw& draw) const {
   if (options.stop.empty() || options.beam_size > 1) return false;
   const absl::Span<const int32_t> tokens = draw.search->tokens();
   const auto has_stop = [&](absl::Span<const int32_t> part) {
-    return FirstStop(tokenizer_.Decode(part), options.stop).at != std::string::npos;
+    return FirstStop(TextBehindPrompt(part), options.stop).at != std::string::npos;
   };
   if (tokens.size() <= kStopTokens) return has_stop(tokens);
   const bool looks = has_stop(tokens.subspan(tokens.size() - kStopTokens));
@@ -305,7 +318,7 @@ void GenerationTask::Stream() {
   const absl::Span<const int32_t> tokens = draws_[0].search->tokens();
   const size_t stable =
       request_.options.stop_loops ? static_cast<size_t>(TokensBeforeRepetition(tokens)) : tokens.size();
-  std::string text = tokenizer_.Decode(tokens.subspan(0, stable));
+  std::string text = TextBehindPrompt(tokens.subspan(0, stable));
   text.resize(text.size() - BytesOfBegunStop(text, request_.options.stop));
   // A later token may still change the last word: spaces are cleaned up, characters are unfinished.
   const size_t word = text.find_last_of(" \n");
@@ -341,7 +354,7 @@ void GenerationTask::Conclude() {
 
 GeneratedText GenerationTask::TextOf(const Draw& draw, const FoundHypothesis& found) const {
   GeneratedText text;
-  text.text = tokenizer_.Decode(found.tokens);
+  text.text = TextBehindPrompt(found.tokens);
   text.finish_reason = found.reason;
   text.score = found.score;
   size_t kept = found.tokens.size();

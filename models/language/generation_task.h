@@ -62,6 +62,9 @@ class GenerationTask : public GenerateTask, public CausalTask {
   void AppendSearch(Draw& draw);
   void TakeSearch(Draw& draw, size_t first_answer);
   void Advance(Draw& draw, absl::Span<const VocabularyAnswer> answers);
+  // The text of generated tokens as it follows the prompt: with a blank before it where a word begins. Without one if
+  // the prompt ends in white space, or only a session stands before it.
+  std::string TextBehindPrompt(absl::Span<const int32_t> tokens) const;
   // Whether a stop text ended the draw.
   bool Stopped(const Draw& draw) const;
   void Stream();

@@ -13,8 +13,8 @@ namespace heed {
 
 class UnknownWords {
  public:
-  // Appends what `text` has from byte `start` to `end`, widened to whole characters, to `words`, unless it is empty, was
-  // there before, or `words` has kMaxUnknownWords.
+  // Appends what `text` has from byte `start` to `end`, widened to whole characters, to `words`, unless it is empty,
+  // was there before, or `words` has kMaxUnknownWords.
   void Add(absl::string_view text, int64_t start, int64_t end, std::vector<std::string>& words);
 
  private:

@@ -196,7 +196,7 @@ TEST_F(CausalLanguageModelTest, DrawsAreTheSameForTheSameSeed) {
   for (size_t i = 0; i < 3; ++i) {
     EXPECT_EQ(first.texts[i].text, second.texts[i].text);
     ScoreRequest score;
-    score.context = "w1 ";
+    score.context = "w1";
     score.text = first.texts[i].text;
     if (first.texts[i].finish_reason == FinishReason::kEos) score.text += " <end>";
     score.options.text.special_tokens = true;
@@ -209,6 +209,7 @@ TEST_F(CausalLanguageModelTest, AStopTextEndsTheText) {
   GenerateRequest request = Prompt("w1 w2", 30);
   request.options.stop_at_end = false;
   const std::string whole = Generate(request)->result().texts[0].text;
+  EXPECT_EQ(whole[0], ' ');
   const std::string stop = whole.substr(9, 5);
   request.options.stop = {"never", stop};
   request.options.stream = true;

@@ -34,9 +34,8 @@ TEST_F(GenerationDefaultsTest, WithoutSettingsSearchIsGreedy) {
 }
 
 TEST_F(GenerationDefaultsTest, ThePipelinesSettingsStandAboveTheOthers) {
-  const auto defaults =
-      Read(R"({"task_specific_params": {"text-generation": {"do_sample": true, "max_length": 250}}})",
-           R"({"max_new_tokens": 30, "top_p": 0.9, "temperature": 0.7})");
+  const auto defaults = Read(R"({"task_specific_params": {"text-generation": {"do_sample": true, "max_length": 250}}})",
+                             R"({"max_new_tokens": 30, "top_p": 0.9, "temperature": 0.7})");
   ASSERT_TRUE(defaults.ok()) << defaults.status();
   EXPECT_TRUE(defaults->options.sample);
   EXPECT_EQ(defaults->options.sampling.top_k, 50);  // transformers' own
