@@ -33,12 +33,12 @@ MAP = {
     "models/text": ("from text to tokens, and back", "base models/moses"),
     "models/language_text": ("tokenizers of language models", "base models/moses models/text"),
     "models/search": ("greedy and beam search, and sampling",
-                      "base engine/kernels engine/linear models/kinds"),
+                      "base engine/linear models/kinds"),
     "models/translation": ("encoder-decoder networks, and translators of them",
                            "base files engine/core engine/kernels engine/linear models/kinds models/layers "
                            "models/search models/sentences models/text"),
     "models/language": ("scoring and generation, and sessions, over networks that read from left to right",
-                        "base engine/core engine/kernels engine/linear models/kinds models/search models/text"),
+                        "base engine/core engine/kernels models/kinds models/search models/text"),
     "models/transformer_xl": ("Transformer-XL",
                               "base files engine/core engine/kernels engine/linear models/kinds models/language "
                               "models/language_text models/layers models/text"),
