@@ -14,6 +14,7 @@ import re
 import subprocess
 import struct
 import sys
+import tempfile
 import unittest
 
 try:
@@ -283,6 +284,60 @@ class Retries(unittest.TestCase):
         self.assertNotIn("heed-priority", self.service.metadata)
         with self.assertRaisesRegex(ValueError, "priority is 4"):
             self.client.with_options(priority=4)
+
+
+class WithLanguageModels(unittest.TestCase):
+    """Tiny ones, whose weights are random."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        for name in ("transformer-xl-segments", "xlnet-lm", "xlnet-tag", "xlnet-answer"):
+            os.symlink(os.path.join(HERE, "../fixtures", name), os.path.join(cls.folder.name, name))
+        cls.server = HeedServer(SERVER, f"--models={cls.folder.name}", "--metrics_listen=")
+        cls.client = heed_client.Client(cls.server.address)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.client.close()
+        assert cls.server.terminate() == 0
+        cls.folder.cleanup()
+
+    def test_a_continuation_is_scored_as_in_its_whole_text(self):
+        context, text = "the cat sat", " on the mat"
+        whole, part = self.client.score([context + text, (context, text)], "xlnet-lm", return_tokens=True)
+        self.assertAlmostEqual(
+            sum(token.log_probability for token in whole.token_scores if token.end > len(context)),
+            part.log_probability,
+            places=4,
+        )
+        self.assertEqual(self.client.score([""], "xlnet-lm")[0].tokens, 0)
+
+    def test_a_session_and_a_stream_score_as_the_whole_text(self):
+        text = "one two three\nfour five six\n" * 40
+        whole = self.client.score([text], "transformer-xl-segments")[0]
+        parts = list(self.client.read_stream([text[:100], text[100:]], "transformer-xl-segments"))
+        self.assertAlmostEqual(parts[-1].total.log_probability, whole.log_probability, places=2)
+        with self.client.text_session("transformer-xl-segments") as session:
+            session.read("one two")
+            one = session.generate(max_tokens=4, greedy=True).text
+            self.assertEqual(session.info.version, 2)
+            stream = session.generate_stream(max_tokens=4, greedy=True)
+            self.assertEqual("".join(stream), one)
+            self.assertEqual(session.generate(max_tokens=4, greedy=True, commit=True).text, one)
+            self.assertEqual(session.info.version, 3)
+
+    def test_words_and_answers_have_indices_of_the_string(self):
+        text = "Größe é Mr. Smith"
+        words = self.client.tag([text], "xlnet-tag")[0]
+        self.assertEqual([text[word.start : word.end] for word in words], text.split())
+        answer = self.client.answer_from_text(text, ["Who?"], "xlnet-answer")[0].answers[0]
+        self.assertEqual(text[answer.start : answer.end], answer.text)
+
+    def test_what_a_model_cannot_do_is_unimplemented(self):
+        with self.assertRaises(grpc.RpcError) as raised:
+            self.client.tag(["a"], "xlnet-lm")
+        self.assertEqual(raised.exception.code(), grpc.StatusCode.UNIMPLEMENTED)
 
 
 if __name__ == "__main__":
