@@ -110,7 +110,8 @@ void GenerateFlags::AddTo(FlagTable& flags) {
   flags.AddSection("Length");
   flags.AddInt("max_tokens", &max_tokens, 1, kMaxInt,
                "Maximum tokens to produce, end-of-text included. Defaults to the model's, or to 50.");
-  flags.AddInt("min_tokens", &min_tokens, 0, kMaxInt, "Minimum tokens before the text may end. Defaults to 0.");
+  flags.AddInt("min_tokens", &min_tokens, 0, kMaxInt,
+               "Minimum tokens before the text may end. Defaults to the model's, or to 0.");
   flags.AddEach("stop", &stop, "TEXT", "The text ends before the first place where this occurs. May be given again.");
   flags.AddBool("stop_at_end", &stop_at_end,
                 "End at the model's end-of-text token. The default where that token ends texts, as XLNet's.");
@@ -126,11 +127,12 @@ void GenerateFlags::AddTo(FlagTable& flags) {
   flags.AddChoice("early_stopping", &early_stopping, {"heuristic", "first", "never"},
                   "When a beam search ends. first: with enough complete hypotheses. heuristic, never: when none can "
                   "score better, at the present length or at any. Defaults to the model's, or to heuristic.");
-  flags.AddInt("no_repeat_ngram", &no_repeat_ngram, 0, kMaxInt,
+  flags.AddInt("no_repeat_ngram", &no_repeat_ngram, 0, 128,
                "Length of token sequences that may not occur twice. 0 allows all. Defaults to the model's.");
-  flags.AddDouble("repetition_penalty", &repetition_penalty, 0, FlagTable::kNoLimit,
-                  "Factor on the log-probabilities of tokens that were there already. Above 1 they become less likely. "
-                  "Defaults to the model's, or to 1.");
+  flags.AddDouble(
+      "repetition_penalty", &repetition_penalty, 0, FlagTable::kNoLimit,
+      "Penalty on tokens that were there already, in the prompt or the text. Above 1 they become less likely. "
+      "Defaults to the model's, or to 1.");
   flags.AddBool("allow_unknown", &allow_unknown, "Let the model produce its token for unknown words.");
   flags.AddChoice("generation_mode", &mode, {"causal", "as-hugging-face"},
                   "How XLNet generates. causal: each token sees those before it. as-hugging-face: as Hugging Face's "

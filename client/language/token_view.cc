@@ -98,10 +98,11 @@ std::string TokenTable(const TokenScores& scores) {
       likeliest.push_back(absl::StrFormat("%s %.3f", TokenName(other.token()), std::exp(other.log_probability())));
     }
     const bool scored = score.has_log_probability();
-    rows.push_back(
-        {scored ? absl::StrFormat("%.4f", score.log_probability()) : "-", scored ? absl::StrCat(score.rank()) : "-",
-         scored ? SurpriseBar(-score.log_probability() / std::log(2.0)) : "",
-         absl::StrCat(TokenName(score.token()), score.unknown() ? " (unknown)" : ""), absl::StrJoin(likeliest, "  ")});
+    rows.push_back({scored ? absl::StrFormat("%.4f", score.log_probability()) : "-",
+                    scored && score.rank() > 0 ? absl::StrCat(score.rank()) : "-",
+                    scored ? SurpriseBar(-score.log_probability() / std::log(2.0)) : "",
+                    absl::StrCat(TokenName(score.token()), score.unknown() ? " (unknown)" : ""),
+                    absl::StrJoin(likeliest, "  ")});
   }
   if (rows.size() == 1) return "";
   if (std::all_of(scores.begin(), scores.end(), [](const v1::TokenScore& score) { return score.top_size() == 0; })) {
