@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <functional>
 #include <memory>
 #include <random>
@@ -84,6 +85,24 @@ T OrExit(absl::StatusOr<T> value) {
   std::exit(1);
 }
 
+// CPU seconds of the process so far.
+double CpuSecondsNow() {
+  timespec now = {};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+// The seconds of each of `steps` calls on so many threads: their median.
+double MedianSeconds(int64_t steps, int threads, const std::function<void()>& step) {
+  std::vector<double> times;
+  for (int64_t i = 0; i < steps; ++i) {
+    const double begin = CpuSecondsNow();
+    step();
+    times.push_back((CpuSecondsNow() - begin) / threads);
+  }
+  return bench::Median(times);
+}
+
 // Bytes a second that the team reads from memory, far more than the caches hold.
 double ReadingSpeed(Context& context) {
   constexpr size_t kFloats = size_t{1} << 28;  // 1 GiB
@@ -100,16 +119,20 @@ double ReadingSpeed(Context& context) {
       for (const float one : sum) sums[static_cast<size_t>(part)] += one;
     });
   };
-  return static_cast<double>(kFloats * sizeof(float)) / bench::TakeTurns({read}, 5, 0.2)[0];
+  return static_cast<double>(kFloats * sizeof(float)) / MedianSeconds(5, context.team.size(), read);
 }
 
 class Streams {
  public:
   Streams(const TransformerXlNetwork& network, int64_t count, Context& context)
       : network_(network), context_(context), memories_(static_cast<size_t>(count)) {
-    for (auto& memory : memories_) memory = network.NewMemory({});
-    // Full memories, and the caches warm.
+    // One that is full, and copies of it that share nothing.
+    const size_t all = memories_.size();
+    memories_.resize(1);
+    memories_[0] = network.NewMemory({});
     for (int64_t read = 0; read < network.config().mem_len; read += kStretch) Step(kStretch, false, false);
+    const std::string bytes = all > 1 ? memories_[0]->Serialize() : "";
+    while (memories_.size() < all) memories_.push_back(OrExit(network.ParseMemory(bytes)));
   }
 
   // Reads so many random tokens in each stream. `score`: asks for each target. `next`: asks for the likeliest token
@@ -148,24 +171,13 @@ class Streams {
   std::mt19937_64 random_{1};
 };
 
-// The seconds of each of `steps` calls: their median.
-double MedianSeconds(int64_t steps, const std::function<void()>& step) {
-  std::vector<double> times;
-  for (int64_t i = 0; i < steps; ++i) {
-    const double begin = bench::SecondsNow();
-    step();
-    times.push_back(bench::SecondsNow() - begin);
-  }
-  return bench::Median(times);
-}
-
 void Run(const Flags& flags) {
-  double begin = bench::SecondsNow();
+  const double begin = CpuSecondsNow();
   JsonFields fields = OrExit(JsonFields::Read(absl::StrCat(flags.directory, "/config.json")));
   const TransformerXlConfig config = OrExit(ReadTransformerXlConfig(fields));
   const Checkpoint checkpoint = OrExit(Checkpoint::Open(flags.directory));
   const auto network = OrExit(TransformerXlNetwork::Load(checkpoint, config));
-  std::printf("load %.2f s, %.1f million weights, %.1f MB\n", bench::SecondsNow() - begin,
+  std::printf("load %.2f s, %.1f million weights, %.1f MB\n", CpuSecondsNow() - begin,
               static_cast<double>(network->weights()) / 1e6, static_cast<double>(network->resident_bytes()) / 1e6);
   Context context(flags.threads);
   const double speed = ReadingSpeed(context);
@@ -173,10 +185,12 @@ void Run(const Flags& flags) {
   for (const int64_t count : flags.sessions) {
     Streams streams(*network, count, context);
     const int64_t steps = std::max<int64_t>(1, flags.score_tokens / kStretch / count);
-    const double scoring = MedianSeconds(steps, [&] { streams.Step(kStretch, true, false, flags.rank); });
+    const double scoring =
+        MedianSeconds(steps, flags.threads, [&] { streams.Step(kStretch, true, false, flags.rank); });
     std::printf("score %ld sessions %.1f tokens/s, %.3f s a step of %ld tokens each\n", static_cast<long>(count),
                 static_cast<double>(count * kStretch) / scoring, scoring, static_cast<long>(kStretch));
-    const double generating = MedianSeconds(flags.generate_tokens, [&] { streams.Step(1, false, true); });
+    const double generating =
+        MedianSeconds(flags.generate_tokens, flags.threads, [&] { streams.Step(1, false, true); });
     const double bytes = static_cast<double>(network->step_bytes()) +
                          static_cast<double>(count) * static_cast<double>(network->memory_step_bytes());
     std::printf("generate %ld sessions %.2f tokens/s, %.4f s a step, %.2f GB a step: %.0f %% of the reading speed\n",
@@ -189,6 +203,7 @@ void Run(const Flags& flags) {
 }  // namespace heed
 
 int main(int argc, char** argv) {
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
   heed::Run(heed::ParseFlags(argc, argv));
   return 0;
 }

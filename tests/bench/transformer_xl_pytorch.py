@@ -9,7 +9,8 @@
 transformers runs TransfoXLLMHeadModel in float32 without gradients: scoring passes segments of 128 tokens with `labels`,
 as its users do, so that only the targets' log-probabilities are computed; generating passes one token and takes the
 argmax of its prediction scores, as `generate` does. Both start with memories of mem_len tokens. The rivals take turns;
-medians of the rounds and their ratios are printed. MODEL_DIR is what weights/recipes/random_transformer_xl.py writes.
+medians of the rounds and their ratios are
+printed. Seconds are CPU seconds divided by the threads, so that a busy machine can be measured on. MODEL_DIR is what weights/recipes/random_transformer_xl.py writes.
 """
 
 import argparse
@@ -62,11 +63,11 @@ class Rival:
     @torch.no_grad()
     def step(self, count, score):
         ids = self.tokens(count)
-        begin = time.perf_counter()
+        begin = time.process_time()
         outputs = self.model(ids, mems=self.mems, labels=ids if score else None)
         if not score:
             outputs.prediction_scores[:, -1].argmax(-1)
-        return time.perf_counter() - begin
+        return (time.process_time() - begin) / torch.get_num_threads()
 
 
 def heed(arguments, sessions):
