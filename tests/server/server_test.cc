@@ -701,7 +701,7 @@ TEST_F(ServerTest, HealthKnowsEachServiceByItsFullName) {
   const std::vector<std::string> services = {"grpc.health.v1.Health",         "heed.v1.GraphService",
                                              "heed.v1.ModelService",          "heed.v1.SequenceService",
                                              "heed.v1.TranslationService",    "heed.v1.QuestionAnsweringService",
-                                             "inference.GRPCInferenceService"};
+                                             "inference.GRPCInferenceService", "heed.v1.LanguageModelingService"};
   for (const std::string& service : services) EXPECT_EQ(Health(service), HealthCheckResponse::SERVING) << service;
   EXPECT_EQ(Health("heed.v1.None"), HealthCheckResponse::SERVICE_UNKNOWN);
   std::thread shutdown([this] { server_->Shutdown(); });
