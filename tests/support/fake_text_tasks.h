@@ -375,7 +375,7 @@ struct Reading {
 };
 
 inline absl::StatusOr<Reading> Read(absl::string_view text, const TextOptions& options, Overlong overlong,
-                             int64_t max_tokens) {
+                                    int64_t max_tokens) {
   const int64_t most = max_tokens > 0 ? max_tokens : FakeLanguageModel::kMaxTokens;
   Reading reading{Words(text, options.append_line_end), false};
   const auto tokens = static_cast<int64_t>(reading.words.size());

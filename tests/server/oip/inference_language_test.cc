@@ -97,7 +97,7 @@ TEST_P(InferenceLanguageTest, TextsAreScored) {
   request.add_outputs()->set_name("details");
   (*request.mutable_parameters())["top_k"].set_int64_param(1);
   (*request.mutable_parameters())["begin"].set_string_param("end_of_text");
-  EXPECT_THAT(Strings(Infer(request), "details")[1], HasSubstr("\"logProbability\":-2"));
+  EXPECT_THAT(Strings(Infer(request), "details")[1], HasSubstr("\"log_probability\":-2"));
 }
 
 TEST_P(InferenceLanguageTest, TextsAreGeneratedOnRequest) {
@@ -110,7 +110,8 @@ TEST_P(InferenceLanguageTest, TextsAreGeneratedOnRequest) {
   (*request.mutable_parameters())["beam_size"].set_int64_param(40);
   EXPECT_EQ(ErrorOf(&Stub::ModelInfer, request, kInvalid), "parameters: beam_size: 40, must be 1 to 32");
   request.add_outputs()->set_name("tokens");
-  EXPECT_EQ(ErrorOf(&Stub::ModelInfer, request, kInvalid), "outputs: \"generated_text\" and \"tokens\" need a request each");
+  EXPECT_EQ(ErrorOf(&Stub::ModelInfer, request, kInvalid),
+            "outputs: \"generated_text\" and \"tokens\" need a request each");
 }
 
 TEST_P(InferenceLanguageTest, TextsAreClassifiedAndHaveVectors) {
@@ -143,7 +144,8 @@ TEST_P(InferenceLanguageTest, QuestionsAreAnswered) {
 TEST_P(InferenceLanguageTest, BadRequestsNameTensorOrParameter) {
   StartWith({.classify = true, .embed = false});
   ModelInferRequest request = Texts({"a", "\xff"});
-  EXPECT_EQ(ErrorOf(&Stub::ModelInfer, request, kInvalid), "inputs \"text\": element 1 is not UTF-8 from its byte 0 on");
+  EXPECT_EQ(ErrorOf(&Stub::ModelInfer, request, kInvalid),
+            "inputs \"text\": element 1 is not UTF-8 from its byte 0 on");
   request = Texts({"a", "a b c d e f g h i j k l m n o p q r s t u"});
   EXPECT_EQ(ErrorOf(&Stub::ModelInfer, request, kInvalid), "inputs \"text\"[1]: has 21 tokens, at most 20");
   (*request.mutable_parameters())["overlong"].set_string_param("truncate");
