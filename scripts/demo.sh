@@ -144,6 +144,24 @@ if [[ -d "$models/ntm-babi" ]]; then
     build/bin/heed chat --server="$address" --model=ntm-babi
 fi
 
+if [[ -d "$models/txl-novels" ]]; then
+  Title "How surprising each word of a sentence is to a Transformer-XL (heed score --tokens)"
+  echo "She opened the door and went out." |
+    build/bin/heed score --server="$address" --model=txl-novels --tokens --top_k=3
+  Title "The same model goes on (heed generate --temperature=0.8 --seed=1)"
+  build/bin/heed generate --server="$address" --model=txl-novels --echo --temperature=0.8 --seed=1 --max_tokens=60 \
+    "She opened the door and"
+fi
+if [[ -d "$models/xlnet-novels" ]]; then
+  Title "An XLNet fills a gap from both sides (heed fill)"
+  echo "She opened the <mask> and went out." | build/bin/heed fill --server="$address" --model=xlnet-novels
+fi
+if [[ -d "$models/xlnet-subjectivity" ]]; then
+  Title "Opinion or plot? (heed classify texts)"
+  printf '%s\n' "A warm and funny film." "A boy finds a map and leaves home." > "$work/reviews"
+  build/bin/heed classify texts --server="$address" --model=xlnet-subjectivity "$work/reviews" | paste "$work/reviews" -
+fi
+
 if [[ -d "$models/ntm-copy" ]]; then
   Title "A sequence, copied out of the memory (heed run --model=ntm-copy --round)"
   printf '%s\n' 10110001 01101110 11100100 00011101 > "$work/rows"
