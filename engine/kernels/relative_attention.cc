@@ -67,13 +67,13 @@ HWY_INLINE float ExpOfScores(float* HWY_RESTRICT scores, int64_t count) {
   return hn::GetLane(hn::SumOfLanes(d, sums));
 }
 
-// to[0, V * kLanes) = sum_t weights[t] rows[t][offset, offset + V * kLanes)
+// to[0, V * kLanes) += sum_t weights[t] rows[t][offset, offset + V * kLanes)
 template <int V>
 HWY_INLINE void WeighVectors(const float* HWY_RESTRICT weights, const float* const* rows, int64_t offset, int64_t count,
                              float* HWY_RESTRICT to) {
   const Floats d;
   Vector sum[V];
-  for (int v = 0; v < V; ++v) sum[v] = hn::Zero(d);
+  for (int v = 0; v < V; ++v) sum[v] = hn::LoadU(d, to + v * kLanes);
   for (int64_t t = 0; t < count; ++t) {
     const Vector weight = hn::Set(d, weights[t]);
     const float* HWY_RESTRICT row = rows[t] + offset;
@@ -88,35 +88,59 @@ HWY_INLINE void WeighValues(const float* HWY_RESTRICT weights, const float* cons
   for (; i + 4 * kLanes <= width; i += 4 * kLanes) WeighVectors<4>(weights, rows, offset + i, count, to + i);
   for (; i + kLanes <= width; i += kLanes) WeighVectors<1>(weights, rows, offset + i, count, to + i);
   for (; i < width; ++i) {
-    float sum = 0;
-    for (int64_t t = 0; t < count; ++t) sum += weights[t] * rows[t][offset + i];
-    to[i] = sum;
+    for (int64_t t = 0; t < count; ++t) to[i] += weights[t] * rows[t][offset + i];
   }
 }
 
-void AttendRelativeOnTarget(const RelativeQuery& a) {
-  const float scale = 1.0f / std::sqrt(static_cast<float>(a.head_dim));
-  if (a.mean_weights != nullptr) std::fill(a.mean_weights, a.mean_weights + a.keys, 0.0f);
-  for (int64_t h = 0; h < a.heads; ++h) {
-    const int64_t head = h * a.head_dim;
-    int64_t t = 0;
-    for (; t + 4 <= a.keys; t += 4) {
-      ScoreKeys<4>(a.content + head, a.position + head, a.key_rows + t, a.position_rows + t, head, a.head_dim,
-                   a.scratch + t);
+// Scores of the keys [t, last) of one head.
+HWY_INLINE void ScoreRange(const RelativeQuery& a, int64_t head, int64_t t, int64_t last) {
+  for (; t + 4 <= last; t += 4) {
+    ScoreKeys<4>(a.content + head, a.position + head, a.key_rows + t, a.position_rows + t, head, a.head_dim,
+                 a.scratch + t);
+  }
+  for (; t < last; ++t) {
+    ScoreKeys<1>(a.content + head, a.position + head, a.key_rows + t, a.position_rows + t, head, a.head_dim,
+                 a.scratch + t);
+  }
+}
+
+// Makes weights of head h's scores.
+HWY_INLINE void Normalize(const RelativeQuery& a, int64_t h, float scale) {
+  if (a.segments != nullptr) {
+    for (int64_t t = 0; t < a.keys; ++t) a.scratch[t] += a.segments[2 * h + a.other_segment[t]];
+  }
+  for (int64_t t = 0; t < a.keys; ++t) a.scratch[t] *= scale;
+  const float normalizer = 1.0f / ExpOfScores(a.scratch, a.keys);
+  for (int64_t t = 0; t < a.keys; ++t) a.scratch[t] *= normalizer;
+  if (a.mean_weights == nullptr) return;
+  for (int64_t t = 0; t < a.keys; ++t) a.mean_weights[t] += a.scratch[t] / static_cast<float>(a.heads);
+}
+
+// Keys that all queries pass before the next ones: with their distances they fit into the second cache.
+constexpr int64_t kKeysTogether = 256;
+
+void AttendRelativeOnTarget(const RelativeQuery* queries, int64_t count) {
+  const int64_t heads = queries[0].heads, head_dim = queries[0].head_dim;
+  const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
+  int64_t keys = 0;
+  for (int64_t q = 0; q < count; ++q) {
+    const RelativeQuery& a = queries[q];
+    keys = std::max(keys, a.keys);
+    std::fill(a.context, a.context + heads * head_dim, 0.0f);
+    if (a.mean_weights != nullptr) std::fill(a.mean_weights, a.mean_weights + a.keys, 0.0f);
+  }
+  for (int64_t h = 0; h < heads; ++h) {
+    const int64_t head = h * head_dim;
+    for (int64_t t = 0; t < keys; t += kKeysTogether) {
+      for (int64_t q = 0; q < count; ++q) ScoreRange(queries[q], head, t, std::min(t + kKeysTogether, queries[q].keys));
     }
-    for (; t < a.keys; ++t) {
-      ScoreKeys<1>(a.content + head, a.position + head, a.key_rows + t, a.position_rows + t, head, a.head_dim,
-                   a.scratch + t);
-    }
-    if (a.segments != nullptr) {
-      for (t = 0; t < a.keys; ++t) a.scratch[t] += a.segments[2 * h + a.other_segment[t]];
-    }
-    for (t = 0; t < a.keys; ++t) a.scratch[t] *= scale;
-    const float normalizer = 1.0f / ExpOfScores(a.scratch, a.keys);
-    for (t = 0; t < a.keys; ++t) a.scratch[t] *= normalizer;
-    WeighValues(a.scratch, a.value_rows, head, a.keys, a.head_dim, a.context + head);
-    if (a.mean_weights != nullptr) {
-      for (t = 0; t < a.keys; ++t) a.mean_weights[t] += a.scratch[t] / static_cast<float>(a.heads);
+    for (int64_t q = 0; q < count; ++q) Normalize(queries[q], h, scale);
+    for (int64_t t = 0; t < keys; t += kKeysTogether) {
+      for (int64_t q = 0; q < count; ++q) {
+        const RelativeQuery& a = queries[q];
+        const int64_t some = std::min(kKeysTogether, a.keys - t);
+        if (some > 0) WeighValues(a.scratch + t, a.value_rows + t, head, some, head_dim, a.context + head);
+      }
     }
   }
 }
@@ -130,7 +154,9 @@ namespace heed {
 
 HWY_EXPORT(AttendRelativeOnTarget);
 
-void AttendRelative(const RelativeQuery& query) { HWY_DYNAMIC_DISPATCH(AttendRelativeOnTarget)(query); }
+void AttendRelative(const RelativeQuery* queries, int64_t count) {
+  if (count > 0) HWY_DYNAMIC_DISPATCH(AttendRelativeOnTarget)(queries, count);
+}
 
 }  // namespace heed
 #endif

@@ -29,7 +29,8 @@ struct RelativeQuery {
 };
 inline int64_t RelativeScratch(int64_t keys) { return keys + 64; }
 
-// On the calling thread; pointers need no alignment.
-void AttendRelative(const RelativeQuery& query);
+// On the calling thread; pointers need no alignment. Queries that are given together have as many heads, of the same
+// width, and pass the same keys while these are in the cache.
+void AttendRelative(const RelativeQuery* queries, int64_t count);
 
 }  // namespace heed

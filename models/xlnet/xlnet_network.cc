@@ -8,12 +8,14 @@
 #include "base/check.h"
 #include "base/status_macros.h"
 #include "engine/core/team.h"
-#include "engine/kernels/relative_attention.h"
 #include "files/tensor_values.h"
 #include "models/layers/tied_tensors.h"
 
 namespace heed {
 namespace {
+
+// That pass the same keys together.
+constexpr int64_t kRowsTogether = 8;
 
 // A tensor [d_model, heads, head_dim] that is applied as x W.
 absl::StatusOr<std::vector<float>> ReadTransposed(const WeightReader& scope, absl::string_view name,
@@ -305,10 +307,18 @@ struct XlnetNetwork::Sight {
 
 void XlnetNetwork::AttendRows(const Batch& batch, const Attention& attention, int64_t first, int64_t last,
                               MatrixView attended) const {
-  Sight sight(batch.max_keys, config_.d_model, config_.heads);
-  for (int64_t i = first; i < last; ++i) {
-    PointAtKeys(batch, attention, attention.first + i, sight);
-    AttendRow(batch, attention, i, sight, attended.row(i));
+  const int64_t most = std::min(kRowsTogether, last - first);
+  std::vector<Sight> sights(static_cast<size_t>(most), Sight(batch.max_keys, config_.d_model, config_.heads));
+  std::vector<RelativeQuery> queries(sights.size());
+  for (int64_t begin = first; begin < last; begin += most) {
+    const int64_t count = std::min(most, last - begin);
+    for (int64_t i = 0; i < count; ++i) {
+      Sight& sight = sights[static_cast<size_t>(i)];
+      PointAtKeys(batch, attention, attention.first + begin + i, sight);
+      queries[static_cast<size_t>(i)] = QueryOf(batch, attention, begin + i, sight, attended.row(begin + i));
+    }
+    AttendRelative(queries.data(), count);
+    for (int64_t i = 0; i < count; ++i) TakeWeights(batch, attention, begin + i, sights[static_cast<size_t>(i)]);
   }
 }
 
@@ -339,8 +349,8 @@ void XlnetNetwork::PointAtKeys(const Batch& batch, const Attention& attention, i
   sight.stream = own.stream;
 }
 
-void XlnetNetwork::AttendRow(const Batch& batch, const Attention& attention, int64_t index, Sight& sight,
-                             float* attended) const {
+RelativeQuery XlnetNetwork::QueryOf(const Batch& batch, const Attention& attention, int64_t index, Sight& sight,
+                                    float* attended) const {
   const Layer& layer = layers_[static_cast<size_t>(attention.layer)];
   const Batch::Row& own = batch.rows[static_cast<size_t>(attention.first + index)];
   const float* query = attention.queries.row(index);
@@ -370,16 +380,21 @@ void XlnetNetwork::AttendRow(const Batch& batch, const Attention& attention, int
   relative.position_rows = sight.positions.data();
   relative.scratch = sight.scratch.data();
   relative.context = attended;
-  std::vector<float>* wanted = attention.is_last ? own.row->attention : nullptr;
-  if (wanted != nullptr) relative.mean_weights = sight.weights.data();
-  AttendRelative(relative);
-  if (wanted == nullptr) return;
+  if (attention.is_last && own.row->attention != nullptr) relative.mean_weights = sight.weights.data();
+  return relative;
+}
+
+// Puts the weights of a row where its pass wants them.
+void XlnetNetwork::TakeWeights(const Batch& batch, const Attention& attention, int64_t index,
+                               const Sight& sight) const {
+  const Batch::Row& own = batch.rows[static_cast<size_t>(attention.first + index)];
+  if (!attention.is_last || own.row->attention == nullptr) return;
   const Batch::Keys& keys = batch.keys[static_cast<size_t>(own.stream)];
-  wanted->assign(keys.positions.size(), 0.0f);
+  own.row->attention->assign(keys.positions.size(), 0.0f);
   size_t t = 0;
   for (const KeyRange& range : own.row->sees) {
     for (int64_t i = range.begin; i < range.end; ++i) {
-      (*wanted)[static_cast<size_t>(i - keys.first)] = sight.weights[t++];
+      (*own.row->attention)[static_cast<size_t>(i - keys.first)] = sight.weights[t++];
     }
   }
 }

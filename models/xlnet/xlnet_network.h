@@ -11,6 +11,7 @@
 #include "absl/types/span.h"
 #include "engine/core/context.h"
 #include "engine/core/matrix.h"
+#include "engine/kernels/relative_attention.h"
 #include "engine/linear/linear.h"
 #include "engine/linear/vocabulary_projection.h"
 #include "models/language/causal_network.h"
@@ -65,7 +66,9 @@ class XlnetNetwork {
   void AttendRows(const Batch& batch, const Attention& attention, int64_t first, int64_t last,
                   MatrixView attended) const;
   void PointAtKeys(const Batch& batch, const Attention& attention, int64_t row, Sight& sight) const;
-  void AttendRow(const Batch& batch, const Attention& attention, int64_t index, Sight& sight, float* attended) const;
+  RelativeQuery QueryOf(const Batch& batch, const Attention& attention, int64_t index, Sight& sight,
+                        float* attended) const;
+  void TakeWeights(const Batch& batch, const Attention& attention, int64_t index, const Sight& sight) const;
 
   XlnetConfig config_;
   bool predicts_ = false;

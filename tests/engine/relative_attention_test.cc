@@ -71,7 +71,7 @@ class RelativeAttention : public testing::TestWithParam<RelativeCase> {
 };
 
 TEST_P(RelativeAttention, AgreesWithTheEquations) {
-  AttendRelative(query_);
+  AttendRelative(&query_, 1);
   const size_t dim = static_cast<size_t>(GetParam().head_dim), heads = static_cast<size_t>(GetParam().heads);
   std::vector<double> mean(mean_.size());
   for (size_t h = 0; h < heads; ++h) {
@@ -88,22 +88,41 @@ TEST_P(RelativeAttention, AgreesWithTheEquations) {
 
 // A key that stands elsewhere among the keys gets the same score, to the bit.
 TEST_P(RelativeAttention, AScoreDoesNotDependOnTheKeysBesideIt) {
-  AttendRelative(query_);
+  AttendRelative(&query_, 1);
   const float first = mean_[0], context = context_[0];
-  AttendRelative(query_);
+  AttendRelative(&query_, 1);
   EXPECT_EQ(mean_[0], first);
   EXPECT_EQ(context_[0], context);
   query_.keys = 1;
-  AttendRelative(query_);
+  AttendRelative(&query_, 1);
   EXPECT_FLOAT_EQ(mean_[0], 1);
   for (int64_t i = 0; i < width_; ++i) EXPECT_EQ(context_[static_cast<size_t>(i)], value_rows_[0][i]);
+}
+
+// Queries that see the same keys, or only some of them, together.
+TEST_P(RelativeAttention, TheSameAloneAndTogether) {
+  AttendRelative(&query_, 1);
+  const std::vector<float> context = context_, mean = mean_;
+  std::vector<RelativeQuery> queries(3, query_);
+  std::vector<std::vector<float>> contexts(3, context_), means(3, mean_), scratches(3, scratch_);
+  for (size_t q = 0; q < queries.size(); ++q) {
+    queries[q].context = contexts[q].data();
+    queries[q].mean_weights = means[q].data();
+    queries[q].scratch = scratches[q].data();
+  }
+  queries[0].keys = (query_.keys + 1) / 2;
+  AttendRelative(queries.data(), 3);
+  for (const size_t q : {1u, 2u}) {
+    EXPECT_EQ(contexts[q], context);
+    EXPECT_EQ(means[q], mean);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, RelativeAttention,
                          testing::Values(RelativeCase{1, 1, 1, true}, RelativeCase{2, 3, 5, true},
                                          RelativeCase{3, 8, 4, false}, RelativeCase{2, 16, 17, true},
                                          RelativeCase{1, 33, 31, false}, RelativeCase{12, 64, 100, true},
-                                         RelativeCase{4, 80, 257, false}));
+                                         RelativeCase{4, 80, 257, false}, RelativeCase{2, 20, 700, true}));
 
 }  // namespace
 }  // namespace heed
