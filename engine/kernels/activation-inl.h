@@ -48,6 +48,37 @@ HWY_INLINE V HyperbolicTangent(V v) {
   return KeepNaN(v, hwy::HWY_NAMESPACE::Tanh(hwy::HWY_NAMESPACE::DFromV<V>(), v));
 }
 
+// v Phi(v) = 0.5 v (1 + erf(z)), z = v / sqrt(2), to a few units in the last place of v. Near 0 erf(z) is z times a
+// polynomial of z^2, elsewhere 1 - erf(|z|) is exp(-z^2) times one of 1 / (1 + |z| / 2): Chebyshev fits, whose error is
+// below 5e-8.
+template <class V>
+HWY_INLINE V Gelu(V v) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  const hn::DFromV<V> d;
+  const V z = hn::Mul(v, hn::Set(d, 0.70710678118654752f));
+  const V square = hn::Mul(z, z), one = hn::Set(d, 1.0f);
+  V near = hn::Set(d, 7.882496720412746e-05f);
+  near = hn::MulAdd(near, square, hn::Set(d, -0.0008018855005502701f));
+  near = hn::MulAdd(near, square, hn::Set(d, 0.005189312156289816f));
+  near = hn::MulAdd(near, square, hn::Set(d, -0.02685432881116867f));
+  near = hn::MulAdd(near, square, hn::Set(d, 0.11283597350120544f));
+  near = hn::MulAdd(near, square, hn::Set(d, -0.3761262595653534f));
+  near = hn::MulAdd(near, square, hn::Set(d, 1.1283791065216064f));
+  const V t = hn::Div(one, hn::MulAdd(hn::Abs(z), hn::Set(d, 0.5f), one));
+  V tail = hn::Set(d, 0.11897378414869308f);
+  tail = hn::MulAdd(tail, t, hn::Set(d, -0.4698941111564636f));
+  tail = hn::MulAdd(tail, t, hn::Set(d, 0.5613223314285278f));
+  tail = hn::MulAdd(tail, t, hn::Set(d, -0.10200098901987076f));
+  tail = hn::MulAdd(tail, t, hn::Set(d, 0.34700337052345276f));
+  tail = hn::MulAdd(tail, t, hn::Set(d, 0.25992560386657715f));
+  tail = hn::MulAdd(tail, t, hn::Set(d, 0.28487324714660645f));
+  tail = hn::MulAdd(tail, t, hn::Set(d, -0.0001514100149506703f));
+  tail = hn::Mul(tail, hn::Exp(d, hn::Neg(hn::Min(square, hn::Set(d, 87.0f)))));
+  const V far = hn::IfThenElse(hn::Lt(z, hn::Zero(d)), tail, hn::Sub(hn::Set(d, 2.0f), tail));
+  const V twice_phi = hn::IfThenElse(hn::Lt(square, one), hn::MulAdd(z, near, one), far);
+  return KeepNaN(v, hn::Mul(hn::Mul(hn::Set(d, 0.5f), v), twice_phi));
+}
+
 // 0.5 v (1 + tanh(sqrt(2 / pi) (v + 0.044715 v^3))) (Hendrycks and Gimpel 2016)
 template <class V>
 HWY_INLINE V GeluByTanh(V v) {

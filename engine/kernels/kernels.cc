@@ -48,7 +48,6 @@ HWY_INLINE void Map(float* HWY_RESTRICT x, int64_t count, Function function) {
 
 void ActivateOnTarget(Activation activation, float* HWY_RESTRICT x, int64_t count) {
   const Floats d;
-  int64_t i = 0;
   switch (activation) {
     case Activation::kNone:
       return;
@@ -56,7 +55,7 @@ void ActivateOnTarget(Activation activation, float* HWY_RESTRICT x, int64_t coun
       Map(x, count, [&](Vector v) HWY_ATTR { return hn::IfThenElse(hn::Lt(v, hn::Zero(d)), hn::Zero(d), v); });
       return;
     case Activation::kGelu:
-      for (; i < count; ++i) x[i] = 0.5f * x[i] * (1.0f + std::erf(x[i] * 0.70710678118654752f));
+      Map(x, count, [](Vector v) HWY_ATTR { return Gelu(v); });
       return;
     case Activation::kGeluTanh:
       Map(x, count, [&](Vector v) HWY_ATTR { return GeluByTanh(v); });
@@ -184,12 +183,15 @@ HWY_INLINE void WeightedSum(const float* HWY_RESTRICT weights, const float* cons
                             float* HWY_RESTRICT to) {
   const Floats d;
   Vector sum[V];
+  HWY_UNROLL(4)
   for (int v = 0; v < V; ++v) sum[v] = hn::Zero(d);
   for (int64_t t = 0; t < count; ++t) {
     const Vector weight = hn::Set(d, weights[t]);
     const float* HWY_RESTRICT row = rows[t] + offset;
+    HWY_UNROLL(4)
     for (int v = 0; v < V; ++v) sum[v] = hn::MulAdd(weight, hn::LoadU(d, row + v * kLanes), sum[v]);
   }
+  HWY_UNROLL(4)
   for (int v = 0; v < V; ++v) hn::StoreU(sum[v], d, to + v * kLanes);
 }
 

@@ -73,12 +73,15 @@ HWY_INLINE void WeighVectors(const float* HWY_RESTRICT weights, const float* con
                              float* HWY_RESTRICT to) {
   const Floats d;
   Vector sum[V];
+  HWY_UNROLL(4)
   for (int v = 0; v < V; ++v) sum[v] = hn::LoadU(d, to + v * kLanes);
   for (int64_t t = 0; t < count; ++t) {
     const Vector weight = hn::Set(d, weights[t]);
     const float* HWY_RESTRICT row = rows[t] + offset;
+    HWY_UNROLL(4)
     for (int v = 0; v < V; ++v) sum[v] = hn::MulAdd(weight, hn::LoadU(d, row + v * kLanes), sum[v]);
   }
+  HWY_UNROLL(4)
   for (int v = 0; v < V; ++v) hn::StoreU(sum[v], d, to + v * kLanes);
 }
 

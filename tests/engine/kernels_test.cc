@@ -48,6 +48,17 @@ TEST(Kernels, SigmoidAndSwishAreRightFarFromZero) {
   EXPECT_NEAR(hidden[0], 0, 1e-30);
 }
 
+TEST(Kernels, GeluIsAccurateEverywhere) {
+  std::vector<float> x;
+  for (int i = -120'000; i <= 120'000; ++i) x.push_back(static_cast<float>(i) * 1e-4f);
+  std::vector<float> y = x;
+  Activate(Activation::kGelu, y.data(), static_cast<int64_t>(y.size()));
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double expected = naive::Activate(Activation::kGelu, x[i]);
+    ASSERT_NEAR(y[i], expected, 3e-7 * std::max(1.0, std::abs(static_cast<double>(x[i])))) << x[i];
+  }
+}
+
 TEST(Kernels, WhatIsNotANumberStaysSo) {
   for (const Activation activation : {Activation::kRelu, Activation::kGelu, Activation::kGeluTanh, Activation::kSwish,
                                       Activation::kElu, Activation::kTanh, Activation::kSigmoid}) {
