@@ -80,7 +80,7 @@ absl::StatusOr<std::vector<ScoreRequest>> ToScores(const v1::ScoreRequest& reque
 }
 
 absl::Status AboutScoreItem(const absl::Status& status, int64_t item) {
-  return AboutItem(status, absl::StrCat("items[", item, "]"), {"options"}, {{"tokens", "tokens.ids"}});
+  return AboutItem(status, absl::StrCat("items[", item, "]"), {"options"}, {{"tokens[", "tokens.ids["}});
 }
 
 absl::StatusOr<ScoreOptions> ToReadOptions(const v1::ScoreOptions& options) {

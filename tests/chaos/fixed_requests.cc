@@ -217,6 +217,21 @@ FixedRequests RightRequests() {
   Add<v1::SequenceService>(requests, "heed.v1.SequenceService/RunSequence", run, "ntm-recall",
                            Rows("ntm-recall", 8, 6));
 
+  v1::ScoreRequest scores;
+  scores.set_model("txl-novels");
+  for (const std::string& text : Sentences()) scores.add_items()->set_text(text);
+  scores.mutable_options()->set_top_k(2);
+  Add<v1::LanguageModelingService>(requests, "heed.v1.LanguageModelingService/Score",
+                                   &v1::LanguageModelingService::Stub::Score, "scores of several texts",
+                                   std::move(scores));
+  v1::GenerateRequest generate;
+  generate.set_model("txl-novels");
+  generate.set_prompt(Sentences()[0]);
+  generate.mutable_options()->set_max_tokens(12);
+  generate.mutable_options()->mutable_sampling()->set_seed(5);
+  Add<v1::LanguageModelingService>(requests, "heed.v1.LanguageModelingService/Generate",
+                                   &v1::LanguageModelingService::Stub::Generate, "a text drawn", std::move(generate));
+
   AddInfer(requests, "text", InferText(kTranslator, {Sentences()[0], Sentences()[1]}));
   ModelInferRequest story;
   story.set_model_name("ntm-babi");

@@ -460,6 +460,20 @@ grpc::Status LearnSequences(const std::string& model, const std::stop_token& sto
   return status;
 }
 
+// What every language model of a kind of head can be asked: scores and texts, or labels.
+template <typename Request, typename Fill>
+grpc::Status LearnTexts(const std::string& model, const std::stop_token& stop, UnarySource<Request>& source,
+                        const Fill& fill) {
+  grpc::Status status;
+  for (const std::string& text : BenchSentences()) {
+    Request request;
+    request.set_model(model);
+    fill(text, request);
+    if (status.ok()) status = source.Learn(request, stop);
+  }
+  return status;
+}
+
 v1::TranslateRequest TranslationOf(const std::string& model, const std::string& text, int beam) {
   v1::TranslateRequest request;
   request.set_model(model);
@@ -532,9 +546,38 @@ grpc::Status SoakLoad::AddModel(const v1::ModelInfo& model) {
     auto source = std::make_unique<UnarySource<v1::RunSequenceRequest>>(channel_);
     status = LearnSequences(name, stop_, *source);
     Add(name, "run", std::move(source));
+  } else if (kind == "language-model") {
+    return AddLanguageModel(name);
   } else {
     return grpc::Status(grpc::StatusCode::UNIMPLEMENTED, absl::StrCat("no requests are known for a ", kind));
   }
+  return status;
+}
+
+grpc::Status SoakLoad::AddLanguageModel(const std::string& name) {
+  auto scores = std::make_unique<UnarySource<v1::ScoreRequest>>(channel_);
+  grpc::Status status = LearnTexts(name, stop_, *scores, [](const std::string& text, v1::ScoreRequest& request) {
+    request.add_items()->set_text(text);
+    request.mutable_options()->set_top_k(2);
+  });
+  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {  // it has a head for labels instead
+    auto labels = std::make_unique<UnarySource<v1::ClassifyTextsRequest>>(channel_);
+    status = LearnTexts(name, stop_, *labels, [](const std::string& text, v1::ClassifyTextsRequest& request) {
+      request.add_items()->set_text(text);
+      request.set_overlong(v1::OVERLONG_TEXT_TRUNCATE);
+    });
+    Add(name, "classify texts", std::move(labels));
+    return status;
+  }
+  Add(name, "score", std::move(scores));
+  auto texts = std::make_unique<UnarySource<v1::GenerateRequest>>(channel_);
+  if (status.ok()) {
+    status = LearnTexts(name, stop_, *texts, [](const std::string& text, v1::GenerateRequest& request) {
+      request.set_prompt(text);
+      request.mutable_options()->set_max_tokens(8);
+    });
+  }
+  Add(name, "generate", std::move(texts));
   return status;
 }
 

@@ -52,6 +52,8 @@ class SoakLoad {
   std::vector<std::string> OpenSessions() const;
 
  private:
+  // Scores and texts, or labels, by what its weights have a head for.
+  grpc::Status AddLanguageModel(const std::string& name);
   void Add(const std::string& model, const std::string& request, std::unique_ptr<SoakSource> source);
 
   const std::shared_ptr<grpc::Channel> channel_;
