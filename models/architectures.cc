@@ -13,7 +13,7 @@
 #include "models/transformer_xl/transformer_xl.h"
 #include "models/translation/marian.h"
 #include "models/translation/rnn_translator.h"
-#include "models/xlnet/xlnet.h"
+#include "models/xlnet_tasks/xlnet.h"
 
 namespace heed {
 namespace {

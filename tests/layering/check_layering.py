@@ -42,16 +42,19 @@ MAP = {
     "models/transformer_xl": ("Transformer-XL",
                               "base files engine/core engine/kernels engine/linear models/kinds models/language "
                               "models/language_text models/layers models/text"),
-    "models/xlnet": ("XLNet and its heads",
+    "models/xlnet": ("XLNet's network, and reading from left to right with it",
                      "base files engine/core engine/kernels engine/linear models/kinds models/language "
-                     "models/language_text models/layers models/text"),
+                     "models/layers"),
+    "models/xlnet_tasks": ("XLNet's heads, and the tasks of the model",
+                           "base files engine/core engine/linear models/kinds models/language models/language_text "
+                           "models/layers models/text models/xlnet"),
     "models/graph": ("graph neural networks",
                      "base engine/core engine/kernels engine/linear engine/graph models/kinds models/layers"),
     "models/ntm": ("the Neural Turing Machine",
                    "base files engine/core engine/kernels engine/linear models/kinds models/layers"),
     "models": ("from a model directory to a model",
                "base engine/core models/kinds models/translation models/graph models/ntm models/transformer_xl "
-               "models/xlnet"),
+               "models/xlnet_tasks"),
     "server/options": ("the flags of heed-server", "base base/flags engine/graph server/registry"),
     "server/platform": ("what the machine gives: cgroup, locked directories", "base"),
     "server/telemetry": ("metrics, log, traces", "base engine/linear server/platform"),

@@ -8,7 +8,7 @@
 #include <fstream>
 #include <string>
 
-#include "models/xlnet/xlnet.h"
+#include "models/xlnet_tasks/xlnet.h"
 #include "nlohmann/json.hpp"
 #include "tests/models/xlnet/xlnet_fixture.h"
 #include "tests/support/temporary_directory.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gaps of texts, and scores with all context, against Hugging Face transformers 4.57.1: tests/fixtures/make_xlnet.py.
-#include "models/xlnet/xlnet_fill_in.h"
+#include "models/xlnet_tasks/xlnet_fill_in.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "models/kinds/probe.h"
-#include "models/xlnet/xlnet.h"
+#include "models/xlnet_tasks/xlnet.h"
 #include "tests/models/xlnet/xlnet_fixture.h"
 
 namespace heed {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "models/kinds/probe.h"
-#include "models/xlnet/xlnet.h"
+#include "models/xlnet_tasks/xlnet.h"
 #include "tests/models/xlnet/xlnet_fixture.h"
 
 namespace heed {

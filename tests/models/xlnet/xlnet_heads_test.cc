@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The heads, and the model's tasks on texts, against Hugging Face transformers 4.57.1: tests/fixtures/make_xlnet.py.
-#include "models/xlnet/xlnet_heads.h"
+#include "models/xlnet_tasks/xlnet_heads.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "models/kinds/probe.h"
-#include "models/xlnet/xlnet.h"
+#include "models/xlnet_tasks/xlnet.h"
 #include "tests/models/xlnet/xlnet_fixture.h"
 
 namespace heed {

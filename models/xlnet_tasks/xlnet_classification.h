@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "models/xlnet/xlnet_encoding.h"
-#include "models/xlnet/xlnet_heads.h"
+#include "models/xlnet_tasks/xlnet_encoding.h"
+#include "models/xlnet_tasks/xlnet_heads.h"
 
 namespace heed {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/xlnet/xlnet_answering.h"
+#include "models/xlnet_tasks/xlnet_answering.h"
 
 #include <algorithm>
 #include <cmath>

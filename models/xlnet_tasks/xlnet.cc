@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/xlnet/xlnet.h"
+#include "models/xlnet_tasks/xlnet.h"
 
 #include <algorithm>
 #include <map>
@@ -15,13 +15,13 @@
 #include "base/status_macros.h"
 #include "files/checkpoint.h"
 #include "files/fingerprint.h"
-#include "models/xlnet/xlnet_all_context.h"
-#include "models/xlnet/xlnet_answering.h"
-#include "models/xlnet/xlnet_classification.h"
-#include "models/xlnet/xlnet_embedding.h"
-#include "models/xlnet/xlnet_fill_in.h"
 #include "models/xlnet/xlnet_reader.h"
-#include "models/xlnet/xlnet_tagging.h"
+#include "models/xlnet_tasks/xlnet_all_context.h"
+#include "models/xlnet_tasks/xlnet_answering.h"
+#include "models/xlnet_tasks/xlnet_classification.h"
+#include "models/xlnet_tasks/xlnet_embedding.h"
+#include "models/xlnet_tasks/xlnet_fill_in.h"
+#include "models/xlnet_tasks/xlnet_tagging.h"
 
 namespace heed {
 namespace {

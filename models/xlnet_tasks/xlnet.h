@@ -9,10 +9,10 @@
 #include "absl/status/statusor.h"
 #include "models/language/causal_language_model.h"
 #include "models/language_text/xlnet_tokenizer.h"
-#include "models/xlnet/xlnet_fill_in.h"
-#include "models/xlnet/xlnet_heads.h"
-#include "models/xlnet/xlnet_input.h"
 #include "models/xlnet/xlnet_network.h"
+#include "models/xlnet_tasks/xlnet_fill_in.h"
+#include "models/xlnet_tasks/xlnet_heads.h"
+#include "models/xlnet_tasks/xlnet_input.h"
 
 namespace heed {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/xlnet/xlnet_tagging.h"
+#include "models/xlnet_tasks/xlnet_tagging.h"
 
 #include <algorithm>
 #include <cmath>

@@ -9,7 +9,7 @@
 
 #include "models/language/score_record.h"
 #include "models/xlnet/xlnet_network.h"
-#include "models/xlnet/xlnet_task.h"
+#include "models/xlnet_tasks/xlnet_task.h"
 
 namespace heed {
 

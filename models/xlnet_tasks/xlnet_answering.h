@@ -6,8 +6,8 @@
 #include <optional>
 #include <vector>
 
-#include "models/xlnet/xlnet_encoding.h"
-#include "models/xlnet/xlnet_heads.h"
+#include "models/xlnet_tasks/xlnet_encoding.h"
+#include "models/xlnet_tasks/xlnet_heads.h"
 
 namespace heed {
 

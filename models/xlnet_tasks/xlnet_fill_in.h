@@ -15,7 +15,7 @@
 #include "models/kinds/language_model.h"
 #include "models/text/text_tokenizer.h"
 #include "models/xlnet/xlnet_network.h"
-#include "models/xlnet/xlnet_task.h"
+#include "models/xlnet_tasks/xlnet_task.h"
 
 namespace heed {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/xlnet/xlnet_encoding.h"
+#include "models/xlnet_tasks/xlnet_encoding.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/xlnet/xlnet_heads.h"
+#include "models/xlnet_tasks/xlnet_heads.h"
 
 #include <algorithm>
 #include <cmath>

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "models/kinds/language_model.h"
-#include "models/xlnet/xlnet_input.h"
 #include "models/xlnet/xlnet_network.h"
-#include "models/xlnet/xlnet_task.h"
+#include "models/xlnet_tasks/xlnet_input.h"
+#include "models/xlnet_tasks/xlnet_task.h"
 
 namespace heed {
 
