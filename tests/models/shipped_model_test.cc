@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The weights that ship: they load, and everyday sentences, stories and sequences come out right.
+// The weights that ship: they load, and everyday sentences, stories, sequences and texts come out right.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "models/architectures.h"
+#include "models/kinds/language_model.h"
 #include "models/kinds/question_answerer.h"
 #include "models/kinds/sequence_model.h"
 #include "models/kinds/translator.h"
@@ -122,6 +123,69 @@ TEST(ShippedModel, AnswersQuestionsAboutAStoryAndNamesTheFact) {
   EXPECT_EQ(answers[2].candidates[0].text, "kitchen");
   ASSERT_FALSE(answers[0].facts.empty());
   EXPECT_EQ(answers[0].facts[0].fact, 1);
+}
+
+std::shared_ptr<const LanguageModel> LoadLanguageModel(const std::string& name) {
+  auto loaded = LoadModel(std::string(HEED_SOURCE_DIR) + "/weights/" + name);
+  EXPECT_TRUE(loaded.ok()) << loaded.status();
+  return loaded.ok() ? std::dynamic_pointer_cast<const LanguageModel>(*loaded) : nullptr;
+}
+
+template <typename Started>
+auto ResultOf(const LanguageModel& model, Started started) {
+  Context context{1};
+  EXPECT_TRUE(started.ok()) << started.status();
+  Advance(model, {started->get()}, context);
+  EXPECT_TRUE((*started)->error().ok()) << (*started)->error();
+  return (*started)->result();
+}
+
+TEST(ShippedModel, ScoresASentenceOfANovelAndGoesOnWithIt) {
+  const auto model = LoadLanguageModel("txl-novels");
+  ASSERT_NE(model, nullptr);
+  const auto score = [&](const std::string& text) {
+    ScoreRequest request;
+    request.text = text;
+    return ResultOf(*model, model->StartScore(request, {}));
+  };
+  const ScoreResult sentence = score("She opened the door and went out.");
+  EXPECT_EQ(sentence.tokens, 7);
+  EXPECT_EQ(sentence.unknown_tokens, 0);
+  EXPECT_NEAR(sentence.log_probability, -19.8173, 0.01);
+  EXPECT_LT(score("She and door out the went opened.").log_probability, sentence.log_probability - 10);
+
+  GenerateRequest request;
+  request.prompt = "She opened the door and";
+  request.options = model->default_options();
+  request.options.max_tokens = 5;
+  const GenerateResult continuation = ResultOf(*model, model->StartGenerate(request, {}));
+  EXPECT_EQ(continuation.texts.at(0).text, " went to the door.");
+}
+
+TEST(ShippedModel, FillsTheGapInASentenceOfANovel) {
+  const auto model = LoadLanguageModel("xlnet-novels");
+  ASSERT_NE(model, nullptr);
+  FillInRequest request;
+  request.text = "She opened the ____ and went out.";
+  request.gaps = {{15, 19, {}}};
+  const FillInResult filled = ResultOf(*model, model->StartFillIn(request, {}));
+  ASSERT_EQ(filled.gaps.size(), 1u);
+  std::vector<std::string> texts;
+  for (const GapFilling& filling : filled.gaps[0]) texts.push_back(filling.text);
+  EXPECT_NE(std::find(texts.begin(), texts.end(), "room"), texts.end()) << testing::PrintToString(texts);
+  EXPECT_NE(std::find(texts.begin(), texts.end(), "door"), texts.end()) << testing::PrintToString(texts);
+}
+
+TEST(ShippedModel, TellsAnOpinionFromAPlot) {
+  const auto model = LoadLanguageModel("xlnet-subjectivity");
+  ASSERT_NE(model, nullptr);
+  const auto label = [&](const std::string& text) {
+    TextClassificationRequest request;
+    request.text = text;
+    return ResultOf(*model, model->StartClassify(request, {})).labels.at(0).label;
+  };
+  EXPECT_EQ(label("A warm and funny film."), "subjective");
+  EXPECT_EQ(label("The young detective returns to the village where he was born."), "objective");
 }
 
 }  // namespace
