@@ -137,7 +137,7 @@ absl::StatusOr<std::vector<std::unique_ptr<Task>>> StartAll(const LanguageModel&
     HEED_RETURN_IF_ERROR(limits.Check());
     auto task = Method::Start(model, std::move(request), limits);
     if (!task.ok()) return Method::About(task.status(), static_cast<int64_t>(tasks.size()));
-    limits.max_rows = std::max<int64_t>(0, limits.max_rows - (*task)->next_rows());
+    if (!(*task)->finished()) limits.max_rows = std::max<int64_t>(0, limits.max_rows - (*task)->next_rows());
     tasks.push_back(*std::move(task));
   }
   return tasks;

@@ -106,7 +106,7 @@ class LanguageFront : public InferFront {
       HEED_RETURN_IF_ERROR(limits_.Check());
       absl::StatusOr<std::unique_ptr<Task>> task = StartText(i);
       if (!task.ok()) return AboutTensors(task.status(), static_cast<int64_t>(i));
-      limits_.max_rows = std::max<int64_t>(0, limits_.max_rows - (*task)->next_rows());
+      if (!(*task)->finished()) limits_.max_rows = std::max<int64_t>(0, limits_.max_rows - (*task)->next_rows());
       tasks.push_back(*std::move(task));
     }
     return tasks;

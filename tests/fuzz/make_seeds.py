@@ -27,7 +27,10 @@ def fixture(path):
 
 def message(name, text):
     """The bytes of a message in protobuf's text form."""
-    file = "inference.proto" if name.startswith("inference.") else {
+    texts = {"ScoreRequest", "GenerateRequest", "FillInRequest", "ClassifyTextsRequest", "TagTextsRequest",
+             "AnswerFromTextRequest", "EmbedTextsRequest", "ReadTextRequest"}
+    file = "inference.proto" if name.startswith("inference.") else "heed/v1/language_modeling.proto" if name.split(
+        ".")[-1] in texts else {
         "Classify": "heed/v1/graphs.proto", "Translat": "heed/v1/translation.proto"}.get(name.split(".")[-1][:8],
                                                                                        "heed/v1/questions.proto")
     done = subprocess.run(["protoc", "-I", TREE / "proto", f"--encode={name}", file], input=text.encode(), check=True,
@@ -368,6 +371,32 @@ def translate_request_seeds():
     yield "sampling", bytes([3]) + message(name, """texts: "the dog" options { max_tokens: 12
       sampling { temperature: 0.7 top_k: 9 top_p: 0.9 seed: 4 } }""")
     yield "defaults", bytes([2]) + message(name, 'model: "m" texts: ["z\\u00e9 \\u4e16\\u754c"] options { max_tokens: 4 }')
+
+
+def language_request_seeds():
+    yield "score", bytes([0]) + message("heed.v1.ScoreRequest", """
+      items { context: "a man" text: "was there ." } items { tokens { ids: [1, 2, 3] } }
+      options { top_k: 2 return_attention: true begin: BEGIN_END_OF_TEXT }""")
+    yield "all-context", bytes([0]) + message("heed.v1.ScoreRequest", """
+      items { text: "the man was" } options { order: ORDER_ALL_CONTEXT return_tokens: true }""")
+    yield "all-context-of-nothing", bytes([0]) + message("heed.v1.ScoreRequest", """
+      items { text: "" } options { order: ORDER_ALL_CONTEXT }""")
+    yield "generate", bytes([1]) + message("heed.v1.GenerateRequest", """
+      prompt: "the man" options { max_tokens: 6 stop: "." beam_size: 2 n: 2 top_k_alternatives: 1 }""")
+    yield "draw", bytes([1]) + message("heed.v1.GenerateRequest", """
+      prompt: "the man" options { max_tokens: 4 sampling { temperature: 0.5 top_k: 5 seed: 3 } n: 3 mode: MODE_AS_HUGGING_FACE }""")
+    yield "fill", bytes([2]) + message("heed.v1.FillInRequest", """
+      texts { text: "the <mask> was" pieces: 2 } texts { text: "the man" gaps { start: 4 end: 7 candidates: ["dog", "old man"] } }
+      order: ORDER_MOST_CERTAIN_FIRST top_k: 3""")
+    yield "classify", bytes([3]) + message("heed.v1.ClassifyTextsRequest", """
+      items { text: "a man" pair: "a dog" } top_k: 0 function: FUNCTION_SIGMOID overlong: OVERLONG_TEXT_TRUNCATE max_tokens: 9""")
+    yield "tag", bytes([4]) + message("heed.v1.TagTextsRequest", """texts: ["a man was", ""] return_attention: true""")
+    yield "answer", bytes([5]) + message("heed.v1.AnswerFromTextRequest", """
+      context: "the man was there" questions: ["who", "where was he"] top_k: 3 allow_no_answer: true""")
+    yield "embed", bytes([6]) + message("heed.v1.EmbedTextsRequest", """
+      texts: "a man" pooling: POOLING_TOKENS layer: -2 normalize: true""")
+    yield "read", bytes([7]) + message("heed.v1.ReadTextRequest", """
+      session: "s" text: "the man was there" request_id: "one" options { return_tokens: true }""")
 
 
 def question_request_seeds():
