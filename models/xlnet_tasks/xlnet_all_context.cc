@@ -20,6 +20,7 @@ XlnetAllContext::XlnetAllContext(const XlnetNetwork& network, const TextTokenize
 }
 
 int64_t XlnetAllContext::passes() const {
+  if (record_.count() == 0) return 0;  // a text of nothing
   return std::min(record_.count() - next_, std::max<int64_t>(1, kXlnetStepRows / record_.count()));
 }
 
