@@ -698,9 +698,9 @@ TEST_F(ServerTest, HealthKnowsEachServiceByItsFullName) {
   ASSERT_TRUE(watch->Read(&state));
   EXPECT_EQ(state.status(), HealthCheckResponse::SERVING);
   server_->WaitUntilLoaded();
-  const std::vector<std::string> services = {"grpc.health.v1.Health",         "heed.v1.GraphService",
-                                             "heed.v1.ModelService",          "heed.v1.SequenceService",
-                                             "heed.v1.TranslationService",    "heed.v1.QuestionAnsweringService",
+  const std::vector<std::string> services = {"grpc.health.v1.Health",          "heed.v1.GraphService",
+                                             "heed.v1.ModelService",           "heed.v1.SequenceService",
+                                             "heed.v1.TranslationService",     "heed.v1.QuestionAnsweringService",
                                              "inference.GRPCInferenceService", "heed.v1.LanguageModelingService"};
   for (const std::string& service : services) EXPECT_EQ(Health(service), HealthCheckResponse::SERVING) << service;
   EXPECT_EQ(Health("heed.v1.None"), HealthCheckResponse::SERVICE_UNKNOWN);
