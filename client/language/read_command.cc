@@ -77,12 +77,15 @@ std::optional<int> ParseReadSettings(const std::vector<std::string>& arguments, 
   flags.AddBool("json", &settings.common.json,
                 "Print JSON objects: log_probability, tokens (their number), words, bytes, perplexity, bits_per_byte, "
                 "unknown_words, unknown_tokens, bytes_read, tokens_read and session.");
-  settings.options.AddTo(flags, /*of_session=*/false);
+  settings.options.AddTo(flags, /*with_order=*/false);
   std::vector<std::string> others;
   if (const auto code = ParseCommand(ReadHelp(), flags, arguments, 1, others, console)) return code;
   if (!others.empty()) settings.file = others[0];
   if (settings.keep && !settings.session.empty())
     return Fail(console, kExitUsage, "--session and --keep exclude each other");
+  if (!settings.session.empty() && (!settings.common.model.empty() || settings.common.server.model_version != 0)) {
+    return Fail(console, kExitUsage, "--session excludes --model and --model_version: a session has its model");
+  }
   if (settings.tokens && !(settings.parts && settings.common.json)) {
     return Fail(console, kExitUsage, "--tokens needs --parts and --json");
   }
@@ -194,7 +197,6 @@ v1::ReadTextStreamRequest FirstMessage(const ReadSettings& settings, const std::
   }
   settings.options.Fill(*first.mutable_options());
   first.mutable_options()->clear_segment_tokens();
-  first.mutable_options()->clear_order();
   first.mutable_options()->set_return_tokens(settings.tokens);
   return first;
 }

@@ -80,7 +80,7 @@ std::optional<int> ParseScoreSettings(const std::vector<std::string>& arguments,
                 "Print a JSON object for each line: log_probability, tokens (their number), words, bytes, perplexity, "
                 "bits_per_byte, is_greedy, unknown_words and unknown_tokens; or error.");
   settings.session.AddTo(flags, "Id of a session. Every line follows what it has read. The session does not change.");
-  settings.options.AddTo(flags, /*of_session=*/false);
+  settings.options.AddTo(flags, /*with_order=*/true);
   std::vector<std::string> others;
   if (const auto code = ParseCommand(ScoreHelp(), flags, arguments, 1, others, console)) return code;
   if (!others.empty()) settings.file = others[0];

@@ -91,7 +91,7 @@ int SessionOpenCommand(const std::vector<std::string>& arguments, Console& conso
   call.common.server.AddModelVersionTo(flags);
   flags.AddString("model", &call.common.model, "NAME",
                   "Name of the model. Defaults to the server's only language model.");
-  flags.AddInt("segment_tokens", &call.segment_tokens, 1, std::numeric_limits<int>::max(),
+  flags.AddInt("segment_tokens", &call.segment_tokens, 1, kMaxSegmentTokens,
                "Tokens after which the memory moves on, for a Transformer-XL with same_length false. Defaults to the "
                "model's.");
   flags.AddBool("json", &call.common.json,

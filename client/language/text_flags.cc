@@ -79,20 +79,20 @@ v1::OverlongText OverlongFlags::value() const {
   return v1::OVERLONG_TEXT_UNSPECIFIED;
 }
 
-void ScoreFlags::AddTo(FlagTable& flags, bool of_session) {
+void ScoreFlags::AddTo(FlagTable& flags, bool with_order) {
   text.AddTo(flags);
   flags.AddSection("Score");
   flags.AddChoice("begin", &begin, {"nothing", "end-of-text"},
                   "What stands before a text. nothing: its first token has no probability. end-of-text: the model's "
                   "end-of-text token. Defaults to nothing.");
-  if (!of_session) {
+  if (with_order) {
     flags.AddChoice("order", &order, {"left-to-right", "all-context"},
                     "What a token's probability depends on: the tokens before it, or all others of the text (XLNet). "
                     "Defaults to left-to-right.");
-    flags.AddInt("segment_tokens", &segment_tokens, 1, kMaxInt,
-                 "Tokens after which the memory moves on, for a Transformer-XL with same_length false. Defaults to the "
-                 "model's.");
   }
+  flags.AddInt("segment_tokens", &segment_tokens, 1, kMaxSegmentTokens,
+               "Tokens after which the memory moves on, for a Transformer-XL with same_length false. Defaults to the "
+               "model's.");
   flags.AddInt("top_k", &top_k, 0, 100, "Add the N likeliest tokens at the place of each token. Needs --tokens.");
 }
 

@@ -71,6 +71,8 @@ struct OverlongFlags {
   v1::OverlongText value() const;
 };
 
+inline constexpr int kMaxSegmentTokens = 1 << 24;
+
 // heed.v1.ScoreOptions as flags.
 struct ScoreFlags {
   TextFlags text;
@@ -79,8 +81,8 @@ struct ScoreFlags {
   int top_k = 0;
   std::optional<int> segment_tokens;
 
-  // `of_session`: without the flags that a session has already.
-  void AddTo(FlagTable& flags, bool of_session);
+  // `with_order`: with --order, which reading into a memory does not have.
+  void AddTo(FlagTable& flags, bool with_order);
   void Fill(v1::ScoreOptions& options) const;
 };
 

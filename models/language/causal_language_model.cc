@@ -18,6 +18,7 @@ namespace heed {
 namespace {
 
 constexpr int64_t kDefaultMaxTokens = 50;
+constexpr size_t kMaxWholePrompt = 1024;           // tokens that see each other, and so are read in one step
 constexpr size_t kMaxTextBytes = size_t{4} << 20;  // tokenized at once
 constexpr float kMaxTemperature = 1000;
 constexpr float kMaxRepetitionPenalty = 100;
@@ -144,7 +145,9 @@ absl::StatusOr<std::shared_ptr<const State>> CausalLanguageModel::ParseState(abs
 }
 
 absl::Status CausalLanguageModel::CheckSegmentTokens(absl::string_view field, int64_t segment_tokens) const {
-  if (segment_tokens < 0) return InvalidField(field, segment_tokens, ", must be at least 1, or 0: the model's");
+  if (segment_tokens < 0 || segment_tokens > kMaxSegmentTokens) {
+    return InvalidField(field, segment_tokens, ", must be 1 to ", kMaxSegmentTokens, ", or 0: the model's");
+  }
   if (segment_tokens > 0 && !parts_.network->has_segments()) {
     return InvalidField(field, segment_tokens, ", but model '", spec().name,
                         "' gives the same scores wherever a text is cut");
@@ -276,6 +279,10 @@ absl::StatusOr<std::unique_ptr<GenerateTask>> CausalLanguageModel::StartGenerate
     prompt.push_back({.id = *tokenizer().end_of_text()});
   }
   HEED_RETURN_IF_ERROR(CheckRows("prompt", prompt.size(), limits));
+  if (options.mode == GenerateMode::kAsHuggingFace && prompt.size() > kMaxWholePrompt) {
+    return InvalidField("prompt", prompt.size(), " tokens, which AS_HUGGING_FACE reads in one step, at most ",
+                        kMaxWholePrompt);
+  }
   return std::make_unique<GenerationTask>(*parts_.network, tokenizer(), std::move(request), prompt);
 }
 

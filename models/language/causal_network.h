@@ -71,8 +71,12 @@ struct Reading {
   absl::Span<NextTokenAnswer> answers;       // one for each query
 };
 
+inline constexpr int64_t kMaxSegmentTokens = 1 << 24;
+// That one memory may have read. No counter comes near it.
+inline constexpr int64_t kMaxTokensRead = int64_t{1} << 48;
+
 struct MemoryOptions {
-  int64_t segment_tokens = 0;    // ScoreOptions::segment_tokens
+  int64_t segment_tokens = 0;    // ScoreOptions::segment_tokens, at most kMaxSegmentTokens
   bool as_hugging_face = false;  // GenerateMode::kAsHuggingFace
 };
 

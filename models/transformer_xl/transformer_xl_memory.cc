@@ -16,7 +16,6 @@ namespace {
 
 constexpr uint32_t kMemoryFormat = 1;
 // So many tokens no stream can have read: sums of positions stay far from overflow.
-constexpr int64_t kMaxTokensRead = int64_t{1} << 48;
 
 void PutFloats(std::string& bytes, const float* values, int64_t count) {
   bytes.append(reinterpret_cast<const char*>(values), static_cast<size_t>(count) * sizeof(float));

@@ -88,11 +88,12 @@ absl::StatusOr<std::unique_ptr<XlnetMemory>> XlnetMemory::Parse(const XlnetConfi
   if (layers != config.layers || width != config.d_model) {
     return wrong("is of ", layers, " layers of ", width, ", the model has ", config.layers, " of ", config.d_model);
   }
-  const bool has_segments = mode == 0 && HasSegments(config);
+  if (mode != 0) return wrong("is of generation as Hugging Face's, which no session is");
+  const bool has_segments = HasSegments(config);
   const int64_t memory = config.mem_len > 0 ? config.mem_len : kMaxTokens;
-  if (mode > 1 || segment < 0 || segment > kMaxTokens || (segment > 0) != has_segments || first < 0 || window < first ||
-      window > size || start < 0 || start > size || size > kMaxTokens || read < size || read > kMaxTokens || last < 0 ||
-      last >= config.vocabulary || (mode == 0 && window > start) ||
+  if (segment < 0 || segment > kMaxSegmentTokens || (segment > 0) != has_segments || first < 0 || window < first ||
+      window > size || window > start || start > size || size - first > kMaxTokens || read < size ||
+      read > kMaxTokensRead || last < 0 || last >= config.vocabulary ||
       (has_segments && (size - start > segment || start - window > memory))) {
     return wrong("says that it has read ", read, " tokens and keeps ", first, " to ", size, " from ", window,
                  " on, with a segment of ", segment, " from ", start, ", which no memory of this model does");
@@ -104,7 +105,7 @@ absl::StatusOr<std::unique_ptr<XlnetMemory>> XlnetMemory::Parse(const XlnetConfi
     return wrong("holds ", held, " tokens, but ", bytes.size(), " bytes of keys and values");
   }
   std::vector<float> row(static_cast<size_t>(2 * width));
-  auto result = std::make_unique<XlnetMemory>(config, MemoryOptions{segment, mode == 1});
+  auto result = std::make_unique<XlnetMemory>(config, MemoryOptions{segment});
   result->keys_.SkipTo(first);
   result->keys_.Replace(first, size - first);
   for (int64_t token = first; token < size; ++token) {

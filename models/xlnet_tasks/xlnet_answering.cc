@@ -5,6 +5,8 @@
 #include <cmath>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+
 namespace heed {
 namespace {
 
@@ -77,8 +79,15 @@ std::vector<XlnetSpan> XlnetAnswering::SpansOf(const XlnetInput& input, ConstMat
 
 // An answer that windows have in common counts once, as likely as in the window where it is likeliest.
 void XlnetAnswering::Add(const XlnetInput& input, const XlnetSpan& span) {
-  const int64_t start = input.tokens[static_cast<size_t>(span.start)].start;
-  const int64_t end = input.tokens[static_cast<size_t>(span.end)].end;
+  int64_t start = input.tokens[static_cast<size_t>(span.start)].start;
+  int64_t end = input.tokens[static_cast<size_t>(span.end)].end;
+  // A piece that begins a word has the blank before it.
+  const auto is_space = [&](int64_t at) {
+    return absl::ascii_isspace(static_cast<unsigned char>(request_.context[static_cast<size_t>(at)]));
+  };
+  while (start < end && is_space(start)) ++start;
+  while (start < end && is_space(end - 1)) --end;
+  if (start == end) return;
   const float score = std::exp(span.log_probability);
   for (TextSpan& answer : result_.answers) {
     if (answer.start != start || answer.end != end) continue;

@@ -16,7 +16,7 @@ from lm_eval.api.registry import register_model
 
 from heed_client import Client
 
-MAX_STOPS = 16  # of a request; the texts are cut at the others here
+MAX_STOPS, MAX_STOP_BYTES = 16, 256  # of a request; the texts are cut at the others here
 
 
 def cut_at(text, stops):
@@ -106,7 +106,7 @@ class HeedLM(LM):
         options.pop("max_length", None)
         arguments = {
             "max_tokens": int(options.pop("max_gen_toks", self._max_gen_toks)),
-            "stop": [stop for stop in stops if stop][:MAX_STOPS],
+            "stop": [stop for stop in stops if 0 < len(stop.encode()) <= MAX_STOP_BYTES][:MAX_STOPS],
         }
         temperature = options.pop("temperature", None)
         if options.pop("do_sample", False) and temperature != 0:
@@ -117,8 +117,6 @@ class HeedLM(LM):
             arguments["greedy"] = True
         if "num_beams" in options:
             arguments["beam_size"] = int(options.pop("num_beams"))
-        if not context:
-            raise ValueError("generate_until needs a context, but it is empty")
         text = self._client.generate(context, **arguments, **self._model, **self._text).text
         return cut_at(text, stops)
 

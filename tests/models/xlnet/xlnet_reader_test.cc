@@ -118,21 +118,26 @@ TEST_P(XlnetReading, ForksGoOnByThemselves) {
 }
 
 TEST_P(XlnetReading, WhatWasWrittenGoesOnAsIfItHadNot) {
-  for (const bool as_hugging_face : {false, true}) {
-    if (as_hugging_face && !fixture_.reader().has_hugging_face_mode()) continue;
-    auto memory = fixture_.reader().NewMemory({.as_hugging_face = as_hugging_face});
-    for (size_t end : {5u, 11u, 30u}) {
-      Read(*memory, {ids_.begin() + memory->tokens_read(), ids_.begin() + static_cast<int64_t>(end)}, true);
-      auto parsed = fixture_.reader().ParseMemory(memory->Serialize());
-      ASSERT_TRUE(parsed.ok()) << parsed.status();
-      EXPECT_EQ((*parsed)->Serialize(), memory->Serialize());
-      EXPECT_EQ((*parsed)->tokens_read(), memory->tokens_read());
-      EXPECT_EQ((*parsed)->tokens_held(), memory->tokens_held());
-      auto fork = memory->Fork();
-      const std::vector<int32_t> next = {ids_.begin() + static_cast<int64_t>(end), ids_.end()};
-      EXPECT_EQ(Read(**parsed, next, true), Read(*fork, next, true));
-    }
+  auto memory = fixture_.reader().NewMemory({});
+  for (size_t end : {5u, 11u, 30u}) {
+    Read(*memory, {ids_.begin() + memory->tokens_read(), ids_.begin() + static_cast<int64_t>(end)}, true);
+    auto parsed = fixture_.reader().ParseMemory(memory->Serialize());
+    ASSERT_TRUE(parsed.ok()) << parsed.status();
+    EXPECT_EQ((*parsed)->Serialize(), memory->Serialize());
+    EXPECT_EQ((*parsed)->tokens_read(), memory->tokens_read());
+    EXPECT_EQ((*parsed)->tokens_held(), memory->tokens_held());
+    auto fork = memory->Fork();
+    const std::vector<int32_t> next = {ids_.begin() + static_cast<int64_t>(end), ids_.end()};
+    EXPECT_EQ(Read(**parsed, next, true), Read(*fork, next, true));
   }
+}
+
+TEST_P(XlnetReading, NoSessionIsOfGenerationAsHuggingFaces) {
+  if (!fixture_.reader().has_hugging_face_mode()) return;
+  auto memory = fixture_.reader().NewMemory({.as_hugging_face = true});
+  Read(*memory, {ids_.begin(), ids_.begin() + 5}, true);
+  EXPECT_EQ(fixture_.reader().ParseMemory(memory->Serialize()).status().message(),
+            "memory of an XLNet: is of generation as Hugging Face's, which no session is");
 }
 
 TEST_P(XlnetReading, DamagedBytesAreRefusedOrHarmless) {
