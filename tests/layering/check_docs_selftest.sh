@@ -50,7 +50,7 @@ TEXT
     for name in server-flags metrics; do printf '\n<!-- table: %s -->\n<!-- end of table -->\n' "$name"; done
   } > "$tree/README.md"
   for name in connection translate classify graph-put graph-update bench bench-classify models models-load health ask \
-    chat run top; do
+    chat run top score generate read session-open fill tag classify-texts find-answers embed; do
     printf '\n<!-- table: %s -->\n<!-- end of table -->\n' "$name-flags"
   done > "$tree/docs/command-line.md"
   "$here/check_docs.sh" "$tree" "$work/bin" --write
