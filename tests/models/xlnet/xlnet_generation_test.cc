@@ -84,6 +84,18 @@ TEST_P(XlnetGeneration, CausalTextsGoOnFromASession) {
   EXPECT_THAT(model_->StartGenerate(request, {}).status().ToString(), HasSubstr("options.mode"));
 }
 
+// They see each other, so that they are one step, which nobody else's request could interrupt.
+TEST_P(XlnetGeneration, AsHuggingFaceAPromptHasALimit) {
+  GenerateRequest request;
+  for (int i = 0; i < 2000; ++i) request.prompt += "the ";
+  request.options.max_tokens = 1;
+  request.options.mode = GenerateMode::kAsHuggingFace;
+  EXPECT_THAT(model_->StartGenerate(request, {}).status().ToString(),
+              HasSubstr("which AS_HUGGING_FACE reads in one step, at most 1024"));
+  request.options.mode = GenerateMode::kCausal;
+  EXPECT_TRUE(model_->StartGenerate(request, {}).ok());
+}
+
 INSTANTIATE_TEST_SUITE_P(Fixtures, XlnetGeneration,
                          testing::Values("xlnet-lm", "xlnet-lm-relu-clamp", "xlnet-lm-memory", "xlnet-lm-uni",
                                          "xlnet-lm-untied"));
