@@ -58,7 +58,7 @@ class LineReport {
   LineReport(const TextCommandFlags& flags, int64_t input_bytes, bool typed, Console& console);
 
   void Count(int64_t source_bytes);
-  // Of the line after those that were counted.
+  // Prints why the line after those that were counted failed.
   void PrintFailure(const grpc::Status& status, int64_t source_bytes);
   void PrintOutage(const grpc::Status& status);
   void ClearBar() { bar_.Clear(); }

@@ -49,7 +49,7 @@ std::string SessionLine(const v1::TextSession& session) {
   return text;
 }
 
-// The id alone goes to standard output, for scripts; the rest is for people.
+// Only the id goes to standard output, for scripts. The rest is for people.
 void PrintSession(const v1::TextSession& session, bool json, Console& console) {
   if (json) {
     console.out << JsonText(TextSessionJson(session)) << std::endl;

@@ -15,7 +15,7 @@
 
 namespace heed::client {
 
-// Of every command that asks a language model.
+// The flags that every command for language models has.
 struct TextCommandFlags {
   ServerFlags server;
   std::string model;
@@ -60,7 +60,7 @@ struct OverlongFlags {
 
   // `default_text`: "refuse".
   void AddTo(FlagTable& flags, const std::string& default_text);
-  // Of a request with the fields `overlong` and `max_tokens`.
+  // Sets the fields `overlong` and `max_tokens` of a request.
   template <typename Request>
   void Fill(Request& request) const {
     request.set_overlong(value());

@@ -2,9 +2,9 @@
 // Attention of one head over keys in blocks of 16, for several queries of one stream at a time, whose scores have a
 // term for the distance to the key (Dai et al. 2019, section 3.3).
 //
-// A block's keys lie side by side for each of their numbers, so that 16 of them are scored at a time. A query's bits
-// depend on that query, its keys and the instruction set alone: scores are chains of multiply-adds over the numbers of
-// a key in order, sums over keys run in the order of the keys, and a block begins at a fixed place of the stream.
+// Within a block the keys are stored transposed, so that 16 of them are scored at a time. A query's bits depend only on
+// that query, its keys and the instruction set: a score adds the products of a key's values in order, sums over keys
+// run in the order of the keys, and a block begins at a fixed place of the stream.
 #pragma once
 
 #include <cstdint>

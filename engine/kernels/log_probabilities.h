@@ -18,7 +18,7 @@ void ShiftRow(float* x, int64_t count, float subtract, float add);
 // How many are larger than `threshold`.
 int64_t CountAbove(const float* x, int64_t count, float threshold);
 
-// Offers x[i] as that of token first_id + i, for all i; -infinity stands for a token that cannot be.
+// Offers each x[i] as the value of token first_id + i. -infinity marks a token that is not allowed.
 void OfferRow(const float* x, int64_t count, int32_t first_id, BestCandidates& best);
 
 }  // namespace heed

@@ -50,7 +50,7 @@ size_t LengthOfWholeAt(const AlignedText& text, size_t at, const std::vector<std
   return length;
 }
 
-// A text for the tokenizer, and the whole words that placeholders in it stand for.
+// A text for the tokenizer, in which placeholders replace whole words, and these words.
 struct Protected {
   AlignedText text;
   struct Whole {
