@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "engine/linear/linear.h"
+#include "engine/linear/precision.h"
 #include "files/checkpoint.h"
 
 namespace heed {
@@ -23,8 +24,11 @@ namespace heed {
 // both shapes, or the value that is not finite and its place.
 class WeightReader {
  public:
-  explicit WeightReader(const Checkpoint& checkpoint)
-      : checkpoint_(&checkpoint), account_(std::make_shared<Account>()) {}
+  // `precision`, as PrecisionHere gives it: of the linear layers that it reads.
+  explicit WeightReader(const Checkpoint& checkpoint, Precision precision = Precision::kF32)
+      : checkpoint_(&checkpoint), precision_(precision), account_(std::make_shared<Account>()) {}
+
+  Precision precision() const { return precision_; }
 
   // The scope of the names that begin with this one's prefix, `name` and a dot.
   WeightReader Scope(absl::string_view name) const;
@@ -79,6 +83,7 @@ class WeightReader {
   std::string FullName(absl::string_view name) const;
 
   const Checkpoint* checkpoint_;
+  Precision precision_;
   std::shared_ptr<Account> account_;
   std::string prefix_;
 };
