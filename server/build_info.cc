@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/version.h"
-#include "engine/kernels/kernels.h"
+#include "engine/kernels/instruction_set.h"
 #include "engine/linear/tiled_product.h"
 #include "grpcpp/grpcpp.h"
 #include "openssl/crypto.h"
@@ -18,7 +18,7 @@ std::string BuildInfoJson() {
   const nlohmann::ordered_json info = {
       {"version", kHeedVersion},
       {"compiler", "g++ " __VERSION__},
-      {"instruction_set", std::string(InstructionSet())},
+      {"instruction_set", std::string(InstructionSetName(UsedInstructionSet()))},
       {"libraries",
        {{"gRPC", grpc::Version()},
         {"protobuf", google::protobuf::internal::VersionString(GOOGLE_PROTOBUF_VERSION)},

@@ -289,8 +289,6 @@ ExpSum ReduceLogitsOnTarget(const float* HWY_RESTRICT logits, int64_t count, int
   return {max, sum};
 }
 
-const char* InstructionSetOnTarget() { return hwy::TargetName(HWY_TARGET); }
-
 }  // namespace HWY_NAMESPACE
 }  // namespace heed
 HWY_AFTER_NAMESPACE();
@@ -306,7 +304,6 @@ HWY_EXPORT(ScaleAndAddOnTarget);
 HWY_EXPORT(AttendOnTarget);
 HWY_EXPORT(AttendByScoreOnTarget);
 HWY_EXPORT(ReduceLogitsOnTarget);
-HWY_EXPORT(InstructionSetOnTarget);
 
 void Activate(Activation activation, float* x, int64_t count) {
   HWY_DYNAMIC_DISPATCH(ActivateOnTarget)(activation, x, count);
@@ -345,8 +342,6 @@ void BestCandidates::Offer(Candidate candidate) {
 ExpSum ReduceLogits(const float* logits, int64_t count, int32_t first_id, BestCandidates& best) {
   return HWY_DYNAMIC_DISPATCH(ReduceLogitsOnTarget)(logits, count, first_id, best);
 }
-
-absl::string_view InstructionSet() { return HWY_DYNAMIC_DISPATCH(InstructionSetOnTarget)(); }
 
 }  // namespace heed
 #endif

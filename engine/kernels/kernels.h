@@ -8,8 +8,6 @@
 #include <cmath>
 #include <cstdint>
 
-#include "absl/strings/string_view.h"
-
 namespace heed {
 
 enum class Activation { kNone, kRelu, kGelu, kGeluTanh, kSwish, kElu, kTanh, kSigmoid };
@@ -99,8 +97,5 @@ struct ExpSum {
 // Reduces logits[0, count), of tokens first_id and up. -infinity stands for a token that cannot be.
 // If all are, the sum is 0 and the max -infinity; if any is not a number, neither is the sum.
 ExpSum ReduceLogits(const float* logits, int64_t count, int32_t first_id, BestCandidates& best);
-
-// The instruction set that Highway chose on this machine: "AVX2", "AVX3", ...
-absl::string_view InstructionSet();
 
 }  // namespace heed

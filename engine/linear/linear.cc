@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "engine/kernels/instruction_set.h"
+#include "engine/linear/quantized_product.h"
 #include "engine/linear/sparse_product.h"
 #include "files/float16.h"
 #include "files/tensor_values.h"
@@ -11,18 +13,17 @@
 namespace heed {
 namespace {
 
-// From tests/bench/linear_bench. AVX2 (Zen 3): for 16 to 288 rows the packed kernel ran at 72 to 98 GFLOP/s a core and
-// oneDNN over full tiles at 72 to 85, and a sentence of 12 tokens need not pay for 48. Wider machines were not at hand:
-// there oneDNN's AVX-512 kernels are taken for many rows.
+// From tests/bench/linear_bench.
 struct PreferenceRow {
-  absl::string_view instruction_set;
+  InstructionSet instruction_set;
   GemmBackend few, many;
 };
 constexpr PreferenceRow kPreferences[] = {
-    {"AVX2", GemmBackend::kPacked, GemmBackend::kPacked},
-    {"AVX3", GemmBackend::kPacked, GemmBackend::kTiled},
-    {"AVX3_DL", GemmBackend::kPacked, GemmBackend::kTiled},
-    {"AVX3_ZEN4", GemmBackend::kPacked, GemmBackend::kTiled},
+    {InstructionSet::kPortable, GemmBackend::kPacked, GemmBackend::kTiled},
+    // Zen 3: for 16 to 288 rows the packed kernel ran at 72 to 98 GFLOP/s a core and oneDNN over full tiles at 72 to
+    // 85, and a sentence of 12 tokens need not pay for 48.
+    {InstructionSet::kAvx2, GemmBackend::kPacked, GemmBackend::kPacked},
+    {InstructionSet::kAvx512, GemmBackend::kPacked, GemmBackend::kTiled},
 };
 
 // A few microseconds of one core: less is not worth another thread's while.
@@ -31,16 +32,27 @@ constexpr int64_t kMultiplyAddsPerPart = 1 << 17;
 }  // namespace
 
 GemmBackend PreferredBackend(RowCount rows) {
+  GemmBackend preferred = GemmBackend::kPacked;
   for (const PreferenceRow& row : kPreferences) {
-    if (row.instruction_set == InstructionSet()) return rows == RowCount::kFew ? row.few : row.many;
+    if (row.instruction_set <= UsedInstructionSet()) preferred = rows == RowCount::kFew ? row.few : row.many;
   }
-  return rows == RowCount::kFew ? GemmBackend::kPacked : GemmBackend::kTiled;
+  return preferred;
 }
 
-absl::string_view BackendName(GemmBackend backend) { return backend == GemmBackend::kPacked ? "packed" : "tiled"; }
+absl::string_view BackendName(GemmBackend backend) {
+  switch (backend) {
+    case GemmBackend::kPacked:
+      return "packed";
+    case GemmBackend::kTiled:
+      return "tiled";
+    case GemmBackend::kInt8:
+      return "int8";
+  }
+  return "";
+}
 
-int64_t PanelsPerPart(int64_t rows, int64_t inputs, int64_t panels, int team_size) {
-  const int64_t worthwhile = kMultiplyAddsPerPart / std::max<int64_t>(1, rows * inputs * kPanelCols) + 1;
+int64_t PanelsPerPart(int64_t rows, int64_t inputs, int64_t panels, int team_size, int64_t speed) {
+  const int64_t worthwhile = speed * kMultiplyAddsPerPart / std::max<int64_t>(1, rows * inputs * kPanelCols) + 1;
   const int64_t fair = (panels + 4 * team_size - 1) / (4 * team_size);
   return std::max(worthwhile, fair);
 }
@@ -69,18 +81,24 @@ Linear::Linear(absl::Span<const Part> parts, Activation activation, GemmBackend 
     }
   }
   const auto weight = [&](int64_t n, int64_t k) { return values[static_cast<size_t>(n * in_ + k)]; };
-  if (backend_ == GemmBackend::kPacked) {
-    const bool exact = std::all_of(values.begin(), values.end(), IsExactInF16);
-    panels_ = PackedPanels(out_, in_, exact ? Storage::kF16 : Storage::kF32, weight);
-  } else {
-    tiles_ = TiledWeights(out_, in_, weight);
+  switch (backend_) {
+    case GemmBackend::kPacked: {
+      const bool exact = std::all_of(values.begin(), values.end(), IsExactInF16);
+      panels_ = PackedPanels(out_, in_, exact ? Storage::kF16 : Storage::kF32, weight);
+      break;
+    }
+    case GemmBackend::kTiled:
+      tiles_ = TiledWeights(out_, in_, weight);
+      break;
+    case GemmBackend::kInt8:
+      quantized_ = QuantizedPanels(out_, in_, values.data());
+      break;
   }
   bias_.resize((bias_.size() + kPanelCols - 1) / kPanelCols * kPanelCols);
 }
 
 int64_t Linear::resident_bytes() const {
-  return (backend_ == GemmBackend::kPacked ? panels_.bytes() : tiles_.bytes()) +
-         static_cast<int64_t>(bias_.size() * sizeof(float));
+  return panels_.bytes() + tiles_.bytes() + quantized_.bytes() + static_cast<int64_t>(bias_.size() * sizeof(float));
 }
 
 void Linear::ApplyToSparseRow(const float* values, const int32_t* columns, int64_t count, float* y) const {
@@ -92,13 +110,22 @@ void Linear::Product(ConstMatrixView x, bool accumulate, MatrixView y, Context& 
     TiledProduct(tiles_, x, bias_.data(), activation_, accumulate, y, context);
     return;
   }
-  const int64_t per_part = PanelsPerPart(x.rows, in_, panels_.panels(), context.team.size());
-  const int64_t parts = (panels_.panels() + per_part - 1) / per_part;
+  Arena::Scope scope(context.arena);
+  const bool int8 = backend_ == GemmBackend::kInt8;
+  const QuantizedRows quantized = int8 ? Quantized(x, context) : QuantizedRows();
+  const int64_t panels = (out_ + kPanelCols - 1) / kPanelCols;
+  const int64_t per_part = PanelsPerPart(x.rows, in_, panels, context.team.size(), int8 ? kInt8Speed : 1);
+  const int64_t parts = (panels + per_part - 1) / per_part;
   context.team.Run(parts, [&](int64_t part) {
     const int64_t first = part * per_part;
-    const int64_t last = std::min(first + per_part, panels_.panels());
+    const int64_t last = std::min(first + per_part, panels);
     const MatrixView to = y.Cols(first * kPanelCols, (last - first) * kPanelCols);
-    PackedProduct(panels_, x, first, last, bias_.data() + first * kPanelCols, accumulate, to);
+    const float* const bias = bias_.data() + first * kPanelCols;
+    if (int8) {
+      QuantizedProduct(quantized_, quantized, first, last, bias, accumulate, to);
+    } else {
+      PackedProduct(panels_, x, first, last, bias, accumulate, to);
+    }
     if (activation_ == Activation::kNone) return;
     for (int64_t m = 0; m < x.rows; ++m) Activate(activation_, to.row(m), to.cols);
   });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Linear layers: y = activation(x W^T + b), by one of two backends that is fixed when the layer is made.
+// Linear layers: y = activation(x W^T + b), by a backend that is fixed when the layer is made.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 #include "engine/core/matrix.h"
 #include "engine/kernels/kernels.h"
 #include "engine/linear/packed_product.h"
+#include "engine/linear/quantized_panels.h"
 #include "engine/linear/tiled_product.h"
 #include "files/safetensors.h"
 
@@ -18,6 +19,7 @@ namespace heed {
 enum class GemmBackend {
   kPacked,  // our kernel over weights packed once (engine/linear/packed_product.h)
   kTiled,   // oneDNN over fixed row tiles (engine/linear/tiled_product.h)
+  kInt8,    // weights and activations in 8 bits (engine/linear/quantized_product.h)
 };
 
 // What a layer mostly sees.
@@ -26,7 +28,8 @@ enum class RowCount {
   kMany,  // an encoder's pass: all tokens of a sentence
 };
 
-// The backend that was faster on this machine's instruction set, from a table filled from tests/bench/linear_bench.
+// The backend for f32 that was faster on this machine's instruction set, from a table filled from
+// tests/bench/linear_bench.
 GemmBackend PreferredBackend(RowCount rows);
 absl::string_view BackendName(GemmBackend backend);
 
@@ -49,6 +52,8 @@ class Linear {
   int64_t weights() const { return in_ * out_ + out_; }
   int64_t resident_bytes() const;
   GemmBackend backend() const { return backend_; }
+  // Of kInt8: |W - W'| / |W|, where W' are the weights as they are stored; otherwise 0.
+  double relative_error() const { return quantized_.relative_error(); }
 
   // y = activation(x W^T + b). x [rows, in], y [rows, out] with room for PaddedStride(out) columns.
   void Apply(ConstMatrixView x, MatrixView y, Context& context) const { Product(x, false, y, context); }
@@ -64,16 +69,20 @@ class Linear {
   int64_t in_ = 0, out_ = 0;
   Activation activation_ = Activation::kNone;
   GemmBackend backend_ = GemmBackend::kPacked;
-  PackedPanels panels_;      // kPacked
-  TiledWeights tiles_;       // kTiled
-  std::vector<float> bias_;  // [out], padded to whole panels of 16
+  PackedPanels panels_;        // kPacked
+  TiledWeights tiles_;         // kTiled
+  QuantizedPanels quantized_;  // kInt8
+  std::vector<float> bias_;    // [out], padded to whole panels of 16
 };
 
 // Packs the rows of one tensor [out, in], as f16 if that loses nothing.
 PackedPanels PackRows(const StoredTensor& weight);
 
 // How many panels of `inputs` x 16 weights a thread takes at a time, when `rows` rows meet `panels` of them: enough
-// work to pay for handing it out, in enough pieces to keep the whole team busy.
-int64_t PanelsPerPart(int64_t rows, int64_t inputs, int64_t panels, int team_size);
+// work to pay for handing it out, in enough pieces to keep the whole team busy. `speed`: how many multiply-adds take
+// the time of one in f32.
+int64_t PanelsPerPart(int64_t rows, int64_t inputs, int64_t panels, int team_size, int64_t speed = 1);
+// Of kInt8, about.
+inline constexpr int64_t kInt8Speed = 4;
 
 }  // namespace heed

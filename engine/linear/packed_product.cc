@@ -42,7 +42,7 @@ HWY_INLINE void Block(const T* HWY_RESTRICT panel, int64_t inputs, const float* 
     const auto load = [&](int v) HWY_ATTR {
       return LoadWeights(d, panel + (v / kVectors) * panel_values + k * kPanelCols + (v % kVectors) * kLanes);
     };
-    // Of rows and weights, the fewer are held in registers while the others pass: all 12 sums still fit beside them.
+    // Of rows and weights, the fewer are held in registers while the others pass: all sums still fit beside them.
     if constexpr (M <= P * kVectors) {
       Vector row[M];
       HWY_UNROLL(16)
@@ -78,13 +78,17 @@ HWY_INLINE void Block(const T* HWY_RESTRICT panel, int64_t inputs, const float* 
   }
 }
 
+// A block of rows and panels holds so many sums in registers at most (16 registers, or 32 where a panel is one vector),
+// and reads each weight once for so many rows.
+constexpr int kMaxSums = kVectors == 1 ? 24 : 12;
+constexpr int64_t kMaxRows = kVectors == 1 ? 12 : 6;
+
 // How many panels M rows take at once: enough independent sums to hide the latency of a multiply-add (8 on machines of
-// two per cycle and four cycles), no more than there are registers (16, or 32 where a panel is one vector), and no more
-// panels than the machine can prefetch side by side (measured on Zen 4: 24 at once are half as fast as one).
+// two per cycle and four cycles), and no more panels than the machine can prefetch side by side (measured on Zen 4: 24
+// at once are half as fast as one).
 template <int M>
 constexpr int PanelsAtOnce() {
-  constexpr int kSums = kVectors == 1 ? 24 : 12;
-  constexpr int kPanels = kSums / (M * kVectors);
+  constexpr int kPanels = kMaxSums / (M * kVectors);
   return kPanels < 1 ? 1 : kPanels > 8 ? 8 : kPanels;
 }
 
@@ -106,42 +110,32 @@ void RowsAtOnce(const PackedPanels& weights, ConstMatrixView x, int64_t first, i
   }
 }
 
+// At most kMaxRows rows.
 template <int M, typename T>
-void Rows(const PackedPanels& weights, ConstMatrixView x, int64_t first, int64_t last, const float* bias,
-          bool accumulate, MatrixView y) {
-  RowsAtOnce<M, PanelsAtOnce<M>(), T>(weights, x, first, last, bias, accumulate, y);
+void FewRows(const PackedPanels& weights, ConstMatrixView x, int64_t first, int64_t last, const float* bias,
+             bool accumulate, MatrixView y) {
+  if constexpr (M > 0) {
+    if (x.rows < M) return FewRows<M - 1, T>(weights, x, first, last, bias, accumulate, y);
+    RowsAtOnce<M, PanelsAtOnce<M>(), T>(weights, x, first, last, bias, accumulate, y);
+  }
 }
 
 template <typename T>
 void AllRows(const PackedPanels& weights, ConstMatrixView x, int64_t first, int64_t last, const float* bias,
              bool accumulate, MatrixView y) {
-  constexpr int64_t kMaxRows = 6;
-  if (x.rows <= kMaxRows) {
-    switch (x.rows) {
-      case 1:
-        return Rows<1, T>(weights, x, first, last, bias, accumulate, y);
-      case 2:
-        return Rows<2, T>(weights, x, first, last, bias, accumulate, y);
-      case 3:
-        return Rows<3, T>(weights, x, first, last, bias, accumulate, y);
-      case 4:
-        return Rows<4, T>(weights, x, first, last, bias, accumulate, y);
-      case 5:
-        return Rows<5, T>(weights, x, first, last, bias, accumulate, y);
-      case 6:
-        return Rows<6, T>(weights, x, first, last, bias, accumulate, y);
-      default:
-        return;
-    }
-  }
-  // A panel stays in the cache while all rows pass it, in blocks as equal as can be: 7 rows are 4 + 3, not 6 + 1.
+  const auto some = [&](int64_t m, int64_t rows, int64_t p, int64_t panels) {
+    const int64_t done = (p - first) * kPanelCols;
+    FewRows<kMaxRows, T>(weights, x.Rows(m, rows), p, p + panels, bias == nullptr ? nullptr : bias + done, accumulate,
+                         y.Rows(m, rows).Cols(done, panels * kPanelCols));
+  };
+  if (x.rows <= kMaxRows) return some(0, x.rows, first, last - first);
+  // Panels stay in the cache while all rows pass them, in blocks as equal as can be: 7 rows are 4 + 3, not 6 + 1.
+  constexpr int64_t kPanels = PanelsAtOnce<kMaxRows>();
   const int64_t blocks = (x.rows + kMaxRows - 1) / kMaxRows;
-  for (int64_t p = first; p < last; ++p) {
+  for (int64_t p = first; p < last; p += kPanels) {
     for (int64_t b = 0; b < blocks; ++b) {
       const int64_t begin = x.rows * b / blocks;
-      const int64_t count = x.rows * (b + 1) / blocks - begin;
-      AllRows<T>(weights, x.Rows(begin, count), p, p + 1, bias == nullptr ? nullptr : bias + (p - first) * kPanelCols,
-                 accumulate, y.Rows(begin, count).Cols((p - first) * kPanelCols, kPanelCols));
+      some(begin, x.rows * (b + 1) / blocks - begin, p, std::min(kPanels, last - p));
     }
   }
 }

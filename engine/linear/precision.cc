@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/linear/precision.h"
 
-#include "engine/kernels/kernels.h"
+#include <algorithm>
+
+#include "engine/kernels/instruction_set.h"
 
 namespace heed {
 
@@ -26,6 +28,9 @@ std::optional<Precision> PrecisionNamed(absl::string_view name) {
 
 Precision PrecisionHere(Precision wanted) { return wanted == Precision::kBf16 ? Precision::kF32 : wanted; }
 
-absl::string_view KernelName(Precision) { return InstructionSet() == "AVX2" ? "avx2" : "avx512"; }
+absl::string_view KernelName(Precision precision) {
+  const InstructionSet largest = precision == Precision::kF32 ? InstructionSet::kAvx512 : InstructionSet::kAmx;
+  return InstructionSetName(std::min(UsedInstructionSet(), largest));
+}
 
 }  // namespace heed

@@ -12,6 +12,18 @@
 
 namespace heed {
 
+namespace {
+
+// Values as a checkpoint would hold them.
+struct StoredFloats {
+  StoredFloats(const std::vector<float>& values, std::vector<int64_t> shape)
+      : tensor{DType::kF32, std::move(shape), reinterpret_cast<const std::byte*>(values.data()),
+               values.size() * sizeof(float)} {}
+  StoredTensor tensor;
+};
+
+}  // namespace
+
 std::string WeightReader::FullName(absl::string_view name) const { return absl::StrCat(prefix_, name); }
 
 WeightReader WeightReader::Scope(absl::string_view name) const {
@@ -78,7 +90,9 @@ absl::StatusOr<Linear> WeightReader::ReadLinear(absl::string_view name, int64_t 
   HEED_ASSIGN_OR_RETURN(const std::vector<float> weight, Read(absl::StrCat(name, ".weight"), {out, in}));
   const int64_t rows = static_cast<int64_t>(weight.size()) / in;
   HEED_ASSIGN_OR_RETURN(const std::vector<float> bias, ReadOrZeros(absl::StrCat(name, ".bias"), {rows}));
-  return MakeLinear(weight, bias, activation, GemmBackend::kPacked);
+  const StoredFloats stored_weight(weight, {rows, in}), stored_bias(bias, {rows});
+  const Linear::Part part = {&stored_weight.tensor, &stored_bias.tensor};
+  return Make(absl::StrCat(name, ".weight"), absl::MakeConstSpan(&part, 1), activation, GemmBackend::kPacked);
 }
 
 absl::StatusOr<Linear> WeightReader::ReadLinear(absl::string_view name, int64_t out, int64_t in, bool bias,
@@ -94,7 +108,7 @@ absl::StatusOr<Linear> WeightReader::ReadLinearOf(absl::string_view weight, absl
   if (!bias.empty()) {
     HEED_ASSIGN_OR_RETURN(part.bias, Get(bias, {out}));
   }
-  Linear layer(absl::MakeConstSpan(&part, 1), activation, backend);
+  Linear layer = Make(weight, absl::MakeConstSpan(&part, 1), activation, backend);
   Count(part.weight->size() + (bias.empty() ? 0 : part.bias->size()), layer.resident_bytes());
   return layer;
 }
@@ -107,8 +121,16 @@ absl::StatusOr<Linear> WeightReader::ReadLinears(const std::vector<absl::string_
     HEED_ASSIGN_OR_RETURN(const StoredTensor* bias, Get(absl::StrCat(name, ".bias"), {out}));
     parts.push_back({weight, bias});
   }
-  Linear layer(parts, activation, backend);
+  Linear layer = Make(absl::StrCat(names.front(), ".weight"), parts, activation, backend);
   Count(layer.weights(), layer.resident_bytes());
+  return layer;
+}
+
+Linear WeightReader::Make(absl::string_view name, absl::Span<const Linear::Part> parts, Activation activation,
+                          GemmBackend backend) const {
+  if (precision_ != Precision::kInt8) return Linear(parts, activation, backend);
+  Linear layer(parts, activation, GemmBackend::kInt8);
+  account_->quantization_errors.push_back({FullName(name), layer.relative_error()});
   return layer;
 }
 
@@ -141,12 +163,8 @@ Linear MakeLinear(const std::vector<float>& weight, const std::vector<float>& bi
                   GemmBackend backend) {
   const int64_t out = static_cast<int64_t>(bias.size());
   const int64_t in = static_cast<int64_t>(weight.size()) / out;
-  const auto stored = [](const std::vector<float>& values, std::vector<int64_t> shape) {
-    return StoredTensor{DType::kF32, std::move(shape), reinterpret_cast<const std::byte*>(values.data()),
-                        values.size() * sizeof(float)};
-  };
-  const StoredTensor stored_weight = stored(weight, {out, in}), stored_bias = stored(bias, {out});
-  const Linear::Part part = {&stored_weight, &stored_bias};
+  const StoredFloats stored_weight(weight, {out, in}), stored_bias(bias, {out});
+  const Linear::Part part = {&stored_weight.tensor, &stored_bias.tensor};
   return Linear(absl::MakeConstSpan(&part, 1), activation, backend);
 }
 

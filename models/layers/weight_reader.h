@@ -69,6 +69,12 @@ class WeightReader {
   absl::Status CheckAllRead() const;
   // "FILE: tensor NAME [SHAPE] belongs to nothing that config.json names"
   std::string DescribeUnread(const std::string& full_name) const;
+  // Of the linear layers that were read in 8 bits, in the order of reading.
+  struct QuantizationError {
+    std::string name;           // the first weight tensor's
+    double relative_error = 0;  // Linear::relative_error
+  };
+  const std::vector<QuantizationError>& quantization_errors() const { return account_->quantization_errors; }
   int64_t weights() const { return account_->weights; }
   int64_t resident_bytes() const { return account_->bytes; }
 
@@ -76,11 +82,15 @@ class WeightReader {
   struct Account {
     std::set<std::string, std::less<>> read;     // full names
     std::set<std::string, std::less<>> counted;  // likewise
+    std::vector<QuantizationError> quantization_errors;
     int64_t weights = 0;
     int64_t bytes = 0;
   };
 
   std::string FullName(absl::string_view name) const;
+  // The layer that `precision` asks for, noted in the account; `backend` is for f32.
+  Linear Make(absl::string_view name, absl::Span<const Linear::Part> parts, Activation activation,
+              GemmBackend backend) const;
 
   const Checkpoint* checkpoint_;
   Precision precision_;
@@ -88,7 +98,7 @@ class WeightReader {
   std::string prefix_;
 };
 
-// A linear layer [out, in] of weights and bias that were computed.
+// A linear layer [out, in] of weights and bias that were computed, in f32.
 Linear MakeLinear(const std::vector<float>& weight, const std::vector<float>& bias, Activation activation,
                   GemmBackend backend);
 

@@ -12,6 +12,7 @@
 #include <functional>
 #include <vector>
 
+#include "engine/kernels/instruction_set.h"
 #include "engine/linear/onednn.h"
 #include "engine/linear/packed_product.h"
 #include "engine/linear/tiled_product.h"
@@ -98,7 +99,7 @@ int main(int argc, char** argv) {
   omp_set_num_threads(1);
   const int rounds = argc > 1 ? std::max(1, std::atoi(argv[1])) : 9;
   std::printf("GFLOP/s on one thread, median of %d rounds; %s; fma peak %.1f\n", rounds,
-              std::string(heed::InstructionSet()).c_str(), heed::bench::FmaPeak());
+              std::string(InstructionSetName(heed::UsedInstructionSet())).c_str(), heed::bench::FmaPeak());
   std::printf("| %-13s | rows | oneDNN ab | oneDNN ba | tiled | packed f32 | packed f16 | f32/oneDNN | f16/oneDNN |\n",
               "in x out");
   std::printf("| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");

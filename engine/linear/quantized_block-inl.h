@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// The 8-bit product by blocks of rows and panels whose sums stay in registers, for any vector type. Included once in
+// each kernel's file, inside HEED_BEGIN_TARGET: what it defines belongs to that file alone.
+//
+// V says how wide a vector is and how it sums:
+//   kPanelVectors               vectors of one panel of 16 outputs
+//   kMaxSums, kMaxRows          registers for sums; rows that share a load of weights
+//   Sums, Weights, Activations  types
+//   Sums Begin(compensation)    what a sum begins with, of the outputs at `compensation`
+//   Weights LoadWeights(p), Activations Broadcast(four)
+//   Sums Add(sums, activations, weights)
+//   void Store(sums, scale, scales, bias, accumulate, y)
+
+#include <algorithm>
+#include <cstdint>
+
+#include "engine/linear/quantized_kernels.h"
+
+#define HEED_ALWAYS_INLINE inline __attribute__((always_inline))
+
+namespace heed {
+namespace {
+
+// Rows [m0, m0 + M) against panels [p, p + P).
+template <class V, int M, int P>
+void QuantizedBlock(const QuantizedOperands& a, int64_t m0, int64_t p) {
+  constexpr int kSums = P * V::kPanelVectors;
+  constexpr int64_t kBytes = 64 / V::kPanelVectors;  // of a line, that one vector takes
+  constexpr int64_t kLanes = kPanelCols / V::kPanelVectors;
+  const int64_t depth = a.weights.depth();
+  const int64_t panel_bytes = depth * kPanelCols;
+  const int8_t* const panel = a.weights.panel(p);
+  const uint8_t* const x = a.x.row(m0);
+  const int64_t stride = a.x.stride;
+  typename V::Sums sum[M][kSums];
+#pragma GCC unroll 16
+  for (int m = 0; m < M; ++m) {
+#pragma GCC unroll 16
+    for (int v = 0; v < kSums; ++v) sum[m][v] = V::Begin(a.weights.compensation(p) + v * kLanes);
+  }
+  for (int64_t k = 0; k < depth; k += 4) {
+    const auto load = [&](int v) __attribute__((always_inline)) {
+      return V::LoadWeights(panel + v / V::kPanelVectors * panel_bytes + k * kPanelCols +
+                            v % V::kPanelVectors * kBytes);
+    };
+    // Of rows and weights, the fewer are held in registers while the others pass.
+    if constexpr (M <= kSums) {
+      typename V::Activations row[M];
+#pragma GCC unroll 16
+      for (int m = 0; m < M; ++m) row[m] = V::Broadcast(x + m * stride + k);
+#pragma GCC unroll 16
+      for (int v = 0; v < kSums; ++v) {
+        const typename V::Weights column = load(v);
+#pragma GCC unroll 16
+        for (int m = 0; m < M; ++m) sum[m][v] = V::Add(sum[m][v], row[m], column);
+      }
+    } else {
+      typename V::Weights column[kSums];
+#pragma GCC unroll 16
+      for (int v = 0; v < kSums; ++v) column[v] = load(v);
+#pragma GCC unroll 16
+      for (int m = 0; m < M; ++m) {
+        const typename V::Activations row = V::Broadcast(x + m * stride + k);
+#pragma GCC unroll 16
+        for (int v = 0; v < kSums; ++v) sum[m][v] = V::Add(sum[m][v], row, column[v]);
+      }
+    }
+  }
+  const int64_t n = (p - a.first) * kPanelCols;
+#pragma GCC unroll 16
+  for (int m = 0; m < M; ++m) {
+    float* const y = a.y.row(m0 + m) + n;
+#pragma GCC unroll 16
+    for (int v = 0; v < kSums; ++v) {
+      V::Store(sum[m][v], a.x.scales[m0 + m], a.weights.scales(p) + v * kLanes, a.bias + n + v * kLanes, a.accumulate,
+               y + v * kLanes);
+    }
+  }
+}
+
+// M rows take so many panels at once: enough sums to hide the latency of a dot product, and no more panels than the
+// machine can prefetch side by side.
+template <class V, int M>
+constexpr int QuantizedPanelsAtOnce() {
+  return std::clamp(V::kMaxSums / (M * V::kPanelVectors), 1, 8);
+}
+
+// P panels at a time, and what is left by halves.
+template <class V, int M, int P>
+void QuantizedPanelsOf(const QuantizedOperands& a, int64_t m0, int64_t p, int64_t last) {
+  for (; p + P <= last; p += P) QuantizedBlock<V, M, P>(a, m0, p);
+  if constexpr (P > 1) {
+    if (p < last) QuantizedPanelsOf<V, M, P / 2>(a, m0, p, last);
+  }
+}
+
+// `rows` rows, at most M.
+template <class V, int M>
+void QuantizedFewRows(const QuantizedOperands& a, int64_t m0, int64_t rows, int64_t p, int64_t last) {
+  if constexpr (M > 0) {
+    if (rows < M) return QuantizedFewRows<V, M - 1>(a, m0, rows, p, last);
+    QuantizedPanelsOf<V, M, QuantizedPanelsAtOnce<V, M>()>(a, m0, p, last);
+  }
+}
+
+// Rows [first_row, last_row) against all panels, which stay in the cache while the rows pass them in blocks as equal as
+// can be.
+template <class V>
+void QuantizedAllRows(const QuantizedOperands& a, int64_t first_row, int64_t last_row) {
+  const int64_t rows = last_row - first_row;
+  if (rows <= V::kMaxRows) return QuantizedFewRows<V, V::kMaxRows>(a, first_row, rows, a.first, a.last);
+  constexpr int64_t kPanels = QuantizedPanelsAtOnce<V, V::kMaxRows>();
+  const int64_t blocks = (rows + V::kMaxRows - 1) / V::kMaxRows;
+  for (int64_t p = a.first; p < a.last; p += kPanels) {
+    const int64_t end = std::min(p + kPanels, a.last);
+    for (int64_t b = 0; b < blocks; ++b) {
+      const int64_t begin = rows * b / blocks;
+      QuantizedFewRows<V, V::kMaxRows>(a, first_row + begin, rows * (b + 1) / blocks - begin, p, end);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace heed
