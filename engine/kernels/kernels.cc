@@ -147,107 +147,6 @@ void ScaleAndAddOnTarget(const float* HWY_RESTRICT from, float factor, const flo
   for (; i < count; ++i) to[i] = from[i] * factor + add[i];
 }
 
-HWY_INLINE float Dot(const float* HWY_RESTRICT a, const float* HWY_RESTRICT b, int64_t count) {
-  const Floats d;
-  Vector first = hn::Zero(d), second = hn::Zero(d);
-  int64_t i = 0;
-  for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
-    first = hn::MulAdd(hn::LoadU(d, a + i), hn::LoadU(d, b + i), first);
-    second = hn::MulAdd(hn::LoadU(d, a + i + kLanes), hn::LoadU(d, b + i + kLanes), second);
-  }
-  for (; i + kLanes <= count; i += kLanes) first = hn::MulAdd(hn::LoadU(d, a + i), hn::LoadU(d, b + i), first);
-  float dot = SumOf(hn::Add(first, second));
-  for (; i < count; ++i) dot += a[i] * b[i];
-  return dot;
-}
-
-// scores = exp(scores - max), returns their sum. Room for kLanes more values behind `count`.
-HWY_INLINE float ExpInPlace(float* HWY_RESTRICT scores, int64_t count) {
-  const Floats d;
-  for (int64_t i = count; i < count + kLanes; ++i) scores[i] = -std::numeric_limits<float>::max();
-  Vector maxima = hn::LoadU(d, scores);
-  for (int64_t i = 0; i < count; i += kLanes) maxima = hn::Max(maxima, hn::LoadU(d, scores + i));
-  const Vector max = hn::Set(d, MaxOf(maxima));
-  Vector sums = hn::Zero(d);
-  for (int64_t i = 0; i < count; i += kLanes) {
-    const Vector e = hn::Exp(d, hn::Sub(hn::LoadU(d, scores + i), max));
-    sums = hn::Add(sums, e);
-    hn::StoreU(e, d, scores + i);
-  }
-  return SumOf(sums);
-}
-
-// to[0, V * kLanes) = sum_t weights[t] rows[t][0, V * kLanes)
-template <int V>
-HWY_INLINE void WeightedSum(const float* HWY_RESTRICT weights, const float* const* rows, int64_t offset, int64_t count,
-                            float* HWY_RESTRICT to) {
-  const Floats d;
-  Vector sum[V];
-  HWY_UNROLL(4)
-  for (int v = 0; v < V; ++v) sum[v] = hn::Zero(d);
-  for (int64_t t = 0; t < count; ++t) {
-    const Vector weight = hn::Set(d, weights[t]);
-    const float* HWY_RESTRICT row = rows[t] + offset;
-    HWY_UNROLL(4)
-    for (int v = 0; v < V; ++v) sum[v] = hn::MulAdd(weight, hn::LoadU(d, row + v * kLanes), sum[v]);
-  }
-  HWY_UNROLL(4)
-  for (int v = 0; v < V; ++v) hn::StoreU(sum[v], d, to + v * kLanes);
-}
-
-// to[0, width) = sum_t weights[t] rows[t][offset, offset + width)
-HWY_INLINE void SumOfValues(const float* HWY_RESTRICT weights, const float* const* rows, int64_t offset, int64_t count,
-                            int64_t width, float* HWY_RESTRICT to) {
-  int64_t i = 0;
-  for (; i + 4 * kLanes <= width; i += 4 * kLanes) WeightedSum<4>(weights, rows, offset + i, count, to + i);
-  for (; i + kLanes <= width; i += kLanes) WeightedSum<1>(weights, rows, offset + i, count, to + i);
-  for (; i < width; ++i) {
-    float sum = 0;
-    for (int64_t t = 0; t < count; ++t) sum += weights[t] * rows[t][offset + i];
-    to[i] = sum;
-  }
-}
-
-void AttendOnTarget(const AttentionQuery& a) {
-  const float scale = 1.0f / std::sqrt(static_cast<float>(a.head_dim));
-  if (a.mean_weights != nullptr) std::fill(a.mean_weights, a.mean_weights + a.keys, 0.0f);
-  for (int64_t h = 0; h < a.heads; ++h) {
-    const int64_t head = h * a.head_dim;
-    for (int64_t t = 0; t < a.keys; ++t) {
-      a.scratch[t] = Dot(a.query + head, a.key_rows[t] + head, a.head_dim) * scale;
-    }
-    const float normalizer = 1.0f / ExpInPlace(a.scratch, a.keys);
-    for (int64_t t = 0; t < a.keys; ++t) a.scratch[t] *= normalizer;
-    SumOfValues(a.scratch, a.value_rows, head, a.keys, a.head_dim, a.context + head);
-    if (a.mean_weights != nullptr) {
-      for (int64_t t = 0; t < a.keys; ++t) a.mean_weights[t] += a.scratch[t] / static_cast<float>(a.heads);
-    }
-  }
-}
-
-// energy . tanh(query + key)
-HWY_INLINE float AdditiveScore(const float* HWY_RESTRICT energy, const float* HWY_RESTRICT query,
-                               const float* HWY_RESTRICT key, int64_t count) {
-  const Floats d;
-  Vector sum = hn::Zero(d);
-  for (int64_t i = 0; i < count; i += kLanes) {
-    const auto inside = hn::FirstN(d, static_cast<size_t>(std::min(kLanes, count - i)));
-    const auto load = [&](const float* from) HWY_ATTR { return hn::MaskedLoad(inside, d, from + i); };
-    sum = hn::MulAdd(load(energy), HyperbolicTangent(hn::Add(load(query), load(key))), sum);
-  }
-  return SumOf(sum);
-}
-
-void AttendByScoreOnTarget(const ScoredQuery& a) {
-  for (int64_t t = 0; t < a.keys; ++t) {
-    a.weights[t] = a.energy == nullptr ? Dot(a.query, a.key_rows[t], a.key_width)
-                                       : AdditiveScore(a.energy, a.query, a.key_rows[t], a.key_width);
-  }
-  const float normalizer = 1.0f / ExpInPlace(a.weights, a.keys);
-  for (int64_t t = 0; t < a.keys; ++t) a.weights[t] *= normalizer;
-  SumOfValues(a.weights, a.value_rows, 0, a.keys, a.value_width, a.context);
-}
-
 ExpSum ReduceLogitsOnTarget(const float* HWY_RESTRICT logits, int64_t count, int32_t first_id, BestCandidates& best) {
   const Floats d;
   const int64_t whole = count / kLanes * kLanes;
@@ -301,8 +200,6 @@ HWY_EXPORT(LayerNormOnTarget);
 HWY_EXPORT(LstmCellOnTarget);
 HWY_EXPORT(GruCellOnTarget);
 HWY_EXPORT(ScaleAndAddOnTarget);
-HWY_EXPORT(AttendOnTarget);
-HWY_EXPORT(AttendByScoreOnTarget);
 HWY_EXPORT(ReduceLogitsOnTarget);
 
 void Activate(Activation activation, float* x, int64_t count) {
@@ -324,10 +221,6 @@ void GruCell(const float* input, const float* recurrent, int64_t width, float* h
 void ScaleAndAdd(const float* from, float factor, const float* add, float* to, int64_t count) {
   HWY_DYNAMIC_DISPATCH(ScaleAndAddOnTarget)(from, factor, add, to, count);
 }
-
-void Attend(const AttentionQuery& attention) { HWY_DYNAMIC_DISPATCH(AttendOnTarget)(attention); }
-
-void AttendByScore(const ScoredQuery& attention) { HWY_DYNAMIC_DISPATCH(AttendByScoreOnTarget)(attention); }
 
 void BestCandidates::Offer(Candidate candidate) {
   if (count == capacity) {

@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "engine/core/team.h"
-#include "engine/kernels/kernels.h"
+#include "engine/kernels/attention.h"
 
 namespace heed {
 namespace {
