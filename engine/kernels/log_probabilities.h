@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "engine/kernels/kernels.h"
+#include "engine/kernels/logits.h"
 
 namespace heed {
 

@@ -9,7 +9,7 @@
 #include "absl/types/span.h"
 #include "engine/core/context.h"
 #include "engine/core/matrix.h"
-#include "engine/kernels/kernels.h"
+#include "engine/kernels/logits.h"
 #include "engine/linear/packed_product.h"
 #include "files/safetensors.h"
 

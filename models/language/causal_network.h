@@ -16,7 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "engine/core/context.h"
-#include "engine/kernels/kernels.h"
+#include "engine/kernels/logits.h"
 #include "models/kinds/stateful_model.h"
 
 namespace heed {
