@@ -81,7 +81,7 @@ HWY_INLINE void Block(const T* HWY_RESTRICT panel, int64_t inputs, const float* 
 // A block of rows and panels holds so many sums in registers at most (16 registers, or 32 where a panel is one vector),
 // and reads each weight once for so many rows.
 constexpr int kMaxSums = kVectors == 1 ? 24 : 12;
-constexpr int64_t kMaxRows = kVectors == 1 ? 12 : 6;
+constexpr int64_t kMaxRows = kVectors == 1 ? 8 : 6;
 
 // How many panels M rows take at once: enough independent sums to hide the latency of a multiply-add (8 on machines of
 // two per cycle and four cycles), and no more panels than the machine can prefetch side by side (measured on Zen 4: 24

@@ -6,7 +6,8 @@
 #include <immintrin.h>
 
 #include <algorithm>
-#include <cstring>
+#include <type_traits>
+#include <utility>
 
 #include "engine/linear/quantized_kernels.h"
 #include "engine/linear/target.h"
@@ -32,9 +33,7 @@ struct Avx2 {
     return _mm256_load_si256(reinterpret_cast<const __m256i*>(p));
   }
   static HEED_ALWAYS_INLINE Activations Broadcast(const uint8_t* four) {
-    int32_t bits;
-    std::memcpy(&bits, four, sizeof(bits));
-    const __m256i value = _mm256_xor_si256(_mm256_set1_epi32(bits), _mm256_set1_epi8(-128));
+    const __m256i value = _mm256_xor_si256(_mm256_broadcastd_epi32(_mm_loadu_si32(four)), _mm256_set1_epi8(-128));
     return {value, _mm256_abs_epi8(value)};
   }
   static HEED_ALWAYS_INLINE Sums Add(Sums sums, Activations x, Weights weights) {

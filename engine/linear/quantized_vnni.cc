@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
+#include <utility>
 
 #include "engine/linear/quantized_kernels.h"
 #include "engine/linear/target.h"
