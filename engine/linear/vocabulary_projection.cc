@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "engine/linear/linear.h"
+#include "files/tensor_values.h"
 
 namespace heed {
 namespace {
@@ -18,9 +19,27 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 }  // namespace
 
-VocabularyProjection::VocabularyProjection(const StoredTensor& weight, std::vector<float> bias)
-    : panels_(PackRows(weight)), bias_(std::move(bias)) {
-  bias_.resize(static_cast<size_t>(panels_.panels() * kPanelCols));
+VocabularyProjection::VocabularyProjection(const StoredTensor& weight, std::vector<float> bias, Precision precision)
+    : vocabulary_(weight.shape[0]), d_model_(weight.shape[1]), precision_(precision), bias_(std::move(bias)) {
+  bias_.resize(static_cast<size_t>(panels() * kPanelCols));
+  if (precision_ == Precision::kF32) {
+    panels_ = PackRows(weight);
+  } else {
+    quantized_ = QuantizedPanels(vocabulary_, d_model_, ReadFloats(weight).data());
+    rows_ = RowTable(weight);
+  }
+}
+
+int64_t VocabularyProjection::resident_bytes() const {
+  return panels_.bytes() + quantized_.bytes() + rows_.bytes() + static_cast<int64_t>(bias_.size() * sizeof(float));
+}
+
+void VocabularyProjection::CopyRow(int64_t token, float* to) const {
+  if (screens()) {
+    rows_.CopyRow(token, to);
+  } else {
+    panels_.CopyRow(token, to);
+  }
 }
 
 // One call of Apply(): its shares of the vocabulary, and what each leaves behind for the answers.
@@ -28,15 +47,17 @@ class VocabularyProjection::Product {
  public:
   Product(const VocabularyProjection& projection, ConstMatrixView hidden, absl::Span<const VocabularyQuery> queries,
           Context& context)
-      : panels_(projection.panels_),
+      : layer_(projection),
         bias_(projection.bias_.data()),
         vocabulary_(projection.vocabulary()),
         hidden_(hidden),
+        quantized_(projection.screens() ? Quantized(hidden, context) : QuantizedRows()),
         queries_(queries),
-        blocks_((panels_.panels() + kBlockPanels - 1) / kBlockPanels),
-        blocks_per_part_(
-            (PanelsPerPart(rows(), panels_.in(), panels_.panels(), context.team.size()) + kBlockPanels - 1) /
-            kBlockPanels),
+        blocks_((layer_.panels() + kBlockPanels - 1) / kBlockPanels),
+        blocks_per_part_((PanelsPerPart(rows(), layer_.d_model_, layer_.panels(), context.team.size(),
+                                        layer_.screens() ? kInt8Speed : 1) +
+                          kBlockPanels - 1) /
+                         kBlockPanels),
         parts_((blocks_ + blocks_per_part_ - 1) / blocks_per_part_),
         top_offset_(queries.size()),
         banned_offset_(queries.size()) {
@@ -44,7 +65,7 @@ class VocabularyProjection::Product {
     for (size_t m = 0; m < queries.size(); ++m) {
       top_offset_[m] = top_total_;
       banned_offset_[m] = banned_total;
-      top_total_ += queries[m].top;
+      top_total_ += Kept(queries[m]);
       banned_total += static_cast<int64_t>(queries[m].banned.size());
     }
     target_logits_ = context.arena.Take<float>(queries.size());
@@ -71,10 +92,10 @@ class VocabularyProjection::Product {
     for (int64_t m = 0; m < rows(); ++m) likelier_[part * rows() + m] = 0;
     for (int64_t block = part * blocks_per_part_; block < last_block; ++block) {
       const int64_t first_panel = block * kBlockPanels;
-      const int64_t last_panel = std::min(first_panel + kBlockPanels, panels_.panels());
+      const int64_t last_panel = std::min(first_panel + kBlockPanels, layer_.panels());
       const int64_t first_token = first_panel * kPanelCols;
       const int64_t tokens = std::min(last_panel * kPanelCols, vocabulary_) - first_token;
-      PackedProduct(panels_, hidden_, first_panel, last_panel, bias_ + first_token, false, logits);
+      MakeLogits(0, rows(), first_panel, last_panel, logits);
       for (int64_t m = 0; m < rows(); ++m) ReduceRow(part, block, m, logits.row(m), first_token, tokens);
     }
   }
@@ -82,17 +103,20 @@ class VocabularyProjection::Product {
   // After all parts.
   void FinishRow(int64_t m, VocabularyAnswer& answer) const {
     const VocabularyQuery& query = queries_[static_cast<size_t>(m)];
-    answer.best.resize(static_cast<size_t>(query.top));
-    BestCandidates merged = {answer.best.data(), query.top, 0};
+    answer.best.resize(static_cast<size_t>(Kept(query)));
+    BestCandidates merged = {answer.best.data(), Kept(query), 0};
     for (int64_t part = 0; part < parts_; ++part) {
       const Candidate* from = Best(part, m);
       for (int i = 0; i < best_counts_[part * rows() + m]; ++i) merged.Offer(from[i]);
     }
     answer.best.resize(static_cast<size_t>(merged.count));
     answer.likelier_than_target = 0;
-    answer.log_normalizer = LogNormalizer(m);
+    std::vector<Rescored> rescored;
+    if (layer_.screens()) rescored = Rescore(m, answer.best);
+    answer.log_normalizer = LogNormalizer(m, rescored);
+    if (layer_.screens()) TakeExact(query, rescored, answer);
     if (query.target < 0) return;
-    answer.target_logit = target_logits_[m];
+    answer.target_logit = layer_.screens() ? rescored.back().exact : target_logits_[m];
     for (int64_t part = 0; part < parts_; ++part) answer.likelier_than_target += likelier_[part * rows() + m];
   }
 
@@ -106,9 +130,46 @@ class VocabularyProjection::Product {
   float LogitOf(int64_t m, int32_t token) const {
     const int64_t panel = token / kPanelCols;
     float logits[kPanelCols];
-    PackedProduct(panels_, hidden_.Rows(m, 1), panel, panel + 1, bias_ + panel * kPanelCols, false,
-                  {logits, 1, kPanelCols, kPanelCols});
+    MakeLogits(m, 1, panel, panel + 1, {logits, 1, kPanelCols, kPanelCols});
     return logits[token % kPanelCols];
+  }
+
+  // Of rows [first, first + count) and the panels [first_panel, last_panel), as `layer_` screens them.
+  void MakeLogits(int64_t first, int64_t count, int64_t first_panel, int64_t last_panel, MatrixView logits) const {
+    const float* const bias = bias_ + first_panel * kPanelCols;
+    if (layer_.screens()) {
+      QuantizedProduct(layer_.quantized_, quantized_.Rows(first, count), first_panel, last_panel, bias, false, logits);
+    } else {
+      PackedProduct(layer_.panels_, hidden_.Rows(first, count), first_panel, last_panel, bias, false, logits);
+    }
+  }
+
+  // A token whose screened logit is replaced.
+  struct Rescored {
+    int32_t id;
+    float screened, exact;
+  };
+  // Row m's best tokens; behind them its target, if it has one.
+  std::vector<Rescored> Rescore(int64_t m, absl::Span<const Candidate> best) const {
+    std::vector<Rescored> rescored;
+    rescored.reserve(best.size() + 1);
+    const auto add = [&](int32_t id, float screened) {
+      rescored.push_back({id, screened, layer_.rows_.Dot(id, hidden_.row(m)) + bias_[id]});
+    };
+    for (const Candidate& candidate : best) add(candidate.id, candidate.logit);
+    const int32_t target = queries_[static_cast<size_t>(m)].target;
+    if (target >= 0) add(target, target_logits_[m]);
+    return rescored;
+  }
+  // The query's best of those that were screened, and their logits among all.
+  static void TakeExact(const VocabularyQuery& query, absl::Span<const Rescored> rescored, VocabularyAnswer& answer) {
+    for (size_t i = 0; i < answer.best.size(); ++i) answer.best[i].logit = rescored[i].exact;
+    for (size_t i = 0; i < rescored.size() && query.all_logits != nullptr; ++i) {
+      float& logit = query.all_logits[rescored[i].id];
+      if (logit != -kInfinity) logit = rescored[i].exact;
+    }
+    std::sort(answer.best.begin(), answer.best.end(), Better);
+    if (answer.best.size() > static_cast<size_t>(query.top)) answer.best.resize(static_cast<size_t>(query.top));
   }
 
   // Row m's logits of one block.
@@ -127,12 +188,12 @@ class VocabularyProjection::Product {
       for (int64_t i = 0; i < tokens; ++i) likelier += row[i] > target;
       likelier_[part * rows() + m] += likelier;
     }
-    BestCandidates kept = {Best(part, m), query.top, best_counts_[part * rows() + m]};
+    BestCandidates kept = {Best(part, m), Kept(query), best_counts_[part * rows() + m]};
     sums_[m * blocks_ + block] = ReduceLogits(row, tokens, static_cast<int32_t>(first_token), kept);
     best_counts_[part * rows() + m] = kept.count;
   }
 
-  float LogNormalizer(int64_t m) const {
+  float LogNormalizer(int64_t m, absl::Span<const Rescored> rescored) const {
     const VocabularyQuery& query = queries_[static_cast<size_t>(m)];
     const ExpSum* const sums = sums_ + m * blocks_;
     const float* banned = banned_logits_ + banned_offset_[static_cast<size_t>(m)];
@@ -146,13 +207,37 @@ class VocabularyProjection::Product {
       if (part.sum != 0) sum += static_cast<double>(part.sum) * std::exp(static_cast<double>(part.max - max));
     }
     for (size_t i = 0; i < banned_count; ++i) sum += std::exp(static_cast<double>(banned[i] - max));
+    sum = Corrected(sum, max, query, rescored);
     return max + static_cast<float>(std::log(sum));
   }
 
-  const PackedPanels& panels_;
+  // The sum with the terms of the rescored tokens replaced: at least what these alone give.
+  static double Corrected(double sum, float max, const VocabularyQuery& query, absl::Span<const Rescored> rescored) {
+    double exact = 0;
+    for (size_t i = 0; i < rescored.size(); ++i) {
+      const Rescored& one = rescored[i];
+      const bool is_target = one.id == query.target && i + 1 == rescored.size();
+      if (is_target && !AloneInTheSum(query, rescored)) continue;
+      sum -= std::exp(static_cast<double>(one.screened) - max);
+      exact += std::exp(static_cast<double>(one.exact) - max);
+    }
+    return std::max(sum, 0.0) + exact;
+  }
+  // Whether the target behind the best tokens is none of them, and is in the sum.
+  static bool AloneInTheSum(const VocabularyQuery& query, absl::Span<const Rescored> rescored) {
+    for (size_t i = 0; i + 1 < rescored.size(); ++i) {
+      if (rescored[i].id == query.target) return false;
+    }
+    return query.normalize_over_banned || !std::binary_search(query.banned.begin(), query.banned.end(), query.target);
+  }
+
+  int Kept(const VocabularyQuery& query) const { return query.top + (layer_.screens() ? kScreened : 0); }
+
+  const VocabularyProjection& layer_;
   const float* const bias_;
   const int64_t vocabulary_;
   const ConstMatrixView hidden_;
+  const QuantizedRows quantized_;  // hidden, where the layer screens
   const absl::Span<const VocabularyQuery> queries_;
   const int64_t blocks_;
   const int64_t blocks_per_part_;

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The output layer over a vocabulary, fused with its reduction: the best tokens of each row and the normalizer of its
 // softmax, without ever writing out [rows, vocabulary] logits.
+//
+// In a reduced precision the whole vocabulary is only screened: of each row, the best `top` + kScreened tokens get
+// their logits in f32 from the weights as they are, and these take the place of the screened ones, in the normalizer,
+// too. So the answer's logits are exact, and a token is missed only if kScreened others are wrongly before it.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +14,10 @@
 #include "engine/core/context.h"
 #include "engine/core/matrix.h"
 #include "engine/kernels/logits.h"
+#include "engine/linear/embedding_table.h"
 #include "engine/linear/packed_product.h"
+#include "engine/linear/precision.h"
+#include "engine/linear/quantized_product.h"
 #include "files/safetensors.h"
 
 namespace heed {
@@ -33,16 +40,18 @@ struct VocabularyAnswer {
 };
 
 // Immutable once made; thread-safe.
-class VocabularyProjection {
+class VocabularyProjection : public EmbeddingTable {
  public:
-  VocabularyProjection() = default;
-  // weight [vocabulary, d_model]; bias [vocabulary], or empty for zeros.
-  VocabularyProjection(const StoredTensor& weight, std::vector<float> bias);
+  static constexpr int kScreened = 16;
 
-  int64_t vocabulary() const { return panels_.out(); }
-  int64_t resident_bytes() const { return panels_.bytes() + static_cast<int64_t>(bias_.size() * sizeof(float)); }
-  // The weights: an embedding table that is tied to this layer reads its rows from here.
-  const PackedPanels& panels() const { return panels_; }
+  VocabularyProjection() = default;
+  // weight [vocabulary, d_model]; bias [vocabulary], or empty for zeros. `precision`, as PrecisionHere gives it.
+  VocabularyProjection(const StoredTensor& weight, std::vector<float> bias, Precision precision = Precision::kF32);
+
+  int64_t vocabulary() const { return vocabulary_; }
+  int64_t resident_bytes() const;
+  // The weights of a token, [d_model]: an embedding table that is tied to this layer.
+  void CopyRow(int64_t token, float* to) const override;
 
   // hidden [rows, d_model]; one query and one answer a row. An answer's bits depend on its row and query alone.
   void Apply(ConstMatrixView hidden, absl::Span<const VocabularyQuery> queries, absl::Span<VocabularyAnswer> answers,
@@ -51,8 +60,15 @@ class VocabularyProjection {
  private:
   class Product;
 
-  PackedPanels panels_;
-  std::vector<float> bias_;  // padded to whole panels
+  bool screens() const { return precision_ != Precision::kF32; }
+  int64_t panels() const { return (vocabulary_ + kPanelCols - 1) / kPanelCols; }
+
+  int64_t vocabulary_ = 0, d_model_ = 0;
+  Precision precision_ = Precision::kF32;
+  PackedPanels panels_;        // kF32
+  QuantizedPanels quantized_;  // kInt8
+  RowTable rows_;              // the weights as they are, beside those that screen
+  std::vector<float> bias_;    // padded to whole panels
 };
 
 }  // namespace heed

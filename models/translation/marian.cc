@@ -139,13 +139,13 @@ absl::Status MarianNetwork::LoadEmbeddings(const WeightReader& root) {
   if (root.Has("final_logits_bias")) {
     HEED_ASSIGN_OR_RETURN(bias, root.Read("final_logits_bias", {1, config_.target_vocabulary}));
   }
-  output_ = VocabularyProjection(*output, std::move(bias));
+  output_ = VocabularyProjection(*output, std::move(bias), root.precision());
   root.Count(output->size(), output_.resident_bytes());
-  const auto table = [&](const StoredTensor* tensor, PackedPanels& own) {
-    if (tensor == output) return &output_.panels();
-    own = PackRows(*tensor);
+  const auto table = [&](const StoredTensor* tensor, RowTable& own) -> const EmbeddingTable* {
+    if (tensor == output) return &output_;
+    own = RowTable(*tensor);
     root.Count(tensor->size(), own.bytes());
-    return static_cast<const PackedPanels*>(&own);
+    return &own;
   };
   target_embeddings_ = table(target, own_target_embeddings_);
   source_embeddings_ = source == target ? target_embeddings_ : table(source, own_source_embeddings_);
@@ -184,7 +184,7 @@ int64_t MarianNetwork::step_multiply_adds() const {
   return sum;
 }
 
-void MarianNetwork::Embed(const PackedPanels& table, const Matrix& positions, int32_t token, int64_t position,
+void MarianNetwork::Embed(const EmbeddingTable& table, const Matrix& positions, int32_t token, int64_t position,
                           float* x) const {
   table.CopyRow(token, x);
   ScaleAndAdd(x, embedding_scale_, positions.row(position), x, config_.d_model);

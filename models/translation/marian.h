@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "engine/linear/embedding_table.h"
 #include "engine/linear/linear.h"
 #include "engine/linear/vocabulary_projection.h"
 #include "files/checkpoint.h"
@@ -80,15 +81,15 @@ class MarianNetwork : public Seq2SeqNetwork {
   // INVALID_ARGUMENT: the checkpoint has a layer that config.json does not name. Other tensors are warnings.
   absl::Status CheckUnread(const WeightReader& root);
   MatrixView EncodePacked(absl::Span<Memory* const> memories, Context& context) const;
-  void Embed(const PackedPanels& table, const Matrix& positions, int32_t token, int64_t position, float* x) const;
+  void Embed(const EmbeddingTable& table, const Matrix& positions, int32_t token, int64_t position, float* x) const;
 
   MarianConfig config_;
   float embedding_scale_ = 1;
   VocabularyProjection output_;
-  // Rows of an embedding table are read from panels: of the output layer, where they are tied, else of their own.
-  PackedPanels own_source_embeddings_, own_target_embeddings_;
-  const PackedPanels* source_embeddings_ = nullptr;
-  const PackedPanels* target_embeddings_ = nullptr;
+  // The output layer where they are tied to it, else their own.
+  RowTable own_source_embeddings_, own_target_embeddings_;
+  const EmbeddingTable* source_embeddings_ = nullptr;
+  const EmbeddingTable* target_embeddings_ = nullptr;
   Matrix source_positions_, target_positions_;  // [max_positions, d_model]
   std::vector<EncoderLayer> encoder_;
   std::vector<DecoderLayer> decoder_;

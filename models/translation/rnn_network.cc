@@ -16,7 +16,7 @@ constexpr TiedName kSourceEmbedding = {"encoder.embedding.weight", "tied_embeddi
 constexpr TiedName kTargetEmbedding = {"decoder.embedding.weight", ""};
 constexpr TiedName kOutput = {"output.weight", "tied_output"};
 
-void Embed(const PackedPanels& table, float scale, int32_t token, int64_t width, float* x) {
+void Embed(const EmbeddingTable& table, float scale, int32_t token, int64_t width, float* x) {
   table.CopyRow(token, x);
   for (int64_t i = 0; i < width; ++i) x[i] *= scale;
 }
@@ -134,16 +134,16 @@ absl::Status RnnNetwork::LoadEmbeddings(const WeightReader& root) {
   if (config_.output_bias) {
     HEED_ASSIGN_OR_RETURN(bias, root.Read("output.bias", {target_config.vocabulary}));
   }
-  output_ = VocabularyProjection(*output, std::move(bias));
+  output_ = VocabularyProjection(*output, std::move(bias), root.precision());
   root.Count(output->size(), output_.resident_bytes());
-  const auto panels_of = [&](const StoredTensor* table, PackedPanels& own) {
-    if (table == output) return &output_.panels();
-    own = PackRows(*table);
+  const auto rows_of = [&](const StoredTensor* table, RowTable& own) -> const EmbeddingTable* {
+    if (table == output) return &output_;
+    own = RowTable(*table);
     root.Count(table->size(), own.bytes());
-    return static_cast<const PackedPanels*>(&own);
+    return &own;
   };
-  target_embeddings_ = panels_of(target, own_target_embeddings_);
-  source_embeddings_ = source == target ? target_embeddings_ : panels_of(source, own_source_embeddings_);
+  target_embeddings_ = rows_of(target, own_target_embeddings_);
+  source_embeddings_ = source == target ? target_embeddings_ : rows_of(source, own_source_embeddings_);
   return absl::OkStatus();
 }
 

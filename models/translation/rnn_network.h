@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "engine/linear/embedding_table.h"
 #include "engine/linear/linear.h"
 #include "engine/linear/vocabulary_projection.h"
 #include "files/checkpoint.h"
@@ -67,10 +68,10 @@ class RnnNetwork : public Seq2SeqNetwork {
   ConstMatrixView Readout(const DecoderRows& step, Context& context) const;
 
   const RnnConfig config_;
-  // Rows of an embedding table are read from panels: of the output layer, where they are tied, else of their own.
-  PackedPanels own_source_embeddings_, own_target_embeddings_;
-  const PackedPanels* source_embeddings_ = nullptr;
-  const PackedPanels* target_embeddings_ = nullptr;
+  // The output layer where they are tied to it, else their own.
+  RowTable own_source_embeddings_, own_target_embeddings_;
+  const EmbeddingTable* source_embeddings_ = nullptr;
+  const EmbeddingTable* target_embeddings_ = nullptr;
   RecurrentLayers encoder_;
   RnnDecoderStart start_;
   std::vector<RecurrentCell> decoder_;        // of each layer

@@ -171,7 +171,7 @@ absl::Status XlnetNetwork::LoadEmbeddings(const WeightReader& root, const Weight
   HEED_ASSIGN_OR_RETURN(mask_embedding_, scope.Read("mask_emb", {1, 1, config_.d_model}));
   predicts_ = root.Has("lm_loss.bias") || root.Has("lm_loss.weight") || config_.IsFor("LMHead");
   if (!predicts_) {
-    own_embeddings_ = PackRows(*table);
+    own_embeddings_ = RowTable(*table);
     root.Count(table->size(), own_embeddings_.bytes());
     embeddings_ = &own_embeddings_;
     return absl::OkStatus();
@@ -187,11 +187,11 @@ absl::Status XlnetNetwork::LoadEmbeddings(const WeightReader& root, const Weight
     HEED_ASSIGN_OR_RETURN(output, root.Get("lm_loss.weight", shape));
   }
   HEED_ASSIGN_OR_RETURN(std::vector<float> bias, root.Read("lm_loss.bias", {config_.vocabulary}));
-  output_ = VocabularyProjection(*output, std::move(bias));
+  output_ = VocabularyProjection(*output, std::move(bias), root.precision());
   root.Count(output->size(), output_.resident_bytes());
-  embeddings_ = &output_.panels();
+  embeddings_ = &output_;
   if (output != table) {
-    own_embeddings_ = PackRows(*table);
+    own_embeddings_ = RowTable(*table);
     root.Count(table->size(), own_embeddings_.bytes());
     embeddings_ = &own_embeddings_;
   }

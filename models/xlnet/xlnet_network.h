@@ -12,6 +12,7 @@
 #include "engine/core/context.h"
 #include "engine/core/matrix.h"
 #include "engine/kernels/relative_attention.h"
+#include "engine/linear/embedding_table.h"
 #include "engine/linear/linear.h"
 #include "engine/linear/vocabulary_projection.h"
 #include "models/language/causal_network.h"
@@ -74,8 +75,8 @@ class XlnetNetwork {
   bool predicts_ = false;
   std::vector<Layer> layers_;
   VocabularyProjection output_;
-  PackedPanels own_embeddings_;  // unless they are tied to the output layer
-  const PackedPanels* embeddings_ = nullptr;
+  RowTable own_embeddings_;  // unless they are tied to the output layer
+  const EmbeddingTable* embeddings_ = nullptr;
   std::vector<float> mask_embedding_;  // [d_model]
   std::unique_ptr<const XlnetPositions> positions_;
 };

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/linear/vocabulary_projection.h"
@@ -12,16 +14,19 @@
 namespace heed {
 namespace {
 
-class Vocabulary : public testing::TestWithParam<int64_t> {
+class Vocabulary : public testing::TestWithParam<std::pair<int64_t, Precision>> {
  protected:
   static constexpr int64_t kWidth = 24;
 
-  Vocabulary() : weight_(naive::RandomFloats(GetParam() * kWidth, 1)), bias_(naive::RandomFloats(GetParam(), 2)) {
-    tensor_.shape = {GetParam(), kWidth};
+  Vocabulary() : weight_(naive::RandomFloats(size() * kWidth, 1)), bias_(naive::RandomFloats(size(), 2)) {
+    tensor_.shape = {size(), kWidth};
     tensor_.data = reinterpret_cast<const std::byte*>(weight_.data());
     tensor_.bytes = weight_.size() * sizeof(float);
-    projection_ = VocabularyProjection(tensor_, bias_);
+    projection_ = VocabularyProjection(tensor_, bias_, GetParam().second);
   }
+  static int64_t size() { return GetParam().first; }
+  // Of a logit that is only screened; the best ones' are exact in every precision.
+  static double tolerance() { return GetParam().second == Precision::kF32 ? 1e-5 : 0.06; }
 
   std::vector<float> weight_, bias_;
   StoredTensor tensor_;
@@ -32,7 +37,7 @@ TEST_P(Vocabulary, FindsTheBestAndTheNormalizer) {
   const int64_t rows = 5;
   const Matrix hidden = naive::RandomMatrix(rows, kWidth, 3);
   const std::vector<double> logits = naive::Linear(hidden.view(), weight_, bias_);
-  const std::vector<int32_t> banned = {0, static_cast<int32_t>(GetParam() / 2), static_cast<int32_t>(GetParam() - 1)};
+  const std::vector<int32_t> banned = {0, static_cast<int32_t>(size() / 2), static_cast<int32_t>(size() - 1)};
   for (bool over_banned : {false, true}) {
     std::vector<VocabularyQuery> queries(rows);
     std::vector<VocabularyAnswer> answers(rows);
@@ -46,15 +51,15 @@ TEST_P(Vocabulary, FindsTheBestAndTheNormalizer) {
     for (int64_t m = 0; m < rows; ++m) {
       std::vector<std::pair<double, int32_t>> allowed;
       double sum = 0;
-      for (int64_t n = 0; n < GetParam(); ++n) {
-        const double logit = logits[static_cast<size_t>(m * GetParam() + n)];
+      for (int64_t n = 0; n < size(); ++n) {
+        const double logit = logits[static_cast<size_t>(m * size() + n)];
         const bool is_banned = std::count(banned.begin(), banned.end(), n) > 0;
         if (!is_banned) allowed.push_back({-logit, static_cast<int32_t>(n)});
         if (!is_banned || over_banned) sum += std::exp(logit);
       }
       std::sort(allowed.begin(), allowed.end());
       const VocabularyAnswer& answer = answers[static_cast<size_t>(m)];
-      EXPECT_NEAR(answer.log_normalizer, std::log(sum), 1e-5);
+      EXPECT_NEAR(answer.log_normalizer, std::log(sum), tolerance() / 2);
       ASSERT_EQ(answer.best.size(), std::min<size_t>(8, allowed.size()));
       for (size_t i = 0; i < answer.best.size(); ++i) {
         EXPECT_EQ(answer.best[i].id, allowed[i].second);
@@ -84,7 +89,7 @@ TEST_P(Vocabulary, AnAnswersBitsDoNotDependOnTheRowsBesideIt) {
 
 TEST_P(Vocabulary, WritesAllLogitsOnRequest) {
   const Matrix hidden = naive::RandomMatrix(1, kWidth, 3);
-  std::vector<float> logits(static_cast<size_t>(GetParam()));
+  std::vector<float> logits(static_cast<size_t>(size()));
   const std::vector<int32_t> banned = {0};
   VocabularyQuery query;
   query.banned = banned;
@@ -94,7 +99,7 @@ TEST_P(Vocabulary, WritesAllLogitsOnRequest) {
   projection_.Apply(hidden.view(), {&query, 1}, {&answer, 1}, context);
   EXPECT_EQ(logits[0], -std::numeric_limits<float>::infinity());
   const std::vector<double> expected = naive::Linear(hidden.view(), weight_, bias_);
-  for (size_t n = 1; n < logits.size(); ++n) EXPECT_NEAR(logits[n], expected[n], 1e-5);
+  for (size_t n = 1; n < logits.size(); ++n) EXPECT_NEAR(logits[n], expected[n], tolerance());
 }
 
 TEST_P(Vocabulary, GivesATargetItsLogitAndItsPlace) {
@@ -103,9 +108,9 @@ TEST_P(Vocabulary, GivesATargetItsLogitAndItsPlace) {
   std::vector<VocabularyQuery> queries(2);
   const std::vector<int32_t> banned = {1, 3};
   for (size_t m = 0; m < 2; ++m) {
-    logits[m].resize(static_cast<size_t>(GetParam()));
+    logits[m].resize(static_cast<size_t>(size()));
     queries[m].all_logits = logits[m].data();
-    queries[m].target = static_cast<int32_t>(m == 0 ? 0 : GetParam() - 1);
+    queries[m].target = static_cast<int32_t>(m == 0 ? 0 : size() - 1);
   }
   queries[1].banned = banned;
   std::vector<VocabularyAnswer> answers(2);
@@ -114,20 +119,78 @@ TEST_P(Vocabulary, GivesATargetItsLogitAndItsPlace) {
   for (size_t m = 0; m < 2; ++m) {
     const float target = logits[m][static_cast<size_t>(queries[m].target)];
     EXPECT_EQ(answers[m].target_logit, target);
-    EXPECT_EQ(answers[m].likelier_than_target,
-              std::count_if(logits[m].begin(), logits[m].end(), [&](float logit) { return logit > target; }));
+    const auto above = [&](double bound) {
+      return std::count_if(logits[m].begin(), logits[m].end(), [&](float logit) { return logit > bound; });
+    };
+    // Screened, a token is likelier if it is so by screened logits.
+    const double doubt = GetParam().second == Precision::kF32 ? 0 : 2 * tolerance();
+    EXPECT_GE(answers[m].likelier_than_target, above(target + doubt));
+    EXPECT_LE(answers[m].likelier_than_target, above(target - doubt));
   }
 }
 
 TEST_P(Vocabulary, GivesBackItsRowsAsEmbeddings) {
   std::vector<float> row(kWidth);
-  for (int64_t n = 0; n < GetParam(); n += 7) {
-    projection_.panels().CopyRow(n, row.data());
+  for (int64_t n = 0; n < size(); n += 7) {
+    projection_.CopyRow(n, row.data());
     EXPECT_TRUE(std::equal(row.begin(), row.end(), weight_.begin() + n * kWidth));
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Sizes, Vocabulary, testing::Values(9, 16, 101, 256, 257, 1000, 3001));
+std::vector<std::pair<int64_t, Precision>> Cases() {
+  std::vector<std::pair<int64_t, Precision>> cases;
+  for (const int64_t size : {9, 16, 101, 256, 257, 1000, 3001}) {
+    for (const Precision precision : {Precision::kF32, Precision::kInt8}) cases.emplace_back(size, precision);
+  }
+  return cases;
+}
+INSTANTIATE_TEST_SUITE_P(Sizes, Vocabulary, testing::ValuesIn(Cases()), [](const auto& parameter) {
+  return std::to_string(parameter.param.first) + "_" + std::string(PrecisionName(parameter.param.second));
+});
+
+// A probability is at most 1: the normalizer has the exact terms of the best tokens and of the target.
+TEST(ScreenedVocabulary, NoTokenIsLikelierThanAllTogether) {
+  const std::vector<float> weight = naive::RandomFloats(500 * 40, 1);
+  StoredTensor tensor;
+  tensor.shape = {500, 40};
+  tensor.data = reinterpret_cast<const std::byte*>(weight.data());
+  tensor.bytes = weight.size() * sizeof(float);
+  const VocabularyProjection projection(tensor, {}, Precision::kInt8);
+  Matrix hidden = naive::RandomMatrix(20, 40, 2);
+  for (int64_t m = 0; m < 20; ++m) {
+    for (int64_t k = 0; k < 40; ++k) hidden.row(m)[k] *= 30;  // one token takes nearly all
+  }
+  std::vector<VocabularyQuery> queries(20);
+  for (size_t m = 0; m < 20; ++m) queries[m].target = static_cast<int32_t>(m);
+  std::vector<VocabularyAnswer> answers(20);
+  Context context{1};
+  projection.Apply(hidden.view(), queries, absl::MakeSpan(answers), context);
+  for (const VocabularyAnswer& answer : answers) {
+    EXPECT_LE(answer.best[0].logit - answer.log_normalizer, 1e-5);
+    EXPECT_LE(answer.target_logit - answer.log_normalizer, 1e-5);
+  }
+}
+
+TEST(RowTable, MultipliesRowsAsTheyAre) {
+  for (const int64_t cols : {1, 15, 16, 17, 100, 512}) {
+    for (const bool halves : {false, true}) {
+      const std::vector<float> values = halves ? naive::RandomHalves(3 * cols, 1) : naive::RandomFloats(3 * cols, 1);
+      StoredTensor tensor;
+      tensor.shape = {3, cols};
+      tensor.data = reinterpret_cast<const std::byte*>(values.data());
+      tensor.bytes = values.size() * sizeof(float);
+      const RowTable table(tensor);
+      const std::vector<float> x = naive::RandomFloats(cols, 2);
+      for (int64_t n = 0; n < 3; ++n) {
+        double expected = 0;
+        for (int64_t k = 0; k < cols; ++k) {
+          expected += static_cast<double>(values[static_cast<size_t>(n * cols + k)]) * x[static_cast<size_t>(k)];
+        }
+        EXPECT_NEAR(table.Dot(n, x.data()), expected, naive::SumTolerance(cols, 1.0));
+      }
+    }
+  }
+}
 
 }  // namespace
 }  // namespace heed
