@@ -18,29 +18,34 @@
 namespace heed {
 namespace {
 
-struct Architecture {
-  const char* model_type;
-  absl::StatusOr<std::shared_ptr<const Model>> (*load)(const std::string& path, const std::string& name);
-};
-
 using Loaded = absl::StatusOr<std::shared_ptr<const Model>>;
 
+struct Architecture {
+  const char* model_type;
+  Loaded (*load)(const std::string& path, const std::string& name, Precision precision);
+};
+
+// A loader whose result is a kind of model.
+template <auto loader>
+Loaded Load(const std::string& path, const std::string& name, Precision precision) {
+  return loader(path, name, precision);
+}
+
 constexpr Architecture kArchitectures[] = {
-    {"gat", [](const std::string& path, const std::string& name) -> Loaded { return LoadGraphNetwork(path, name); }},
-    {"gatv2", [](const std::string& path, const std::string& name) -> Loaded { return LoadGraphNetwork(path, name); }},
-    {"gcn", [](const std::string& path, const std::string& name) -> Loaded { return LoadGraphNetwork(path, name); }},
-    {"marian", [](const std::string& path, const std::string& name) -> Loaded { return LoadMarian(path, name); }},
+    {"gat", Load<LoadGraphNetwork>},
+    {"gatv2", Load<LoadGraphNetwork>},
+    {"gcn", Load<LoadGraphNetwork>},
+    {"marian", Load<LoadMarian>},
     {"ntm", LoadNtm},
-    {"rnn-seq2seq",
-     [](const std::string& path, const std::string& name) -> Loaded { return LoadRnnTranslator(path, name); }},
-    {"transfo-xl",
-     [](const std::string& path, const std::string& name) -> Loaded { return LoadTransformerXl(path, name); }},
-    {"xlnet", [](const std::string& path, const std::string& name) -> Loaded { return LoadXlnet(path, name); }},
+    {"rnn-seq2seq", Load<LoadRnnTranslator>},
+    {"transfo-xl", Load<LoadTransformerXl>},
+    {"xlnet", Load<LoadXlnet>},
 };
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<const Model>> LoadModel(const std::string& path, const std::string& name) {
+absl::StatusOr<std::shared_ptr<const Model>> LoadModel(const std::string& path, const std::string& name,
+                                                       Precision precision) {
   // "models/name/" names the same directory as "models/name".
   std::filesystem::path directory = std::filesystem::path(path).lexically_normal();
   if (!directory.has_filename()) directory = directory.parent_path();
@@ -52,7 +57,7 @@ absl::StatusOr<std::shared_ptr<const Model>> LoadModel(const std::string& path, 
   HEED_RETURN_IF_ERROR(config.status());
   for (const Architecture& architecture : kArchitectures) {
     if (model_type != architecture.model_type) continue;
-    return architecture.load(directory.string(), name.empty() ? directory.filename().string() : name);
+    return architecture.load(directory.string(), name.empty() ? directory.filename().string() : name, precision);
   }
   return absl::UnimplementedError(absl::StrCat(config_path, ": model_type is \"", model_type, "\", but served are ",
                                                absl::StrJoin(ServedArchitectures(), ", ")));

@@ -13,8 +13,9 @@ absl::Status Probe(const Model& model, Context& context) {
   return absl::InternalError(absl::StrCat(model.spec().name, ": a first input failed: ", status.message()));
 }
 
-absl::StatusOr<std::shared_ptr<const Model>> LoadProbedModel(const std::string& path, const std::string& name) {
-  HEED_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, LoadModel(path, name));
+absl::StatusOr<std::shared_ptr<const Model>> LoadProbedModel(const std::string& path, const std::string& name,
+                                                             Precision precision) {
+  HEED_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, LoadModel(path, name, precision));
   Context context(1);
   HEED_RETURN_IF_ERROR(Probe(*model, context));
   return model;

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/core/context.h"
+#include "engine/linear/precision.h"
 #include "models/kinds/model.h"
 
 namespace heed {
@@ -17,6 +18,7 @@ namespace heed {
 absl::Status Probe(const Model& model, Context& context);
 
 // LoadModel (models/architectures.h) of a model that then passes Probe.
-absl::StatusOr<std::shared_ptr<const Model>> LoadProbedModel(const std::string& path, const std::string& name);
+absl::StatusOr<std::shared_ptr<const Model>> LoadProbedModel(const std::string& path, const std::string& name,
+                                                             Precision precision = Precision::kF32);
 
 }  // namespace heed

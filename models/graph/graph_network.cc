@@ -13,6 +13,7 @@
 #include "base/status_macros.h"
 #include "models/graph/graph_layer_run.h"
 #include "models/graph/graph_outputs.h"
+#include "models/kinds/served_precision.h"
 
 namespace heed {
 namespace {
@@ -719,7 +720,7 @@ absl::StatusOr<int64_t> GraphNetwork::PlanLayers(int64_t last_width) {
 }
 
 absl::StatusOr<std::shared_ptr<const GraphClassifier>> LoadGraphNetwork(const std::string& directory,
-                                                                        const std::string& name) {
+                                                                        const std::string& name, Precision precision) {
   const std::filesystem::path path(directory);
   std::shared_ptr<GraphNetwork> network(new GraphNetwork);
   HEED_ASSIGN_OR_RETURN(network->config_, ReadGraphConfig((path / "config.json").string()));
@@ -743,6 +744,7 @@ absl::StatusOr<std::shared_ptr<const GraphClassifier>> LoadGraphNetwork(const st
   ModelSpec& spec = network->spec_;
   spec.name = name;
   spec.architecture = config.model_type;
+  NoteOnlyF32(precision, "a graph network", spec);
   network->kind_ = config.task == GraphTaskKind::kNode   ? ModelKind::kNodeClassifier
                    : config.task == GraphTaskKind::kEdge ? ModelKind::kEdgeClassifier
                                                          : ModelKind::kGraphClassifier;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "engine/linear/precision.h"
 #include "models/graph/graph_config.h"
 #include "models/graph/graph_head.h"
 #include "models/graph/graph_layer.h"
@@ -16,10 +17,11 @@
 
 namespace heed {
 
-// Loads config.json (docs/graph-config.md) and the weights (files/checkpoint.h) of `directory`. Errors as
-// LoadModel's.
+// Loads config.json (docs/graph-config.md) and the weights (files/checkpoint.h) of `directory`. It is computed in f32
+// whatever `precision` is. Errors as LoadModel's.
 absl::StatusOr<std::shared_ptr<const GraphClassifier>> LoadGraphNetwork(const std::string& directory,
-                                                                        const std::string& name);
+                                                                        const std::string& name,
+                                                                        Precision precision = Precision::kF32);
 
 // Small graphs of a batch are computed together in one step, as one graph of separate parts: one projection for all
 // their nodes. A query with more work than kBlockEdges takes a step for each layer and block of so many edges (a single
@@ -43,7 +45,8 @@ class GraphNetwork : public GraphClassifier {
 
  private:
   friend absl::StatusOr<std::shared_ptr<const GraphClassifier>> LoadGraphNetwork(const std::string& directory,
-                                                                                 const std::string& name);
+                                                                                 const std::string& name,
+                                                                                 Precision precision);
   class QueryTask;
   class OutputsTask;
   struct Decoding;

@@ -12,6 +12,8 @@
 #include "absl/types/span.h"
 #include "base/check.h"
 #include "engine/core/context.h"
+#include "engine/linear/precision.h"
+#include "engine/linear/quantization_error.h"
 #include "models/kinds/kind.h"
 #include "models/kinds/task.h"
 
@@ -23,11 +25,16 @@ struct ModelSpec {
   std::string architecture;     // model_type of config.json: "marian"
   std::string source_language;  // empty where the files do not tell
   std::string target_language;
-  int64_t weights = 0;         // number of weights
-  int64_t resident_bytes = 0;  // memory that the weights take as packed for the kernels
+  int64_t weights = 0;                    // number of weights
+  int64_t resident_bytes = 0;             // memory that the weights take as packed for the kernels
+  Precision precision = Precision::kF32;  // in which its linear layers are computed
+  std::string kernel;                     // what multiplies in that precision on this machine (KernelName)
+  // Of the linear layers in 8 bits.
+  std::vector<QuantizationError> quantization_errors;
   // What its directory says that has no effect here, though its author may think so: logged once when it is loaded.
   std::vector<std::string> warnings;
-  std::string fingerprint;  // hash of configuration and weights, of models whose sessions are kept; else empty
+  std::string fingerprint;  // hash of configuration and weights, and a precision but f32, of models whose sessions are
+                            // kept; else empty
 };
 
 // Immutable after load; used by many threads at once.

@@ -15,6 +15,7 @@
 #include "absl/strings/string_view.h"
 #include "engine/linear/linear.h"
 #include "engine/linear/precision.h"
+#include "engine/linear/quantization_error.h"
 #include "files/checkpoint.h"
 
 namespace heed {
@@ -70,10 +71,6 @@ class WeightReader {
   // "FILE: tensor NAME [SHAPE] belongs to nothing that config.json names"
   std::string DescribeUnread(const std::string& full_name) const;
   // Of the linear layers that were read in 8 bits, in the order of reading.
-  struct QuantizationError {
-    std::string name;           // the first weight tensor's
-    double relative_error = 0;  // Linear::relative_error
-  };
   const std::vector<QuantizationError>& quantization_errors() const { return account_->quantization_errors; }
   int64_t weights() const { return account_->weights; }
   int64_t resident_bytes() const { return account_->bytes; }

@@ -10,6 +10,7 @@
 #include "base/status_macros.h"
 #include "files/checkpoint.h"
 #include "files/fingerprint.h"
+#include "models/kinds/served_precision.h"
 #include "models/language_text/transformer_xl_tokenizer.h"
 #include "models/transformer_xl/transformer_xl_encoding.h"
 
@@ -108,15 +109,16 @@ void TransformerXl::StepOthers(absl::Span<Task* const> tasks, Context& context) 
   for (TransformerXlEncoding* encoding : encodings) encoding->Take(context);
 }
 
-absl::StatusOr<std::shared_ptr<const LanguageModel>> LoadTransformerXl(const std::string& path,
-                                                                       const std::string& name) {
+absl::StatusOr<std::shared_ptr<const LanguageModel>> LoadTransformerXl(const std::string& path, const std::string& name,
+                                                                       Precision precision) {
   HEED_ASSIGN_OR_RETURN(JsonFields fields, JsonFields::Read(absl::StrCat(path, "/config.json")));
   HEED_ASSIGN_OR_RETURN(const TransformerXlConfig config, ReadTransformerXlConfig(fields));
   CausalLanguageModel::Parts parts;
   HEED_ASSIGN_OR_RETURN(parts.defaults, ReadGenerationDefaults(path, fields));
   HEED_ASSIGN_OR_RETURN(parts.tokenizer, LoadTransformerXlTokenizer(path, config.vocabulary));
   HEED_ASSIGN_OR_RETURN(const Checkpoint checkpoint, Checkpoint::Open(path));
-  HEED_ASSIGN_OR_RETURN(std::unique_ptr<TransformerXlNetwork> network, TransformerXlNetwork::Load(checkpoint, config));
+  HEED_ASSIGN_OR_RETURN(std::unique_ptr<TransformerXlNetwork> network,
+                        TransformerXlNetwork::Load(checkpoint, config, PrecisionHere(precision)));
   std::vector<std::string> labels;
   if (network->classifier()) {
     HEED_ASSIGN_OR_RETURN(labels, LabelsOf(config, network->classifier()->out(), fields));
@@ -125,6 +127,7 @@ absl::StatusOr<std::shared_ptr<const LanguageModel>> LoadTransformerXl(const std
   parts.spec.architecture = "transfo-xl";
   parts.spec.weights = network->weights();
   parts.spec.resident_bytes = network->resident_bytes();
+  parts.spec.quantization_errors = network->quantization_errors();
   parts.spec.warnings = parts.defaults.warnings;
   if (config.eos && config.eos != parts.tokenizer->end_of_text()) {
     parts.spec.warnings.push_back(absl::StrCat(fields.path(), ": eos_token_id is ", *config.eos, ", \"",
@@ -132,6 +135,7 @@ absl::StatusOr<std::shared_ptr<const LanguageModel>> LoadTransformerXl(const std
                                                "\", but what ends a text is \"<eos>\" of vocab.txt"));
   }
   HEED_ASSIGN_OR_RETURN(parts.spec.fingerprint, FingerprintOf(path, checkpoint));
+  NotePrecision(precision, parts.spec);
   parts.uses.score = network->has_output_layer();
   parts.uses.classify = network->classifier().has_value();
   parts.uses.embed = true;

@@ -33,7 +33,8 @@ class TransformerXl : public CausalLanguageModel {
 };
 
 // Reads config.json, the weights, vocab.txt, tokenizer_config.json and generation_config.json of a directory.
-absl::StatusOr<std::shared_ptr<const LanguageModel>> LoadTransformerXl(const std::string& path,
-                                                                       const std::string& name);
+// `precision`: of its linear layers, as LoadModel's.
+absl::StatusOr<std::shared_ptr<const LanguageModel>> LoadTransformerXl(const std::string& path, const std::string& name,
+                                                                       Precision precision = Precision::kF32);
 
 }  // namespace heed

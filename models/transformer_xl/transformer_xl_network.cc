@@ -94,10 +94,11 @@ struct TransformerXlNetwork::Loader {
 };
 
 absl::StatusOr<std::unique_ptr<TransformerXlNetwork>> TransformerXlNetwork::Load(const Checkpoint& checkpoint,
-                                                                                 const TransformerXlConfig& config) {
+                                                                                 const TransformerXlConfig& config,
+                                                                                 Precision precision) {
   std::unique_ptr<TransformerXlNetwork> network(new TransformerXlNetwork);
   network->config_ = config;
-  const WeightReader root(checkpoint);
+  const WeightReader root(checkpoint, precision);
   const bool bare = root.Has("layers.0.dec_attn.qkv_net.weight");
   Loader loader{network->config_, root, bare ? root : root.Scope("transformer")};
   VocabularyLoader vocabulary(network->config_, root, bare ? "" : "transformer.");
@@ -128,6 +129,7 @@ absl::StatusOr<std::unique_ptr<TransformerXlNetwork>> TransformerXlNetwork::Load
                                           config.MaxDistance(), config.mem_len + config.segment_tokens);
   network->weights_ = root.weights();
   network->resident_bytes_ = root.resident_bytes();
+  network->quantization_errors_ = root.quantization_errors();
   return network;
 }
 

@@ -28,14 +28,16 @@ namespace heed {
 class TransformerXlNetwork : public CausalNetwork {
  public:
   // The names of the tensors may lack "transformer." before them. Without `crit.*` it has no output layer, and
-  // answers no queries; `score.weight` is the classifier. INVALID_ARGUMENT: a tensor is missing,
-  // has another shape, or belongs to nothing.
+  // answers no queries; `score.weight` is the classifier. `precision` as PrecisionHere gives it. INVALID_ARGUMENT: a
+  // tensor is missing, has another shape, or belongs to nothing.
   static absl::StatusOr<std::unique_ptr<TransformerXlNetwork>> Load(const Checkpoint& checkpoint,
-                                                                    const TransformerXlConfig& config);
+                                                                    const TransformerXlConfig& config,
+                                                                    Precision precision = Precision::kF32);
 
   int64_t vocabulary() const override { return config_.vocabulary; }
   int64_t weights() const override { return weights_; }
   int64_t resident_bytes() const override { return resident_bytes_ + positions_->resident_bytes(); }
+  const std::vector<QuantizationError>& quantization_errors() const { return quantization_errors_; }
   bool has_segments() const override { return !config_.same_length; }
   bool has_hugging_face_mode() const override { return !config_.same_length; }
   std::unique_ptr<TextMemory> NewMemory(const MemoryOptions& options) const override;
@@ -92,6 +94,7 @@ class TransformerXlNetwork : public CausalNetwork {
   std::optional<Linear> classifier_;
   int64_t weights_ = 0;
   int64_t resident_bytes_ = 0;  // positions aside
+  std::vector<QuantizationError> quantization_errors_;
 };
 
 }  // namespace heed

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "engine/kernels/key_value_cache.h"
+#include "models/kinds/served_precision.h"
 #include "models/layers/attention.h"
 #include "models/layers/positions.h"
 #include "models/layers/tied_tensors.h"
@@ -76,11 +77,11 @@ struct MarianNetwork::Loader {
 
 absl::StatusOr<std::unique_ptr<MarianNetwork>> MarianNetwork::Load(const Checkpoint& checkpoint,
                                                                    const MarianConfig& config,
-                                                                   GemmBackend encoder_backend) {
+                                                                   GemmBackend encoder_backend, Precision precision) {
   std::unique_ptr<MarianNetwork> network(new MarianNetwork);
   network->config_ = config;
   network->embedding_scale_ = config.scale_embedding ? std::sqrt(static_cast<float>(config.d_model)) : 1.0f;
-  const WeightReader root(checkpoint);
+  const WeightReader root(checkpoint, precision);
   HEED_RETURN_IF_ERROR(network->LoadEmbeddings(root));
   Loader loader{config, encoder_backend};
   const WeightReader encoder = root.Scope("model.encoder");
@@ -111,6 +112,7 @@ absl::StatusOr<std::unique_ptr<MarianNetwork>> MarianNetwork::Load(const Checkpo
   HEED_RETURN_IF_ERROR(network->CheckUnread(root));
   network->weights_ = root.weights();
   network->resident_bytes_ = root.resident_bytes();
+  network->quantization_errors_ = root.quantization_errors();
   return network;
 }
 
@@ -304,10 +306,13 @@ void MarianNetwork::Step(absl::Span<const StepRow> rows, absl::Span<const Vocabu
   output_.Apply(x, queries, answers, context);
 }
 
-absl::StatusOr<std::shared_ptr<const Translator>> LoadMarian(const std::string& path, const std::string& name) {
+absl::StatusOr<std::shared_ptr<const Translator>> LoadMarian(const std::string& path, const std::string& name,
+                                                             Precision precision) {
   HEED_ASSIGN_OR_RETURN(const MarianConfig config, ReadMarianConfig(path));
   HEED_ASSIGN_OR_RETURN(const Checkpoint checkpoint, Checkpoint::Open(path));
-  HEED_ASSIGN_OR_RETURN(std::unique_ptr<MarianNetwork> network, MarianNetwork::Load(checkpoint, config));
+  HEED_ASSIGN_OR_RETURN(
+      std::unique_ptr<MarianNetwork> network,
+      MarianNetwork::Load(checkpoint, config, PreferredBackend(RowCount::kMany), PrecisionHere(precision)));
   TokenIds ids;
   ids.source_vocabulary = static_cast<int32_t>(config.source_vocabulary);
   ids.target_vocabulary = static_cast<int32_t>(config.target_vocabulary);
@@ -319,6 +324,7 @@ absl::StatusOr<std::shared_ptr<const Translator>> LoadMarian(const std::string& 
   spec.architecture = "marian";
   spec.warnings = config.generation.warnings;
   spec.warnings.insert(spec.warnings.end(), network->warnings().begin(), network->warnings().end());
+  NotePrecision(precision, spec);
   return std::make_shared<const Seq2SeqTranslator>(std::move(spec), std::move(network),
                                                    std::make_unique<MarianTokenizer>(std::move(codec)),
                                                    config.generation.search, config.generation.default_options);

@@ -20,15 +20,18 @@
 namespace heed {
 
 // Loads the directory `path` as the Translator `name`; what each file must hold is in
-// models/translation/marian_config.h and models/text/marian_tokenizer.h.
-absl::StatusOr<std::shared_ptr<const Translator>> LoadMarian(const std::string& path, const std::string& name);
+// models/translation/marian_config.h and models/text/marian_tokenizer.h. `precision`: of its linear layers, as
+// LoadModel's.
+absl::StatusOr<std::shared_ptr<const Translator>> LoadMarian(const std::string& path, const std::string& name,
+                                                             Precision precision = Precision::kF32);
 
 class MarianNetwork : public Seq2SeqNetwork {
  public:
   // Reads the tensors that `config` asks for. `encoder_backend` is for the layers that see all tokens of a sentence.
+  // `precision` as PrecisionHere gives it.
   static absl::StatusOr<std::unique_ptr<MarianNetwork>> Load(
       const Checkpoint& checkpoint, const MarianConfig& config,
-      GemmBackend encoder_backend = PreferredBackend(RowCount::kMany));
+      GemmBackend encoder_backend = PreferredBackend(RowCount::kMany), Precision precision = Precision::kF32);
 
   int64_t vocabulary() const override { return config_.target_vocabulary; }
   int64_t max_source_tokens() const override { return config_.max_positions; }
@@ -38,6 +41,7 @@ class MarianNetwork : public Seq2SeqNetwork {
   // Of the checkpoint's tensors, what is not read and does no harm.
   const std::vector<std::string>& warnings() const { return warnings_; }
   int64_t resident_bytes() const override { return resident_bytes_; }
+  const std::vector<QuantizationError>& quantization_errors() const override { return quantization_errors_; }
   int64_t step_multiply_adds() const override;
   std::unique_ptr<DecoderState> NewMemory(std::vector<int32_t> source, int64_t slots) const override;
   int64_t MemoryBytes(int64_t source_tokens, int64_t slots, int64_t target_tokens) const override;
@@ -96,6 +100,7 @@ class MarianNetwork : public Seq2SeqNetwork {
   std::vector<std::string> warnings_;
   int64_t weights_ = 0;
   int64_t resident_bytes_ = 0;
+  std::vector<QuantizationError> quantization_errors_;
 };
 
 }  // namespace heed

@@ -71,9 +71,10 @@ struct RnnNetwork::DecoderRows {
   }
 };
 
-absl::StatusOr<std::unique_ptr<RnnNetwork>> RnnNetwork::Load(const Checkpoint& checkpoint, const RnnConfig& config) {
+absl::StatusOr<std::unique_ptr<RnnNetwork>> RnnNetwork::Load(const Checkpoint& checkpoint, const RnnConfig& config,
+                                                             Precision precision) {
   std::unique_ptr<RnnNetwork> network(new RnnNetwork(config));
-  const WeightReader root(checkpoint);
+  const WeightReader root(checkpoint, precision);
   HEED_ASSIGN_OR_RETURN(network->encoder_, RecurrentLayers::Load(root.Scope("encoder.rnn"), config.encoder));
   HEED_ASSIGN_OR_RETURN(network->start_, RnnDecoderStart::Load(root.Scope("init"), network->config_));
   HEED_RETURN_IF_ERROR(network->LoadDecoder(root));
@@ -81,6 +82,7 @@ absl::StatusOr<std::unique_ptr<RnnNetwork>> RnnNetwork::Load(const Checkpoint& c
   HEED_RETURN_IF_ERROR(root.CheckAllRead());
   network->weights_ = root.weights();
   network->resident_bytes_ = root.resident_bytes();
+  network->quantization_errors_ = root.quantization_errors();
   return network;
 }
 

@@ -26,8 +26,10 @@ namespace heed {
 
 class RnnNetwork : public Seq2SeqNetwork {
  public:
-  // Reads the tensors that `config` asks for. INVALID_ARGUMENT: one is missing, has another shape, or is not asked for.
-  static absl::StatusOr<std::unique_ptr<RnnNetwork>> Load(const Checkpoint& checkpoint, const RnnConfig& config);
+  // Reads the tensors that `config` asks for. `precision` as PrecisionHere gives it. INVALID_ARGUMENT: one is missing,
+  // has another shape, or is not asked for.
+  static absl::StatusOr<std::unique_ptr<RnnNetwork>> Load(const Checkpoint& checkpoint, const RnnConfig& config,
+                                                          Precision precision = Precision::kF32);
 
   int64_t vocabulary() const override { return config_.target_embedding.vocabulary; }
   int64_t max_source_tokens() const override { return config_.max_source_tokens; }
@@ -35,6 +37,7 @@ class RnnNetwork : public Seq2SeqNetwork {
   bool has_attention() const override { return config_.attention.when != RnnAttentionTime::kNever; }
   int64_t weights() const override { return weights_; }
   int64_t resident_bytes() const override { return resident_bytes_; }
+  const std::vector<QuantizationError>& quantization_errors() const override { return quantization_errors_; }
   int64_t step_multiply_adds() const override;
   std::unique_ptr<DecoderState> NewMemory(std::vector<int32_t> source, int64_t slots) const override;
   int64_t MemoryBytes(int64_t source_tokens, int64_t slots, int64_t target_tokens) const override;
@@ -81,6 +84,7 @@ class RnnNetwork : public Seq2SeqNetwork {
   VocabularyProjection output_;
   int64_t weights_ = 0;
   int64_t resident_bytes_ = 0;
+  std::vector<QuantizationError> quantization_errors_;
 };
 
 }  // namespace heed

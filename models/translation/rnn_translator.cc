@@ -8,6 +8,7 @@
 #include "base/json_fields.h"
 #include "base/status_macros.h"
 #include "files/checkpoint.h"
+#include "models/kinds/served_precision.h"
 #include "models/text/configured_tokenizer.h"
 #include "models/translation/rnn_config.h"
 #include "models/translation/rnn_network.h"
@@ -15,11 +16,13 @@
 
 namespace heed {
 
-absl::StatusOr<std::shared_ptr<const Translator>> LoadRnnTranslator(const std::string& path, const std::string& name) {
+absl::StatusOr<std::shared_ptr<const Translator>> LoadRnnTranslator(const std::string& path, const std::string& name,
+                                                                    Precision precision) {
   HEED_ASSIGN_OR_RETURN(JsonFields fields, JsonFields::Read(absl::StrCat(path, "/config.json")));
   HEED_ASSIGN_OR_RETURN(const RnnConfig config, ReadRnnConfig(path, fields));
   HEED_ASSIGN_OR_RETURN(const Checkpoint checkpoint, Checkpoint::Open(path));
-  HEED_ASSIGN_OR_RETURN(std::unique_ptr<RnnNetwork> network, RnnNetwork::Load(checkpoint, config));
+  HEED_ASSIGN_OR_RETURN(std::unique_ptr<RnnNetwork> network,
+                        RnnNetwork::Load(checkpoint, config, PrecisionHere(precision)));
   if (!fields.Has("tokenizer")) {
     fields.Missing("tokenizer");
     return fields.status();
@@ -42,6 +45,7 @@ absl::StatusOr<std::shared_ptr<const Translator>> LoadRnnTranslator(const std::s
   spec.name = name;
   spec.architecture = "rnn-seq2seq";
   spec.warnings = config.generation.warnings;
+  NotePrecision(precision, spec);
   return std::make_shared<const Seq2SeqTranslator>(std::move(spec), std::move(network), std::move(tokenizer),
                                                    config.generation.search, config.generation.default_options,
                                                    config.replace_unknown ? config.target_unknown : std::nullopt);

@@ -11,6 +11,7 @@
 
 #include "absl/types/span.h"
 #include "engine/core/context.h"
+#include "engine/linear/quantization_error.h"
 #include "engine/linear/vocabulary_projection.h"
 
 namespace heed {
@@ -45,6 +46,7 @@ class Seq2SeqNetwork {
   virtual int64_t weights() const = 0;             // number of them
   virtual int64_t resident_bytes() const = 0;      // as packed
   virtual int64_t step_multiply_adds() const = 0;  // of the linear layers, for each row of a step
+  virtual const std::vector<QuantizationError>& quantization_errors() const = 0;
 
   // The memory of one sentence with these source tokens (eos included), for at most `slots` hypotheses beside each
   // other.

@@ -265,6 +265,7 @@ Seq2SeqTranslator::Seq2SeqTranslator(ModelSpec spec, std::unique_ptr<const Seq2S
   spec_.target_language = codec_->target_language();
   spec_.weights = network_->weights();
   spec_.resident_bytes = network_->resident_bytes();
+  spec_.quantization_errors = network_->quantization_errors();
 }
 
 absl::Status Seq2SeqTranslator::CheckOptions(const TranslateOptions& options) const {

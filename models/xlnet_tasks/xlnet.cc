@@ -15,6 +15,7 @@
 #include "base/status_macros.h"
 #include "files/checkpoint.h"
 #include "files/fingerprint.h"
+#include "models/kinds/served_precision.h"
 #include "models/xlnet/xlnet_reader.h"
 #include "models/xlnet_tasks/xlnet_all_context.h"
 #include "models/xlnet_tasks/xlnet_answering.h"
@@ -376,12 +377,13 @@ absl::Status CheckUnread(const WeightReader& root, std::vector<std::string>& war
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<const LanguageModel>> LoadXlnet(const std::string& path, const std::string& name) {
+absl::StatusOr<std::shared_ptr<const LanguageModel>> LoadXlnet(const std::string& path, const std::string& name,
+                                                               Precision precision) {
   const std::string config_path = absl::StrCat(path, "/config.json");
   HEED_ASSIGN_OR_RETURN(JsonFields fields, JsonFields::Read(config_path));
   HEED_ASSIGN_OR_RETURN(const XlnetConfig config, ReadXlnetConfig(fields));
   HEED_ASSIGN_OR_RETURN(const Checkpoint checkpoint, Checkpoint::Open(path));
-  const WeightReader root(checkpoint);
+  const WeightReader root(checkpoint, PrecisionHere(precision));
   HEED_ASSIGN_OR_RETURN(std::shared_ptr<const XlnetNetwork> network, XlnetNetwork::Load(root, config));
   HEED_ASSIGN_OR_RETURN(std::unique_ptr<const XlnetHeads> heads, XlnetHeads::Load(root, config));
   CausalLanguageModel::Parts parts;
@@ -392,10 +394,12 @@ absl::StatusOr<std::shared_ptr<const LanguageModel>> LoadXlnet(const std::string
   std::vector<std::string> files = {config_path, absl::StrCat(path, "/spiece.model")};
   files.insert(files.end(), checkpoint.files().begin(), checkpoint.files().end());
   HEED_ASSIGN_OR_RETURN(parts.spec.fingerprint, FingerprintOfFiles(files));
+  NotePrecision(precision, parts.spec);
   parts.spec.name = name;
   parts.spec.architecture = "xlnet";
   parts.spec.weights = root.weights();
   parts.spec.resident_bytes = root.resident_bytes();
+  parts.spec.quantization_errors = root.quantization_errors();
   parts.uses = UsesOf(config, *network, *heads);
   if (network->predicts()) {
     parts.network = std::make_unique<const XlnetReader>(network, root.weights(), root.resident_bytes());

@@ -56,6 +56,8 @@ class Xlnet : public CausalLanguageModel {
 };
 
 // Reads config.json, the weights, spiece.model, tokenizer_config.json and generation_config.json of a directory.
-absl::StatusOr<std::shared_ptr<const LanguageModel>> LoadXlnet(const std::string& path, const std::string& name);
+// `precision`: of its linear layers, as LoadModel's.
+absl::StatusOr<std::shared_ptr<const LanguageModel>> LoadXlnet(const std::string& path, const std::string& name,
+                                                               Precision precision = Precision::kF32);
 
 }  // namespace heed

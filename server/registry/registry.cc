@@ -117,7 +117,7 @@ void Registry::Stop() {
 absl::StatusOr<std::shared_ptr<const Model>> Registry::LoadBeside(const FoundVersion& found, const std::string& name,
                                                                   bool is_default, ModelObserver& observer) const try {
   HEED_RETURN_IF_ERROR(found.status);
-  HEED_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, load_(found.path, name));
+  HEED_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, load_(found.path, name, options_.precisions.Of(name)));
   HEED_RETURN_IF_ERROR(observer.Prepare(model, is_default));
   return model;
 } catch (const std::exception& error) {

@@ -22,6 +22,7 @@
 #include "base/mutex.h"
 #include "models/kinds/model.h"
 #include "server/registry/model_directory.h"
+#include "server/registry/model_precisions.h"
 #include "server/registry/version_policy.h"
 
 namespace heed {
@@ -63,6 +64,7 @@ class ModelObserver {
 
 struct RegistryOptions {
   VersionPolicies policies;
+  ModelPrecisions precisions;
   std::string model_name;  // of the model that the directory is itself; empty: the directory's
   // How long a version that was replaced stays for the sessions that were opened with it, if no version that serves has
   // the same fingerprint.
@@ -74,8 +76,8 @@ struct RegistryOptions {
 class Registry {
  public:
   // models/probe.h's LoadProbedModel, or a test's own.
-  using LoadFunction =
-      std::function<absl::StatusOr<std::shared_ptr<const Model>>(const std::string& path, const std::string& name)>;
+  using LoadFunction = std::function<absl::StatusOr<std::shared_ptr<const Model>>(
+      const std::string& path, const std::string& name, Precision precision)>;
 
   // Finds the model directories below `directory`; loads none. A model that cannot be looked into is one that fails to
   // load. NOT_FOUND: `directory` does not exist. INVALID_ARGUMENT: it is not a directory or cannot be read.

@@ -174,8 +174,8 @@ int Run(double seconds, int rounds) {
   std::unique_ptr<Server> server, without_metrics;
   for (const bool record : {true, false}) {
     options.record_metrics = record;
-    auto started =
-        Server::Start(options, [](const std::string&, const std::string&) { return std::make_shared<Identity>(); });
+    auto started = Server::Start(
+        options, [](const std::string&, const std::string&, Precision) { return std::make_shared<Identity>(); });
     if (!started.ok()) {
       std::fprintf(stderr, "serving_bench: %s\n", std::string(started.status().message()).c_str());
       return 1;

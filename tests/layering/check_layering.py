@@ -26,7 +26,7 @@ MAP = {
     "engine/kernels": ("vector kernels over rows", "engine/core"),
     "engine/linear": ("matrix products and linear layers", "base files engine/core engine/kernels"),
     "engine/graph": ("graph versions, updates, neighborhoods, aggregation", "base files engine/core"),
-    "models/kinds": ("a task, a model, an interface for each kind", "base engine/core engine/graph"),
+    "models/kinds": ("a task, a model, an interface for each kind", "base engine/core engine/graph engine/linear"),
     "models/layers": ("what networks are made of", "base files engine/core engine/kernels engine/linear"),
     "models/sentences": ("splitting a text into sentences", "base"),
     "models/moses": ("Moses' tokenizer and detokenizer", "base"),
@@ -53,14 +53,14 @@ MAP = {
     "models/ntm": ("the Neural Turing Machine",
                    "base files engine/core engine/kernels engine/linear models/kinds models/layers"),
     "models": ("from a model directory to a model",
-               "base engine/core models/kinds models/translation models/graph models/ntm models/transformer_xl "
+               "base engine/core engine/linear models/kinds models/translation models/graph models/ntm models/transformer_xl "
                "models/xlnet_tasks"),
     "server/options": ("the flags of heed-server", "base base/flags engine/graph server/registry"),
     "server/platform": ("what the machine gives: cgroup, locked directories", "base"),
     "server/telemetry": ("metrics, log, traces", "base engine/linear server/platform"),
     "server/network": ("sockets, connections, the HTTP page", "base server/telemetry"),
     "server/scheduling": ("jobs, and when their tasks are stepped", "base models/kinds server/telemetry"),
-    "server/registry": ("the models that are served", "base models/kinds server/scheduling server/telemetry"),
+    "server/registry": ("the models that are served", "base engine/linear models/kinds server/scheduling server/telemetry"),
     "server/graphs": ("stored graphs", "base files engine/graph models/kinds server/platform server/registry "
                       "server/scheduling server/telemetry"),
     "server/sessions": ("sessions in memory, files and Redis",

@@ -80,7 +80,8 @@ class ServerTest : public ::testing::Test {
   // Starts the server. The model "slow" loads when load_ is opened, "broken" fails.
   void Start(bool wait_until_loaded = true) {
     auto server = Server::Start(
-        options_, [this](const std::string& path, const std::string&) -> absl::StatusOr<std::shared_ptr<const Model>> {
+        options_,
+        [this](const std::string& path, const std::string&, Precision) -> absl::StatusOr<std::shared_ptr<const Model>> {
           const std::string name = std::filesystem::path(path).filename().string();
           if (name == "broken") return absl::InvalidArgumentError("config.json: is broken");
           if (name == "slow") {
@@ -843,14 +844,16 @@ TEST_F(ServerTest, TakenPortIsAnError) {
   Start();
   ServerOptions options = options_;
   options.listen = absl::StrCat("127.0.0.1:", server_->port());
-  const auto second = Server::Start(options, [this](const std::string&, const std::string&) { return model_; });
+  const auto second =
+      Server::Start(options, [this](const std::string&, const std::string&, Precision) { return model_; });
   EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(second.status().message()), HasSubstr(options.listen));
 }
 
 TEST_F(ServerTest, MissingModelsDirectoryIsAnError) {
   options_.models = (root_ / "none").string();
-  const auto server = Server::Start(options_, [this](const std::string&, const std::string&) { return model_; });
+  const auto server =
+      Server::Start(options_, [this](const std::string&, const std::string&, Precision) { return model_; });
   EXPECT_EQ(server.status().code(), absl::StatusCode::kNotFound);
 }
 

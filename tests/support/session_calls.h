@@ -25,11 +25,11 @@ class FakeModels {
       std::filesystem::create_directory(root_.path() / name);
       root_.Write(name + "/config.json", "{}");
     }
-    registry_ = *Registry::Open(
-        root_.path().string(),
-        [fingerprint](const std::string&, const std::string& name) -> absl::StatusOr<std::shared_ptr<const Model>> {
-          return std::make_shared<FakeQuestionAnswerer>(name, fingerprint);
-        });
+    registry_ = *Registry::Open(root_.path().string(),
+                                [fingerprint](const std::string&, const std::string& name,
+                                              Precision) -> absl::StatusOr<std::shared_ptr<const Model>> {
+                                  return std::make_shared<FakeQuestionAnswerer>(name, fingerprint);
+                                });
   }
   FakeModels& Load() {
     registry_->LoadAll(observer_);

@@ -49,7 +49,7 @@ class SessionServerTest : public ::testing::TestWithParam<Sessions> {
   void KeepFiles() { options_.sessions = root_.File("sessions"); }
 
   std::unique_ptr<Server> NewServer() {
-    auto server = Server::Start(options_, [this](const std::string& path, const std::string&) {
+    auto server = Server::Start(options_, [this](const std::string& path, const std::string&, Precision) {
       return Load(std::filesystem::path(path).filename().string());
     });
     EXPECT_TRUE(server.ok()) << server.status();

@@ -25,8 +25,8 @@ class GraphStoreTest : public ::testing::Test {
   GraphStoreTest() {
     std::filesystem::create_directories(root_.path() / "models/nodes");
     root_.Write("models/nodes/config.json", "{}");
-    registry_ =
-        *Registry::Open(root_.File("models"), [this](const std::string&, const std::string&) { return nodes_; });
+    registry_ = *Registry::Open(root_.File("models"),
+                                [this](const std::string&, const std::string&, Precision) { return nodes_; });
     registry_->LoadAll(observer_);
   }
   ~GraphStoreTest() override { nodes_->Release(); }

@@ -188,15 +188,15 @@ TEST_F(ServerPagesTest, ReadinessIsTheServersHealthAndNamesTheModelsThatAreNot) 
   root_.Write("models/broken/config.json", "{}");
   model_->Hold();
   auto loads = std::make_shared<std::promise<void>>();
-  auto server =
-      Server::Start(options_,
-                    [this, gate = loads->get_future().share()](
-                        const std::string& path, const std::string&) -> absl::StatusOr<std::shared_ptr<const Model>> {
-                      if (std::filesystem::path(path).filename() == "broken")
-                        return absl::InvalidArgumentError("config.json: is bad");
-                      gate.wait();
-                      return model_;
-                    });
+  auto server = Server::Start(
+      options_,
+      [this, gate = loads->get_future().share()](const std::string& path, const std::string&,
+                                                 Precision) -> absl::StatusOr<std::shared_ptr<const Model>> {
+        if (std::filesystem::path(path).filename() == "broken")
+          return absl::InvalidArgumentError("config.json: is bad");
+        gate.wait();
+        return model_;
+      });
   ASSERT_TRUE(server.ok()) << server.status();
   server_ = *std::move(server);
   EXPECT_THAT(Page("/livez"), StartsWith("HTTP/1.1 200 OK\r\n"));

@@ -63,7 +63,8 @@ class InferenceTest : public testing::Test {
     options.threads = 1;
     options.max_inline_nodes = 100;
     auto server = Server::Start(
-        options, [this](const std::string&, const std::string& name) -> absl::StatusOr<std::shared_ptr<const Model>> {
+        options,
+        [this](const std::string&, const std::string& name, Precision) -> absl::StatusOr<std::shared_ptr<const Model>> {
           static const auto& fixtures =
               *new std::map<std::string, std::string>{{"nodes", "pyg-gat"},
                                                       {"edges", "pyg-edge-dot"},

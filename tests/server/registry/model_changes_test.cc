@@ -44,18 +44,18 @@ class ModelChanges : public testing::Test {
     options.management = true;
     options.threads = 2;
     options.session_pin_s = pin_s_;
-    auto server = Server::Start(
-        options,
-        [this](const std::string& path, const std::string& name) -> absl::StatusOr<std::shared_ptr<const Model>> {
-          std::string content;
-          std::getline(std::ifstream(path + "/config.json"), content);
-          if (content == "broken") return absl::InvalidArgumentError("config.json: is broken");
-          if (name == "qa") return std::make_shared<FakeQuestionAnswerer>(name, content);
-          auto model = std::make_shared<FakeTranslator>(name);
-          if (hold_next_) model->Hold();
-          last_ = model;
-          return model;
-        });
+    auto server = Server::Start(options,
+                                [this](const std::string& path, const std::string& name,
+                                       Precision) -> absl::StatusOr<std::shared_ptr<const Model>> {
+                                  std::string content;
+                                  std::getline(std::ifstream(path + "/config.json"), content);
+                                  if (content == "broken") return absl::InvalidArgumentError("config.json: is broken");
+                                  if (name == "qa") return std::make_shared<FakeQuestionAnswerer>(name, content);
+                                  auto model = std::make_shared<FakeTranslator>(name);
+                                  if (hold_next_) model->Hold();
+                                  last_ = model;
+                                  return model;
+                                });
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     server_->WaitUntilLoaded();

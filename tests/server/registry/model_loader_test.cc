@@ -27,7 +27,7 @@ class ModelLoaderTest : public testing::Test {
     Write("m", "1");
     registry_ = *Registry::Open(
         root_.path().string(),
-        [this](const std::string&, const std::string& name) -> absl::StatusOr<std::shared_ptr<const Model>> {
+        [this](const std::string&, const std::string& name, Precision) -> absl::StatusOr<std::shared_ptr<const Model>> {
           niceness_ = getpriority(PRIO_PROCESS, 0);
           if (hold_ != nullptr) {
             held_->count_down();

@@ -50,7 +50,8 @@ class ModelVersions : public testing::Test {
     options.session_pin = std::chrono::hours(1);
     registry_ = *Registry::Open(
         root_.path().string(),
-        [this](const std::string& path, const std::string& name) -> absl::StatusOr<std::shared_ptr<const Model>> {
+        [this](const std::string& path, const std::string& name,
+               Precision) -> absl::StatusOr<std::shared_ptr<const Model>> {
           if (during_load_) during_load_();
           std::stringstream content;
           content << std::ifstream(path + "/config.json").rdbuf();
@@ -277,7 +278,7 @@ TEST_F(ModelVersions, VersionThatIsOvertakenBeforeItWasLoadedIsNotLoading) {
   RegistryOptions options;
   registry_ = *Registry::Open(
       root_.path().string(),
-      [](const std::string&, const std::string&) -> absl::StatusOr<std::shared_ptr<const Model>> {
+      [](const std::string&, const std::string&, Precision) -> absl::StatusOr<std::shared_ptr<const Model>> {
         return absl::InvalidArgumentError("half a copy");
       },
       options);

@@ -46,7 +46,7 @@ class RegistryTest : public ::testing::Test {
     std::ofstream(root_ / name / "config.json") << "{}";
   }
   // "broken" fails, "other" is of another kind, all else are translators.
-  static absl::StatusOr<std::shared_ptr<const Model>> Load(const std::string&, const std::string& name) {
+  static absl::StatusOr<std::shared_ptr<const Model>> Load(const std::string&, const std::string& name, Precision) {
     if (name == "broken") return absl::InvalidArgumentError("config.json: is broken");
     if (name == "other") return std::make_shared<OtherModel>();
     return std::make_shared<FakeTranslator>(name);
@@ -204,9 +204,9 @@ TEST_F(RegistryTest, ADirectoryThatIsAModelServesIt) {
 // As KServe mounts a model, whose callers know it by another name than its directory's.
 TEST_F(RegistryTest, ADirectoryThatIsAModelServesItUnderTheNameThatIsAskedFor) {
   std::ofstream(root_ / "config.json") << "{}";
-  auto registry =
-      Registry::Open(root_.string(), [](const auto&, const auto&) { return std::make_shared<FakeTranslator>(); },
-                     {.model_name = "en-de"});
+  auto registry = Registry::Open(root_.string(),
+                                 [](const auto&, const auto&, Precision) { return std::make_shared<FakeTranslator>(); },
+                                 {.model_name = "en-de"});
   ASSERT_TRUE(registry.ok()) << registry.status();
   ASSERT_EQ((*registry)->List().size(), 1u);
   EXPECT_EQ((*registry)->List()[0].name, "en-de");
@@ -216,6 +216,34 @@ TEST_F(RegistryTest, OnlyAModelItselfCanBeGivenAName) {
   const absl::Status status = Registry::Open(root_.string(), {}, {.model_name = "en-de"}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(status.message(), HasSubstr("--model_name=en-de"));
+}
+
+// The real loader: models of two precisions beside each other, each of which keeps its own when it is loaded again, and
+// one that comes later.
+TEST_F(RegistryTest, EachModelHasItsPrecision) {
+  const auto copy = [this](const std::string& name) {
+    std::filesystem::copy(std::filesystem::path(HEED_SOURCE_DIR) / "tests/fixtures/marian-relu", root_ / name);
+  };
+  copy("exact");
+  copy("reduced");
+  RegistryOptions options;
+  options.precisions = *ModelPrecisions::Parse("int8", "exact=f32,later=f32");
+  auto registry = Registry::Open(root_.string(), LoadProbedModel, std::move(options));
+  ASSERT_TRUE(registry.ok()) << registry.status();
+  registry_ = *std::move(registry);
+  LoadAll();
+  const auto served = [this](const std::string& name) { return (*registry_->Find(name))->spec().precision; };
+  EXPECT_EQ(served("exact"), Precision::kF32);
+  EXPECT_EQ(served("reduced"), Precision::kInt8);
+  const auto before = *registry_->Find("reduced");
+  ASSERT_TRUE(registry_->Load("exact", {}, observer_).ok());
+  ASSERT_TRUE(registry_->Reload("reduced", observer_).ok());
+  EXPECT_NE(*registry_->Find("reduced"), before);
+  EXPECT_EQ(served("exact"), Precision::kF32);
+  EXPECT_EQ(served("reduced"), Precision::kInt8);
+  copy("later");
+  ASSERT_TRUE(registry_->Load("later", {}, observer_).ok());
+  EXPECT_EQ(served("later"), Precision::kF32);
 }
 
 // The real loader: a version with one NaN in its first layer leaves the good one in place.

@@ -106,7 +106,8 @@ class GraphsTest : public ::testing::Test {
 
   void Start(bool wait_until_loaded = true) {
     server_.reset();
-    auto server = Server::Start(options_, [this](const std::string& path, const std::string&) { return Load(path); });
+    auto server =
+        Server::Start(options_, [this](const std::string& path, const std::string&, Precision) { return Load(path); });
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     if (wait_until_loaded) server_->WaitUntilLoaded();
@@ -985,7 +986,7 @@ TEST_F(GraphsTest, StoredGraphsAreUnavailableWhileTheyLoad) {
 TEST_F(GraphsTest, OneServerAtATimeHasADirectory) {
   KeepFiles();
   Start();
-  auto load = [this](const std::string& path, const std::string&) { return Load(path); };
+  auto load = [this](const std::string& path, const std::string&, Precision) { return Load(path); };
   const auto second = Server::Start(options_, load);
   EXPECT_EQ(second.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(second.status().message()),

@@ -47,7 +47,8 @@ class SequencesTest : public ::testing::Test {
   }
   void Start() {
     auto server = Server::Start(
-        options_, [this](const std::string& path, const std::string&) -> absl::StatusOr<std::shared_ptr<const Model>> {
+        options_,
+        [this](const std::string& path, const std::string&, Precision) -> absl::StatusOr<std::shared_ptr<const Model>> {
           const std::string name = std::filesystem::path(path).filename().string();
           if (name == "sums") return model_;
           if (name == "broken") return absl::InvalidArgumentError("config.json: is broken");

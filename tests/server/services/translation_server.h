@@ -36,7 +36,7 @@ class TranslationServerTest : public ::testing::Test {
   }
 
   absl::Status TryToStart() {
-    auto server = Server::Start(options_, [this](const std::string&, const std::string&) { return model_; });
+    auto server = Server::Start(options_, [this](const std::string&, const std::string&, Precision) { return model_; });
     if (!server.ok()) return server.status();
     server_ = *std::move(server);
     server_->WaitUntilLoaded();
