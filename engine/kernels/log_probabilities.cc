@@ -79,23 +79,6 @@ int64_t CountAboveOnTarget(const float* HWY_RESTRICT x, int64_t count, float thr
   return above;
 }
 
-void OfferRowOnTarget(const float* HWY_RESTRICT x, int64_t count, int32_t first_id, BestCandidates& best) {
-  const Floats d;
-  if (best.capacity == 0) return;
-  const float lowest = -std::numeric_limits<float>::infinity();
-  const auto full = [&] { return best.count == best.capacity; };
-  for (int64_t i = 0; i < count; i += kLanes) {
-    // Few vectors hold a token that is good enough; a comparison passes over the others. One that is as good as the
-    // worst may still be better by its id.
-    const Vector v = LoadUpTo(x, i, count, lowest);
-    const Vector worst = hn::Set(d, full() ? best.best[best.capacity - 1].logit : lowest);
-    if (hn::AllFalse(d, full() ? hn::Ge(v, worst) : hn::Gt(v, worst))) continue;
-    for (int64_t j = i; j < std::min(i + kLanes, count); ++j) {
-      if (x[j] > lowest) best.Offer({x[j], first_id + static_cast<int32_t>(j)});
-    }
-  }
-}
-
 }  // namespace HWY_NAMESPACE
 }  // namespace heed
 HWY_AFTER_NAMESPACE();
@@ -106,7 +89,6 @@ namespace heed {
 HWY_EXPORT(LogSumExpOnTarget);
 HWY_EXPORT(ShiftRowOnTarget);
 HWY_EXPORT(CountAboveOnTarget);
-HWY_EXPORT(OfferRowOnTarget);
 
 float LogSumExp(const float* x, int64_t count) { return HWY_DYNAMIC_DISPATCH(LogSumExpOnTarget)(x, count); }
 
@@ -116,10 +98,6 @@ void ShiftRow(float* x, int64_t count, float subtract, float add) {
 
 int64_t CountAbove(const float* x, int64_t count, float threshold) {
   return HWY_DYNAMIC_DISPATCH(CountAboveOnTarget)(x, count, threshold);
-}
-
-void OfferRow(const float* x, int64_t count, int32_t first_id, BestCandidates& best) {
-  HWY_DYNAMIC_DISPATCH(OfferRowOnTarget)(x, count, first_id, best);
 }
 
 }  // namespace heed

@@ -4,8 +4,6 @@
 
 #include <cstdint>
 
-#include "engine/kernels/logits.h"
-
 namespace heed {
 
 // log of the sum of exp(x[i]), count >= 1. Never less than the largest x[i]: x[i] - LogSumExp is at most 0, also as
@@ -17,8 +15,5 @@ void ShiftRow(float* x, int64_t count, float subtract, float add);
 
 // How many are larger than `threshold`.
 int64_t CountAbove(const float* x, int64_t count, float threshold);
-
-// Offers each x[i] as the value of token first_id + i. -infinity marks a token that is not allowed.
-void OfferRow(const float* x, int64_t count, int32_t first_id, BestCandidates& best);
 
 }  // namespace heed

@@ -2,9 +2,12 @@
 #include "engine/linear/vocabulary_projection.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
 
+#include "engine/core/team.h"
+#include "engine/kernels/log_probabilities.h"
 #include "engine/linear/linear.h"
 #include "files/tensor_values.h"
 
@@ -60,23 +63,24 @@ class VocabularyProjection::Product {
                          kBlockPanels),
         parts_((blocks_ + blocks_per_part_ - 1) / blocks_per_part_),
         top_offset_(queries.size()),
-        banned_offset_(queries.size()) {
-    int64_t banned_total = 0;
+        sums_offset_(queries.size()) {
+    int64_t sums = 0;
     for (size_t m = 0; m < queries.size(); ++m) {
       top_offset_[m] = top_total_;
-      banned_offset_[m] = banned_total;
+      sums_offset_[m] = sums;
       top_total_ += Kept(queries[m]);
-      banned_total += static_cast<int64_t>(queries[m].banned.size());
+      sums += blocks_ + static_cast<int64_t>(queries[m].banned.size());
     }
     target_logits_ = context.arena.Take<float>(queries.size());
     likelier_ = context.arena.Take<int64_t>(static_cast<size_t>(parts_ * rows()));
     for (size_t m = 0; m < queries.size(); ++m) {
       if (queries[m].target >= 0) target_logits_[m] = LogitOf(static_cast<int64_t>(m), queries[m].target);
     }
-    sums_ = context.arena.Take<ExpSum>(static_cast<size_t>(rows() * blocks_));
+    sums_ = context.arena.Take<ExpSum>(static_cast<size_t>(sums));
+    floors_ = context.arena.Take<float>(queries.size());
+    std::fill(floors_, floors_ + queries.size(), -kInfinity);
     best_ = context.arena.Take<Candidate>(static_cast<size_t>(parts_ * top_total_));
     best_counts_ = context.arena.Take<int>(static_cast<size_t>(parts_ * rows()));
-    banned_logits_ = context.arena.Take<float>(static_cast<size_t>(banned_total));
     for (int64_t part = 0; part < parts_; ++part) {
       scratch_.push_back(TakeMatrix(context.arena, rows(), kBlockCols));
     }
@@ -100,7 +104,9 @@ class VocabularyProjection::Product {
     }
   }
 
-  // After all parts.
+  // Of FinishRow, as RunRows counts it.
+  int64_t FinishingWork() const { return 16 * blocks_ + (layer_.screens() ? kScreened * layer_.d_model_ : 0); }
+  // After all parts. Rows may be finished at the same time.
   void FinishRow(int64_t m, VocabularyAnswer& answer) const {
     const VocabularyQuery& query = queries_[static_cast<size_t>(m)];
     answer.best.resize(static_cast<size_t>(Kept(query)));
@@ -125,6 +131,8 @@ class VocabularyProjection::Product {
   Candidate* Best(int64_t part, int64_t m) const {
     return best_ + part * top_total_ + top_offset_[static_cast<size_t>(m)];
   }
+
+  ExpSum* Sums(int64_t m) const { return sums_ + sums_offset_[static_cast<size_t>(m)]; }
 
   // The same bits as in its block: a product's do not depend on the rows and panels beside it.
   float LogitOf(int64_t m, int32_t token) const {
@@ -175,40 +183,35 @@ class VocabularyProjection::Product {
   // Row m's logits of one block.
   void ReduceRow(int64_t part, int64_t block, int64_t m, float* row, int64_t first_token, int64_t tokens) {
     const VocabularyQuery& query = queries_[static_cast<size_t>(m)];
+    ExpSum* const sums = Sums(m);
     auto banned = std::lower_bound(query.banned.begin(), query.banned.end(), first_token);
     for (; banned != query.banned.end() && *banned < first_token + tokens; ++banned) {
       float& logit = row[*banned - first_token];
-      banned_logits_[banned_offset_[static_cast<size_t>(m)] + (banned - query.banned.begin())] = logit;
+      sums[blocks_ + (banned - query.banned.begin())] = {logit, 1};
       logit = -kInfinity;
     }
     if (query.all_logits != nullptr) std::copy(row, row + tokens, query.all_logits + first_token);
     if (query.target >= 0) {
-      const float target = target_logits_[m];
-      int64_t likelier = 0;
-      for (int64_t i = 0; i < tokens; ++i) likelier += row[i] > target;
-      likelier_[part * rows() + m] += likelier;
+      likelier_[part * rows() + m] += CountAbove(row, tokens, target_logits_[m]);
     }
+    // What one part has found, others need not beat: it changes what they pass over, not what the best of all are. Of
+    // two that write at once either may win.
+    std::atomic_ref<float> shared_floor(floors_[m]);
+    const float floor = shared_floor.load(std::memory_order_relaxed);
+    const int32_t first = static_cast<int32_t>(first_token);
     BestCandidates kept = {Best(part, m), Kept(query), best_counts_[part * rows() + m]};
-    sums_[m * blocks_ + block] = ReduceLogits(row, tokens, static_cast<int32_t>(first_token), kept);
+    sums[block] =
+        query.normalizer ? ReduceLogits(row, tokens, first, floor, kept) : OfferLogits(row, tokens, first, floor, kept);
     best_counts_[part * rows() + m] = kept.count;
+    if (kept.floor() > floor) shared_floor.store(kept.floor(), std::memory_order_relaxed);
   }
 
   float LogNormalizer(int64_t m, absl::Span<const Rescored> rescored) const {
     const VocabularyQuery& query = queries_[static_cast<size_t>(m)];
-    const ExpSum* const sums = sums_ + m * blocks_;
-    const float* banned = banned_logits_ + banned_offset_[static_cast<size_t>(m)];
-    const size_t banned_count = query.normalize_over_banned ? query.banned.size() : 0;
-    float max = -kInfinity;
-    for (int64_t block = 0; block < blocks_; ++block) max = std::max(max, sums[block].max);
-    for (size_t i = 0; i < banned_count; ++i) max = std::max(max, banned[i]);
-    double sum = 0;
-    for (int64_t block = 0; block < blocks_; ++block) {
-      const ExpSum& part = sums[block];
-      if (part.sum != 0) sum += static_cast<double>(part.sum) * std::exp(static_cast<double>(part.max - max));
-    }
-    for (size_t i = 0; i < banned_count; ++i) sum += std::exp(static_cast<double>(banned[i] - max));
-    sum = Corrected(sum, max, query, rescored);
-    return max + static_cast<float>(std::log(sum));
+    const bool over_banned = query.normalizer && query.normalize_over_banned;
+    const ExpSum all = SumOfSums(Sums(m), blocks_ + (over_banned ? static_cast<int64_t>(query.banned.size()) : 0));
+    if (!query.normalizer) return all.sum;
+    return all.max + static_cast<float>(std::log(Corrected(all.sum, all.max, query, rescored)));
   }
 
   // The sum with the terms of the rescored tokens replaced: at least what these alone give.
@@ -243,14 +246,14 @@ class VocabularyProjection::Product {
   const int64_t blocks_per_part_;
   const int64_t parts_;
   int64_t top_total_ = 0;
-  std::vector<int64_t> top_offset_, banned_offset_;  // of each row
-  ExpSum* sums_ = nullptr;                           // [rows, blocks]
-  Candidate* best_ = nullptr;                        // [parts, top_total]
-  int* best_counts_ = nullptr;                       // [parts, rows]
-  float* banned_logits_ = nullptr;                   // of each row's banned tokens
-  float* target_logits_ = nullptr;                   // of each row's target
-  int64_t* likelier_ = nullptr;                      // [parts, rows]
-  std::vector<MatrixView> scratch_;                  // of each part: [rows, kBlockCols]
+  std::vector<int64_t> top_offset_, sums_offset_;  // of each row
+  ExpSum* sums_ = nullptr;                         // of each row: of its blocks, then of each of its banned tokens
+  float* floors_ = nullptr;                        // of each row: tokens with a smaller logit are not among the best
+  Candidate* best_ = nullptr;                      // [parts, top_total]
+  int* best_counts_ = nullptr;                     // [parts, rows]
+  float* target_logits_ = nullptr;                 // of each row's target
+  int64_t* likelier_ = nullptr;                    // [parts, rows]
+  std::vector<MatrixView> scratch_;                // of each part: [rows, kBlockCols]
 };
 
 void VocabularyProjection::Apply(ConstMatrixView hidden, absl::Span<const VocabularyQuery> queries,
@@ -259,7 +262,9 @@ void VocabularyProjection::Apply(ConstMatrixView hidden, absl::Span<const Vocabu
   Arena::Scope scope(context.arena);
   Product product(*this, hidden, queries, context);
   context.team.Run(product.parts(), [&](int64_t part) { product.RunPart(part); });
-  for (int64_t m = 0; m < hidden.rows; ++m) product.FinishRow(m, answers[static_cast<size_t>(m)]);
+  RunRows(context.team, hidden.rows, product.FinishingWork(), [&](int64_t first, int64_t last) {
+    for (int64_t m = first; m < last; ++m) product.FinishRow(m, answers[static_cast<size_t>(m)]);
+  });
 }
 
 }  // namespace heed

@@ -26,6 +26,7 @@ namespace heed {
 struct VocabularyQuery {
   absl::Span<const int32_t> banned;    // tokens that cannot be, ascending
   int top = 1;                         // how many of the best tokens, at least 1
+  bool normalizer = true;              // whether log_normalizer is wanted: most of the work that is not the product
   bool normalize_over_banned = false;  // whether the softmax counts the banned tokens too
   float* all_logits = nullptr;         // out, if not null: [vocabulary], banned ones -infinity
   int32_t target = -1;                 // a token whose logit is wanted, and how many are likelier; negative: none
@@ -34,6 +35,7 @@ struct VocabularyQuery {
 // What it gets. log p(token) = logit - log_normalizer.
 struct VocabularyAnswer {
   std::vector<Candidate> best;  // best first; fewer than `top` if fewer can be
+  // Not a number if a logit is not one (or is +infinity), also of a query without: then else 0.
   float log_normalizer = 0;
   float target_logit = 0;            // also of a banned target
   int64_t likelier_than_target = 0;  // tokens, banned ones left out, of a larger logit

@@ -149,7 +149,7 @@ VocabularyAnswer Search::Penalized(Beam& beam, const VocabularyAnswer& answer, f
   }
   std::vector<Candidate> best(static_cast<size_t>(top));
   BestCandidates candidates{best.data(), top, 0};
-  ReduceLogits(logits, vocabulary_, 0, candidates);
+  OfferLogits(logits, vocabulary_, 0, candidates);
   best.resize(static_cast<size_t>(candidates.count));
   return {std::move(best), answer.log_normalizer};
 }

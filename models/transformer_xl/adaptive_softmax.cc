@@ -6,6 +6,7 @@
 
 #include "engine/core/team.h"
 #include "engine/kernels/log_probabilities.h"
+#include "engine/kernels/logits.h"
 
 namespace heed {
 namespace {
@@ -106,7 +107,7 @@ class AdaptiveSoftmax::Step {
       kept.push_back(words[*banned - first]);
       words[*banned - first] = -std::numeric_limits<float>::infinity();
     }
-    OfferRow(words, bins_[bin].words, static_cast<int32_t>(first), row.best);
+    OfferLogits(words, bins_[bin].words, static_cast<int32_t>(first), row.best);
     if (query.all != nullptr) std::copy_n(words, bins_[bin].words, query.all + first);
     for (auto banned = begin; banned != end; ++banned) {
       words[*banned - first] = kept[static_cast<size_t>(banned - begin)];

@@ -87,6 +87,44 @@ TEST_P(Vocabulary, AnAnswersBitsDoNotDependOnTheRowsBesideIt) {
   }
 }
 
+TEST_P(Vocabulary, WithoutANormalizerTheBestAreTheSame) {
+  const Matrix hidden = naive::RandomMatrix(3, kWidth, 4);
+  const std::vector<int32_t> banned = {0, 5};
+  std::vector<VocabularyQuery> queries(3);
+  std::vector<VocabularyAnswer> with(3), without(3);
+  for (size_t i = 0; i < queries.size(); ++i) {
+    queries[i].top = 1 + 3 * static_cast<int>(i);
+    queries[i].banned = banned;
+    queries[i].normalize_over_banned = true;
+  }
+  Context context{2};
+  projection_.Apply(hidden.view(), queries, absl::MakeSpan(with), context);
+  for (VocabularyQuery& query : queries) query.normalizer = false;
+  projection_.Apply(hidden.view(), queries, absl::MakeSpan(without), context);
+  for (size_t m = 0; m < queries.size(); ++m) {
+    EXPECT_EQ(without[m].log_normalizer, 0);
+    ASSERT_EQ(without[m].best.size(), with[m].best.size());
+    for (size_t i = 0; i < with[m].best.size(); ++i) {
+      EXPECT_EQ(without[m].best[i].id, with[m].best[i].id);
+      EXPECT_EQ(without[m].best[i].logit, with[m].best[i].logit);
+    }
+  }
+}
+
+TEST_P(Vocabulary, DamagedWeightsShowInTheNormalizer) {
+  Matrix hidden = naive::RandomMatrix(2, kWidth, 4);
+  hidden.view().row(1)[3] = std::nanf("");
+  for (const bool normalizer : {true, false}) {
+    std::vector<VocabularyQuery> queries(2);
+    for (VocabularyQuery& query : queries) query.normalizer = normalizer;
+    std::vector<VocabularyAnswer> answers(2);
+    Context context{2};
+    projection_.Apply(hidden.view(), queries, absl::MakeSpan(answers), context);
+    EXPECT_TRUE(std::isfinite(answers[0].log_normalizer));
+    EXPECT_TRUE(std::isnan(answers[1].log_normalizer));
+  }
+}
+
 TEST_P(Vocabulary, WritesAllLogitsOnRequest) {
   const Matrix hidden = naive::RandomMatrix(1, kWidth, 3);
   std::vector<float> logits(static_cast<size_t>(size()));

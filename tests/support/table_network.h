@@ -135,7 +135,7 @@ class TableNetwork : public CausalNetwork {
     if (query.all != nullptr) std::copy(next.begin(), next.end(), query.all);
     std::vector<Candidate> best(static_cast<size_t>(query.top));
     BestCandidates candidates{best.data(), query.top, 0};
-    if (query.top > 0) ReduceLogits(next.data(), 12, 0, candidates);
+    if (query.top > 0) OfferLogits(next.data(), 12, 0, candidates);
     best.resize(static_cast<size_t>(candidates.count));
     answer.best = std::move(best);
     if (query.attention != nullptr) *query.attention = {0.25f, 0.75f};
