@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/kernels/instruction_set.h"
+#include "engine/linear/bf16_product.h"
 #include "engine/linear/quantized_product.h"
 #include "engine/linear/sparse_product.h"
 #include "files/float16.h"
@@ -48,6 +49,8 @@ absl::string_view BackendName(GemmBackend backend) {
       return "tiled";
     case GemmBackend::kInt8:
       return "int8";
+    case GemmBackend::kBf16:
+      return "bf16";
   }
   return "";
 }
@@ -94,12 +97,16 @@ Linear::Linear(absl::Span<const Part> parts, Activation activation, GemmBackend 
     case GemmBackend::kInt8:
       quantized_ = QuantizedPanels(out_, in_, values.data());
       break;
+    case GemmBackend::kBf16:
+      bf16_ = Bf16Panels(out_, in_, values.data());
+      break;
   }
   bias_.resize((bias_.size() + kPanelCols - 1) / kPanelCols * kPanelCols);
 }
 
 int64_t Linear::resident_bytes() const {
-  return panels_.bytes() + tiles_.bytes() + quantized_.bytes() + static_cast<int64_t>(bias_.size() * sizeof(float));
+  return panels_.bytes() + tiles_.bytes() + quantized_.bytes() + bf16_.bytes() +
+         static_cast<int64_t>(bias_.size() * sizeof(float));
 }
 
 void Linear::ApplyToSparseRow(const float* values, const int32_t* columns, int64_t count, float* y) const {
@@ -112,10 +119,14 @@ void Linear::Product(ConstMatrixView x, bool accumulate, MatrixView y, Context& 
     return;
   }
   Arena::Scope scope(context.arena);
-  const bool int8 = backend_ == GemmBackend::kInt8;
+  const bool int8 = backend_ == GemmBackend::kInt8, bf16 = backend_ == GemmBackend::kBf16;
   const QuantizedRows quantized = int8 ? Quantized(x, context) : QuantizedRows();
+  const Bf16Rows narrow = bf16 ? InBf16(x, context) : Bf16Rows();
   const int64_t panels = (out_ + kPanelCols - 1) / kPanelCols;
-  const int64_t per_part = PanelsPerPart(x.rows, in_, panels, context.team.size(), int8 ? kInt8Speed : 1);
+  const int64_t per_part = PanelsPerPart(x.rows, in_, panels, context.team.size(),
+                                         int8   ? kInt8Speed
+                                         : bf16 ? kBf16Speed
+                                                : 1);
   const int64_t parts = (panels + per_part - 1) / per_part;
   context.team.Run(parts, [&](int64_t part) {
     const int64_t first = part * per_part;
@@ -124,6 +135,8 @@ void Linear::Product(ConstMatrixView x, bool accumulate, MatrixView y, Context& 
     const float* const bias = bias_.data() + first * kPanelCols;
     if (int8) {
       QuantizedProduct(quantized_, quantized, first, last, bias, accumulate, to);
+    } else if (bf16) {
+      Bf16Product(bf16_, narrow, first, last, bias, accumulate, to);
     } else {
       PackedProduct(panels_, x, first, last, bias, accumulate, to);
     }

@@ -2,6 +2,7 @@
 // Linear layers: y = activation(x W^T + b), by a backend that is fixed when the layer is made.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "absl/types/span.h"
 #include "engine/core/matrix.h"
 #include "engine/kernels/kernels.h"
+#include "engine/linear/bf16_panels.h"
 #include "engine/linear/packed_product.h"
 #include "engine/linear/quantized_panels.h"
 #include "engine/linear/tiled_product.h"
@@ -20,6 +22,7 @@ enum class GemmBackend {
   kPacked,  // our kernel over weights packed once (engine/linear/packed_product.h)
   kTiled,   // oneDNN over fixed row tiles (engine/linear/tiled_product.h)
   kInt8,    // weights and activations in 8 bits (engine/linear/quantized_product.h)
+  kBf16,    // weights and activations in bfloat16 (engine/linear/bf16_product.h), where PrecisionHere has it
 };
 
 // What a layer mostly sees.
@@ -52,8 +55,8 @@ class Linear {
   int64_t weights() const { return in_ * out_ + out_; }
   int64_t resident_bytes() const;
   GemmBackend backend() const { return backend_; }
-  // Of kInt8: |W - W'| / |W|, where W' are the weights as they are stored; otherwise 0.
-  double relative_error() const { return quantized_.relative_error(); }
+  // Of kInt8 and kBf16: |W - W'| / |W|, where W' are the weights as they are stored; otherwise 0.
+  double relative_error() const { return std::max(quantized_.relative_error(), bf16_.relative_error()); }
 
   // y = activation(x W^T + b). x [rows, in], y [rows, out] with room for PaddedStride(out) columns.
   void Apply(ConstMatrixView x, MatrixView y, Context& context) const { Product(x, false, y, context); }
@@ -72,6 +75,7 @@ class Linear {
   PackedPanels panels_;        // kPacked
   TiledWeights tiles_;         // kTiled
   QuantizedPanels quantized_;  // kInt8
+  Bf16Panels bf16_;            // kBf16
   std::vector<float> bias_;    // [out], padded to whole panels of 16
 };
 
@@ -82,7 +86,7 @@ PackedPanels PackRows(const StoredTensor& weight);
 // work to pay for handing it out, in enough pieces to keep the whole team busy. `speed`: how many multiply-adds take
 // the time of one in f32.
 int64_t PanelsPerPart(int64_t rows, int64_t inputs, int64_t panels, int team_size, int64_t speed = 1);
-// Of kInt8, about.
-inline constexpr int64_t kInt8Speed = 4;
+// Of kInt8 and kBf16, about.
+inline constexpr int64_t kInt8Speed = 4, kBf16Speed = 2;
 
 }  // namespace heed

@@ -22,7 +22,7 @@ std::optional<Precision> PrecisionNamed(absl::string_view name);
 // What `wanted` becomes on this machine: kBf16 becomes kF32 where nothing multiplies bfloat16 faster than f32.
 Precision PrecisionHere(Precision wanted);
 
-// What multiplies in this precision here, for logs and answers: "avx2", "avx512", "avx512-vnni", "amx-int8", ...
+// What multiplies in this precision here, for logs and answers: InstructionSetName of the largest one it uses.
 // `precision` as PrecisionHere gives it.
 absl::string_view KernelName(Precision precision);
 

@@ -13,7 +13,7 @@
 #include "engine/linear/target.h"
 
 HEED_BEGIN_TARGET("avx2,fma")
-#include "engine/linear/quantized_block-inl.h"
+#include "engine/linear/line_block-inl.h"
 
 namespace heed {
 namespace {
@@ -28,7 +28,7 @@ struct Avx2 {
     __m256i signed_value, magnitude;
   };
 
-  static HEED_ALWAYS_INLINE Sums Begin(const int32_t*) { return _mm256_setzero_si256(); }
+  static HEED_ALWAYS_INLINE Sums Begin(const QuantizedOperands&, int64_t, int) { return _mm256_setzero_si256(); }
   static HEED_ALWAYS_INLINE Weights LoadWeights(const int8_t* p) {
     return _mm256_load_si256(reinterpret_cast<const __m256i*>(p));
   }
@@ -40,18 +40,19 @@ struct Avx2 {
     const __m256i pairs = _mm256_maddubs_epi16(x.magnitude, _mm256_sign_epi8(weights, x.signed_value));
     return _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
   }
-  static HEED_ALWAYS_INLINE void Store(Sums sums, float scale, const float* scales, const float* bias, bool accumulate,
-                                       float* y) {
-    const __m256 factor = _mm256_mul_ps(_mm256_set1_ps(scale), _mm256_loadu_ps(scales));
-    __m256 value = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums), factor, _mm256_loadu_ps(bias));
-    if (accumulate) value = _mm256_add_ps(value, _mm256_loadu_ps(y));
+  static HEED_ALWAYS_INLINE void Store(const QuantizedOperands& a, Sums sums, int64_t m, int64_t p, int v) {
+    float* const y = a.output(m, p) + 8 * v;
+    const __m256 factor =
+        _mm256_mul_ps(_mm256_set1_ps(a.activations.scales[m]), _mm256_loadu_ps(a.weights.scales(p) + 8 * v));
+    __m256 value = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums), factor, _mm256_loadu_ps(a.bias_of(p) + 8 * v));
+    if (a.accumulate) value = _mm256_add_ps(value, _mm256_loadu_ps(y));
     _mm256_storeu_ps(y, value);
   }
 };
 
 }  // namespace
 
-void QuantizedProductAvx2(const QuantizedOperands& product) { QuantizedAllRows<Avx2>(product, 0, product.x.rows); }
+void QuantizedProductAvx2(const QuantizedOperands& product) { RowsByLines<Avx2>(product, 0, product.rows); }
 
 }  // namespace heed
 HEED_END_TARGET

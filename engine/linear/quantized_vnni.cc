@@ -4,7 +4,6 @@
 #include <immintrin.h>
 
 #include <algorithm>
-#include <cstring>
 #include <type_traits>
 #include <utility>
 
@@ -16,7 +15,7 @@ HEED_BEGIN_TARGET("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma")
 
 namespace heed {
 
-void QuantizedProductVnni(const QuantizedOperands& product) { QuantizedAllRows<Vnni>(product, 0, product.x.rows); }
+void QuantizedProductVnni(const QuantizedOperands& product) { RowsByLines<Vnni>(product, 0, product.rows); }
 
 }  // namespace heed
 HEED_END_TARGET

@@ -8,7 +8,9 @@
 
 #include "engine/core/team.h"
 #include "engine/kernels/log_probabilities.h"
+#include "engine/linear/bf16_product.h"
 #include "engine/linear/linear.h"
+#include "engine/linear/quantized_product.h"
 #include "files/tensor_values.h"
 
 namespace heed {
@@ -18,6 +20,9 @@ namespace {
 // exponentials are kept for each block and added up in order, so that they do not depend on how blocks were shared out.
 constexpr int64_t kBlockPanels = 16;
 constexpr int64_t kBlockCols = kBlockPanels * kPanelCols;
+int64_t SpeedOf(Precision precision) {
+  return precision == Precision::kInt8 ? kInt8Speed : precision == Precision::kBf16 ? kBf16Speed : 1;
+}
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 }  // namespace
@@ -28,13 +33,19 @@ VocabularyProjection::VocabularyProjection(const StoredTensor& weight, std::vect
   if (precision_ == Precision::kF32) {
     panels_ = PackRows(weight);
   } else {
-    quantized_ = QuantizedPanels(vocabulary_, d_model_, ReadFloats(weight).data());
+    const std::vector<float> values = ReadFloats(weight);
+    if (precision_ == Precision::kInt8) {
+      quantized_ = QuantizedPanels(vocabulary_, d_model_, values.data());
+    } else {
+      bf16_ = Bf16Panels(vocabulary_, d_model_, values.data());
+    }
     rows_ = RowTable(weight);
   }
 }
 
 int64_t VocabularyProjection::resident_bytes() const {
-  return panels_.bytes() + quantized_.bytes() + rows_.bytes() + static_cast<int64_t>(bias_.size() * sizeof(float));
+  return panels_.bytes() + quantized_.bytes() + bf16_.bytes() + rows_.bytes() +
+         static_cast<int64_t>(bias_.size() * sizeof(float));
 }
 
 void VocabularyProjection::CopyRow(int64_t token, float* to) const {
@@ -54,13 +65,14 @@ class VocabularyProjection::Product {
         bias_(projection.bias_.data()),
         vocabulary_(projection.vocabulary()),
         hidden_(hidden),
-        quantized_(projection.screens() ? Quantized(hidden, context) : QuantizedRows()),
+        quantized_(projection.precision_ == Precision::kInt8 ? Quantized(hidden, context) : QuantizedRows()),
+        narrow_(projection.precision_ == Precision::kBf16 ? InBf16(hidden, context) : Bf16Rows()),
         queries_(queries),
         blocks_((layer_.panels() + kBlockPanels - 1) / kBlockPanels),
-        blocks_per_part_((PanelsPerPart(rows(), layer_.d_model_, layer_.panels(), context.team.size(),
-                                        layer_.screens() ? kInt8Speed : 1) +
-                          kBlockPanels - 1) /
-                         kBlockPanels),
+        blocks_per_part_(
+            (PanelsPerPart(rows(), layer_.d_model_, layer_.panels(), context.team.size(), SpeedOf(layer_.precision_)) +
+             kBlockPanels - 1) /
+            kBlockPanels),
         parts_((blocks_ + blocks_per_part_ - 1) / blocks_per_part_),
         top_offset_(queries.size()),
         sums_offset_(queries.size()) {
@@ -145,10 +157,17 @@ class VocabularyProjection::Product {
   // Of rows [first, first + count) and the panels [first_panel, last_panel), as `layer_` screens them.
   void MakeLogits(int64_t first, int64_t count, int64_t first_panel, int64_t last_panel, MatrixView logits) const {
     const float* const bias = bias_ + first_panel * kPanelCols;
-    if (layer_.screens()) {
-      QuantizedProduct(layer_.quantized_, quantized_.Rows(first, count), first_panel, last_panel, bias, false, logits);
-    } else {
-      PackedProduct(layer_.panels_, hidden_.Rows(first, count), first_panel, last_panel, bias, false, logits);
+    switch (layer_.precision_) {
+      case Precision::kF32:
+        PackedProduct(layer_.panels_, hidden_.Rows(first, count), first_panel, last_panel, bias, false, logits);
+        break;
+      case Precision::kInt8:
+        QuantizedProduct(layer_.quantized_, quantized_.Rows(first, count), first_panel, last_panel, bias, false,
+                         logits);
+        break;
+      case Precision::kBf16:
+        Bf16Product(layer_.bf16_, narrow_.Rows(first, count), first_panel, last_panel, bias, false, logits);
+        break;
     }
   }
 
@@ -240,7 +259,8 @@ class VocabularyProjection::Product {
   const float* const bias_;
   const int64_t vocabulary_;
   const ConstMatrixView hidden_;
-  const QuantizedRows quantized_;  // hidden, where the layer screens
+  const QuantizedRows quantized_;  // hidden, of kInt8
+  const Bf16Rows narrow_;          // hidden, of kBf16
   const absl::Span<const VocabularyQuery> queries_;
   const int64_t blocks_;
   const int64_t blocks_per_part_;

@@ -7,6 +7,7 @@
 // too. So the answer's logits are exact, and a token is missed only if kScreened others are wrongly before it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -14,10 +15,11 @@
 #include "engine/core/context.h"
 #include "engine/core/matrix.h"
 #include "engine/kernels/logits.h"
+#include "engine/linear/bf16_panels.h"
 #include "engine/linear/embedding_table.h"
 #include "engine/linear/packed_product.h"
 #include "engine/linear/precision.h"
-#include "engine/linear/quantized_product.h"
+#include "engine/linear/quantized_panels.h"
 #include "files/safetensors.h"
 
 namespace heed {
@@ -52,6 +54,8 @@ class VocabularyProjection : public EmbeddingTable {
 
   int64_t vocabulary() const { return vocabulary_; }
   int64_t resident_bytes() const;
+  // Of what screens: as Linear::relative_error.
+  double relative_error() const { return std::max(quantized_.relative_error(), bf16_.relative_error()); }
   // The weights of a token, [d_model]: an embedding table that is tied to this layer.
   void CopyRow(int64_t token, float* to) const override;
 
@@ -69,6 +73,7 @@ class VocabularyProjection : public EmbeddingTable {
   Precision precision_ = Precision::kF32;
   PackedPanels panels_;        // kF32
   QuantizedPanels quantized_;  // kInt8
+  Bf16Panels bf16_;            // kBf16
   RowTable rows_;              // the weights as they are, beside those that screen
   std::vector<float> bias_;    // padded to whole panels
 };

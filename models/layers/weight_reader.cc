@@ -128,9 +128,9 @@ absl::StatusOr<Linear> WeightReader::ReadLinears(const std::vector<absl::string_
 
 Linear WeightReader::Make(absl::string_view name, absl::Span<const Linear::Part> parts, Activation activation,
                           GemmBackend backend) const {
-  if (precision_ != Precision::kInt8) return Linear(parts, activation, backend);
-  Linear layer(parts, activation, GemmBackend::kInt8);
-  account_->quantization_errors.push_back({FullName(name), layer.relative_error()});
+  if (precision_ == Precision::kF32) return Linear(parts, activation, backend);
+  Linear layer(parts, activation, precision_ == Precision::kInt8 ? GemmBackend::kInt8 : GemmBackend::kBf16);
+  NoteError(FullName(name), layer.relative_error());
   return layer;
 }
 
@@ -139,6 +139,10 @@ void WeightReader::Ignore(absl::string_view name) const { account_->read.insert(
 void WeightReader::Count(int64_t weights, int64_t bytes) const {
   account_->weights += weights;
   account_->bytes += bytes;
+}
+
+void WeightReader::NoteError(absl::string_view layer, double relative_error) const {
+  if (precision_ != Precision::kF32) account_->quantization_errors.push_back({std::string(layer), relative_error});
 }
 
 std::vector<std::string> WeightReader::Unread() const {

@@ -63,6 +63,8 @@ class WeightReader {
   void Ignore(absl::string_view name) const;
   // Adds to the account what was read with Get, and what was packed from it.
   void Count(int64_t weights, int64_t bytes) const;
+  // Adds a layer that was packed from it in a reduced precision.
+  void NoteError(absl::string_view layer, double relative_error) const;
 
   // Of all scopes together. The full names of the tensors that nobody read.
   std::vector<std::string> Unread() const;
@@ -70,7 +72,7 @@ class WeightReader {
   absl::Status CheckAllRead() const;
   // "FILE: tensor NAME [SHAPE] belongs to nothing that config.json names"
   std::string DescribeUnread(const std::string& full_name) const;
-  // Of the linear layers that were read in 8 bits, in the order of reading.
+  // Of the linear layers that were read in a reduced precision, in the order of reading.
   const std::vector<QuantizationError>& quantization_errors() const { return account_->quantization_errors; }
   int64_t weights() const { return account_->weights; }
   int64_t resident_bytes() const { return account_->bytes; }

@@ -143,6 +143,7 @@ absl::Status MarianNetwork::LoadEmbeddings(const WeightReader& root) {
   }
   output_ = VocabularyProjection(*output, std::move(bias), root.precision());
   root.Count(output->size(), output_.resident_bytes());
+  root.NoteError("the output layer", output_.relative_error());
   const auto table = [&](const StoredTensor* tensor, RowTable& own) -> const EmbeddingTable* {
     if (tensor == output) return &output_;
     own = RowTable(*tensor);

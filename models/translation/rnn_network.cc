@@ -138,6 +138,7 @@ absl::Status RnnNetwork::LoadEmbeddings(const WeightReader& root) {
   }
   output_ = VocabularyProjection(*output, std::move(bias), root.precision());
   root.Count(output->size(), output_.resident_bytes());
+  root.NoteError("the output layer", output_.relative_error());
   const auto rows_of = [&](const StoredTensor* table, RowTable& own) -> const EmbeddingTable* {
     if (table == output) return &output_;
     own = RowTable(*table);

@@ -189,6 +189,7 @@ absl::Status XlnetNetwork::LoadEmbeddings(const WeightReader& root, const Weight
   HEED_ASSIGN_OR_RETURN(std::vector<float> bias, root.Read("lm_loss.bias", {config_.vocabulary}));
   output_ = VocabularyProjection(*output, std::move(bias), root.precision());
   root.Count(output->size(), output_.resident_bytes());
+  root.NoteError("the output layer", output_.relative_error());
   embeddings_ = &output_;
   if (output != table) {
     own_embeddings_ = RowTable(*table);

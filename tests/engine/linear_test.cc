@@ -36,7 +36,7 @@ struct Case {
   Activation activation;
 };
 
-std::string Name(const testing::TestParamInfo<Case>& parameter) {
+std::string LinearName(const testing::TestParamInfo<Case>& parameter) {
   const Case& c = parameter.param;
   const char* activations[] = {"none", "relu", "gelu", "gelu_tanh", "swish"};
   return std::to_string(c.in) + "x" + std::to_string(c.out) + (c.halves ? "_f16_" : "_f32_") +
@@ -118,7 +118,7 @@ INSTANTIATE_TEST_SUITE_P(Shapes, LinearLayer,
                                          Case{520, 64, true, GemmBackend::kPacked, Activation::kGeluTanh},
                                          Case{520, 64, true, GemmBackend::kTiled, Activation::kGeluTanh},
                                          Case{513, 40, false, GemmBackend::kTiled, Activation::kRelu}),
-                         Name);
+                         LinearName);
 
 TEST(Linear, StoresHalvesInHalfTheSpaceOnlyWhereThatLosesNothing) {
   const OwnedTensor halves({64, 64}, naive::RandomHalves(64 * 64, 5));

@@ -175,14 +175,15 @@ TEST_P(Vocabulary, GivesBackItsRowsAsEmbeddings) {
   }
 }
 
-std::vector<std::pair<int64_t, Precision>> Cases() {
+std::vector<std::pair<int64_t, Precision>> VocabularyCases() {
   std::vector<std::pair<int64_t, Precision>> cases;
   for (const int64_t size : {9, 16, 101, 256, 257, 1000, 3001}) {
     for (const Precision precision : {Precision::kF32, Precision::kInt8}) cases.emplace_back(size, precision);
+    if (PrecisionHere(Precision::kBf16) == Precision::kBf16) cases.emplace_back(size, Precision::kBf16);
   }
   return cases;
 }
-INSTANTIATE_TEST_SUITE_P(Sizes, Vocabulary, testing::ValuesIn(Cases()), [](const auto& parameter) {
+INSTANTIATE_TEST_SUITE_P(Sizes, Vocabulary, testing::ValuesIn(VocabularyCases()), [](const auto& parameter) {
   return std::to_string(parameter.param.first) + "_" + std::string(PrecisionName(parameter.param.second));
 });
 
