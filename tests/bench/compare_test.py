@@ -71,7 +71,7 @@ class CompareTest(unittest.TestCase):
         result, page = self.compare("--quick", "--weights=translator-en-de", "--precisions=f32", "--core_hour_price=0.1")
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(result.stdout, page)
-        for peer in ("CTranslate2", "PyTorch with transformers", "ONNX Runtime", "PyTorch Geometric", "graphs"):
+        for peer in ("CTranslate2", "PyTorch with transformers", "ONNX Runtime", "PyTorch Geometric", "graphs", "scripts"):
             self.assertIn(f"**Skipped: {peer}**", page)
             self.assertIn(f"SKIPPED: {peer}", result.stderr)
         self.assertRegex(page, r"\| 1 \| 8 \| Heed \| [\d.]+ \|")

@@ -15,6 +15,7 @@ import traceback
 import machine
 from graph_part import GraphPart
 from report import Report, progress
+from script_part import ScriptPart
 from translation_part import TranslationPart
 from translators import Heed
 
@@ -26,7 +27,7 @@ PEERS = {
     "onnxruntime": ("ONNX Runtime", ("onnxruntime", "optimum", "onnx", "transformers", "torch")),
     "torch_geometric": ("PyTorch Geometric", ("torch_geometric", "torch", "safetensors")),
 }
-PARTS = ("translation", "graphs")
+PARTS = ("translation", "graphs", "scripts")
 WEIGHTS = ("translator-en-de", "OPUS-MT-sized")
 PRECISIONS = ("f32", "int8", "bf16")
 
@@ -120,19 +121,18 @@ def main():
         peers = head(options, report)
         reduced = [precision for precision in options.precisions if precision != "f32"]
         if reduced and not Heed.knows_precision(options.bin):
-            report.line()
             report.skipped(", ".join(reduced), "this heed-server has no --precision")
             options.precisions = [precision for precision in options.precisions if precision == "f32"]
-        parts = {"translation": TranslationPart, "graphs": GraphPart}
+        parts = {"translation": TranslationPart, "graphs": GraphPart, "scripts": ScriptPart}
         for part in options.parts:
             try:
                 parts[part](options, report, peers).run()
             except Exception as error:
                 traceback.print_exc()
-                report.line()
+                report.blank()
                 report.line(f"**Failed: {part}**: {error}")
                 failed.append(part)
-        report.line()
+        report.blank()
         report.line(f"{(time.monotonic() - began) / 60:.0f} minutes; load average when it ended: {machine.load_average():.2f}")
     finally:
         report.close()

@@ -9,19 +9,26 @@ class Report:
 
     def __init__(self, path):
         self.file = open(path, "w", encoding="utf-8") if path else None
+        self.last = ""
 
     def close(self):
         if self.file:
             self.file.close()
 
     def line(self, text=""):
+        self.last = text
         print(text, flush=True)
         if self.file:
             self.file.write(text + "\n")
             self.file.flush()
 
+    def blank(self):
+        """An empty line, unless there is one."""
+        if self.last:
+            self.line()
+
     def section(self, title, level=2):
-        self.line()
+        self.blank()
         self.line(f"{'#' * level} {title}")
         self.line()
 
@@ -35,6 +42,7 @@ class Report:
 
     def skipped(self, what, why):
         """In the page, and where nobody can miss it."""
+        self.blank()
         self.line(f"**Skipped: {what}**: {why}")
         self.line()
         bar = "*" * 100

@@ -25,6 +25,14 @@ def own_lines(count):
     return [f"{a} {b}" for a, b in zip(sentences[::2], sentences[1::2])]
 
 
+def lines_of(options):
+    """Those of --input, or our own; at most --lines."""
+    if not options.input:
+        return own_lines(options.lines)
+    with open(options.input, encoding="utf-8") as file:
+        return [line for line in file.read().splitlines() if line.strip()][: options.lines]
+
+
 def random_weights(cache):
     """A model directory of OPUS-MT's size, made once."""
     folder = os.path.join(cache, "opus-mt-sized")
@@ -43,12 +51,7 @@ class TranslationPart:
         self.best = {}  # (weights, beam, precision, engine): sentences a second
 
     def run(self):
-        if self.options.input:
-            with open(self.options.input, encoding="utf-8") as file:
-                lines = [line for line in file.read().splitlines() if line.strip()]
-        else:
-            lines = own_lines(self.options.lines)
-        self.lines = lines[: self.options.lines]
+        self.lines = lines_of(self.options)
         self.characters = sum(map(len, self.lines)) / len(self.lines)
         self.report.section("Translation")
         self.report.line(
@@ -86,7 +89,6 @@ class TranslationPart:
         try:
             return work()
         except Exception as error:
-            self.report.line()
             self.report.skipped(peer.name, f"{type(error).__name__}: {error}")
             return None
 
