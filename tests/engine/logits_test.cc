@@ -14,7 +14,7 @@ namespace heed {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-const int64_t kCounts[] = {1, 2, 7, 8, 15, 16, 17, 31, 33, 63, 64, 65, 100, 255, 256, 257, 1000, 6001};
+const int64_t kLogitCounts[] = {1, 2, 7, 8, 15, 16, 17, 31, 33, 63, 64, 65, 100, 255, 256, 257, 1000, 6001};
 
 // All that can be, best first.
 std::vector<Candidate> Sorted(const std::vector<float>& logits, int32_t first_id) {
@@ -43,7 +43,7 @@ double LogOfExponentials(const std::vector<float>& logits) {
 }
 
 TEST(Logits, BestAndSumAgreeWithTheNaiveOnes) {
-  for (const int64_t count : kCounts) {
+  for (const int64_t count : kLogitCounts) {
     for (const bool has_ties : {false, true}) {
       std::vector<float> logits = has_ties ? naive::RandomHalves(count, 7) : naive::RandomFloats(count, 7);
       for (float& logit : logits) logit *= 12;
@@ -129,7 +129,7 @@ TEST(Logits, LogitsFarBelowTheLargestAddNothing) {
 }
 
 TEST(Logits, WhatIsNotANumberIsReported) {
-  for (const int64_t count : kCounts) {
+  for (const int64_t count : kLogitCounts) {
     for (const int64_t at : {int64_t{0}, count / 2, count - 1}) {
       for (const float bad : {std::nanf(""), -std::nanf(""), kInfinity}) {
         std::vector<float> logits = naive::RandomFloats(count, 3);
@@ -155,7 +155,7 @@ TEST(Logits, WhatIsNotANumberIsReported) {
 }
 
 TEST(Logits, SumsOfSumsAgree) {
-  for (const int64_t count : kCounts) {
+  for (const int64_t count : kLogitCounts) {
     const std::vector<float> maxima = naive::RandomFloats(count, 5), parts = naive::RandomFloats(count, 6);
     std::vector<ExpSum> sums;
     double expected = 0;

@@ -91,7 +91,7 @@ HEED_END_TARGET
 namespace heed {
 namespace {
 
-constexpr int64_t kRows[] = {1, 15, 16, 17, 31, 32, 33, 47, 48, 63, 64, 70};
+constexpr int64_t kRowCounts[] = {1, 15, 16, 17, 31, 32, 33, 47, 48, 63, 64, 70};
 
 TEST(TileProducts, In8BitsGiveTheBitsOfTheDefinition) {
   if (UsedInstructionSet() < InstructionSet::kAvx512Vnni) {
@@ -102,7 +102,7 @@ TEST(TileProducts, In8BitsGiveTheBitsOfTheDefinition) {
     for (const int64_t in : {60, 128, 300}) {
       const QuantizedPanels weights(out, in, naive::RandomFloats(out * in, 1).data());
       const std::vector<float> bias = naive::RandomFloats(weights.panels() * kPanelCols, 2);
-      for (const int64_t rows : kRows) {
+      for (const int64_t rows : kRowCounts) {
         Arena arena;
         const Matrix x = naive::RandomMatrix(rows, in, 3);
         const QuantizedRows quantized = TakeQuantizedRows(arena, rows, in);
@@ -142,7 +142,7 @@ TEST(TileProducts, InBf16AgreeWithTheNaiveProductAloneAndMerged) {
           ASSERT_NEAR(all.row(m)[n], expected[static_cast<size_t>(m * out + n)], std::sqrt(in) * 0.006);
         }
       }
-      for (const int64_t rows : kRows) {
+      for (const int64_t rows : kRowCounts) {
         Matrix some(rows, weights.panels() * kPanelCols);
         Bf16ProductByTiles({weights, narrow.Rows(0, rows), 0, weights.panels(), bias.data(), false, some.view()});
         for (int64_t m = 0; m < rows; ++m) {
