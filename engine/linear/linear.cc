@@ -56,9 +56,12 @@ absl::string_view BackendName(GemmBackend backend) {
 }
 
 int64_t PanelsPerPart(int64_t rows, int64_t inputs, int64_t panels, int team_size, int64_t speed) {
+  if (team_size == 1) return std::max<int64_t>(1, panels);
   const int64_t worthwhile = speed * kMultiplyAddsPerPart / std::max<int64_t>(1, rows * inputs * kPanelCols) + 1;
-  const int64_t fair = (panels + 4 * team_size - 1) / (4 * team_size);
-  return std::max(worthwhile, fair);
+  // As many panels as the kernels take at once; and each thread the same number of parts.
+  const int64_t at_once = rows <= 3 ? 8 : 6;
+  const int64_t parts = std::clamp<int64_t>(panels / at_once / team_size, 1, 4) * team_size;
+  return std::max(worthwhile, (panels + parts - 1) / parts);
 }
 
 PackedPanels PackRows(const StoredTensor& weight) {

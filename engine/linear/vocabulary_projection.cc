@@ -18,7 +18,7 @@ namespace {
 
 // Logits are made and reduced in blocks of this many panels, which stay in the cache between the two. The sums of
 // exponentials are kept for each block and added up in order, so that they do not depend on how blocks were shared out.
-constexpr int64_t kBlockPanels = 16;
+constexpr int64_t kBlockPanels = 24;
 constexpr int64_t kBlockCols = kBlockPanels * kPanelCols;
 int64_t SpeedOf(Precision precision) {
   return precision == Precision::kInt8 ? kInt8Speed : precision == Precision::kBf16 ? kBf16Speed : 1;
