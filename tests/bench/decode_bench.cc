@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A model's decoder without a server: steps of many sentences' hypotheses at once.
 //
-//   decode_bench MODEL_DIR [SENTENCES] [BEAM] [STEPS] [THREADS]
+//   decode_bench MODEL_DIR [SENTENCES] [BEAM] [STEPS] [THREADS] [--precision=f32|bf16|int8]
 //
 // Prints rows per second, and the multiply-adds of the linear layers over the whole time of a step, attention, search
 // and all, as a share of the fma peak: what the linear layers themselves reach is not less.
@@ -14,12 +14,13 @@
 #include "models/architectures.h"
 #include "models/translation/seq2seq_translator.h"
 #include "tests/bench/measure.h"
+#include "tests/support/precision_flag.h"
 
 namespace heed::bench {
 namespace {
 
-int Run(const std::string& directory, int sentences, int beam, int steps, int threads) {
-  const auto model = LoadModel(directory);
+int Run(const std::string& directory, Precision precision, int sentences, int beam, int steps, int threads) {
+  const auto model = LoadModel(directory, "", precision);
   if (!model.ok()) {
     std::fprintf(stderr, "decode_bench: %s\n", std::string(model.status().message()).c_str());
     return 1;
@@ -65,10 +66,12 @@ int Run(const std::string& directory, int sentences, int beam, int steps, int th
 }  // namespace heed::bench
 
 int main(int argc, char** argv) {
+  const heed::Precision precision = heed::TakePrecisionFlag(argc, argv);
   const auto argument = [&](int i, int fallback) { return argc > i ? std::max(1, std::atoi(argv[i])) : fallback; };
   if (argc < 2 || argv[1][0] == '-') {
-    std::fprintf(stderr, "usage: decode_bench MODEL_DIR [SENTENCES] [BEAM] [STEPS] [THREADS]\n");
+    std::fprintf(stderr,
+                 "usage: decode_bench MODEL_DIR [SENTENCES] [BEAM] [STEPS] [THREADS] [--precision=PRECISION]\n");
     return 2;
   }
-  return heed::bench::Run(argv[1], argument(2, 64), argument(3, 4), argument(4, 24), argument(5, 1));
+  return heed::bench::Run(argv[1], precision, argument(2, 64), argument(3, 4), argument(4, 24), argument(5, 1));
 }

@@ -3,7 +3,7 @@
 // reading speed generating uses.
 //
 //   transformer_xl_bench MODEL_DIR [--threads=N] [--sessions=1,8] [--score_tokens=4096] [--generate_tokens=32]
-//                        [--rank]
+//                        [--rank] [--precision=f32|bf16|int8]
 //
 // A line for each measurement: its name, tokens a second of all streams together, seconds a step, and for generating
 // the bytes that a step must read at least (weights once, each stream's keys and values) as a share of what the machine
@@ -28,6 +28,7 @@
 #include "models/transformer_xl/transformer_xl_config.h"
 #include "models/transformer_xl/transformer_xl_network.h"
 #include "tests/bench/measure.h"
+#include "tests/support/precision_flag.h"
 
 namespace heed {
 namespace {
@@ -41,10 +42,12 @@ struct Flags {
   int64_t score_tokens = 4096;
   int64_t generate_tokens = 32;
   bool rank = false;
+  Precision precision = Precision::kF32;
 };
 
 Flags ParseFlags(int argc, char** argv) {
   Flags flags;
+  flags.precision = TakePrecisionFlag(argc, argv);
   for (int i = 1; i < argc; ++i) {
     const std::vector<std::string> parts = absl::StrSplit(argv[i], absl::MaxSplits('=', 1));
     const std::string value = parts.size() > 1 ? parts[1] : "";
@@ -176,7 +179,7 @@ void Run(const Flags& flags) {
   JsonFields fields = OrExit(JsonFields::Read(absl::StrCat(flags.directory, "/config.json")));
   const TransformerXlConfig config = OrExit(ReadTransformerXlConfig(fields));
   const Checkpoint checkpoint = OrExit(Checkpoint::Open(flags.directory));
-  const auto network = OrExit(TransformerXlNetwork::Load(checkpoint, config));
+  const auto network = OrExit(TransformerXlNetwork::Load(checkpoint, config, flags.precision));
   std::printf("load %.2f s, %.1f million weights, %.1f MB\n", CpuSecondsNow() - begin,
               static_cast<double>(network->weights()) / 1e6, static_cast<double>(network->resident_bytes()) / 1e6);
   Context context(flags.threads);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sentences a second of a translator without a server, on one thread: as one finishes, the next one joins the step.
 //
-//   translation_bench MODEL_DIR SENTENCES_FILE IN_FLIGHT BEAM [TRANSLATIONS_FILE]
+//   translation_bench MODEL_DIR SENTENCES_FILE IN_FLIGHT BEAM [TRANSLATIONS_FILE] [--precision=f32|bf16|int8]
 //
 // Prints sentences a second and tokens a second, tokenization included; writes the translations, a line each. Seconds
 // are of CPU time, so that other programs on the machine count less.
@@ -16,6 +16,7 @@
 
 #include "models/architectures.h"
 #include "models/kinds/translator.h"
+#include "tests/support/precision_flag.h"
 
 namespace heed::bench {
 namespace {
@@ -25,8 +26,9 @@ struct Running {
   std::unique_ptr<TranslationTask> task;
 };
 
-int Run(const char* directory, const char* sentences_file, size_t in_flight, int beam, const char* output) {
-  const auto model = LoadModel(directory);
+int Run(const char* directory, Precision precision, const char* sentences_file, size_t in_flight, int beam,
+        const char* output) {
+  const auto model = LoadModel(directory, "", precision);
   if (!model.ok()) {
     std::fprintf(stderr, "translation_bench: %s\n", std::string(model.status().message()).c_str());
     return 1;
@@ -78,10 +80,14 @@ int Run(const char* directory, const char* sentences_file, size_t in_flight, int
 }  // namespace heed::bench
 
 int main(int argc, char** argv) {
+  const heed::Precision precision = heed::TakePrecisionFlag(argc, argv);
   if (argc < 5) {
-    std::fprintf(stderr, "usage: translation_bench MODEL_DIR SENTENCES_FILE IN_FLIGHT BEAM [TRANSLATIONS_FILE]\n");
+    std::fprintf(stderr,
+                 "usage: translation_bench MODEL_DIR SENTENCES_FILE IN_FLIGHT BEAM [TRANSLATIONS_FILE] "
+                 "[--precision=PRECISION]\n");
     return 2;
   }
   const int in_flight = std::max(1, std::atoi(argv[3])), beam = std::max(1, std::atoi(argv[4]));
-  return heed::bench::Run(argv[1], argv[2], static_cast<size_t>(in_flight), beam, argc > 5 ? argv[5] : nullptr);
+  return heed::bench::Run(argv[1], precision, argv[2], static_cast<size_t>(in_flight), beam,
+                          argc > 5 ? argv[5] : nullptr);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // An XLNet without a server, on one thread: the seconds of CPU time that some work takes.
 //
-//   xlnet_bench MODEL_DIR WORK COUNT STREAMS [ROUNDS]
+//   xlnet_bench MODEL_DIR WORK COUNT STREAMS [ROUNDS] [--precision=f32|bf16|int8]
 //
 // WORK   encode: all tokens of a text of COUNT see each other
 //        score: the log-probabilities of COUNT tokens, read from left to right in steps of 128
@@ -23,6 +23,7 @@
 #include "files/checkpoint.h"
 #include "models/xlnet/xlnet_network.h"
 #include "models/xlnet/xlnet_reader.h"
+#include "tests/support/precision_flag.h"
 
 namespace heed::bench {
 namespace {
@@ -105,7 +106,8 @@ struct Bench {
   }
 };
 
-int Run(const std::string& directory, const std::string& work, int64_t count, int64_t streams, int rounds) {
+int Run(const std::string& directory, Precision precision, const std::string& work, int64_t count, int64_t streams,
+        int rounds) {
   const auto fail = [](const absl::Status& status) {
     std::fprintf(stderr, "xlnet_bench: %s\n", std::string(status.message()).c_str());
     return 1;
@@ -116,7 +118,7 @@ int Run(const std::string& directory, const std::string& work, int64_t count, in
   if (!config.ok()) return fail(config.status());
   const auto checkpoint = Checkpoint::Open(directory);
   if (!checkpoint.ok()) return fail(checkpoint.status());
-  auto network = XlnetNetwork::Load(WeightReader(*checkpoint), *config);
+  auto network = XlnetNetwork::Load(WeightReader(*checkpoint, precision), *config);
   if (!network.ok()) return fail(network.status());
   Bench bench;
   bench.network = std::move(*network);
@@ -151,11 +153,15 @@ int Run(const std::string& directory, const std::string& work, int64_t count, in
 }  // namespace heed::bench
 
 int main(int argc, char** argv) {
+  const heed::Precision precision = heed::TakePrecisionFlag(argc, argv);
   const std::string work = argc > 2 ? argv[2] : "";
   const bool is_work = work == "encode" || work == "score" || work == "generate" || work == "generate-hf";
   if (argc < 5 || !is_work) {
-    std::fprintf(stderr, "usage: xlnet_bench MODEL_DIR encode|score|generate|generate-hf COUNT STREAMS [ROUNDS]\n");
+    std::fprintf(stderr,
+                 "usage: xlnet_bench MODEL_DIR encode|score|generate|generate-hf COUNT STREAMS [ROUNDS] "
+                 "[--precision=PRECISION]\n");
     return 2;
   }
-  return heed::bench::Run(argv[1], work, std::atoll(argv[3]), std::atoll(argv[4]), argc > 5 ? std::atoi(argv[5]) : 3);
+  return heed::bench::Run(argv[1], precision, work, std::atoll(argv[3]), std::atoll(argv[4]),
+                          argc > 5 ? std::atoi(argv[5]) : 3);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// heed-logits MODEL_DIR: the logits of a model, for comparison with another implementation.
+// heed-logits MODEL_DIR [--precision=f32|bf16|int8]: the logits of a model, for comparison with another implementation.
 //
 // Reads lines {"source": [ids], "target": [decoder input ids]} and answers each with a line {"logits": [[...], ...]}:
 // for each target id the logits of the next token, before any token is banned. tests/quality/translation_parity.py uses
@@ -14,6 +14,7 @@
 #include "models/architectures.h"
 #include "models/translation/seq2seq_translator.h"
 #include "nlohmann/json.hpp"
+#include "tests/support/precision_flag.h"
 
 namespace heed {
 namespace {
@@ -48,8 +49,8 @@ bool InRange(const std::vector<int32_t>& ids, int64_t most) {
   return !ids.empty();
 }
 
-int Run(const std::string& directory) {
-  const auto model = LoadModel(directory);
+int Run(const std::string& directory, Precision precision) {
+  const auto model = LoadModel(directory, "", precision);
   if (!model.ok()) {
     std::fprintf(stderr, "heed-logits: %s\n", std::string(model.status().message()).c_str());
     return 1;
@@ -80,9 +81,10 @@ int Run(const std::string& directory) {
 }  // namespace heed
 
 int main(int argc, char** argv) {
+  const heed::Precision precision = heed::TakePrecisionFlag(argc, argv);
   if (argc != 2 || argv[1][0] == '-') {
-    std::fprintf(stderr, "usage: heed-logits MODEL_DIR < pairs.jsonl\n");
+    std::fprintf(stderr, "usage: heed-logits MODEL_DIR [--precision=PRECISION] < pairs.jsonl\n");
     return 2;
   }
-  return heed::Run(argv[1]);
+  return heed::Run(argv[1], precision);
 }
