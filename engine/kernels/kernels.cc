@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/kernels/sum_in_pairs.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "engine/kernels/kernels.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
@@ -20,11 +22,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Floats = hn::CappedTag<float, 16>;
 using Vector = hn::Vec<Floats>;
 constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(Floats()));
-
-HWY_INLINE float SumOf(Vector v) {
-  const Floats d;
-  return hn::GetLane(hn::SumOfLanes(d, v));
-}
 
 // x[i] = function(x[i]), whole vectors at a time, the last one filled up.
 template <typename Function>
@@ -102,32 +99,45 @@ void GruCellOnTarget(const float* HWY_RESTRICT input, const float* HWY_RESTRICT 
   }
 }
 
+// The sum of term(v) over v = x[i, i + kLanes) of whole vectors, in 16 lanes; the last of x filled up with `filling`,
+// whose term is 0.
+template <typename Term>
+HWY_INLINE float SumOfTerms(const float* HWY_RESTRICT x, int64_t count, float filling, Term term) {
+  const Floats d;
+  constexpr int kVectors = static_cast<int>(16 / kLanes);
+  Vector sums[kVectors];
+  for (int v = 0; v < kVectors; ++v) sums[v] = hn::Zero(d);
+  const int64_t whole = count / 16 * 16;
+  for (int64_t i = 0; i < whole; i += 16) {
+    for (int v = 0; v < kVectors; ++v) sums[v] = term(hn::LoadU(d, x + i + v * kLanes), sums[v]);
+  }
+  if (whole < count) {
+    float rest[16];
+    std::fill(std::copy(x + whole, x + count, rest), rest + 16, filling);
+    for (int v = 0; v < kVectors; ++v) sums[v] = term(hn::LoadU(d, rest + v * kLanes), sums[v]);
+  }
+  float lanes[16];
+  for (int v = 0; v < kVectors; ++v) hn::StoreU(sums[v], d, lanes + v * kLanes);
+  return SumInPairs(lanes);
+}
+
 void LayerNormOnTarget(float* HWY_RESTRICT x, int64_t count, const float* HWY_RESTRICT scale,
                        const float* HWY_RESTRICT shift, float epsilon) {
   const Floats d;
-  const int64_t whole = count / kLanes * kLanes;
-  Vector sums = hn::Zero(d);
-  for (int64_t i = 0; i < whole; i += kLanes) sums = hn::Add(sums, hn::LoadU(d, x + i));
-  float sum = SumOf(sums);
-  for (int64_t i = whole; i < count; ++i) sum += x[i];
+  const float sum = SumOfTerms(x, count, 0, [](Vector v, Vector sums) HWY_ATTR { return hn::Add(sums, v); });
   const float mean = sum / static_cast<float>(count);
-
   const Vector means = hn::Set(d, mean);
-  Vector squares = hn::Zero(d);
-  for (int64_t i = 0; i < whole; i += kLanes) {
-    const Vector centred = hn::Sub(hn::LoadU(d, x + i), means);
-    squares = hn::MulAdd(centred, centred, squares);
+  const float square = SumOfTerms(x, count, mean, [&](Vector v, Vector sums) HWY_ATTR {
+    const Vector centered = hn::Sub(v, means);
+    return hn::MulAdd(centered, centered, sums);
+  });
+  const Vector factors = hn::Set(d, 1.0f / std::sqrt(square / static_cast<float>(count) + epsilon));
+  for (int64_t i = 0; i < count; i += kLanes) {
+    const auto inside = hn::FirstN(d, static_cast<size_t>(std::min(kLanes, count - i)));
+    const Vector normal = hn::Mul(hn::Sub(hn::MaskedLoad(inside, d, x + i), means), factors);
+    hn::BlendedStore(hn::MulAdd(normal, hn::MaskedLoad(inside, d, scale + i), hn::MaskedLoad(inside, d, shift + i)),
+                     inside, d, x + i);
   }
-  float square = SumOf(squares);
-  for (int64_t i = whole; i < count; ++i) square += (x[i] - mean) * (x[i] - mean);
-
-  const float factor = 1.0f / std::sqrt(square / static_cast<float>(count) + epsilon);
-  const Vector factors = hn::Set(d, factor);
-  for (int64_t i = 0; i < whole; i += kLanes) {
-    const Vector normal = hn::Mul(hn::Sub(hn::LoadU(d, x + i), means), factors);
-    hn::StoreU(hn::MulAdd(normal, hn::LoadU(d, scale + i), hn::LoadU(d, shift + i)), d, x + i);
-  }
-  for (int64_t i = whole; i < count; ++i) x[i] = (x[i] - mean) * factor * scale[i] + shift[i];
 }
 
 void ScaleAndAddOnTarget(const float* HWY_RESTRICT from, float factor, const float* HWY_RESTRICT add,
@@ -138,7 +148,7 @@ void ScaleAndAddOnTarget(const float* HWY_RESTRICT from, float factor, const flo
   for (; i + kLanes <= count; i += kLanes) {
     hn::StoreU(hn::MulAdd(hn::LoadU(d, from + i), factors, hn::LoadU(d, add + i)), d, to + i);
   }
-  for (; i < count; ++i) to[i] = from[i] * factor + add[i];
+  for (; i < count; ++i) to[i] = std::fma(from[i], factor, add[i]);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -6,6 +6,8 @@
 #include <functional>
 #include <limits>
 
+#include "engine/kernels/sum_in_pairs.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "engine/kernels/logits.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
@@ -60,10 +62,7 @@ HWY_INLINE float SumOf(const Vector* sums) {
   const Floats d;
   float lanes[kPartialSums];
   for (int64_t v = 0; v < kVectors; ++v) hn::StoreU(sums[v], d, lanes + v * kLanes);
-  for (int64_t width = kPartialSums / 2; width > 0; width /= 2) {
-    for (int64_t i = 0; i < width; ++i) lanes[i] += lanes[i + width];
-  }
-  return lanes[0];
+  return SumInPairs(lanes);
 }
 
 // The largest number of each group of logits, and whether they are all numbers.

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <vector>
 
+#include "engine/kernels/sum_in_pairs.h"
 #include "files/float16.h"
 #include "files/tensor_values.h"
 
@@ -62,10 +63,7 @@ HWY_INLINE float Product(const T* HWY_RESTRICT from, const float* HWY_RESTRICT x
   }
   alignas(64) float lanes[16];
   for (int v = 0; v < kVectors; ++v) hn::Store(sums[v], d, lanes + v * kLanes);
-  for (int half = 8; half > 0; half /= 2) {
-    for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
-  }
-  return lanes[0];
+  return SumInPairs(lanes);
 }
 
 void WidenF32(const float* from, int64_t count, float* to) { Widen(from, count, to); }
