@@ -200,6 +200,8 @@ struct Server::Parts {
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options, Registry::LoadFunction load) {
   RegistryOptions registry_options;
   HEED_ASSIGN_OR_RETURN(registry_options.policies, VersionPolicies::Parse(options.model_versions));
+  HEED_ASSIGN_OR_RETURN(registry_options.precisions,
+                        ModelPrecisions::Parse(options.precision, options.model_precision));
   registry_options.model_name = options.model_name;
   registry_options.session_pin = Seconds(options.session_pin_s);
   absl::StatusOr<std::unique_ptr<Registry>> registry =

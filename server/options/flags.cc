@@ -18,6 +18,7 @@
 #include "base/status_macros.h"
 #include "base/version.h"
 #include "engine/graph/graph.h"
+#include "server/registry/model_precisions.h"
 #include "server/registry/version_policy.h"
 
 namespace heed {
@@ -35,6 +36,10 @@ absl::Status CheckAddressOrEmpty(absl::string_view value) {
 }
 absl::Status CheckVersions(absl::string_view value) { return VersionPolicies::Parse(value).status(); }
 
+absl::Status CheckPrecisions(absl::string_view value) {
+  return ModelPrecisions::Parse(PrecisionName(Precision::kF32), value).status();
+}
+
 void AddModelFlags(ServerOptions& options, FlagTable& flags) {
   flags.AddSection("Models");
   flags.AddString("models", &options.models, "DIRECTORY",
@@ -44,6 +49,11 @@ void AddModelFlags(ServerOptions& options, FlagTable& flags) {
                   "Name of the model when --models is the directory of one model. Empty uses the directory's name.");
   flags.AddString("model_versions", &options.model_versions, "POLICY,...", CheckVersions,
                   "Versions to serve: latest:N for every model, and NAME=latest:N or NAME=V+V for one.");
+  flags.AddChoice("precision", &options.precision, PrecisionNames(),
+                  "Precision of the linear layers of every model. bf16 serves f32 where the machine has no fast bf16; "
+                  "models that only have f32 keep it. The log tells.");
+  flags.AddString("model_precision", &options.model_precision, "MODEL=PRECISION,...", CheckPrecisions,
+                  "Precision of single models in place of --precision, as in en-de=int8,books=f32.");
   flags.AddDouble("poll_models_s", &options.poll_models_s, 0, kMaxSeconds, "SECONDS",
                   "Interval at which the server looks for changed model directories and loads them. 0 never looks.");
   flags.AddDouble("session_pin_s", &options.session_pin_s, 0, kMaxSeconds, "SECONDS",

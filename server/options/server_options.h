@@ -15,6 +15,8 @@ struct ServerOptions {
   std::string models = "weights";
   std::string model_name;  // KServe mounts every model at /mnt/models and calls it by another name
   std::string model_versions = "latest:1";
+  std::string precision = "f32";
+  std::string model_precision;
   double poll_models_s = 0;    // 0: never; a directory that is being written would be read half-way
   double session_pin_s = 600;  // a version holds its memory meanwhile
   std::string ready_when = "any";

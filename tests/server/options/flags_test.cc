@@ -128,6 +128,19 @@ TEST(FlagsTest, ErrorsOfModelLimitsNameModelLimitAndValues) {
   EXPECT_THAT(ErrorOf({"--model_limits=a:"}), HasSubstr("model \"a\": \"\" is no limit"));
 }
 
+TEST(FlagsTest, PrecisionsOfAllModelsAndOfOne) {
+  EXPECT_EQ(Parse({})->options.precision, "f32");
+  const auto command_line = Parse({"--precision=int8", "--model_precision=en-de=bf16,books=f32"});
+  ASSERT_TRUE(command_line.ok()) << command_line.status();
+  EXPECT_EQ(command_line->options.precision, "int8");
+  EXPECT_EQ(command_line->options.model_precision, "en-de=bf16,books=f32");
+  EXPECT_EQ(ErrorOf({"--precision=fp16"}), "--precision=fp16: must be one of f32, bf16, int8");
+  EXPECT_EQ(ErrorOf({"--model_precision=m=int4"}),
+            "--model_precision=m=int4: model \"m\": \"int4\" is no precision, must be one of f32, bf16, int8");
+  EXPECT_EQ(ErrorOf({"--model_precision=int8"}),
+            "--model_precision=int8: \"int8\" is not NAME=PRECISION, as in NAME=int8");
+}
+
 TEST(FlagsTest, EveryDefaultIsAllowed) {
   ServerOptions options;
   FlagTable flags;
