@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/little_endian.h"
 #include "base/status_macros.h"
+#include "models/kinds/served_precision.h"
 #include "xxhash.h"
 
 namespace heed {
@@ -109,10 +110,16 @@ absl::StatusOr<Session> RestoreSession(SessionContent content, const StatefulMod
 }
 
 absl::Status CheckFingerprint(const StatefulModel& model, absl::string_view fingerprint) {
-  if (model.spec().fingerprint == fingerprint) return absl::OkStatus();
+  const std::string& own = model.spec().fingerprint;
+  if (own == fingerprint) return absl::OkStatus();
+  const FingerprintParts parts(fingerprint), own_parts(own);
+  if (parts.weights == own_parts.weights) {
+    return absl::FailedPreconditionError(absl::StrCat("was computed in ", parts.precision, ", the model \"",
+                                                      model.spec().name, "\" with the same weights now computes in ",
+                                                      own_parts.precision));
+  }
   return absl::FailedPreconditionError(absl::StrCat("is of weights with the fingerprint ", fingerprint,
-                                                    ", the model \"", model.spec().name, "\" now has ",
-                                                    model.spec().fingerprint));
+                                                    ", the model \"", model.spec().name, "\" now has ", own));
 }
 
 }  // namespace heed

@@ -97,6 +97,15 @@ TEST(SessionFileTest, OtherWeightsNameBothFingerprints) {
               AllOf(HasSubstr("fingerprint print,"), HasSubstr("\"qa\" now has other-print")));
 }
 
+// The same weights, but a state that was computed in another precision.
+TEST(SessionFileTest, OtherPrecisionNamesBoth) {
+  const std::string bytes = WriteSession(SmallSession(), true);
+  const auto session = RestoreSession(*ParseSession(bytes), FakeQuestionAnswerer("qa", "print-int8"));
+  EXPECT_EQ(session.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(session.status().message(),
+            "was computed in f32, the model \"qa\" with the same weights now computes in int8");
+}
+
 TEST(SessionFileTest, EveryTruncationIsRefused) {
   const std::string bytes = WriteSession(SmallSession(), true);
   for (size_t size = 0; size < bytes.size(); ++size) {
