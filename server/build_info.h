@@ -6,8 +6,8 @@
 
 namespace heed {
 
-// A JSON object: version, compiler, instruction_set (of the kernels that this machine chose), libraries (name:
-// version).
+// A JSON object: version, compiler, instruction_set (of the kernels that this machine chose), precisions (what each one
+// that --precision takes is computed in here: precision, kernel), libraries (name: version).
 std::string BuildInfoJson();
 
 }  // namespace heed

@@ -1,13 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/model_lifecycle.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "base/awaited_status.h"
+#include "engine/linear/precision.h"
 #include "server/telemetry/log.h"
 
 namespace heed {
 namespace {
+
+// The layers that lost most are worth a look when answers are worse than expected.
+constexpr size_t kWorstLayers = 3;
+
+void LogQuantization(absl::string_view name, int64_t version, std::vector<QuantizationError> errors) {
+  std::stable_sort(errors.begin(), errors.end(),
+                   [](const auto& a, const auto& b) { return a.relative_error > b.relative_error; });
+  for (size_t i = 0; i < errors.size(); ++i) {
+    Log(i < kWorstLayers ? LogLevel::kInfo : LogLevel::kDebug, "quantization",
+        {{"name", name},
+         {"version", version},
+         {"weight", errors[i].name},
+         {"relative_error", errors[i].relative_error}});
+  }
+}
 
 void LogChange(const ModelStatus& version) {
   if (!version.reason.ok()) {
@@ -32,7 +50,10 @@ void LogChange(const ModelStatus& version) {
                     {"architecture", spec.architecture},
                     {"weights", spec.weights},
                     {"resident_bytes", spec.resident_bytes},
+                    {"precision", PrecisionName(spec.precision)},
+                    {"kernel", spec.kernel},
                     {"seconds", version.load_seconds}});
+  LogQuantization(version.name, version.version, spec.quantization_errors);
 }
 
 }  // namespace

@@ -80,16 +80,17 @@ std::string OrDash(const std::string& text) { return text.empty() ? "-" : text; 
 using ModelInfos = google::protobuf::RepeatedPtrField<v1::ModelInfo>;
 
 std::string Table(const ModelInfos& models) {
-  std::vector<std::vector<std::string>> rows = {
-      {"NAME", "VERSION", "KIND", "ARCHITECTURE", "LANGUAGES", "STATE", "WEIGHTS", "MEMORY", "LOADED IN", "REASON"}};
+  std::vector<std::vector<std::string>> rows = {{"NAME", "VERSION", "KIND", "ARCHITECTURE", "LANGUAGES", "STATE",
+                                                 "WEIGHTS", "MEMORY", "PRECISION", "KERNEL", "LOADED IN", "REASON"}};
   for (const v1::ModelInfo& model : models) {
     rows.push_back({model.name(), absl::StrCat(model.version(), model.is_default() ? "*" : " "),
                     OrDash(KindName(model.kind())), OrDash(model.architecture()), Languages(model),
                     StateName(model.state()), Weights(model.weight_count()), MemoryText(model.resident_bytes()),
+                    OrDash(PrecisionName(model.precision())), OrDash(model.kernel()),
                     model.has_load_duration() ? absl::StrFormat("%.2f s", ToSeconds(model.load_duration())) : "-",
                     model.reason()});
   }
-  return TextTable(rows, {1, 6, 7, 8});
+  return TextTable(rows, {1, 6, 7, 10});
 }
 
 std::string Json(const ModelInfos& models) {
@@ -107,7 +108,9 @@ std::string Json(const ModelInfos& models) {
                     {"weights", model.weight_count()},
                     {"resident_bytes", model.resident_bytes()},
                     {"load_seconds", ToSeconds(model.load_duration())},
-                    {"fingerprint", model.fingerprint()}});
+                    {"fingerprint", model.fingerprint()},
+                    {"precision", PrecisionName(model.precision())},
+                    {"kernel", model.kernel()}});
   }
   return JsonText(list, 2) + "\n";
 }

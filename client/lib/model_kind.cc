@@ -15,4 +15,10 @@ std::string KindName(v1::ModelKind kind) {
   return absl::AsciiStrToLower(absl::StrReplaceAll(absl::StripPrefix(name, "MODEL_KIND_"), {{"_", "-"}}));
 }
 
+std::string PrecisionName(v1::Precision precision) {
+  if (precision == v1::PRECISION_UNSPECIFIED) return "";
+  if (!v1::Precision_IsValid(precision)) return absl::StrCat("precision ", static_cast<int>(precision));  // likewise
+  return absl::AsciiStrToLower(absl::StripPrefix(v1::Precision_Name(precision), "PRECISION_"));
+}
+
 }  // namespace heed::client

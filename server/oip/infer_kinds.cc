@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/oip/infer_kinds.h"
 
+#include <string>
+
 #include "base/check.h"
+#include "engine/linear/precision.h"
 #include "server/oip/graph_front.h"
 #include "server/oip/language_front.h"
 #include "server/oip/question_front.h"
@@ -37,7 +40,12 @@ KindRow RowOf(ModelKind kind) {
 
 }  // namespace
 
-ModelTensors TensorsOf(const Model& model) { return RowOf(model.kind()).tensors(model); }
+ModelTensors TensorsOf(const Model& model) {
+  ModelTensors tensors = RowOf(model.kind()).tensors(model);
+  tensors.properties["precision"] = std::string(PrecisionName(model.spec().precision));
+  tensors.properties["kernel"] = model.spec().kernel;
+  return tensors;
+}
 
 std::unique_ptr<InferFront> MakeInferFront(const Model& model, const InferLimits& limits) {
   return RowOf(model.kind()).front(model, limits);

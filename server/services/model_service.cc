@@ -49,6 +49,18 @@ v1::ModelKind ToProto(ModelKind kind) {
   return v1::MODEL_KIND_UNSPECIFIED;
 }
 
+v1::Precision ToProto(Precision precision) {
+  switch (precision) {
+    case Precision::kF32:
+      return v1::PRECISION_F32;
+    case Precision::kBf16:
+      return v1::PRECISION_BF16;
+    case Precision::kInt8:
+      return v1::PRECISION_INT8;
+  }
+  return v1::PRECISION_UNSPECIFIED;
+}
+
 google::protobuf::Duration ToDuration(double seconds) {
   return google::protobuf::util::TimeUtil::NanosecondsToDuration(static_cast<int64_t>(seconds * 1e9));
 }
@@ -69,6 +81,8 @@ void Fill(const ModelStatus& status, v1::ModelInfo& info) {
   info.set_weight_count(spec.weights);
   info.set_resident_bytes(spec.resident_bytes);
   info.set_fingerprint(spec.fingerprint);
+  info.set_precision(ToProto(spec.precision));
+  info.set_kernel(spec.kernel);
 }
 
 // Ordered as List is: by name, then by version. Names hold no null byte.

@@ -69,7 +69,7 @@ MAP = {
     "server/messages": ("between the wire's messages and the models' types",
                         "base files engine/graph models/kinds models/sentences proto server/sessions server/telemetry"),
     "server/oip": ("the Open Inference Protocol's tensors",
-                   "base models/kinds proto server/messages server/scheduling server/telemetry"),
+                   "base engine/linear models/kinds proto server/messages server/scheduling server/telemetry"),
     "server/rpc": ("one call: message, job, status, log line",
                    "base proto server/messages server/registry server/scheduling server/telemetry"),
     "server/session_calls": ("requests on sessions, whatever the kind of their model",

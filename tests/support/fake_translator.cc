@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "models/kinds/served_precision.h"
 
 namespace heed {
 namespace {
@@ -80,13 +81,14 @@ class FakeTask : public TranslationTask {
 
 }  // namespace
 
-FakeTranslator::FakeTranslator(std::string name) {
+FakeTranslator::FakeTranslator(std::string name, Precision precision) {
   spec_.name = std::move(name);
   spec_.architecture = "fake";
   spec_.source_language = "en";
   spec_.target_language = "EN";
   spec_.weights = 26;
   spec_.resident_bytes = 1 << 20;
+  NotePrecision(precision, spec_);
 }
 
 absl::StatusOr<StartedTranslation> FakeTranslator::Start(const std::vector<std::string>& texts,

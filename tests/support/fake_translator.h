@@ -19,7 +19,7 @@ namespace heed {
 // of 1..32, n_best > beam_size and sampling with a beam, as real translators do. Thread-safe.
 class FakeTranslator : public Translator {
  public:
-  explicit FakeTranslator(std::string name = "fake");
+  explicit FakeTranslator(std::string name = "fake", Precision precision = Precision::kF32);
 
   const ModelSpec& spec() const override { return spec_; }
   const TranslateOptions& default_options() const override { return default_options_; }

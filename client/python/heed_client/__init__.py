@@ -316,7 +316,8 @@ class Client(LanguageMethods):
         self._connection.close()
 
     def models(self):
-        """A ModelInfo for every model directory of the server, also those that failed to load."""
+        """A ModelInfo (name, kind, state, precision, kernel, ...) for every model directory of the server, also those that
+        failed to load."""
         return self._list(self._models.ListModels, models_pb2.ListModelsRequest(), "models")
 
     def load_model(self, name, versions=()):

@@ -593,6 +593,8 @@ TEST(Models, TableAndJson) {
   model.mutable_load_duration()->set_nanos(250'000'000);
   model.set_version(12);
   model.set_is_default(true);
+  model.set_precision(v1::PRECISION_INT8);
+  model.set_kernel("avx512-vnni");
   server.AddModel("broken", v1::MODEL_STATE_UNAVAILABLE).set_reason("config.json: no such file");
   const HeedRun table = RunHeedWith({"models", server.flag()});
   EXPECT_EQ(table.code, kExitOk);
@@ -600,7 +602,8 @@ TEST(Models, TableAndJson) {
   ASSERT_EQ(lines.size(), 5u);
   EXPECT_THAT(lines[0], StartsWith("NAME    VERSION  KIND        ARCHITECTURE  LANGUAGES  STATE"));
   EXPECT_THAT(lines[2],
-              StartsWith("big         12*  translator  marian        en > de    ready         74.4 M  100.0 MiB"));
+              StartsWith("big         12*  translator  marian        en > de    ready         74.4 M  100.0 MiB  "
+                         "int8       avx512-vnni     0.25 s"));
   EXPECT_THAT(lines[3], HasSubstr("unavailable"));
   EXPECT_THAT(lines[3], testing::EndsWith("  config.json: no such file"));
 
@@ -614,6 +617,9 @@ TEST(Models, TableAndJson) {
   EXPECT_EQ(json[1]["name"], "big");
   EXPECT_EQ(json[1]["state"], "ready");
   EXPECT_EQ(json[1]["weights"], 74410000);
+  EXPECT_EQ(json[1]["precision"], "int8");
+  EXPECT_EQ(json[1]["kernel"], "avx512-vnni");
+  EXPECT_EQ(json[2]["precision"], "");
   EXPECT_EQ(json[2]["reason"], "config.json: no such file");
 }
 

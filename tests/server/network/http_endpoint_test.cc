@@ -12,6 +12,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/version.h"
+#include "engine/kernels/instruction_set.h"
+#include "engine/linear/precision.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/server/services/translation_server.h"
@@ -233,7 +235,13 @@ TEST_F(ServerPagesTest, BuildInfoIsAnObject) {
   const auto info = nlohmann::json::parse(answer.substr(answer.find("\r\n\r\n")));
   EXPECT_EQ(info["version"], kHeedVersion);
   EXPECT_THAT(std::string(info["compiler"]), StartsWith("g++ "));
-  EXPECT_NE(info["instruction_set"], "");
+  EXPECT_EQ(std::string(info["instruction_set"]), InstructionSetName(UsedInstructionSet()));
+  ASSERT_EQ(info["precisions"].size(), 3u);
+  for (const auto& [name, here] : info["precisions"].items()) {
+    const Precision served = PrecisionHere(*PrecisionNamed(name));
+    EXPECT_EQ(std::string(here["precision"]), PrecisionName(served)) << name;
+    EXPECT_EQ(std::string(here["kernel"]), KernelName(served)) << name;
+  }
   for (const char* library : {"gRPC", "protobuf", "oneDNN", "OpenSSL", "libmicrohttpd"}) {
     EXPECT_THAT(std::string(info["libraries"][library]), HasSubstr(".")) << library;
   }

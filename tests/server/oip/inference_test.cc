@@ -143,7 +143,7 @@ class InferenceTest : public testing::Test {
   }
 
   TemporaryDirectory root_;
-  std::shared_ptr<FakeTranslator> translator_ = std::make_shared<FakeTranslator>("tr");
+  std::shared_ptr<FakeTranslator> translator_ = std::make_shared<FakeTranslator>("tr", Precision::kInt8);
   std::unique_ptr<Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<inference::GRPCInferenceService::Stub> stub_;
@@ -535,6 +535,8 @@ TEST_F(InferenceTest, ServerAndModelsTellWhatTheyAre) {
   EXPECT_THAT(metadata.inputs(0).shape(), ElementsAre(-1));
   EXPECT_EQ(metadata.outputs(0).name(), "translation");
   EXPECT_THAT(metadata.properties().at("parameters"), HasSubstr("beam_size: integer"));
+  EXPECT_EQ(metadata.properties().at("precision"), "int8");
+  EXPECT_EQ(metadata.properties().at("kernel"), KernelName(Precision::kInt8));
   EXPECT_EQ(Call(&Stub::ModelMetadata, "name: 'none'", metadata).error_code(), StatusCode::NOT_FOUND);
 
   inference::ModelConfigResponse config;
@@ -544,6 +546,7 @@ TEST_F(InferenceTest, ServerAndModelsTellWhatTheyAre) {
   EXPECT_EQ(config.config().input(0).name(), "story");
   EXPECT_EQ(config.config().input(0).data_type(), inference::TYPE_STRING);
   EXPECT_TRUE(config.config().input(2).optional());
+  EXPECT_EQ(config.config().parameters().at("precision").string_value(), "f32");
 }
 
 TEST_F(InferenceTest, StatisticsCountRequestsAndSteps) {

@@ -44,14 +44,15 @@ class ModelChanges : public testing::Test {
     options.management = true;
     options.threads = 2;
     options.session_pin_s = pin_s_;
+    options.model_precision = "tr=int8";
     auto server = Server::Start(options,
                                 [this](const std::string& path, const std::string& name,
-                                       Precision) -> absl::StatusOr<std::shared_ptr<const Model>> {
+                                       Precision precision) -> absl::StatusOr<std::shared_ptr<const Model>> {
                                   std::string content;
                                   std::getline(std::ifstream(path + "/config.json"), content);
                                   if (content == "broken") return absl::InvalidArgumentError("config.json: is broken");
                                   if (name == "qa") return std::make_shared<FakeQuestionAnswerer>(name, content);
-                                  auto model = std::make_shared<FakeTranslator>(name);
+                                  auto model = std::make_shared<FakeTranslator>(name, precision);
                                   if (hold_next_) model->Hold();
                                   last_ = model;
                                   return model;
@@ -218,6 +219,20 @@ TEST_F(ModelChanges, ASessionIsOpenedWithAVersion) {
   ASSERT_TRUE(questions_->Answer(&context, request, &response).ok());
   EXPECT_EQ(response.model(), "qa");
   EXPECT_EQ(response.model_version(), 1);
+}
+
+TEST_F(ModelChanges, ModelsTellTheirPrecision) {
+  grpc::ClientContext context;
+  v1::ListModelsResponse list;
+  ASSERT_TRUE(models_->ListModels(&context, {}, &list).ok());
+  ASSERT_EQ(list.models_size(), 2);
+  EXPECT_EQ(list.models(0).precision(), v1::PRECISION_F32);
+  EXPECT_EQ(list.models(1).precision(), v1::PRECISION_INT8);
+  EXPECT_EQ(list.models(1).kernel(), KernelName(Precision::kInt8));
+  Write("tr", 2, "two");
+  ASSERT_TRUE(Load("tr", {2}).ok());
+  EXPECT_EQ(loaded_.versions(0).precision(), v1::PRECISION_UNSPECIFIED);  // unloaded
+  EXPECT_EQ(loaded_.versions(1).precision(), v1::PRECISION_INT8);
 }
 
 TEST_F(ModelChanges, TheListComesInPages) {
