@@ -13,9 +13,7 @@ Exits 1 if int8 loses --max_int8_loss or more, or bf16 --max_bf16_loss, in any b
 """
 
 import argparse
-import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -40,8 +38,7 @@ class Served:
         with HeedServer(os.path.join(arguments.bin_dir, "heed-server"), *flags) as server:
             self.ready_s = time.monotonic() - began
             self.resident = server.resident_bytes()
-            said = subprocess.run([heed, "models", f"--server={server.address}", "--json"], check=True, capture_output=True, text=True)
-            (model,) = json.loads(said.stdout)
+            (model,) = server.models(heed)
             self.precision, self.kernel = model["precision"], model["kernel"]
             self.translations = {}
             for beam in arguments.beams:

@@ -9,6 +9,7 @@ the block has stopped the server. A thread reads its log, so that it never waits
 """
 
 import collections
+import json
 import re
 import signal
 import subprocess
@@ -115,6 +116,11 @@ class HeedServer:
     def metrics(self):
         with urllib.request.urlopen(f"http://{self.metrics_address}/metrics", timeout=10) as response:
             return parse_metrics(response.read().decode())
+
+    def models(self, client):
+        """What `heed models --json` says of each; `client` is the program."""
+        command = [client, "models", f"--server={self.address}", "--json"]
+        return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
     def terminate(self, limit_s=60):
         """SIGTERM, and wait."""

@@ -96,6 +96,8 @@ class TranslationPart:
         with contextlib.ExitStack() as stack:
             heed, peers = self.engines(name, work, precision, stack)
             self.report.section(f"{name}, {precision}: single requests as they come", 3)
+            self.report.line(f"Heed computes in {heed.computes_in()}.")
+            self.report.line()
             self.report.table(["beam", "in flight", "engine", "sentences/s", "p50 ms", "p99 ms", "Heed / it"])
             rates = {}  # (beam, in flight): Heed's of the rounds
             for beam in self.options.beams:

@@ -62,6 +62,11 @@ class Heed:
     def __exit__(self, kind, error, trace):
         self.resources.close()
 
+    def computes_in(self):
+        """"int8 (avx512-vnni)": bf16 may be served as f32."""
+        (model,) = self.server.models(os.path.join(self.bin_dir, "heed"))
+        return f"{model['precision']} ({model['kernel']})" if "precision" in model else self.precision
+
     @staticmethod
     def knows_precision(bin_dir):
         text = subprocess.run([os.path.join(bin_dir, "heed-server"), "--help"], capture_output=True, text=True, check=True)
