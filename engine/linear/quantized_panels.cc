@@ -36,6 +36,8 @@ QuantizedPanels::QuantizedPanels(int64_t out, int64_t in, const float* weights) 
     compensation_[static_cast<size_t>(n)] = -128 * sum;
     error += row_error;
     all += row_all;
+    largest_norm_ = std::max(largest_norm_, static_cast<float>(std::sqrt(row_all)));
+    largest_error_ = std::max(largest_error_, static_cast<float>(std::sqrt(row_error)));
   }
   relative_error_ = all > 0 ? std::sqrt(error / all) : 0.0;
 }

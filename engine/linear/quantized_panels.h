@@ -37,6 +37,9 @@ class QuantizedPanels {
 
   // |W - scale q| / |W|, of all weights together; 0 if all are 0.
   double relative_error() const { return relative_error_; }
+  // The largest of all outputs' |W[n]|, and of their |W[n] - scale[n] q[n]|.
+  float largest_norm() const { return largest_norm_; }
+  float largest_error() const { return largest_error_; }
 
  private:
   int64_t out_ = 0, in_ = 0;
@@ -44,6 +47,7 @@ class QuantizedPanels {
   std::vector<float> scales_;
   std::vector<int32_t> compensation_;
   double relative_error_ = 0;
+  float largest_norm_ = 0, largest_error_ = 0;
 };
 
 }  // namespace heed

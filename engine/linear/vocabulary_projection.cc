@@ -30,22 +30,27 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 VocabularyProjection::VocabularyProjection(const StoredTensor& weight, std::vector<float> bias, Precision precision)
     : vocabulary_(weight.shape[0]), d_model_(weight.shape[1]), precision_(precision), bias_(std::move(bias)) {
   bias_.resize(static_cast<size_t>(panels() * kPanelCols));
-  if (precision_ == Precision::kF32) {
-    panels_ = PackRows(weight);
-  } else {
-    const std::vector<float> values = ReadFloats(weight);
-    if (precision_ == Precision::kInt8) {
-      quantized_ = QuantizedPanels(vocabulary_, d_model_, values.data());
-    } else {
-      bf16_ = Bf16Panels(vocabulary_, d_model_, values.data());
-    }
+  const std::vector<float> values = ReadFloats(weight);
+  const bool fast_int8 = UsedInstructionSet() >= InstructionSet::kAvx512Vnni;
+  if (precision_ == Precision::kInt8 || (precision_ == Precision::kF32 && fast_int8)) {
+    quantized_ = QuantizedPanels(vocabulary_, d_model_, values.data());
+  }
+  if (precision_ == Precision::kBf16) bf16_ = Bf16Panels(vocabulary_, d_model_, values.data());
+  if (screens()) {
     rows_ = RowTable(weight);
+  } else {
+    panels_ = PackRows(weight);
   }
 }
 
 int64_t VocabularyProjection::resident_bytes() const {
   return panels_.bytes() + quantized_.bytes() + bf16_.bytes() + rows_.bytes() +
          static_cast<int64_t>(bias_.size() * sizeof(float));
+}
+
+bool VocabularyProjection::ScreensInF32(const VocabularyQuery& query) const {
+  return precision_ == Precision::kF32 && quantized_.out() > 0 && query.top == 1 && !query.normalizer &&
+         query.all_logits == nullptr && query.target < 0;
 }
 
 void VocabularyProjection::CopyRow(int64_t token, float* to) const {
@@ -65,7 +70,8 @@ class VocabularyProjection::Product {
         bias_(projection.bias_.data()),
         vocabulary_(projection.vocabulary()),
         hidden_(hidden),
-        quantized_(projection.precision_ == Precision::kInt8 ? Quantized(hidden, context) : QuantizedRows()),
+        stretches_(StretchesOf(projection, queries)),
+        quantized_(NeedsInt8(stretches_) ? Quantized(hidden, context) : QuantizedRows()),
         narrow_(projection.precision_ == Precision::kBf16 ? InBf16(hidden, context) : Bf16Rows()),
         queries_(queries),
         blocks_((layer_.panels() + kBlockPanels - 1) / kBlockPanels),
@@ -111,7 +117,9 @@ class VocabularyProjection::Product {
       const int64_t last_panel = std::min(first_panel + kBlockPanels, layer_.panels());
       const int64_t first_token = first_panel * kPanelCols;
       const int64_t tokens = std::min(last_panel * kPanelCols, vocabulary_) - first_token;
-      MakeLogits(0, rows(), first_panel, last_panel, logits);
+      for (const Stretch& stretch : stretches_) {
+        MakeLogits(stretch, first_panel, last_panel, logits.Rows(stretch.first, stretch.count));
+      }
       for (int64_t m = 0; m < rows(); ++m) ReduceRow(part, block, m, logits.row(m), first_token, tokens);
     }
   }
@@ -129,6 +137,11 @@ class VocabularyProjection::Product {
     }
     answer.best.resize(static_cast<size_t>(merged.count));
     answer.likelier_than_target = 0;
+    if (layer_.ScreensInF32(query)) {
+      answer.log_normalizer = LogNormalizer(m, {});
+      FindExactBest(m, query, answer);
+      return;
+    }
     std::vector<Rescored> rescored;
     if (layer_.screens()) rescored = Rescore(m, answer.best);
     answer.log_normalizer = LogNormalizer(m, rescored);
@@ -150,14 +163,37 @@ class VocabularyProjection::Product {
   float LogitOf(int64_t m, int32_t token) const {
     const int64_t panel = token / kPanelCols;
     float logits[kPanelCols];
-    MakeLogits(m, 1, panel, panel + 1, {logits, 1, kPanelCols, kPanelCols});
+    MakeLogits({m, 1, layer_.precision_}, panel, panel + 1, {logits, 1, kPanelCols, kPanelCols});
     return logits[token % kPanelCols];
   }
 
-  // Of rows [first, first + count) and the panels [first_panel, last_panel), as `layer_` screens them.
-  void MakeLogits(int64_t first, int64_t count, int64_t first_panel, int64_t last_panel, MatrixView logits) const {
+  // Rows [first, first + count), whose logits are made in `precision`.
+  struct Stretch {
+    int64_t first, count;
+    Precision precision;
+  };
+  static std::vector<Stretch> StretchesOf(const VocabularyProjection& layer,
+                                          absl::Span<const VocabularyQuery> queries) {
+    std::vector<Stretch> stretches;
+    for (size_t m = 0; m < queries.size(); ++m) {
+      const Precision precision = layer.ScreensInF32(queries[m]) ? Precision::kInt8 : layer.precision_;
+      if (stretches.empty() || stretches.back().precision != precision) {
+        stretches.push_back({static_cast<int64_t>(m), 0, precision});
+      }
+      ++stretches.back().count;
+    }
+    return stretches;
+  }
+  static bool NeedsInt8(absl::Span<const Stretch> stretches) {
+    return std::any_of(stretches.begin(), stretches.end(),
+                       [](const Stretch& stretch) { return stretch.precision == Precision::kInt8; });
+  }
+
+  // Of the stretch's rows and the panels [first_panel, last_panel).
+  void MakeLogits(const Stretch& stretch, int64_t first_panel, int64_t last_panel, MatrixView logits) const {
+    const auto& [first, count, precision] = stretch;
     const float* const bias = bias_ + first_panel * kPanelCols;
-    switch (layer_.precision_) {
+    switch (precision) {
       case Precision::kF32:
         PackedProduct(layer_.panels_, hidden_.Rows(first, count), first_panel, last_panel, bias, false, logits);
         break;
@@ -168,6 +204,65 @@ class VocabularyProjection::Product {
       case Precision::kBf16:
         Bf16Product(layer_.bf16_, narrow_.Rows(first, count), first_panel, last_panel, bias, false, logits);
         break;
+    }
+  }
+
+  // By how much row m's screened logits may differ from those in f32: with x' and W' as they are stored,
+  //   |x . W - x' . W'| <= |x - x'| |W| + |x'| |W - W'|,
+  // and what the arithmetic of both rounds: in f32 each of d_model additions by 2^-24 of |x| |W| at most, and the bias'
+  // by as much of the logit. `best`: the largest screened logit.
+  float LargestError(int64_t m, float best) const {
+    const float* const x = hidden_.row(m);
+    const uint8_t* const q = quantized_.row(m);
+    const float scale = quantized_.scales[m];
+    double error = 0, norm = 0;
+    for (int64_t k = 0; k < layer_.d_model_; ++k) {
+      const float stored = scale * static_cast<float>(q[k] - 128);
+      error += static_cast<double>(x[k] - stored) * (x[k] - stored);
+      norm += static_cast<double>(stored) * stored;
+    }
+    const double x_error = std::sqrt(error), x_norm = std::sqrt(norm);
+    const QuantizedPanels& weights = layer_.quantized_;
+    const double rounding =
+        1e-7 *
+        (static_cast<double>(layer_.d_model_ + 16) * (x_norm + x_error) * weights.largest_norm() + 16 * std::abs(best));
+    return static_cast<float>(1.0001 *
+                              (x_error * weights.largest_norm() + x_norm * weights.largest_error() + rounding));
+  }
+
+  // Of answer.best, screened: the one whose f32 logit is the best of the whole vocabulary.
+  void FindExactBest(int64_t m, const VocabularyQuery& query, VocabularyAnswer& answer) const {
+    if (answer.best.empty()) return;
+    const float floor = answer.best.front().logit - 2 * LargestError(m, answer.best.front().logit);
+    const bool may_miss = answer.best.size() == static_cast<size_t>(Kept(query)) && !(answer.best.back().logit < floor);
+    Candidate best;
+    BestCandidates exact = {&best, 1, 0};
+    if (may_miss) {
+      OfferAllInF32(m, query, exact);
+    } else {
+      for (const Candidate& candidate : answer.best) {
+        if (candidate.logit < floor) break;
+        const int64_t panel = candidate.id / kPanelCols;
+        float logits[kPanelCols];
+        MakeLogits({m, 1, Precision::kF32}, panel, panel + 1, {logits, 1, kPanelCols, kPanelCols});
+        exact.Offer({logits[candidate.id % kPanelCols], candidate.id});
+      }
+    }
+    answer.best.assign(exact.best, exact.best + exact.count);
+  }
+  void OfferAllInF32(int64_t m, const VocabularyQuery& query, BestCandidates& best) const {
+    std::vector<float> row(static_cast<size_t>(kBlockCols));
+    for (int64_t block = 0; block < blocks_; ++block) {
+      const int64_t first_panel = block * kBlockPanels;
+      const int64_t last_panel = std::min(first_panel + kBlockPanels, layer_.panels());
+      const int64_t first_token = first_panel * kPanelCols;
+      const int64_t tokens = std::min(last_panel * kPanelCols, vocabulary_) - first_token;
+      MakeLogits({m, 1, Precision::kF32}, first_panel, last_panel, {row.data(), 1, kBlockCols, kBlockCols});
+      for (auto banned = std::lower_bound(query.banned.begin(), query.banned.end(), first_token);
+           banned != query.banned.end() && *banned < first_token + tokens; ++banned) {
+        row[static_cast<size_t>(*banned - first_token)] = -kInfinity;
+      }
+      OfferLogits(row.data(), tokens, static_cast<int32_t>(first_token), best);
     }
   }
 
@@ -253,14 +348,17 @@ class VocabularyProjection::Product {
     return query.normalize_over_banned || !std::binary_search(query.banned.begin(), query.banned.end(), query.target);
   }
 
-  int Kept(const VocabularyQuery& query) const { return query.top + (layer_.screens() ? kScreened : 0); }
+  int Kept(const VocabularyQuery& query) const {
+    return query.top + (layer_.screens() || layer_.ScreensInF32(query) ? kScreened : 0);
+  }
 
   const VocabularyProjection& layer_;
   const float* const bias_;
   const int64_t vocabulary_;
   const ConstMatrixView hidden_;
-  const QuantizedRows quantized_;  // hidden, of kInt8
-  const Bf16Rows narrow_;          // hidden, of kBf16
+  const std::vector<Stretch> stretches_;  // all rows
+  const QuantizedRows quantized_;         // hidden, if any stretch is in 8 bits
+  const Bf16Rows narrow_;                 // hidden, of kBf16
   const absl::Span<const VocabularyQuery> queries_;
   const int64_t blocks_;
   const int64_t blocks_per_part_;

@@ -5,6 +5,11 @@
 // In a reduced precision the whole vocabulary is only screened: of each row, the best `top` + kScreened tokens get
 // their logits in f32 from the weights as they are, and these take the place of the screened ones, in the normalizer,
 // too. So the answer's logits are exact, and a token is missed only if kScreened others are wrongly before it.
+//
+// In f32 rows that ask for the best token alone, without the normalizer, are screened in 8 bits, too, where the machine
+// has a kernel for that (AVX-512 VNNI). Here nothing is missed: what a screened logit can be off by is known, and all
+// tokens that could be the best get the logits that they always get in f32; if these are too many, all do. So the
+// answer is the same to the bit.
 #pragma once
 
 #include <algorithm>
@@ -67,12 +72,13 @@ class VocabularyProjection : public EmbeddingTable {
   class Product;
 
   bool screens() const { return precision_ != Precision::kF32; }
+  bool ScreensInF32(const VocabularyQuery& query) const;
   int64_t panels() const { return (vocabulary_ + kPanelCols - 1) / kPanelCols; }
 
   int64_t vocabulary_ = 0, d_model_ = 0;
   Precision precision_ = Precision::kF32;
   PackedPanels panels_;        // kF32
-  QuantizedPanels quantized_;  // kInt8
+  QuantizedPanels quantized_;  // kInt8, and of kF32 for what is screened
   Bf16Panels bf16_;            // kBf16
   RowTable rows_;              // the weights as they are, beside those that screen
   std::vector<float> bias_;    // padded to whole panels

@@ -210,6 +210,47 @@ TEST(ScreenedVocabulary, NoTokenIsLikelierThanAllTogether) {
   }
 }
 
+// Rows that ask for nothing but their best token are screened in f32, too, where 8 bits are fast: the answer is the one
+// that the whole product gives, to the bit, however close the tokens are.
+TEST(ScreenedVocabulary, TheBestInF32IsTheBestOfTheWholeProduct) {
+  constexpr int64_t kSize = 3000, kInputs = 72, kCount = 60;
+  std::vector<float> weight = naive::RandomFloats(kSize * kInputs, 1);
+  for (int64_t n = 1000; n < 1040; ++n) {  // the same token 40 times, once a little better
+    std::copy_n(weight.begin() + 999 * kInputs, kInputs, weight.begin() + n * kInputs);
+  }
+  for (int64_t k = 0; k < kInputs; ++k) weight[static_cast<size_t>(1027 * kInputs + k)] *= 1.0001f;
+  const std::vector<float> bias = naive::RandomFloats(kSize, 2);
+  StoredTensor tensor;
+  tensor.shape = {kSize, kInputs};
+  tensor.data = reinterpret_cast<const std::byte*>(weight.data());
+  tensor.bytes = weight.size() * sizeof(float);
+  const VocabularyProjection projection(tensor, bias);
+  Matrix hidden = naive::RandomMatrix(kCount, kInputs, 3);
+  for (int64_t m = 0; m < kCount; m += 3) {  // rows whose best is among the 40
+    for (int64_t k = 0; k < kInputs; ++k) hidden.row(m)[k] = 0.3f * weight[static_cast<size_t>(999 * kInputs + k)];
+    hidden.row(m)[m] += 0.01f;
+  }
+  hidden.row(58)[5] = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<int32_t> banned = {999, 1000, 1027};
+  std::vector<VocabularyQuery> whole(kCount), bare(kCount);
+  for (size_t m = 0; m < kCount; ++m) {
+    if (m % 2 == 1) whole[m].banned = bare[m].banned = banned;
+    bare[m].normalizer = m % 5 == 4;  // rows of both kinds beside each other
+  }
+  std::vector<VocabularyAnswer> expected(kCount), got(kCount);
+  Context context{2};
+  projection.Apply(hidden.view(), whole, absl::MakeSpan(expected), context);
+  projection.Apply(hidden.view(), bare, absl::MakeSpan(got), context);
+  for (size_t m = 0; m < kCount; ++m) {
+    EXPECT_EQ(std::isnan(got[m].log_normalizer), std::isnan(expected[m].log_normalizer)) << m;
+    if (std::isnan(expected[m].log_normalizer)) continue;
+    ASSERT_EQ(got[m].best.size(), 1u);
+    EXPECT_EQ(got[m].best[0].id, expected[m].best[0].id) << m;
+    EXPECT_EQ(got[m].best[0].logit, expected[m].best[0].logit) << m;
+  }
+  EXPECT_EQ(got[0].best[0].id, 1027);
+}
+
 TEST(RowTable, MultipliesRowsAsTheyAre) {
   for (const int64_t cols : {1, 15, 16, 17, 100, 512}) {
     for (const bool halves : {false, true}) {
