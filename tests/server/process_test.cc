@@ -136,6 +136,32 @@ TEST(ProcessTest, ServesRealModelsAndExitsWithZeroOnSigterm) {
   EXPECT_EQ(server.Wait(), 0);
 }
 
+// One directory under two names, and one of a model that has only f32; by name, as they are loaded. The kernels are
+// those that every machine has.
+TEST(ProcessTest, LogTellsPrecisionKernelAndWhatTheWeightsLost) {
+  const TemporaryDirectory models;
+  for (const auto& [name, fixture] :
+       {std::pair("a-exact", "marian-relu"), {"b-graph", "pyg-gat"}, {"c", "marian-relu"}}) {
+    std::filesystem::create_directory_symlink(absl::StrCat(kFixtures, "/", fixture), models.path() / name);
+  }
+  Process server({absl::StrCat("--models=", models.path().string()), "--listen=127.0.0.1:0",
+                  "--metrics_listen=", "--precision=int8", "--model_precision=a-exact=f32"},
+                 {"/usr/bin/env", "HEED_INSTRUCTION_SET=portable"});
+  EXPECT_THAT(server.ReadUntil("info model name=a-exact version=1 state=ready"),
+              HasSubstr("precision=f32 kernel=portable"));
+  EXPECT_EQ(server.ReadUntil("warning model name=b-graph version=1 warning="),
+            "\"int8 was asked for; a graph network is computed in f32\"");
+  EXPECT_THAT(server.ReadUntil("info model name=b-graph version=1 state=ready"),
+              HasSubstr("precision=f32 kernel=portable"));
+  EXPECT_THAT(server.ReadUntil("info model name=c version=1 state=ready"), HasSubstr("precision=int8 kernel=portable"));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_THAT(server.ReadUntil("info quantization name=c version=1 weight=model."), HasSubstr("relative_error=0.0"));
+  }
+  server.Signal(SIGTERM);
+  EXPECT_EQ(server.Wait(), 0);
+  EXPECT_THAT(server.Output(), Not(HasSubstr("quantization name=a-exact")));
+}
+
 TEST(ProcessTest, SigtermUnderLoadLosesNothing) {
   auto flags = Flags();
   flags.push_back("--drain_timeout_s=100000");  // however slow this machine
