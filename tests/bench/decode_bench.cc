@@ -3,7 +3,8 @@
 //
 //   decode_bench MODEL_DIR [SENTENCES] [BEAM] [STEPS] [THREADS] [--precision=f32|bf16|int8]
 //
-// Prints rows per second, and the multiply-adds of the linear layers over the whole time of a step, attention, search
+// Prints rows per second; the bytes of weights that a step reads, of a checkpoint whose values are f16, as a share of
+// what memory gives; and the multiply-adds of the linear layers over the whole time of a step, attention, search
 // and all, as a share of the fma peak: what the linear layers themselves reach is not less.
 #include <cstdio>
 #include <cstdlib>
@@ -59,6 +60,12 @@ int Run(const std::string& directory, Precision precision, int sentences, int be
   const double peak = FmaPeak() * threads;
   std::printf("linear layers: %.1f M multiply-adds a row, %.1f GFLOP/s of a peak of %.1f: %.0f %%\n", macs * 1e-6,
               gflops, peak, 100 * gflops / peak);
+  // Read once by each step, whatever its rows: in 8 bits, in bfloat16, or as f16 where the checkpoint's values allow
+  // it.
+  const double bytes = macs * (translator->spec().precision == Precision::kInt8 ? 1 : 2);
+  const double speed = ReadingSpeed(context.team);
+  std::printf("weights: %.1f MB a step, %.1f GB/s of %.1f that memory gives: %.0f %%\n", bytes * 1e-6,
+              bytes / median * 1e-9, speed * 1e-9, 100 * bytes / median / speed);
   return 0;
 }
 

@@ -4,7 +4,8 @@
 //   linear_bench [ROUNDS]
 //
 // "oneDNN" is what a program gets that hands it dense rows and weights as they are, [in, out] (ab) or [out, in] (ba);
-// the ratios are to the better of the two. The table in engine/linear/linear.cc (PreferredBackend) comes from this.
+// the ratios are to the better of the two. int8 and bf16 count the conversion of their rows. The table in
+// engine/linear/linear.cc (PreferredBackend) comes from this.
 #include <omp.h>
 
 #include <cstdio>
@@ -13,8 +14,10 @@
 #include <vector>
 
 #include "engine/kernels/instruction_set.h"
+#include "engine/linear/bf16_product.h"
 #include "engine/linear/onednn.h"
 #include "engine/linear/packed_product.h"
+#include "engine/linear/quantized_product.h"
 #include "engine/linear/tiled_product.h"
 #include "tests/bench/measure.h"
 
@@ -64,6 +67,9 @@ void Measure(int64_t in, int64_t out, int rounds) {
       plain[static_cast<size_t>(k * out + n)] = plain_transposed[static_cast<size_t>(n * in + k)] = weight(n, k);
     }
   }
+  const QuantizedPanels int8(out, in, plain_transposed.data());
+  const bool has_bf16 = UsedInstructionSet() >= InstructionSet::kAvx512Bf16;
+  const Bf16Panels bf16(out, in, plain_transposed.data());
   const std::vector<float> bias(static_cast<size_t>(f32.panels() * kPanelCols));
   Context context{1};
   for (int64_t rows : {1, 2, 4, 8, 16, 64}) {
@@ -79,15 +85,26 @@ void Measure(int64_t in, int64_t out, int rounds) {
         [&] { TiledProduct(tiles, x.view(), bias.data(), Activation::kNone, false, y.view(), context); },
         [&] { PackedProduct(f32, x.view(), 0, f32.panels(), bias.data(), false, y.view()); },
         [&] { PackedProduct(f16, x.view(), 0, f16.panels(), bias.data(), false, y.view()); },
+        [&] {
+          Arena::Scope scope(context.arena);
+          QuantizedProduct(int8, Quantized(x.view(), context), 0, int8.panels(), bias.data(), false, y.view());
+        },
+        [&] {
+          if (!has_bf16) return;
+          Arena::Scope scope(context.arena);
+          Bf16Product(bf16, InBf16(x.view(), context), 0, bf16.panels(), bias.data(), false, y.view());
+        },
     };
     std::vector<double> gflops;
     for (double seconds : TakeTurns(rivals, rounds, 0.02)) {
       gflops.push_back(2e-9 * static_cast<double>(rows * in * out) / seconds);
     }
     const double best_plain = std::max(gflops[0], gflops[1]);
-    std::printf("| %5lld x %-5lld | %4lld | %6.1f | %6.1f | %6.1f | %6.1f | %6.1f | %5.2fx | %5.2fx |\n",
-                static_cast<long long>(in), static_cast<long long>(out), static_cast<long long>(rows), gflops[0],
-                gflops[1], gflops[2], gflops[3], gflops[4], gflops[3] / best_plain, gflops[4] / best_plain);
+    if (!has_bf16) gflops[6] = 0;
+    std::printf(
+        "| %5lld x %-5lld | %4lld | %6.1f | %6.1f | %6.1f | %6.1f | %6.1f | %6.1f | %6.1f | %5.2fx | %5.2fx |\n",
+        static_cast<long long>(in), static_cast<long long>(out), static_cast<long long>(rows), gflops[0], gflops[1],
+        gflops[2], gflops[3], gflops[4], gflops[5], gflops[6], gflops[3] / best_plain, gflops[4] / best_plain);
     std::fflush(stdout);
   }
 }
@@ -100,9 +117,12 @@ int main(int argc, char** argv) {
   const int rounds = argc > 1 ? std::max(1, std::atoi(argv[1])) : 9;
   std::printf("GFLOP/s on one thread, median of %d rounds; %s; fma peak %.1f\n", rounds,
               std::string(InstructionSetName(heed::UsedInstructionSet())).c_str(), heed::bench::FmaPeak());
-  std::printf("| %-13s | rows | oneDNN ab | oneDNN ba | tiled | packed f32 | packed f16 | f32/oneDNN | f16/oneDNN |\n",
-              "in x out");
-  std::printf("| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
+  std::printf(
+      "| %-13s | rows | oneDNN ab | oneDNN ba | tiled | packed f32 | packed f16 | int8 | bf16 | f32/oneDNN | "
+      "f16/oneDNN "
+      "|\n",
+      "in x out");
+  std::printf("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
   for (const auto& [in, out] : {std::pair<int64_t, int64_t>{512, 512}, {512, 2048}, {2048, 512}, {512, 32000}}) {
     heed::bench::Measure(in, out, rounds);
   }

@@ -44,5 +44,26 @@ HWY_EXPORT(FmaPeakOnTarget);
 
 double FmaPeak() { return HWY_DYNAMIC_DISPATCH(FmaPeakOnTarget)(); }
 
+double ReadingSpeed(Team& team) {
+  constexpr size_t kFloats = size_t{1} << 28;  // 1 GiB
+  constexpr int64_t kParts = 64;
+  std::vector<float> memory(kFloats, 1.0f);
+  std::vector<float> sums(kParts);
+  std::vector<double> seconds;
+  for (int round = 0; round < 5; ++round) {
+    const double begin = SecondsNow();
+    team.Run(kParts, [&](int64_t part) {
+      const float* from = memory.data() + static_cast<size_t>(part) * (kFloats / kParts);
+      float sum[64] = {};
+      for (size_t i = 0; i < kFloats / kParts; i += 64) {
+        for (size_t k = 0; k < 64; ++k) sum[k] += from[i + k];
+      }
+      for (const float one : sum) sums[static_cast<size_t>(part)] += one;
+    });
+    seconds.push_back(SecondsNow() - begin);
+  }
+  return static_cast<double>(kFloats * sizeof(float)) / Median(seconds);
+}
+
 }  // namespace heed::bench
 #endif

@@ -7,6 +7,8 @@
 #include <functional>
 #include <vector>
 
+#include "engine/core/team.h"
+
 namespace heed::bench {
 
 inline double SecondsNow() {
@@ -37,5 +39,8 @@ inline std::vector<double> TakeTurns(const std::vector<std::function<void()>>& r
 
 // GFLOP/s of fused multiply-adds that stay in registers, on the calling thread: what no kernel can exceed.
 double FmaPeak();
+
+// Bytes a second that the team reads from memory, far more than the caches hold: the median of some rounds.
+double ReadingSpeed(Team& team);
 
 }  // namespace heed::bench

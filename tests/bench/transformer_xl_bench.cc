@@ -106,25 +106,6 @@ double MedianSeconds(int64_t steps, int threads, const std::function<void()>& st
   return bench::Median(times);
 }
 
-// Bytes a second that the team reads from memory, far more than the caches hold.
-double ReadingSpeed(Context& context) {
-  constexpr size_t kFloats = size_t{1} << 28;  // 1 GiB
-  constexpr int64_t kParts = 64;
-  std::vector<float> memory(kFloats, 1.0f);
-  std::vector<float> sums(kParts);
-  const auto read = [&] {
-    context.team.Run(kParts, [&](int64_t part) {
-      const float* from = memory.data() + static_cast<size_t>(part) * (kFloats / kParts);
-      float sum[64] = {};
-      for (size_t i = 0; i < kFloats / kParts; i += 64) {
-        for (size_t k = 0; k < 64; ++k) sum[k] += from[i + k];
-      }
-      for (const float one : sum) sums[static_cast<size_t>(part)] += one;
-    });
-  };
-  return static_cast<double>(kFloats * sizeof(float)) / MedianSeconds(5, context.team.size(), read);
-}
-
 class Streams {
  public:
   Streams(const TransformerXlNetwork& network, int64_t count, Context& context)
@@ -183,7 +164,7 @@ void Run(const Flags& flags) {
   std::printf("load %.2f s, %.1f million weights, %.1f MB\n", CpuSecondsNow() - begin,
               static_cast<double>(network->weights()) / 1e6, static_cast<double>(network->resident_bytes()) / 1e6);
   Context context(flags.threads);
-  const double speed = ReadingSpeed(context);
+  const double speed = bench::ReadingSpeed(context.team);
   std::printf("read %.1f GB/s, fma %.0f GFLOP/s a core, %d threads\n", speed / 1e9, bench::FmaPeak(), flags.threads);
   for (const int64_t count : flags.sessions) {
     Streams streams(*network, count, context);
