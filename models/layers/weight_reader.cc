@@ -2,6 +2,7 @@
 #include "models/layers/weight_reader.h"
 
 #include <algorithm>
+#include <deque>
 #include <functional>
 #include <numeric>
 #include <utility>
@@ -20,6 +21,25 @@ struct StoredFloats {
       : tensor{DType::kF32, std::move(shape), reinterpret_cast<const std::byte*>(values.data()),
                values.size() * sizeof(float)} {}
   StoredTensor tensor;
+};
+
+// A tensor with its rows, and the values within each, in another order; empty: as they are.
+struct OrderedTensor {
+  OrderedTensor(const StoredTensor& from, const std::vector<int32_t>& rows, const std::vector<int32_t>& columns)
+      : tensor(from), bytes(from.bytes) {
+    const size_t count = static_cast<size_t>(from.shape[0]), size = DTypeBytes(from.dtype);
+    const size_t width = from.bytes / size / count;
+    for (size_t i = 0; i < count; ++i) {
+      const std::byte* row = from.data + (rows.empty() ? i : static_cast<size_t>(rows[i])) * width * size;
+      std::byte* to = bytes.data() + i * width * size;
+      for (size_t j = 0; j < width; ++j) {
+        std::copy_n(row + (columns.empty() ? j : static_cast<size_t>(columns[j])) * size, size, to + j * size);
+      }
+    }
+    tensor.data = bytes.data();
+  }
+  StoredTensor tensor;
+  std::vector<std::byte> bytes;
 };
 
 }  // namespace
@@ -114,12 +134,18 @@ absl::StatusOr<Linear> WeightReader::ReadLinearOf(absl::string_view weight, absl
 }
 
 absl::StatusOr<Linear> WeightReader::ReadLinears(const std::vector<absl::string_view>& names, int64_t out, int64_t in,
-                                                 Activation activation, GemmBackend backend) const {
+                                                 Activation activation, GemmBackend backend,
+                                                 const LinearOrder& order) const {
   std::vector<Linear::Part> parts;
+  std::deque<OrderedTensor> ordered;
+  const auto in_order = [&](const StoredTensor* tensor, const std::vector<int32_t>& rows,
+                            const std::vector<int32_t>& columns) {
+    return rows.empty() && columns.empty() ? tensor : &ordered.emplace_back(*tensor, rows, columns).tensor;
+  };
   for (const absl::string_view name : names) {
     HEED_ASSIGN_OR_RETURN(const StoredTensor* weight, Get(absl::StrCat(name, ".weight"), {out, in}));
     HEED_ASSIGN_OR_RETURN(const StoredTensor* bias, Get(absl::StrCat(name, ".bias"), {out}));
-    parts.push_back({weight, bias});
+    parts.push_back({in_order(weight, order.outputs, order.inputs), in_order(bias, order.outputs, {})});
   }
   Linear layer = Make(absl::StrCat(names.front(), ".weight"), parts, activation, backend);
   Count(layer.weights(), layer.resident_bytes());

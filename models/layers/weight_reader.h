@@ -20,6 +20,12 @@
 
 namespace heed {
 
+// In which order a layer takes a tensor's outputs and inputs: its number i is number outputs[i], or inputs[i], of the
+// file's. Empty: as they are. So the layers around attention put heads side by side (engine/kernels/head_layout.h).
+struct LinearOrder {
+  std::vector<int32_t> outputs, inputs;
+};
+
 // A scope of names: a layer takes the scope of its own tensors. Cheap to copy; all scopes of a reader share its
 // account. The checkpoint outlives it. Not thread-safe. Errors are INVALID_ARGUMENT and name the file, the tensor and
 // both shapes, or the value that is not finite and its place.
@@ -55,9 +61,9 @@ class WeightReader {
   absl::StatusOr<Linear> ReadLinearOf(absl::string_view weight, absl::string_view bias, int64_t out, int64_t in,
                                       Activation activation, GemmBackend backend) const;
   // Several layers of `out` outputs each over the same input, with a bias each, computed as one: their outputs side by
-  // side (queries, keys and values).
+  // side (queries, keys and values), those of each layer in `order`.
   absl::StatusOr<Linear> ReadLinears(const std::vector<absl::string_view>& names, int64_t out, int64_t in,
-                                     Activation activation, GemmBackend backend) const;
+                                     Activation activation, GemmBackend backend, const LinearOrder& order = {}) const;
 
   // A tensor that a checkpoint may hold and that no computation needs, such as a counter of training steps.
   void Ignore(absl::string_view name) const;

@@ -103,6 +103,30 @@ TEST_F(WeightReaderTest, ValuesThatAreNotFiniteAreRefusedWithTheirPlace) {
 }
 
 // Scopes share one account.
+TEST_F(WeightReaderTest, ALayerTakesItsOutputsAndInputsInTheOrderGiven) {
+  const std::string header = R"({"a.weight":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},)"
+                             R"("a.bias":{"dtype":"F32","shape":[2],"data_offsets":[24,32]},)"
+                             R"("b.weight":{"dtype":"F32","shape":[2,3],"data_offsets":[32,56]},)"
+                             R"("b.bias":{"dtype":"F32","shape":[2],"data_offsets":[56,64]}})";
+  auto file = Open(FileOf(header, Floats({1, 2, 3, 4, 5, 6, 10, 20, -1, -2, -3, -4, -5, -6, 30, 40})));
+  ASSERT_TRUE(file.ok()) << file.status();
+  const Checkpoint checkpoint(*std::move(file));
+  const WeightReader reader(checkpoint);
+  Context context(1);
+  const auto outputs_of = [&](const LinearOrder& order) {
+    const auto layer = reader.ReadLinears({"a", "b"}, 2, 3, Activation::kNone, GemmBackend::kPacked, order);
+    EXPECT_TRUE(layer.ok()) << layer.status();
+    Matrix x(1, 3), y(1, 4);
+    for (int i = 0; i < 3; ++i) x.row(0)[i] = i == 0 ? 100.0f : i == 1 ? 1000.0f : 10000.0f;
+    layer->Apply(x.view(), y.view(), context);
+    return std::vector<float>(y.row(0), y.row(0) + 4);
+  };
+  EXPECT_THAT(outputs_of({}), ElementsAre(32110, 65420, -32070, -65360));
+  EXPECT_THAT(outputs_of({{1, 0}, {}}), ElementsAre(65420, 32110, -65360, -32070));
+  EXPECT_THAT(outputs_of({{}, {2, 0, 1}}), ElementsAre(21310, 54620, -21270, -54560));
+  EXPECT_THAT(outputs_of({{1, 0}, {2, 0, 1}}), ElementsAre(54620, 21310, -54560, -21270));
+}
+
 TEST_F(WeightReaderTest, CountsEachTensorOnceAndKnowsWhatNobodyRead) {
   const std::string header = R"({"a.weight":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},)"
                              R"("a.bias":{"dtype":"F32","shape":[2],"data_offsets":[8,16]},)"
