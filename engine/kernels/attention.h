@@ -1,45 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attention of one query over keys and values in rows of their own.
+// Multi-head scaled dot-product attention (Vaswani et al. 2017, eq. 1), for one query or for several that see the same
+// keys: all hypotheses of a sentence, or the tokens of an encoder.
 //
-// Sums run in a fixed order, so that a query's bits depend on that query, its keys and the instruction set alone. All
-// on the calling thread; pointers need no alignment.
+// A query's bits depend on that query and its keys in their order: not on the queries beside it, and not on whether the
+// machine has AVX2 or AVX-512. A score is a sum over 16 lanes, whose folding has one order; sums over keys run in the
+// order of the keys.
 #pragma once
 
 #include <cstdint>
 
+#include "engine/kernels/head_layout.h"
+
 namespace heed {
 
-// Scaled dot-product attention of one query over `keys` positions, each head over its own slice (Vaswani et al. 2017,
-// eq. 1):
-//   weights_h = softmax_t(q_h . k_t,h / sqrt(head_dim)),  context_h = sum_t weights_h[t] v_t,h
-struct AttentionQuery {
-  const float* query = nullptr;  // [heads * head_dim]
-  int64_t heads = 0;
-  int64_t head_dim = 0;
-  int64_t keys = 0;                          // at least 1
-  const float* const* key_rows = nullptr;    // [keys] pointers to [heads * head_dim]
-  const float* const* value_rows = nullptr;  // likewise
-  float* scratch = nullptr;                  // [AttentionScratch(keys)]
-  float* context = nullptr;                  // out: [heads * head_dim]
-  float* mean_weights = nullptr;             // out, if not null: [keys], the mean of the heads' weights
-};
-inline int64_t AttentionScratch(int64_t keys) { return keys + 64; }
-void Attend(const AttentionQuery& attention);
+// Writes a row of keys or of values, whose heads lie side by side, into the cells of a position. `cells` is on a
+// multiple of 16 values.
+void StoreCells(const HeadLayout& layout, CellStorage storage, const float* row, void* cells);
 
-// Attention of one query over `keys` positions, whose values have a width of their own:
-//   weights = softmax_t(score_t),  context = sum_t weights[t] v_t
-// score_t is q . k_t (Luong et al. 2015), or with `energy` energy . tanh(q + k_t) (Bahdanau et al. 2015).
-struct ScoredQuery {
-  const float* query = nullptr;   // [key_width]
-  const float* energy = nullptr;  // [key_width], or null
-  int64_t key_width = 0;
-  int64_t value_width = 0;
+//   weights_h = softmax_t(q_h . k_t,h / sqrt(head_dim)),  context_h = sum_t weights_h[t] v_t,h
+struct HeadAttention {
+  HeadLayout layout;
+  CellStorage storage = CellStorage::kF32;
+  int64_t queries = 0;           // at least 1
+  const float* query = nullptr;  // [queries, query_stride]: rows whose heads lie side by side
+  int64_t query_stride = 0;
   int64_t keys = 0;                          // at least 1
-  const float* const* key_rows = nullptr;    // [keys] pointers to [key_width]
-  const float* const* value_rows = nullptr;  // [keys] pointers to [value_width]
-  float* weights = nullptr;                  // out: [keys], with room for AttentionScratch(keys)
-  float* context = nullptr;                  // out: [value_width]
+  const void* const* key_cells = nullptr;    // [keys] pointers to a key's first cell
+  const void* const* value_cells = nullptr;  // likewise
+  float* scratch = nullptr;                  // [AttentionScratch(layout, queries, keys)], on a cache line
+  float* context = nullptr;                  // out: [queries, context_stride], like the queries
+  int64_t context_stride = 0;
+  float* const* mean_weights = nullptr;  // [queries], or null: out, if not null, [keys], the mean of the heads' weights
 };
-void AttendByScore(const ScoredQuery& attention);
+int64_t AttentionScratch(const HeadLayout& layout, int64_t queries, int64_t keys);
+
+// On the calling thread.
+void Attend(const HeadAttention& attention);
 
 }  // namespace heed

@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "engine/core/team.h"
 #include "engine/kernels/key_value_cache.h"
 #include "models/kinds/served_precision.h"
 #include "models/layers/attention.h"
@@ -25,12 +26,20 @@ constexpr float kLayerNormEpsilon = 1e-5f;
 }  // namespace
 
 struct MarianNetwork::Memory : DecoderState {
-  Memory(std::vector<int32_t> source_tokens, int64_t layers, int64_t slots, int64_t d_model)
-      : source(std::move(source_tokens)), past(layers, slots, 2 * d_model) {}
+  Memory(std::vector<int32_t> source_tokens, const HeadLayout& layout, CellStorage storage, int64_t layers,
+         int64_t slots)
+      : source(std::move(source_tokens)),
+        cross(layout, storage, layers, 1, CrossPositions(static_cast<int64_t>(source.size()))),
+        past(layout, storage, layers, slots) {}
+
+  // Of the cross-attention's cache, which has one block.
+  static int64_t CrossPositions(int64_t source_tokens) {
+    return (source_tokens + kCellPositions - 1) / kCellPositions * kCellPositions;
+  }
 
   const std::vector<int32_t> source;
-  std::vector<Matrix> cross;  // of each decoder layer: keys and values of the encoder's output, [source, 2 d_model]
-  KeyValueCache past;         // of the decoder's self-attention
+  KeyValueCache cross;  // keys and values of the encoder's output, for all hypotheses, once it is encoded
+  KeyValueCache past;   // of the decoder's self-attention
 };
 
 // Reads layers by the names of transformers' MarianMTModel.
@@ -42,26 +51,34 @@ struct MarianNetwork::Loader {
     return LayerNormalization::Load(scope, name, config.d_model, kLayerNormEpsilon);
   }
 
-  absl::StatusOr<SelfAttention> SelfAttentionOf(const WeightReader& scope, GemmBackend backend) {
+  // Queries, keys, values and what is attended have their heads side by side.
+  static LinearOrder ToHeads(const HeadLayout& layout) { return {layout.Order(), {}}; }
+  static LinearOrder FromHeads(const HeadLayout& layout) { return {{}, layout.Order()}; }
+
+  absl::StatusOr<SelfAttention> SelfAttentionOf(const WeightReader& scope, const HeadLayout& layout,
+                                                GemmBackend backend) {
     const int64_t d = config.d_model;
     const WeightReader inner = scope.Scope("self_attn");
     SelfAttention attention;
-    HEED_ASSIGN_OR_RETURN(attention.query_key_value,
-                          inner.ReadLinears({"q_proj", "k_proj", "v_proj"}, d, d, Activation::kNone, backend));
-    HEED_ASSIGN_OR_RETURN(attention.out, inner.ReadLinears({"out_proj"}, d, d, Activation::kNone, backend));
+    HEED_ASSIGN_OR_RETURN(attention.query_key_value, inner.ReadLinears({"q_proj", "k_proj", "v_proj"}, d, d,
+                                                                       Activation::kNone, backend, ToHeads(layout)));
+    HEED_ASSIGN_OR_RETURN(attention.out,
+                          inner.ReadLinears({"out_proj"}, d, d, Activation::kNone, backend, FromHeads(layout)));
     HEED_ASSIGN_OR_RETURN(attention.norm, NormOf(scope, "self_attn_layer_norm"));
     return attention;
   }
 
-  absl::StatusOr<CrossAttention> CrossAttentionOf(const WeightReader& scope) {
+  absl::StatusOr<CrossAttention> CrossAttentionOf(const WeightReader& scope, const HeadLayout& layout) {
     const int64_t d = config.d_model;
+    const LinearOrder to_heads = ToHeads(layout);
     const GemmBackend few = PreferredBackend(RowCount::kFew);
     const WeightReader inner = scope.Scope("encoder_attn");
     CrossAttention attention;
-    HEED_ASSIGN_OR_RETURN(attention.query, inner.ReadLinears({"q_proj"}, d, d, Activation::kNone, few));
+    HEED_ASSIGN_OR_RETURN(attention.query, inner.ReadLinears({"q_proj"}, d, d, Activation::kNone, few, to_heads));
     HEED_ASSIGN_OR_RETURN(attention.key_value,
-                          inner.ReadLinears({"k_proj", "v_proj"}, d, d, Activation::kNone, encoder_backend));
-    HEED_ASSIGN_OR_RETURN(attention.out, inner.ReadLinears({"out_proj"}, d, d, Activation::kNone, few));
+                          inner.ReadLinears({"k_proj", "v_proj"}, d, d, Activation::kNone, encoder_backend, to_heads));
+    HEED_ASSIGN_OR_RETURN(attention.out,
+                          inner.ReadLinears({"out_proj"}, d, d, Activation::kNone, few, FromHeads(layout)));
     HEED_ASSIGN_OR_RETURN(attention.norm, NormOf(scope, "encoder_attn_layer_norm"));
     return attention;
   }
@@ -81,6 +98,9 @@ absl::StatusOr<std::unique_ptr<MarianNetwork>> MarianNetwork::Load(const Checkpo
   std::unique_ptr<MarianNetwork> network(new MarianNetwork);
   network->config_ = config;
   network->embedding_scale_ = config.scale_embedding ? std::sqrt(static_cast<float>(config.d_model)) : 1.0f;
+  network->encoder_layout_ = HeadLayout(config.encoder_heads, config.d_model / config.encoder_heads);
+  network->decoder_layout_ = HeadLayout(config.decoder_heads, config.d_model / config.decoder_heads);
+  network->cell_storage_ = precision == Precision::kF32 ? CellStorage::kF32 : CellStorage::kF16;
   const WeightReader root(checkpoint, precision);
   HEED_RETURN_IF_ERROR(network->LoadEmbeddings(root));
   Loader loader{config, encoder_backend};
@@ -89,7 +109,7 @@ absl::StatusOr<std::unique_ptr<MarianNetwork>> MarianNetwork::Load(const Checkpo
   for (int64_t i = 0; i < config.encoder_layers; ++i) {
     const WeightReader scope = encoder.Scope(absl::StrCat("layers.", i));
     EncoderLayer layer;
-    HEED_ASSIGN_OR_RETURN(layer.self, loader.SelfAttentionOf(scope, encoder_backend));
+    HEED_ASSIGN_OR_RETURN(layer.self, loader.SelfAttentionOf(scope, network->encoder_layout_, encoder_backend));
     HEED_ASSIGN_OR_RETURN(layer.feed_forward, loader.FeedForwardOf(scope, config.encoder_ffn, encoder_backend));
     network->encoder_.push_back(std::move(layer));
   }
@@ -97,8 +117,8 @@ absl::StatusOr<std::unique_ptr<MarianNetwork>> MarianNetwork::Load(const Checkpo
     const WeightReader scope = decoder.Scope(absl::StrCat("layers.", i));
     const GemmBackend few = PreferredBackend(RowCount::kFew);
     DecoderLayer layer;
-    HEED_ASSIGN_OR_RETURN(layer.self, loader.SelfAttentionOf(scope, few));
-    HEED_ASSIGN_OR_RETURN(layer.cross, loader.CrossAttentionOf(scope));
+    HEED_ASSIGN_OR_RETURN(layer.self, loader.SelfAttentionOf(scope, network->decoder_layout_, few));
+    HEED_ASSIGN_OR_RETURN(layer.cross, loader.CrossAttentionOf(scope, network->decoder_layout_));
     HEED_ASSIGN_OR_RETURN(layer.feed_forward, loader.FeedForwardOf(scope, config.decoder_ffn, few));
     network->decoder_.push_back(std::move(layer));
   }
@@ -167,13 +187,13 @@ absl::Status MarianNetwork::CheckUnread(const WeightReader& root) {
 }
 
 std::unique_ptr<DecoderState> MarianNetwork::NewMemory(std::vector<int32_t> source, int64_t slots) const {
-  return std::make_unique<Memory>(std::move(source), config_.decoder_layers, slots, config_.d_model);
+  return std::make_unique<Memory>(std::move(source), decoder_layout_, cell_storage_, config_.decoder_layers, slots);
 }
 
 int64_t MarianNetwork::MemoryBytes(int64_t source_tokens, int64_t slots, int64_t target_tokens) const {
-  const int64_t cross =
-      config_.decoder_layers * source_tokens * PaddedStride(2 * config_.d_model) * static_cast<int64_t>(sizeof(float));
-  return cross + KeyValueCache::Bytes(config_.decoder_layers, slots, 2 * config_.d_model, target_tokens);
+  const int64_t layers = config_.decoder_layers, cross = Memory::CrossPositions(source_tokens);
+  return KeyValueCache::Bytes(decoder_layout_, cell_storage_, layers, 1, cross, cross) +
+         KeyValueCache::Bytes(decoder_layout_, cell_storage_, layers, slots, target_tokens);
 }
 
 int64_t MarianNetwork::step_multiply_adds() const {
@@ -214,7 +234,7 @@ MatrixView MarianNetwork::EncodePacked(absl::Span<Memory* const> memories, Conte
   const MatrixView attended = TakeMatrix(context.arena, rows, d);
   for (const EncoderLayer& layer : encoder_) {
     layer.self.query_key_value.Apply(x, projected, context);
-    AttendWithinSequences(projected, sentences, config_.encoder_heads, attended, context);
+    AttendWithinSequences(projected, sentences, encoder_layout_, attended, context);
     layer.self.out.AddTo(attended, x, context);
     layer.self.norm.Apply(x, context);
     layer.feed_forward.layer.AddTo(x, context);
@@ -228,20 +248,29 @@ void MarianNetwork::Encode(absl::Span<DecoderState* const> sequence_memories, Co
   for (DecoderState* memory : sequence_memories) memories.push_back(static_cast<Memory*>(memory));
   Arena::Scope scope(context.arena);
   const MatrixView x = EncodePacked(memories, context);
-  const MatrixView projected = TakeMatrix(context.arena, x.rows, 2 * config_.d_model);
-  for (const DecoderLayer& layer : decoder_) {
-    layer.cross.key_value.Apply(x, projected, context);
-    int64_t row = 0;
-    for (Memory* memory : memories) {
-      Matrix own(static_cast<int64_t>(memory->source.size()), 2 * config_.d_model);
-      for (int64_t t = 0; t < own.rows(); ++t, ++row) std::copy_n(projected.row(row), own.cols(), own.row(t));
-      memory->cross.push_back(std::move(own));
-    }
+  const int64_t d = config_.d_model;
+  const MatrixView projected = TakeMatrix(context.arena, x.rows, 2 * d);
+  std::vector<std::pair<const Memory*, int64_t>> places;  // each row's sentence, and its position there
+  for (Memory* memory : memories) {
+    const int64_t tokens = static_cast<int64_t>(memory->source.size());
+    memory->cross.Reserve(tokens - 1);
+    for (int64_t t = 0; t < tokens; ++t) places.emplace_back(memory, t);
+  }
+  for (size_t l = 0; l < decoder_.size(); ++l) {
+    const int64_t layer = static_cast<int64_t>(l);
+    decoder_[l].cross.key_value.Apply(x, projected, context);
+    RunRows(context.team, x.rows, 2 * d, [&](int64_t first, int64_t last) {
+      for (int64_t i = first; i < last; ++i) {
+        const auto& [memory, t] = places[static_cast<size_t>(i)];
+        StoreCells(decoder_layout_, cell_storage_, projected.row(i), memory->cross.Key(layer, t, 0));
+        StoreCells(decoder_layout_, cell_storage_, projected.row(i) + d, memory->cross.Value(layer, t, 0));
+      }
+    });
   }
 }
 
 Matrix MarianNetwork::EncoderStates(const std::vector<int32_t>& source, Context& context) const {
-  Memory memory(source, config_.decoder_layers, 1, config_.d_model);
+  Memory memory(source, decoder_layout_, cell_storage_, config_.decoder_layers, 1);
   Memory* const memories[] = {&memory};
   Arena::Scope scope(context.arena);
   const MatrixView x = EncodePacked(memories, context);
@@ -257,47 +286,51 @@ void MarianNetwork::Step(absl::Span<const StepRow> rows, absl::Span<const Vocabu
   if (count == 0) return;
   Arena::Scope scope(context.arena);
   const MatrixView x = TakeMatrix(context.arena, count, d);
-  int64_t max_keys = 0;
+  std::vector<RowsOfKeys> own;      // what each row attends to of its past
+  std::vector<RowsOfKeys> sources;  // each sentence's hypotheses, to its source
   for (int64_t i = 0; i < count; ++i) {
     const StepRow& row = rows[static_cast<size_t>(i)];
     Memory& memory = static_cast<Memory&>(*row.memory);
     memory.past.Reserve(row.position);
-    max_keys = std::max({max_keys, static_cast<int64_t>(memory.source.size()), int64_t{row.position} + 1});
+    own.push_back({i, 1, int64_t{row.position} + 1});
+    if (i > 0 && row.memory == rows[static_cast<size_t>(i) - 1].memory) {
+      ++sources.back().rows;
+    } else {
+      sources.push_back({i, 1, static_cast<int64_t>(memory.source.size())});
+    }
     Embed(*target_embeddings_, target_positions_, row.token, row.position, x.row(i));
   }
   const MatrixView projected = TakeMatrix(context.arena, count, 3 * d);
   const MatrixView attended = TakeMatrix(context.arena, count, d);
-  const auto attend = [&](PointAtKeys point) {
-    AttendRows(projected, config_.decoder_heads, max_keys, attended, point, context);
+  const auto attend = [&](absl::Span<const RowsOfKeys> parts, PointAtCells point) {
+    AttendToCells(projected, parts, decoder_layout_, cell_storage_, attended, point, context);
   };
   for (size_t l = 0; l < decoder_.size(); ++l) {
     const DecoderLayer& layer = decoder_[l];
     layer.self.query_key_value.Apply(x, projected, context);
-    attend([&](int64_t i, const float** keys, const float** values, AttentionQuery& query) {
-      const StepRow& row = rows[static_cast<size_t>(i)];
+    attend(own, [&](size_t i, const void** keys, const void** values, float**) {
+      const StepRow& row = rows[i];
       const KeyValueCache& past = static_cast<const Memory&>(*row.memory).past;
-      float* entry = past.Entry(static_cast<int64_t>(l), row.position, row.slot);
-      std::copy_n(projected.row(i) + d, 2 * d, entry);
-      for (int64_t p = 0; p <= row.position; ++p) {
-        const float* at = p == row.position ? entry : past.Entry(static_cast<int64_t>(l), p, row.history[p]);
-        keys[p] = at;
-        values[p] = at + d;
-      }
-      query.keys = row.position + 1;
+      const float* from = projected.row(static_cast<int64_t>(i));
+      void* const key = past.Key(static_cast<int64_t>(l), row.position, row.slot);
+      void* const value = past.Value(static_cast<int64_t>(l), row.position, row.slot);
+      StoreCells(decoder_layout_, cell_storage_, from + d, key);
+      StoreCells(decoder_layout_, cell_storage_, from + 2 * d, value);
+      past.PointAt(static_cast<int64_t>(l), row.position, row.history, keys, values);
+      keys[row.position] = key;
+      values[row.position] = value;
     });
     layer.self.out.AddTo(attended, x, context);
     layer.self.norm.Apply(x, context);
 
     layer.cross.query.Apply(x, projected, context);
-    attend([&](int64_t i, const float** keys, const float** values, AttentionQuery& query) {
-      const StepRow& row = rows[static_cast<size_t>(i)];
-      const Matrix& cross = static_cast<const Memory&>(*row.memory).cross[l];
-      for (int64_t t = 0; t < cross.rows(); ++t) {
-        keys[t] = cross.row(t);
-        values[t] = cross.row(t) + d;
+    attend(sources, [&](size_t part, const void** keys, const void** values, float** mean_weights) {
+      const RowsOfKeys& of = sources[part];
+      const KeyValueCache& cross = static_cast<const Memory&>(*rows[static_cast<size_t>(of.first)].memory).cross;
+      cross.PointAt(static_cast<int64_t>(l), of.keys, nullptr, keys, values);
+      for (int64_t i = 0; l + 1 == decoder_.size() && i < of.rows; ++i) {
+        mean_weights[i] = rows[static_cast<size_t>(of.first + i)].attention;
       }
-      query.keys = cross.rows();
-      if (l + 1 == decoder_.size()) query.mean_weights = row.attention;
     });
     layer.cross.out.AddTo(attended, x, context);
     layer.cross.norm.Apply(x, context);

@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "engine/kernels/head_layout.h"
 #include "engine/linear/embedding_table.h"
 #include "engine/linear/linear.h"
+#include "engine/linear/precision.h"
 #include "engine/linear/vocabulary_projection.h"
 #include "files/checkpoint.h"
 #include "models/layers/feed_forward.h"
@@ -28,7 +30,7 @@ absl::StatusOr<std::shared_ptr<const Translator>> LoadMarian(const std::string& 
 class MarianNetwork : public Seq2SeqNetwork {
  public:
   // Reads the tensors that `config` asks for. `encoder_backend` is for the layers that see all tokens of a sentence.
-  // `precision` as PrecisionHere gives it.
+  // `precision`, as PrecisionHere gives it: of the linear layers. Below f32, sentences keep keys and values in f16.
   static absl::StatusOr<std::unique_ptr<MarianNetwork>> Load(
       const Checkpoint& checkpoint, const MarianConfig& config,
       GemmBackend encoder_backend = PreferredBackend(RowCount::kMany), Precision precision = Precision::kF32);
@@ -88,6 +90,8 @@ class MarianNetwork : public Seq2SeqNetwork {
   void Embed(const EmbeddingTable& table, const Matrix& positions, int32_t token, int64_t position, float* x) const;
 
   MarianConfig config_;
+  HeadLayout encoder_layout_, decoder_layout_;
+  CellStorage cell_storage_ = CellStorage::kF32;
   float embedding_scale_ = 1;
   VocabularyProjection output_;
   // The output layer where they are tied to it, else their own.

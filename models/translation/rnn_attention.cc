@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "engine/core/team.h"
-#include "engine/kernels/attention.h"
+#include "engine/kernels/scored_attention.h"
 
 namespace heed {
 namespace {
@@ -66,7 +66,7 @@ void RnnAttention::Attend(ConstMatrixView queries, int64_t max_tokens, absl::Fun
   }
   RunRows(context.team, queries.rows, max_tokens * (key_width_ + contexts.cols), [&](int64_t first, int64_t last) {
     std::vector<const float*> keys(static_cast<size_t>(max_tokens)), values(static_cast<size_t>(max_tokens));
-    std::vector<float> weights(static_cast<size_t>(AttentionScratch(max_tokens)));
+    std::vector<float> weights(static_cast<size_t>(ScoredWeights(max_tokens)));
     for (int64_t i = first; i < last; ++i) {
       const Source from = source(i);
       for (int64_t t = 0; t < from.values.rows; ++t) {

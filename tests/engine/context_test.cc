@@ -86,22 +86,35 @@ TEST(Arena, KeepsNoMoreThanItsLimitBetweenSteps) {
 }
 
 TEST(KeyValueCache, EntriesStayWhereTheyAreAsItGrows) {
-  KeyValueCache cache(2, 3, 4);
+  const HeadLayout layout(2, 12);  // 2 cells
+  KeyValueCache cache(layout, CellStorage::kF32, 2, 3);
   cache.Reserve(0);
-  float* entry = cache.Entry(1, 0, 2);
+  float* entry = static_cast<float*>(cache.Key(1, 0, 2));
   entry[3] = 5;
   cache.Reserve(100);
-  EXPECT_EQ(cache.Entry(1, 0, 2), entry);
+  EXPECT_EQ(cache.Key(1, 0, 2), entry);
   EXPECT_EQ(entry[3], 5);
-  std::vector<float*> all;
+  std::vector<float*> all;  // cells
+  std::vector<const void*> keys(101), values(101);
   for (int64_t layer = 0; layer < 2; ++layer) {
-    for (int64_t position = 0; position <= 100; ++position) {
-      for (int64_t slot = 0; slot < 3; ++slot) all.push_back(cache.Entry(layer, position, slot));
+    for (int32_t slot = 0; slot < 3; ++slot) {
+      const std::vector<int32_t> slots(101, slot);
+      cache.PointAt(layer, 101, slots.data(), keys.data(), values.data());
+      for (size_t position = 0; position <= 100; ++position) {
+        EXPECT_EQ(keys[position], cache.Key(layer, static_cast<int64_t>(position), slot));
+        EXPECT_EQ(values[position], cache.Value(layer, static_cast<int64_t>(position), slot));
+        for (const int64_t cell : {0, 1}) {
+          all.push_back(static_cast<float*>(cache.Key(layer, static_cast<int64_t>(position), slot)) +
+                        cell * kCellStride);
+          all.push_back(static_cast<float*>(cache.Value(layer, static_cast<int64_t>(position), slot)) +
+                        cell * kCellStride);
+        }
+      }
     }
   }
   std::sort(all.begin(), all.end());
-  for (size_t i = 1; i < all.size(); ++i) EXPECT_GE(all[i] - all[i - 1], 4);
-  EXPECT_EQ(KeyValueCache::Bytes(2, 3, 4, 101), 7 * 16 * 2 * 3 * 4 * 4);
+  for (size_t i = 1; i < all.size(); ++i) EXPECT_GE(all[i] - all[i - 1], kCellValues);
+  EXPECT_EQ(KeyValueCache::Bytes(layout, CellStorage::kF32, 2, 3, 101), 7 * 16 * 2 * 3 * 2 * 2 * kCellValues * 4);
 }
 
 }  // namespace

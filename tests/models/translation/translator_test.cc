@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/linear/precision.h"
 #include "models/architectures.h"
 
 namespace heed {
@@ -23,8 +24,8 @@ const char* const kSentences[] = {"The cat sleeps under the old table.", "Is it 
                                   "A red dog runs to the sea.",          "My sister reads.",
                                   "We drink water and eat bread.",       "Good morning!"};
 
-std::shared_ptr<const Translator> Load(const std::string& fixture) {
-  auto model = LoadModel(std::string(HEED_SOURCE_DIR) + "/tests/fixtures/" + fixture);
+std::shared_ptr<const Translator> Load(const std::string& fixture, Precision precision = Precision::kF32) {
+  auto model = LoadModel(std::string(HEED_SOURCE_DIR) + "/tests/fixtures/" + fixture, "", precision);
   EXPECT_TRUE(model.ok()) << model.status();
   return std::dynamic_pointer_cast<const Translator>(*model);
 }
@@ -442,9 +443,11 @@ TEST_F(TranslatorTest, LoopsAreCutAndNamed) {
 
 // 200 requests of every kind, each alone on one thread, then all together on two, joining and leaving a running batch
 // in random order: not a bit of any result may differ.
-TEST(AloneAndMerged, GiveTheSameBits) {
+class AloneAndMerged : public testing::TestWithParam<Precision> {};
+
+TEST_P(AloneAndMerged, GiveTheSameBits) {
   for (const char* fixture : {"marian-swish", "marian-gelu-untied"}) {
-    const std::shared_ptr<const Translator> translator = Load(fixture);
+    const std::shared_ptr<const Translator> translator = Load(fixture, GetParam());
     std::mt19937 random(4);
     struct Request {
       std::string text;
@@ -518,6 +521,9 @@ TEST(AloneAndMerged, GiveTheSameBits) {
     }
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Precisions, AloneAndMerged, testing::Values(Precision::kF32, Precision::kInt8),
+                         [](const auto& parameter) { return std::string(PrecisionName(parameter.param)); });
 
 }  // namespace
 }  // namespace heed
