@@ -108,7 +108,9 @@ def head(options, report):
         report.line("**A smoke run: these figures mean nothing.**")
         report.line()
     report.line(f"- machine: {model}, {machine.cores()} cores: {', '.join(instruction_sets) or 'no instruction set that we name'}")
-    report.line(f"- load average when it began: {machine.load_average():.2f}")
+    load = machine.load_average()
+    busy = " **The machine was busy: engines whose threads wait for each other suffer most, and ratios mislead.**"
+    report.line(f"- load average when it began: {load:.2f}.{busy if load > machine.cores() / 2 else ''}")
     report.line(f"- Heed {Heed.version(options.bin)}, Python {sys.version.split()[0]}")
     return usable_peers(report)
 

@@ -11,7 +11,6 @@ A `Work` says what is translated and how long translations are.
 import contextlib
 import dataclasses
 import json
-import logging
 import os
 import shutil
 import subprocess
@@ -191,7 +190,9 @@ class OnnxRuntime(Transformers):
 
     def __init__(self, work, precision, folder):
         """The exported models are kept in `folder`."""
-        logging.getLogger("optimum").setLevel(logging.ERROR)
+        from optimum.utils import logging
+
+        logging.set_verbosity_error()
         self.precision, self.exported = precision, os.path.join(folder, precision)
         if not os.path.exists(os.path.join(folder, "f32", "done")):
             self.export(work.model_dir, os.path.join(folder, "f32"))
