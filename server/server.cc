@@ -213,7 +213,6 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   const int threads = options.threads > 0 ? static_cast<int>(options.threads) : ThreadBudget();
   auto parts = std::make_unique<Parts>(options, threads, *std::move(registry));
   parts->metrics.Set(Metric::kThreads, {}, threads);
-  parts->metrics.Set(Metric::kExecutors, {}, parts->scheduler_options.executors);
   HEED_RETURN_IF_ERROR(parts->OpenGate());
   HEED_RETURN_IF_ERROR(parts->OpenStores());
   parts->MakeLoader();

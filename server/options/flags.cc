@@ -173,10 +173,10 @@ void AddThreadFlags(ServerOptions& options, FlagTable& flags) {
   flags.AddSection("Threads");
   flags.AddInt("threads", &options.threads, "THREADS", 0, 1024,
                "Number of threads that run models. 0 uses the cgroup's CPU quota, or the number of cores without one.");
-  flags.AddInt(
-      "executors", &options.executors, "STEPS", 1, 1024,
-      "Number of steps that run at the same time, each on threads/executors threads. More let small models run "
-      "beside a large one.");
+  flags.AddInt("executors", &options.executors, "STEPS", 0, 1024,
+               "Number of steps that run at the same time, each on threads/executors threads. 0 chooses by load: one "
+               "step on all "
+               "threads when there is little to do, more when each has enough.");
 }
 
 void AddGraphFlags(ServerOptions& options, FlagTable& flags) {

@@ -36,7 +36,7 @@ struct ServerOptions {
 
   // Threads and steps.
   int64_t threads = 0;
-  int64_t executors = 1;  // at most `threads`
+  int64_t executors = 0;  // at most `threads`; 0: by load
 
   // Limits of each model. --model_limits may set them for one model.
   int64_t max_queued_requests = 1024;

@@ -137,10 +137,28 @@ void BatchFormer::SetBacklogged(const Job* job, bool backlogged, TimePoint now) 
   count_all(1);
 }
 
-std::vector<BatchFormer::Member> BatchFormer::Form(TimePoint now, std::vector<Ended>& ended) {
+void BatchFormer::Refresh(TimePoint now, std::vector<Ended>& ended) {
   Expire(now, ended);
   Admit(now);
+}
 
+ThreadShares::Load BatchFormer::ready() const {
+  ThreadShares::Load ready;
+  for (const Running& running : running_) {
+    if (!Ready(running)) continue;
+    ++ready.tasks;
+    ready.rows += running.rows;
+  }
+  return ready;
+}
+
+std::vector<BatchFormer::Member> BatchFormer::Form(TimePoint now, std::vector<Ended>& ended) {
+  Refresh(now, ended);
+  return Take(now, limits_.max_batch_rows);
+}
+
+std::vector<BatchFormer::Member> BatchFormer::Take(TimePoint now, int64_t max_rows) {
+  max_rows = std::min(max_rows, limits_.max_batch_rows);
   std::vector<Member> batch;
   int64_t rows = 0;
   const size_t candidates = running_.size();
@@ -148,8 +166,8 @@ std::vector<BatchFormer::Member> BatchFormer::Form(TimePoint now, std::vector<En
   for (size_t i = 0; i < candidates; ++i) {
     auto running = it++;
     Entry& entry = *running->entry;
-    if (running->in_batch || entry.backlogged || !entry.end.ok()) continue;
-    if (!batch.empty() && rows + running->rows > limits_.max_batch_rows) break;
+    if (!Ready(*running)) continue;
+    if (!batch.empty() && rows + running->rows > max_rows) break;
     rows += running->rows;
     running->in_batch = true;
     running->steps += running->task->finished() ? 0 : 1;

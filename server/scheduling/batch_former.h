@@ -44,6 +44,7 @@
 #include "absl/types/span.h"
 #include "server/scheduling/job.h"
 #include "server/scheduling/priority.h"
+#include "server/scheduling/thread_shares.h"
 #include "server/scheduling/wait_estimate.h"
 
 namespace heed {
@@ -95,25 +96,30 @@ class BatchFormer {
   // What Add would answer; for a job that has no tasks yet, if it had the smallest one.
   absl::Status CheckRoom(const Job& job, TimePoint now) const;
 
-  // Ends the job with `status` (not OK) at the next Form, or after the batch that its tasks stand in. Nothing if it has
-  // left or is about to.
+  // Ends the job with `status` (not OK) at the next Refresh, or after the batch that its tasks stand in. Nothing if it
+  // has left or is about to.
   void Cancel(const Job* job, absl::Status status);
   void CancelAll(const absl::Status& status);
 
   // Parks the job, or lets it go on. Nothing if it has left.
   void SetBacklogged(const Job* job, bool backlogged, TimePoint now);
 
-  // Appends to `ended` the jobs that were cancelled, are past their deadline or were parked for too long; admits;
-  // returns the batch to step now, whose rows are within the budget (or are one task's); empty if there is nothing to
-  // step. Tasks that were finished before their first step come along once: they take output, not a step. Every batch
-  // must be given to Complete; several may be under way at once.
+  // Appends to `ended` the jobs that were cancelled, are past their deadline or were parked for too long; admits.
+  void Refresh(TimePoint now, std::vector<Ended>& ended);
+  // What can be stepped now: tasks that were admitted, are in no batch and have a reader that keeps up.
+  ThreadShares::Load ready() const;
+  // Of those the batch to step now, those stepped longest ago, whose rows are within the budget and `max_rows` (or are
+  // one task's); empty if there is nothing to step. Tasks that were finished before their first step come along once:
+  // they take output, not a step. Every batch must be given to Complete; several may be under way at once.
+  std::vector<Member> Take(TimePoint now, int64_t max_rows);
+  // All of it, with the budget's rows.
   std::vector<Member> Form(TimePoint now, std::vector<Ended>& ended);
 
   // After the step, which ended at `now`: finished tasks leave. Appends to `ended` the jobs that are through, that
   // failed with one of their tasks, or that were to end meanwhile.
   void Complete(absl::Span<const Member> batch, TimePoint now, std::vector<Ended>& ended);
 
-  // When the passing of time alone will give Form something to do: the earliest deadline of the jobs that are in no
+  // When the passing of time alone will give Refresh something to do: the earliest deadline of the jobs that are in no
   // batch. kNoDeadline if never.
   TimePoint NextExpiry() const;
 
@@ -176,6 +182,9 @@ class BatchFormer {
   size_t NextLevel(const std::array<size_t, kPriorityLevels>& passed_over) const;
   // `rows` of level `admitting` join the running set.
   void CountPassed(size_t admitting, bool due, int64_t rows);
+  static bool Ready(const Running& running) {
+    return !running.in_batch && !running.entry->backlogged && running.entry->end.ok();
+  }
   // Whether a task of `entry` may join the running set now. kNotForThisJob: others may be able to. kNone: wait for it.
   Room RoomFor(const Entry& entry, int64_t rows, int64_t bytes) const;
   int64_t Bytes(const Task& task) const;

@@ -5,6 +5,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -35,12 +36,11 @@ std::string_view CancellationReason(absl::StatusCode code) {
 
 }  // namespace
 
-Scheduler::Scheduler(const SchedulerOptions& options, Metrics& metrics) : options_(options), metrics_(metrics) {
-  for (int i = 0; i < options_.executors; ++i) {
-    // The first executors take what does not divide evenly.
-    const int team_size = options_.threads / options_.executors + (i < options_.threads % options_.executors ? 1 : 0);
-    executors_.emplace_back([this, team_size] { Execute(std::max(1, team_size)); });
-  }
+Scheduler::Scheduler(const SchedulerOptions& options, Metrics& metrics)
+    : options_(options), metrics_(metrics), shares_(options.threads, options.executors) {
+  const int executors = options_.executors > 0 ? options_.executors : options_.threads;
+  metrics_.Set(Metric::kExecutors, {}, shares_.steps());
+  for (int i = 0; i < executors; ++i) executors_.emplace_back([this, i] { Execute(i); });
 }
 
 Scheduler::~Scheduler() {
@@ -57,6 +57,7 @@ absl::Status Scheduler::Submit(std::shared_ptr<Job> job) {
   const std::shared_ptr<const Model> model = job->model;  // lives, whatever becomes of the job
   const std::string& name = model->spec().name;
   absl::Status status;
+  bool wakes = false;
   {
     MutexLock lock(mutex_);
     HEED_RETURN_IF_ERROR(CheckAccepting(name, job->internal, job->admitted));
@@ -66,12 +67,13 @@ absl::Status Scheduler::Submit(std::shared_ptr<Job> job) {
     if (status.ok()) {
       ++unfinished_jobs_;
       Publish(lane);
+      wakes = shares_.threads_in_use() < options_.threads;  // otherwise a step that ends takes it along
     } else {
       CloseLanes();
     }
   }
   if (status.ok()) {
-    work_.NotifyOne();
+    if (wakes) work_.NotifyOne();
   } else {
     metrics_.Add(Metric::kRejections, {name, ReasonOf(status)});
   }
@@ -175,16 +177,16 @@ int64_t Scheduler::refused_by_drain() {
   return refused_by_drain_;
 }
 
-void Scheduler::Execute(int team_size) {
+void Scheduler::Execute(int index) {
   // Waking up for one request does not push gRPC's threads aside that are reading the next ones: steps come to hold
   // more tasks.
   const sched_param parameters{};
   pthread_setschedparam(pthread_self(), SCHED_BATCH, &parameters);
-  Context context(team_size);
+  MakeContexts(index);
   Turn turn;
   while (NextTurn(turn)) {
     Report(turn);
-    Step(turn, context);
+    Step(turn);
   }
 }
 
@@ -195,9 +197,9 @@ bool Scheduler::NextTurn(Turn& turn) {
     it->second.former.Complete(turn.batch, turn.step_end, turn.ended);
     Publish(it->second);
     CloseLanes();
+    GiveBackShare(turn);
     turn.batch.clear();
     turn.model.reset();
-    work_.NotifyOne();  // what this batch held back is another executor's to take
   }
   while (true) {
     if (TakeTurn(turn, Clock::now()) || !turn.ended.empty()) return true;
@@ -213,22 +215,60 @@ bool Scheduler::NextTurn(Turn& turn) {
 }
 
 bool Scheduler::TakeTurn(Turn& turn, TimePoint now) {
+  ThreadShares::Load ready;
   std::vector<Lane*> order;
-  for (auto& [model, lane] : lanes_) order.push_back(&lane);
-  std::stable_sort(order.begin(), order.end(), [](Lane* a, Lane* b) { return a->served_rows < b->served_rows; });
-  for (Lane* lane : order) {
-    turn.batch = lane->former.Form(now, turn.ended);
-    Publish(*lane);
-    if (turn.batch.empty()) continue;
-    turn.model = lane->model;
-    served_rows_ = lane->served_rows;
+  for (auto& [model, lane] : lanes_) {
+    lane.former.Refresh(now, turn.ended);
+    Publish(lane);
+    const ThreadShares::Load load = lane.former.ready();
+    if (load.tasks == 0) continue;
+    ready.tasks += load.tasks;
+    ready.rows += load.rows;
+    order.push_back(&lane);
+  }
+  const std::optional<ThreadShares::Share> share = order.empty() ? std::nullopt : shares_.Offer(ready);
+  if (share) {
+    Lane& lane = **std::min_element(order.begin(), order.end(),
+                                    [](Lane* a, Lane* b) { return a->served_rows < b->served_rows; });
+    turn.batch = lane.former.Take(now, share->rows);
+    turn.model = lane.model;
+    served_rows_ = lane.served_rows;
+    turn.load = {static_cast<int64_t>(turn.batch.size()), 0};
     for (const BatchFormer::Member& member : turn.batch) {
-      if (!member.task->finished()) lane->served_rows += member.task->next_rows();
+      if (!member.task->finished()) turn.load.rows += member.task->next_rows();
     }
-    break;
+    lane.served_rows += turn.load.rows;
+    TakeShare(turn, *share);
+    // The rest may be another executor's.
+    ready.tasks -= turn.load.tasks;
+    ready.rows -= turn.load.rows;
+    if (ready.tasks > 0 && shares_.Offer(ready)) work_.NotifyOne();
   }
   CloseLanes();
-  return !turn.batch.empty();
+  return share.has_value();
+}
+
+void Scheduler::MakeContexts(int index) {
+  for (const int threads : ThreadShares::TeamSizes(options_.threads, options_.executors, index)) {
+    auto context = std::make_unique<Context>(threads);
+    MutexLock lock(mutex_);
+    idle_contexts_[threads].push_back(std::move(context));
+  }
+}
+
+void Scheduler::TakeShare(Turn& turn, const ThreadShares::Share& share) {
+  turn.share = share;
+  shares_.Begin(turn.share, turn.load);
+  metrics_.Set(Metric::kExecutors, {}, shares_.steps());
+  std::vector<std::unique_ptr<Context>>& idle = idle_contexts_[share.threads];
+  if (idle.empty()) return;
+  turn.context = std::move(idle.back());
+  idle.pop_back();
+}
+
+void Scheduler::GiveBackShare(Turn& turn) {
+  shares_.End(turn.share, turn.load);
+  idle_contexts_[turn.share.threads].push_back(std::move(turn.context));
 }
 
 void Scheduler::CloseLanes() {
@@ -240,8 +280,10 @@ void Scheduler::CloseLanes() {
   });
 }
 
-void Scheduler::Step(Turn& turn, Context& context) {
+void Scheduler::Step(Turn& turn) {
   if (turn.batch.empty()) return;
+  // Others may still be making theirs.
+  if (turn.context == nullptr) turn.context = std::make_unique<Context>(turn.share.threads);
   std::vector<Task*> tasks;
   int64_t rows = 0;
   for (const BatchFormer::Member& member : turn.batch) {
@@ -252,7 +294,7 @@ void Scheduler::Step(Turn& turn, Context& context) {
   turn.step_end = Clock::now();
   if (!tasks.empty()) {
     const TimePoint start = turn.step_end;
-    Advance(*turn.model, tasks, context);
+    Advance(*turn.model, tasks, *turn.context);
     turn.step_end = Clock::now();
     const std::string& name = turn.model->spec().name;
     metrics_.Observe(Metric::kStepSeconds, {name}, ToSeconds(turn.step_end - start));

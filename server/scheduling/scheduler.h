@@ -5,6 +5,9 @@
 // what is finished, and begins again. A job joins the running batch of its model at the next step and leaves it when
 // its last task is done. All models share the executors and take turns by rows: the model that has had the fewest steps
 // next, so none waits for longer than one step of another while it is behind.
+//
+// How many executors step at the same time, each with a share of the threads, follows the load (ThreadShares). What is
+// ready is shared out among them. An answer depends neither on who steps beside it nor on the number of threads.
 #pragma once
 
 #include <cstdint>
@@ -22,13 +25,14 @@
 #include "server/scheduling/batch_former.h"
 #include "server/scheduling/job.h"
 #include "server/scheduling/model_statistics.h"
+#include "server/scheduling/thread_shares.h"
 #include "server/telemetry/metrics.h"
 
 namespace heed {
 
 struct SchedulerOptions {
-  int threads = 1;     // the thread budget, shared out to the executors' teams
-  int executors = 1;   // at most `threads`; more than one only lets steps of different batches overlap
+  int threads = 1;     // the thread budget: no more run steps
+  int executors = 0;   // that step at the same time, each on its share of the threads, at most `threads`; 0: by load
   BatchLimits limits;  // of each model that is not in the following
   std::map<std::string, BatchLimits, std::less<>> model_limits;
 };
@@ -103,19 +107,29 @@ class Scheduler {
   struct Turn {
     std::shared_ptr<const Model> model;
     std::vector<BatchFormer::Member> batch;
+    ThreadShares::Share share;  // that the batch is stepped with
+    ThreadShares::Load load;    // that the batch is
+    std::unique_ptr<Context> context;
     TimePoint step_end;
     std::vector<BatchFormer::Ended> ended;
   };
 
-  void Execute(int team_size);
+  // `index`: among the executors, from 0.
+  void Execute(int index) EXCLUDES(mutex_);
   // Gives the last turn's batch back and waits for the next: a batch, or jobs that ended. False: the executor is to
   // stop.
   bool NextTurn(Turn& turn) EXCLUDES(mutex_);
   // `model`: its name, empty where there is none yet.
   absl::Status CheckAccepting(std::string_view model, bool internal, bool admitted) REQUIRES(mutex_);
   void EndAdmission() EXCLUDES(mutex_);
+  // False: there is no batch now for one more executor.
   bool TakeTurn(Turn& turn, TimePoint now) REQUIRES(mutex_);
-  void Step(Turn& turn, Context& context);
+  // The contexts of each number of steps that there may be are made when the server starts: this executor's part of
+  // them.
+  void MakeContexts(int index) EXCLUDES(mutex_);
+  void TakeShare(Turn& turn, const ThreadShares::Share& share) REQUIRES(mutex_);
+  void GiveBackShare(Turn& turn) REQUIRES(mutex_);
+  void Step(Turn& turn);
   // Model::Step, and what it throws as the error of all tasks: how far each has come is not known.
   static void Advance(const Model& model, absl::Span<Task* const> tasks, Context& context);
   // Tells the observers of the jobs that ended.
@@ -134,6 +148,9 @@ class Scheduler {
   std::map<const Model*, Lane> lanes_ GUARDED_BY(mutex_);
   // Of models by name, from when they last had jobs, whatever the version.
   std::map<std::string, RunTimeEstimate> run_times_ GUARDED_BY(mutex_);
+  ThreadShares shares_ GUARDED_BY(mutex_);
+  // Those with no step, by the threads of their teams.
+  std::map<int, std::vector<std::unique_ptr<Context>>> idle_contexts_ GUARDED_BY(mutex_);
   int64_t served_rows_ GUARDED_BY(mutex_) = 0;      // served_rows of the lane that had the last turn
   int64_t unfinished_jobs_ GUARDED_BY(mutex_) = 0;  // accepted, OnJobDone not yet returned
   int64_t refused_by_drain_ GUARDED_BY(mutex_) = 0;

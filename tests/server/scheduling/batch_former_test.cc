@@ -90,6 +90,27 @@ class BatchFormerTest : public ::testing::Test {
   std::unique_ptr<BatchFormer> former_;
 };
 
+TEST_F(BatchFormerTest, ABatchTakesItsShareOfWhatIsReady) {
+  auto job = Add(MakeJob(5, /*steps=*/2, /*rows=*/2));
+  former().Refresh(now_, ended_);
+  EXPECT_EQ(former().ready().tasks, 5);
+  EXPECT_EQ(former().ready().rows, 10);
+  const std::vector<Member> first = former().Take(now_, /*max_rows=*/5);
+  EXPECT_THAT(first, SizeIs(2));
+  EXPECT_EQ(former().ready().tasks, 3);
+  const std::vector<Member> second = former().Take(now_, /*max_rows=*/100);
+  EXPECT_THAT(second, SizeIs(3));
+  EXPECT_EQ(former().ready().rows, 0);
+  EXPECT_THAT(former().Take(now_, 100), IsEmpty());
+  Complete(second);
+  EXPECT_EQ(former().ready().tasks, 3);
+  // A task with more rows goes alone; a reader that lags is not ready.
+  EXPECT_THAT(former().Take(now_, 1), SizeIs(1));
+  former().SetBacklogged(job.get(), true, now_);
+  EXPECT_EQ(former().ready().tasks, 0);
+  EXPECT_THAT(former().Take(now_, 100), IsEmpty());
+}
+
 TEST_F(BatchFormerTest, HigherPrioritiesAreAdmittedFirstWhoeverCameFirst) {
   limits_.max_running_tasks = 1;
   auto low = Add(WithPriority(Priority::kLow, MakeJob(1)));

@@ -372,16 +372,22 @@ TEST_F(SchedulerTest, DestructionEndsEveryJob) {
 }
 
 TEST_F(SchedulerTest, SeveralExecutorsServeEveryJob) {
-  options_.threads = 3;
-  options_.executors = 3;
-  std::vector<std::unique_ptr<Client>> clients;
-  for (int i = 0; i < 200; ++i) clients.push_back(Submit({"a b c. d e", "f", ""}, Streaming()));
-  for (auto& client : clients) {
-    EXPECT_TRUE(client->Wait().ok());
-    std::map<int, std::string> texts;
-    for (const auto& [index, piece] : client->pieces()) texts[index] += piece;
-    EXPECT_EQ(texts[0], "A B C.");
-    EXPECT_EQ(texts[1], "D E");
+  for (const int executors : {3, 0}) {
+    scheduler_.reset();
+    options_.threads = 3;
+    options_.executors = executors;
+    std::vector<std::unique_ptr<Client>> clients;
+    for (int i = 0; i < 200; ++i) clients.push_back(Submit({"a b c. d e", "f", ""}, Streaming()));
+    for (auto& client : clients) {
+      EXPECT_TRUE(client->Wait().ok());
+      std::map<int, std::string> texts;
+      for (const auto& [index, piece] : client->pieces()) texts[index] += piece;
+      EXPECT_EQ(texts[0], "A B C.");
+      EXPECT_EQ(texts[1], "D E");
+    }
+    // One after the other: as many steps as there is work for.
+    for (int i = 0; i < 20; ++i) EXPECT_TRUE(Submit({"a b c"})->Wait().ok());
+    EXPECT_THAT(metrics_.Text(), HasSubstr(executors == 0 ? "heed_executors 1" : "heed_executors 3"));
   }
 }
 

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/scheduling/thread_shares.h"
+
+#include <algorithm>
+
+namespace heed {
+
+std::vector<int> ThreadShares::TeamSizes(int threads, int steps, int index) {
+  if (steps > 0) return {threads / steps + (index < threads % steps ? 1 : 0)};
+  std::vector<int> sizes;
+  for (int at_a_time = 1; at_a_time <= threads; ++at_a_time) {
+    if (threads % at_a_time == 0 && index < at_a_time) sizes.push_back(threads / at_a_time);
+  }
+  return sizes;
+}
+
+int ThreadShares::WantedSteps(const Load& all) const {
+  if (fixed_steps_ > 0) return fixed_steps_;
+  for (int steps = threads_; steps > 1; --steps) {
+    if (threads_ % steps != 0 || all.tasks < steps) continue;
+    const int64_t enough = steps * kRowsPerStep;
+    if (all.rows >= (steps > steps_ ? enough : enough - enough / 4)) return steps;
+  }
+  return 1;
+}
+
+std::optional<ThreadShares::Share> ThreadShares::Offer(const Load& ready) const {
+  const Load all = {ready.tasks + under_way_.tasks, ready.rows + under_way_.rows};
+  Share share;
+  share.steps = WantedSteps(all);
+  share.rows = std::max(kRowsPerStep, (all.rows + share.steps - 1) / share.steps);
+  const int free = threads_ - threads_in_use_;
+  if (fixed_steps_ > 0) {
+    const int free_steps = fixed_steps_ - steps_under_way_;
+    if (free_steps <= 0) return std::nullopt;
+    // The first steps take what does not divide evenly.
+    share.threads = (free + free_steps - 1) / free_steps;
+    return share;
+  }
+  share.threads = threads_ / share.steps;
+  if (share.threads > free) return std::nullopt;
+  return share;
+}
+
+void ThreadShares::Begin(const Share& share, const Load& load) {
+  steps_ = share.steps;
+  threads_in_use_ += share.threads;
+  ++steps_under_way_;
+  under_way_.tasks += load.tasks;
+  under_way_.rows += load.rows;
+}
+
+void ThreadShares::End(const Share& share, const Load& load) {
+  threads_in_use_ -= share.threads;
+  --steps_under_way_;
+  under_way_.tasks -= load.tasks;
+  under_way_.rows -= load.rows;
+}
+
+}  // namespace heed

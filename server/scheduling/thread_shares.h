@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Decides how many steps run at the same time, and on how many threads each: a plain data structure without threads,
+// locks and clock. The scheduler drives it.
+//
+// The threads of a step wait for each other at every kernel, and long for one whose core somebody else has. So where
+// there is work for several steps, they share out the threads and wait for nobody; where there is little, one step gets
+// all threads, because its answer comes sooner.
+//
+// By load: n steps at a time get threads / n each. n is the largest divisor of the threads for which there are as many
+// tasks, and kRowsPerStep rows for each step. A smaller n than before needs a quarter fewer rows than that, so that n
+// does not swing; and a step that is to have more threads than are free waits for the steps under way, and takes their
+// tasks along.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace heed {
+
+// Not thread-safe.
+class ThreadShares {
+ public:
+  // Fewer rows than these are worth little on a thread of their own: reading the weights takes most of the time.
+  static constexpr int64_t kRowsPerStep = 4;
+
+  // Tasks, and the rows of their next steps.
+  struct Load {
+    int64_t tasks = 0;
+    int64_t rows = 0;
+  };
+  // What one step gets.
+  struct Share {
+    int steps = 1;     // that run at the same time
+    int threads = 1;   // at least 1
+    int64_t rows = 0;  // at most; a task with more goes alone
+  };
+
+  // The threads of each team that the `index`th of those who step adds to what they share, so that no share is without.
+  static std::vector<int> TeamSizes(int threads, int steps, int index);
+
+  // `steps` at a time, from 1 to `threads`; 0: by load.
+  ThreadShares(int threads, int steps) : threads_(threads), fixed_steps_(steps), steps_(steps > 0 ? steps : 1) {}
+
+  // What a step gets that begins now with some of `ready`, at least one task that is in no step. Nothing: wait until a
+  // step under way ends.
+  std::optional<Share> Offer(const Load& ready) const;
+  // A step begins with a share that was offered, or ends.
+  void Begin(const Share& share, const Load& load);
+  void End(const Share& share, const Load& load);
+
+  // That run at the same time, as the last step to begin had it.
+  int steps() const { return steps_; }
+  int threads_in_use() const { return threads_in_use_; }
+
+ private:
+  int WantedSteps(const Load& all) const;
+
+  const int threads_;
+  const int fixed_steps_;
+  int steps_;
+  int threads_in_use_ = 0;
+  int steps_under_way_ = 0;
+  Load under_way_;
+};
+
+}  // namespace heed

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/scheduling/thread_shares.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <utility>
+#include <vector>
+
+namespace heed {
+namespace {
+
+using Load = ThreadShares::Load;
+using Share = ThreadShares::Share;
+constexpr int64_t kRows = ThreadShares::kRowsPerStep;
+
+TEST(ThreadShares, LittleWorkGetsAllThreads) {
+  ThreadShares shares(4, 0);
+  const std::optional<Share> share = shares.Offer({1, 1});
+  ASSERT_TRUE(share);
+  EXPECT_EQ(share->threads, 4);
+  shares.Begin(*share, {1, 1});
+  EXPECT_FALSE(shares.Offer({1, 1}));
+  shares.End(*share, {1, 1});
+  // Many rows of one task are one step's, too: a large graph.
+  EXPECT_EQ(shares.Offer({1, 10'000})->threads, 4);
+}
+
+TEST(ThreadShares, MuchWorkIsSharedOutEvenly) {
+  ThreadShares shares(4, 0);
+  Load ready = {100, 100 * kRows};
+  std::vector<int64_t> taken;
+  while (ready.tasks > 0) {
+    const std::optional<Share> share = shares.Offer(ready);
+    ASSERT_TRUE(share);
+    EXPECT_EQ(share->steps, 4);
+    EXPECT_EQ(share->threads, 1);
+    const Load load = {share->rows / kRows, share->rows};
+    shares.Begin(*share, load);
+    ready = {ready.tasks - load.tasks, ready.rows - load.rows};
+    taken.push_back(load.tasks);
+  }
+  EXPECT_EQ(taken, std::vector<int64_t>(4, 25));
+  EXPECT_EQ(shares.threads_in_use(), 4);
+  EXPECT_FALSE(shares.Offer({1, 1}));
+}
+
+TEST(ThreadShares, StepsAreADivisorOfTheThreads) {
+  ThreadShares shares(6, 0);
+  const std::pair<int64_t, int> wanted[] = {{1, 1}, {2, 2}, {3, 3}, {4, 3}, {5, 3}, {6, 6}, {60, 6}};
+  for (const auto& [tasks, steps] : wanted) {
+    const std::optional<Share> share = shares.Offer({tasks, tasks * kRows});
+    ASSERT_TRUE(share);
+    EXPECT_EQ(share->steps, steps) << tasks;
+    EXPECT_EQ(share->threads, 6 / steps);
+  }
+}
+
+TEST(ThreadShares, AWiderStepWaitsForThoseUnderWay) {
+  ThreadShares shares(2, 0);
+  const Load load = {4, 2 * kRows};
+  const Share first = *shares.Offer({8, 4 * kRows});
+  shares.Begin(first, load);
+  const Share second = *shares.Offer(load);
+  shares.Begin(second, load);
+  EXPECT_EQ(second.threads, 1);
+  shares.End(first, load);
+  // Much is still under way: a step beside it.
+  EXPECT_EQ(shares.Offer({1, 1})->threads, 1);
+  const Load small = {1, 1};
+  shares.Begin(*shares.Offer(small), small);
+  shares.End(second, load);
+  // Little is: the next step takes all, once it has ended.
+  EXPECT_FALSE(shares.Offer(small));
+  shares.End(first, small);
+  EXPECT_EQ(shares.Offer({2, 2})->threads, 2);
+}
+
+TEST(ThreadShares, TheNumberOfStepsDoesNotSwing) {
+  ThreadShares shares(2, 0);
+  const Load enough = {4, 2 * kRows}, a_little_less = {4, 2 * kRows - kRows / 2}, less = {4, 2 * kRows - kRows / 2 - 1};
+  EXPECT_EQ(shares.Offer(a_little_less)->steps, 1);
+  const Share share = *shares.Offer(enough);
+  EXPECT_EQ(share.steps, 2);
+  shares.Begin(share, enough);
+  shares.End(share, enough);
+  EXPECT_EQ(shares.Offer(a_little_less)->steps, 2);
+  EXPECT_EQ(shares.Offer(less)->steps, 1);
+}
+
+TEST(ThreadShares, AFixedNumberOfStepsSharesOutAllThreads) {
+  ThreadShares shares(5, 2);
+  const Share first = *shares.Offer({1, 1});
+  EXPECT_EQ(first.threads, 3);
+  shares.Begin(first, {1, 1});
+  const Share second = *shares.Offer({1, 1});
+  EXPECT_EQ(second.threads, 2);
+  shares.Begin(second, {1, 1});
+  EXPECT_FALSE(shares.Offer({1, 1}));
+  shares.End(first, {1, 1});
+  EXPECT_EQ(shares.Offer({1000, 1000})->threads, 3);
+  EXPECT_EQ(shares.Offer({1000, 1000})->rows, 501);
+}
+
+TEST(ThreadShares, EveryShareHasATeam) {
+  for (const int threads : {1, 2, 3, 5, 6, 12}) {
+    for (int fixed = 0; fixed <= threads; ++fixed) {
+      std::map<int, int> teams;
+      const int executors = fixed > 0 ? fixed : threads;
+      for (int i = 0; i < executors; ++i) {
+        for (const int size : ThreadShares::TeamSizes(threads, fixed, i)) ++teams[size];
+      }
+      for (const int64_t tasks : {1, 2, 3, 4, 5, 6, 12}) {
+        ThreadShares shares(threads, fixed);
+        std::map<int, int> used;
+        while (const std::optional<Share> share = shares.Offer({tasks, tasks * kRows})) {
+          shares.Begin(*share, {0, 0});
+          ++used[share->threads];
+        }
+        for (const auto& [size, count] : used) EXPECT_LE(count, teams[size]) << threads << " " << fixed;
+      }
+    }
+  }
+}
+
+// Whatever comes, no more threads run than there are, and whoever waits, waits for a step under way.
+TEST(ThreadShares, TheBudgetHoldsAndNothingIsStuck) {
+  std::mt19937 random(1);
+  for (const int threads : {1, 2, 3, 4, 6, 16}) {
+    for (const int steps : {0, 1, threads}) {
+      ThreadShares shares(threads, steps);
+      std::vector<std::pair<Share, Load>> under_way;
+      for (int i = 0; i < 2000; ++i) {
+        const Load ready = {1 + static_cast<int64_t>(random() % 64), 64 + static_cast<int64_t>(random() % 640)};
+        const Load load = {1, 1 + static_cast<int64_t>(random() % 40)};
+        const std::optional<Share> share = shares.Offer(random() % 2 == 0 ? ready : load);
+        if (share) {
+          EXPECT_GE(share->threads, 1);
+          EXPECT_GE(share->rows, 1);
+          shares.Begin(*share, load);
+          under_way.emplace_back(*share, load);
+        } else {
+          ASSERT_FALSE(under_way.empty());
+        }
+        int in_use = 0;
+        for (const auto& [taken, unused] : under_way) in_use += taken.threads;
+        EXPECT_EQ(shares.threads_in_use(), in_use);
+        EXPECT_LE(in_use, threads);
+        if (share && random() % 2 == 0) continue;
+        const size_t ending = random() % under_way.size();
+        shares.End(under_way[ending].first, under_way[ending].second);
+        under_way.erase(under_way.begin() + static_cast<int64_t>(ending));
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace heed
