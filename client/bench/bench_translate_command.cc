@@ -86,6 +86,7 @@ int BenchTranslateCommand(const std::vector<std::string>& arguments, Console& co
   if (const absl::Status filled = settings.options.Fill(*prototype.mutable_options()); !filled.ok()) {
     return Fail(console, kExitUsage, std::string(filled.message()));
   }
+  prototype.mutable_options()->set_return_scores(false);
   std::vector<std::string> texts;
   if (const auto code = ReadBenchTexts(settings.input, texts, console)) return *code;
   std::vector<std::shared_ptr<grpc::Channel>> channels;

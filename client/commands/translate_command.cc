@@ -343,6 +343,7 @@ int TranslateCommand(const std::vector<std::string>& arguments, Console& console
   prototype.mutable_options()->set_return_attention(settings.attention);
   prototype.mutable_options()->set_return_tokens(settings.tokens || settings.attention);
   prototype.mutable_options()->set_return_sentences(settings.json);
+  prototype.mutable_options()->set_return_scores(settings.json);
 
   CommandInput input(console);
   if (const auto code = input.Open(settings.file)) return *code;

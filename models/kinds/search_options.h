@@ -42,6 +42,7 @@ struct SearchOptions {
   bool sample = false;  // draw as `sampling` says; beam_size is 1
   Sampling sampling;
   bool stop_loops = true;
+  bool scores = true;  // hypotheses carry scores; without, the probabilities that nothing else needs are not computed
 };
 
 }  // namespace heed

@@ -26,7 +26,7 @@ struct TranslateOptions : SearchOptions {
 
 struct Hypothesis {
   std::string text;
-  float score = 0;  // log-probability / length^length_penalty
+  float score = 0;  // log-probability / length^length_penalty; 0 without options.scores
   FinishReason finish_reason = FinishReason::kEos;
   int64_t token_count = 0;          // end-of-sentence included
   std::vector<std::string> tokens;  // those, if asked for

@@ -72,8 +72,13 @@ Search::Search(const SearchRules& rules, const SearchOptions& options, std::vect
   beams_.resize(1);
 }
 
+bool Search::needs_probabilities() const {
+  if (in_prefix() || (rules_.force_eos && length_ + 1 == options_.max_tokens)) return false;
+  return options_.scores || options_.beam_size > 1;
+}
+
 void Search::AppendRows(std::vector<SearchRow>& rows, std::vector<VocabularyQuery>& queries) {
-  const bool needs_logits = options_.sample || options_.repetition_penalty != 1;
+  const bool needs_logits = !in_prefix() && (options_.sample || options_.repetition_penalty != 1);
   if (needs_logits) logits_.resize(beams_.size() * static_cast<size_t>(vocabulary_));
   for (size_t slot = 0; slot < beams_.size(); ++slot) {
     Beam& beam = beams_[slot];
@@ -88,6 +93,7 @@ void Search::AppendRows(std::vector<SearchRow>& rows, std::vector<VocabularyQuer
     VocabularyQuery query;
     query.banned = beam.banned;
     query.top = options_.beam_size == 1 ? 1 : 2 * options_.beam_size;
+    query.normalizer = needs_probabilities();
     query.normalize_over_banned = !rules_.renormalize;
     query.all_logits = needs_logits ? logits_.data() + slot * static_cast<size_t>(vocabulary_) : nullptr;
     queries.push_back(query);
@@ -181,7 +187,7 @@ Search::Beam Search::Extended(const Beam& beam, const Extension& extension) cons
 }
 
 void Search::Advance(absl::Span<const VocabularyAnswer> answers) {
-  if (length_ < static_cast<int64_t>(prefix_.size())) {
+  if (in_prefix()) {
     beams_[0] = Extended(beams_[0], 0, prefix_[static_cast<size_t>(length_)], 0);
     ++length_;
     return;
@@ -257,8 +263,12 @@ void Search::AdvanceOne(const VocabularyAnswer& answer, float* logits) {
   }
   const int32_t token = options_.sample ? Draw(answer, logits) : answer.best[0].id;
   const float logit = options_.sample ? logits[token] : answer.best[0].logit;
-  beams_[0] = Extended(beams_[0], {beams_[0].score + (logit - answer.log_normalizer), 0, token,
-                                   LogProbability(beams_[0], token, logit, answer)});
+  Extension extension = {0, 0, token, 0};
+  if (options_.scores) {
+    extension.score = beams_[0].score + (logit - answer.log_normalizer);
+    extension.log_probability = LogProbability(beams_[0], token, logit, answer);
+  }
+  beams_[0] = Extended(beams_[0], extension);
   ++length_;
   if (token == rules_.eos) {
     Finish(FinishReason::kEos);

@@ -34,10 +34,10 @@ struct SearchRules {
 // A complete hypothesis.
 struct FoundHypothesis {
   std::vector<int32_t> tokens;  // the prefix and end-of-sentence included
-  double score = 0;             // exactly comparable with the bound that ends a beam search
+  double score = 0;             // exactly comparable with the bound that ends a beam search; 0 without options.scores
   FinishReason reason = FinishReason::kEos;
   std::vector<int32_t> slots;  // for each token, the slot of the step that produced it: where its attention lies
-  // For each token behind the prefix, as the network had it: without the repetition penalty.
+  // For each token behind the prefix, as the network had it: without the repetition penalty. 0 without options.scores.
   std::vector<float> log_probabilities;
 };
 
@@ -100,6 +100,9 @@ class Search {
     float log_probability;
   };
 
+  // Whether the answers to the next step matter, and their probabilities.
+  bool in_prefix() const { return length_ < static_cast<int64_t>(prefix_.size()); }
+  bool needs_probabilities() const;
   int64_t generated() const { return length_ - static_cast<int64_t>(prefix_.size()); }
   void Ban(Beam& beam) const;
   void BanRepetitions(Beam& beam) const;

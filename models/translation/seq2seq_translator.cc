@@ -196,7 +196,7 @@ class Seq2SeqTranslator::SentenceTask : public TranslationTask {
     for (const FoundHypothesis& found : search_->TakeResults()) {
       Hypothesis hypothesis;
       hypothesis.text = TextOf(found.tokens, found.slots);
-      hypothesis.score = static_cast<float>(found.score);
+      if (options_.scores) hypothesis.score = static_cast<float>(found.score);
       hypothesis.finish_reason = found.reason;
       hypothesis.token_count = static_cast<int64_t>(found.tokens.size());
       for (size_t i = 0; i < found.tokens.size(); ++i) {

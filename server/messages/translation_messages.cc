@@ -60,6 +60,7 @@ absl::StatusOr<TranslateOptions> ToTranslateOptions(const v1::TranslateOptions& 
   result.target_prefix = options.target_prefix();
   if (options.has_split_sentences()) result.split_sentences = options.split_sentences();
   if (options.has_stop_loops()) result.stop_loops = options.stop_loops();
+  if (options.has_return_scores()) result.scores = options.return_scores();
   result.return_tokens = ToSentenceDetail(options).tokens;
   result.return_attention = options.return_attention();
   result.stream = stream && result.beam_size == 1;

@@ -32,9 +32,10 @@ class TranslatorFront : public InferFront {
  public:
   TranslatorFront(const Translator& model, StartLimits limits) : model_(model), limits_(std::move(limits)) {}
 
-  absl::StatusOr<Tasks> Start(const InputTensors& inputs, const InferParameters& parameters, const OutputTensors&,
-                              bool stream) override {
+  absl::StatusOr<Tasks> Start(const InputTensors& inputs, const InferParameters& parameters,
+                              const OutputTensors& outputs, bool stream) override {
     v1::TranslateOptions options;
+    options.set_return_scores(outputs.Wants("score") || outputs.Wants("details"));
     HEED_RETURN_IF_ERROR(SetOptionsFrom(parameters, options));
     // Who streams wants words as they are found, which is what greedy search can give.
     if (stream && !options.has_beam_size() && options.n_best() <= 1) options.set_beam_size(1);

@@ -270,6 +270,7 @@ TEST_F(ServerTest, AbsentOptionsAreTheModels) {
   EXPECT_EQ(model_->last_options().beam_size, 6);
   EXPECT_EQ(model_->last_options().length_penalty, 0.5f);
   EXPECT_EQ(model_->last_options().early_stopping, EarlyStopping::kFirst);
+  EXPECT_TRUE(model_->last_options().scores);
   EXPECT_FALSE(model_->last_options().stream);
 
   v1::TranslateRequest request = Request({"a"});
@@ -280,6 +281,7 @@ TEST_F(ServerTest, AbsentOptionsAreTheModels) {
   options.set_target_prefix("pre");
   options.set_split_sentences(false);
   options.set_stop_loops(false);
+  options.set_return_scores(false);
   options.mutable_sampling()->set_top_k(5);
   options.mutable_sampling()->set_seed(9);
   ASSERT_TRUE(StatusOf(request).ok());
@@ -295,6 +297,7 @@ TEST_F(ServerTest, AbsentOptionsAreTheModels) {
   EXPECT_EQ(seen.target_prefix, "pre");
   EXPECT_FALSE(seen.split_sentences);
   EXPECT_FALSE(seen.stop_loops);
+  EXPECT_FALSE(seen.scores);
 }
 
 TEST_F(ServerTest, BadOptionsAreInvalidAndSayWhy) {

@@ -292,11 +292,13 @@ TEST(Translate, FlagsBecomeOptions) {
   EXPECT_TRUE(options.return_tokens());
   EXPECT_TRUE(options.return_sentences());
   EXPECT_TRUE(options.return_attention());
+  EXPECT_TRUE(options.return_scores());
 
   RunHeedWith({"translate", server.flag(), "--sample", "--temperature=0.5", "--top_k=10", "--top_p=0.9", "--seed=7"},
               "y\n");
   const v1::TranslateOptions::Sampling sampling = server.last_request().options().sampling();
   EXPECT_EQ(server.last_request().options().beam_size(), 1);
+  EXPECT_FALSE(server.last_request().options().return_scores());  // it prints none
   EXPECT_FLOAT_EQ(sampling.temperature(), 0.5f);
   EXPECT_EQ(sampling.top_k(), 10);
   EXPECT_FLOAT_EQ(sampling.top_p(), 0.9f);
@@ -306,7 +308,10 @@ TEST(Translate, FlagsBecomeOptions) {
 TEST(Translate, AbsentFlagsLeaveTheOptionsToTheModel) {
   FakeServer server;
   RunHeedWith({"translate", server.flag()}, "x\n");
-  EXPECT_EQ(server.last_request().options().ByteSizeLong(), 0u);
+  v1::TranslateOptions options = server.last_request().options();
+  EXPECT_FALSE(options.return_scores());  // none are printed
+  options.clear_return_scores();
+  EXPECT_EQ(options.ByteSizeLong(), 0u);
 }
 
 void AddAttention(v1::TranslatedText& text) {

@@ -87,6 +87,43 @@ TEST_F(SearchTest, GreedyTakesTheBestTokenEachTime) {
   EXPECT_EQ(found[0].reason, FinishReason::kEos);
 }
 
+TEST_F(SearchTest, ProbabilitiesAreAskedForOnlyWhereTheyMatter) {
+  rules_.force_eos = true;
+  options_.max_tokens = 4;
+  const Tokens prefix = {1};
+  const auto asked = [&] {
+    Search search(rules_, options_, prefix, 10, 1, false);
+    std::vector<bool> normalizers;
+    while (!search.done()) {
+      std::vector<SearchRow> rows;
+      std::vector<VocabularyQuery> queries;
+      search.AppendRows(rows, queries);
+      normalizers.push_back(queries[0].normalizer);
+      std::vector<VocabularyAnswer> answers(rows.size());
+      for (VocabularyAnswer& answer : answers) answer.best = {{1, 4}, {0, 5}};
+      search.Advance(answers);
+    }
+    return normalizers;
+  };
+  // The prefix, two tokens, the end that is forced.
+  EXPECT_EQ(asked(), (std::vector<bool>{false, true, true, false}));
+  options_.beam_size = 2;
+  options_.scores = false;
+  EXPECT_EQ(asked(), (std::vector<bool>{false, true, true, false}));
+  options_.beam_size = 1;
+  EXPECT_EQ(asked(), std::vector<bool>(4, false));
+}
+
+TEST_F(SearchTest, WithoutScoresGreedyFindsTheSame) {
+  const auto with = table_.Run(options_, rules_);
+  options_.scores = false;
+  const auto without = table_.Run(options_, rules_);
+  ASSERT_EQ(without.size(), 1u);
+  EXPECT_EQ(without[0].tokens, with[0].tokens);
+  EXPECT_EQ(without[0].reason, with[0].reason);
+  EXPECT_EQ(without[0].score, 0);
+}
+
 TEST_F(SearchTest, ABeamFindsTheBetterSentence) {
   options_.beam_size = 2;
   options_.n_best = 2;
