@@ -38,7 +38,7 @@ class ClosedLoopTest(unittest.TestCase):
             time.sleep(0.001)
 
         closed_loop.closed_loop(answer, ["a", "b", "c"], in_flight=1, seconds=0.1, warmup_s=0)
-        self.assertEqual(seen[:6], ["a", "b", "c", "a", "b", "c"])
+        self.assertEqual(seen[:7], ["a", "a", "b", "c", "a", "b", "c"])
 
     def test_an_answer_that_comes_late_counts_by_the_time_it_took(self):
         load = closed_loop.closed_loop(lambda request: time.sleep(0.3), ["a"], in_flight=1, seconds=0.1, warmup_s=0)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 from closed_loop import median_load, ratio_text
+from peer_process import PeerProcess
 from report import progress
 from translators import OFFLINE_BATCH, CTranslate2, Heed, OnnxRuntime, Transformers, Work
 
@@ -70,26 +71,26 @@ class TranslationPart:
     def engines(self, name, work, precision, stack):
         """Heed's server, and the peers that have the precision and can load the weights."""
         heed = stack.enter_context(Heed(work, self.options.bin, precision))
-        makers = {
-            "ctranslate2": (CTranslate2, lambda: CTranslate2(work, precision, os.path.join(self.options.cache, f"ctranslate2-{name}"))),
-            "torch": (Transformers, lambda: Transformers(work)),
-            "onnxruntime": (OnnxRuntime, lambda: OnnxRuntime(work, precision, os.path.join(self.options.cache, f"onnx-{name}"))),
+        kinds = {
+            "ctranslate2": (CTranslate2, (work, precision, os.path.join(self.options.cache, f"ctranslate2-{name}"))),
+            "torch": (Transformers, (work,)),
+            "onnxruntime": (OnnxRuntime, (work, precision, os.path.join(self.options.cache, f"onnx-{name}"))),
         }
         peers = []
-        for package, (kind, make) in makers.items():
+        for package, (kind, arguments) in kinds.items():
             if package in self.peers and precision in kind.PRECISIONS:
                 progress(f"{name} {precision}: preparing {kind.name}")
-                peer = self.try_peer(kind, make)
+                peer = self.try_peer(kind, lambda: PeerProcess(kind, *arguments))  # noqa: B023
                 if peer:
-                    peers.append(peer)
+                    peers.append(stack.enter_context(peer))
         return heed, peers
 
     def try_peer(self, peer, work):
         """work()'s result; None, and the page says why, if it fails. Only Heed's failures are failures of the comparison."""
         try:
             return work()
-        except Exception as error:
-            self.report.skipped(peer.name, f"{type(error).__name__}: {error}")
+        except (RuntimeError, OSError) as error:
+            self.report.skipped(peer.name, str(error))
             return None
 
     def compare(self, name, work, precision):

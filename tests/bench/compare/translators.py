@@ -89,7 +89,7 @@ class Heed:
 
 
 class CTranslate2:
-    """In this process, tokenizing included. One request in flight has all threads; more have a thread each, which is how its
+    """Tokenizing included. One request in flight has all threads; more have a thread each, which is how its
     documentation has it for throughput."""
 
     name, merges = "CTranslate2", True
@@ -141,7 +141,7 @@ class CTranslate2:
 
 
 class Transformers:
-    """Hugging Face transformers on PyTorch, eager, in this process. It has no way to merge requests."""
+    """Hugging Face transformers on PyTorch, eager. It has no way to merge requests."""
 
     name, precision, merges = "PyTorch", "f32", False
     PRECISIONS = ("f32",)
