@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "engine/core/aligned_memory.h"
 #include "hwy/cache_control.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -22,11 +23,13 @@ namespace {
 
 // The logit of an edge that is left out: its exponential is 0.
 constexpr float kLeftOut = std::numeric_limits<float>::lowest();
-// How many edges, and targets, ahead rows of the table are fetched, and from what size of a table on: below it sits in
-// the cache.
-constexpr int64_t kPrefetchEdges = 16;
-constexpr int64_t kPrefetchTargets = 3;
-constexpr int64_t kPrefetchTableBytes = 2 << 20;
+// Rows of the projections are fetched ahead where the values take more memory than this; below, they sit in the cache.
+constexpr int64_t kPrefetchValuesBytes = 1 << 20;
+// How many edges, and targets, ahead. Values go into the second-level cache only: it can wait for more lines at a time
+// than the first, and the processor finds them there without being asked (measured on Zen 4: 1.5 times the edges/s).
+constexpr int64_t kPrefetchValues = 32;
+constexpr int64_t kPrefetchScores = 24;
+constexpr int64_t kPrefetchTargets = 4;
 
 // What one chunk of a target's edges adds up to. `largest` and `sum` [score_stride], `values` [values_width]: the sums
 // of exp(e - largest) and of that times the sources' values. GCN: of the weights times the values alone.
@@ -35,27 +38,51 @@ struct Partial {
   float* sum;
   float* values;
 };
-int64_t PartialSize(const ProjectionLayout& layout) {
-  return 2 * std::max<int64_t>(8, layout.score_stride()) + layout.values_width();
-}
+int64_t ScoresRoom(const ProjectionLayout& layout) { return std::max<int64_t>(8, layout.score_stride()); }
+int64_t PartialSize(const ProjectionLayout& layout) { return 2 * ScoresRoom(layout) + layout.values_width(); }
 Partial PartialAt(float* memory, const ProjectionLayout& layout) {
-  const int64_t scores = std::max<int64_t>(8, layout.score_stride());
+  const int64_t scores = ScoresRoom(layout);
   return {memory, memory + scores, memory + 2 * scores};
 }
 
-// What a thread needs for one chunk, kept between calls.
+// Edges of a target, all or one chunk: `edges` from `first` on, and with the loop that the layer adds behind them
+// `count`.
+struct TargetEdges {
+  int64_t target;
+  int64_t first;
+  int64_t edges, count;
+};
+
+// Targets are weighed and summed up in blocks of so many edges, or targets, a little more at most by one target's: in
+// one loop their logits and softmax, in the next their sums. GATv2 reads the sources' rows in both: its blocks are so
+// small that the second loop finds them in the first-level cache.
+constexpr int64_t kBlockEdges = 256;
+constexpr int64_t kDynamicBlockEdges = 48;
+// A target's weights begin, and end, on whole vectors of so many.
+constexpr int64_t kWeightsPadding = 16;
+
+// What a thread needs for a part of the work, kept between calls.
 struct Scratch {
-  std::vector<float> weights;  // [(kChunkEdges + 1) * score_stride], rounded up to whole vectors
-  std::vector<float> loop;     // [edge_width] features of the added self-loop
-  std::vector<float> partial;  // a Partial
+  AlignedPointer<float> weights;   // of a block: logits, then weights, [edge, score_stride] for each target
+  AlignedPointer<float> partials;  // of a block: `largest` and `sum` of a Partial for each target, then one's `values`
+  std::vector<float> loop;         // [edge_width] features of the added self-loop
   void Fit(const GraphAggregation& pass) {
-    const auto grow = [](std::vector<float>& vector, int64_t size) {
-      if (static_cast<int64_t>(vector.size()) < size) vector.resize(static_cast<size_t>(size));
-    };
-    grow(weights, (kChunkEdges + 1) * pass.layout.score_stride() + 16);
-    grow(loop, pass.edge_width);
-    grow(partial, PartialSize(pass.layout));
+    const int64_t stride = pass.layout.score_stride();
+    const int64_t block_weights = (kBlockEdges + kChunkEdges + 1) * stride + (kBlockEdges + 2) * kWeightsPadding;
+    const int64_t block_partials = 2 * (kBlockEdges + 1) * ScoresRoom(pass.layout) + pass.layout.values_width();
+    Grow(weights, weights_size_, block_weights);
+    Grow(partials, partials_size_, block_partials);
+    if (static_cast<int64_t>(loop.size()) < pass.edge_width) loop.resize(static_cast<size_t>(pass.edge_width));
   }
+
+ private:
+  static void Grow(AlignedPointer<float>& memory, int64_t& size, int64_t wanted) {
+    if (size >= wanted) return;
+    memory.reset(static_cast<float*>(AllocateAligned(static_cast<size_t>(wanted) * sizeof(float))));
+    std::fill_n(memory.get(), wanted, 0.0f);
+    size = wanted;
+  }
+  int64_t weights_size_ = 0, partials_size_ = 0;
 };
 
 // The features of the loop that the layer adds to target i.
@@ -128,308 +155,441 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Floats = hn::CappedTag<float, 8>;
 using Vector = hn::Vec<Floats>;
 constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(Floats()));
+using WideFloats = hn::CappedTag<float, 16>;
+constexpr int64_t kWideLanes = static_cast<int64_t>(hn::MaxLanes(WideFloats()));
 
-// Chunks of one pass: edges [first, last) of target i, and with `loop` the added loop behind them. While a chunk is
-// reduced, weights_ holds [edge, score_stride] logits, then weights.
-class ChunkReducer {
+// to[j] = the sum of v[j]'s lanes, added up as SumOfLanes does: halves, then halves of these.
+HWY_INLINE void StoreSums(const Vector (&v)[8], float* HWY_RESTRICT to) {
+  const Floats d;
+#if HWY_TARGET <= HWY_AVX2
+  const hn::RepartitionToWide<Floats> wide;
+  // Of two vectors: each one's lower and upper block added, side by side.
+  const auto blocks = [&](Vector a, Vector b)
+                          HWY_ATTR { return hn::Add(hn::ConcatLowerLower(d, b, a), hn::ConcatUpperUpper(d, b, a)); };
+  // Within the blocks of two vectors: lanes 0 + 2 and 1 + 3 of `a`, then of `b`.
+  const auto pairs = [&](Vector a, Vector b) HWY_ATTR {
+    const auto a_pairs = hn::BitCast(wide, a), b_pairs = hn::BitCast(wide, b);
+    return hn::Add(hn::BitCast(d, hn::InterleaveLower(wide, a_pairs, b_pairs)),
+                   hn::BitCast(d, hn::InterleaveUpper(wide, a_pairs, b_pairs)));
+  };
+  // Blocks hold the halves of (0, 4), (1, 5), (2, 6), (3, 7).
+  const Vector a = pairs(blocks(v[0], v[4]), blocks(v[2], v[6]));
+  const Vector b = pairs(blocks(v[1], v[5]), blocks(v[3], v[7]));
+  hn::StoreU(hn::Add(hn::OddEven(hn::DupEven(b), a), hn::OddEven(b, hn::DupOdd(a))), d, to);
+#else
+  for (int j = 0; j < 8; ++j) to[j] = hn::GetLane(hn::SumOfLanes(d, v[j]));
+#endif
+}
+
+// Reduces targets of one pass: a part of them, or a chunk of one.
+class Reducer {
  public:
-  ChunkReducer(const GraphAggregation& pass, Scratch& scratch)
+  Reducer(const GraphAggregation& pass, Scratch& scratch)
       : pass_(pass),
+        scratch_(scratch),
         kind_(pass.layout.kind),
         heads_(pass.layout.heads),
         stride_(pass.layout.score_stride()),
         head_stride_(pass.layout.head_stride()),
         width_(pass.layout.values_width()),
-        row_width_(pass.layout.width()),
-        source_width_(kind_ == GraphConvolution::kGat ? pass.layout.target_scores() : width_),
+        scores_room_(ScoresRoom(pass.layout)),
+        block_edges_(kind_ == GraphConvolution::kGatv2 ? kDynamicBlockEdges : kBlockEdges),
         last_edge_(pass.offsets[pass.out.rows] - 1),
-        prefetch_(pass.table.rows * pass.table.stride * static_cast<int64_t>(sizeof(float)) > kPrefetchTableBytes),
+        prefetch_(last_edge_ >= 0 &&
+                  pass.values.rows * width_ * static_cast<int64_t>(sizeof(float)) > kPrefetchValuesBytes),
         leaves_out_(pass.has_loops && pass.add_self_loops),
-        table_(pass.table.data),
-        table_stride_(pass.table.stride),
-        weights_(scratch.weights.data()),
+        plain_(pass.edge_width == 0 && pass.negative_slope >= 0 && pass.negative_slope <= 1),
+        values_(pass.values.data),
+        values_stride_(pass.values.stride),
+        scores_(pass.source_scores.data),
+        scores_stride_(pass.source_scores.stride),
+        weights_(scratch.weights.get()),
         loop_features_(scratch.loop.data()) {}
 
-  HWY_INLINE void Reduce(int64_t i, int64_t first, int64_t last, bool loop, const Partial& to) {
-    i_ = i;
-    first_ = first;
-    edges_ = last - first;
-    count_ = edges_ + (loop ? 1 : 0);
-    sources_ = pass_.sources + first;
-    if (prefetch_) PrefetchTarget(i);
-    if (loop && pass_.edge_width > 0 && kind_ != GraphConvolution::kGcn) FillLoop(pass_, i, loop_features_);
-    switch (kind_) {
-      case GraphConvolution::kGat:
-        AdditiveLogits(to);
-        Softmax(to);
-        break;
-      case GraphConvolution::kGatv2:
-        DynamicLogits(to);
-        Softmax(to);
-        break;
-      case GraphConvolution::kGcn:
-        NormalizedWeights();
-        break;
+  // Targets [first, last), none of which has more than one chunk; finish(edges, sums) for each.
+  template <typename Finish>
+  HWY_INLINE void ReduceTargets(int64_t first, int64_t last, Finish finish) {
+    float* const scores = scratch_.partials.get();
+    float* const values = scores + 2 * (kBlockEdges + 1) * scores_room_;
+    for (int64_t begin = first; begin < last;) {
+      int64_t end = begin, edges = 0, room = 0;
+      for (; end < last && edges < block_edges_ && end - begin < block_edges_; ++end) {
+        if (prefetch_ && end + kPrefetchTargets < pass_.out.rows) PrefetchTarget(end + kPrefetchTargets);
+        const TargetEdges target = EdgesOf(end);
+        float* const largest = scores + 2 * (end - begin) * scores_room_;
+        Weigh(target, weights_ + room, {largest, largest + scores_room_, values});
+        room += Padded(target.count * stride_);
+        edges += target.count;
+      }
+      room = 0;
+      for (int64_t i = begin; i < end; ++i) {
+        const TargetEdges target = EdgesOf(i);
+        float* const largest = scores + 2 * (i - begin) * scores_room_;
+        WeightedSums(target, weights_ + room, values);
+        room += Padded(target.count * stride_);
+        finish(target, Partial{largest, largest + scores_room_, values});
+      }
+      begin = end;
     }
-    WeightedSums(to.values);
-    if (pass_.loop_coefficients != nullptr) CopyCoefficients();
+  }
+
+  // Edges [first, last) of target i, and with `loop` the added loop behind them.
+  HWY_INLINE void ReduceChunk(int64_t i, int64_t first, int64_t last, bool loop, const Partial& to) {
+    const TargetEdges target = {i, first, last - first, last - first + (loop ? 1 : 0)};
+    Weigh(target, weights_, to);
+    WeightedSums(target, weights_, to.values);
   }
 
  private:
-  int64_t SourceOf(int64_t e) const { return e < edges_ ? sources_[e] : i_; }
-  const float* Row(int64_t node) const { return table_ + node * table_stride_; }
-  const float* EdgeFeatures(int64_t e) const {
-    return e < edges_ ? pass_.edge_features + (first_ + e) * pass_.edge_width : loop_features_;
+  static int64_t Padded(int64_t weights) { return (weights + kWeightsPadding - 1) / kWeightsPadding * kWeightsPadding; }
+  TargetEdges EdgesOf(int64_t i) const {
+    const int64_t degree = Degree(pass_, i);
+    return {i, pass_.offsets[i], degree, degree + (AddsLoop(pass_, i) ? 1 : 0)};
   }
-  // The loops among the edges are left out where the layer adds its own.
-  bool LeftOut(int64_t e) const { return leaves_out_ && e < edges_ && sources_[e] == i_; }
-
-  // The own row of a later target, which does not come from its edges.
-  HWY_INLINE void PrefetchTarget(int64_t i) const {
-    const float* row = Row(std::min(i + kPrefetchTargets, pass_.out.rows - 1));
-    for (int64_t column = 0; column < row_width_; column += 16) hwy::Prefetch(row + column);
+  int64_t SourceOf(const TargetEdges& target, int64_t e) const {
+    return e < target.edges ? pass_.sources[target.first + e] : target.target;
+  }
+  const float* Values(int64_t node) const { return values_ + node * values_stride_; }
+  const float* EdgeFeatures(const TargetEdges& target, int64_t e) const {
+    return e < target.edges ? pass_.edge_features + (target.first + e) * pass_.edge_width : loop_features_;
+  }
+  // A later target's own part, and its values for the added loop.
+  HWY_INLINE void PrefetchTarget(int64_t target) const {
+    const float* row = pass_.own.row(target);
+    for (int64_t column = 0; column < pass_.own.cols; column += 16) hwy::Prefetch(row + column);
+    PrefetchRow(Values(target));
+  }
+  // What an edge behind this one will need, of a later target too.
+  HWY_INLINE void PrefetchValues(int64_t edge) const {
+    PrefetchRow(Values(pass_.sources[std::min(edge + kPrefetchValues, last_edge_)]));
+  }
+  HWY_INLINE void PrefetchRow(const float* values) const {
+    for (int64_t c = 0; c < width_; c += 16) __builtin_prefetch(values + c, /*rw=*/0, /*locality=*/2);
+  }
+  HWY_INLINE void PrefetchScores(int64_t edge) const {
+    const float* row = scores_ + pass_.sources[std::min(edge + kPrefetchScores, last_edge_)] * scores_stride_;
+    for (int64_t column = 0; column < stride_; column += 16) hwy::Prefetch(row + column);
   }
 
-  // Part `part` of two of what later edges will need, also those of the targets behind this one. The two are asked for
-  // in different loops, so that the memory is kept busy while the processor computes.
-  HWY_INLINE void Prefetch(int64_t e, int part) const {
-    const float* row = Row(pass_.sources[std::min(first_ + e + kPrefetchEdges, last_edge_)]);
-    const int64_t half = (source_width_ + 31) / 32 * 16;
-    const int64_t end = part == 0 ? half : source_width_;
-    for (int64_t column = part == 0 ? 0 : half; column < end; column += 16) hwy::Prefetch(row + column);
+  // The target's logits, and their softmax but for the division by its sum.
+  HWY_INLINE void Weigh(const TargetEdges& target, float* HWY_RESTRICT weights, const Partial& to) {
+    switch (kind_) {
+      case GraphConvolution::kGat:
+        if (plain_) {
+          AdditiveLogits<true>(target, weights);
+        } else {
+          AdditiveLogits<false>(target, weights);
+        }
+        Softmax(target, weights, to);
+        break;
+      case GraphConvolution::kGatv2:
+        if (plain_) {
+          DynamicLogits<true>(target, weights);
+        } else {
+          DynamicLogits<false>(target, weights);
+        }
+        Softmax(target, weights, to);
+        break;
+      case GraphConvolution::kGcn:
+        NormalizedWeights(target, weights);
+        break;
+    }
+    if (pass_.loop_coefficients != nullptr) CopyCoefficients(target, weights);
+  }
+
+  void FillLoopFeatures(const TargetEdges& target) const {
+    if (target.count > target.edges && pass_.edge_width > 0) FillLoop(pass_, target.target, loop_features_);
+  }
+
+  template <bool kPlain, class D>
+  HWY_INLINE hn::Vec<D> Leaky(D d, hn::Vec<D> x) const {
+    const hn::Vec<D> scaled = hn::Mul(x, hn::Set(d, pass_.negative_slope));
+    return kPlain ? hn::Max(x, scaled) : hn::IfThenElse(hn::Gt(x, hn::Zero(d)), x, scaled);
   }
 
   // e_ij = LeakyReLU(s_j + t_i + a_e . x_e)
-  HWY_INLINE void AdditiveLogits(const Partial& sums) {
-    const Floats d;
-    const float* target = Row(i_) + pass_.layout.target_scores();
-    const Vector slope = hn::Set(d, pass_.negative_slope);
-    const auto leaky = [&](Vector x) HWY_ATTR { return hn::IfThenElse(hn::Gt(x, hn::Zero(d)), x, hn::Mul(x, slope)); };
-    if (stride_ >= 8) {
-      for (int64_t h = 0; h < stride_; h += kLanes) {
-        const Vector own = hn::LoadU(d, target + h);
-        Vector largest = hn::Set(d, kLeftOut);
-        for (int64_t e = 0; e < count_; ++e) {
-          if (prefetch_ && h == 0 && e < edges_) Prefetch(e, 0);
-          Vector x = hn::Add(hn::LoadU(d, Row(SourceOf(e)) + pass_.layout.source_scores() + h), own);
-          for (int64_t k = 0; k < pass_.edge_width; ++k) {
-            x = hn::MulAdd(hn::Set(d, EdgeFeatures(e)[k]), hn::LoadU(d, pass_.edge_map + k * stride_ + h), x);
-          }
-          x = LeftOut(e) ? hn::Set(d, kLeftOut) : leaky(x);
-          largest = hn::Max(largest, x);
-          hn::StoreU(x, d, weights_ + e * stride_ + h);
+  template <bool kPlain>
+  HWY_INLINE void AdditiveLogits(const TargetEdges& target, float* HWY_RESTRICT weights) {
+    if (!kPlain) FillLoopFeatures(target);
+    switch (stride_) {
+      case 1:
+        return AdditiveLogits<kPlain, hn::CappedTag<float, 1>>(target, weights);
+      case 2:
+        return AdditiveLogits<kPlain, hn::CappedTag<float, 2>>(target, weights);
+      case 4:
+        return AdditiveLogits<kPlain, hn::CappedTag<float, 4>>(target, weights);
+      default:
+        return AdditiveLogits<kPlain, Floats>(target, weights);
+    }
+  }
+  template <bool kPlain, class D>
+  HWY_INLINE void AdditiveLogits(const TargetEdges& target, float* HWY_RESTRICT weights) {
+    const D d;
+    constexpr int64_t kHeads = static_cast<int64_t>(hn::MaxLanes(d));
+    const float* HWY_RESTRICT own = pass_.own.row(target.target);
+    const int64_t stride = kHeads < kLanes ? kHeads : stride_;
+    for (int64_t h = 0; h < stride; h += kHeads) {
+      const auto of_target = hn::LoadU(d, own + h);
+      for (int64_t e = 0; e < target.count; ++e) {
+        if (prefetch_ && h == 0) {
+          PrefetchScores(target.first + e);
+          PrefetchValues(target.first + e);
         }
-        hn::StoreU(largest, d, sums.largest + h);
-      }
-      return;
-    }
-    for (int64_t e = 0; e < count_; ++e) {
-      if (prefetch_ && e < edges_) Prefetch(e, 0);
-      const float* HWY_RESTRICT scores = Row(SourceOf(e)) + pass_.layout.source_scores();
-      float* HWY_RESTRICT to = weights_ + e * stride_;
-      for (int64_t h = 0; h < stride_; ++h) {
-        float x = scores[h] + target[h];
-        for (int64_t k = 0; k < pass_.edge_width; ++k) x += EdgeFeatures(e)[k] * pass_.edge_map[k * stride_ + h];
-        to[h] = x;
+        auto x = hn::Add(hn::LoadU(d, scores_ + SourceOf(target, e) * scores_stride_ + h), of_target);
+        if (!kPlain) {
+          for (int64_t k = 0; k < pass_.edge_width; ++k) {
+            x = hn::MulAdd(hn::Set(d, EdgeFeatures(target, e)[k]), hn::LoadU(d, pass_.edge_map + k * stride_ + h), x);
+          }
+        }
+        hn::StoreU(Leaky<kPlain>(d, x), d, weights + e * stride + h);
       }
     }
-    const int64_t flat = count_ * stride_;
-    for (int64_t j = 0; j < flat; j += kLanes) hn::StoreU(leaky(hn::LoadU(d, weights_ + j)), d, weights_ + j);
-    LeaveOut(kLeftOut);
-    FindLargest(sums);
   }
 
   // e_ij = a . LeakyReLU(l_j + r_i + W_e x_e)
-  HWY_INLINE void DynamicLogits(const Partial& sums) {
-    const Floats d;
-    const Vector slope = hn::Set(d, pass_.negative_slope);
-    const float* target = Row(i_) + pass_.layout.target_values();
-    for (int64_t e = 0; e < count_; ++e) {
-      if (prefetch_ && e < edges_) Prefetch(e, 0);
-      const float* HWY_RESTRICT row = Row(SourceOf(e));
-      float* HWY_RESTRICT to = weights_ + e * stride_;
-      const float* features = pass_.edge_width > 0 ? EdgeFeatures(e) : nullptr;
-      for (int64_t h = 0; h < heads_; ++h) {
-        Vector sum = hn::Zero(d);
-        for (int64_t c = h * head_stride_; c < (h + 1) * head_stride_; c += kLanes) {
-          Vector x = hn::Add(hn::LoadU(d, row + c), hn::LoadU(d, target + c));
-          for (int64_t k = 0; k < pass_.edge_width; ++k) {
-            x = hn::MulAdd(hn::Set(d, features[k]), hn::LoadU(d, pass_.edge_map + k * width_ + c), x);
-          }
-          x = hn::IfThenElse(hn::Gt(x, hn::Zero(d)), x, hn::Mul(x, slope));
-          sum = hn::MulAdd(x, hn::LoadU(d, pass_.attention + c), sum);
-        }
-        to[h] = hn::GetLane(hn::SumOfLanes(d, sum));
-      }
-      for (int64_t h = heads_; h < stride_; ++h) to[h] = 0;
+  template <bool kPlain>
+  HWY_INLINE void DynamicLogits(const TargetEdges& target, float* HWY_RESTRICT weights) {
+    if (!kPlain) FillLoopFeatures(target);
+    const bool narrow = head_stride_ == kLanes && heads_ == stride_;
+    switch (stride_) {
+      case 1:
+        return DynamicLogits<kPlain, 1, false>(target, weights);
+      case 2:
+        return DynamicLogits<kPlain, 2, false>(target, weights);
+      case 4:
+        return DynamicLogits<kPlain, 4, false>(target, weights);
+      default:
+        return narrow ? DynamicLogits<kPlain, 8, true>(target, weights)
+                      : DynamicLogits<kPlain, 8, false>(target, weights);
     }
-    LeaveOut(kLeftOut);
-    FindLargest(sums);
+  }
+
+  // Eight logits at a time: of kStride heads of 8 / kStride edges. kNarrow: all heads are real and one vector wide.
+  template <bool kPlain, int kStride, bool kNarrow>
+  HWY_INLINE void DynamicLogits(const TargetEdges& target, float* HWY_RESTRICT weights) {
+    const Floats d;
+    constexpr int kEdges = 8 / kStride;
+    const float* HWY_RESTRICT own = pass_.own.row(target.target);
+    const float* HWY_RESTRICT attention = pass_.attention;
+    const int64_t head_stride = kNarrow ? kLanes : head_stride_;
+    const int64_t stride = kStride < 8 ? kStride : stride_;
+    for (int64_t e = 0; e < target.count; e += kEdges) {
+      // Behind the last edge it stands in for those that are not there, and behind the last head that one: what comes
+      // of them is overwritten, or of no head.
+      const float* rows[kEdges];
+      const float* features[kEdges];
+#pragma GCC unroll 8
+      for (int n = 0; n < kEdges; ++n) {
+        const int64_t edge = n == 0 ? e : std::min<int64_t>(e + n, target.count - 1);
+        if (prefetch_) PrefetchValues(target.first + edge);
+        rows[n] = Values(SourceOf(target, edge));
+        features[n] = kPlain ? nullptr : EdgeFeatures(target, edge);
+      }
+      for (int64_t group = 0; group < stride; group += 8) {
+        Vector sums[8];
+#pragma GCC unroll 8
+        for (int j = 0; j < 8; ++j) sums[j] = hn::Zero(d);
+        for (int64_t c = 0; c < head_stride; c += kLanes) {
+#pragma GCC unroll 8
+          for (int j = 0; j < 8; ++j) {
+            const int64_t head =
+                kNarrow || kStride < 2 ? group + j % kStride : std::min(group + j % kStride, heads_ - 1);
+            const int64_t column = head * head_stride + c;
+            Vector x = hn::Add(hn::LoadU(d, rows[j / kStride] + column), hn::LoadU(d, own + column));
+            if (!kPlain) {
+              for (int64_t k = 0; k < pass_.edge_width; ++k) {
+                x = hn::MulAdd(hn::Set(d, features[j / kStride][k]), hn::LoadU(d, pass_.edge_map + k * width_ + column),
+                               x);
+              }
+            }
+            sums[j] = hn::MulAdd(Leaky<kPlain>(d, x), hn::LoadU(d, attention + column), sums[j]);
+          }
+        }
+        StoreSums(sums, weights + e * stride + group);
+      }
+    }
   }
 
   // w_ij = n_j w_e n_i
-  HWY_INLINE void NormalizedWeights() {
-    const float norm = pass_.norm[i_];
-    for (int64_t e = 0; e < edges_; ++e) {
-      if (prefetch_) Prefetch(e, 0);
-      const float weight = pass_.edge_weights ? pass_.edge_features[first_ + e] : 1.0f;
-      weights_[e] = pass_.norm[sources_[e]] * weight * norm;
+  HWY_INLINE void NormalizedWeights(const TargetEdges& target, float* HWY_RESTRICT weights) {
+    const float norm = pass_.norm[target.target];
+    const int32_t* HWY_RESTRICT sources = pass_.sources + target.first;
+    for (int64_t e = 0; e < target.edges; ++e) {
+      if (prefetch_) PrefetchValues(target.first + e);
+      const float weight = pass_.edge_weights ? pass_.edge_features[target.first + e] : 1.0f;
+      weights[e] = pass_.norm[sources[e]] * weight * norm;
     }
-    if (count_ > edges_) weights_[edges_] = norm * pass_.loop_weight[i_] * norm;
-    LeaveOut(0);
+    if (target.count > target.edges) weights[target.edges] = norm * pass_.loop_weight[target.target] * norm;
+    LeaveOut(target, weights, 0);
   }
 
-  void LeaveOut(float weight) {
+  // The loops among the edges are left out where the layer adds its own.
+  void LeaveOut(const TargetEdges& target, float* weights, float weight) const {
     if (!leaves_out_) return;
-    for (int64_t e = 0; e < edges_; ++e) {
-      if (LeftOut(e)) std::fill(weights_ + e * stride_, weights_ + (e + 1) * stride_, weight);
+    for (int64_t e = 0; e < target.edges; ++e) {
+      if (pass_.sources[target.first + e] == target.target) std::fill_n(weights + e * stride_, stride_, weight);
     }
   }
 
-  // The largest logit of each head. Where a vector holds the weights of several edges, fills the last one up with what
-  // does not count.
-  HWY_INLINE void FindLargest(const Partial& to) {
+  // Logits become exp(logit - largest), for each head. Exp makes 0 of what is not a number; `not_finite` keeps it.
+  HWY_INLINE void Softmax(const TargetEdges& target, float* HWY_RESTRICT weights, const Partial& to) const {
     const Floats d;
-    const int64_t flat = count_ * stride_;
-    if (stride_ >= 8) {
+    const int64_t flat = target.count * stride_;
+    LeaveOut(target, weights, kLeftOut);
+    if (stride_ > kLanes) {
       for (int64_t h = 0; h < stride_; h += kLanes) {
-        Vector largest = hn::Set(d, kLeftOut);
-        for (int64_t j = h; j < flat; j += stride_) largest = hn::Max(largest, hn::LoadU(d, weights_ + j));
+        Vector largest = hn::Set(d, kLeftOut), sum = hn::Zero(d), not_finite = hn::Zero(d);
+        for (int64_t j = h; j < flat; j += stride_) largest = hn::Max(largest, hn::LoadU(d, weights + j));
+        for (int64_t j = h; j < flat; j += stride_) Exponential(d, weights + j, largest, sum, not_finite);
         hn::StoreU(largest, d, to.largest + h);
-      }
-      return;
-    }
-    for (int64_t j = flat; j < flat + kLanes; ++j) weights_[j] = kLeftOut;
-    Vector largest = hn::Set(d, kLeftOut);
-    for (int64_t j = 0; j < flat; j += kLanes) largest = hn::Max(largest, hn::LoadU(d, weights_ + j));
-    if (stride_ == 1) {
-      to.largest[0] = hn::GetLane(hn::MaxOfLanes(d, largest));
-    } else {
-      FoldLanes(largest, to.largest, [](float a, float b) { return std::max(a, b); });
-    }
-  }
-
-  // Logits become exp(logit - largest), for each head.
-  HWY_INLINE void Softmax(const Partial& to) {
-    const Floats d;
-    const int64_t flat = count_ * stride_;
-    if (stride_ >= 8) {
-      for (int64_t h = 0; h < stride_; h += kLanes) {
-        const Vector largest = hn::LoadU(d, to.largest + h);
-        Vector sum = hn::Zero(d), not_finite = hn::Zero(d);
-        for (int64_t j = h; j < flat; j += stride_) Exponential(weights_ + j, largest, sum, not_finite);
         hn::StoreU(hn::Add(sum, not_finite), d, to.sum + h);
       }
       return;
     }
-    const Vector largest = RepeatHeads(to.largest);
-    Vector sum = hn::Zero(d), not_finite = hn::Zero(d);
-    for (int64_t j = 0; j < flat; j += kLanes) Exponential(weights_ + j, largest, sum, not_finite);
-    if (stride_ == 1) {
-      to.sum[0] = hn::GetLane(hn::SumOfLanes(d, hn::Add(sum, not_finite)));
-    } else {
-      FoldLanes(hn::Add(sum, not_finite), to.sum, [](float a, float b) { return a + b; });
-    }
+    // A vector holds all heads of one or more edges. What stands behind the last one, up to whole vectors, does not
+    // count.
+    const WideFloats wide;
+    const int64_t end = Padded(flat);
+    for (int64_t j = flat; j < end; ++j) weights[j] = kLeftOut;
+    auto wide_largest = hn::Set(wide, kLeftOut), not_finite = hn::Zero(wide);
+    for (int64_t j = 0; j < flat; j += kWideLanes) wide_largest = hn::Max(wide_largest, hn::Load(wide, weights + j));
+    const Vector largest = FoldHeads(FoldWide(wide_largest, MaxOf()), MaxOf());
+    wide_largest = Widen(largest);
+    Vector sum = hn::Zero(d);
+    for (int64_t j = 0; j < flat; j += kWideLanes) Exponential(wide, weights + j, wide_largest, sum, not_finite);
+    hn::StoreU(largest, d, to.largest);
+    hn::StoreU(FoldHeads(hn::Add(sum, FoldWide(not_finite, SumOf())), SumOf()), d, to.sum);
   }
 
-  // x = exp(x - largest), added to `sum`. Exp makes 0 of what is not a number; `not_finite` keeps it.
-  static HWY_INLINE void Exponential(float* x, Vector largest, Vector& sum, Vector& not_finite) {
-    const Floats d;
-    const Vector exponent = hn::Sub(hn::LoadU(d, x), largest);
-    const Vector e = hn::Exp(d, exponent);
-    sum = hn::Add(sum, e);
-    not_finite = hn::MulAdd(exponent, hn::Zero(d), not_finite);
+  // x = exp(x - largest), added to `sum`, its lower half first if it is wider.
+  template <class D>
+  static HWY_INLINE void Exponential(D d, float* HWY_RESTRICT x, hn::Vec<D> largest, Vector& sum,
+                                     hn::Vec<D>& not_finite) {
+    const auto logit = hn::LoadU(d, x);
+    const auto e = hn::Exp(d, hn::Sub(logit, largest));
+    AddUp(e, sum);
+    not_finite = hn::MulAdd(logit, hn::Zero(d), not_finite);
     hn::StoreU(e, d, x);
   }
 
-  // to[h] = the lanes of head h combined: those whose number is h modulo stride_ (1, 2, 4: a divisor of kLanes).
-  template <typename Combine>
-  HWY_INLINE void FoldLanes(Vector lanes, float* to, Combine combine) const {
+  struct MaxOf {
+    HWY_INLINE Vector operator()(Vector a, Vector b) const { return hn::Max(a, b); }
+  };
+  struct SumOf {
+    HWY_INLINE Vector operator()(Vector a, Vector b) const { return hn::Add(a, b); }
+  };
+#if HWY_TARGET <= HWY_AVX3
+  static HWY_INLINE void AddUp(hn::Vec<WideFloats> wide, Vector& sum) {
     const Floats d;
-    HWY_ALIGN float values[8];
-    hn::Store(lanes, d, values);
-    for (int64_t half = kLanes / 2; half >= stride_; half /= 2) {
-      for (int64_t j = 0; j < half; ++j) values[j] = combine(values[j], values[j + half]);
-    }
-    for (int64_t h = 0; h < stride_; ++h) to[h] = values[h];
+    sum = hn::Add(hn::Add(sum, hn::LowerHalf(d, wide)), hn::UpperHalf(d, wide));
   }
-  HWY_INLINE Vector RepeatHeads(const float* of_head) const {
+  template <class Combine>
+  static HWY_INLINE Vector FoldWide(hn::Vec<WideFloats> wide, Combine combine) {
     const Floats d;
-    if (stride_ == 1) return hn::Set(d, of_head[0]);
-    HWY_ALIGN float values[8];
-    for (int64_t j = 0; j < kLanes; ++j) values[j] = of_head[j & (stride_ - 1)];
-    return hn::Load(d, values);
+    return combine(hn::LowerHalf(d, wide), hn::UpperHalf(d, wide));
+  }
+  static HWY_INLINE hn::Vec<WideFloats> Widen(Vector v) { return hn::Combine(WideFloats(), v, v); }
+#else
+  template <class Combine>
+  static HWY_INLINE Vector FoldWide(Vector v, Combine) {
+    return v;
+  }
+  static HWY_INLINE Vector Widen(Vector v) { return v; }
+#endif
+  static HWY_INLINE void AddUp(Vector v, Vector& sum) { sum = hn::Add(sum, v); }
+
+  // In every lane the lanes of its head combined: those whose numbers are the same modulo stride_ (a divisor of
+  // kLanes).
+  template <class Combine>
+  HWY_INLINE Vector FoldHeads(Vector v, [[maybe_unused]] Combine combine) const {
+    [[maybe_unused]] const Floats d;
+#if HWY_TARGET != HWY_SCALAR
+#if HWY_TARGET <= HWY_AVX2
+    if (stride_ <= 4) v = combine(v, hn::ConcatLowerUpper(d, v, v));
+#endif
+    if (stride_ <= 2) v = combine(v, hn::Shuffle1032(v));
+    if (stride_ == 1) v = combine(v, hn::Shuffle2301(v));
+#endif
+    return v;
   }
 
-  HWY_INLINE void WeightedSums(float* HWY_RESTRICT to) const {
-    if (head_stride_ == kLanes) {
-      int64_t head = 0;
-      for (; head + 8 <= heads_; head += 8) WeightedSum<8, 1>(head, head * kLanes, to);
-      for (; head < heads_; ++head) WeightedSum<1, 0>(head, head * kLanes, to);
-      return;
+  // to [values_width] = the sources' values times the weights of their edges.
+  HWY_INLINE void WeightedSums(const TargetEdges& target, const float* weights, float* HWY_RESTRICT to) const {
+    const int64_t vectors = head_stride_ / kLanes;  // of a head
+    int64_t column = 0;
+    // Eight vectors at a time: those of 8, 4 or 2 heads, or of a part of one.
+    if (vectors == 1) {
+      for (; column + 8 * kLanes <= width_; column += 8 * kLanes)
+        WeightedSum<8, 1>(target, weights + column / kLanes, column, to);
+    } else if (vectors == 2) {
+      for (; column + 8 * kLanes <= width_; column += 8 * kLanes) {
+        WeightedSum<8, 2>(target, weights + column / (2 * kLanes), column, to);
+      }
+    } else if (vectors == 4) {
+      for (; column + 8 * kLanes <= width_; column += 8 * kLanes) {
+        WeightedSum<8, 4>(target, weights + column / (4 * kLanes), column, to);
+      }
     }
-    for (int64_t head = 0; head < heads_; ++head) {
-      int64_t column = head * head_stride_;
-      const int64_t end = column + head_stride_;
-      for (; column + 8 * kLanes <= end; column += 8 * kLanes) WeightedSum<8, 0>(head, column, to);
-      for (; column + 2 * kLanes <= end; column += 2 * kLanes) WeightedSum<2, 0>(head, column, to);
-      for (; column < end; column += kLanes) WeightedSum<1, 0>(head, column, to);
+    for (int64_t head = column / head_stride_; head < heads_; ++head) {
+      const int64_t end = (head + 1) * head_stride_;
+      for (; column + 8 * kLanes <= end; column += 8 * kLanes) WeightedSum<8, 8>(target, weights + head, column, to);
+      for (; column + 2 * kLanes <= end; column += 2 * kLanes) WeightedSum<2, 2>(target, weights + head, column, to);
+      for (; column < end; column += kLanes) WeightedSum<1, 1>(target, weights + head, column, to);
     }
   }
 
-  // to[column, column + V * kLanes) = sum_e weight_e value_e; vector v takes the weights of `head`, or with kHeadStep 1
-  // of the v-th head after it. The sums stay in registers: the loops over them must be unrolled, which the compiler
-  // would not do by itself.
-  template <int V, int kHeadStep>
-  HWY_INLINE void WeightedSum(int64_t head, int64_t column, float* HWY_RESTRICT to) const {
+  // to[column, column + V * kLanes) = sum_e weight_e value_e; kVectors vectors each take the weights of `head`, of the
+  // head after it and so on. The sums stay in registers: the loops over them must be unrolled, which the compiler would
+  // not do by itself.
+  template <int V, int kVectors>
+  HWY_INLINE void WeightedSum(const TargetEdges& target, const float* HWY_RESTRICT weight, int64_t column,
+                              float* HWY_RESTRICT to) const {
     const Floats d;
     Vector sum[V];
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) sum[v] = hn::Zero(d);
-    const float* HWY_RESTRICT weight = weights_ + head;
-    const float* HWY_RESTRICT values = table_ + column;
-    const auto add = [&](int64_t node) HWY_ATTR {
-      const float* HWY_RESTRICT row = values + node * table_stride_;
-#pragma GCC unroll 8
-      for (int v = 0; v < V; ++v) {
-        sum[v] = hn::MulAdd(hn::Set(d, weight[v * kHeadStep]), hn::LoadU(d, row + v * kLanes), sum[v]);
-      }
-    };
-    const bool prefetch = prefetch_ && column == 0;
-    for (int64_t e = 0; e < edges_; ++e, weight += stride_) {
-      if (prefetch) Prefetch(e, 1);
-      add(sources_[e]);
+    const float* HWY_RESTRICT values = values_ + column;
+    const int32_t* HWY_RESTRICT sources = pass_.sources + target.first;
+    for (int64_t e = 0; e < target.edges; ++e, weight += stride_) {
+      AddWeighted<V, kVectors>(weight, values + sources[e] * values_stride_, sum);
     }
-    if (count_ > edges_) add(i_);
+    if (target.count > target.edges) AddWeighted<V, kVectors>(weight, values + target.target * values_stride_, sum);
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) hn::StoreU(sum[v], d, to + column + v * kLanes);
   }
-
-  void CopyCoefficients() const {
-    for (int64_t e = 0; e < edges_; ++e) {
-      std::copy(weights_ + e * stride_, weights_ + e * stride_ + heads_,
-                pass_.edge_coefficients + (first_ + e) * heads_);
+  template <int V, int kVectors>
+  static HWY_INLINE void AddWeighted(const float* HWY_RESTRICT weight, const float* HWY_RESTRICT row,
+                                     Vector (&sum)[V]) {
+    const Floats d;
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) {
+      sum[v] = hn::MulAdd(hn::Set(d, weight[v / kVectors]), hn::LoadU(d, row + v * kLanes), sum[v]);
     }
-    if (count_ > edges_) {
-      std::copy(weights_ + edges_ * stride_, weights_ + edges_ * stride_ + heads_,
-                pass_.loop_coefficients + i_ * heads_);
+  }
+
+  void CopyCoefficients(const TargetEdges& target, const float* weights) const {
+    for (int64_t e = 0; e < target.edges; ++e) {
+      std::copy_n(weights + e * stride_, heads_, pass_.edge_coefficients + (target.first + e) * heads_);
+    }
+    if (target.count > target.edges) {
+      std::copy_n(weights + target.edges * stride_, heads_, pass_.loop_coefficients + target.target * heads_);
     }
   }
 
   const GraphAggregation& pass_;
+  Scratch& scratch_;
   const GraphConvolution kind_;
-  const int64_t heads_, stride_, head_stride_, width_;  // stride_: of the weights of one edge
-  const int64_t row_width_, source_width_;              // of a row, and of what is read of a source's
-  const int64_t last_edge_;                             // of the whole pass
+  const int64_t heads_, stride_, head_stride_, width_, scores_room_;  // stride_: of the weights of one edge
+  const int64_t block_edges_;
+  const int64_t last_edge_;  // of the whole pass
   const bool prefetch_, leaves_out_;
-  const float* const table_;
-  const int64_t table_stride_;
+  const bool plain_;  // no edge features, and a slope of which LeakyReLU is the larger of two products
+  const float* const values_;
+  const int64_t values_stride_;
+  const float* const scores_;
+  const int64_t scores_stride_;
   float* const weights_;
   float* const loop_features_;
-
-  // The chunk at hand.
-  int64_t i_ = 0, first_ = 0, edges_ = 0, count_ = 0;
-  const int32_t* sources_ = nullptr;
 };
 
 // out_i = concat or mean over heads of values / (sum + epsilon), + residual + bias.
@@ -439,7 +599,7 @@ HWY_INLINE void FinishTarget(const GraphAggregation& pass, int64_t i, const Part
   float* HWY_RESTRICT to = pass.out.row(i);
   const int64_t head_stride = layout.head_stride(), out = layout.out();
   const bool softmax = layout.kind != GraphConvolution::kGcn;
-  const float* residual = layout.residual ? pass.table.row(i) + layout.residual_column() : nullptr;
+  const float* residual = layout.residual ? pass.own.row(i) + layout.residual_column() : nullptr;
   if (layout.concat && layout.channels == head_stride) {  // nothing to leave out between heads
     for (int64_t h = 0; h < layout.heads; ++h) {
       const Vector factor = hn::Set(d, softmax ? 1.0f / (from.sum[h] + kSoftmaxEpsilon) : 1.0f);
@@ -473,24 +633,21 @@ HWY_INLINE void FinishTarget(const GraphAggregation& pass, int64_t i, const Part
 // Targets [first, last), none of which has more than one chunk.
 void ReduceTargetsOnTarget(const GraphAggregation& pass, int64_t first, int64_t last, Scratch& scratch,
                            absl::FunctionRef<void(float* row)> done) {
-  ChunkReducer reducer(pass, scratch);
-  const Partial sums = PartialAt(scratch.partial.data(), pass.layout);
-  for (int64_t i = first; i < last; ++i) {
-    const bool loop = AddsLoop(pass, i);
-    reducer.Reduce(i, pass.offsets[i], pass.offsets[i + 1], loop, sums);
+  Reducer(pass, scratch).ReduceTargets(first, last, [&](const TargetEdges& edges, const Partial& sums) HWY_ATTR {
+    const int64_t i = edges.target;
     if (pass.loop_coefficients != nullptr) {
-      ScaleCoefficients(pass, i, pass.offsets[i], pass.offsets[i + 1], loop, sums.largest, sums);
+      ScaleCoefficients(pass, i, pass.offsets[i], pass.offsets[i + 1], edges.count > edges.edges, sums.largest, sums);
     }
     FinishTarget(pass, i, sums);
     done(pass.out.row(i));
-  }
+  });
 }
 
 void FinishTargetOnTarget(const GraphAggregation& pass, int64_t i, const Partial& from) { FinishTarget(pass, i, from); }
 
 void ReduceChunkOnTarget(const GraphAggregation& pass, int64_t i, int64_t first, int64_t last, bool loop,
                          Scratch& scratch, const Partial& to) {
-  ChunkReducer(pass, scratch).Reduce(i, first, last, loop, to);
+  Reducer(pass, scratch).ReduceChunk(i, first, last, loop, to);
 }
 
 }  // namespace
@@ -578,13 +735,19 @@ int64_t ProjectionLayout::score_stride() const {
 int64_t ProjectionLayout::residual_column() const {
   switch (kind) {
     case GraphConvolution::kGat:
-      return values_width() + 2 * score_stride();
+      return score_stride();
     case GraphConvolution::kGatv2:
-      return 2 * values_width();
+      return values_width();
     case GraphConvolution::kGcn:
       break;
   }
-  return values_width();
+  return 0;
+}
+
+void GraphAggregation::UseTable(ConstMatrixView table) {
+  values = table.Cols(0, layout.values_width());
+  source_scores = table.Cols(layout.values_width(), layout.source_scores_width());
+  own = table.Cols(layout.own_column(), layout.own_width());
 }
 
 void Aggregate(absl::Span<const AggregationRange> ranges, Context& context,

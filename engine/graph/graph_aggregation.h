@@ -7,10 +7,11 @@
 //   GCN    (Kipf and Welling 2017, eq. 2)      w_ij = n_j w_e n_i
 //   out_i = concat or mean over heads of sum_j w_ij v_j, + residual_i + bias
 //
-// A node's projections stand in one row of a table, so that one random access of a few cache lines serves an edge. A
-// target's sum is taken in the order of its in-edges; one with more than kChunkEdges is summed in chunks of that many,
-// merged in order. So its bits depend on its own edges alone: not on the other targets, nor on how the work is shared
-// out. Work is shared out by edges; a hub's chunks go to several threads.
+// What is read of a source, its values and its scores, stands apart from what only its own target reads, so that the
+// random accesses of the edges fetch nothing else. A target's sum is taken in the order of its in-edges; one with more
+// than kChunkEdges is summed in chunks of that many, merged in order. So its bits depend on its own edges alone: not on
+// the other targets, nor on how the work is shared out. Work is shared out by edges; a hub's chunks go to several
+// threads.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +32,10 @@ inline constexpr int64_t kChunkEdges = 1024;
 // PyTorch Geometric adds it to the sum of a softmax over edges or nodes.
 inline constexpr float kSoftmaxEpsilon = 1e-16f;
 
-// Where a node's projections stand in its row of the table. Heads are padded to multiples of 8 columns, so that no
-// vector of 8 holds two heads; the padding is zero.
+// What a node is projected to, in the order of these columns: what its out-edges read, the values (GATv2: the source's
+// l) [values_width] and, GAT, the source scores [score_stride]; then its own part, which only its own target reads: GAT
+// the target scores [score_stride], GATv2 the target's r [values_width]; and the residual [out], if there is one. Heads
+// are padded to multiples of 8 columns, so that no vector of 8 holds two heads; the padding is zero.
 struct ProjectionLayout {
   GraphConvolution kind = GraphConvolution::kGat;
   int64_t heads = 1;
@@ -42,20 +45,20 @@ struct ProjectionLayout {
 
   int64_t head_stride() const { return (channels + 7) / 8 * 8; }
   int64_t values_width() const { return heads * head_stride(); }
-  // Scores of all heads, padded: to a power of two below 8, to a multiple of 8 above.
+  // Scores of all heads, padded: to a power of two below 8, to a multiple of 8 above. GATv2 and GCN have none in a row,
+  // but weigh their edges so.
   int64_t score_stride() const;
+  int64_t source_scores_width() const { return kind == GraphConvolution::kGat ? score_stride() : 0; }
   int64_t out() const { return concat ? heads * channels : channels; }
 
-  // Columns: values (GATv2: the source's l) [values_width]; GAT: source scores and target scores [score_stride] each,
-  // GATv2: the target's r [values_width]; the residual [out], if there is one.
-  int64_t source_scores() const { return values_width(); }
-  int64_t target_scores() const { return values_width() + score_stride(); }
-  int64_t target_values() const { return values_width(); }
+  int64_t own_column() const { return values_width() + source_scores_width(); }
+  // Of the own part: its target scores or values come first.
   int64_t residual_column() const;
-  int64_t width() const { return residual_column() + (residual ? out() : 0); }
+  int64_t own_width() const { return residual_column() + (residual ? out() : 0); }
+  int64_t width() const { return own_column() + own_width(); }
 };
 
-// One layer's pass over some targets. All borrowed. Node numbers are rows of `table`; target i is node i.
+// One layer's pass over some targets. All borrowed. Node numbers are rows of the projections; target i is node i.
 struct GraphAggregation {
   ProjectionLayout layout;
   float negative_slope = 0.2f;  // of the LeakyReLU
@@ -70,7 +73,9 @@ struct GraphAggregation {
   LoopFill fill = LoopFill::kMean;
   float fill_constant = 0;
 
-  ConstMatrixView table;             // [nodes, layout.width()]
+  ConstMatrixView values;            // [nodes, layout.values_width()]
+  ConstMatrixView source_scores;     // GAT: [nodes, layout.score_stride()]
+  ConstMatrixView own;               // [targets or more, layout.own_width()]
   const float* edge_map = nullptr;   // GAT: [edge_width, score_stride], GATv2: [edge_width, values_width]
   const float* attention = nullptr;  // GATv2: [values_width]
   // GCN, [nodes]: n, and what the loop of a node weighs (0: it has none). Loops among the edges are left out.
@@ -85,6 +90,9 @@ struct GraphAggregation {
   // was left out.
   float* edge_coefficients = nullptr;
   float* loop_coefficients = nullptr;
+
+  // Takes all three parts of the projections from one table [nodes, layout.width()].
+  void UseTable(ConstMatrixView table);
 };
 
 // Computes out rows [first, last) of each pass and calls done(pass, row) for each on the thread that computed it.

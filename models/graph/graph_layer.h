@@ -20,6 +20,9 @@
 
 namespace heed {
 
+// Rows that go through the product and what follows it at a time: whole tiles, within the caches.
+inline constexpr int64_t kProjectedRows = 10 * kTileRows;
+
 // Immutable, thread-safe. A convolution runs in three steps: Project all nodes that it reads, Aggregate each target's
 // in-edges (engine/graph/graph_aggregation.h) with what Pass gives, FinishRow each target (or FinishGraph all of them).
 // A linear layer reads only the targets: Project, TakeRows, FinishGraph.
@@ -32,11 +35,12 @@ class GraphLayer {
   int64_t in() const { return projection_.in(); }
   int64_t out() const { return layout_.out(); }
   int64_t heads() const { return layout_.heads; }
+  const ProjectionLayout& layout() const { return layout_; }
   int64_t table_width() const { return layout_.width(); }
   int64_t resident_bytes() const;
   bool linear() const { return config_.linear; }
 
-  // The table of engine/graph/graph_aggregation.h: a row for each row of the input. A feature row's own density says
+  // A row of projections (engine/graph/graph_aggregation.h) for each row of the input. A feature row's own density says
   // whether it is multiplied sparse or dense.
   void Project(absl::Span<const FeatureRow> rows, MatrixView table, Context& context) const;
   void Project(ConstMatrixView rows, MatrixView table, Context& context) const;
@@ -44,9 +48,10 @@ class GraphLayer {
   // GCN: 1 / sqrt(degree) of each node, and the weights of the loops that the layer adds; else nothing.
   void Normalize(const Neighborhood& nodes, std::vector<float>& norm, std::vector<float>& loop_weight) const;
 
-  // The pass over `nodes`' first targets.rows nodes, all that it borrows kept by the caller.
+  // The pass over `nodes`' first targets.rows nodes, all that it borrows kept by the caller, who has it read some
+  // projections.
   GraphAggregation Pass(const Neighborhood& nodes, const std::vector<float>& norm,
-                        const std::vector<float>& loop_weight, ConstMatrixView table, MatrixView targets) const;
+                        const std::vector<float>& loop_weight, MatrixView targets) const;
 
   // A linear layer's outputs of targets [first, last), from their rows of the table, FinishRow included.
   void TakeRows(ConstMatrixView table, MatrixView out, int64_t first, int64_t last, Context& context) const;

@@ -42,11 +42,15 @@ GraphLayerRun::GraphLayerRun(const GraphLayer& layer, const Graph& graph, const 
       hood_(hood),
       sources_(sources),
       input_(std::move(input)),
-      table_(Matrix::Uninitialized(sources, layer.table_width())),
       out_(Matrix::Uninitialized(targets, layer.out())) {
-  if (layer.linear()) return;
+  if (layer.linear()) {
+    table_ = Matrix::Uninitialized(sources, layer.table_width());
+    return;
+  }
+  projections_ = NodeProjections(layer.layout(), sources, targets);
   layer.Normalize(hood, norm_, loop_weight_);
-  pass_ = layer.Pass(hood, norm_, loop_weight_, table_.view(), out_.view());
+  pass_ = layer.Pass(hood, norm_, loop_weight_, out_.view());
+  projections_.UseIn(pass_);
   if (attention) coefficients_.Attach(pass_);
 }
 
@@ -80,18 +84,33 @@ bool GraphLayerRun::Advance(Context& context) {
 
 void GraphLayerRun::ProjectBlock(Context& context) {
   std::vector<FeatureRow> features;
-  int64_t work = 0, last = projected_;
+  const int64_t first = projected_;
+  int64_t work = 0, last = first;
   for (; last < sources_ && work < kBlockMultiplyAdds; ++last) {
     if (input_.rows() == 0) features.push_back(graph_.Features(hood_.rows[static_cast<size_t>(last)]));
     work += (input_.rows() == 0 ? features.back().count : layer_.in()) * layer_.table_width();
   }
-  const MatrixView to = table_.view().Rows(projected_, last - projected_);
-  if (input_.rows() == 0) {
-    layer_.Project(features, to, context);
-  } else {
-    layer_.Project(ConstMatrixView(input_.view()).Rows(projected_, last - projected_), to, context);
+  const auto project = [&](int64_t begin, MatrixView to) {
+    if (input_.rows() == 0) {
+      layer_.Project(
+          absl::MakeConstSpan(features).subspan(static_cast<size_t>(begin - first), static_cast<size_t>(to.rows)), to,
+          context);
+    } else {
+      layer_.Project(input_.view().Rows(begin, to.rows), to, context);
+    }
+  };
+  if (layer_.linear()) {
+    project(first, table_.view().Rows(first, last - first));
+    projected_ = last;
+    return;
   }
-  projected_ = last;
+  for (; projected_ < last; projected_ = std::min(last, projected_ + kProjectedRows)) {
+    Arena::Scope scope(context.arena);
+    const MatrixView rows =
+        TakeMatrix(context.arena, std::min(last - projected_, kProjectedRows), layer_.table_width());
+    project(projected_, rows);
+    projections_.Put(projected_, rows, context.team);
+  }
 }
 
 }  // namespace heed

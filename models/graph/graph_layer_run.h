@@ -11,6 +11,7 @@
 #include "engine/graph/graph.h"
 #include "engine/graph/graph_aggregation.h"
 #include "engine/graph/neighborhood.h"
+#include "engine/graph/node_projections.h"
 #include "models/graph/graph_layer.h"
 #include "models/kinds/graph_classifier.h"
 
@@ -56,7 +57,8 @@ class GraphLayerRun {
   const Neighborhood& hood_;
   const int64_t sources_;
   const Matrix input_;
-  Matrix table_;
+  Matrix table_;                 // of a linear layer
+  NodeProjections projections_;  // of a convolution
   Matrix out_;
   std::vector<float> norm_, loop_weight_;
   GraphAggregation pass_;

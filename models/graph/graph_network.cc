@@ -520,8 +520,8 @@ void GraphNetwork::AggregateTogether(const GraphLayer& layer, absl::Span<QueryTa
     const Neighborhood& hood = tasks[t]->hood;
     const int64_t targets = next_first[t + 1] - next_first[t];
     layer.Normalize(hood, norms[t], loop_weights[t]);
-    passes.push_back(layer.Pass(hood, norms[t], loop_weights[t], table.Rows(first[t], first[t + 1] - first[t]),
-                                out.Rows(next_first[t], targets)));
+    passes.push_back(layer.Pass(hood, norms[t], loop_weights[t], out.Rows(next_first[t], targets)));
+    passes.back().UseTable(table.Rows(first[t], first[t + 1] - first[t]));
     if (tasks[t]->query.return_attention) coefficients[t].Attach(passes.back());
     ranges.push_back({&passes.back(), 0, targets});
   }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Graph networks without a server.
 //
-//   graph_bench layer GRAPH_FILE [THREADS]               the fused pass over all edges, for layers of heads x width =
-//   64 graph_bench forward GRAPH_FILE MODEL_DIR [THREADS]   a model's answer for all nodes, from the features on
+//   graph_bench layer GRAPH_FILE [THREADS]
+//   graph_bench forward GRAPH_FILE MODEL_DIR [THREADS]
+//
+// `layer`: the fused pass over all edges, for layers 64 wide. `forward`: a model's answer for all nodes, from the
+// features on.
 //
 // tests/bench/make_power_law_graph.py writes large graph files; weights/recipes/from_planetoid.py writes Cora.
 #include <cstdio>
@@ -14,6 +17,7 @@
 
 #include "engine/graph/graph_aggregation.h"
 #include "engine/graph/neighborhood.h"
+#include "engine/graph/node_projections.h"
 #include "files/graph_file.h"
 #include "models/architectures.h"
 #include "models/kinds/graph_classifier.h"
@@ -57,9 +61,12 @@ int Layer(const Graph& graph, int threads) {
                                  {"gat, 1 head of 64", GraphConvolution::kGat, 1, 64},
                                  {"gat, 4 heads of 16", GraphConvolution::kGat, 4, 16},
                                  {"gatv2, 8 heads of 8", GraphConvolution::kGatv2, 8, 8},
+                                 {"gatv2, 1 head of 64", GraphConvolution::kGatv2, 1, 64},
+                                 {"gatv2, 4 heads of 16", GraphConvolution::kGatv2, 4, 16},
                                  {"gcn, 64", GraphConvolution::kGcn, 1, 64}};
   Context context(threads);
-  std::vector<Matrix> tables, outs;
+  std::vector<NodeProjections> projections;
+  std::vector<Matrix> outs;
   std::vector<GraphAggregation> passes;
   const std::vector<float> attention(64, 0.1f), ones(static_cast<size_t>(nodes), 1.0f);
   for (const Row& row : rows) {
@@ -67,13 +74,14 @@ int Layer(const Graph& graph, int threads) {
     pass.layout.kind = row.kind;
     pass.layout.heads = row.heads;
     pass.layout.channels = row.channels;
-    tables.emplace_back(nodes, pass.layout.width());
-    FillRandom(tables.back());
+    Matrix table(nodes, pass.layout.width());
+    FillRandom(table);
+    projections.emplace_back(pass.layout, nodes, nodes).Put(0, table.view(), context.team);
     outs.emplace_back(nodes, pass.layout.out());
     pass.offsets = hood.offsets.data();
     pass.sources = hood.sources.data();
     pass.has_loops = hood.has_loops;
-    pass.table = ConstMatrixView(tables.back().view());
+    projections.back().UseIn(pass);
     pass.out = outs.back().view();
     pass.attention = attention.data();
     pass.norm = pass.loop_weight = ones.data();

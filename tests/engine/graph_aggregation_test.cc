@@ -7,12 +7,18 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "engine/graph/node_projections.h"
 #include "tests/support/naive.h"
 
 namespace heed {
 namespace {
+
+constexpr auto kGat = GraphConvolution::kGat;
+constexpr auto kGatv2 = GraphConvolution::kGatv2;
+constexpr auto kGcn = GraphConvolution::kGcn;
 
 struct Shape {
   GraphConvolution kind;
@@ -55,7 +61,7 @@ class RandomPass {
         for (int64_t c = shape.channels; c < pass.layout.head_stride(); ++c) {
           table_.row(i)[h * pass.layout.head_stride() + c] = 0;
           if (shape.kind == GraphConvolution::kGatv2) {
-            table_.row(i)[pass.layout.target_values() + h * pass.layout.head_stride() + c] = 0;
+            table_.row(i)[pass.layout.own_column() + h * pass.layout.head_stride() + c] = 0;
           }
         }
       }
@@ -82,7 +88,7 @@ class RandomPass {
     pass.has_loops = loops;
     pass.edge_features = edge_features_.data();
     pass.edge_width = shape.edge_width;
-    pass.table = ConstMatrixView(table_.view());
+    pass.UseTable(table_.view());
     pass.edge_map = edge_map_.data();
     pass.attention = attention_.data();
     pass.norm = norm_.data();
@@ -143,8 +149,8 @@ class RandomPass {
         continue;
       }
       if (layout.kind == GraphConvolution::kGat) {
-        logit = static_cast<double>(table_.row(j)[layout.source_scores() + h]) +
-                static_cast<double>(table_.row(i)[layout.target_scores() + h]);
+        logit = static_cast<double>(table_.row(j)[layout.values_width() + h]) +
+                static_cast<double>(table_.row(i)[layout.own_column() + h]);
         for (int64_t k = 0; k < pass.edge_width; ++k) {
           logit += feature(k) * static_cast<double>(pass.edge_map[k * layout.score_stride() + h]);
         }
@@ -152,7 +158,7 @@ class RandomPass {
       } else {
         for (int64_t c = h * layout.head_stride(); c < h * layout.head_stride() + layout.channels; ++c) {
           double x =
-              static_cast<double>(table_.row(j)[c]) + static_cast<double>(table_.row(i)[layout.target_values() + c]);
+              static_cast<double>(table_.row(j)[c]) + static_cast<double>(table_.row(i)[layout.own_column() + c]);
           for (int64_t k = 0; k < pass.edge_width; ++k) {
             x += feature(k) * static_cast<double>(pass.edge_map[k * layout.values_width() + c]);
           }
@@ -172,7 +178,8 @@ class RandomPass {
     const ProjectionLayout& layout = pass.layout;
     const int64_t first = offsets_[static_cast<size_t>(i)];
     double value = static_cast<double>(bias_[static_cast<size_t>(column)]);
-    if (layout.residual) value += static_cast<double>(table_.row(i)[layout.residual_column() + column]);
+    if (layout.residual)
+      value += static_cast<double>(table_.row(i)[layout.own_column() + layout.residual_column() + column]);
     for (int64_t h = 0; h < layout.heads; ++h) {
       if (layout.concat && column / layout.channels != h) continue;
       const std::vector<double> weights = Weights(i, h);
@@ -186,6 +193,11 @@ class RandomPass {
     }
     return value;
   }
+
+  // A node's projections, all parts.
+  float* row(int64_t node) { return table_.row(node); }
+  Matrix& table() { return table_; }
+  float bias(int64_t column) const { return bias_[static_cast<size_t>(column)]; }
 
   GraphAggregation pass;
 
@@ -234,9 +246,105 @@ TEST_P(GraphAggregationTest, HasTheSameBitsForEveryTeam) {
   for (const int team_size : {2, 3, 5}) EXPECT_EQ(random.Run(team_size), alone);
 }
 
-constexpr auto kGat = GraphConvolution::kGat;
-constexpr auto kGatv2 = GraphConvolution::kGatv2;
-constexpr auto kGcn = GraphConvolution::kGcn;
+TEST_P(GraphAggregationTest, HasTheSameBitsForATargetAlone) {
+  RandomPass random(GetParam(), true, 12);
+  const std::vector<float> together = random.Run(1);
+  Context context(1);
+  for (int64_t i = 0; i < random.pass.out.rows; ++i) {
+    const AggregationRange range = {&random.pass, i, i + 1};
+    Aggregate(absl::MakeConstSpan(&range, 1), context, [](int64_t, float*) {});
+    const float* alone = random.pass.out.row(i);
+    EXPECT_TRUE(std::equal(alone, alone + random.pass.out.cols, together.begin() + i * random.pass.out.cols)) << i;
+  }
+}
+
+TEST_P(GraphAggregationTest, HasTheSameBitsFromTablesOfItsOwn) {
+  RandomPass random(GetParam(), true, 13);
+  const std::vector<float> expected = random.Run(2);
+  Context context(2);
+  const int64_t nodes = random.table().rows();
+  NodeProjections projections(random.pass.layout, nodes, random.pass.out.rows);
+  for (const auto& [first, last] : {std::pair<int64_t, int64_t>{0, 7}, {7, 100}, {100, nodes}}) {
+    projections.Put(first, ConstMatrixView(random.table().view()).Rows(first, last - first), context.team);
+  }
+  projections.UseIn(random.pass);
+  EXPECT_EQ(random.Run(2), expected);
+}
+
+// The rows of large tables are fetched ahead, those of small ones not.
+TEST_P(GraphAggregationTest, HasTheSameBitsFromLargeTables) {
+  RandomPass random(GetParam(), true, 15);
+  const std::vector<float> expected = random.Run(1);
+  const int64_t apart = 1 + (int64_t{1} << 20) / (random.table().rows() * random.pass.layout.values_width());
+  const auto moved = [&](int64_t node) { return node < random.pass.out.rows ? node : node * apart; };
+  Matrix table(random.table().rows() * apart, random.table().cols());
+  std::vector<float> norm(static_cast<size_t>(table.rows())), loop_weight(norm.size());
+  std::vector<int32_t> sources;
+  for (int64_t i = 0; i < random.table().rows(); ++i) {
+    std::copy_n(random.row(i), table.cols(), table.row(moved(i)));
+    norm[static_cast<size_t>(moved(i))] = random.pass.norm[i];
+    loop_weight[static_cast<size_t>(moved(i))] = random.pass.loop_weight[i];
+  }
+  for (int64_t e = 0; e < random.pass.offsets[random.pass.out.rows]; ++e) {
+    sources.push_back(static_cast<int32_t>(moved(random.pass.sources[e])));
+  }
+  random.pass.UseTable(table.view());
+  random.pass.sources = sources.data();
+  random.pass.norm = norm.data();
+  random.pass.loop_weight = loop_weight.data();
+  EXPECT_EQ(random.Run(2), expected);
+  const std::vector<int64_t> none(static_cast<size_t>(random.pass.out.rows) + 1);
+  random.pass.offsets = none.data();
+  random.Run(1);
+}
+
+// Where all edges weigh the same, the softmax rounds nothing, and the sums can be told to the bit: edges in their
+// order, the added loop last, in chunks of kChunkEdges.
+TEST_P(GraphAggregationTest, IsSummedInTheOrderOfTheEdges) {
+  const Shape& shape = GetParam();
+  for (const bool loops : {false, true}) {
+    RandomPass random(shape, loops, 14);
+    GraphAggregation& pass = random.pass;
+    const ProjectionLayout& layout = pass.layout;
+    const std::vector<float> zeros(static_cast<size_t>(layout.values_width() * (pass.edge_width + 1)), 0.0f);
+    pass.attention = pass.edge_map = zeros.data();
+    const std::vector<float> ones(static_cast<size_t>(random.table().rows()), 1.0f);
+    pass.norm = ones.data();
+    if (shape.add_self_loops) pass.loop_weight = ones.data();
+    pass.edge_weights = false;
+    for (int64_t n = 0; n < random.table().rows() && shape.kind == kGat; ++n) {
+      std::fill_n(random.row(n) + layout.values_width(), layout.score_stride(), 0.0f);
+      std::fill_n(random.row(n) + layout.own_column(), layout.score_stride(), 0.0f);
+    }
+    const std::vector<float> result = random.Run(2);
+    for (int64_t i = 0; i < pass.out.rows && layout.concat; ++i) {
+      for (int64_t c = 0; c < pass.out.cols; ++c) {
+        const int64_t column = c / layout.channels * layout.head_stride() + c % layout.channels;
+        float sum = 0, chunk = 0, count = 0;
+        for (int64_t e = pass.offsets[i]; e < pass.offsets[i + 1]; ++e) {
+          if (e > pass.offsets[i] && (e - pass.offsets[i]) % kChunkEdges == 0) {
+            sum += chunk;
+            chunk = 0;
+          }
+          if (pass.sources[e] == i && pass.add_self_loops) continue;
+          chunk += random.row(pass.sources[e])[column];
+          count += 1;
+        }
+        if (pass.add_self_loops) {
+          chunk += random.row(i)[column];
+          count += 1;
+        }
+        float expected = sum + chunk;
+        if (shape.kind != kGcn) expected *= 1.0f / (count + kSoftmaxEpsilon);
+        if (layout.residual) expected += random.row(i)[layout.own_column() + layout.residual_column() + c];
+        expected += random.bias(c);
+        ASSERT_EQ(result[static_cast<size_t>(i * pass.out.cols + c)], expected)
+            << "target " << i << ", column " << c << ", loops " << loops;
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Shapes, GraphAggregationTest,
     testing::Values(Shape{kGat, 8, 8, true, false, true, 0}, Shape{kGat, 1, 7, false, false, true, 0},
@@ -251,8 +359,8 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(GraphAggregationTest, ALogitFarBelowAllOthersStillHasTheWholeWeightIfItIsAlone) {
   for (const int64_t heads : {1, 8}) {
     RandomPass random({kGat, heads, 8, true, false, true, 0}, false, 3);
-    float* own = const_cast<float*>(random.pass.table.row(0));  // of a target without edges
-    std::fill_n(own + random.pass.layout.source_scores(), random.pass.layout.score_stride(), -1e36f);
+    float* own = random.row(0);  // of a target without edges
+    std::fill_n(own + random.pass.layout.values_width(), random.pass.layout.score_stride(), -1e36f);
     random.Run(1);
     EXPECT_EQ(random.pass.loop_coefficients[0], 1.0f) << heads;
     EXPECT_FLOAT_EQ(random.pass.out.row(0)[0], own[0] + random.pass.bias[0]) << heads;
@@ -264,8 +372,7 @@ TEST(GraphAggregationTest, WhatIsNotANumberStaysSo) {
   for (const int64_t heads : {1, 8}) {
     RandomPass random({kGat, heads, 8, true, false, true, 0}, false, 3);
     const int64_t source = random.pass.sources[random.pass.offsets[3]];
-    const_cast<float*>(random.pass.table.row(source))[random.pass.layout.source_scores()] =
-        std::numeric_limits<float>::quiet_NaN();
+    random.row(source)[random.pass.layout.values_width()] = std::numeric_limits<float>::quiet_NaN();
     random.Run(1);
     EXPECT_TRUE(std::isnan(random.pass.out.row(3)[0])) << heads;
   }
