@@ -142,8 +142,8 @@ void BatchFormer::Refresh(TimePoint now, std::vector<Ended>& ended) {
   Admit(now);
 }
 
-ThreadShares::Load BatchFormer::ready() const {
-  ThreadShares::Load ready;
+BatchFormer::Readiness BatchFormer::ready() const {
+  Readiness ready;
   for (const Running& running : running_) {
     if (!Ready(running)) continue;
     ++ready.tasks;

@@ -44,7 +44,6 @@
 #include "absl/types/span.h"
 #include "server/scheduling/job.h"
 #include "server/scheduling/priority.h"
-#include "server/scheduling/thread_shares.h"
 #include "server/scheduling/wait_estimate.h"
 
 namespace heed {
@@ -106,8 +105,13 @@ class BatchFormer {
 
   // Appends to `ended` the jobs that were cancelled, are past their deadline or were parked for too long; admits.
   void Refresh(TimePoint now, std::vector<Ended>& ended);
-  // What can be stepped now: tasks that were admitted, are in no batch and have a reader that keeps up.
-  ThreadShares::Load ready() const;
+  // What can be stepped now: tasks that were admitted, are in no batch and have a reader that keeps up. With the rows
+  // of their next steps.
+  struct Readiness {
+    int64_t tasks = 0;
+    int64_t rows = 0;
+  };
+  Readiness ready() const;
   // Of those the batch to step now, those stepped longest ago, whose rows are within the budget and `max_rows` (or are
   // one task's); empty if there is nothing to step. Tasks that were finished before their first step come along once:
   // they take output, not a step. Every batch must be given to Complete; several may be under way at once.

@@ -220,10 +220,9 @@ bool Scheduler::TakeTurn(Turn& turn, TimePoint now) {
   for (auto& [model, lane] : lanes_) {
     lane.former.Refresh(now, turn.ended);
     Publish(lane);
-    const ThreadShares::Load load = lane.former.ready();
-    if (load.tasks == 0) continue;
-    ready.tasks += load.tasks;
-    ready.rows += load.rows;
+    const BatchFormer::Readiness of_lane = lane.former.ready();
+    if (of_lane.tasks == 0) continue;
+    ready += ThreadShares::LoadOf(of_lane.tasks, of_lane.rows, lane.model->spec().resident_bytes);
     order.push_back(&lane);
   }
   const std::optional<ThreadShares::Share> share = order.empty() ? std::nullopt : shares_.Offer(ready);
@@ -233,15 +232,15 @@ bool Scheduler::TakeTurn(Turn& turn, TimePoint now) {
     turn.batch = lane.former.Take(now, share->rows);
     turn.model = lane.model;
     served_rows_ = lane.served_rows;
-    turn.load = {static_cast<int64_t>(turn.batch.size()), 0};
+    int64_t rows = 0;
     for (const BatchFormer::Member& member : turn.batch) {
-      if (!member.task->finished()) turn.load.rows += member.task->next_rows();
+      if (!member.task->finished()) rows += member.task->next_rows();
     }
-    lane.served_rows += turn.load.rows;
+    lane.served_rows += rows;
+    turn.load = ThreadShares::LoadOf(static_cast<int64_t>(turn.batch.size()), rows, lane.model->spec().resident_bytes);
     TakeShare(turn, *share);
     // The rest may be another executor's.
-    ready.tasks -= turn.load.tasks;
-    ready.rows -= turn.load.rows;
+    ready -= turn.load;
     if (ready.tasks > 0 && shares_.Offer(ready)) work_.NotifyOne();
   }
   CloseLanes();

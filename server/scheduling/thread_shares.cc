@@ -5,6 +5,25 @@
 
 namespace heed {
 
+ThreadShares::Load& ThreadShares::Load::operator+=(const Load& other) {
+  tasks += other.tasks;
+  rows += other.rows;
+  worth += other.worth;
+  return *this;
+}
+
+ThreadShares::Load& ThreadShares::Load::operator-=(const Load& other) {
+  tasks -= other.tasks;
+  rows -= other.rows;
+  worth -= other.worth;
+  return *this;
+}
+
+ThreadShares::Load ThreadShares::LoadOf(int64_t tasks, int64_t rows, int64_t resident_bytes) {
+  const bool is_small = resident_bytes <= kSmallModelBytes;
+  return {tasks, rows, rows * (is_small ? kRowsOfLargeModel / kRowsOfSmallModel : 1)};
+}
+
 std::vector<int> ThreadShares::TeamSizes(int threads, int steps, int index) {
   if (steps > 0) return {threads / steps + (index < threads % steps ? 1 : 0)};
   std::vector<int> sizes;
@@ -18,17 +37,18 @@ int ThreadShares::WantedSteps(const Load& all) const {
   if (fixed_steps_ > 0) return fixed_steps_;
   for (int steps = threads_; steps > 1; --steps) {
     if (threads_ % steps != 0 || all.tasks < steps) continue;
-    const int64_t enough = steps * kRowsPerStep;
-    if (all.rows >= (steps > steps_ ? enough : enough - enough / 4)) return steps;
+    const int64_t enough = steps * kRowsOfLargeModel;
+    if (all.worth >= (steps > steps_ ? enough : enough - enough / 4)) return steps;
   }
   return 1;
 }
 
 std::optional<ThreadShares::Share> ThreadShares::Offer(const Load& ready) const {
-  const Load all = {ready.tasks + under_way_.tasks, ready.rows + under_way_.rows};
+  Load all = under_way_;
+  all += ready;
   Share share;
   share.steps = WantedSteps(all);
-  share.rows = std::max(kRowsPerStep, (all.rows + share.steps - 1) / share.steps);
+  share.rows = std::max(kRowsOfSmallModel, (all.rows + share.steps - 1) / share.steps);
   const int free = threads_ - threads_in_use_;
   if (fixed_steps_ > 0) {
     const int free_steps = fixed_steps_ - steps_under_way_;
@@ -46,15 +66,13 @@ void ThreadShares::Begin(const Share& share, const Load& load) {
   steps_ = share.steps;
   threads_in_use_ += share.threads;
   ++steps_under_way_;
-  under_way_.tasks += load.tasks;
-  under_way_.rows += load.rows;
+  under_way_ += load;
 }
 
 void ThreadShares::End(const Share& share, const Load& load) {
   threads_in_use_ -= share.threads;
   --steps_under_way_;
-  under_way_.tasks -= load.tasks;
-  under_way_.rows -= load.rows;
+  under_way_ -= load;
 }
 
 }  // namespace heed

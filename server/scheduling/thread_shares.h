@@ -7,9 +7,12 @@
 // all threads, because its answer comes sooner.
 //
 // By load: n steps at a time get threads / n each. n is the largest divisor of the threads for which there are as many
-// tasks, and kRowsPerStep rows for each step. A smaller n than before needs a quarter fewer rows than that, so that n
-// does not swing; and a step that is to have more threads than are free waits for the steps under way, and takes their
-// tasks along.
+// tasks, and enough rows for each step. A smaller n than before needs a quarter fewer rows than that, so that n does
+// not swing; and a step that is to have more threads than are free waits for the steps under way, and takes their tasks
+// along.
+//
+// How many rows are enough depends on the model. Each step reads all weights. If they stay in a core's caches, few rows
+// are worth a thread. If they come from memory, which the cores share, steps of few rows only wait for it together.
 #pragma once
 
 #include <cstdint>
@@ -21,14 +24,24 @@ namespace heed {
 // Not thread-safe.
 class ThreadShares {
  public:
-  // Fewer rows than these are worth little on a thread of their own: reading the weights takes most of the time.
-  static constexpr int64_t kRowsPerStep = 4;
+  // Rows that are worth a step of their own, of models whose weights stay in the caches and of others.
+  static constexpr int64_t kRowsOfSmallModel = 4;
+  static constexpr int64_t kRowsOfLargeModel = 8;
+  // What a small model's weights take at most.
+  static constexpr int64_t kSmallModelBytes = int64_t{32} << 20;
 
-  // Tasks, and the rows of their next steps.
+  // Tasks, and the rows of their next steps; `worth` is what these are worth: kRowsOfLargeModel for a step.
   struct Load {
     int64_t tasks = 0;
     int64_t rows = 0;
+    int64_t worth = 0;
+
+    Load& operator+=(const Load& other);
+    Load& operator-=(const Load& other);
   };
+  // Of one model's tasks and rows.
+  static Load LoadOf(int64_t tasks, int64_t rows, int64_t resident_bytes);
+
   // What one step gets.
   struct Share {
     int steps = 1;     // that run at the same time

@@ -13,44 +13,58 @@ namespace {
 
 using Load = ThreadShares::Load;
 using Share = ThreadShares::Share;
-constexpr int64_t kRows = ThreadShares::kRowsPerStep;
+constexpr int64_t kRows = ThreadShares::kRowsOfSmallModel;
+
+// Of a small model.
+Load Small(int64_t tasks, int64_t rows) { return ThreadShares::LoadOf(tasks, rows, 1000); }
 
 TEST(ThreadShares, LittleWorkGetsAllThreads) {
   ThreadShares shares(4, 0);
-  const std::optional<Share> share = shares.Offer({1, 1});
+  const std::optional<Share> share = shares.Offer(Small(1, 1));
   ASSERT_TRUE(share);
   EXPECT_EQ(share->threads, 4);
-  shares.Begin(*share, {1, 1});
-  EXPECT_FALSE(shares.Offer({1, 1}));
-  shares.End(*share, {1, 1});
+  shares.Begin(*share, Small(1, 1));
+  EXPECT_FALSE(shares.Offer(Small(1, 1)));
+  shares.End(*share, Small(1, 1));
   // Many rows of one task are one step's, too: a large graph.
-  EXPECT_EQ(shares.Offer({1, 10'000})->threads, 4);
+  EXPECT_EQ(shares.Offer(Small(1, 10'000))->threads, 4);
 }
 
 TEST(ThreadShares, MuchWorkIsSharedOutEvenly) {
   ThreadShares shares(4, 0);
-  Load ready = {100, 100 * kRows};
+  Load ready = Small(100, 100 * kRows);
   std::vector<int64_t> taken;
   while (ready.tasks > 0) {
     const std::optional<Share> share = shares.Offer(ready);
     ASSERT_TRUE(share);
     EXPECT_EQ(share->steps, 4);
     EXPECT_EQ(share->threads, 1);
-    const Load load = {share->rows / kRows, share->rows};
+    const Load load = Small(share->rows / kRows, share->rows);
     shares.Begin(*share, load);
-    ready = {ready.tasks - load.tasks, ready.rows - load.rows};
+    ready -= load;
     taken.push_back(load.tasks);
   }
   EXPECT_EQ(taken, std::vector<int64_t>(4, 25));
   EXPECT_EQ(shares.threads_in_use(), 4);
-  EXPECT_FALSE(shares.Offer({1, 1}));
+  EXPECT_FALSE(shares.Offer(Small(1, 1)));
+}
+
+TEST(ThreadShares, StepsOfALargeModelNeedMoreRows) {
+  const ThreadShares shares(2, 0);
+  constexpr int64_t kLarge = 2 * ThreadShares::kSmallModelBytes;
+  EXPECT_EQ(shares.Offer(ThreadShares::LoadOf(8, 2 * kRows, kLarge))->steps, 1);
+  EXPECT_EQ(shares.Offer(ThreadShares::LoadOf(8, 2 * ThreadShares::kRowsOfLargeModel, kLarge))->steps, 2);
+  // Of both kinds.
+  Load both = ThreadShares::LoadOf(1, ThreadShares::kRowsOfLargeModel, kLarge);
+  both += Small(1, kRows);
+  EXPECT_EQ(shares.Offer(both)->steps, 2);
 }
 
 TEST(ThreadShares, StepsAreADivisorOfTheThreads) {
   ThreadShares shares(6, 0);
   const std::pair<int64_t, int> wanted[] = {{1, 1}, {2, 2}, {3, 3}, {4, 3}, {5, 3}, {6, 6}, {60, 6}};
   for (const auto& [tasks, steps] : wanted) {
-    const std::optional<Share> share = shares.Offer({tasks, tasks * kRows});
+    const std::optional<Share> share = shares.Offer(Small(tasks, tasks * kRows));
     ASSERT_TRUE(share);
     EXPECT_EQ(share->steps, steps) << tasks;
     EXPECT_EQ(share->threads, 6 / steps);
@@ -59,27 +73,28 @@ TEST(ThreadShares, StepsAreADivisorOfTheThreads) {
 
 TEST(ThreadShares, AWiderStepWaitsForThoseUnderWay) {
   ThreadShares shares(2, 0);
-  const Load load = {4, 2 * kRows};
-  const Share first = *shares.Offer({8, 4 * kRows});
+  const Load load = Small(4, 2 * kRows);
+  const Share first = *shares.Offer(Small(8, 4 * kRows));
   shares.Begin(first, load);
   const Share second = *shares.Offer(load);
   shares.Begin(second, load);
   EXPECT_EQ(second.threads, 1);
   shares.End(first, load);
   // Much is still under way: a step beside it.
-  EXPECT_EQ(shares.Offer({1, 1})->threads, 1);
-  const Load small = {1, 1};
+  EXPECT_EQ(shares.Offer(Small(1, 1))->threads, 1);
+  const Load small = Small(1, 1);
   shares.Begin(*shares.Offer(small), small);
   shares.End(second, load);
   // Little is: the next step takes all, once it has ended.
   EXPECT_FALSE(shares.Offer(small));
   shares.End(first, small);
-  EXPECT_EQ(shares.Offer({2, 2})->threads, 2);
+  EXPECT_EQ(shares.Offer(Small(2, 2))->threads, 2);
 }
 
 TEST(ThreadShares, TheNumberOfStepsDoesNotSwing) {
   ThreadShares shares(2, 0);
-  const Load enough = {4, 2 * kRows}, a_little_less = {4, 2 * kRows - kRows / 2}, less = {4, 2 * kRows - kRows / 2 - 1};
+  const Load enough = Small(4, 2 * kRows), a_little_less = Small(4, 2 * kRows - kRows / 2),
+             less = Small(4, 2 * kRows - kRows / 2 - 1);
   EXPECT_EQ(shares.Offer(a_little_less)->steps, 1);
   const Share share = *shares.Offer(enough);
   EXPECT_EQ(share.steps, 2);
@@ -91,16 +106,16 @@ TEST(ThreadShares, TheNumberOfStepsDoesNotSwing) {
 
 TEST(ThreadShares, AFixedNumberOfStepsSharesOutAllThreads) {
   ThreadShares shares(5, 2);
-  const Share first = *shares.Offer({1, 1});
+  const Share first = *shares.Offer(Small(1, 1));
   EXPECT_EQ(first.threads, 3);
-  shares.Begin(first, {1, 1});
-  const Share second = *shares.Offer({1, 1});
+  shares.Begin(first, Small(1, 1));
+  const Share second = *shares.Offer(Small(1, 1));
   EXPECT_EQ(second.threads, 2);
-  shares.Begin(second, {1, 1});
-  EXPECT_FALSE(shares.Offer({1, 1}));
-  shares.End(first, {1, 1});
-  EXPECT_EQ(shares.Offer({1000, 1000})->threads, 3);
-  EXPECT_EQ(shares.Offer({1000, 1000})->rows, 501);
+  shares.Begin(second, Small(1, 1));
+  EXPECT_FALSE(shares.Offer(Small(1, 1)));
+  shares.End(first, Small(1, 1));
+  EXPECT_EQ(shares.Offer(Small(1000, 1000))->threads, 3);
+  EXPECT_EQ(shares.Offer(Small(1000, 1000))->rows, 501);
 }
 
 TEST(ThreadShares, EveryShareHasATeam) {
@@ -114,8 +129,8 @@ TEST(ThreadShares, EveryShareHasATeam) {
       for (const int64_t tasks : {1, 2, 3, 4, 5, 6, 12}) {
         ThreadShares shares(threads, fixed);
         std::map<int, int> used;
-        while (const std::optional<Share> share = shares.Offer({tasks, tasks * kRows})) {
-          shares.Begin(*share, {0, 0});
+        while (const std::optional<Share> share = shares.Offer(Small(tasks, tasks * kRows))) {
+          shares.Begin(*share, {});
           ++used[share->threads];
         }
         for (const auto& [size, count] : used) EXPECT_LE(count, teams[size]) << threads << " " << fixed;
@@ -132,8 +147,9 @@ TEST(ThreadShares, TheBudgetHoldsAndNothingIsStuck) {
       ThreadShares shares(threads, steps);
       std::vector<std::pair<Share, Load>> under_way;
       for (int i = 0; i < 2000; ++i) {
-        const Load ready = {1 + static_cast<int64_t>(random() % 64), 64 + static_cast<int64_t>(random() % 640)};
-        const Load load = {1, 1 + static_cast<int64_t>(random() % 40)};
+        const Load ready = ThreadShares::LoadOf(1 + static_cast<int64_t>(random() % 64),
+                                                64 + static_cast<int64_t>(random() % 640), random());
+        const Load load = ThreadShares::LoadOf(1, 1 + static_cast<int64_t>(random() % 40), random());
         const std::optional<Share> share = shares.Offer(random() % 2 == 0 ? ready : load);
         if (share) {
           EXPECT_GE(share->threads, 1);
