@@ -280,9 +280,11 @@ void Server::WaitUntilLoaded() {
 void Server::OnLoaded(TimePoint start) {
   if (parts_->registry->stopped()) return;
   if (!parts_->graphs->Restore()) return;  // stopped on the way
-  parts_->readiness.OnLoaded({{"threads", parts_->threads},
-                              {"executors", parts_->scheduler_options.executors},
-                              {"seconds", ToSeconds(Clock::now() - start)}});
+  parts_->readiness.OnLoaded(
+      {{"threads", parts_->threads},
+       {"executors",
+        parts_->scheduler_options.executors > 0 ? absl::StrCat(parts_->scheduler_options.executors) : "by load"},
+       {"seconds", ToSeconds(Clock::now() - start)}});
   MutexLock lock(mutex_);
   loaded_ = true;
   loaded_changed_.NotifyAll();

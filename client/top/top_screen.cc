@@ -465,7 +465,7 @@ std::vector<StyledLine> HelpLines() {
                            "RUN       tasks (sentences, graphs, stories) under way",
                            "STEPS/S   steps of the running batch; ROWS, TASKS of a step, on average",
                            "OCC%      rows of a step, of how many it may have",
-                           "BUSY%     share of the executors' time that the model's steps take",
+                           "BUSY%     share of the threads' time that the model's steps take",
                            "TOK/S     tokens translated; NODES/S nodes read; MIB memory of weights",
                            "",
                            "cpu       cores used, of the thread budget; throttled: share of",

@@ -108,7 +108,9 @@ TopModel Model(const std::string& name, const MetricsChanges& now, const Metrics
   model.queue_p99 = queue.Quantile(0.99);
   model.first_p50 = changes.Observations("heed_first_output_seconds", labels).Quantile(0.5);
   model.steps = RateOrZero(changes, "heed_step_seconds_count", labels);
-  model.busy = Ratio(RateOrZero(changes, "heed_step_seconds_sum", labels), now.Sum("heed_executors"));
+  if (now.Sum("heed_step_thread_seconds_total")) {  // an older server does not tell
+    model.busy = Ratio(RateOrZero(changes, "heed_step_thread_seconds_total", labels), now.Sum("heed_threads"));
+  }
   model.rows = rows.Mean();
   // The limit is that of one server, each of which has it.
   model.occupancy = Ratio(Ratio(model.rows, now.Sum("heed_max_batch_rows", labels)),

@@ -56,7 +56,8 @@ class Arena {
 
 // Not copyable, one thread at a time; the executor's.
 struct Context {
-  explicit Context(int team_size) : team(team_size) {}
+  // keep_bytes: what the arena keeps allocated between steps.
+  explicit Context(int team_size, size_t keep_bytes = size_t{64} << 20) : team(team_size), arena(keep_bytes) {}
 
   Team team;
   Arena arena;

@@ -148,6 +148,7 @@ BatchFormer::Readiness BatchFormer::ready() const {
     if (!Ready(running)) continue;
     ++ready.tasks;
     ready.rows += running.rows;
+    ready.largest = std::max(ready.largest, running.rows);
   }
   return ready;
 }

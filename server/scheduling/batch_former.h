@@ -110,6 +110,7 @@ class BatchFormer {
   struct Readiness {
     int64_t tasks = 0;
     int64_t rows = 0;
+    int64_t largest = 0;  // rows of the task that has most
   };
   Readiness ready() const;
   // Of those the batch to step now, those stepped longest ago, whose rows are within the budget and `max_rows` (or are

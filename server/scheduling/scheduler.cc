@@ -222,7 +222,7 @@ bool Scheduler::TakeTurn(Turn& turn, TimePoint now) {
     Publish(lane);
     const BatchFormer::Readiness of_lane = lane.former.ready();
     if (of_lane.tasks == 0) continue;
-    ready += ThreadShares::LoadOf(of_lane.tasks, of_lane.rows, lane.model->spec().resident_bytes);
+    ready += ThreadShares::LoadOf(of_lane.tasks, of_lane.rows, lane.model->spec().resident_bytes, of_lane.largest);
     order.push_back(&lane);
   }
   const std::optional<ThreadShares::Share> share = order.empty() ? std::nullopt : shares_.Offer(ready);
@@ -249,10 +249,17 @@ bool Scheduler::TakeTurn(Turn& turn, TimePoint now) {
 
 void Scheduler::MakeContexts(int index) {
   for (const int threads : ThreadShares::TeamSizes(options_.threads, options_.executors, index)) {
-    auto context = std::make_unique<Context>(threads);
+    auto context = MakeContext(threads);
     MutexLock lock(mutex_);
     idle_contexts_[threads].push_back(std::move(context));
   }
+}
+
+std::unique_ptr<Context> Scheduler::MakeContext(int threads) const {
+  // What one team of all threads would keep, shared out.
+  constexpr size_t kKeptBytes = size_t{64} << 20;
+  return std::make_unique<Context>(threads,
+                                   kKeptBytes * static_cast<size_t>(threads) / static_cast<size_t>(options_.threads));
 }
 
 void Scheduler::TakeShare(Turn& turn, const ThreadShares::Share& share) {
@@ -282,7 +289,7 @@ void Scheduler::CloseLanes() {
 void Scheduler::Step(Turn& turn) {
   if (turn.batch.empty()) return;
   // Others may still be making theirs.
-  if (turn.context == nullptr) turn.context = std::make_unique<Context>(turn.share.threads);
+  if (turn.context == nullptr) turn.context = MakeContext(turn.share.threads);
   std::vector<Task*> tasks;
   int64_t rows = 0;
   for (const BatchFormer::Member& member : turn.batch) {
@@ -296,7 +303,9 @@ void Scheduler::Step(Turn& turn) {
     Advance(*turn.model, tasks, *turn.context);
     turn.step_end = Clock::now();
     const std::string& name = turn.model->spec().name;
-    metrics_.Observe(Metric::kStepSeconds, {name}, ToSeconds(turn.step_end - start));
+    const double seconds = ToSeconds(turn.step_end - start);
+    metrics_.Observe(Metric::kStepSeconds, {name}, seconds);
+    metrics_.Add(Metric::kStepThreadSeconds, {name}, seconds * turn.share.threads);
     metrics_.Observe(Metric::kBatchRows, {name}, static_cast<double>(rows));
     metrics_.Observe(Metric::kBatchTasks, {name}, static_cast<double>(tasks.size()));
     statistics_.AddStep(turn.model, static_cast<int64_t>(tasks.size()), turn.step_end - start);

@@ -127,6 +127,7 @@ class Scheduler {
   // The contexts of each number of steps that there may be are made when the server starts: this executor's part of
   // them.
   void MakeContexts(int index) EXCLUDES(mutex_);
+  std::unique_ptr<Context> MakeContext(int threads) const;
   void TakeShare(Turn& turn, const ThreadShares::Share& share) REQUIRES(mutex_);
   void GiveBackShare(Turn& turn) REQUIRES(mutex_);
   void Step(Turn& turn);

@@ -2,6 +2,7 @@
 #include "server/scheduling/thread_shares.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace heed {
 
@@ -9,6 +10,7 @@ ThreadShares::Load& ThreadShares::Load::operator+=(const Load& other) {
   tasks += other.tasks;
   rows += other.rows;
   worth += other.worth;
+  largest = std::max(largest, other.largest);
   return *this;
 }
 
@@ -19,24 +21,29 @@ ThreadShares::Load& ThreadShares::Load::operator-=(const Load& other) {
   return *this;
 }
 
-ThreadShares::Load ThreadShares::LoadOf(int64_t tasks, int64_t rows, int64_t resident_bytes) {
+ThreadShares::Load ThreadShares::LoadOf(int64_t tasks, int64_t rows, int64_t resident_bytes, int64_t largest) {
   const bool is_small = resident_bytes <= kSmallModelBytes;
-  return {tasks, rows, rows * (is_small ? kRowsOfLargeModel / kRowsOfSmallModel : 1)};
+  return {tasks, rows, rows * (is_small ? kRowsOfLargeModel / kRowsOfSmallModel : 1), largest};
 }
 
 std::vector<int> ThreadShares::TeamSizes(int threads, int steps, int index) {
   if (steps > 0) return {threads / steps + (index < threads % steps ? 1 : 0)};
   std::vector<int> sizes;
   for (int at_a_time = 1; at_a_time <= threads; ++at_a_time) {
-    if (threads % at_a_time == 0 && index < at_a_time) sizes.push_back(threads / at_a_time);
+    if (Divides(at_a_time, threads) && index < at_a_time) sizes.push_back(threads / at_a_time);
   }
   return sizes;
+}
+
+bool ThreadShares::Divides(int steps, int threads) {
+  return threads % steps == 0 && (steps == threads || std::has_single_bit(static_cast<unsigned>(steps)));
 }
 
 int ThreadShares::WantedSteps(const Load& all) const {
   if (fixed_steps_ > 0) return fixed_steps_;
   for (int steps = threads_; steps > 1; --steps) {
-    if (threads_ % steps != 0 || all.tasks < steps) continue;
+    if (!Divides(steps, threads_) || all.tasks < steps) continue;
+    if (all.largest >= kLargeRows && all.largest * steps > all.rows) continue;
     const int64_t enough = steps * kRowsOfLargeModel;
     if (all.worth >= (steps > steps_ ? enough : enough - enough / 4)) return steps;
   }

@@ -25,6 +25,7 @@ enum class Metric {
   kQueueSeconds,
   kFirstOutputSeconds,
   kStepSeconds,
+  kStepThreadSeconds,
   kBatchRows,
   kBatchTasks,
   kMaxBatchRows,

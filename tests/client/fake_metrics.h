@@ -49,6 +49,7 @@ class FakeMetrics {
     Set(absl::StrCat("heed_max_batch_rows{model=\"", model, "\"}"), 512);
     Set(absl::StrCat("heed_max_queued_requests{model=\"", model, "\"}"), 1024);
     Set("heed_executors", 1);
+    tells_thread_seconds_ = true;
     Set("heed_cpu_throttled_seconds_total", 0);
     Set("heed_memory_limit_bytes", 256 << 20);
   }
@@ -77,6 +78,10 @@ class FakeMetrics {
   void Step(const std::string& model, int count, double rows, double seconds) {
     const std::string labels = absl::StrCat("model=\"", model, "\"");
     Observe("heed_step_seconds", labels, kSeconds, seconds, count);
+    if (tells_thread_seconds_) {
+      const double threads = values_["heed_threads"];
+      Add(absl::StrCat("heed_step_thread_seconds_total{", labels, "}"), seconds * count * threads);
+    }
     Observe("heed_batch_rows", labels, {"1", "2", "4", "8", "16", "32", "64", "128", "256", "512"}, rows, count);
   }
 
@@ -87,6 +92,7 @@ class FakeMetrics {
   }
 
  private:
+  bool tells_thread_seconds_ = false;
   inline static const std::vector<std::string> kSeconds = {"0.001", "0.0025", "0.005", "0.01", "0.025", "0.05",
                                                            "0.1",   "0.25",   "0.5",   "1",    "2.5",   "5"};
 

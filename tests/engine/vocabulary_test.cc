@@ -219,7 +219,8 @@ TEST(ScreenedVocabulary, TheBestInF32IsTheBestOfTheWholeProduct) {
     std::copy_n(weight.begin() + 999 * kInputs, kInputs, weight.begin() + n * kInputs);
   }
   for (int64_t k = 0; k < kInputs; ++k) weight[static_cast<size_t>(1027 * kInputs + k)] *= 1.0001f;
-  const std::vector<float> bias = naive::RandomFloats(kSize, 2);
+  std::vector<float> bias = naive::RandomFloats(kSize, 2);
+  std::fill(bias.begin() + 999, bias.begin() + 1040, 0.5f);
   StoredTensor tensor;
   tensor.shape = {kSize, kInputs};
   tensor.data = reinterpret_cast<const std::byte*>(weight.data());

@@ -104,6 +104,23 @@ TEST(ThreadShares, TheNumberOfStepsDoesNotSwing) {
   EXPECT_EQ(shares.Offer(less)->steps, 1);
 }
 
+TEST(ThreadShares, ALargeTaskKeepsItsThreadsWhateverIsBesideIt) {
+  // A sentence of 512 tokens beside 7 tasks of a row each: by rows alone it would have one of 8 threads.
+  ThreadShares shares(8, 0);
+  EXPECT_EQ(shares.Offer(ThreadShares::LoadOf(8, 519, 1000, 512))->threads, 8);
+  EXPECT_EQ(shares.Offer(ThreadShares::LoadOf(8, 519, 1000, 64))->threads, 1);
+  EXPECT_EQ(shares.Offer(ThreadShares::LoadOf(8, 519, 1000, 100))->threads, 2);
+  // Small ones do not matter: a first step of 13 tokens beside few others.
+  EXPECT_EQ(ThreadShares(2, 0).Offer(ThreadShares::LoadOf(8, 20, 1000, 13))->threads, 1);
+}
+
+TEST(ThreadShares, ThreadsAreHalvedOrTakenOneByOne) {
+  for (const auto& [threads, sizes] :
+       {std::pair<int, std::vector<int>>{12, {12, 6, 3, 1}}, {64, {64, 32, 16, 8, 4, 2, 1}}, {3, {3, 1}}, {1, {1}}}) {
+    EXPECT_EQ(ThreadShares::TeamSizes(threads, 0, 0), sizes);
+  }
+}
+
 TEST(ThreadShares, AFixedNumberOfStepsSharesOutAllThreads) {
   ThreadShares shares(5, 2);
   const Share first = *shares.Offer(Small(1, 1));
