@@ -11,6 +11,8 @@ namespace heed {
 // pages: random rows of a table of 50 MB otherwise cost a walk of the page table each (measured on the synthetic graph
 // of tests/bench/graph_bench).
 void* AllocateAligned(size_t bytes);
+// What that takes: whole cache lines, or whole large pages.
+size_t AllocatedBytes(size_t bytes);
 void FreeAligned(void* memory);
 
 struct AlignedFree {

@@ -28,7 +28,7 @@ class KeyValueCache {
   // Makes room for entries at `position`; entries already there stay where they are. Not while others write.
   void Reserve(int64_t position) {
     while (static_cast<int64_t>(blocks_.size()) * block_positions_ <= position) {
-      const int64_t bytes = Bytes(layout_, storage_, layers_, slots_, block_positions_, block_positions_);
+      const int64_t bytes = BlockBytes(layout_, storage_, layers_, slots_, block_positions_);
       blocks_.emplace_back(static_cast<std::byte*>(AllocateAligned(static_cast<size_t>(bytes))));
     }
   }
@@ -53,15 +53,21 @@ class KeyValueCache {
     }
   }
 
+  // What such a cache takes for `positions` positions.
   static int64_t Bytes(const HeadLayout& layout, CellStorage storage, int64_t layers, int64_t slots, int64_t positions,
                        int64_t block_positions = kBlockPositions) {
     const int64_t blocks = (positions + block_positions - 1) / block_positions;
-    return blocks * 2 * layers * slots * layout.CellBytes(storage, block_positions);
+    const int64_t block = BlockBytes(layout, storage, layers, slots, block_positions);
+    return blocks * static_cast<int64_t>(AllocatedBytes(static_cast<size_t>(block)));
   }
 
  private:
   static constexpr int64_t kBlockPositions = 16;
 
+  static int64_t BlockBytes(const HeadLayout& layout, CellStorage storage, int64_t layers, int64_t slots,
+                            int64_t block_positions) {
+    return 2 * layers * slots * layout.CellBytes(storage, block_positions);
+  }
   // A block is [layers, key or value, block_positions / kCellPositions, slots] times the cells of kCellPositions.
   void* Cell(int64_t part, int64_t position, int64_t slot) const {
     const int64_t within = position % block_positions_;

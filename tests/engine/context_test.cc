@@ -115,6 +115,8 @@ TEST(KeyValueCache, EntriesStayWhereTheyAreAsItGrows) {
   std::sort(all.begin(), all.end());
   for (size_t i = 1; i < all.size(); ++i) EXPECT_GE(all[i] - all[i - 1], kCellValues);
   EXPECT_EQ(KeyValueCache::Bytes(layout, CellStorage::kF32, 2, 3, 101), 7 * 16 * 2 * 3 * 2 * 2 * kCellValues * 4);
+  // Large blocks are whole large pages.
+  EXPECT_EQ(KeyValueCache::Bytes(HeadLayout(8, 64), CellStorage::kF32, 6, 12, 17), 2 * (int64_t{6} << 20));
 }
 
 }  // namespace
