@@ -11,6 +11,7 @@
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
 //
+#include "engine/kernels/load_first-inl.h"
 #include "hwy/contrib/math/math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -381,8 +382,8 @@ void StoreCellsAs(const HeadLayout& layout, const float* HWY_RESTRICT row, T* HW
     for (int64_t c = 0; c < cells; ++c) {
       for (int v = 0; v < kVectors; ++v) {
         const int64_t i = c * kCellValues + v * kLanes;
-        const auto inside = hn::FirstN(d, static_cast<size_t>(std::clamp<int64_t>(values - i, 0, kLanes)));
-        StoreCell(hn::MaskedLoad(inside, d, row + i), to + c * kCellStride + v * kLanes);
+        const size_t here = static_cast<size_t>(std::clamp<int64_t>(values - i, 0, kLanes));
+        StoreCell(LoadFirst(d, here, row + i), to + c * kCellStride + v * kLanes);
       }
     }
   }

@@ -64,8 +64,10 @@ InstructionSet LargestOfMachine() {
 // Highway chooses its own kernels: not above `set` either.
 void LimitHighway(InstructionSet set) {
 #if defined(__x86_64__)
-  if (set < InstructionSet::kAvx512) hwy::DisableTargets(HWY_AVX3 | HWY_AVX3_DL);
-  if (set < InstructionSet::kAvx2) hwy::DisableTargets(HWY_AVX2);
+  int64_t above = 0;  // at once: a second call would take the first one's back
+  if (set < InstructionSet::kAvx512) above |= HWY_AVX3 | HWY_AVX3_DL;
+  if (set < InstructionSet::kAvx2) above |= HWY_AVX2;
+  hwy::DisableTargets(above);
 #else
   (void)set;
 #endif

@@ -12,6 +12,7 @@
 #include "hwy/highway.h"
 //
 #include "engine/kernels/activation-inl.h"
+#include "engine/kernels/load_first-inl.h"
 #include "hwy/contrib/math/math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -70,12 +71,13 @@ void LstmCellOnTarget(const float* HWY_RESTRICT input, const float* HWY_RESTRICT
                       float* HWY_RESTRICT hidden, float* HWY_RESTRICT cell) {
   const Floats d;
   for (int64_t i = 0; i < width; i += kLanes) {
-    const auto inside = hn::FirstN(d, static_cast<size_t>(std::min(kLanes, width - i)));
+    const size_t here = static_cast<size_t>(std::min(kLanes, width - i));
+    const auto inside = hn::FirstN(d, here);
     const auto gate = [&](int64_t which) HWY_ATTR {
-      const Vector own = hn::MaskedLoad(inside, d, input + which * width + i);
-      return recurrent == nullptr ? own : hn::Add(own, hn::MaskedLoad(inside, d, recurrent + which * width + i));
+      const Vector own = LoadFirst(d, here, input + which * width + i);
+      return recurrent == nullptr ? own : hn::Add(own, LoadFirst(d, here, recurrent + which * width + i));
     };
-    const Vector kept = hn::Mul(Sigmoid(gate(1)), hn::MaskedLoad(inside, d, cell + i));
+    const Vector kept = hn::Mul(Sigmoid(gate(1)), LoadFirst(d, here, cell + i));
     const Vector next = hn::MulAdd(Sigmoid(gate(0)), HyperbolicTangent(gate(2)), kept);
     hn::BlendedStore(next, inside, d, cell + i);
     hn::BlendedStore(hn::Mul(Sigmoid(gate(3)), HyperbolicTangent(next)), inside, d, hidden + i);
@@ -86,14 +88,14 @@ void GruCellOnTarget(const float* HWY_RESTRICT input, const float* HWY_RESTRICT 
                      float* HWY_RESTRICT hidden) {
   const Floats d;
   for (int64_t i = 0; i < width; i += kLanes) {
-    const auto inside = hn::FirstN(d, static_cast<size_t>(std::min(kLanes, width - i)));
-    const auto of_input = [&](int64_t which) HWY_ATTR { return hn::MaskedLoad(inside, d, input + which * width + i); };
-    const auto of_recurrent = [&](int64_t which)
-                                  HWY_ATTR { return hn::MaskedLoad(inside, d, recurrent + which * width + i); };
+    const size_t here = static_cast<size_t>(std::min(kLanes, width - i));
+    const auto inside = hn::FirstN(d, here);
+    const auto of_input = [&](int64_t which) HWY_ATTR { return LoadFirst(d, here, input + which * width + i); };
+    const auto of_recurrent = [&](int64_t which) HWY_ATTR { return LoadFirst(d, here, recurrent + which * width + i); };
     const Vector reset = Sigmoid(hn::Add(of_input(0), of_recurrent(0)));
     const Vector update = Sigmoid(hn::Add(of_input(1), of_recurrent(1)));
     const Vector candidate = HyperbolicTangent(hn::MulAdd(reset, of_recurrent(2), of_input(2)));
-    const Vector before = hn::MaskedLoad(inside, d, hidden + i);
+    const Vector before = LoadFirst(d, here, hidden + i);
     // (1 - z) n + z h = n + z (h - n)
     hn::BlendedStore(hn::MulAdd(update, hn::Sub(before, candidate), candidate), inside, d, hidden + i);
   }
@@ -133,10 +135,11 @@ void LayerNormOnTarget(float* HWY_RESTRICT x, int64_t count, const float* HWY_RE
   });
   const Vector factors = hn::Set(d, 1.0f / std::sqrt(square / static_cast<float>(count) + epsilon));
   for (int64_t i = 0; i < count; i += kLanes) {
-    const auto inside = hn::FirstN(d, static_cast<size_t>(std::min(kLanes, count - i)));
-    const Vector normal = hn::Mul(hn::Sub(hn::MaskedLoad(inside, d, x + i), means), factors);
-    hn::BlendedStore(hn::MulAdd(normal, hn::MaskedLoad(inside, d, scale + i), hn::MaskedLoad(inside, d, shift + i)),
-                     inside, d, x + i);
+    const size_t here = static_cast<size_t>(std::min(kLanes, count - i));
+    const auto inside = hn::FirstN(d, here);
+    const Vector normal = hn::Mul(hn::Sub(LoadFirst(d, here, x + i), means), factors);
+    hn::BlendedStore(hn::MulAdd(normal, LoadFirst(d, here, scale + i), LoadFirst(d, here, shift + i)), inside, d,
+                     x + i);
   }
 }
 

@@ -10,6 +10,7 @@
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
 //
+#include "engine/kernels/load_first-inl.h"
 #include "hwy/contrib/math/math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -25,8 +26,8 @@ constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(Floats()));
 HWY_INLINE Vector LoadUpTo(const float* HWY_RESTRICT x, int64_t i, int64_t count, float rest) {
   const Floats d;
   if (i + kLanes <= count) return hn::LoadU(d, x + i);
-  const auto inside = hn::FirstN(d, static_cast<size_t>(count - i));
-  return hn::IfThenElse(inside, hn::MaskedLoad(inside, d, x + i), hn::Set(d, rest));
+  const size_t here = static_cast<size_t>(count - i);
+  return hn::IfThenElse(hn::FirstN(d, here), LoadFirst(d, here, x + i), hn::Set(d, rest));
 }
 
 float LogSumExpOnTarget(const float* HWY_RESTRICT x, int64_t count) {

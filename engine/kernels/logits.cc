@@ -12,6 +12,8 @@
 #define HWY_TARGET_INCLUDE "engine/kernels/logits.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
+//
+#include "engine/kernels/load_first-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace heed {
@@ -30,8 +32,8 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 HWY_INLINE Vector LoadUpTo(const float* HWY_RESTRICT x, int64_t i, int64_t count) {
   const Floats d;
   if (i + kLanes <= count) return hn::LoadU(d, x + i);
-  const auto inside = hn::FirstN(d, static_cast<size_t>(std::max<int64_t>(0, count - i)));
-  return hn::IfThenElse(inside, hn::MaskedLoad(inside, d, x + i), hn::Set(d, -kInfinity));
+  const size_t here = static_cast<size_t>(std::max<int64_t>(0, count - i));
+  return hn::IfThenElse(hn::FirstN(d, here), LoadFirst(d, here, x + i), hn::Set(d, -kInfinity));
 }
 
 // exp(x - max), for an x of at most max; as if x were no less than max - 87.

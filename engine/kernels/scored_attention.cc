@@ -10,6 +10,7 @@
 #include "hwy/highway.h"
 //
 #include "engine/kernels/activation-inl.h"
+#include "engine/kernels/load_first-inl.h"
 #include "hwy/contrib/math/math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -98,8 +99,8 @@ HWY_INLINE float AdditiveScore(const float* HWY_RESTRICT energy, const float* HW
   const Floats d;
   Vector sum = hn::Zero(d);
   for (int64_t i = 0; i < count; i += kLanes) {
-    const auto inside = hn::FirstN(d, static_cast<size_t>(std::min(kLanes, count - i)));
-    const auto load = [&](const float* from) HWY_ATTR { return hn::MaskedLoad(inside, d, from + i); };
+    const size_t here = static_cast<size_t>(std::min(kLanes, count - i));
+    const auto load = [&](const float* from) HWY_ATTR { return LoadFirst(d, here, from + i); };
     sum = hn::MulAdd(load(energy), HyperbolicTangent(hn::Add(load(query), load(key))), sum);
   }
   return SumOf(sum);

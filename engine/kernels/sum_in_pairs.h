@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sums whose order does not depend on the width of the machine's vectors: kernels that add up in a fixed number of lanes,
-// in one vector or in several, end with this. So their results are the same with AVX2 and with AVX-512.
+// Sums whose order does not depend on the width of the machine's vectors: kernels that add up in a fixed number of
+// lanes, in one vector or in several, end with this. So their results are the same with AVX2 and with AVX-512.
 #pragma once
 
 #include <cstddef>

@@ -13,7 +13,8 @@
 
 namespace heed {
 
-// Arguments as QuantizedProduct's. Only where UsedInstructionSet() is at least kAvx512Bf16; `set` likewise.
+// Arguments as QuantizedProduct's; bias is not null. Only where UsedInstructionSet() is at least kAvx512Bf16; `set`
+// likewise.
 void Bf16Product(const Bf16Panels& weights, const Bf16Rows& x, int64_t first, int64_t last, const float* bias,
                  bool accumulate, MatrixView y, InstructionSet set = UsedInstructionSet());
 

@@ -3,8 +3,8 @@
 // as in line_block-inl.h, row_bytes a multiple of 64. Included once in each file that needs it, inside
 // HEED_BEGIN_TARGET, behind the definitions of the tile operations:
 //
-//   HEED_TILES_BEGIN(rows), HEED_TILES_END()  8 tiles of 64 bytes a row; 4 to 7 and 0 to 3 have `rows` and 16 rows,
-//                                             of the weights' tiles 6 and 7 all 16
+//   HEED_TILES_BEGIN(rows), HEED_TILES_END()  8 tiles of 64 bytes a row: 0 to 5 (sums, activations) have `rows` rows, 6
+//                                             and 7 (weights) have 16
 //   HEED_TILE_ZERO(t), HEED_TILE_LOAD(t, from, stride), HEED_TILE_STORE(t, to, stride)  strides in bytes
 //   HEED_TILE_DOT(sums, activations, weights)
 //
@@ -55,7 +55,7 @@ void TileBlock(const Operands& a, int64_t m0, int64_t rows, int64_t p, Finish fi
   }
 }
 
-// Rows [first_row, last_row), which fill tiles, or are fewer than 16.
+// Rows [first_row, last_row), a multiple of 16 or fewer than 16.
 template <class Operands, class Finish>
 void RowsByTiles(const Operands& a, int64_t first_row, int64_t last_row, Finish finish) {
   if (first_row == last_row) return;

@@ -40,7 +40,8 @@ Precision PrecisionHere(Precision wanted) {
 absl::string_view KernelName(Precision precision) {
   InstructionSet used = UsedInstructionSet();
   if (precision == Precision::kF32) used = std::min(used, InstructionSet::kAvx512);
-  // 8 bits have nothing of their own between VNNI and AMX.
+  // 8 bits have nothing of their own between AVX2 and VNNI, and between VNNI and AMX.
+  if (precision == Precision::kInt8 && used == InstructionSet::kAvx512) used = InstructionSet::kAvx2;
   if (precision == Precision::kInt8 && used == InstructionSet::kAvx512Bf16) used = InstructionSet::kAvx512Vnni;
   return InstructionSetName(used);
 }

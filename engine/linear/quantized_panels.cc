@@ -5,9 +5,12 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/check.h"
+
 namespace heed {
 
 QuantizedPanels::QuantizedPanels(int64_t out, int64_t in, const float* weights) : out_(out), in_(in) {
+  HEED_CHECK(in <= kMaxInputs);
   const size_t bytes = static_cast<size_t>(panels() * depth() * kPanelCols);
   values_.reset(static_cast<int8_t*>(AllocateAligned(bytes)));
   std::memset(values_.get(), 0, bytes);

@@ -20,7 +20,10 @@ namespace heed {
 class QuantizedPanels {
  public:
   QuantizedPanels() = default;
-  // weights [out, in], row-major, finite.
+  // The most inputs whose sums are exact in 32 bits, compensation and all: 127 x 255 x kMaxInputs < 2^31.
+  static constexpr int64_t kMaxInputs = 65'536;
+
+  // weights [out, in], row-major, finite; in at most kMaxInputs.
   QuantizedPanels(int64_t out, int64_t in, const float* weights);
 
   int64_t out() const { return out_; }

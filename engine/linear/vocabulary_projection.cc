@@ -31,7 +31,8 @@ VocabularyProjection::VocabularyProjection(const StoredTensor& weight, std::vect
     : vocabulary_(weight.shape[0]), d_model_(weight.shape[1]), precision_(precision), bias_(std::move(bias)) {
   bias_.resize(static_cast<size_t>(panels() * kPanelCols));
   const std::vector<float> values = ReadFloats(weight);
-  const bool fast_int8 = UsedInstructionSet() >= InstructionSet::kAvx512Vnni;
+  const bool fast_int8 = UsedInstructionSet() >= InstructionSet::kAvx512Vnni && d_model_ <= QuantizedPanels::kMaxInputs;
+  if (precision_ == Precision::kInt8 && d_model_ > QuantizedPanels::kMaxInputs) precision_ = Precision::kF32;
   if (precision_ == Precision::kInt8 || (precision_ == Precision::kF32 && fast_int8)) {
     quantized_ = QuantizedPanels(vocabulary_, d_model_, values.data());
   }
@@ -125,7 +126,10 @@ class VocabularyProjection::Product {
   }
 
   // Of FinishRow, as RunRows counts it.
-  int64_t FinishingWork() const { return 16 * blocks_ + (layer_.screens() ? kScreened * layer_.d_model_ : 0); }
+  int64_t FinishingWork() const {
+    const int64_t of_best = layer_.screens() ? 1 : NeedsInt8(stretches_) ? kPanelCols : 0;
+    return 16 * blocks_ + of_best * kScreened * layer_.d_model_;
+  }
   // After all parts. Rows may be finished at the same time.
   void FinishRow(int64_t m, VocabularyAnswer& answer) const {
     const VocabularyQuery& query = queries_[static_cast<size_t>(m)];
@@ -149,6 +153,11 @@ class VocabularyProjection::Product {
     if (query.target < 0) return;
     answer.target_logit = layer_.screens() ? rescored.back().exact : target_logits_[m];
     for (int64_t part = 0; part < parts_; ++part) answer.likelier_than_target += likelier_[part * rows() + m];
+    // Of the best tokens the exact logits decide.
+    for (const Rescored& one : rescored) {
+      if (one.id == query.target) continue;
+      answer.likelier_than_target += (one.exact > answer.target_logit) - (one.screened > target_logits_[m]);
+    }
   }
 
  private:
@@ -238,19 +247,27 @@ class VocabularyProjection::Product {
     Candidate best;
     BestCandidates exact = {&best, 1, 0};
     if (may_miss) {
-      OfferAllInF32(m, query, exact);
+      const float sum = OfferAllInF32(m, query, exact);
+      if (std::isnan(sum)) answer.log_normalizer = sum;
     } else {
       for (const Candidate& candidate : answer.best) {
         if (candidate.logit < floor) break;
         const int64_t panel = candidate.id / kPanelCols;
         float logits[kPanelCols];
         MakeLogits({m, 1, Precision::kF32}, panel, panel + 1, {logits, 1, kPanelCols, kPanelCols});
-        exact.Offer({logits[candidate.id % kPanelCols], candidate.id});
+        const float logit = logits[candidate.id % kPanelCols];
+        if (std::isfinite(logit)) {
+          exact.Offer({logit, candidate.id});
+        } else {
+          answer.log_normalizer = std::numeric_limits<float>::quiet_NaN();
+        }
       }
     }
     answer.best.assign(exact.best, exact.best + exact.count);
   }
-  void OfferAllInF32(int64_t m, const VocabularyQuery& query, BestCandidates& best) const {
+  // Not a number if one of the logits is none; else 0.
+  float OfferAllInF32(int64_t m, const VocabularyQuery& query, BestCandidates& best) const {
+    float sum = 0;
     std::vector<float> row(static_cast<size_t>(kBlockCols));
     for (int64_t block = 0; block < blocks_; ++block) {
       const int64_t first_panel = block * kBlockPanels;
@@ -262,8 +279,9 @@ class VocabularyProjection::Product {
            banned != query.banned.end() && *banned < first_token + tokens; ++banned) {
         row[static_cast<size_t>(*banned - first_token)] = -kInfinity;
       }
-      OfferLogits(row.data(), tokens, static_cast<int32_t>(first_token), best);
+      sum += OfferLogits(row.data(), tokens, static_cast<int32_t>(first_token), best).sum;
     }
+    return sum;
   }
 
   // A token whose screened logit is replaced.
@@ -286,6 +304,9 @@ class VocabularyProjection::Product {
   // The query's best of those that were screened, and their logits among all.
   static void TakeExact(const VocabularyQuery& query, absl::Span<const Rescored> rescored, VocabularyAnswer& answer) {
     for (size_t i = 0; i < answer.best.size(); ++i) answer.best[i].logit = rescored[i].exact;
+    // A sum may overflow in one order and not in the other.
+    const auto is_wrong = [](const Candidate& candidate) { return !std::isfinite(candidate.logit); };
+    if (std::erase_if(answer.best, is_wrong) > 0) answer.log_normalizer = std::numeric_limits<float>::quiet_NaN();
     for (size_t i = 0; i < rescored.size() && query.all_logits != nullptr; ++i) {
       float& logit = query.all_logits[rescored[i].id];
       if (logit != -kInfinity) logit = rescored[i].exact;

@@ -44,8 +44,9 @@ struct VocabularyAnswer {
   std::vector<Candidate> best;  // best first; fewer than `top` if fewer can be
   // Not a number if a logit is not one (or is +infinity), also of a query without: then else 0.
   float log_normalizer = 0;
-  float target_logit = 0;            // also of a banned target
-  int64_t likelier_than_target = 0;  // tokens, banned ones left out, of a larger logit
+  float target_logit = 0;  // also of a banned target
+  // Tokens, banned ones left out, of a larger logit; in a reduced precision by screened logits, but for the best ones.
+  int64_t likelier_than_target = 0;
 };
 
 // Immutable once made; thread-safe.
@@ -59,8 +60,10 @@ class VocabularyProjection : public EmbeddingTable {
 
   int64_t vocabulary() const { return vocabulary_; }
   int64_t resident_bytes() const;
-  // Of what screens: as Linear::relative_error.
-  double relative_error() const { return std::max(quantized_.relative_error(), bf16_.relative_error()); }
+  // Of what screens in a reduced precision: as Linear::relative_error. In f32 nothing is lost: 0.
+  double relative_error() const {
+    return screens() ? std::max(quantized_.relative_error(), bf16_.relative_error()) : 0.0;
+  }
   // The weights of a token, [d_model]: an embedding table that is tied to this layer.
   void CopyRow(int64_t token, float* to) const override;
 

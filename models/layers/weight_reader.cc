@@ -154,7 +154,9 @@ absl::StatusOr<Linear> WeightReader::ReadLinears(const std::vector<absl::string_
 
 Linear WeightReader::Make(absl::string_view name, absl::Span<const Linear::Part> parts, Activation activation,
                           GemmBackend backend) const {
-  if (precision_ == Precision::kF32) return Linear(parts, activation, backend);
+  // 8 bits cannot add up more inputs exactly. No layer of a known architecture comes near.
+  const bool too_wide = precision_ == Precision::kInt8 && parts.front().weight->shape[1] > QuantizedPanels::kMaxInputs;
+  if (precision_ == Precision::kF32 || too_wide) return Linear(parts, activation, backend);
   Linear layer(parts, activation, precision_ == Precision::kInt8 ? GemmBackend::kInt8 : GemmBackend::kBf16);
   NoteError(FullName(name), layer.relative_error());
   return layer;

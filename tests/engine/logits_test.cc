@@ -58,7 +58,7 @@ TEST(Logits, BestAndSumAgreeWithTheNaiveOnes) {
           ExpectBest(best, sorted);
           EXPECT_EQ(sum.max, sorted.front().logit);
           if (sums) {
-            EXPECT_NEAR(LogOf(sum), LogOfExponentials(logits), 3e-7);
+            EXPECT_NEAR(LogOf(sum), LogOfExponentials(logits), 4e-7);  // 3e-7 with fused multiply-add
           } else {
             EXPECT_EQ(sum.sum, 0);
           }
