@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/kernels/attention.h"
-#include "engine/kernels/instruction_set.h"
 
 #include <gtest/gtest.h>
 
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "engine/core/aligned_memory.h"
+#include "engine/kernels/instruction_set.h"
 #include "engine/kernels/key_value_cache.h"
 #include "files/float16.h"
 #include "hwy/highway.h"
