@@ -60,9 +60,9 @@ TEST(ThreadShares, StepsOfALargeModelNeedMoreRows) {
   EXPECT_EQ(shares.Offer(both)->steps, 2);
 }
 
-TEST(ThreadShares, StepsAreADivisorOfTheThreads) {
+TEST(ThreadShares, StepsHalveTheThreadsOrTakeOneEach) {
   ThreadShares shares(6, 0);
-  const std::pair<int64_t, int> wanted[] = {{1, 1}, {2, 2}, {3, 3}, {4, 3}, {5, 3}, {6, 6}, {60, 6}};
+  const std::pair<int64_t, int> wanted[] = {{1, 1}, {2, 2}, {3, 2}, {4, 2}, {5, 2}, {6, 6}, {60, 6}};
   for (const auto& [tasks, steps] : wanted) {
     const std::optional<Share> share = shares.Offer(Small(tasks, tasks * kRows));
     ASSERT_TRUE(share);
