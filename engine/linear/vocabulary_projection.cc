@@ -23,6 +23,9 @@ constexpr int64_t kBlockCols = kBlockPanels * kPanelCols;
 int64_t SpeedOf(Precision precision) {
   return precision == Precision::kInt8 ? kInt8Speed : precision == Precision::kBf16 ? kBf16Speed : 1;
 }
+// A row that was screened in vain costs about what two others save. If too many were, so that this is no gain, the next
+// kPause rows are not screened.
+constexpr int kTooManyMisses = 64, kPause = 1024;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 }  // namespace
@@ -49,9 +52,16 @@ int64_t VocabularyProjection::resident_bytes() const {
          static_cast<int64_t>(bias_.size() * sizeof(float));
 }
 
-bool VocabularyProjection::ScreensInF32(const VocabularyQuery& query) const {
+bool VocabularyProjection::MayScreenInF32(const VocabularyQuery& query) const {
   return precision_ == Precision::kF32 && quantized_.out() > 0 && query.top == 1 && !query.normalizer &&
          query.all_logits == nullptr && query.target < 0;
+}
+
+void VocabularyProjection::CountScreening(bool missed) const {
+  // Of two threads that count at once one may be lost: nothing but time depends on it.
+  int misses = std::max(0, misses_->load(std::memory_order_relaxed) + (missed ? 2 : -1));
+  if (missed && misses >= kTooManyMisses) misses = kTooManyMisses + kPause;
+  misses_->store(misses, std::memory_order_relaxed);
 }
 
 void VocabularyProjection::CopyRow(int64_t token, float* to) const {
@@ -71,7 +81,8 @@ class VocabularyProjection::Product {
         bias_(projection.bias_.data()),
         vocabulary_(projection.vocabulary()),
         hidden_(hidden),
-        stretches_(StretchesOf(projection, queries)),
+        screens_in_f32_(WorthScreening(projection, queries)),
+        stretches_(StretchesOf(projection, screens_in_f32_)),
         quantized_(NeedsInt8(stretches_) ? Quantized(hidden, context) : QuantizedRows()),
         narrow_(projection.precision_ == Precision::kBf16 ? InBf16(hidden, context) : Bf16Rows()),
         queries_(queries),
@@ -87,7 +98,7 @@ class VocabularyProjection::Product {
     for (size_t m = 0; m < queries.size(); ++m) {
       top_offset_[m] = top_total_;
       sums_offset_[m] = sums;
-      top_total_ += Kept(queries[m]);
+      top_total_ += Kept(static_cast<int64_t>(m));
       sums += blocks_ + static_cast<int64_t>(queries[m].banned.size());
     }
     target_logits_ = context.arena.Take<float>(queries.size());
@@ -133,15 +144,15 @@ class VocabularyProjection::Product {
   // After all parts. Rows may be finished at the same time.
   void FinishRow(int64_t m, VocabularyAnswer& answer) const {
     const VocabularyQuery& query = queries_[static_cast<size_t>(m)];
-    answer.best.resize(static_cast<size_t>(Kept(query)));
-    BestCandidates merged = {answer.best.data(), Kept(query), 0};
+    answer.best.resize(static_cast<size_t>(Kept(m)));
+    BestCandidates merged = {answer.best.data(), Kept(m), 0};
     for (int64_t part = 0; part < parts_; ++part) {
       const Candidate* from = Best(part, m);
       for (int i = 0; i < best_counts_[part * rows() + m]; ++i) merged.Offer(from[i]);
     }
     answer.best.resize(static_cast<size_t>(merged.count));
     answer.likelier_than_target = 0;
-    if (layer_.ScreensInF32(query)) {
+    if (screens_in_f32_[static_cast<size_t>(m)]) {
       answer.log_normalizer = LogNormalizer(m, {});
       FindExactBest(m, query, answer);
       return;
@@ -181,11 +192,21 @@ class VocabularyProjection::Product {
     int64_t first, count;
     Precision precision;
   };
-  static std::vector<Stretch> StretchesOf(const VocabularyProjection& layer,
+  // Of each row whether it is screened in f32.
+  static std::vector<char> WorthScreening(const VocabularyProjection& layer,
                                           absl::Span<const VocabularyQuery> queries) {
-    std::vector<Stretch> stretches;
+    std::vector<char> worth(queries.size());
     for (size_t m = 0; m < queries.size(); ++m) {
-      const Precision precision = layer.ScreensInF32(queries[m]) ? Precision::kInt8 : layer.precision_;
+      if (!layer.MayScreenInF32(queries[m])) continue;
+      worth[m] = layer.misses_->load(std::memory_order_relaxed) < kTooManyMisses;
+      if (!worth[m]) layer.CountScreening(false);
+    }
+    return worth;
+  }
+  static std::vector<Stretch> StretchesOf(const VocabularyProjection& layer, absl::Span<const char> screens_in_f32) {
+    std::vector<Stretch> stretches;
+    for (size_t m = 0; m < screens_in_f32.size(); ++m) {
+      const Precision precision = screens_in_f32[m] ? Precision::kInt8 : layer.precision_;
       if (stretches.empty() || stretches.back().precision != precision) {
         stretches.push_back({static_cast<int64_t>(m), 0, precision});
       }
@@ -243,9 +264,10 @@ class VocabularyProjection::Product {
   void FindExactBest(int64_t m, const VocabularyQuery& query, VocabularyAnswer& answer) const {
     if (answer.best.empty()) return;
     const float floor = answer.best.front().logit - 2 * LargestError(m, answer.best.front().logit);
-    const bool may_miss = answer.best.size() == static_cast<size_t>(Kept(query)) && !(answer.best.back().logit < floor);
+    const bool may_miss = answer.best.size() == static_cast<size_t>(Kept(m)) && !(answer.best.back().logit < floor);
     Candidate best;
     BestCandidates exact = {&best, 1, 0};
+    layer_.CountScreening(may_miss);
     if (may_miss) {
       const float sum = OfferAllInF32(m, query, exact);
       if (std::isnan(sum)) answer.log_normalizer = sum;
@@ -334,7 +356,7 @@ class VocabularyProjection::Product {
     std::atomic_ref<float> shared_floor(floors_[m]);
     const float floor = shared_floor.load(std::memory_order_relaxed);
     const int32_t first = static_cast<int32_t>(first_token);
-    BestCandidates kept = {Best(part, m), Kept(query), best_counts_[part * rows() + m]};
+    BestCandidates kept = {Best(part, m), Kept(m), best_counts_[part * rows() + m]};
     sums[block] =
         query.normalizer ? ReduceLogits(row, tokens, first, floor, kept) : OfferLogits(row, tokens, first, floor, kept);
     best_counts_[part * rows() + m] = kept.count;
@@ -369,17 +391,19 @@ class VocabularyProjection::Product {
     return query.normalize_over_banned || !std::binary_search(query.banned.begin(), query.banned.end(), query.target);
   }
 
-  int Kept(const VocabularyQuery& query) const {
-    return query.top + (layer_.screens() || layer_.ScreensInF32(query) ? kScreened : 0);
+  int Kept(int64_t m) const {
+    const bool screened = layer_.screens() || screens_in_f32_[static_cast<size_t>(m)];
+    return queries_[static_cast<size_t>(m)].top + (screened ? kScreened : 0);
   }
 
   const VocabularyProjection& layer_;
   const float* const bias_;
   const int64_t vocabulary_;
   const ConstMatrixView hidden_;
-  const std::vector<Stretch> stretches_;  // all rows
-  const QuantizedRows quantized_;         // hidden, if any stretch is in 8 bits
-  const Bf16Rows narrow_;                 // hidden, of kBf16
+  const std::vector<char> screens_in_f32_;  // [rows]
+  const std::vector<Stretch> stretches_;    // all rows
+  const QuantizedRows quantized_;           // hidden, if any stretch is in 8 bits
+  const Bf16Rows narrow_;                   // hidden, of kBf16
   const absl::Span<const VocabularyQuery> queries_;
   const int64_t blocks_;
   const int64_t blocks_per_part_;

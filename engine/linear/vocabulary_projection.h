@@ -9,11 +9,14 @@
 // In f32 rows that ask for the best token alone, without the normalizer, are screened in 8 bits, too, where the machine
 // has a kernel for that (AVX-512 VNNI). Here nothing is missed: what a screened logit can be off by is known, and all
 // tokens that could be the best get the logits that they always get in f32; if these are too many, all do. So the
-// answer is the same to the bit.
+// answer is the same to the bit. Where they are too many too often, nothing is screened for a while. It takes a byte of
+// memory for each weight.
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -75,7 +78,8 @@ class VocabularyProjection : public EmbeddingTable {
   class Product;
 
   bool screens() const { return precision_ != Precision::kF32; }
-  bool ScreensInF32(const VocabularyQuery& query) const;
+  bool MayScreenInF32(const VocabularyQuery& query) const;
+  void CountScreening(bool missed) const;
   int64_t panels() const { return (vocabulary_ + kPanelCols - 1) / kPanelCols; }
 
   int64_t vocabulary_ = 0, d_model_ = 0;
@@ -85,6 +89,8 @@ class VocabularyProjection : public EmbeddingTable {
   Bf16Panels bf16_;            // kBf16
   RowTable rows_;              // the weights as they are, beside those that screen
   std::vector<float> bias_;    // padded to whole panels
+  // How often screening in f32 was in vain lately, weighed. Thread-safe.
+  std::unique_ptr<std::atomic<int>> misses_ = std::make_unique<std::atomic<int>>(0);
 };
 
 }  // namespace heed

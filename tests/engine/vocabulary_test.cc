@@ -245,13 +245,15 @@ TEST(ScreenedVocabulary, TheBestInF32IsTheBestOfTheWholeProduct) {
   std::vector<VocabularyAnswer> expected(kCount), got(kCount);
   Context context{2};
   projection.Apply(hidden.view(), whole, absl::MakeSpan(expected), context);
-  projection.Apply(hidden.view(), bare, absl::MakeSpan(got), context);
-  for (size_t m = 0; m < kCount; ++m) {
-    EXPECT_EQ(std::isnan(got[m].log_normalizer), std::isnan(expected[m].log_normalizer)) << m;
-    if (std::isnan(expected[m].log_normalizer)) continue;
-    ASSERT_EQ(got[m].best.size(), 1u);
-    EXPECT_EQ(got[m].best[0].id, expected[m].best[0].id) << m;
-    EXPECT_EQ(got[m].best[0].logit, expected[m].best[0].logit) << m;
+  for (int round = 0; round < 20; ++round) {  // until screening is given up, and beyond
+    projection.Apply(hidden.view(), bare, absl::MakeSpan(got), context);
+    for (size_t m = 0; m < kCount; ++m) {
+      EXPECT_EQ(std::isnan(got[m].log_normalizer), std::isnan(expected[m].log_normalizer)) << m;
+      if (std::isnan(expected[m].log_normalizer)) continue;
+      ASSERT_EQ(got[m].best.size(), 1u);
+      EXPECT_EQ(got[m].best[0].id, expected[m].best[0].id) << m;
+      EXPECT_EQ(got[m].best[0].logit, expected[m].best[0].logit) << m;
+    }
   }
   EXPECT_EQ(got[0].best[0].id, 1027);
 }
