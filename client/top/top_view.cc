@@ -108,7 +108,7 @@ TopModel Model(const std::string& name, const MetricsChanges& now, const Metrics
   model.queue_p99 = queue.Quantile(0.99);
   model.first_p50 = changes.Observations("heed_first_output_seconds", labels).Quantile(0.5);
   model.steps = RateOrZero(changes, "heed_step_seconds_count", labels);
-  if (now.Sum("heed_step_thread_seconds_total")) {  // an older server does not tell
+  if (now.Sum("heed_step_thread_seconds_total")) {  // an older server has no such metric
     model.busy = Ratio(RateOrZero(changes, "heed_step_thread_seconds_total", labels), now.Sum("heed_threads"));
   }
   model.rows = rows.Mean();

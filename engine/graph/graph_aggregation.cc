@@ -163,7 +163,7 @@ HWY_INLINE void StoreSums(const Vector (&v)[8], float* HWY_RESTRICT to) {
   const Floats d;
 #if HWY_TARGET <= HWY_AVX2
   const hn::RepartitionToWide<Floats> wide;
-  // Of two vectors: each one's lower and upper block added, side by side.
+  // Adds the lower and the upper block of each vector, and puts the two sums side by side.
   const auto blocks = [&](Vector a, Vector b)
                           HWY_ATTR { return hn::Add(hn::ConcatLowerLower(d, b, a), hn::ConcatUpperUpper(d, b, a)); };
   // Within the blocks of two vectors: lanes 0 + 2 and 1 + 3 of `a`, then of `b`.
@@ -374,8 +374,8 @@ class Reducer {
     const int64_t head_stride = kNarrow ? kLanes : head_stride_;
     const int64_t stride = kStride < 8 ? kStride : stride_;
     for (int64_t e = 0; e < target.count; e += kEdges) {
-      // Behind the last edge it stands in for those that are not there, and behind the last head that one: what comes
-      // of them is overwritten, or of no head.
+      // The last edge takes the place of edges that do not exist, and the last head that of heads: their results are
+      // overwritten later, or belong to no head.
       const float* rows[kEdges];
       const float* features[kEdges];
 #pragma GCC unroll 8

@@ -9,7 +9,7 @@
 //
 // What is read of a source, its values and its scores, stands apart from what only its own target reads, so that the
 // random accesses of the edges fetch nothing else. A target's sum is taken in the order of its in-edges; one with more
-// than kChunkEdges is summed in chunks of that many, merged in order. So its bits depend on its own edges alone: not on
+// than kChunkEdges is summed in chunks of that many, merged in order. So its bits depend only on its own edges: not on
 // the other targets, nor on how the work is shared out. Work is shared out by edges; a hub's chunks go to several
 // threads.
 #pragma once
@@ -52,7 +52,7 @@ struct ProjectionLayout {
   int64_t out() const { return concat ? heads * channels : channels; }
 
   int64_t own_column() const { return values_width() + source_scores_width(); }
-  // Of the own part: its target scores or values come first.
+  // Where the residual begins in the own part, behind the target's scores or values.
   int64_t residual_column() const;
   int64_t own_width() const { return residual_column() + (residual ? out() : 0); }
   int64_t width() const { return own_column() + own_width(); }

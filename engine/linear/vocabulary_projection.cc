@@ -20,13 +20,16 @@ namespace {
 // exponentials are kept for each block and added up in order, so that they do not depend on how blocks were shared out.
 constexpr int64_t kBlockPanels = 24;
 constexpr int64_t kBlockCols = kBlockPanels * kPanelCols;
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+// How many multiply-adds of this precision take the time of one in f32.
 int64_t SpeedOf(Precision precision) {
   return precision == Precision::kInt8 ? kInt8Speed : precision == Precision::kBf16 ? kBf16Speed : 1;
 }
+
 // A row that was screened in vain costs about what two others save. If too many were, so that this is no gain, the next
 // kPause rows are not screened.
 constexpr int kTooManyMisses = 64, kPause = 1024;
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 }  // namespace
 

@@ -51,7 +51,7 @@ void AddModelFlags(ServerOptions& options, FlagTable& flags) {
                   "Versions to serve: latest:N for every model, and NAME=latest:N or NAME=V+V for one.");
   flags.AddChoice("precision", &options.precision, PrecisionNames(),
                   "Precision of the linear layers of every model. bf16 serves f32 where the machine has no fast bf16; "
-                  "models that only have f32 keep it. The log tells.");
+                  "models that only have f32 keep it. The log says so.");
   flags.AddString("model_precision", &options.model_precision, "MODEL=PRECISION,...", CheckPrecisions,
                   "Precision of single models in place of --precision, as in en-de=int8,books=f32.");
   flags.AddDouble("poll_models_s", &options.poll_models_s, 0, kMaxSeconds, "SECONDS",
