@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "models/kinds/model.h"
 #include "models/kinds/search_options.h"
 
@@ -21,7 +23,47 @@ struct TranslateOptions : SearchOptions {
   bool split_sentences = true;
   bool return_tokens = true;  // as text
   bool return_attention = false;
+  bool align = false;   // fill Hypothesis::alignment
   bool stream = false;  // tasks give out their text as it grows (greedy search and sampling only)
+};
+
+// A part of a text, in bytes of its UTF-8.
+struct TextRange {
+  size_t begin = 0;
+  size_t end = 0;
+
+  bool operator==(const TextRange&) const = default;
+};
+
+// A phrase of a source text whose translation is given: a glossary's, or the phrase itself if it is not to be
+// translated.
+struct ForcedPhrase {
+  TextRange source;    // within the text; ranges of a text do not overlap and are in order
+  std::string target;  // appears in the translation to the byte, once for each phrase
+};
+
+// A text to translate.
+struct SourceText {
+  SourceText(std::string text_of_it = {}) : text(std::move(text_of_it)) {}  // NOLINT(google-explicit-constructor)
+
+  std::string text;
+  std::string code;                  // of the target language, ">>deu<<", where the text has none of its own
+  std::vector<ForcedPhrase> forced;  // sentences are not split within them
+};
+
+// A token of a translation and what it renders.
+struct AlignedToken {
+  TextRange target;  // of Hypothesis::text; empty for tokens that add nothing to it. In order, without overlaps.
+  TextRange source;  // of TranslationTask::source(): the token that it is aligned with
+};
+
+// Two languages, as BCP 47 writes them ("pt-BR"), between which a model translates.
+struct LanguagePair {
+  std::string source;
+  std::string target;
+  std::string code;  // ">>pob<<" if the model takes one; else empty
+
+  bool operator==(const LanguagePair&) const = default;
 };
 
 struct Hypothesis {
@@ -31,6 +73,8 @@ struct Hypothesis {
   int64_t token_count = 0;          // end-of-sentence included
   std::vector<std::string> tokens;  // those, if asked for
   std::vector<float> attention;     // [tokens, source_tokens], row-major, if asked for: last layer, mean of heads
+  // If asked for: of each token, by the model's alignment heads (README of models/translation: generation_config.json).
+  std::vector<AlignedToken> alignment;
 };
 
 struct SentenceResult {
@@ -72,16 +116,19 @@ class Translator : public Model {
   // Options as the model's own generation_config.json sets them.
   virtual const TranslateOptions& default_options() const = 0;
 
+  // The pairs that it translates, as far as its files say so.
+  virtual const std::vector<LanguagePair>& language_pairs() const = 0;
+
   // Validates, splits into sentences and tokenizes, on the caller's thread; every INVALID_ARGUMENT comes from here and
   // names the field and both values. Blank texts become finished tasks with an empty translation. `limits` are checked
   // before any text is looked at, as far as counts and sizes tell, and between sentences.
-  virtual absl::StatusOr<StartedTranslation> Start(const std::vector<std::string>& texts,
+  virtual absl::StatusOr<StartedTranslation> Start(absl::Span<const SourceText> texts,
                                                    const TranslateOptions& options,
                                                    const StartLimits& limits) const = 0;
-  // Without limits.
+  // Of plain texts, without limits.
   absl::StatusOr<StartedTranslation> Start(const std::vector<std::string>& texts,
                                            const TranslateOptions& options) const {
-    return Start(texts, options, StartLimits());
+    return Start(std::vector<SourceText>(texts.begin(), texts.end()), options, StartLimits());
   }
 };
 

@@ -263,6 +263,9 @@ Seq2SeqTranslator::Seq2SeqTranslator(ModelSpec spec, std::unique_ptr<const Seq2S
       replaced_(replaced) {
   spec_.source_language = codec_->source_language();
   spec_.target_language = codec_->target_language();
+  if (!spec_.source_language.empty() && !spec_.target_language.empty()) {
+    language_pairs_.push_back({spec_.source_language, spec_.target_language, ""});
+  }
   spec_.weights = network_->weights();
   spec_.resident_bytes = network_->resident_bytes();
   spec_.quantization_errors = network_->quantization_errors();
@@ -354,7 +357,7 @@ struct Seq2SeqTranslator::TextUnderWay {
   }
 };
 
-absl::Status Seq2SeqTranslator::CheckSizes(const std::vector<std::string>& texts, const StartLimits& limits) const {
+absl::Status Seq2SeqTranslator::CheckSizes(absl::Span<const SourceText> texts, const StartLimits& limits) const {
   const auto count = static_cast<int64_t>(texts.size());
   if (count > limits.max_tasks) {
     return InvalidField("texts", count, " texts in one request, at most ", limits.max_tasks);
@@ -362,7 +365,7 @@ absl::Status Seq2SeqTranslator::CheckSizes(const std::vector<std::string>& texts
   // No task's sentence is longer than this, and each has a token and its end.
   const int64_t sentence_bytes = kMaxBytesPerToken * network_->max_source_tokens();
   int64_t bytes = 0;
-  for (const std::string& text : texts) bytes += static_cast<int64_t>(text.size());
+  for (const SourceText& text : texts) bytes += static_cast<int64_t>(text.text.size());
   const int64_t sentences = bytes / sentence_bytes;
   if (sentences > limits.max_tasks || 2 * sentences > limits.max_rows) {
     return InvalidField("texts", bytes, " bytes in one request make at least ", sentences, " sentences and ",
@@ -371,7 +374,7 @@ absl::Status Seq2SeqTranslator::CheckSizes(const std::vector<std::string>& texts
   return absl::OkStatus();
 }
 
-absl::StatusOr<StartedTranslation> Seq2SeqTranslator::Start(const std::vector<std::string>& texts,
+absl::StatusOr<StartedTranslation> Seq2SeqTranslator::Start(absl::Span<const SourceText> texts,
                                                             const TranslateOptions& options,
                                                             const StartLimits& limits) const {
   HEED_RETURN_IF_ERROR(CheckOptions(options));
@@ -380,8 +383,8 @@ absl::StatusOr<StartedTranslation> Seq2SeqTranslator::Start(const std::vector<st
   for (size_t i = 0; i < texts.size(); ++i) {
     HEED_RETURN_IF_ERROR(limits.Check());
     const std::string field = absl::StrCat("texts[", i, "]");
-    if (const auto at = FirstInvalidUtf8(texts[i])) {
-      return WithField(InvalidArgument(field, " is not UTF-8 at byte ", *at, " of ", texts[i].size()), field);
+    if (const auto at = FirstInvalidUtf8(texts[i].text)) {
+      return WithField(InvalidArgument(field, " is not UTF-8 at byte ", *at, " of ", texts[i].text.size()), field);
     }
     const absl::Status status = StartText(texts[i], static_cast<int>(i), starting);
     if (absl::IsInvalidArgument(status)) return WithField(InvalidArgument(field, " ", status.message()), field);
@@ -390,9 +393,12 @@ absl::StatusOr<StartedTranslation> Seq2SeqTranslator::Start(const std::vector<st
   return std::move(starting.started);
 }
 
-absl::Status Seq2SeqTranslator::StartText(absl::string_view text, int index, Starting& starting) const {
-  HEED_ASSIGN_OR_RETURN(const std::vector<LanguageStretch> stretches,
-                        SplitAtLanguageCodes(text, codec_->language_codes()));
+absl::Status Seq2SeqTranslator::StartText(const SourceText& text, int index, Starting& starting) const {
+  HEED_ASSIGN_OR_RETURN(std::vector<LanguageStretch> stretches,
+                        SplitAtLanguageCodes(text.text, codec_->language_codes()));
+  for (LanguageStretch& stretch : stretches) {
+    if (stretch.code.empty()) stretch.code = text.code;
+  }
   TextUnderWay under_way{starting, index};
   for (const LanguageStretch& stretch : stretches) {
     absl::StrAppend(&under_way.separator, stretch.leading);

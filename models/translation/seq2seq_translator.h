@@ -35,7 +35,8 @@ class Seq2SeqTranslator : public Translator {
   const ModelSpec& spec() const override { return spec_; }
   const TranslateOptions& default_options() const override { return default_options_; }
   using Translator::Start;
-  absl::StatusOr<StartedTranslation> Start(const std::vector<std::string>& texts, const TranslateOptions& options,
+  const std::vector<LanguagePair>& language_pairs() const override { return language_pairs_; }
+  absl::StatusOr<StartedTranslation> Start(absl::Span<const SourceText> texts, const TranslateOptions& options,
                                            const StartLimits& limits) const override;
   void Step(absl::Span<Task* const> tasks, Context& context) const override;
 
@@ -49,8 +50,8 @@ class Seq2SeqTranslator : public Translator {
 
   absl::Status CheckOptions(const TranslateOptions& options) const;
   // Whether the texts exceed the limits whatever their tokens are.
-  absl::Status CheckSizes(const std::vector<std::string>& texts, const StartLimits& limits) const;
-  absl::Status StartText(absl::string_view text, int index, Starting& starting) const;
+  absl::Status CheckSizes(absl::Span<const SourceText> texts, const StartLimits& limits) const;
+  absl::Status StartText(const SourceText& text, int index, Starting& starting) const;
   // Appends the tasks of one sentence, which has something to read: one, or several if it is too long for one.
   absl::Status StartSentence(const LanguageStretch& stretch, absl::string_view sentence, TextUnderWay& text) const;
   // Appends the task of what fits the network.
@@ -62,6 +63,7 @@ class Seq2SeqTranslator : public Translator {
   SearchRules rules_;
   SentenceRules sentence_rules_;
   TranslateOptions default_options_;
+  std::vector<LanguagePair> language_pairs_;
   std::optional<int32_t> replaced_;
 };
 

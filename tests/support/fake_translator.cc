@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <sstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,13 +11,35 @@
 namespace heed {
 namespace {
 
+std::string Capitals(std::string word) {
+  std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return std::toupper(c); });
+  return word;
+}
+
 bool IsSpace(char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; }
 
 class FakeTask : public TranslationTask {
  public:
-  FakeTask(std::string source, const TranslateOptions& options) : source_(std::move(source)), options_(options) {
-    std::istringstream words(source_);
-    for (std::string word; words >> word;) words_.push_back(word);
+  // The sentence at `place` of the text.
+  FakeTask(const SourceText& text, TextRange place, const TranslateOptions& options)
+      : source_(text.text.substr(place.begin, place.end - place.begin)), options_(options) {
+    for (size_t begin = 0; begin < source_.size();) {
+      while (begin < source_.size() && IsSpace(source_[begin])) ++begin;
+      size_t end = begin;
+      while (end < source_.size() && !IsSpace(source_[end])) ++end;
+      if (end == begin) break;
+      const ForcedPhrase* forced = nullptr;
+      for (const ForcedPhrase& phrase : text.forced) {
+        if (phrase.source.begin < place.begin + end && place.begin + begin < phrase.source.end) forced = &phrase;
+      }
+      if (forced == nullptr || forced != last_forced_) {
+        words_.push_back(source_.substr(begin, end - begin));
+        ranges_.push_back({begin, end});
+        targets_.push_back(forced == nullptr ? Capitals(words_.back()) : forced->target);
+      }
+      last_forced_ = forced;
+      begin = end;
+    }
     if (words_.empty()) {
       result_.hypotheses.resize(1);
       Finish();
@@ -43,10 +64,11 @@ class FakeTask : public TranslationTask {
   std::string TakeText() override { return text_.substr(std::exchange(taken_, text_.size())); }
 
   void Advance() {
-    std::string word = words_[done_++];
-    if (word == "fail") return Finish(absl::InternalError("the fake was told to fail"));
-    std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return std::toupper(c); });
+    if (words_[done_] == "fail") return Finish(absl::InternalError("the fake was told to fail"));
+    const std::string& word = targets_[done_];
     absl::StrAppend(&text_, text_.empty() ? "" : " ", word);
+    alignment_.push_back({{text_.size() - word.size(), text_.size()}, ranges_[done_]});
+    ++done_;
     tokens_.push_back(word);
     const bool loop = word == "LOOP";
     const bool length =
@@ -60,6 +82,7 @@ class FakeTask : public TranslationTask {
       hypothesis.finish_reason = loop ? FinishReason::kLoop : length ? FinishReason::kLength : FinishReason::kEos;
       hypothesis.token_count = static_cast<int64_t>(tokens_.size());
       if (options_.return_tokens) hypothesis.tokens = tokens_;
+      if (options_.align) hypothesis.alignment = alignment_;
       if (options_.return_attention) {
         const float weight = 1 / static_cast<float>(result_.source_token_count);
         hypothesis.attention.assign(tokens_.size() * static_cast<size_t>(result_.source_token_count), weight);
@@ -72,6 +95,10 @@ class FakeTask : public TranslationTask {
   const std::string source_;
   const TranslateOptions options_;
   std::vector<std::string> words_;
+  std::vector<TextRange> ranges_;     // of each
+  std::vector<std::string> targets_;  // what each becomes
+  const ForcedPhrase* last_forced_ = nullptr;
+  std::vector<AlignedToken> alignment_;
   size_t done_ = 0;  // words
   std::string text_;
   size_t taken_ = 0;  // bytes of text_
@@ -86,12 +113,13 @@ FakeTranslator::FakeTranslator(std::string name, Precision precision) {
   spec_.architecture = "fake";
   spec_.source_language = "en";
   spec_.target_language = "EN";
+  language_pairs_ = {{"en", "de", ""}};
   spec_.weights = 26;
   spec_.resident_bytes = 1 << 20;
   NotePrecision(precision, spec_);
 }
 
-absl::StatusOr<StartedTranslation> FakeTranslator::Start(const std::vector<std::string>& texts,
+absl::StatusOr<StartedTranslation> FakeTranslator::Start(absl::Span<const SourceText> texts,
                                                          const TranslateOptions& options,
                                                          const StartLimits& limits) const {
   {
@@ -114,7 +142,7 @@ absl::StatusOr<StartedTranslation> FakeTranslator::Start(const std::vector<std::
   StartedTranslation started;
   for (size_t text = 0; text < texts.size(); ++text) {
     if (absl::Status status = limits.Check(); !status.ok()) return status;
-    const std::string& all = texts[text];
+    const std::string& all = texts[text].text;
     size_t begin = 0;
     int sentence = 0;
     std::string trailing;
@@ -134,7 +162,7 @@ absl::StatusOr<StartedTranslation> FakeTranslator::Start(const std::vector<std::
         trailing = all.substr(begin);
         break;
       }
-      started.tasks.push_back(std::make_unique<FakeTask>(all.substr(word, end - word), options));
+      started.tasks.push_back(std::make_unique<FakeTask>(texts[text], TextRange{word, end}, options));
       started.places.push_back({static_cast<int>(text), sentence++, all.substr(begin, word - begin)});
       begin = end;
     } while (begin + trailing.size() < all.size());

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/mutex.h"
@@ -16,16 +17,19 @@ namespace heed {
 // A sentence ends behind '.', '!' or '?' where white space follows. The first step encodes and gives the first word; a
 // sentence of n words takes n steps. Scores are minus the number of words; hypothesis k > 0 ends in "#k". Three words
 // act: "fail" fails its task with INTERNAL, "loop" ends it with kLoop, "long" with kLength. Start refuses beam_size out
-// of 1..32, n_best > beam_size and sampling with a beam, as real translators do. Thread-safe.
+// of 1..32, n_best > beam_size and sampling with a beam, as real translators do. Each word is aligned with itself; the
+// words of a forced phrase become its target. Thread-safe.
 class FakeTranslator : public Translator {
  public:
   explicit FakeTranslator(std::string name = "fake", Precision precision = Precision::kF32);
 
   const ModelSpec& spec() const override { return spec_; }
   const TranslateOptions& default_options() const override { return default_options_; }
+  const std::vector<LanguagePair>& language_pairs() const override { return language_pairs_; }
+  void set_language_pairs(std::vector<LanguagePair> pairs) { language_pairs_ = std::move(pairs); }  // before it is used
   void set_default_options(const TranslateOptions& options) { default_options_ = options; }  // before it is used
   using Translator::Start;
-  absl::StatusOr<StartedTranslation> Start(const std::vector<std::string>& texts, const TranslateOptions& options,
+  absl::StatusOr<StartedTranslation> Start(absl::Span<const SourceText> texts, const TranslateOptions& options,
                                            const StartLimits& limits) const override;
   void Step(absl::Span<Task* const> tasks, Context& context) const override;
 
@@ -46,6 +50,7 @@ class FakeTranslator : public Translator {
  private:
   ModelSpec spec_;
   TranslateOptions default_options_;
+  std::vector<LanguagePair> language_pairs_;
 
   mutable StepGate gate_;
   mutable Mutex mutex_;

@@ -34,10 +34,10 @@ constexpr size_t kLarge = 100'000;
 class UnrulyTranslator : public FakeTranslator {
  public:
   using Translator::Start;
-  absl::StatusOr<StartedTranslation> Start(const std::vector<std::string>& texts, const TranslateOptions& options,
+  absl::StatusOr<StartedTranslation> Start(absl::Span<const SourceText> texts, const TranslateOptions& options,
                                            const StartLimits& limits) const override {
-    if (!texts.empty() && texts[0].size() >= kLarge) released_.wait();
-    if (!texts.empty() && texts[0] == "throw") throw std::runtime_error("as it was told");
+    if (!texts.empty() && texts[0].text.size() >= kLarge) released_.wait();
+    if (!texts.empty() && texts[0].text == "throw") throw std::runtime_error("as it was told");
     return FakeTranslator::Start(texts, options, limits);
   }
   void Step(absl::Span<Task* const> tasks, Context& context) const override {
