@@ -21,6 +21,8 @@ struct Sampling {
   int top_k = 0;          // draw among the k likeliest; 0: among all
   float top_p = 1;        // draw among the likeliest that make up this much probability, in (0, 1]
   uint64_t seed = 0;      // same seed, same answer
+
+  bool operator==(const Sampling&) const = default;
 };
 
 // Ordered from best to worst, so that a text's reason is the largest of its sentences'.
@@ -43,6 +45,8 @@ struct SearchOptions {
   Sampling sampling;
   bool stop_loops = true;
   bool scores = true;  // hypotheses carry scores; without, the probabilities that nothing else needs are not computed
+
+  bool operator==(const SearchOptions&) const = default;
 };
 
 }  // namespace heed

@@ -25,6 +25,8 @@ struct TranslateOptions : SearchOptions {
   bool return_attention = false;
   bool align = false;   // fill Hypothesis::alignment
   bool stream = false;  // tasks give out their text as it grows (greedy search and sampling only)
+
+  bool operator==(const TranslateOptions&) const = default;
 };
 
 // A part of a text, in bytes of its UTF-8.
@@ -40,6 +42,8 @@ struct TextRange {
 struct ForcedPhrase {
   TextRange source;    // within the text; ranges of a text do not overlap and are in order
   std::string target;  // appears in the translation to the byte, once for each phrase
+
+  bool operator==(const ForcedPhrase&) const = default;
 };
 
 // A text to translate.
