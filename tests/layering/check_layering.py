@@ -81,6 +81,8 @@ MAP = {
     "server/services": ("the services, one class each",
                         "base models/kinds proto server/graphs server/messages server/oip server/registry server/rpc "
                         "server/scheduling server/session_calls server/sessions server/telemetry"),
+    "server/http": ("the HTTP server: connections, requests, answers", "base"),
+    "server/gateway": ("from requests over HTTP to calls of the services", "base server/http server/security"),
     "server": ("where the server is put together",
                "base base/flags engine/kernels engine/linear models server/graphs server/language server/network server/options "
                "server/platform server/registry server/rpc server/scheduling server/security server/services server/sessions "
