@@ -29,6 +29,7 @@ MAP = {
     "models/kinds": ("a task, a model, an interface for each kind", "base engine/core engine/graph engine/linear"),
     "models/layers": ("what networks are made of", "base files engine/core engine/kernels engine/linear"),
     "models/sentences": ("splitting a text into sentences", "base"),
+    "models/markup": ("documents as texts to translate, and back", "base models/kinds"),
     "models/moses": ("Moses' tokenizer and detokenizer", "base"),
     "models/text": ("from text to tokens, and back", "base models/moses"),
     "models/language_text": ("tokenizers of language models", "base models/moses models/text"),
@@ -129,8 +130,8 @@ FENCES = [(re.compile(header), re.compile(place), message) for header, place, me
      "hiredis is only for server/sessions/redis_connection.cc"),
     (r"^sentencepiece", r"^(models/text/subwords\.(h|cc)|tests/.*)$",
      "SentencePiece is only for models/text/subwords.*"),
-    (r"^unicode/", r"^(base|models/(language_text|moses|sentences|text)|client/render|tests)/",
-     "ICU is for base/, models/language_text/, models/moses/, models/sentences/, models/text/ and client/render/"),
+    (r"^unicode/", r"^(base|models/(language_text|markup|moses|sentences|text)|client/render|tests)/",
+     "ICU is for base/, models/language_text/, models/markup/, models/moses/, models/sentences/, models/text/ and client/render/"),
 )]
 LINK_FENCES = [(re.compile(library), re.compile(place), message) for library, place, message in (
     (r"DNNL_LIBRARY", r"^engine/linear/", "oneDNN is linked only by engine/linear/"),
