@@ -129,10 +129,10 @@ class Translator : public Model {
   virtual absl::StatusOr<StartedTranslation> Start(absl::Span<const SourceText> texts,
                                                    const TranslateOptions& options,
                                                    const StartLimits& limits) const = 0;
-  // Of plain texts, without limits.
-  absl::StatusOr<StartedTranslation> Start(const std::vector<std::string>& texts,
-                                           const TranslateOptions& options) const {
-    return Start(std::vector<SourceText>(texts.begin(), texts.end()), options, StartLimits());
+  // Of texts without anything forced.
+  absl::StatusOr<StartedTranslation> Start(const std::vector<std::string>& texts, const TranslateOptions& options,
+                                           const StartLimits& limits = StartLimits()) const {
+    return Start(absl::MakeConstSpan(std::vector<SourceText>(texts.begin(), texts.end())), options, limits);
   }
 };
 

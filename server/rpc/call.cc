@@ -123,9 +123,24 @@ void JobCall::Run(int64_t bytes) {
 }
 
 void JobCall::RunNow() {
-  absl::StatusOr<Tasks> tasks = WithoutExceptions([this] { return Begin(); });
-  if (!tasks.ok() || tasks->empty()) return EndWork(tasks.status());
+  absl::StatusOr<Tasks> tasks = WithoutExceptions([this] { return std::exchange(begun_, true) ? Next() : Begin(); });
+  if (!tasks.ok()) return EndWork(tasks.status());
+  if (tasks->empty()) return Proceed();
+  answer_bytes_ = 0;  // what came of an earlier job is no part of the answer
   if (const absl::Status status = Submit(*std::move(tasks)); !status.ok()) EndWork(status);
+}
+
+void JobCall::Proceed() {
+  absl::StatusOr<Progress> progress = WithoutExceptions([this]() -> absl::StatusOr<Progress> { return AfterJob(); });
+  if (!progress.ok()) return EndWork(progress.status());
+  switch (*progress) {
+    case Progress::kDone:
+      return EndWork(absl::OkStatus());
+    case Progress::kMore:
+      return preparation_.RunApart(next_bytes(), [this] { RunNow(); });
+    case Progress::kWaits:
+      return;
+  }
 }
 
 void JobCall::EndWork(const absl::Status& status) {
@@ -144,8 +159,14 @@ absl::Status JobCall::Submit(Tasks tasks) {
 }
 
 void JobCall::OnJobDone(const absl::Status& status, const JobTimes& times) {
-  times_ = times;
-  EndWork(status);
+  if (!times_) {
+    times_ = times;
+  } else {
+    times_->done = times.done;
+  }
+  task_count_ += static_cast<int64_t>(job_->tasks.size());
+  if (!status.ok()) return EndWork(status);
+  Proceed();
 }
 
 StartLimits JobCall::LimitsOfStart() const {
@@ -177,7 +198,7 @@ void JobCall::Describe(FinishedRequest& record) const {
   record.queue_seconds = ToSeconds(times_->started.value_or(done) - times_->submitted);
   if (times_->first_output) record.first_output_seconds = ToSeconds(*times_->first_output - times_->submitted);
   if (times_->started) record.work_seconds = ToSeconds(done - *times_->started);
-  record.tasks = static_cast<int64_t>(job_->tasks.size());
+  record.tasks = task_count_;
 }
 
 Job JobCall::NewJob() {
@@ -188,6 +209,7 @@ Job JobCall::NewJob() {
   job.observer = this;
   job.one_by_one = one_by_one_;
   job.admitted = admission_ != nullptr;
+  job.continued = times_.has_value();
   return job;
 }
 

@@ -88,10 +88,12 @@ struct JobParts {
   Preparation& preparation;
 };
 
-// A request whose work is one job of a model. Run makes its tasks (Begin) and submits them; OnWorkDone is the end.
+// A request whose work is one job of a model, or several, one after the other. Run makes the tasks of the first (Begin)
+// and submits them; when a job is done, AfterJob decides how the request goes on; OnWorkDone is the end.
 //
-// Begin runs on gRPC's thread, or, if the request is large, on one of Preparation's; OnTaskOutput and OnWorkDone on the
-// executors'. None of them overlap, but for OnTaskOutput as JobObserver says. Cancel may come at any time.
+// Begin runs on gRPC's thread, or, if the request is large, on one of Preparation's; Next on one of Preparation's;
+// OnTaskOutput, AfterJob and OnWorkDone on the executors'. None of them overlap, but for OnTaskOutput as JobObserver
+// says. Cancel may come at any time.
 class JobCall : public Call, public JobObserver {
  public:
   // Once. `bytes`: the size of the request's message. The call may be gone when it returns, unless gRPC is still being
@@ -107,8 +109,25 @@ class JobCall : public Call, public JobObserver {
         preparation_(parts.preparation),
         handle_(std::make_shared<JobHandle>(parts.scheduler)) {}
 
-  // Looks the model up (FindModel), converts and starts the tasks, all of that model. No tasks: there is nothing to do.
+  // How a request goes on.
+  enum class Progress {
+    kDone,   // OnWorkDone
+    kMore,   // Next
+    kWaits,  // for others, who call Resume; or for Cancel, after which the request itself calls Abandon
+  };
+
+  // Looks the model up (FindModel), converts and starts the tasks, all of that model. No tasks: this job is done.
   virtual absl::StatusOr<Tasks> Begin() = 0;
+  // After a job whose tasks are finished without an error.
+  virtual Progress AfterJob() { return Progress::kDone; }
+  // The tasks of the next job, as Begin makes them.
+  virtual absl::StatusOr<Tasks> Next() { return Tasks(); }
+  // Bytes from which Next makes tasks.
+  virtual int64_t next_bytes() const { return 0; }
+  // Once after each kWaits, on any thread: one of the two. Resume asks AfterJob again; Abandon ends the work. The call
+  // may be gone when they return.
+  void Resume() { Proceed(); }
+  void Abandon(const absl::Status& status) { EndWork(status); }
   // The last call, exactly once: with the job's end as JobObserver::OnJobDone reports it, OK if there was nothing to
   // do, or the reason why there was no job.
   virtual void OnWorkDone(const absl::Status& status) = 0;
@@ -117,7 +136,8 @@ class JobCall : public Call, public JobObserver {
   // if they are to count there.
   void SetPriority(Priority priority) { priority_ = priority; }
   void EndBy(TimePoint latest) { latest_ = latest; }
-  // Of a request that was accepted before its work was known: it is taken while new ones are refused. Before Run.
+  // Of a request that was accepted before its work was known, or may take several jobs: these are taken while new
+  // requests are refused. Before Run, or in Begin.
   void SetAdmission(std::unique_ptr<Scheduler::Admission> admission) { admission_ = std::move(admission); }
   // The tasks' answers are sent one by one, so that each of them may be as large as an answer.
   void SendOneByOne() { one_by_one_ = true; }
@@ -143,7 +163,7 @@ class JobCall : public Call, public JobObserver {
   }
 
   bool has_job() const { return job_ != nullptr; }
-  // The job's tasks; none if there was nothing to do.
+  // The tasks of the last job; none if there was nothing to do.
   absl::Span<const std::unique_ptr<Task>> tasks() const {
     return has_job() ? absl::MakeConstSpan(job_->tasks) : absl::Span<const std::unique_ptr<Task>>();
   }
@@ -154,13 +174,16 @@ class JobCall : public Call, public JobObserver {
   int64_t model_version() const { return model_version_; }
 
   Scheduler& scheduler_;
-  // Constant once Begin has returned.
+  // Constant once Begin, or Next, has returned.
   std::shared_ptr<const Model> model_;
-  // Constant once the scheduler has it; null: the request was refused, or there was nothing to do.
+  // The last one. Constant once the scheduler has it; null: the request was refused, or there was nothing to do.
   std::shared_ptr<Job> job_;
 
  private:
+  // Begin or Next, and what follows from it.
   void RunNow();
+  // After a job that ended well, or had no tasks.
+  void Proceed();
   // Calls OnWorkDone.
   void EndWork(const absl::Status& status);
   // OK: the job was accepted; its end may already have come, and the call be gone. Otherwise it never comes.
@@ -174,7 +197,9 @@ class JobCall : public Call, public JobObserver {
   // Shared with the thread that submits the job: the call may end before Submit has returned.
   const std::shared_ptr<JobHandle> handle_;
   int64_t model_version_ = 0;         // 0 while there is no model
-  std::optional<JobTimes> times_;     // set when the job has ended
+  bool begun_ = false;                // Begin was called: Next is what follows
+  std::optional<JobTimes> times_;     // set when a job has ended: from the first one's start to the last one's end
+  int64_t task_count_ = 0;            // of the jobs that ended
   std::optional<Priority> priority_;  // set by TakeModel if not before
   TimePoint latest_ = kNoDeadline;
   bool one_by_one_ = false;

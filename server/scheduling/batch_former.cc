@@ -61,7 +61,7 @@ absl::Status BatchFormer::CheckAnswer(const Job& job) const {
 }
 
 absl::Status BatchFormer::CheckRoom(const Job& job, TimePoint now) const {
-  if (job.internal) return absl::OkStatus();
+  if (job.internal || job.continued) return absl::OkStatus();
   const auto tasks = static_cast<int64_t>(job.tasks.size());
   absl::Status status = CheckLimits(std::max<int64_t>(1, tasks), std::max<int64_t>(1, Rows(job)));
   if (status.ok()) status = CheckDeadline(job, now);

@@ -47,6 +47,7 @@ struct Job {
   Priority priority = kDefaultPriority;
   bool internal = false;    // a part of what the server accepted before: taken while new requests are refused, and
                             // although the queue is full
+  bool continued = false;   // of a request one of whose jobs is done: taken although the queue is full
   bool one_by_one = false;  // its tasks' answers are sent one by one, not as one message
   bool admitted = false;    // of a request that Scheduler::Admit took: taken while new requests are refused
   JobObserver* observer = nullptr;  // outlives its OnJobDone

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/awaited_status.h"
-#include "base/check.h"
 
 namespace heed {
 namespace {
@@ -24,7 +23,6 @@ class Waiter : public JobObserver {
 absl::Status JobHandle::Submit(std::shared_ptr<Job> job) {
   {
     MutexLock lock(mutex_);
-    HEED_CHECK(job_ == nullptr);
     job_ = job;
   }
   if (absl::Status status = scheduler_.Submit(job); !status.ok()) return status;

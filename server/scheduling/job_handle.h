@@ -11,23 +11,24 @@
 
 namespace heed {
 
-// A job on its way to the scheduler, which its client may cancel at any time, also before the scheduler has it. Shared
-// by the thread that submits and those that cancel; the scheduler outlives it. Thread-safe.
+// A request's job on its way to the scheduler, which its client may cancel at any time, also before the scheduler has
+// it; or its jobs, one after the other. Shared by the thread that submits and those that cancel; the scheduler outlives
+// it. Thread-safe.
 class JobHandle {
  public:
   explicit JobHandle(Scheduler& scheduler) : scheduler_(scheduler) {}
 
-  // Once. OK: the scheduler has the job and its observer hears of the end, perhaps before this returns; then only the
+  // Once, and again when the job before has ended. OK: the scheduler has the job and its observer hears of the end, perhaps before this returns; then only the
   // handle itself has to live until it does. Otherwise, as Scheduler::Submit, the observer hears nothing.
   absl::Status Submit(std::shared_ptr<Job> job) EXCLUDES(mutex_);
-  // Ends the job with CANCELLED: at once, or as soon as the scheduler has it.
+  // Ends the job, and those that may follow, with CANCELLED: at once, or as soon as the scheduler has it.
   void Cancel() EXCLUDES(mutex_);
 
  private:
   Scheduler& scheduler_;
   Mutex mutex_;
   bool cancelled_ GUARDED_BY(mutex_) = false;
-  std::shared_ptr<Job> job_ GUARDED_BY(mutex_);  // null: there is none yet
+  std::shared_ptr<Job> job_ GUARDED_BY(mutex_);  // the last; null: there is none yet
 };
 
 // Submits the job and waits for its end, whose status it returns; sets the job's observer. Not on an executor's thread.

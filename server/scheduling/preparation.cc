@@ -37,10 +37,18 @@ absl::Status Preparation::Run(int64_t bytes, std::function<void()> work) {
     work();
     return absl::OkStatus();
   }
+  return Add(bytes, std::move(work), /*refuses=*/true);
+}
+
+void Preparation::RunApart(int64_t bytes, std::function<void()> work) {
+  Add(bytes, std::move(work), /*refuses=*/false).IgnoreError();  // cannot fail
+}
+
+absl::Status Preparation::Add(int64_t bytes, std::function<void()> work, bool refuses) {
   Lane& lane = lanes_[bytes <= options_.max_medium_bytes ? 0 : 1];
   {
     MutexLock lock(lane.mutex);
-    if (!lane.waiting.empty() && lane.waiting_bytes + bytes > options_.max_waiting_bytes) {
+    if (refuses && !lane.waiting.empty() && lane.waiting_bytes + bytes > options_.max_waiting_bytes) {
       absl::Status full = absl::ResourceExhaustedError(absl::StrCat("large requests of ", lane.waiting_bytes,
                                                                     " bytes wait to be prepared, ", bytes,
                                                                     " more would exceed ", options_.max_waiting_bytes));

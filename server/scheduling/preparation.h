@@ -33,6 +33,9 @@ class Preparation {
   // Runs `work`, which throws nothing, for a request of `bytes`: before this returns if the request is small, else
   // later on another thread. RESOURCE_EXHAUSTED with a retry delay: its lane is full, and `work` never runs.
   absl::Status Run(int64_t bytes, std::function<void()> work);
+  // The same for a request that was taken already, and whose caller has no time for it, however small it is: never on
+  // the calling thread, never refused.
+  void RunApart(int64_t bytes, std::function<void()> work);
 
  private:
   struct Request {
@@ -48,6 +51,8 @@ class Preparation {
     std::thread thread;  // constant after construction
   };
 
+  // Adds to the lane of a request of `bytes`; refuses one for which there is no room if `refuses`.
+  absl::Status Add(int64_t bytes, std::function<void()> work, bool refuses);
   static void Serve(Lane& lane);
 
   const PreparationOptions options_;
