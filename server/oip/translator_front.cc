@@ -42,7 +42,9 @@ class TranslatorFront : public InferFront {
     HEED_ASSIGN_OR_RETURN(const TranslateOptions converted,
                           ToTranslateOptions(options, model_.default_options(), stream));
     detail_ = ToSentenceDetail(options);
-    absl::StatusOr<StartedTranslation> started = model_.Start(inputs.strings("text"), converted, limits_);
+    const std::vector<std::string>& texts = inputs.strings("text");
+    absl::StatusOr<StartedTranslation> started =
+        model_.Start(std::vector<SourceText>(texts.begin(), texts.end()), converted, limits_);
     if (!started.ok()) {
       return Renamed(started.status(), {{"texts", "inputs \"text\""}, kOptionsField}, "parameters: ");
     }
