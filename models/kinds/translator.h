@@ -53,6 +53,7 @@ struct SourceText {
   std::string text;
   std::string code;                  // of the target language, ">>deu<<", where the text has none of its own
   std::vector<ForcedPhrase> forced;  // sentences are not split within them
+  std::string field;                 // what errors call it; empty: "texts[0]" for the first one ...
 };
 
 // A token of a translation and what it renders.
@@ -102,6 +103,8 @@ struct SentencePlace {
   int text = 0;           // index of its text in the request
   int sentence = 0;       // index within the text
   std::string separator;  // the white space before it
+  size_t begin = 0;       // in bytes of the text: where the sentence begins, behind its language code if it has one
+  size_t code_bytes = 0;  // of TranslationTask::source(): the language code before the sentence
 };
 
 struct StartedTranslation {
@@ -126,8 +129,7 @@ class Translator : public Model {
   // Validates, splits into sentences and tokenizes, on the caller's thread; every INVALID_ARGUMENT comes from here and
   // names the field and both values. Blank texts become finished tasks with an empty translation. `limits` are checked
   // before any text is looked at, as far as counts and sizes tell, and between sentences.
-  virtual absl::StatusOr<StartedTranslation> Start(absl::Span<const SourceText> texts,
-                                                   const TranslateOptions& options,
+  virtual absl::StatusOr<StartedTranslation> Start(absl::Span<const SourceText> texts, const TranslateOptions& options,
                                                    const StartLimits& limits) const = 0;
   // Of texts without anything forced.
   absl::StatusOr<StartedTranslation> Start(const std::vector<std::string>& texts, const TranslateOptions& options,

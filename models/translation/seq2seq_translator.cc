@@ -348,12 +348,16 @@ struct Seq2SeqTranslator::TextUnderWay {
   const int index;
   int sentence = 0;         // index of the next one
   std::string separator;    // before the next one
+  size_t begin = 0;         // in bytes of the text: where that begins
   bool has_prefix = false;  // options.target_prefix is under way
 
-  void Append(std::unique_ptr<TranslationTask> task) {
-    starting.started.tasks.push_back(std::move(task));
-    starting.started.places.push_back({index, sentence++, std::move(separator)});
+  // `code_bytes`: of its source, which begins with the language code of its stretch.
+  void Append(std::unique_ptr<TranslationTask> task, size_t code_bytes = 0) {
+    begin += separator.size();
+    starting.started.places.push_back({index, sentence++, std::move(separator), begin, code_bytes});
     separator.clear();
+    begin += task->source().size() - code_bytes;
+    starting.started.tasks.push_back(std::move(task));
   }
 };
 
@@ -382,7 +386,7 @@ absl::StatusOr<StartedTranslation> Seq2SeqTranslator::Start(absl::Span<const Sou
   Starting starting{options, limits, {}};
   for (size_t i = 0; i < texts.size(); ++i) {
     HEED_RETURN_IF_ERROR(limits.Check());
-    const std::string field = absl::StrCat("texts[", i, "]");
+    const std::string field = texts[i].field.empty() ? absl::StrCat("texts[", i, "]") : texts[i].field;
     if (const auto at = FirstInvalidUtf8(texts[i].text)) {
       return WithField(InvalidArgument(field, " is not UTF-8 at byte ", *at, " of ", texts[i].text.size()), field);
     }
@@ -402,6 +406,7 @@ absl::Status Seq2SeqTranslator::StartText(const SourceText& text, int index, Sta
   TextUnderWay under_way{starting, index};
   for (const LanguageStretch& stretch : stretches) {
     absl::StrAppend(&under_way.separator, stretch.leading);
+    under_way.begin = static_cast<size_t>(stretch.body.data() - text.text.data()) - under_way.separator.size();
     const SplitText split =
         starting.options.split_sentences ? SplitSentences(stretch.body, sentence_rules_) : WholeText(stretch.body);
     for (const SentenceSpan& span : split.sentences) {
@@ -422,7 +427,7 @@ absl::Status Seq2SeqTranslator::StartSentence(const LanguageStretch& stretch, ab
   HEED_RETURN_IF_ERROR(text.starting.Check());
   std::string source = absl::StrCat(stretch.prefix, sentence);
   if (!HasLetters(sentence)) {
-    text.Append(std::make_unique<SentenceTask>(*this, std::move(source), sentence));
+    text.Append(std::make_unique<SentenceTask>(*this, std::move(source), sentence), stretch.prefix.size());
     return absl::OkStatus();
   }
   const int64_t max_tokens = network_->max_source_tokens();
@@ -451,7 +456,7 @@ absl::Status Seq2SeqTranslator::StartSentence(const LanguageStretch& stretch, ab
   EncodedText encoded = codec_->EncodeSource(stretch.code, absl::StrReplaceAll(sentence, {{kSoftHyphen, ""}}));
   const int64_t tokens = static_cast<int64_t>(encoded.ids.size());
   if (!HasTokensOfText(encoded)) {  // none of its words is in the vocabulary, which has no unknown token
-    text.Append(std::make_unique<SentenceTask>(*this, std::move(source), sentence));
+    text.Append(std::make_unique<SentenceTask>(*this, std::move(source), sentence), stretch.prefix.size());
     return absl::OkStatus();
   }
   HEED_ASSIGN_OR_RETURN(const bool too_long, cut(tokens));
@@ -460,10 +465,11 @@ absl::Status Seq2SeqTranslator::StartSentence(const LanguageStretch& stretch, ab
     return absl::InvalidArgumentError(
         absl::StrCat("has a character of ", tokens, " tokens, but the model has ", max_tokens, " positions"));
   }
-  return StartTask(std::move(source), std::move(encoded), text);
+  return StartTask(std::move(source), stretch.prefix.size(), std::move(encoded), text);
 }
 
-absl::Status Seq2SeqTranslator::StartTask(std::string source, EncodedText encoded, TextUnderWay& text) const {
+absl::Status Seq2SeqTranslator::StartTask(std::string source, size_t code_bytes, EncodedText encoded,
+                                          TextUnderWay& text) const {
   TranslateOptions own = text.starting.options;
   std::vector<int32_t> prefix;
   if (!text.has_prefix && !own.target_prefix.empty()) prefix = codec_->EncodeTargetPrefix(own.target_prefix);
@@ -487,7 +493,8 @@ absl::Status Seq2SeqTranslator::StartTask(std::string source, EncodedText encode
   text.starting.rows += source_tokens;
   const uint64_t seed = SentenceSeed(own.sampling.seed, text.index, text.sentence);
   text.Append(
-      std::make_unique<SentenceTask>(*this, std::move(source), std::move(encoded), own, std::move(prefix), seed));
+      std::make_unique<SentenceTask>(*this, std::move(source), std::move(encoded), own, std::move(prefix), seed),
+      code_bytes);
   return absl::OkStatus();
 }
 

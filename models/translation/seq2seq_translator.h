@@ -55,7 +55,7 @@ class Seq2SeqTranslator : public Translator {
   // Appends the tasks of one sentence, which has something to read: one, or several if it is too long for one.
   absl::Status StartSentence(const LanguageStretch& stretch, absl::string_view sentence, TextUnderWay& text) const;
   // Appends the task of what fits the network.
-  absl::Status StartTask(std::string source, EncodedText encoded, TextUnderWay& text) const;
+  absl::Status StartTask(std::string source, size_t code_bytes, EncodedText encoded, TextUnderWay& text) const;
 
   ModelSpec spec_;
   std::unique_ptr<const Seq2SeqNetwork> network_;

@@ -18,8 +18,9 @@ class JobHandle {
  public:
   explicit JobHandle(Scheduler& scheduler) : scheduler_(scheduler) {}
 
-  // Once, and again when the job before has ended. OK: the scheduler has the job and its observer hears of the end, perhaps before this returns; then only the
-  // handle itself has to live until it does. Otherwise, as Scheduler::Submit, the observer hears nothing.
+  // Once, and again when the job before has ended. OK: the scheduler has the job and its observer hears of the end,
+  // perhaps before this returns; then only the handle itself has to live until it does. Otherwise, as
+  // Scheduler::Submit, the observer hears nothing.
   absl::Status Submit(std::shared_ptr<Job> job) EXCLUDES(mutex_);
   // Ends the job, and those that may follow, with CANCELLED: at once, or as soon as the scheduler has it.
   void Cancel() EXCLUDES(mutex_);

@@ -40,7 +40,8 @@ class TranslationService::Translation {
     if (texts_.size() > limits.max_tasks) {
       return InvalidField("texts", texts_.size(), " texts in one request, at most ", limits.max_tasks);
     }
-    absl::StatusOr<StartedTranslation> started = translator.Start(std::vector<std::string>(texts_.begin(), texts_.end()), *options, limits);
+    absl::StatusOr<StartedTranslation> started =
+        translator.Start(std::vector<std::string>(texts_.begin(), texts_.end()), *options, limits);
     if (!started.ok()) return started.status();
 
     places_ = std::move(started->places);

@@ -163,7 +163,7 @@ absl::StatusOr<StartedTranslation> FakeTranslator::Start(absl::Span<const Source
         break;
       }
       started.tasks.push_back(std::make_unique<FakeTask>(texts[text], TextRange{word, end}, options));
-      started.places.push_back({static_cast<int>(text), sentence++, all.substr(begin, word - begin)});
+      started.places.push_back({static_cast<int>(text), sentence++, all.substr(begin, word - begin), word, 0});
       begin = end;
     } while (begin + trailing.size() < all.size());
     started.trailing.push_back(trailing);

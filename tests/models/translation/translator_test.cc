@@ -181,6 +181,20 @@ TEST_F(TranslatorTest, ASentenceBeyondThePositionsIsSplitAndNothingIsLost) {
   EXPECT_EQ(joined, text);
 }
 
+TEST_F(TranslatorTest, PlacesSayWhereSentencesBeginInTheirText) {
+  const std::shared_ptr<const Translator> multilingual = Load("marian-gelu-untied");
+  const std::string text = " >>de<<  Is it cold?  My sister reads.\n>>de<< A cat. \n";
+  const auto started = multilingual->Start({text}, multilingual->default_options());
+  ASSERT_TRUE(started.ok()) << started.status();
+  ASSERT_EQ(started->tasks.size(), 3u);
+  for (size_t i = 0; i < started->tasks.size(); ++i) {
+    const SentencePlace& place = started->places[i];
+    const std::string sentence = started->tasks[i]->source().substr(place.code_bytes);
+    EXPECT_EQ(text.substr(place.begin, sentence.size()), sentence);
+    EXPECT_EQ(place.code_bytes, i == 2 ? 7u : 8u);
+  }
+}
+
 TEST_F(TranslatorTest, AnUnknownLanguageIsRefusedWithThoseThatAreKnown) {
   const std::shared_ptr<const Translator> multilingual = Load("marian-gelu-untied");
   const auto started = multilingual->Start({">>xx<< cat"}, greedy_);
