@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <limits>
+#include <new>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "base/check.h"
 
 namespace heed {
 namespace {
@@ -59,6 +61,24 @@ absl::StatusOr<std::string> InflateMessage(absl::string_view compressed, Message
   }
   if (stream.avail_in > 0) return wrong("followed by other bytes");
   return message;
+}
+
+std::string DeflateMessage(absl::string_view message, MessageCompression compression) {
+  constexpr int kMemoryLevel = 8;  // zlib's default
+  z_stream stream{};
+  const int window = kLargestWindow + (compression == MessageCompression::kGzip ? kGzipFormat : 0);
+  if (deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, window, kMemoryLevel, Z_DEFAULT_STRATEGY) != Z_OK) {
+    throw std::bad_alloc();
+  }
+  const absl::Cleanup end = [&] { deflateEnd(&stream); };
+  std::string compressed(deflateBound(&stream, message.size()), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(message.data()));
+  stream.avail_in = static_cast<uInt>(message.size());
+  stream.next_out = reinterpret_cast<Bytef*>(compressed.data());
+  stream.avail_out = static_cast<uInt>(compressed.size());
+  HEED_CHECK(deflate(&stream, Z_FINISH) == Z_STREAM_END);
+  compressed.resize(compressed.size() - stream.avail_out);
+  return compressed;
 }
 
 }  // namespace heed

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Messages that came compressed, inflated to no more than a message may be: gRPC's own filter measures them afterwards.
+// And answers that are to be compressed.
 #pragma once
 
 #include <cstdint>
@@ -16,5 +17,8 @@ enum class MessageCompression { kDeflate, kGzip };  // gRPC's names: "deflate" i
 // INVALID_ARGUMENT: the bytes are not of that format, or not whole.
 absl::StatusOr<std::string> InflateMessage(absl::string_view compressed, MessageCompression compression,
                                            int64_t max_bytes);
+
+// The other way, for answers over HTTP: as fast as zlib can, some 100 MB/s.
+std::string DeflateMessage(absl::string_view message, MessageCompression compression);
 
 }  // namespace heed

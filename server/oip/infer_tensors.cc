@@ -13,6 +13,7 @@
 #include "base/invalid_argument.h"
 #include "base/status_macros.h"
 #include "server/oip/infer_parameters.h"
+#include "server/oip/tensor_shape.h"
 
 namespace heed {
 namespace {
@@ -22,21 +23,8 @@ static_assert(std::endian::native == std::endian::little, "raw contents are litt
 using inference::InferTensorContents;
 using inference::ModelInferRequest;
 
-std::string ShapeText(absl::Span<const int64_t> shape) { return absl::StrCat("[", absl::StrJoin(shape, ", "), "]"); }
-
 std::string Names(absl::Span<const TensorSpec> specs) {
   return absl::StrJoin(specs, ", ", [](std::string* out, const TensorSpec& spec) { absl::StrAppend(out, spec.name); });
-}
-
-// The number of elements; none: more than 2^62.
-std::optional<int64_t> Product(absl::Span<const int64_t> shape) {
-  int64_t product = 1;
-  for (const int64_t size : shape) {
-    if (size == 0) return 0;
-    if (product > (int64_t{1} << 62) / size) return std::nullopt;
-    product *= size;
-  }
-  return product;
 }
 
 absl::Status CheckShape(absl::Span<const int64_t> shape, absl::Span<const int64_t> wanted) {
@@ -203,7 +191,7 @@ absl::Status InputTensors::Add(const ModelInferRequest::InferInputTensor& input,
     return InvalidArgument("datatype: is ", Quoted(input.datatype()), ", must be ", DatatypeName(spec->type));
   }
   HEED_RETURN_IF_ERROR(CheckShape(input.shape(), spec->shape));
-  const std::optional<int64_t> count = Product(input.shape());
+  const std::optional<int64_t> count = ElementCount(input.shape());
   if (!count) return InvalidArgument("shape: ", ShapeText(input.shape()), " has more elements than 2^62");
   HEED_RETURN_IF_ERROR(CheckInputParameters(input.parameters()));
   if (raw != nullptr && input.has_contents()) {

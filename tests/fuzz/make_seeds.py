@@ -307,6 +307,29 @@ def raw(*numbers, form="f"):
     return '"' + "".join(f"\\x{byte:02x}" for byte in packed) + '"'
 
 
+def rest_request_seeds():
+    def body(request, *tensors, whole=False):
+        text = json.dumps(request).encode()
+        return struct.pack("<H", 0 if whole else len(text)) + text + b"".join(tensors)
+
+    yield "texts", body({"id": "7", "parameters": {"beam_size": 4, "binary_data_output": True, "timeout": 5.5, "a": "b"},
+                         "inputs": [{"name": "text", "shape": [2], "datatype": "BYTES", "data": ["Good morning.", "\u00fc\"\\"]}],
+                         "outputs": [{"name": "translation", "parameters": {"binary_data": False}}]}, whole=True)
+    yield "binary", body({"inputs": [
+        {"name": "x", "shape": [2, 1], "datatype": "FP32", "parameters": {"binary_data_size": 8}},
+        {"name": "t", "shape": [1], "datatype": "BYTES", "parameters": {"binary_data_size": 7}},
+        {"name": "s", "shape": [1], "datatype": "BYTES", "parameters": {"shared_memory_region": "mine"}}]},
+        floats(1, -0.5), struct.pack("<I", 3) + b"cat")
+    yield "nested", body({"model_name": "m", "inputs": [
+        {"name": "a", "shape": [2, 2], "datatype": "INT64", "data": [[1, -2], [3, 4]]},
+        {"data": [[0.1, "NaN"], [-0.0, "-Infinity"]], "datatype": "FP32", "shape": [2, 2], "name": "b"},
+        {"name": "c", "shape": [2, 0], "datatype": "UINT8", "data": [[], []]},
+        {"name": "d", "shape": [], "datatype": "BOOL", "data": [True]}]}, whole=True)
+    for datatype, data in (("INT8", [-128]), ("INT16", [7]), ("INT32", [-5]), ("UINT16", [65535]), ("UINT32", [1]),
+                           ("UINT64", [2**64 - 1]), ("FP64", [1e300]), ("FP16", [1])):
+        yield datatype.lower(), body({"inputs": [{"name": "x", "shape": [1], "datatype": datatype, "data": data}]})
+
+
 def infer_request_seeds():
     name = "inference.ModelInferRequest"
     yield "translator", bytes([0]) + message(name, """model_name: "m" id: "1"

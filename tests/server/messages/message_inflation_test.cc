@@ -47,6 +47,14 @@ TEST_P(MessageInflationTest, GivesBackWhatWasCompressed) {
   }
 }
 
+TEST_P(MessageInflationTest, WhatWasDeflatedIsInflatedAgain) {
+  for (const size_t size : {0, 1, 1000, 100'000}) {
+    std::string text;
+    for (size_t i = 0; i < size; ++i) text += static_cast<char>(i * i % 251);
+    EXPECT_EQ(*Inflate(DeflateMessage(text, GetParam())), text) << size;
+  }
+}
+
 TEST_P(MessageInflationTest, StopsAtTheLimit) {
   EXPECT_TRUE(Inflate(Compressed(std::string(kLimit, '\0'))).ok());
   for (const int64_t size : {kLimit + 1, 2 * kLimit, 200 * kLimit}) {
