@@ -69,7 +69,7 @@ MAP = {
     "server/security": ("TLS, certificates, tokens, rights", "base proto server/rpc server/telemetry"),
     "server/messages": ("between the wire's messages and the models' types",
                         "base files engine/graph models/kinds models/sentences proto server/sessions server/telemetry"),
-    "server/oip": ("the Open Inference Protocol's tensors",
+    "server/oip": ("the Open Inference Protocol's tensors, and its JSON",
                    "base engine/linear models/kinds proto server/messages server/scheduling server/telemetry"),
     "server/rpc": ("one call: message, job, status, log line",
                    "base proto server/messages server/registry server/scheduling server/telemetry"),
@@ -83,7 +83,8 @@ MAP = {
                         "base models/kinds proto server/graphs server/messages server/oip server/registry server/rpc "
                         "server/scheduling server/session_calls server/sessions server/telemetry"),
     "server/http": ("the HTTP server: connections, requests, answers", "base"),
-    "server/gateway": ("from requests over HTTP to calls of the services", "base server/http server/security"),
+    "server/gateway": ("from requests over HTTP to calls of the services",
+                       "base proto server/http server/messages server/oip server/rpc server/scheduling server/security"),
     "server": ("where the server is put together",
                "base base/flags engine/kernels engine/linear models server/graphs server/language server/network server/options "
                "server/platform server/registry server/rpc server/scheduling server/security server/services server/sessions "
