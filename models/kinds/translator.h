@@ -64,7 +64,7 @@ struct AlignedToken {
 
 // Two languages, as BCP 47 writes them ("pt-BR"), between which a model translates.
 struct LanguagePair {
-  std::string source;
+  std::string source;  // empty: the model takes a code, but nobody says what it reads
   std::string target;
   std::string code;  // ">>pob<<" if the model takes one; else empty
 
@@ -123,7 +123,7 @@ class Translator : public Model {
   // Options as the model's own generation_config.json sets them.
   virtual const TranslateOptions& default_options() const = 0;
 
-  // The pairs that it translates, as far as its files say so.
+  // The pairs that it translates, as far as its files, or else its name, say so.
   virtual const std::vector<LanguagePair>& language_pairs() const = 0;
 
   // Validates, splits into sentences and tokenizes, on the caller's thread; every INVALID_ARGUMENT comes from here and

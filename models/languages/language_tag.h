@@ -40,8 +40,8 @@ absl::StatusOr<LanguageTag> ParseLanguageTag(absl::string_view text);
 // How well a language that is served does for one that is wanted.
 enum class LanguageMatch {
   kNone,
-  kRelated,  // the same language, of another region, or of a script that the served one does not tell ("zh-Hant" and
-             // "zh"): to be read, but not to be written in
+  kRelated,   // the same language, of another region, or of a script that the served one does not tell ("zh-Hant" and
+              // "zh"): to be read, but not to be written in
   kNarrower,  // wanted: "pt", served: "pt-BR"; "no" and "nb"
   kBroader,   // wanted: "pt-BR", served: "pt"; "nb" and "no"
   kExact,

@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "base/json_fields.h"
 #include "base/status_macros.h"
@@ -19,6 +20,14 @@ constexpr absl::string_view kSpecialPieces[] = {"</s>", "<unk>", "<pad>", "<s>"}
 
 bool IsLanguageCode(absl::string_view piece) {
   return piece.size() > 4 && absl::StartsWith(piece, ">>") && absl::EndsWith(piece, "<<");
+}
+
+// A language, a group of them or a list; "cat+oci" of ["cat", "oci"].
+std::string ReadLanguages(absl::string_view field, JsonFields& settings) {
+  const nlohmann::json& value = settings.Value(field);
+  const auto is_string = [](const nlohmann::json& one) { return one.is_string(); };
+  if (!value.is_array() || !std::all_of(value.begin(), value.end(), is_string)) return settings.String(field, "");
+  return absl::StrJoin(value.get<std::vector<std::string>>(), "+");
 }
 
 struct LoadedVocabulary {
@@ -91,8 +100,8 @@ absl::StatusOr<MarianTokenizer> MarianTokenizer::Load(const std::string& directo
   absl::StatusOr<JsonFields> settings = JsonFields::Read(absl::StrCat(directory, "/tokenizer_config.json"));
   if (settings.ok()) {
     separate = settings->Bool("separate_vocabs", false);
-    codec.source_language_ = settings->String("source_lang", "");
-    codec.target_language_ = settings->String("target_lang", "");
+    codec.source_language_ = ReadLanguages("source_lang", *settings);
+    codec.target_language_ = ReadLanguages("target_lang", *settings);
     codec.clean_up_spaces_ = settings->Bool("clean_up_tokenization_spaces", false);
     HEED_RETURN_IF_ERROR(settings->status());
   } else if (!absl::IsNotFound(settings.status())) {

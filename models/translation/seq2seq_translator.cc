@@ -14,6 +14,7 @@
 #include "base/utf8.h"
 #include "models/sentences/sentence_pieces.h"
 #include "models/sentences/sentences.h"
+#include "models/translation/translator_languages.h"
 
 namespace heed {
 namespace {
@@ -263,9 +264,10 @@ Seq2SeqTranslator::Seq2SeqTranslator(ModelSpec spec, std::unique_ptr<const Seq2S
       replaced_(replaced) {
   spec_.source_language = codec_->source_language();
   spec_.target_language = codec_->target_language();
-  if (!spec_.source_language.empty() && !spec_.target_language.empty()) {
-    language_pairs_.push_back({spec_.source_language, spec_.target_language, ""});
-  }
+  TranslatorLanguages languages =
+      FindTranslatorLanguages(spec_.name, spec_.source_language, spec_.target_language, codec_->language_codes());
+  language_pairs_ = std::move(languages.pairs);
+  for (std::string& warning : languages.warnings) spec_.warnings.push_back(std::move(warning));
   spec_.weights = network_->weights();
   spec_.resident_bytes = network_->resident_bytes();
   spec_.quantization_errors = network_->quantization_errors();

@@ -35,7 +35,8 @@ struct RouteLeg {
 
 // The models that translate a text, one after the other.
 struct Route {
-  std::string source_language;  // canonical, as the query has it: "pt-BR", though the model reads "pt". If the query has
+  std::string
+      source_language;  // canonical, as the query has it: "pt-BR", though the model reads "pt". If the query has
   std::string target_language;  // none: the first leg's, the last leg's.
   std::vector<RouteLeg> legs;   // one or two; none: the text is in the target language already
 };

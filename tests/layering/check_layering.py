@@ -27,6 +27,7 @@ MAP = {
     "engine/linear": ("matrix products and linear layers", "base files engine/core engine/kernels"),
     "engine/graph": ("graph versions, updates, neighborhoods, aggregation", "base files engine/core"),
     "models/kinds": ("a task, a model, an interface for each kind", "base engine/core engine/graph engine/linear"),
+    "models/languages": ("names of languages, and groups of them", "base"),
     "models/layers": ("what networks are made of", "base files engine/core engine/kernels engine/linear"),
     "models/sentences": ("splitting a text into sentences", "base"),
     "models/markup": ("documents as texts to translate, and back", "base models/kinds"),
@@ -36,8 +37,8 @@ MAP = {
     "models/search": ("greedy and beam search, and sampling",
                       "base engine/linear models/kinds"),
     "models/translation": ("encoder-decoder networks, and translators of them",
-                           "base files engine/core engine/kernels engine/linear models/kinds models/layers "
-                           "models/search models/sentences models/text"),
+                           "base files engine/core engine/kernels engine/linear models/kinds models/languages "
+                           "models/layers models/search models/sentences models/text"),
     "models/language": ("scoring and generation, and sessions, over networks that read from left to right",
                         "base engine/core engine/kernels models/kinds models/search models/text"),
     "models/transformer_xl": ("Transformer-XL",
@@ -62,6 +63,8 @@ MAP = {
     "server/network": ("sockets, connections, the HTTP page", "base server/telemetry"),
     "server/scheduling": ("jobs, and when their tasks are stepped", "base models/kinds server/telemetry"),
     "server/registry": ("the models that are served", "base engine/linear models/kinds server/scheduling server/telemetry"),
+    "server/languages": ("languages that are served, routes between them, detection",
+                         "base models/kinds models/languages server/registry"),
     "server/graphs": ("stored graphs", "base files engine/graph models/kinds server/platform server/registry "
                       "server/scheduling server/telemetry"),
     "server/sessions": ("sessions in memory, files and Redis",
@@ -125,14 +128,16 @@ FENCES = [(re.compile(header), re.compile(place), message) for header, place, me
     (r"^httplib", r"^(client/lib/http_page\.cc|tests/.*)$", "cpp-httplib is only for client/lib/http_page.cc"),
     (r"^openssl/", r"^(server/security/(tokens|certificates)\.cc|server/build_info\.cc|server/sessions/deadline_stream\.cc|tests/.*)$",
      "OpenSSL is only for server/security/tokens.cc, certificates.cc, server/build_info.cc and deadline_stream.cc"),
+    (r"^cld2/", r"^(server/languages/language_detector\.cc|tests/.*)$",
+     "CLD2 is only for server/languages/language_detector.cc"),
     (r"^zlib\.h$", r"^(server/messages/message_inflation\.cc|tests/.*)$",
      "zlib is only for server/messages/message_inflation.cc"),
     (r"^hiredis", r"^(server/sessions/redis_connection\.cc|tests/.*)$",
      "hiredis is only for server/sessions/redis_connection.cc"),
     (r"^sentencepiece", r"^(models/text/subwords\.(h|cc)|tests/.*)$",
      "SentencePiece is only for models/text/subwords.*"),
-    (r"^unicode/", r"^(base|models/(language_text|markup|moses|sentences|text)|client/render|tests)/",
-     "ICU is for base/, models/language_text/, models/markup/, models/moses/, models/sentences/, models/text/ and client/render/"),
+    (r"^unicode/", r"^(base|models/(language_text|languages|markup|moses|sentences|text)|client/render|tests)/",
+     "ICU is for base/, client/render/, and of models/: language_text/, languages/, markup/, moses/, sentences/, text/"),
 )]
 LINK_FENCES = [(re.compile(library), re.compile(place), message) for library, place, message in (
     (r"DNNL_LIBRARY", r"^engine/linear/", "oneDNN is linked only by engine/linear/"),
@@ -146,6 +151,7 @@ LINK_FENCES = [(re.compile(library), re.compile(place), message) for library, pl
     (r"HTTPLIB", r"^client/lib/", "cpp-httplib is linked only by client/lib/"),
     (r"OpenSSL", r"^server/(security/|sessions/|CMakeLists)",
      "OpenSSL is linked only by server/security/, server/sessions/ and server/"),
+    (r"CLD2", r"^server/languages/", "CLD2 is linked only by server/languages/"),
     (r"HIREDIS", r"^server/sessions/", "hiredis is linked only by server/sessions/"),
     (r"SENTENCEPIECE", r"^models/text/", "SentencePiece is linked only by models/text/"),
 )]
