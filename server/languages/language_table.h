@@ -16,11 +16,14 @@
 
 namespace heed {
 
+// A request's source language that is to be detected. Case does not count.
+inline constexpr absl::string_view kDetectedLanguage = "auto";
+
 // What a request says about where its texts come from and go to. Empty fields are not said.
 struct RouteQuery {
   absl::string_view model;
   int64_t model_version = 0;          // 0: the default one
-  absl::string_view source_language;  // as people write it; not "auto"
+  absl::string_view source_language;  // as people write it
   absl::string_view target_language;
 };
 
@@ -28,29 +31,42 @@ struct RouteQuery {
 struct RouteLeg {
   std::string model;
   ServedModel served;
-  // The model's own: language_pairs() has it, or, for a model that does not say what it translates, the languages of
-  // the query (canonical), which are believed.
+  // One of the model's language_pairs(). Of a named model without pairs: the languages of the query, which are
+  // believed.
   LanguagePair pair;
 };
 
 // The models that translate a text, one after the other.
 struct Route {
-  std::string
-      source_language;  // canonical, as the query has it: "pt-BR", though the model reads "pt". If the query has
-  std::string target_language;  // none: the first leg's, the last leg's.
-  std::vector<RouteLeg> legs;   // one or two; none: the text is in the target language already
+  // Canonical, as the query has them: "pt-BR", though the model reads "pt". What the query does not have is what the
+  // models read and write; the source stays empty where a named model reads several.
+  std::string source_language, target_language;
+  std::vector<RouteLeg> legs;  // one or two; none: the text is in the target language already
 };
 
-// A pair that is served, and by what.
+// A language that is served, with its names in English and in itself.
+struct ServedLanguage {
+  LanguageTag tag;
+  std::string code;  // tag.ToString()
+  std::string name, native_name;
+};
+
+// A pair that FindRoute finds, and the model, or the two models in a chain, that serve it.
 struct ServedPair {
-  LanguageTag source, target;
-  std::vector<std::string> models;  // one, or two in a chain
+  std::string source, target;
+  std::vector<std::string> models;
+};
+
+struct ServedLanguages {
+  std::vector<ServedLanguage> languages;  // that are read or written, by code
+  std::vector<LanguageTag> sources;       // that are read, by code
+  std::vector<ServedPair> pairs;          // by source and target
 };
 
 // Thread-safe. Follows what the registry loads and unloads: each call sees what is ready when it is made, of each model
 // the default version. `registry` outlives it.
 //
-// Errors name the field, "source_language" or "target_language", and what is served instead, nearest first:
+// Errors name the field, "source_language" or "target_language", and what is served instead:
 //   INVALID_ARGUMENT  what is given is no language; the named model does not translate the pair; the query leaves open
 //                     which language is meant
 //   NOT_FOUND         no model, and no two, translate the pair
@@ -61,15 +77,15 @@ class LanguageTable {
   explicit LanguageTable(const Registry& registry);
   ~LanguageTable();
 
-  // Finds the way from the source to the target language.
+  // Finds the way from the source to the target language, one of which, or the model, is given. The source is not
+  // "auto".
   //
-  // - With a model: that one, if it has the pair. Between a language and itself it needs to have that pair, too.
-  // - Without: no leg, if the source does for the target already ("en" to "en", "en-GB" to "en"), unless a model has
-  //   that pair. Else the best model with the pair. Else two models, by way of English, or of the first other language
-  //   by code; each the best one with its pair.
-  // - Without a source: what the model reads, or the only language from which the target is reached by one model.
-  //   Without a target: the only one that the source, or the model, has. Where that leaves several, INVALID_ARGUMENT:
-  //   see SourcesToDetect. One of the two languages, or the model, must be there.
+  // - With a model: that one, if it has the pair.
+  // - Without: the best model with the pair; no leg, if no model has it and the source does for the target already
+  //   ("en" to "en", "en-GB" to "en"); else two models, by way of English, or of the first other language by code, each
+  //   the best one with its pair.
+  // - Without a source: what the named model reads, or the only language that a model translates to the target. Without
+  //   a target: the only one that the source, or the named model, has. INVALID_ARGUMENT where that leaves several.
   //
   // Of several models the best is the one that fits the target, then the source, more closely (LanguageMatch: the same
   // region before the language in general); then the one with more weights; then the one with fewer pairs, which is
@@ -78,17 +94,16 @@ class LanguageTable {
   // Cheap: for each request; for each text where languages are detected.
   absl::StatusOr<Route> FindRoute(const RouteQuery& query) const;
 
-  // The languages that a text may be in so that FindRoute, with that as query.source_language, finds the target; the
-  // target language among them (unless the model is named). By code. The detection of the source chooses from these.
-  // query.source_language does not count.
-  absl::StatusOr<std::vector<std::string>> SourcesToDetect(const RouteQuery& query) const;
+  // Whether the source is to be detected before FindRoute: it is "auto", or it is not given, no model is named, and
+  // several languages are translated to the target.
+  absl::StatusOr<bool> NeedsDetection(const RouteQuery& query) const;
 
-  // All languages that are read or written, by code.
-  std::vector<LanguageTag> Languages() const;
-  // Those that are read.
-  std::vector<LanguageTag> Sources() const;
-  // Every pair that FindRoute finds, by source and target; chains included.
-  std::vector<ServedPair> Pairs() const;
+  // The languages that a text may be in so that FindRoute, with that as its source, finds the target; without a named
+  // model the target is among them. By code. query.source_language does not count. Errors as FindRoute's.
+  absl::StatusOr<std::vector<LanguageTag>> SourcesToDetect(const RouteQuery& query) const;
+
+  // Made once for each state of the registry.
+  std::shared_ptr<const ServedLanguages> Served() const;
 
  private:
   class Snapshot;

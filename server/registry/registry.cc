@@ -80,6 +80,11 @@ const std::pair<const int64_t, Registry::Version>* Registry::Entry::Default() co
   return found == versions.rend() ? nullptr : &*found;
 }
 
+int64_t Registry::changes() const {
+  MutexLock lock(mutex_);
+  return changes_;
+}
+
 bool Registry::stopped() const {
   MutexLock lock(mutex_);
   return stop_;
@@ -98,6 +103,7 @@ void Registry::LoadAll(ModelObserver& observer) {
     std::vector<ModelStatus> changed;
     {
       MutexLock lock(mutex_);
+      ++changes_;
       for (auto& [number, version] : entries_.find(name)->second.versions) {
         version.state = ModelState::kUnavailable;
         version.reason = status;
@@ -140,6 +146,7 @@ absl::StatusOr<std::vector<int64_t>> Registry::Choose(const std::string& name, c
 void Registry::BeginLoad(const std::string& name, const FoundVersions& found, const std::vector<int64_t>& listed,
                          const std::vector<int64_t>& chosen) {
   MutexLock lock(mutex_);
+  ++changes_;
   Entry& entry = entries_[name];
   entry.listed = listed;
   entry.unloaded = false;
@@ -183,6 +190,7 @@ absl::Status Registry::LoadVersion(const std::string& name, int64_t number, cons
   ModelStatus changed;
   {
     MutexLock lock(mutex_);
+    ++changes_;
     Entry& entry = entries_.find(name)->second;
     Version& version = entry.versions[number];
     version.load_seconds = ToSeconds(Clock::now() - start);
@@ -208,6 +216,7 @@ void Registry::RetireUnwanted(const std::string& name, const FoundVersions& foun
   std::vector<ModelStatus> changed;
   {
     MutexLock lock(mutex_);
+    ++changes_;
     Entry& entry = entries_.find(name)->second;
     std::vector<std::shared_ptr<const Model>> left;
     std::vector<int64_t> numbers;
@@ -249,6 +258,7 @@ absl::Status Registry::Unload(const std::string& name, ModelObserver& observer) 
     MutexLock lock(mutex_);
     const auto found = entries_.find(name);
     if (found == entries_.end()) return NoSuchModel(name);
+    ++changes_;
     Entry& entry = found->second;
     entry.unloaded = true;
     entry.listed.clear();

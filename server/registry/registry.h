@@ -116,6 +116,8 @@ class Registry {
   std::string WhyNone() const { return directory_.WhyNone(); }
   // Every version that was found or serves, by name and version.
   std::vector<ModelStatus> List() const;
+  // Grows with every change of what List tells, so that what is made of it can be kept.
+  int64_t changes() const EXCLUDES(mutex_);
 
   // The default version of the model `name`; if it is empty, of the only one of `kind`. NOT_FOUND: there is none.
   // UNAVAILABLE: it is loading, failed to load and why, or was unloaded. INVALID_ARGUMENT: it is of another kind, or
@@ -201,6 +203,7 @@ class Registry {
   Entries entries_ GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<const Model>> leaving_ GUARDED_BY(mutex_);  // until only this holds them
   bool stop_ GUARDED_BY(mutex_) = false;
+  int64_t changes_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace heed

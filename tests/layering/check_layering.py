@@ -64,7 +64,7 @@ MAP = {
     "server/scheduling": ("jobs, and when their tasks are stepped", "base models/kinds server/telemetry"),
     "server/registry": ("the models that are served", "base engine/linear models/kinds server/scheduling server/telemetry"),
     "server/languages": ("languages that are served, routes between them, detection",
-                         "base models/kinds models/languages server/registry"),
+                         "base models/kinds models/languages server/registry server/scheduling"),
     "server/graphs": ("stored graphs", "base files engine/graph models/kinds server/platform server/registry "
                       "server/scheduling server/telemetry"),
     "server/sessions": ("sessions in memory, files and Redis",
