@@ -93,6 +93,13 @@ absl::Status Authorization::Check(absl::string_view path, std::optional<absl::st
   return status;
 }
 
+std::string Authorization::HolderOf(absl::string_view authorization, TimePoint now) const {
+  if (tokens_ == nullptr) return "";
+  const std::shared_ptr<const Tokens> tokens = tokens_->Get(now);  // owns the holder
+  const TokenHolder* const holder = tokens->Find(TokenOf(authorization));
+  return holder == nullptr ? "" : holder->name;
+}
+
 absl::Status Authorization::Decide(absl::string_view path, std::optional<absl::string_view> authorization,
                                    TimePoint now) const {
   const std::optional<Right> known = RightOf(path);

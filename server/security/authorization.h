@@ -43,6 +43,8 @@ class Authorization {
   // nobody's. PERMISSION_DENIED: its holder lacks the right, by both names; or management is off, whoever asks. A
   // method that has no right takes the right to manage where there are tokens, and is else gRPC's to refuse.
   absl::Status Check(absl::string_view path, std::optional<absl::string_view> authorization, TimePoint now) const;
+  // The name of who holds the token of this `authorization` header. Empty: nobody's, or nobody is asked for one.
+  std::string HolderOf(absl::string_view authorization, TimePoint now) const;
 
  private:
   absl::Status Decide(absl::string_view path, std::optional<absl::string_view> authorization, TimePoint now) const;

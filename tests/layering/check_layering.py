@@ -88,6 +88,9 @@ MAP = {
     "server/http": ("the HTTP server: connections, requests, answers", "base"),
     "server/gateway": ("from requests over HTTP to calls of the services",
                        "base proto server/http server/messages server/oip server/rpc server/scheduling server/security"),
+    "server/translation_api": ("LibreTranslate's and DeepL's APIs",
+                               "base proto server/gateway server/http server/platform server/rpc server/scheduling "
+                               "server/security"),
     "server": ("where the server is put together",
                "base base/flags engine/kernels engine/linear models server/graphs server/language server/network server/options "
                "server/platform server/registry server/rpc server/scheduling server/security server/services server/sessions "
