@@ -13,6 +13,7 @@ build_packages=(
   cmake g++ ninja-build pkgconf ccache
   libabsl-dev              # status, strings, containers
   libcli11-dev             # flags and configuration files
+  libcld2-dev              # the languages of texts
   libcpp-httplib-dev       # heed top: the server's metrics over HTTP
   libdnnl-dev              # oneDNN: linear layers of many rows
   libedit-dev              # heed chat: lines that can be edited

@@ -101,10 +101,6 @@ std::string LikelyScript(const std::string& language, const std::string& region)
   return U_SUCCESS(error) ? locale.getScript() : "";
 }
 
-std::string FullScript(const LanguageTag& tag) {
-  return tag.script.empty() ? LikelyScript(tag.language, tag.region) : tag.script;
-}
-
 // The script goes where the language has it anyway; that of Chinese comes where the region tells it.
 void SettleScript(LanguageTag& tag) {
   if (tag.language != kChinese) {
@@ -170,7 +166,7 @@ LanguageMatch MatchScripts(const LanguageTag& wanted, const LanguageTag& served)
     // Chinese alone is mostly simplified.
     return wanted.script == kChineseRegions[0].written ? LanguageMatch::kBroader : LanguageMatch::kRelated;
   }
-  return FullScript(wanted) == FullScript(served) ? LanguageMatch::kExact : LanguageMatch::kNone;
+  return ScriptOf(wanted) == ScriptOf(served) ? LanguageMatch::kExact : LanguageMatch::kNone;
 }
 
 }  // namespace
@@ -240,6 +236,10 @@ LanguageMatch MatchLanguages(const LanguageTag& wanted, const LanguageTag& serve
   if (language == LanguageMatch::kNone) return language;
   return std::min({language, MatchScripts(wanted, served), MatchPart(wanted.region, served.region),
                    MatchPart(wanted.variants, served.variants)});
+}
+
+std::string ScriptOf(const LanguageTag& tag) {
+  return tag.script.empty() ? LikelyScript(tag.language, tag.region) : tag.script;
 }
 
 std::string EnglishName(const LanguageTag& tag) { return DisplayName(tag, icu::Locale::getEnglish()); }

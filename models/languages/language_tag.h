@@ -50,6 +50,9 @@ enum class LanguageMatch {
 // Greater is better. Languages of different scripts do not match: "zh-TW" and "zh-Hans", "sr-Latn" and "sr".
 LanguageMatch MatchLanguages(const LanguageTag& wanted, const LanguageTag& served);
 
+// The script that it is written in, by ISO 15924: "Latn"; its usual one if the tag does not say. Empty: not known.
+std::string ScriptOf(const LanguageTag& tag);
+
 // What the language is called in English ("Brazilian Portuguese"), and in itself ("português (Brasil)"). The code if
 // that is not known.
 std::string EnglishName(const LanguageTag& tag);
