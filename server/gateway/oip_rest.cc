@@ -4,19 +4,16 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "base/exception_barrier.h"
 #include "base/excerpt.h"
 #include "base/invalid_argument.h"
 #include "base/json.h"
 #include "base/status_macros.h"
 #include "inference.pb.h"
+#include "server/gateway/accepted_encoding.h"
 #include "server/gateway/http_status.h"
-#include "server/messages/message_inflation.h"
 #include "server/oip/rest_answer.h"
 #include "server/oip/rest_request.h"
 #include "server/rpc/status.h"
@@ -25,20 +22,17 @@ namespace heed {
 namespace {
 
 using google::protobuf::Message;
-using Json = nlohmann::json;
 
-constexpr char kJson[] = "application/json";
+constexpr char kJsonType[] = "application/json";
+constexpr char kBytesType[] = "application/octet-stream";
 constexpr char kHeaderLength[] = "Inference-Header-Content-Length";
 constexpr char kHeaderLengthName[] = "inference-header-content-length";
 // Of the bodies that are not tensors.
 constexpr int64_t kMaxSmallBody = 64 << 10;
-// Of answers that are compressed: smaller ones gain nothing, larger ones would keep a thread of gRPC's.
-constexpr size_t kMinCompressed = 1 << 10;
-constexpr size_t kMaxCompressed = 1 << 20;
 
 std::string FullPath(const OipRoute& route) { return absl::StrCat("/inference.GRPCInferenceService/", route.method); }
 
-const OipRoute* FindRoute(absl::string_view http_method, absl::string_view path, OipNames& names) {
+const OipRoute* FindOipRoute(absl::string_view http_method, absl::string_view path, OipNames& names) {
   for (const OipRoute& route : OipRoutes()) {
     if (route.http_method == http_method && Fits(route, path, names)) return &route;
   }
@@ -66,7 +60,7 @@ void SetNames(const OipNames& names, Message& message) {
   }
 }
 
-absl::Status ReadIndexFilter(const Json& body, inference::RepositoryIndexRequest& request) {
+absl::Status ReadIndexFilter(const nlohmann::json& body, inference::RepositoryIndexRequest& request) {
   for (const auto& [name, value] : body.items()) {
     if (name != "ready") return InvalidArgument(Quoted(name), " is not known; known are: ready");
     if (!value.is_boolean()) return InvalidField("ready", "must be true or false");
@@ -76,7 +70,7 @@ absl::Status ReadIndexFilter(const Json& body, inference::RepositoryIndexRequest
 }
 
 // `request`: of loading or unloading. The service says which parameters there are.
-absl::Status ReadRepositoryParameters(const Json& body, Message& request) {
+absl::Status ReadRepositoryParameters(const nlohmann::json& body, Message& request) {
   using Parameters = google::protobuf::Map<std::string, inference::ModelRepositoryParameter>;
   auto* load = dynamic_cast<inference::RepositoryModelLoadRequest*>(&request);
   Parameters& parameters = load != nullptr
@@ -108,7 +102,7 @@ absl::Status ReadSmallBody(const OipRoute& route, const std::string& body, Messa
         absl::StrCat("the body has ", body.size(), " bytes, at most ", kMaxSmallBody, " here"));
   }
   if (body.empty()) return absl::OkStatus();
-  const absl::StatusOr<Json> json = ParseJson(body.begin(), body.end());
+  const absl::StatusOr<nlohmann::json> json = ParseJson(body.begin(), body.end());
   if (!json.ok()) return InvalidArgument("the body is ", json.status().message());
   if (!json->is_object()) return InvalidArgument("the body must be an object");
   if (route.request == OipBody::kIndexFilter) {
@@ -121,17 +115,17 @@ HttpAnswer JsonAnswer(std::string body, unsigned status = 200) {
   HttpAnswer answer;
   answer.status = status;
   answer.body = std::move(body);
-  answer.content_type = kJson;
+  answer.content_type = kJsonType;
   return answer;
 }
 
-HttpAnswer Error(const grpc::Status& status) {
+HttpAnswer OipError(const grpc::Status& status) {
   HttpAnswer answer = JsonAnswer(WriteRestError(status.error_message()), HttpStatusOf(status.error_code()));
   AddErrorHeaders(status, answer);
   return answer;
 }
 
-HttpAnswer Error(const absl::Status& status) { return Error(ToGrpcStatus(status)); }
+HttpAnswer OipError(const absl::Status& status) { return OipError(ToGrpcStatus(status)); }
 
 std::string IndexJson(const inference::RepositoryIndexResponse& response) {
   std::string json = "[";
@@ -143,14 +137,14 @@ std::string IndexJson(const inference::RepositoryIndexResponse& response) {
 
 // Each model once, whatever its versions.
 std::string ModelNamesJson(const inference::RepositoryIndexResponse& response) {
-  Json names = Json::array();
+  nlohmann::json names = nlohmann::json::array();
   for (const auto& model : response.models()) {
     if (names.empty() || names.back() != model.name()) names.push_back(model.name());
   }
-  return Json{{"models", names}}.dump();
+  return nlohmann::json{{"models", names}}.dump();
 }
 
-HttpAnswer AnswerOf(const OipRoute& route, const OutputForms& outputs, const Message& message) {
+HttpAnswer OipAnswer(const OipRoute& route, const OutputForms& outputs, const Message& message) {
   switch (route.answer) {
     case OipBody::kMessage:
       return JsonAnswer(WriteRestMessage(message));
@@ -175,10 +169,10 @@ HttpAnswer AnswerOf(const OipRoute& route, const OutputForms& outputs, const Mes
     case OipBody::kInfer: {
       absl::StatusOr<RestAnswer> written =
           WriteRestAnswer(static_cast<const inference::ModelInferResponse&>(message), outputs);
-      if (!written.ok()) return Error(written.status());
+      if (!written.ok()) return OipError(written.status());
       HttpAnswer answer = JsonAnswer(std::move(written->body));
       if (written->json_bytes) {
-        answer.content_type = "application/octet-stream";
+        answer.content_type = kBytesType;
         answer.headers.emplace_back(kHeaderLength, absl::StrCat(*written->json_bytes));
       }
       return answer;
@@ -193,27 +187,12 @@ HttpAnswer AnswerOf(const OipRoute& route, const OutputForms& outputs, const Mes
   return answer;
 }
 
-// The first of the compressions that the client takes ("gzip, deflate;q=0.5") that is ours, too. "q=0" excludes one.
-std::optional<MessageCompression> Wanted(absl::string_view accept_encoding) {
-  for (const absl::string_view one : absl::StrSplit(accept_encoding, ',')) {
-    const std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(one, absl::MaxSplits(';', 1));
-    double quality = 1;
-    absl::string_view weight = absl::StripAsciiWhitespace(parts.second);
-    if (absl::ConsumePrefix(&weight, "q=") && (!absl::SimpleAtod(weight, &quality) || quality <= 0)) continue;
-    const absl::string_view name = absl::StripAsciiWhitespace(parts.first);
-    if (absl::EqualsIgnoreCase(name, "gzip")) return MessageCompression::kGzip;
-    if (absl::EqualsIgnoreCase(name, "deflate")) return MessageCompression::kDeflate;
-  }
-  return std::nullopt;
-}
-
-void Compress(const HttpRequest& request, HttpAnswer& answer) {
-  if (answer.body.size() < kMinCompressed || answer.body.size() > kMaxCompressed) return;
-  const std::optional<MessageCompression> compression = Wanted(request.Header("accept-encoding"));
-  if (!compression) return;
-  answer.body = DeflateMessage(answer.body, *compression);
-  answer.headers.emplace_back("Content-Encoding", *compression == MessageCompression::kGzip ? "gzip" : "deflate");
-  answer.headers.emplace_back("Vary", "Accept-Encoding");
+// Programs send bodies of any type, or none. A page of another origin could do so, too, without that its browser asks
+// (Cross-Origin Resource Sharing); of these types it has to ask.
+bool IsFromForeignPage(const HttpRequest& head) {
+  if (head.method != "POST" || head.Header("origin").empty()) return false;
+  const std::string type = head.ContentType();
+  return type != kJsonType && type != kBytesType;
 }
 
 }  // namespace
@@ -247,12 +226,17 @@ std::vector<std::string> OipRest::Paths() const {
 
 std::optional<HttpAnswer> OipRest::Refuse(const HttpRequest& head) const {
   OipNames names;
-  const OipRoute* route = FindRoute(head.method, head.path, names);
+  const OipRoute* route = FindOipRoute(head.method, head.path, names);
   if (route == nullptr) return std::nullopt;
+  if (IsFromForeignPage(head)) {
+    return ErrorOf(415, "",
+                   "a page of another origin must send its Content-Type: application/json or "
+                   "application/octet-stream");
+  }
   const absl::StatusOr<CallContext> context = ContextOf(head);
   const absl::Status status = context.ok() ? calls_.Check(FullPath(*route), *context) : context.status();
   if (status.ok()) return std::nullopt;
-  return Error(status);
+  return OipError(status);
 }
 
 HttpAnswer OipRest::ErrorOf(unsigned status, absl::string_view, absl::string_view message) const {
@@ -263,13 +247,13 @@ void OipRest::Serve(std::shared_ptr<HttpExchange> exchange) {
   auto request = std::make_shared<Request>();
   request->exchange = std::move(exchange);
   const HttpRequest& http = request->exchange->request();
-  request->route = FindRoute(http.method, http.path, request->names);
+  request->route = FindOipRoute(http.method, http.path, request->names);
   absl::StatusOr<CallContext> context = ContextOf(http);
-  if (!context.ok()) return request->exchange->Answer(Error(context.status()));
+  if (!context.ok()) return request->exchange->Answer(OipError(context.status()));
   request->context = *std::move(context);
   const absl::Status status =
       preparation_.Run(static_cast<int64_t>(http.body.size()), [this, request] { Begin(request); });
-  if (!status.ok()) request->exchange->Answer(Error(status));
+  if (!status.ok()) request->exchange->Answer(OipError(status));
 }
 
 void OipRest::Begin(const std::shared_ptr<Request>& request) const {
@@ -285,7 +269,7 @@ void OipRest::Begin(const std::shared_ptr<Request>& request) const {
     Call(request, *message);
     return absl::OkStatus();
   });
-  if (!status.ok()) request->exchange->Answer(Error(status));
+  if (!status.ok()) request->exchange->Answer(OipError(status));
 }
 
 absl::Status OipRest::Infer(const std::shared_ptr<Request>& request) const {
@@ -305,20 +289,21 @@ absl::Status OipRest::Infer(const std::shared_ptr<Request>& request) const {
 }
 
 void OipRest::Call(const std::shared_ptr<Request>& request, const Message& message) const {
-  const auto done = [this, request](const grpc::Status& status, std::unique_ptr<Message> response) {
-    if (!status.ok()) return request->exchange->Answer(Error(status));
+  const auto done = [&preparation = preparation_, request](const grpc::Status& status,
+                                                           std::unique_ptr<Message> response) {
+    if (!status.ok()) return request->exchange->Answer(OipError(status));
     const auto bytes = static_cast<int64_t>(response->ByteSizeLong());
     const auto answer = [request, response = std::shared_ptr<const Message>(std::move(response))] {
       const absl::Status written = WithoutExceptions([&]() -> absl::Status {
-        HttpAnswer made = AnswerOf(*request->route, request->outputs, *response);
-        Compress(request->exchange->request(), made);
+        HttpAnswer made = OipAnswer(*request->route, request->outputs, *response);
+        CompressAnswer(request->exchange->request(), made);
         request->exchange->Answer(std::move(made));
         return absl::OkStatus();
       });
-      if (!written.ok()) request->exchange->Answer(Error(written));
+      if (!written.ok()) request->exchange->Answer(OipError(written));
     };
     // What was computed is answered, however much waits.
-    if (!preparation_.Run(bytes, answer).ok()) answer();
+    if (!preparation.Run(bytes, answer).ok()) answer();
   };
   const CallHandle handle = calls_.Call(FullPath(*request->route), request->context, message,
                                         NewMessage(request->route->method, /*request=*/false), done);

@@ -32,6 +32,7 @@ struct OipRoute {
   OipBody request;
   OipBody answer;
   absl::string_view summary;
+  bool served = true;  // otherwise the method answers UNIMPLEMENTED, and says what there is instead
 };
 
 // The first that fits a path is the one that serves it.

@@ -193,8 +193,8 @@ grpc::ServerUnaryReactor* InferenceService::ServerMetadata(grpc::CallbackServerC
                    [&]() -> absl::Status {
                      response->set_name("heed");
                      response->set_version(kHeedVersion);
-                     for (const char* extension :
-                          {"model_configuration", "model_repository", "parameters", "schedule_policy", "statistics"}) {
+                     for (const char* extension : {"binary_tensor_data", "model_configuration", "model_repository",
+                                                   "parameters", "schedule_policy", "statistics"}) {
                        response->add_extensions(extension);
                      }
                      return absl::OkStatus();
