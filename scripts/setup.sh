@@ -21,7 +21,8 @@ build_packages=(
   libhiredis-dev           # sessions in Redis
   libhwy-dev               # Highway: our own kernels, dispatched at run time
   libicu-dev               # sentence boundaries, characters of tokens, lower case
-  libmicrohttpd-dev        # the HTTP endpoint
+  libmicrohttpd-dev        # HTTP
+  libgnutls28-dev          # its TLS
   libsentencepiece-dev     # tokenisers
   libspdlog-dev            # logs
   libssl-dev               # certificates, hashes of tokens

@@ -11,7 +11,7 @@
 #include "engine/linear/tiled_product.h"
 #include "grpcpp/grpcpp.h"
 #include "openssl/crypto.h"
-#include "server/network/http_endpoint.h"
+#include "server/http/http_server.h"
 #include "server/registry/model_precisions.h"
 
 namespace heed {
@@ -32,7 +32,7 @@ std::string BuildInfoJson() {
         {"protobuf", google::protobuf::internal::VersionString(GOOGLE_PROTOBUF_VERSION)},
         {"oneDNN", OneDnnVersion()},
         {"OpenSSL", OpenSSL_version(OPENSSL_VERSION_STRING)},
-        {"libmicrohttpd", HttpEndpoint::LibraryVersion()}}},
+        {"libmicrohttpd", HttpServer::LibraryVersion()}}},
   };
   return info.dump(2) + "\n";
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "grpcpp/resource_quota.h"
+#include "server/http/cross_origin.h"
 
 namespace heed {
 namespace {
@@ -89,6 +90,24 @@ ConnectionLimits ToConnectionLimits(const ServerOptions& options, const Descript
     limits.limit_loopback = false;
   }
   return limits;
+}
+
+HttpServerOptions ToHttpServerOptions(const ServerOptions& options, const DescriptorBudget& budget) {
+  HttpServerOptions result;
+  result.threads = static_cast<int>(options.http_threads);
+  result.connections.max_connections = static_cast<size_t>(budget.max_front_connections);
+  result.connections.max_per_origin = static_cast<size_t>(std::max<int64_t>(0, options.max_connections_per_address));
+  result.limit_loopback = true;
+  if (options.max_connections_per_address < 0) {
+    result.connections.max_per_origin = std::max<size_t>(1, result.connections.max_connections / 2);
+    result.limit_loopback = false;
+  }
+  result.connections.max_head = result.connections.max_transfer = Seconds(options.http_transfer_s);
+  result.connections.max_idle = Seconds(options.http_idle_s);
+  result.max_body_bytes = options.max_message_bytes;
+  result.max_bytes = options.max_http_bytes;
+  result.cors_origins = CrossOrigin::ParseOrigins(options.http_cors_origins).value();  // was checked with the flags
+  return result;
 }
 
 void SetLimits(const ServerOptions& options, int threads, grpc::ServerBuilder& builder) {

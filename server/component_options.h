@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "grpcpp/server_builder.h"
 #include "server/graphs/graph_store.h"
+#include "server/http/http_server.h"
 #include "server/network/descriptor_budget.h"
 #include "server/network/grpc_port.h"
 #include "server/options/flags.h"
@@ -22,6 +23,7 @@ GraphStoreOptions ToGraphStoreOptions(const ServerOptions& options);
 SessionOptions ToSessionOptions(const ServerOptions& options);
 ModelLoaderOptions ToModelLoaderOptions(const ServerOptions& options);
 ConnectionLimits ToConnectionLimits(const ServerOptions& options, const DescriptorBudget& budget);
+HttpServerOptions ToHttpServerOptions(const ServerOptions& options, const DescriptorBudget& budget);
 
 // How long a peer may leave unanswered what was sent to it: pings, and the kernel's segments.
 double KeepaliveAnswerSeconds(const ServerOptions& options);

@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "base/mutex.h"
-#include "server/network/http_endpoint.h"
+#include "server/http/http_exchange.h"
 #include "server/registry/readiness_page.h"
 #include "server/registry/registry.h"
 #include "server/services/health_service.h"

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <deque>
+#include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -14,13 +16,17 @@
 #include "grpcpp/server_builder.h"
 #include "server/build_info.h"
 #include "server/component_options.h"
+#include "server/gateway/method_calls.h"
+#include "server/gateway/oip_rest.h"
+#include "server/gateway/rest_api.h"
 #include "server/graphs/graph_store.h"
+#include "server/http/http_pages.h"
+#include "server/http/http_server.h"
 #include "server/language/language_modeling_service.h"
 #include "server/memory_trimmer.h"
 #include "server/model_lifecycle.h"
 #include "server/network/descriptor_budget.h"
 #include "server/network/grpc_port.h"
-#include "server/network/http_endpoint.h"
 #include "server/network/listening_sockets.h"
 #include "server/platform/thread_budget.h"
 #include "server/readiness.h"
@@ -41,6 +47,8 @@
 #include "server/sessions/session_store.h"
 #include "server/telemetry/log.h"
 #include "server/telemetry/request_log.h"
+#include "server/translation_api/deepl_handler.h"
+#include "server/translation_api/libretranslate_handler.h"
 
 namespace heed {
 namespace {
@@ -51,6 +59,9 @@ constexpr std::chrono::seconds kLastBytes(2);
 // A client that has sent nothing for this long has heard that the server is shutting down.
 constexpr std::chrono::milliseconds kQuiet(100);
 constexpr std::chrono::seconds kMaxRefusing(2);
+
+// Of the pages' port, which takes none.
+constexpr int64_t kMaxPageBody = 64 << 10;
 
 absl::StatusOr<ListeningSockets> Listen(absl::string_view flag, const std::string& address, double user_timeout_s = 0) {
   const absl::StatusOr<ListenAddress> parsed = ListenAddress::Parse(address);
@@ -100,9 +111,11 @@ struct Server::Parts {
         return absl::Status(opened.status().code(), absl::StrCat("--tokens=", opened.status().message()));
       }
       tokens = *std::move(opened);
-      const absl::StatusOr<ListenAddress> address = ListenAddress::Parse(options.listen);
-      if (options.tls_cert.empty() && address.ok() && !address->IsLocal()) {
-        LogWarn("tokens", {{"listen", options.listen}, {"problem", "without --tls_cert they travel in plain text"}});
+      for (const std::string& listen : {options.listen, options.http_listen}) {
+        const absl::StatusOr<ListenAddress> address = ListenAddress::Parse(listen);
+        if (options.tls_cert.empty() && address.ok() && !address->IsLocal()) {
+          LogWarn("tokens", {{"listen", listen}, {"problem", "without --tls_cert they travel in plain text"}});
+        }
       }
     }
     auto on = [](bool is_on) { return is_on ? "on" : "off"; };
@@ -140,33 +153,65 @@ struct Server::Parts {
                                                                   Seconds(options.max_reader_lag_s)});
   }
 
-  absl::Status ListenForHttp() {
+  // The pages for those who watch the server.
+  absl::Status ListenForMetrics() {
     if (options.metrics_listen.empty()) return absl::OkStatus();
     HEED_ASSIGN_OR_RETURN(ListeningSockets sockets, Listen("metrics_listen", options.metrics_listen));
-    HttpConnectionLimits limits;
-    limits.max_connections = static_cast<size_t>(descriptors.max_http_connections);
+    pages = std::make_unique<HttpPages>(
+        HttpPages::Pages{{"/buildinfo",
+                          [] {
+                            return HttpAnswer{200, BuildInfoJson(), "application/json"};
+                          }},
+                         {"/livez",
+                          [] {
+                            return HttpAnswer{200, "alive\n"};
+                          }},
+                         {"/metrics",
+                          [this] {
+                            return HttpAnswer{200, metrics.Text(), "text/plain; version=0.0.4; charset=utf-8"};
+                          }},
+                         {"/readyz", [this] { return readiness.Page(); }}});
+    HttpServerOptions page_options;
+    page_options.name = "metrics";
+    page_options.threads = 1;
+    page_options.connections.max_connections = static_cast<size_t>(descriptors.max_http_connections);
+    page_options.max_body_bytes = kMaxPageBody;
     HEED_ASSIGN_OR_RETURN(
-        http,
-        HttpEndpoint::Serve(std::move(sockets), limits,
-                            {{"/buildinfo",
-                              [] {
-                                return HttpAnswer{200, BuildInfoJson(), "application/json"};
-                              }},
-                             {"/livez",
-                              [] {
-                                return HttpAnswer{200, "alive\n"};
-                              }},
-                             {"/metrics",
-                              [this] {
-                                return HttpAnswer{200, metrics.Text(), "text/plain; version=0.0.4; charset=utf-8"};
-                              }},
-                             {"/readyz", [this] { return readiness.Page(); }}}));
-    LogInfo("metrics", {{"address", http->address()}});
+        metrics_http, HttpServer::Serve(std::move(sockets), std::move(page_options), nullptr, {pages.get()}, metrics));
+    LogInfo("metrics", {{"address", metrics_http->address()}});
+    return absl::OkStatus();
+  }
+
+  // The APIs over HTTP, in front of the services that `grpc_server` has, by their full names.
+  absl::Status ServeHttp(ListeningSockets sockets, const std::vector<std::string>& services) {
+    grpc::ChannelArguments arguments;
+    arguments.SetMaxReceiveMessageSize(-1);  // the limits are the services' own
+    method_calls = std::make_shared<MethodCalls>(grpc_server->InProcessChannel(arguments), *authorization);
+    http_preparation = std::make_unique<Preparation>();
+    const auto run_large = [preparation = http_preparation.get()](int64_t bytes, std::function<void()> work) {
+      return preparation->Run(bytes, std::move(work));
+    };
+    RestOptions rest_options;
+    rest_options.json.max_elements = message_limits().max_elements();
+    rest_options.run_large = run_large;
+    http_handlers.push_back(std::make_unique<LibreTranslateHandler>(*method_calls, *http_preparation,
+                                                                     authorization->asks_for_tokens()));
+    http_handlers.push_back(std::make_unique<DeepLHandler>(*method_calls, *http_preparation, *authorization));
+    http_handlers.push_back(std::make_unique<OipRest>(*method_calls, *http_preparation, options.max_message_bytes));
+    http_handlers.push_back(std::make_unique<RestApi>(method_calls, services, std::move(rest_options)));
+    std::vector<HttpHandler*> handlers;
+    for (const auto& handler : http_handlers) handlers.push_back(handler.get());
+    HttpServerOptions http_options = ToHttpServerOptions(options, descriptors);
+    http_options.run_large = run_large;
+    HEED_ASSIGN_OR_RETURN(http, HttpServer::Serve(std::move(sockets), std::move(http_options), certificates.get(),
+                                                  std::move(handlers), metrics));
+    LogInfo("http", {{"address", http->address()}});
     return absl::OkStatus();
   }
 
   const ServerOptions options;
-  const DescriptorBudget descriptors = ShareDescriptors(DescriptorLimit(), options.max_connections);
+  const DescriptorBudget descriptors = ShareDescriptors(
+      DescriptorLimit(), options.max_connections, options.http_listen.empty() ? -1 : options.max_http_connections);
   const int threads;
   const SchedulerOptions scheduler_options;
   Metrics metrics;
@@ -194,7 +239,13 @@ struct Server::Parts {
   int port = 0;                                 // of gRPC
   std::unique_ptr<GrpcPort> grpc_port;
   std::unique_ptr<grpc::Server> grpc_server;
-  std::unique_ptr<HttpEndpoint> http;  // null: nowhere
+  std::unique_ptr<HttpPages> pages;
+  std::unique_ptr<HttpServer> metrics_http;  // null: nowhere
+  // The front over HTTP; nothing of it if it is off.
+  std::shared_ptr<const MethodCalls> method_calls;
+  std::vector<std::unique_ptr<HttpHandler>> http_handlers;  // in the order in which they are asked
+  std::unique_ptr<Preparation> http_preparation;            // works for the handlers, and ends before them
+  std::unique_ptr<HttpServer> http;
 };
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options, Registry::LoadFunction load) {
@@ -230,7 +281,12 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   parts->grpc_port = std::make_unique<GrpcPort>(
       std::move(sockets), limits, MakeCredentials(*parts->authorization, parts->certificates.get()), builder,
       parts->metrics, [parts = parts.get()] { parts->readiness.SetAccepting(parts->grpc_port->NotAccepting()); });
-  HEED_RETURN_IF_ERROR(parts->ListenForHttp());
+  HEED_RETURN_IF_ERROR(parts->ListenForMetrics());
+  std::optional<ListeningSockets> http_sockets;
+  if (!options.http_listen.empty()) {
+    HEED_ASSIGN_OR_RETURN(ListeningSockets opened, Listen("http_listen", options.http_listen));
+    http_sockets.emplace(std::move(opened));
+  }
   // Every service passes through here, so that none of its methods that manage is forgotten.
   const std::pair<const char*, grpc::Service*> services[] = {
       {grpc::health::v1::Health::service_full_name(), &parts->health},
@@ -242,7 +298,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
       {v1::GraphService::service_full_name(), parts->graphs_service.get()},
       {inference::GRPCInferenceService::service_full_name(), parts->inference.get()},
   };
+  std::vector<std::string> service_names;
   for (const auto& [name, service] : services) {
+    service_names.push_back(name);
     RefuseManagement(*parts->authorization, name, *service);
     builder.RegisterService(
         &parts->checked_services.emplace_back(name, *service, parts->message_limits(), parts->requests));
@@ -252,6 +310,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   if (parts->grpc_server == nullptr) return absl::InternalError("gRPC's server does not start");
   parts->grpc_port->Start();
   LogInfo("listening", {{"address", parts->grpc_port->sockets().address()}});
+  if (http_sockets) HEED_RETURN_IF_ERROR(parts->ServeHttp(*std::move(http_sockets), service_names));
 
   std::unique_ptr<Server> server(new Server(std::move(parts)));
   server->parts_->loader->Start([self = server.get(), start = Clock::now()] { self->OnLoaded(start); });
@@ -269,7 +328,8 @@ Server::~Server() {
 }
 
 int Server::port() const { return parts_->port; }
-int Server::metrics_port() const { return parts_->http == nullptr ? 0 : parts_->http->port(); }
+int Server::http_port() const { return parts_->http == nullptr ? 0 : parts_->http->port(); }
+int Server::metrics_port() const { return parts_->metrics_http == nullptr ? 0 : parts_->metrics_http->port(); }
 const Metrics& Server::metrics() const { return parts_->metrics; }
 
 void Server::WaitUntilLoaded() {
@@ -307,6 +367,7 @@ void Server::Shutdown() {
 void Server::Stop(Clock::duration limit) {
   const TimePoint start = Clock::now();
   LogInfo("draining", {{"limit_s", ToSeconds(limit)}});
+  if (parts_->http != nullptr) parts_->http->Drain();
   parts_->loader->Stop();
   parts_->readiness.ShutDown();
   parts_->scheduler.Refuse();
@@ -323,6 +384,7 @@ void Server::Stop(Clock::duration limit) {
   // left, gRPC would still wait for peers that answer nothing.
   Clock::duration left = kLastBytes;
   if (parts_->requests.in_flight() > 0) left = std::max(left, start + limit - Clock::now());
+  if (parts_->http != nullptr) parts_->http->WaitUntilIdle(Clock::now() + left);
   parts_->grpc_port->Stop();
   parts_->grpc_server->Shutdown(std::chrono::system_clock::now() +
                                 std::chrono::duration_cast<std::chrono::system_clock::duration>(left));

@@ -27,7 +27,8 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   int port() const;
-  int metrics_port() const;  // of HTTP; 0: it is not served
+  int http_port() const;     // 0: it is not served
+  int metrics_port() const;  // the same
   const Metrics& metrics() const;
 
   // Returns when each model and each stored graph was tried; not to be called at the time of Shutdown or after it.

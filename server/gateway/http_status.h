@@ -3,7 +3,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "grpcpp/support/status.h"
 #include "server/http/http_exchange.h"
@@ -15,7 +14,7 @@ namespace heed {
 unsigned HttpStatusOf(grpc::StatusCode code);
 
 // "invalid_argument".
-std::string_view ConnectCodeOf(grpc::StatusCode code);
+std::string ConnectCodeOf(grpc::StatusCode code);
 
 // {"code":"invalid_argument","message":"...","details":[{"type":"google.rpc.BadRequest","value":BASE64,"debug":{...}}]}
 std::string ErrorJson(const grpc::Status& status);

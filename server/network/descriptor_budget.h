@@ -13,12 +13,14 @@ int64_t RaiseDescriptorLimit();
 int64_t DescriptorLimit();
 
 struct DescriptorBudget {
-  int64_t max_connections = 0;       // of gRPC
-  int64_t max_http_connections = 0;  // of probes and scrapes
+  int64_t max_connections = 0;        // of gRPC
+  int64_t max_front_connections = 0;  // of HTTP; 0: it is off
+  int64_t max_http_connections = 0;   // of probes and scrapes
 };
 
-// Shares out `limit` descriptors. `asked`: the connections that the operator wants; 0: 10,000. They get fewer where the
-// limit is too small: 256 descriptors are left for everything else, or half of a limit below 512.
-DescriptorBudget ShareDescriptors(int64_t limit, int64_t asked);
+// Shares out `limit` descriptors. `asked`: the connections of gRPC that the operator wants; 0: 10,000. `asked_front`:
+// the same of HTTP; -1: none. They get fewer where the limit is too small, each in the same part: 256 descriptors are
+// left for everything else, or half of a limit below 512.
+DescriptorBudget ShareDescriptors(int64_t limit, int64_t asked, int64_t asked_front = -1);
 
 }  // namespace heed

@@ -18,6 +18,7 @@
 #include "base/status_macros.h"
 #include "base/version.h"
 #include "engine/graph/graph.h"
+#include "server/http/cross_origin.h"
 #include "server/registry/model_precisions.h"
 #include "server/registry/version_policy.h"
 
@@ -34,6 +35,7 @@ absl::Status CheckAddress(absl::string_view value) { return ListenAddress::Parse
 absl::Status CheckAddressOrEmpty(absl::string_view value) {
   return value.empty() ? absl::OkStatus() : CheckAddress(value);
 }
+absl::Status CheckOrigins(absl::string_view value) { return CrossOrigin::ParseOrigins(value).status(); }
 absl::Status CheckVersions(absl::string_view value) { return VersionPolicies::Parse(value).status(); }
 
 absl::Status CheckPrecisions(absl::string_view value) {
@@ -68,7 +70,10 @@ void AddListenFlags(ServerOptions& options, FlagTable& flags) {
                   "Where gRPC listens: HOST:PORT, [IPV6]:PORT, :PORT for every address, or unix:PATH. Port 0 picks a "
                   "free port, which the log names.");
   flags.AddString("metrics_listen", &options.metrics_listen, "HOST:PORT", CheckAddressOrEmpty,
-                  "Where HTTP answers GET /metrics, /livez, /readyz and /buildinfo. Empty turns HTTP off.");
+                  "Where HTTP answers GET /metrics, /livez, /readyz and /buildinfo. Empty turns this port off.");
+  flags.AddString("http_listen", &options.http_listen, "HOST:PORT", CheckAddressOrEmpty,
+                  "Where HTTP takes requests for models, as JSON and as other programs' APIs. It has the certificates, "
+                  "tokens and limits of gRPC. Empty turns this port off.");
   flags.AddBool("record_metrics", &options.record_metrics,
                 "Count requests, steps and queues. If false, /metrics shows only the process.");
 }
@@ -258,6 +263,27 @@ void AddConnectionFlags(ServerOptions& options, FlagTable& flags) {
       "is cut off.");
 }
 
+void AddHttpFlags(ServerOptions& options, FlagTable& flags) {
+  flags.AddSection("HTTP");
+  flags.AddInt("http_threads", &options.http_threads, "THREADS", 1, 64,
+               "Threads that read and write HTTP. None of them waits for a model.");
+  flags.AddString("http_cors_origins", &options.http_cors_origins, "ORIGIN,...", CheckOrigins,
+                  "Origins whose pages may read answers in a browser, as https://example.com. * allows every page. "
+                  "Empty allows none.");
+  flags.AddInt("max_http_connections", &options.max_http_connections, "CONNECTIONS", 0, 10'000'000,
+               "Maximum open HTTP connections. Beyond it those are closed that have waited for longest, of the address "
+               "that has most. 0 means 10000, or fewer if the limit of file descriptors is low.");
+  flags.AddInt(
+      "max_http_bytes", &options.max_http_bytes, "BYTES", 1 << 20, kMaxBytes,
+      "Maximum memory of the bodies of all HTTP requests and of answers that wait for their readers. Beyond it "
+      "requests are refused with 503.");
+  flags.AddDouble("http_idle_s", &options.http_idle_s, 0.1, kMaxSeconds, "SECONDS",
+                  "Time that an HTTP connection may wait for its next request before it is closed.");
+  flags.AddDouble("http_transfer_s", &options.http_transfer_s, 0.1, kMaxSeconds, "SECONDS",
+                  "Time that a request's head, a body or an answer may take on its way, and a second more for each 16 "
+                  "KiB. A slower client is cut off.");
+}
+
 void AddOperationFlags(ServerOptions& options, FlagTable& flags) {
   flags.AddSection("Stopping");
   flags.AddDouble("lame_duck_s", &options.lame_duck_s, 0, kMaxSeconds, "SECONDS",
@@ -304,10 +330,12 @@ CommandPage Page() {
   AddServerFlags(defaults, flags);
   program.AddTo(flags);
   return {.name = "heed-server",
-          .summary = "serve attention models over gRPC",
+          .summary = "serve attention models over gRPC and HTTP",
           .synopsis = "heed-server [--flag=value | --flag value] ...",
           .description =
-              "Serves the models in a directory over gRPC. Without flags it listens only on the loopback address.",
+              "Serves the models in a directory over gRPC and, with --http_listen, over HTTP. Without flags it listens "
+              "only on "
+              "the loopback address.",
           .flags = flags.flags(),
           .after_flags =
               "Signals:\n"
@@ -359,6 +387,7 @@ void AddServerFlags(ServerOptions& options, FlagTable& flags) {
   AddGraphFlags(options, flags);
   AddSessionFlags(options, flags);
   AddConnectionFlags(options, flags);
+  AddHttpFlags(options, flags);
   AddOperationFlags(options, flags);
 }
 

@@ -24,6 +24,7 @@ struct ServerOptions {
   // Where the server listens.
   std::string listen = "127.0.0.1:50051";
   std::string metrics_listen = "127.0.0.1:8002";
+  std::string http_listen;
   bool record_metrics = true;  // costs next to nothing; tests/bench/serving_bench measures it
 
   // Who may use it.
@@ -81,6 +82,14 @@ struct ServerOptions {
   int64_t max_grpc_bytes = int64_t{1} << 30;
   int64_t max_stream_events = 64;
   double max_reader_lag_s = 30;  // a parked request holds cache memory
+
+  // HTTP.
+  int64_t http_threads = 2;
+  std::string http_cors_origins;
+  int64_t max_http_connections = 0;
+  int64_t max_http_bytes = 256 << 20;
+  double http_idle_s = 60;
+  double http_transfer_s = 20;  // slow clients have a second more for each 16 KiB
 
   // Stopping. Kubernetes kills 30 s after SIGTERM: both times together must be less.
   double lame_duck_s = 0;

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "server/rpc/in_process_peer.h"
 #include "server/rpc/status.h"
 #include "server/scheduling/refusal.h"
 
@@ -69,13 +70,16 @@ grpc::Status Call::End(const absl::Status& status, bool room_may_come) {
 }
 
 void Call::AddOrigin(FinishedRequest& record) const {
-  record.peer = context_.peer();
   // One that is there twice says nothing.
   const auto only = [this](const char* key) {
     const auto [begin, end] = context_.client_metadata().equal_range(key);
     if (begin == end || std::next(begin) != end) return absl::string_view();
     return absl::string_view(begin->second.data(), begin->second.size());
   };
+  record.peer = context_.peer();
+  if (const absl::string_view peer = SignedPeer(only(kInProcessPeerKey)); !peer.empty()) {
+    record.peer = std::string(peer);
+  }
   record.request_id = ParseRequestId(only(kRequestIdKey));
   record.traceparent = ParseTraceparent(only(kTraceparentKey));
 }

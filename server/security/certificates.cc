@@ -120,13 +120,13 @@ absl::StatusOr<std::unique_ptr<CertificateFiles>> CertificateFiles::Open(Certifi
   HEED_ASSIGN_OR_RETURN(Certificates certificates, ReadCertificates(files->paths_));
   WarnIfExpired(certificates, files->paths_.certificate);
   MutexLock lock(files->mutex_);
-  files->present_ = std::move(certificates);
+  files->present_ = std::make_shared<const Certificates>(std::move(certificates));
   files->next_look_ = now + interval;
   return files;
 }
 
-std::unique_ptr<Certificates> CertificateFiles::TakeNew(TimePoint now) {
-  // Held while the files are read: gRPC asks from one handshake at a time.
+std::shared_ptr<const Certificates> CertificateFiles::Get(TimePoint now) {
+  // Held while the files are read: they are small, and only handshakes ask.
   MutexLock lock(mutex_);
   if (now >= next_look_) {
     next_look_ = now + interval_;
@@ -136,15 +136,20 @@ std::unique_ptr<Certificates> CertificateFiles::TakeNew(TimePoint now) {
       LogError("tls", {{"reason", problem}, {"kept", "the certificates that were read before"}});
     }
     problem_ = problem;
-    if (certificates.ok() && *certificates != present_) {
+    if (certificates.ok() && *certificates != *present_) {
       WarnIfExpired(*certificates, paths_.certificate);
       LogInfo("tls", {{"file", paths_.certificate}, {"state", "reloaded"}});
-      present_ = *std::move(certificates);
-      handed_out_ = false;
+      present_ = std::make_shared<const Certificates>(*std::move(certificates));
     }
   }
-  if (std::exchange(handed_out_, true)) return nullptr;
-  return std::make_unique<Certificates>(present_);
+  return present_;
+}
+
+std::unique_ptr<Certificates> CertificateFiles::TakeNew(TimePoint now) {
+  std::shared_ptr<const Certificates> present = Get(now);
+  MutexLock lock(mutex_);
+  if (std::exchange(handed_out_, present) == present) return nullptr;
+  return std::make_unique<Certificates>(*present);
 }
 
 }  // namespace heed

@@ -38,8 +38,10 @@ class CertificateFiles {
                                                                 TimePoint now);
 
   bool asks_clients() const { return !paths_.client_ca.empty(); }
-  // What the files hold, if that was not handed out before: the first time always; null: nothing new. Files that are
-  // wrong change nothing and are logged once.
+  // What the files hold; the same object until they have changed. Files that are wrong change nothing and are logged
+  // once.
+  std::shared_ptr<const Certificates> Get(TimePoint now) EXCLUDES(mutex_);
+  // The same for gRPC: a copy, if that was not handed out before: the first time always; null: nothing new.
   std::unique_ptr<Certificates> TakeNew(TimePoint now) EXCLUDES(mutex_);
 
  private:
@@ -49,9 +51,9 @@ class CertificateFiles {
   const Clock::duration interval_;
 
   Mutex mutex_;
-  Certificates present_ GUARDED_BY(mutex_);
-  bool handed_out_ GUARDED_BY(mutex_) = false;
-  std::string problem_ GUARDED_BY(mutex_);  // of the last look; empty: none
+  std::shared_ptr<const Certificates> present_ GUARDED_BY(mutex_);
+  std::shared_ptr<const Certificates> handed_out_ GUARDED_BY(mutex_);  // by TakeNew
+  std::string problem_ GUARDED_BY(mutex_);                             // of the last look; empty: none
   TimePoint next_look_ GUARDED_BY(mutex_);
 };
 

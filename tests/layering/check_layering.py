@@ -57,10 +57,10 @@ MAP = {
     "models": ("from a model directory to a model",
                "base engine/core engine/linear models/kinds models/translation models/graph models/ntm models/transformer_xl "
                "models/xlnet_tasks"),
-    "server/options": ("the flags of heed-server", "base base/flags engine/graph server/registry"),
+    "server/options": ("the flags of heed-server", "base base/flags engine/graph server/http server/registry"),
     "server/platform": ("what the machine gives: cgroup, locked directories", "base"),
     "server/telemetry": ("metrics, log, traces", "base engine/linear server/platform"),
-    "server/network": ("sockets, connections, the HTTP page", "base server/telemetry"),
+    "server/network": ("sockets and connections", "base server/telemetry"),
     "server/scheduling": ("jobs, and when their tasks are stepped", "base models/kinds server/telemetry"),
     "server/registry": ("the models that are served", "base engine/linear models/kinds server/scheduling server/telemetry"),
     "server/languages": ("languages that are served, routes between them, detection",
@@ -85,16 +85,18 @@ MAP = {
     "server/services": ("the services, one class each",
                         "base models/kinds proto server/graphs server/messages server/oip server/registry server/rpc "
                         "server/scheduling server/session_calls server/sessions server/telemetry"),
-    "server/http": ("the HTTP server: connections, requests, answers", "base"),
+    "server/http": ("the HTTP server: connections, requests, answers",
+                    "base server/messages server/network server/security server/telemetry"),
     "server/gateway": ("from requests over HTTP to calls of the services",
-                       "base proto server/http server/messages server/oip server/rpc server/scheduling server/security"),
+                       "base proto server/http server/messages server/oip server/rpc server/scheduling server/security "
+                       "server/telemetry"),
     "server/translation_api": ("LibreTranslate's and DeepL's APIs",
                                "base proto server/gateway server/http server/platform server/rpc server/scheduling "
                                "server/security"),
     "server": ("where the server is put together",
-               "base base/flags engine/kernels engine/linear models server/graphs server/language server/network server/options "
+               "base base/flags engine/kernels engine/linear models server/gateway server/graphs server/http server/language server/network server/options "
                "server/platform server/registry server/rpc server/scheduling server/security server/services server/sessions "
-               "server/telemetry"),
+               "server/telemetry server/translation_api"),
     "client/lib": ("the C++ client library", "base files proto"),
     "client/cli": ("what the commands share", "base base/flags client/lib proto"),
     "client/render": ("answers as text, JSON, bars, maps, tables", "base client/cli client/lib proto"),
@@ -123,8 +125,9 @@ FENCES = [(re.compile(header), re.compile(place), message) for header, place, me
     (r"^prometheus/", r"^(server/telemetry/metrics\.(h|cc)|tests/.*)$",
      "prometheus-cpp is only for server/telemetry/metrics.*"),
     (r"^spdlog/", r"^(server/telemetry/log\.cc|tests/.*)$", "spdlog is only for server/telemetry/log.cc"),
-    (r"^microhttpd", r"^(server/network/http_endpoint\.cc|tests/.*)$",
-     "libmicrohttpd is only for server/network/http_endpoint.cc"),
+    (r"^microhttpd", r"^(server/http/http_server\.cc|tests/.*)$",
+     "libmicrohttpd is only for server/http/http_server.cc"),
+    (r"^gnutls/", r"^(server/http/tls_credentials\.cc|tests/.*)$", "GnuTLS is only for server/http/tls_credentials.cc"),
     (r"^(histedit\.h|editline/)", r"^(client/cli/line_editor\.cc|tests/.*)$",
      "libedit is only for client/cli/line_editor.cc"),
     (r"^CLI/", r"^(base/flags/flag_table\.cc|tests/.*)$", "CLI11 is only for base/flags/flag_table.cc"),
@@ -148,7 +151,7 @@ LINK_FENCES = [(re.compile(library), re.compile(place), message) for library, pl
     (r"(gRPC|protobuf)::", r"^(proto|server|client)/", "gRPC and protobuf are linked by proto/, server/ and client/"),
     (r"prometheus-cpp", r"^server/telemetry/", "prometheus-cpp is linked only by server/telemetry/"),
     (r"spdlog", r"^server/telemetry/", "spdlog is linked only by server/telemetry/"),
-    (r"MICROHTTPD", r"^server/network/", "libmicrohttpd is linked only by server/network/"),
+    (r"MICROHTTPD|GNUTLS", r"^server/http/", "libmicrohttpd and GnuTLS are linked only by server/http/"),
     (r"LIBEDIT", r"^client/cli/", "libedit is linked only by client/cli/"),
     (r"CLI11", r"^base/flags/", "CLI11 is linked only by base/flags/"),
     (r"HTTPLIB", r"^client/lib/", "cpp-httplib is linked only by client/lib/"),

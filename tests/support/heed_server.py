@@ -39,7 +39,7 @@ def parse_metrics(page):
 
 
 class HeedServer:
-    """A running process. `address`, `metrics_address` (None where no HTTP is served) and `pid` stay what they are."""
+    """A running process. `address`, `metrics_address`, `http_address` (None where they are not served) and `pid` stay what they are."""
 
     def __init__(self, binary, *flags, prefix=(), ready_s=120):
         """`prefix`: words before the program, as in ("taskset", "-c", "0"). Raises with the log if it is not ready in time."""
@@ -59,6 +59,8 @@ class HeedServer:
             self.address = self.wait_for_line(r" listening address=(\S+)", 0)[1]
             metrics = self._find(r" metrics address=(\S+)")
             self.metrics_address = metrics[1] if metrics else None
+            http = self._find(r" http address=(\S+)")
+            self.http_address = http[1] if http else None
         except BaseException:
             self.kill()
             raise

@@ -369,6 +369,10 @@ TEST(DescriptorBudgetTest, ConnectionsLeaveRoomForEverythingElse) {
   EXPECT_EQ(ShareDescriptors(300, 0).max_http_connections, 75);
   EXPECT_EQ(ShareDescriptors(1'000'000, 0).max_http_connections, 128);
   EXPECT_EQ(ShareDescriptors(1, 0).max_connections, 1);
+  EXPECT_EQ(ShareDescriptors(1'000'000, 0).max_front_connections, 0) << "HTTP is off";
+  EXPECT_EQ(ShareDescriptors(1'000'000, 0, 0).max_front_connections, 10'000);
+  EXPECT_EQ(ShareDescriptors(1256, 3'000, 1'000).max_connections, 750);
+  EXPECT_EQ(ShareDescriptors(1256, 3'000, 1'000).max_front_connections, 250);
 }
 
 }  // namespace
