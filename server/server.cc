@@ -18,6 +18,7 @@
 #include "server/component_options.h"
 #include "server/gateway/method_calls.h"
 #include "server/gateway/oip_rest.h"
+#include "server/gateway/openapi_page.h"
 #include "server/gateway/rest_api.h"
 #include "server/graphs/graph_store.h"
 #include "server/http/http_pages.h"
@@ -194,10 +195,11 @@ struct Server::Parts {
     RestOptions rest_options;
     rest_options.json.max_elements = message_limits().max_elements();
     rest_options.run_large = run_large;
-    http_handlers.push_back(std::make_unique<LibreTranslateHandler>(*method_calls, *http_preparation,
-                                                                     authorization->asks_for_tokens()));
+    http_handlers.push_back(
+        std::make_unique<LibreTranslateHandler>(*method_calls, *http_preparation, authorization->asks_for_tokens()));
     http_handlers.push_back(std::make_unique<DeepLHandler>(*method_calls, *http_preparation, *authorization));
     http_handlers.push_back(std::make_unique<OipRest>(*method_calls, *http_preparation, options.max_message_bytes));
+    http_handlers.push_back(std::make_unique<OpenApiPage>(services));
     http_handlers.push_back(std::make_unique<RestApi>(method_calls, services, std::move(rest_options)));
     std::vector<HttpHandler*> handlers;
     for (const auto& handler : http_handlers) handlers.push_back(handler.get());

@@ -22,10 +22,10 @@ using google::protobuf::Descriptor;
 using google::protobuf::Message;
 using google::protobuf::MethodDescriptor;
 
-constexpr char kJsonType[] = "application/json";
-constexpr char kProtoType[] = "application/proto";
-constexpr char kLinesType[] = "application/x-ndjson";
-constexpr char kEventsType[] = "text/event-stream";
+constexpr char kRestJson[] = "application/json";
+constexpr char kRestProto[] = "application/proto";
+constexpr char kRestLines[] = "application/x-ndjson";
+constexpr char kRestEvents[] = "text/event-stream";
 
 std::unique_ptr<Message> NewMessage(const Descriptor& type) {
   return std::unique_ptr<Message>(google::protobuf::MessageFactory::generated_factory()->GetPrototype(&type)->New());
@@ -52,7 +52,7 @@ struct RestCall {
 // --- One request, one response.
 
 void AnswerWith(const RestCall& call, const Message& response, bool is_json) {
-  HttpAnswer answer{200, "", is_json ? kJsonType : kProtoType};
+  HttpAnswer answer{200, "", is_json ? kRestJson : kRestProto};
   if (is_json) {
     absl::StatusOr<std::string> json = WriteJson(response);
     if (!json.ok()) return call.Fail(json.status());
@@ -99,7 +99,7 @@ class StreamedCall : public std::enable_shared_from_this<StreamedCall> {
  public:
   StreamedCall(std::shared_ptr<const RestCall> call, std::vector<std::unique_ptr<Message>> requests)
       : call_(std::move(call)),
-        events_(absl::StrContains(absl::AsciiStrToLower(call_->exchange->request().Header("accept")), kEventsType)),
+        events_(absl::StrContains(absl::AsciiStrToLower(call_->exchange->request().Header("accept")), kRestEvents)),
         requests_(std::move(requests)) {}
 
   void Begin() {
@@ -174,7 +174,7 @@ class StreamedCall : public std::enable_shared_from_this<StreamedCall> {
 
   void BeginAnswer() {
     if (std::exchange(begun_, true)) return;
-    HttpAnswer head{200, "", events_ ? kEventsType : kLinesType};
+    HttpAnswer head{200, "", events_ ? kRestEvents : kRestLines};
     // Proxies would keep events back otherwise.
     head.headers = {{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}};
     call_->exchange->BeginStream(std::move(head));
@@ -248,12 +248,12 @@ std::optional<HttpAnswer> RestApi::Refuse(const HttpRequest& head) const {
   const MethodDescriptor& method = *methods_.find(head.path)->second;
   const bool streams = method.client_streaming() || method.server_streaming();
   const std::string type = head.ContentType();
-  if (type.empty() || type == kJsonType || (type == kProtoType && !streams)) return std::nullopt;
-  if (method.client_streaming() && (type == kLinesType || type == "application/jsonl")) return std::nullopt;
+  if (type.empty() || type == kRestJson || (type == kRestProto && !streams)) return std::nullopt;
+  if (method.client_streaming() && (type == kRestLines || type == "application/jsonl")) return std::nullopt;
   HttpAnswer answer = JsonError(415, "invalid_argument",
-                                absl::StrCat("Content-Type: ", type, ": this method takes ", kJsonType,
-                                             streams ? "" : absl::StrCat(" or ", kProtoType)));
-  answer.headers.emplace_back("Accept-Post", streams ? kJsonType : absl::StrCat(kJsonType, ", ", kProtoType));
+                                absl::StrCat("Content-Type: ", type, ": this method takes ", kRestJson,
+                                             streams ? "" : absl::StrCat(" or ", kRestProto)));
+  answer.headers.emplace_back("Accept-Post", streams ? kRestJson : absl::StrCat(kRestJson, ", ", kRestProto));
   return answer;
 }
 
@@ -263,7 +263,7 @@ void RestApi::Serve(std::shared_ptr<HttpExchange> exchange) {
   absl::StatusOr<CallContext> context = ContextOf(request);
   if (!context.ok()) return exchange->Answer(ErrorAnswer(ToGrpcStatus(context.status())));
   const size_t bytes = request.body.size();
-  const bool is_json = request.ContentType() != kProtoType;
+  const bool is_json = request.ContentType() != kRestProto;
   const auto call =
       std::make_shared<const RestCall>(RestCall{std::move(exchange), calls_, method, options_, *std::move(context)});
   call->RunLarge(bytes, [call, is_json] {

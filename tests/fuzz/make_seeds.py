@@ -483,6 +483,17 @@ def operator_text_seeds():
     yield "traceparent", b"\x0300-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
+def http_request_seeds():
+    yield "translate", b'\0{"texts":["Two dogs.","\\u00e9\\n"],"model":"en-de","modelVersion":"1","options":{"beam_size":4}}'
+    yield "classify", b'\x01{"model":"cora","graph_id":"g","nodes":["1",2],"graph":{"edges":[{"source":"1"}]}}'
+    yield "array", b'\x02[{"texts":["a"]}, {"texts":["]}\\""]} , {}]'
+    yield "lines", b'\x02{"texts":["a"]}\n\n{"texts":[]}{}'
+    yield "deep", b"\x02" + b'{"a":[' * 20
+    yield "target", b"\x03/v2/models/a%20b%2Fc/infer?key=a+b&empty&%C3%A9=%26"
+    yield "proxy", b"\x03http://host:80/path?x"
+    yield "origins", b"\x04https://example.com, http://localhost:3000,*"
+
+
 def main():
     wanted = sys.argv[1:]
     for name, make in list(globals().items()):
