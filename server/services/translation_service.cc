@@ -12,6 +12,7 @@
 #include "server/messages/translation_messages.h"
 #include "server/messages/work_metrics.h"
 #include "server/rpc/stream_call.h"
+#include "server/services/language_calls.h"
 
 namespace heed {
 
@@ -166,6 +167,18 @@ grpc::ServerWriteReactor<v1::TranslateStreamResponse>* TranslationService::Trans
   auto* call = new StreamCall(*this, *context, *request);
   call->Run(static_cast<int64_t>(request->ByteSizeLong()));
   return call;
+}
+
+grpc::ServerUnaryReactor* TranslationService::ListLanguages(grpc::CallbackServerContext* context,
+                                                            const v1::ListLanguagesRequest*,
+                                                            v1::ListLanguagesResponse* response) {
+  return heed::ListLanguages(languages_, parts_.requests, *context, *response);
+}
+
+grpc::ServerUnaryReactor* TranslationService::DetectLanguage(grpc::CallbackServerContext* context,
+                                                             const v1::DetectLanguageRequest* request,
+                                                             v1::DetectLanguageResponse* response) {
+  return DetectLanguages(languages_, parts_, *context, *request, *response);
 }
 
 }  // namespace heed

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "heed/v1/translation.grpc.pb.h"
+#include "server/languages/language_table.h"
 #include "server/registry/registry.h"
 #include "server/rpc/call.h"
 #include "server/rpc/stream_call.h"
@@ -19,6 +20,11 @@ class TranslationService : public v1::TranslationService::CallbackService {
                                       v1::TranslateResponse* response) override;
   grpc::ServerWriteReactor<v1::TranslateStreamResponse>* TranslateStream(
       grpc::CallbackServerContext* context, const v1::TranslateStreamRequest* request) override;
+  grpc::ServerUnaryReactor* ListLanguages(grpc::CallbackServerContext* context, const v1::ListLanguagesRequest* request,
+                                          v1::ListLanguagesResponse* response) override;
+  grpc::ServerUnaryReactor* DetectLanguage(grpc::CallbackServerContext* context,
+                                           const v1::DetectLanguageRequest* request,
+                                           v1::DetectLanguageResponse* response) override;
 
  private:
   class Translation;
@@ -28,6 +34,7 @@ class TranslationService : public v1::TranslationService::CallbackService {
   const Registry& registry_;
   const JobParts parts_;
   const StreamLimits stream_limits_;
+  const LanguageTable languages_{registry_};
 };
 
 }  // namespace heed

@@ -83,7 +83,8 @@ MAP = {
                         "base models/kinds proto server/messages server/rpc server/scheduling "
                         "server/session_calls server/sessions"),
     "server/services": ("the services, one class each",
-                        "base models/kinds proto server/graphs server/messages server/oip server/registry server/rpc "
+                        "base models/kinds proto server/graphs server/languages server/messages server/oip "
+                        "server/registry server/rpc "
                         "server/scheduling server/session_calls server/sessions server/telemetry"),
     "server/http": ("the HTTP server: connections, requests, answers",
                     "base server/messages server/network server/security server/telemetry"),
