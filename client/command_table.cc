@@ -9,9 +9,11 @@
 
 namespace heed::client {
 
-const std::array<Command, 36>& Commands() {
-  static constexpr std::array<Command, 36> kCommands = {{
+const std::array<Command, 38>& Commands() {
+  static constexpr std::array<Command, 38> kCommands = {{
       {"translate", "translate lines of text", TranslateCommand},
+      {"languages", "list the languages that the server translates between", LanguagesCommand},
+      {"detect", "guess the languages of texts", DetectCommand},
       {"classify nodes", "classify nodes of a graph", ClassifyNodesCommand},
       {"classify edges", "classify edges of a graph", ClassifyEdgesCommand},
       {"classify graphs", "classify whole graphs", ClassifyGraphsCommand},

@@ -18,7 +18,7 @@ struct Command {
 };
 
 // In the order of the help text. Of two names that begin alike the longer one comes first.
-const std::array<Command, 36>& Commands();
+const std::array<Command, 38>& Commands();
 
 // The texts about heed itself, and about every command: its completion and its manual page are made of them.
 CommandPage HeedPage();

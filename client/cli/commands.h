@@ -11,6 +11,8 @@
 namespace heed::client {
 
 int TranslateCommand(const std::vector<std::string>& arguments, Console& console);
+int LanguagesCommand(const std::vector<std::string>& arguments, Console& console);
+int DetectCommand(const std::vector<std::string>& arguments, Console& console);
 int ModelsCommand(const std::vector<std::string>& arguments, Console& console);
 int ModelsLoadCommand(const std::vector<std::string>& arguments, Console& console);
 int ModelsUnloadCommand(const std::vector<std::string>& arguments, Console& console);

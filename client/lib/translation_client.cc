@@ -33,6 +33,19 @@ grpc::Status TranslationClient::TranslateStream(
   });
 }
 
+grpc::Status TranslationClient::DetectLanguage(const v1::DetectLanguageRequest& request,
+                                               v1::DetectLanguageResponse& response) const {
+  return CallWithRetry(options_, Repeat::kAlways, [&](grpc::ClientContext& context) {
+    return translation_->DetectLanguage(&context, request, &response);
+  });
+}
+
+grpc::Status TranslationClient::ListLanguages(v1::ListLanguagesResponse& response) const {
+  return CallWithRetry(options_, Repeat::kAlways, [&](grpc::ClientContext& context) {
+    return translation_->ListLanguages(&context, v1::ListLanguagesRequest(), &response);
+  });
+}
+
 grpc::Status TranslationClient::ListModels(v1::ListModelsResponse& response) const {
   response.Clear();
   v1::ListModelsRequest request;
@@ -68,6 +81,10 @@ v1::TranslateStreamRequest StreamRequestOf(const v1::TranslateRequest& request) 
   stream.set_model_version(request.model_version());
   *stream.mutable_texts() = request.texts();
   if (request.has_options()) *stream.mutable_options() = request.options();
+  stream.set_source_language(request.source_language());
+  stream.set_target_language(request.target_language());
+  *stream.mutable_glossary() = request.glossary();
+  if (request.has_do_not_translate()) *stream.mutable_do_not_translate() = request.do_not_translate();
   return stream;
 }
 

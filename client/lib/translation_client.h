@@ -26,6 +26,9 @@ class TranslationClient {
   grpc::Status TranslateStream(const v1::TranslateStreamRequest& request,
                                const std::function<bool(const v1::TranslateStreamResponse&)>& on_event) const;
 
+  grpc::Status DetectLanguage(const v1::DetectLanguageRequest& request, v1::DetectLanguageResponse& response) const;
+  grpc::Status ListLanguages(v1::ListLanguagesResponse& response) const;
+
   // All pages as one. One try only: the server answers this one whatever state it is in.
   grpc::Status ListModels(v1::ListModelsResponse& response) const;
   // One try only, too.
@@ -38,7 +41,7 @@ class TranslationClient {
   const std::unique_ptr<v1::ModelService::Stub> models_;
 };
 
-// The same request, to be answered as a stream.
+// The same request, to be answered as a stream. Streams have no format.
 v1::TranslateStreamRequest StreamRequestOf(const v1::TranslateRequest& request);
 
 }  // namespace heed::client

@@ -45,6 +45,17 @@ Json HypothesisJson(const v1::TranslationHypothesis& hypothesis) {
   return json;
 }
 
+Json RouteJson(const v1::TranslatedText& translation) {
+  Json legs = Json::array();
+  for (const v1::TranslationLeg& leg : translation.route()) {
+    legs.push_back({{"model", leg.model()},
+                    {"model_version", leg.model_version()},
+                    {"source_language", leg.source_language()},
+                    {"target_language", leg.target_language()}});
+  }
+  return legs;
+}
+
 }  // namespace
 
 std::string TranslationJson(int64_t line, const v1::TranslatedText& translation) {
@@ -54,6 +65,11 @@ std::string TranslationJson(int64_t line, const v1::TranslatedText& translation)
                {"finish_reason", ReasonName(translation.finish_reason())},
                {"source_tokens", translation.source_token_count()},
                {"target_tokens", translation.target_token_count()}};
+  if (!translation.source_language().empty()) json["source_language"] = translation.source_language();
+  if (translation.has_detection_confidence()) {
+    json["detection_confidence"] = ShortestNumber(translation.detection_confidence());
+  }
+  if (!translation.source_language().empty() || translation.route_size() > 0) json["route"] = RouteJson(translation);
   for (const v1::TranslatedSentence& sentence : translation.sentences()) {
     Json entry = {{"source", sentence.source()},
                   {"text", sentence.hypotheses_size() > 0 ? sentence.hypotheses(0).text() : ""},

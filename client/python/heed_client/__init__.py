@@ -59,6 +59,37 @@ def make_options(**options):
         raise ValueError(f"translate options: {error}") from None
 
 
+FORMATS = {
+    "plain": translation_pb2.TEXT_FORMAT_PLAIN,
+    "html": translation_pb2.TEXT_FORMAT_HTML,
+    "xml": translation_pb2.TEXT_FORMAT_XML,
+}
+
+
+def make_translation_fields(source=None, target=None, format=None, glossary=None, keep=None, placeholders=None):
+    """What a request says beside its texts and options. source ("auto": detected) and target: languages, "de", "pt-BR".
+    format: "plain", "html" or "xml". glossary: phrases and their translations, a dictionary. keep: phrases that are not
+    translated. placeholders: whether {name}, %s and the like stay."""
+    fields = {}
+    if source is not None:
+        fields["source_language"] = source
+    if target is not None:
+        fields["target_language"] = target
+    if format is not None:
+        if format not in FORMATS:
+            raise ValueError(f"format is {format!r}; it can be {', '.join(map(repr, FORMATS))}")
+        fields["format"] = FORMATS[format]
+    if glossary:
+        fields["glossary"] = [
+            translation_pb2.GlossaryEntry(source=phrase, target=translation) for phrase, translation in glossary.items()
+        ]
+    if keep or placeholders:
+        if isinstance(keep, str):
+            raise TypeError("keep is a list of phrases, not one phrase")
+        fields["do_not_translate"] = translation_pb2.DoNotTranslate(phrases=keep or (), placeholders=bool(placeholders))
+    return fields
+
+
 def make_classify_options(**options):
     """GraphQueryOptions from keywords: its fields' names. None leaves a field to the server's default."""
     try:
@@ -330,13 +361,15 @@ class Client(LanguageMethods):
         self._call(self._models.UnloadModel, models_pb2.UnloadModelRequest(model=name))
 
     def translate(self, texts, model="", model_version=0, **options):
-        """The translation of each text, in order. model_version, here and below: a version of the model; 0: its default
-        one. Options: see make_options."""
+        """The translation of each text, in order. Without a model, source and target choose one, or two in a chain;
+        these and format, glossary, keep and placeholders: see make_translation_fields. model_version, here and below: a
+        version of the model; 0: its default one. Options: see make_options."""
         response = self.translate_fully(texts, model, model_version, **options)
         return [translation.text for translation in response.translations]
 
     def translate_fully(self, texts, model="", model_version=0, **options):
-        """The server's whole TranslateResponse: scores, n best, and tokens and attention where asked for."""
+        """The server's whole TranslateResponse: scores, n best, and tokens and attention where asked for; the languages
+        and the models that translated each text."""
         request = self._request(translation_pb2.TranslateRequest, texts, model, model_version, options)
         return self._call(self._translation.Translate, request, _ALWAYS)
 
@@ -350,6 +383,19 @@ class Client(LanguageMethods):
                 yield event.text_index, event.sentence_index, hypotheses[0].text if hypotheses else ""
             elif on_delta is not None:
                 on_delta(event.text_index, event.sentence_index, event.delta)
+
+    def languages(self):
+        """The server's ListLanguagesResponse: languages with their names, and pairs with the models that serve them."""
+        return self._call(self._translation.ListLanguages, translation_pb2.ListLanguagesRequest(), _ALWAYS)
+
+    def detect(self, texts, languages=()):
+        """For each text the guesses [(language, confidence)], likeliest first, among `languages` (none: all that the
+        server translates from). At most 1,000 texts."""
+        if isinstance(texts, str) or isinstance(languages, str):
+            raise TypeError("texts and languages are lists")
+        request = translation_pb2.DetectLanguageRequest(texts=texts, languages=languages)
+        response = self._call(self._translation.DetectLanguage, request, _ALWAYS)
+        return [[(guess.language, guess.confidence) for guess in text.guesses] for text in response.texts]
 
     def classify_nodes(self, graph, nodes=None, model="", model_version=0, **options):
         """A GraphClassification of each of `nodes` (ids; None: all) as [(id, GraphClassification)]. `graph` is a stored
@@ -598,4 +644,10 @@ class Client(LanguageMethods):
     def _request(request_type, texts, model, model_version, options):
         if isinstance(texts, str):
             raise TypeError("texts is a list of texts, not one text")
-        return request_type(model=model, model_version=model_version, texts=texts, options=make_options(**options))
+        names = ("source", "target", "format", "glossary", "keep", "placeholders")
+        fields = make_translation_fields(**{name: options.pop(name) for name in names if name in options})
+        if "format" in fields and request_type is translation_pb2.TranslateStreamRequest:
+            raise ValueError("format: streams are of plain texts")
+        return request_type(
+            model=model, model_version=model_version, texts=texts, options=make_options(**options), **fields
+        )
