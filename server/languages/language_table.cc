@@ -20,6 +20,7 @@ namespace {
 constexpr char kSourceField[] = "source_language";
 constexpr char kTargetField[] = "target_language";
 constexpr char kEnglish[] = "en";
+constexpr char kRecurrent[] = "rnn-seq2seq";
 constexpr size_t kMaxShown = 20;  // languages in a message
 constexpr int kMaxLookUps = 3;    // while models come and go
 constexpr int kNoTag = -1;
@@ -98,6 +99,7 @@ class LanguageTable::Snapshot {
     std::string name;
     int64_t version = 0;
     bool is_default = false;
+    bool is_recurrent = false;
     int64_t weights = 0;
     std::vector<Pair> pairs;
   };
@@ -399,7 +401,8 @@ class LanguageTable::Snapshot {
   };
 
   void AddModel(const ModelStatus& status) {
-    Model added{status.name, status.version, status.is_default, status.model->spec().weights, {}};
+    const ModelSpec& spec = status.model->spec();
+    Model added{status.name, status.version, status.is_default, spec.architecture == kRecurrent, spec.weights, {}};
     for (const LanguagePair& one : ModelAs<Translator>(*status.model).language_pairs()) {
       const std::optional<int> source = one.source.empty() ? kNoTag : TagOf(one.source);
       const std::optional<int> target = TagOf(one.target);
@@ -435,8 +438,8 @@ class LanguageTable::Snapshot {
   bool IsBetter(Edge a, Fit fit, Edge b, Fit fit_of_b) const {
     const auto key = [this](Edge edge, Fit of) {
       const Model& its = model(edge);
-      return std::tuple(-static_cast<int>(of.target), -static_cast<int>(of.source), -its.weights, its.pairs.size(),
-                        absl::string_view(its.name), absl::string_view(code(pair(edge).target)),
+      return std::tuple(-static_cast<int>(of.target), -static_cast<int>(of.source), its.is_recurrent, -its.weights,
+                        its.pairs.size(), absl::string_view(its.name), absl::string_view(code(pair(edge).target)),
                         pair(edge).source == kNoTag ? absl::string_view() : absl::string_view(code(pair(edge).source)));
     };
     return key(a, fit) < key(b, fit_of_b);

@@ -88,8 +88,8 @@ class LanguageTable {
   //   a target: the only one that the source, or the named model, has. INVALID_ARGUMENT where that leaves several.
   //
   // Of several models the best is the one that fits the target, then the source, more closely (LanguageMatch: the same
-  // region before the language in general); then the one with more weights; then the one with fewer pairs, which is
-  // made for this one; then the first by name.
+  // region before the language in general); then a Transformer before a recurrent one; then the one with more weights;
+  // then the one with fewer pairs, which is made for this one; then the first by name.
   //
   // Cheap: for each request; for each text where languages are detected.
   absl::StatusOr<Route> FindRoute(const RouteQuery& query) const;

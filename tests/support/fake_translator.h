@@ -27,6 +27,7 @@ class FakeTranslator : public Translator {
   const TranslateOptions& default_options() const override { return default_options_; }
   const std::vector<LanguagePair>& language_pairs() const override { return language_pairs_; }
   void set_language_pairs(std::vector<LanguagePair> pairs) { language_pairs_ = std::move(pairs); }  // before it is used
+  void set_architecture(const std::string& name) { spec_.architecture = name; }                     // before it is used
   void set_weights(int64_t weights) { spec_.weights = weights; }                                    // before it is used
   void set_default_options(const TranslateOptions& options) { default_options_ = options; }         // before it is used
   using Translator::Start;

@@ -59,6 +59,7 @@ class LanguageTableTest : public ::testing::Test {
       auto model = std::make_shared<FakeTranslator>(name);
       model->set_language_pairs(models_[name].pairs);
       model->set_weights(models_[name].weights);
+      if (name.find("rnn") != std::string::npos) model->set_architecture("rnn-seq2seq");
       return absl::StatusOr<std::shared_ptr<const Model>>(std::move(model));
     });
     ASSERT_TRUE(registry.ok()) << registry.status();
@@ -110,11 +111,12 @@ TEST_F(LanguageTableTest, TheDirectModelIsFoundHoweverLanguagesAreWritten) {
   EXPECT_EQ(route->target_language, "pt");
 }
 
-TEST_F(LanguageTableTest, OfSeveralModelsTheFitCountsThenTheWeightsThenTheFewerPairsThenTheName) {
+TEST_F(LanguageTableTest, OfSeveralModelsTheFitCountsThenTheNetworkTheWeightsTheFewerPairsTheName) {
   Add("a-general", {"en>pt"}, 9000);
   Add("b-region", {"en>pt-BR"}, 10);
   Add("c-small", {"en>de"}, 10);
   Add("d-large", {"en>de"}, 20);
+  Add("d-rnn", {"en>de"}, 9000);
   Add("e-many", {"en>fr", "en>it"}, 10);
   Add("f-one", {"en>fr"}, 10);
   Add("g-one", {"en>fr"}, 10);
