@@ -93,6 +93,8 @@ class FakeServer {
   void SetEvents(std::vector<v1::TranslateStreamResponse> events) { events_ = std::move(events); }
   // Changes the models before each list of them is sent. Called on gRPC's threads, one call at a time.
   void OnList(std::function<void(v1::ListModelsResponse&)> on_list) { on_list_ = std::move(on_list); }
+  // What ListLanguages answers.
+  v1::ListLanguagesResponse& languages() { return languages_; }
   // Changes an answer before it is sent.
   void SetEdit(std::function<void(v1::TranslatedText&)> edit) { edit_ = std::move(edit); }
 
@@ -156,6 +158,25 @@ class FakeServer {
       const grpc::Status status = server_.Arrive(request, *context);
       if (!status.ok()) return status;
       for (const v1::TranslateStreamResponse& event : server_.events_) writer->Write(event);
+      return grpc::Status::OK;
+    }
+    grpc::Status ListLanguages(grpc::ServerContext*, const v1::ListLanguagesRequest*,
+                               v1::ListLanguagesResponse* response) override {
+      *response = server_.languages_;
+      return grpc::Status::OK;
+    }
+    // A text of one word is in the language that it names, one without any in none. The languages that were asked for
+    // come behind it.
+    grpc::Status DetectLanguage(grpc::ServerContext*, const v1::DetectLanguageRequest* request,
+                                v1::DetectLanguageResponse* response) override {
+      for (const std::string& text : request->texts()) {
+        v1::DetectedLanguages& detected = *response->add_texts();
+        if (text.empty()) continue;
+        v1::LanguageGuess& guess = *detected.add_guesses();
+        guess.set_language(text);
+        guess.set_confidence(0.75F);
+        for (const std::string& language : request->languages()) detected.add_guesses()->set_language(language);
+      }
       return grpc::Status::OK;
     }
 
@@ -228,6 +249,7 @@ class FakeServer {
   // Set before the first call, apart from what mutex_ guards.
   const Behavior behavior_;
   v1::ListModelsResponse model_list_;
+  v1::ListLanguagesResponse languages_;
   v1::LoadModelRequest last_load_;
   std::map<std::string, std::vector<grpc::health::v1::HealthCheckResponse::ServingStatus>> states_;
   std::atomic<bool> holds_watches_ = false;

@@ -76,6 +76,8 @@ Table() {
     graph-update-flags) ClientFlags graph update ;;
     bench-flags) FlagsWithout bench translate -- translate ;;
     bench-classify-flags) FlagsWithout bench classify -- classify nodes -- bench translate ;;
+    languages-flags) ClientFlags languages ;;
+    detect-flags) ClientFlags detect ;;
     models-flags) ClientFlags models ;;
     models-load-flags) ClientFlags models load ;;
     health-flags) ClientFlags health ;;
@@ -96,7 +98,7 @@ Table() {
   esac
 }
 known=(server-flags metrics connection-flags translate-flags classify-flags graph-put-flags graph-update-flags bench-flags
-  bench-classify-flags models-flags models-load-flags health-flags ask-flags chat-flags run-flags top-flags
+  bench-classify-flags languages-flags detect-flags models-flags models-load-flags health-flags ask-flags chat-flags run-flags top-flags
   score-flags generate-flags read-flags session-open-flags fill-flags tag-flags classify-texts-flags find-answers-flags
   embed-flags)
 

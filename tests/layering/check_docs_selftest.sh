@@ -49,7 +49,7 @@ TEXT
     echo '# Tables'
     for name in server-flags metrics; do printf '\n<!-- table: %s -->\n<!-- end of table -->\n' "$name"; done
   } > "$tree/README.md"
-  for name in connection translate classify graph-put graph-update bench bench-classify models models-load health ask \
+  for name in connection translate classify graph-put graph-update bench bench-classify languages detect models models-load health ask \
     chat run top score generate read session-open fill tag classify-texts find-answers embed; do
     printf '\n<!-- table: %s -->\n<!-- end of table -->\n' "$name-flags"
   done > "$tree/docs/command-line.md"
