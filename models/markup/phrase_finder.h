@@ -38,6 +38,7 @@ class PhraseFinder {
   std::vector<PhraseOccurrence> Find(absl::string_view text) const;
 
  private:
+  class Table;
   struct Tables;
   std::unique_ptr<const Tables> tables_;
 };
