@@ -35,6 +35,7 @@ if [[ "$label" == unit ]]; then
 else
   scripts/standard_clients.sh "$build_dir"
   scripts/python_client.sh "$build_dir"
+  scripts/translation_clients.sh "$build_dir"
   scripts/promtool.sh "$build_dir"
 fi
 PRESET=$preset scripts/build.sh "${targets[@]}"

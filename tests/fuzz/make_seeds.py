@@ -494,6 +494,24 @@ def http_request_seeds():
     yield "origins", b"\x04https://example.com, http://localhost:3000,*"
 
 
+def translation_api_seeds():
+    yield "libre-json", b"\0" + json.dumps({"q": ["Hello.", "<p>World</p>"], "source": "auto", "target": "de",
+                                            "format": "html", "alternatives": 3, "api_key": None}).encode()
+    yield "libre-form", b"\x01q=Hello+w%C3%B6rld%21&source=en&target=pb&format=text&api_key="
+    yield "libre-multipart", (b"\x02--b\r\nContent-Disposition: form-data; name=\"q\"\r\n\r\nHello\r\n--b\r\n"
+                              b"Content-Disposition: form-data; name=\"source\"\r\n\r\nen\r\n--b\r\n"
+                              b"Content-Disposition: form-data; name=target\r\n\r\nde\r\n--b\r\n"
+                              b"Content-Disposition: form-data; name=f; filename=\"a.txt\"\r\n\r\nx\r\n--b--\r\n")
+    yield "deepl-json", b"\0" + json.dumps({
+        "text": ["One", "Two"], "source_lang": "EN", "target_lang": "PT-BR", "tag_handling": "xml", "context": "c",
+        "ignore_tags": ["x"], "splitting_tags": ["p", "q"], "non_splitting_tags": "a,b", "outline_detection": False,
+        "split_sentences": "nonewlines", "show_billed_characters": True, "model_type": "latency_optimized"}).encode()
+    yield "deepl-form", (b"\x01text=One%0ATwo&text=Three&target_lang=DE&split_sentences=0&preserve_formatting=1"
+                         b"&formality=prefer_more&glossary_ids=a,b&source_lang=EN")
+    yield "glossary", b"\x01name=g&source_lang=en&target_lang=de&entries_format=tsv&entries=house%09Haus%0Ato+go%09gehen"
+    yield "glossary-csv", b"\x03entries=%22a%2C+%22%22b%22%22%22,c,en,de%0D%0Ad,%22e%22"
+
+
 def main():
     wanted = sys.argv[1:]
     for name, make in list(globals().items()):

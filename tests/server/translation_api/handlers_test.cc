@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
@@ -97,6 +98,7 @@ class TranslationApiHandlers : public ::testing::Test {
     std::unique_ptr<TokenFile> tokens;
     if (with_tokens) {
       root_.Write("tokens", absl::StrCat("ann ", kAnn, " infer\nbob ", kBob, " infer\n"));
+      std::filesystem::permissions(root_.path() / "tokens", std::filesystem::perms::owner_read);
       tokens = TokenFile::Open(root_.File("tokens"), Clock::now()).value();
     }
     authorization_ = std::make_unique<Authorization>(std::move(tokens), false, metrics_);
