@@ -23,8 +23,8 @@ namespace {
 
 using google::protobuf::Message;
 
-constexpr char kJsonType[] = "application/json";
-constexpr char kBytesType[] = "application/octet-stream";
+constexpr char kOipJson[] = "application/json";
+constexpr char kOipBytes[] = "application/octet-stream";
 constexpr char kHeaderLength[] = "Inference-Header-Content-Length";
 constexpr char kHeaderLengthName[] = "inference-header-content-length";
 // Of the bodies that are not tensors.
@@ -39,7 +39,7 @@ const OipRoute* FindOipRoute(absl::string_view http_method, absl::string_view pa
   return nullptr;
 }
 
-std::unique_ptr<Message> NewMessage(absl::string_view method, bool request) {
+std::unique_ptr<Message> NewOipMessage(absl::string_view method, bool request) {
   const auto* pool = google::protobuf::DescriptorPool::generated_pool();
   const auto* service = pool->FindServiceByName("inference.GRPCInferenceService");
   const auto* found = service->FindMethodByName(std::string(method));
@@ -115,7 +115,7 @@ HttpAnswer JsonAnswer(std::string body, unsigned status = 200) {
   HttpAnswer answer;
   answer.status = status;
   answer.body = std::move(body);
-  answer.content_type = kJsonType;
+  answer.content_type = kOipJson;
   return answer;
 }
 
@@ -172,7 +172,7 @@ HttpAnswer OipAnswer(const OipRoute& route, const OutputForms& outputs, const Me
       if (!written.ok()) return OipError(written.status());
       HttpAnswer answer = JsonAnswer(std::move(written->body));
       if (written->json_bytes) {
-        answer.content_type = kBytesType;
+        answer.content_type = kOipBytes;
         answer.headers.emplace_back(kHeaderLength, absl::StrCat(*written->json_bytes));
       }
       return answer;
@@ -192,7 +192,7 @@ HttpAnswer OipAnswer(const OipRoute& route, const OutputForms& outputs, const Me
 bool IsFromForeignPage(const HttpRequest& head) {
   if (head.method != "POST" || head.Header("origin").empty()) return false;
   const std::string type = head.ContentType();
-  return type != kJsonType && type != kBytesType;
+  return type != kOipJson && type != kOipBytes;
 }
 
 }  // namespace
@@ -260,7 +260,7 @@ void OipRest::Begin(const std::shared_ptr<Request>& request) const {
   if (request->exchange->gone()) return;
   const absl::Status status = WithoutExceptions([&]() -> absl::Status {
     if (request->route->request == OipBody::kInfer) return Infer(request);
-    const std::unique_ptr<Message> message = NewMessage(request->route->method, /*request=*/true);
+    const std::unique_ptr<Message> message = NewOipMessage(request->route->method, /*request=*/true);
     SetNames(request->names, *message);
     if (request->route->answer == OipBody::kModelNames) {
       static_cast<inference::RepositoryIndexRequest&>(*message).set_ready(true);
@@ -306,7 +306,7 @@ void OipRest::Call(const std::shared_ptr<Request>& request, const Message& messa
     if (!preparation.Run(bytes, answer).ok()) answer();
   };
   const CallHandle handle = calls_.Call(FullPath(*request->route), request->context, message,
-                                        NewMessage(request->route->method, /*request=*/false), done);
+                                        NewOipMessage(request->route->method, /*request=*/false), done);
   request->exchange->OnGone([handle] { handle.Cancel(); });
 }
 

@@ -22,6 +22,7 @@ using google::protobuf::MethodDescriptor;
 using google::protobuf::ServiceDescriptor;
 
 constexpr char kOip[] = "Open Inference Protocol";
+constexpr char kOipService[] = "inference.GRPCInferenceService";
 
 OpenApiJson ReferenceTo(absl::string_view kind, absl::string_view name) {
   return {{"$ref", absl::StrCat("#/components/", kind, "/", name)}};
@@ -69,6 +70,7 @@ void AddHeaders(OpenApiJson& operation) {
 OpenApiJson MethodOperation(const MethodDescriptor& method, OpenApiSchemas& schemas) {
   OpenApiJson operation{{"operationId", absl::StrCat(method.service()->name(), "_", method.name())},
                         {"tags", OpenApiJson::array({method.service()->name()})}};
+  operation["summary"] = method.name();  // if there is no comment
   DescribeOperation(ProtoCommentOf(method.full_name()), operation);
   AddSecurity(absl::StrCat("/", method.service()->full_name(), "/", method.name()), operation);
   AddHeaders(operation);
@@ -140,8 +142,7 @@ std::string OperationId(const OipRoute& route) {
 }
 
 OpenApiJson OipOperation(const OipRoute& route, OpenApiSchemas& schemas) {
-  const MethodDescriptor& method =
-      *ServiceOf("inference.GRPCInferenceService").FindMethodByName(std::string(route.method));
+  const MethodDescriptor& method = *ServiceOf(kOipService).FindMethodByName(std::string(route.method));
   OpenApiJson operation{{"operationId", OperationId(route)}, {"tags", OpenApiJson::array({kOip})}};
   operation["summary"] = std::string(route.summary);
   AddSecurity(absl::StrCat("/inference.GRPCInferenceService/", route.method), operation);
@@ -190,11 +191,12 @@ OpenApiJson OpenApi(const std::vector<std::string>& services) {
   OpenApiSchemas schemas(document["components"]["schemas"]);
   OpenApiJson paths = OpenApiJson::object();
   for (const std::string& name : services) {
+    if (name == kOipService) continue;  // by its own paths, below
     const ServiceDescriptor& service = ServiceOf(name);
     AddTag(service.name(), ProtoCommentOf(service.full_name()), document);
     for (int i = 0; i < service.method_count(); ++i) {
-      const MethodDescriptor& method = *service.method(i);
-      paths[absl::StrCat("/", name, "/", method.name())]["post"] = MethodOperation(method, schemas);
+      paths[absl::StrCat("/", name, "/", service.method(i)->name())]["post"] =
+          MethodOperation(*service.method(i), schemas);
     }
   }
   AddTag(kOip, "Version 2, with its binary extension and parts of Triton's, as its clients call it.", document);

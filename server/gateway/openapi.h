@@ -13,7 +13,8 @@ namespace heed {
 
 using OpenApiJson = nlohmann::ordered_json;
 
-// `services`: full names, "heed.v1.TranslationService", as RestApi serves them.
+// `services`: full names, "heed.v1.TranslationService", as RestApi serves them. inference.GRPCInferenceService is
+// described by the protocol's own paths.
 OpenApiJson OpenApi(const std::vector<std::string>& services);
 
 // The text of openapi.json.

@@ -27,7 +27,7 @@ package.__path__ = list(found.submodule_search_locations)
 sys.modules["kserve"] = package
 
 import numpy as np  # noqa: E402
-from kserve.inference_client import InferenceGRPCClient  # noqa: E402
+from kserve.inference_client import InferenceGRPCClient, InferenceRESTClient, RESTConfig  # noqa: E402
 from kserve.protocol.infer_type import InferInput, InferRequest, RequestedOutput  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -40,7 +40,7 @@ WEIGHTS = os.path.join(HERE, "../../weights")
 class KServeClient(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.server = HeedServer(SERVER, f"--models={WEIGHTS}", "--metrics_listen=")
+        cls.server = HeedServer(SERVER, f"--models={WEIGHTS}", "--metrics_listen=", "--http_listen=127.0.0.1:0")
 
     @classmethod
     def tearDownClass(cls):
@@ -94,6 +94,50 @@ class KServeClient(unittest.TestCase):
     def test_sequences(self):
         rows = np.array([[0, 1, 1, 0, 1, 0, 0, 1], [1, 1, 0, 0, 0, 1, 0, 1]], np.float32)
         np.testing.assert_array_equal(self.infer("ntm-copy", {"input": rows})["output"].round(), rows)
+
+
+class KServeRestClient(KServeClient):
+    """The same over HTTP, with bytes and with lists."""
+
+    binary = True
+
+    def infer(self, model, inputs, **arguments):
+        async def call():
+            url = f"http://{self.server.http_address}"
+            made = []
+            for name, value in inputs.items():
+                array, parameters = value if isinstance(value, tuple) else (value, None)
+                datatype = {"O": "BYTES", "f": "FP32", "i": "INT64"}[array.dtype.kind]
+                one = InferInput(name, list(array.shape), datatype, parameters=parameters)
+                one.set_data_from_numpy(array, binary_data=self.binary)
+                made.append(one)
+            arguments["parameters"] = {"binary_data_output": self.binary, **arguments.get("parameters", {})}
+            async with InferenceRESTClient(RESTConfig(protocol="v2")) as kserve:
+                self.assertTrue(await kserve.is_server_live(url))
+                self.assertTrue(await kserve.is_server_ready(url))
+                self.assertTrue(await kserve.is_model_ready(url, model))
+                self.assertFalse(await kserve.is_model_ready(url, "none"))
+                request = InferRequest(model_name=model, infer_inputs=made, **arguments)
+                return await kserve.infer(url, request, model_name=model)
+
+        response = asyncio.run(call())
+        answer = {output.name: output.as_numpy() for output in response.outputs}
+        # Bytes or text, as the form has it.
+        return {name: np.array([one.encode() if isinstance(one, str) else one for one in array.flat],
+                               dtype=object).reshape(array.shape) if array.dtype.kind in "OU" else array
+                for name, array in answer.items()}
+
+    def test_errors(self):
+        async def call():
+            async with InferenceRESTClient(RESTConfig(protocol="v2")) as kserve:
+                await kserve.infer(f"http://{self.server.http_address}", {"inputs": []}, model_name="none")
+
+        with self.assertRaisesRegex(Exception, 'there is no "none".*404'):
+            asyncio.run(call())
+
+
+class KServeRestClientWithLists(KServeRestClient):
+    binary = False
 
 
 if __name__ == "__main__":
