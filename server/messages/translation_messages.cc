@@ -2,7 +2,9 @@
 #include "server/messages/translation_messages.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/invalid_argument.h"
 #include "models/sentences/sentences.h"
 
@@ -92,11 +94,15 @@ int64_t AnswerBytes(const SentenceResult& result) {
   return static_cast<int64_t>(bytes);
 }
 
-v1::TranslatedSentence ToProto(const TranslationTask& task, const SentencePlace& place, const SentenceDetail& detail) {
-  const SentenceResult& result = task.result();
+FinishedSentence SentenceOf(const TranslationTask& task, const SentencePlace& place) {
+  return {task.source(), &task.result(), &place};
+}
+
+v1::TranslatedSentence ToProto(const FinishedSentence& finished, const SentenceDetail& detail) {
+  const SentenceResult& result = *finished.result;
   v1::TranslatedSentence sentence;
-  sentence.set_source(task.source());
-  sentence.set_separator(place.separator);
+  sentence.set_source(std::string(finished.source));
+  sentence.set_separator(finished.place->separator);
   sentence.set_source_token_count(static_cast<int32_t>(result.source_token_count));
   if (detail.tokens) sentence.mutable_source_tokens()->Assign(result.source_tokens.begin(), result.source_tokens.end());
   for (const Hypothesis& from : result.hypotheses) {
@@ -115,34 +121,57 @@ v1::TranslatedSentence ToProto(const TranslationTask& task, const SentencePlace&
   return sentence;
 }
 
-v1::TranslatedText ToProto(absl::Span<const TranslationTask* const> tasks, absl::Span<const SentencePlace> places,
-                           const std::string& trailing, const SentenceDetail& detail) {
-  v1::TranslatedText translation;
-  FinishReason worst = FinishReason::kEos;
-  float score = 0;
-  TokenCounts total;
+std::string JoinSentences(absl::Span<const FinishedSentence> sentences, absl::string_view trailing, size_t rank,
+                          std::vector<AlignedToken>* alignment) {
   std::string text;
-  for (size_t i = 0; i < tasks.size(); ++i) {
-    const SentenceResult& result = tasks[i]->result();
-    const TokenCounts counts = CountTokens(result);
+  for (const FinishedSentence& sentence : sentences) {
+    text += sentence.place->separator;
+    const std::vector<Hypothesis>& hypotheses = sentence.result->hypotheses;
+    if (hypotheses.empty()) continue;
+    const Hypothesis& chosen = hypotheses[std::min(rank, hypotheses.size() - 1)];
+    if (alignment != nullptr) {
+      const size_t code_bytes = sentence.place->code_bytes;
+      const auto in_text = [&](size_t byte) { return sentence.place->begin + std::max(byte, code_bytes) - code_bytes; };
+      for (const AlignedToken& token : chosen.alignment) {
+        alignment->push_back({{text.size() + token.target.begin, text.size() + token.target.end},
+                              {in_text(token.source.begin), in_text(token.source.end)}});
+      }
+    }
+    text += chosen.text;
+  }
+  absl::StrAppend(&text, trailing);
+  return text;
+}
+
+void AddSentences(absl::Span<const FinishedSentence> sentences, const SentenceDetail& detail,
+                  v1::TranslatedText& text) {
+  TokenCounts total{text.source_token_count(), text.target_token_count()};
+  float score = text.score();
+  v1::TranslationFinishReason worst = std::max(text.finish_reason(), v1::TRANSLATION_FINISH_REASON_EOS);
+  for (const FinishedSentence& sentence : sentences) {
+    const TokenCounts counts = CountTokens(*sentence.result);
     total.source += counts.source;
     total.target += counts.target;
-    text += places[i].separator;
-    if (!result.hypotheses.empty()) {
-      const Hypothesis& best = result.hypotheses.front();
-      text += best.text;
+    if (!sentence.result->hypotheses.empty()) {
+      const Hypothesis& best = sentence.result->hypotheses.front();
       score += best.score;
-      worst = std::max(worst, best.finish_reason);
+      worst = std::max(worst, ToProto(best.finish_reason));
     }
-    if (detail.sentences) *translation.add_sentences() = ToProto(*tasks[i], places[i], detail);
+    if (detail.sentences) *text.add_sentences() = ToProto(sentence, detail);
   }
-  text += trailing;
+  text.set_score(score);
+  text.set_finish_reason(worst);
+  text.set_source_token_count(static_cast<int32_t>(total.source));
+  text.set_target_token_count(static_cast<int32_t>(total.target));
+}
+
+v1::TranslatedText ToProto(absl::Span<const FinishedSentence> sentences, absl::string_view trailing,
+                           const SentenceDetail& detail) {
+  v1::TranslatedText translation;
+  AddSentences(sentences, detail, translation);
+  std::string text = JoinSentences(sentences, trailing, 0);
   // A text of nothing but white space comes back empty.
-  if (total.source > 0 || !IsWhiteSpace(text)) translation.set_text(std::move(text));
-  translation.set_score(score);
-  translation.set_finish_reason(ToProto(worst));
-  translation.set_source_token_count(static_cast<int32_t>(total.source));
-  translation.set_target_token_count(static_cast<int32_t>(total.target));
+  if (translation.source_token_count() > 0 || !IsWhiteSpace(text)) translation.set_text(std::move(text));
   return translation;
 }
 
@@ -151,13 +180,11 @@ void FillTranslations(absl::Span<const std::unique_ptr<Task>> tasks, absl::Span<
                       v1::TranslateResponse& response) {
   size_t begin = 0;
   for (size_t text = 0; text < trailing.size(); ++text) {
-    std::vector<const TranslationTask*> sentences;
-    size_t end = begin;
-    for (; end < places.size() && places[end].text == static_cast<int>(text); ++end) {
-      sentences.push_back(static_cast<const TranslationTask*>(tasks[end].get()));
+    std::vector<FinishedSentence> sentences;
+    for (; begin < places.size() && places[begin].text == static_cast<int>(text); ++begin) {
+      sentences.push_back(SentenceOf(static_cast<const TranslationTask&>(*tasks[begin]), places[begin]));
     }
-    *response.add_translations() = ToProto(sentences, places.subspan(begin, end - begin), trailing[text], detail);
-    begin = end;
+    *response.add_translations() = ToProto(sentences, trailing[text], detail);
   }
 }
 

@@ -37,12 +37,28 @@ TokenCounts CountTokens(const SentenceResult& result);
 // The memory that a result takes until its answer is sent.
 int64_t AnswerBytes(const SentenceResult& result);
 
+// A sentence that was translated. Borrows all three.
+struct FinishedSentence {
+  absl::string_view source;  // TranslationTask::source()
+  const SentenceResult* result = nullptr;
+  const SentencePlace* place = nullptr;
+};
 // `task` is finished without an error.
-v1::TranslatedSentence ToProto(const TranslationTask& task, const SentencePlace& place, const SentenceDetail& detail);
+FinishedSentence SentenceOf(const TranslationTask& task, const SentencePlace& place);
 
-// One text from its sentences, in order: `tasks` are finished without an error, `places` theirs.
-v1::TranslatedText ToProto(absl::Span<const TranslationTask* const> tasks, absl::Span<const SentencePlace> places,
-                           const std::string& trailing, const SentenceDetail& detail);
+v1::TranslatedSentence ToProto(const FinishedSentence& sentence, const SentenceDetail& detail);
+
+// Best first. A sentence without a hypothesis of `rank` gives its last one; `alignment`, if it is given, gets that of the
+// text that was joined, the source's ranges in bytes of the text that the sentences are of.
+std::string JoinSentences(absl::Span<const FinishedSentence> sentences, absl::string_view trailing, size_t rank,
+                          std::vector<AlignedToken>* alignment = nullptr);
+
+// Adds what the sentences say of a text: scores, reasons, numbers of tokens, and themselves if `detail` asks for them.
+void AddSentences(absl::Span<const FinishedSentence> sentences, const SentenceDetail& detail, v1::TranslatedText& text);
+
+// One text from its sentences, in order.
+v1::TranslatedText ToProto(absl::Span<const FinishedSentence> sentences, absl::string_view trailing,
+                           const SentenceDetail& detail);
 
 // All texts of a request from its sentences: `tasks`, TranslationTasks, are finished without an error, `places` and
 // `trailing` are as Translator::Start gave them.

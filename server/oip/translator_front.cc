@@ -113,12 +113,11 @@ class TranslatorFront : public InferFront {
       return;
     }
     const TextPieces::Range range = pieces_->tasks_of(piece.text);
-    std::vector<const TranslationTask*> sentences;
+    std::vector<FinishedSentence> sentences;
     for (size_t i = range.first; i < range.last; ++i) {
-      sentences.push_back(static_cast<const TranslationTask*>(tasks[i].get()));
+      sentences.push_back(SentenceOf(static_cast<const TranslationTask&>(*tasks[i]), places_[i]));
     }
-    const v1::TranslatedText text = ToProto(
-        sentences, absl::MakeConstSpan(places_).subspan(range.first, sentences.size()), trailing_[piece.text], detail_);
+    const v1::TranslatedText text = ToProto(sentences, trailing_[piece.text], detail_);
     SetTexts({text}, {piece.translation + pieces_->Rest(piece.text, text.text())}, {index}, outputs);
   }
 

@@ -49,6 +49,8 @@ enum class Metric {
   kSessionEvents,
   kSessionPlaceSeconds,
   kSessionPlaceFailures,
+  kTranslationCacheSentences,
+  kTranslationCacheBytes,
   kRejections,
   kCancellations,
   kConnections,
