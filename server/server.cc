@@ -96,7 +96,7 @@ struct Server::Parts {
         registry(std::move(models)),
         scheduler(scheduler_options, metrics),
         requests(Seconds(options.slow_request_ms / 1000), metrics),
-        translation(*registry, jobs(), stream_limits()),
+        translation(*registry, jobs(), stream_limits(), options.translation_cache_bytes),
         sequences(*registry, jobs()) {}
 
   JobParts jobs() { return {requests, scheduler, preparation}; }

@@ -50,6 +50,9 @@ struct ServerOptions {
   // From --model_limits: for each model, flags and their values. OptionsOf puts them in place.
   std::map<std::string, std::map<std::string, std::string>> model_limits;
 
+  // Of translated sentences; one takes about 500 bytes and its two texts.
+  int64_t translation_cache_bytes = 0;
+
   // Stored graphs.
   std::string graphs;
   double graph_save_interval_s = 5;

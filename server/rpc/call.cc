@@ -135,7 +135,7 @@ void JobCall::RunNow() {
 }
 
 void JobCall::Proceed() {
-  absl::StatusOr<Progress> progress = WithoutExceptions([this]() -> absl::StatusOr<Progress> { return AfterJob(); });
+  absl::StatusOr<Progress> progress = WithoutExceptions([this] { return AfterJob(); });
   if (!progress.ok()) return EndWork(progress.status());
   switch (*progress) {
     case Progress::kDone:

@@ -113,13 +113,13 @@ class JobCall : public Call, public JobObserver {
   enum class Progress {
     kDone,   // OnWorkDone
     kMore,   // Next
-    kWaits,  // for others, who call Resume; or for Cancel, after which the request itself calls Abandon
+    kWaits,  // for others, who call Resume; or until the client goes, when the call itself calls Abandon
   };
 
   // Looks the model up (FindModel), converts and starts the tasks, all of that model. No tasks: this job is done.
   virtual absl::StatusOr<Tasks> Begin() = 0;
-  // After a job whose tasks are finished without an error.
-  virtual Progress AfterJob() { return Progress::kDone; }
+  // After a job whose tasks are finished without an error, and after Resume. An error ends the work.
+  virtual absl::StatusOr<Progress> AfterJob() { return Progress::kDone; }
   // The tasks of the next job, as Begin makes them.
   virtual absl::StatusOr<Tasks> Next() { return Tasks(); }
   // Bytes from which Next makes tasks.
@@ -170,6 +170,8 @@ class JobCall : public Call, public JobObserver {
   void Describe(FinishedRequest& record) const override;
   std::string_view model_name() const override { return model_ == nullptr ? std::string_view() : model_->spec().name; }
 
+  // After TakeModel.
+  Priority priority() const { return *priority_; }
   // The number of the model's version that answers.
   int64_t model_version() const { return model_version_; }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -63,12 +64,13 @@ class StreamJobCall : public JobCall, public grpc::ServerWriteReactor<Event> {
     SendOneByOne();
   }
 
-  // In OnTaskOutput.
+  // In OnTaskOutput; and in Begin, for what needs no job.
   void Send(std::vector<Event> events) EXCLUDES(mutex_) {
     const Event* write = nullptr;
     {
       MutexLock lock(mutex_);
       if (broken_) return;
+      sending_job_ = job_;
       for (Event& event : events) outbox_.Add(std::move(event));
       UpdateBacklog();
       write = outbox_.Next();
@@ -90,9 +92,12 @@ class StreamJobCall : public JobCall, public grpc::ServerWriteReactor<Event> {
  private:
   // With the lock held, so that parking and going on reach the scheduler in the order in which they were decided.
   void UpdateBacklog() REQUIRES(mutex_) {
-    if (outbox_.full() == backlogged_) return;
-    backlogged_ = outbox_.full();
-    scheduler_.SetBacklogged(*job_, backlogged_);
+    if (outbox_.full() && backlogged_job_ != sending_job_) {
+      backlogged_job_ = sending_job_;
+      scheduler_.SetBacklogged(*backlogged_job_, true);
+    } else if (!outbox_.full() && backlogged_job_ != nullptr) {
+      scheduler_.SetBacklogged(*std::exchange(backlogged_job_, nullptr), false);
+    }
   }
 
   const Clock::duration last_wait_;
@@ -100,7 +105,8 @@ class StreamJobCall : public JobCall, public grpc::ServerWriteReactor<Event> {
 
   Mutex mutex_;
   Outbox<Event> outbox_ GUARDED_BY(mutex_);
-  bool backlogged_ GUARDED_BY(mutex_) = false;
+  std::shared_ptr<Job> sending_job_ GUARDED_BY(mutex_);     // what the last events are of; null: none has begun
+  std::shared_ptr<Job> backlogged_job_ GUARDED_BY(mutex_);  // parked; null: none is
   bool broken_ GUARDED_BY(mutex_) = false;                     // a write failed: nobody reads any more
   std::optional<absl::Status> job_status_ GUARDED_BY(mutex_);  // set when the job has ended
 };

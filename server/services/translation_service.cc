@@ -2,154 +2,168 @@
 #include "server/services/translation_service.h"
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "base/invalid_argument.h"
 #include "base/status_macros.h"
 #include "server/messages/translation_messages.h"
 #include "server/messages/work_metrics.h"
 #include "server/rpc/stream_call.h"
 #include "server/services/language_calls.h"
+#include "server/translation/translation_work.h"
 
 namespace heed {
 
-// What both methods share: the request's texts as tasks.
-class TranslationService::Translation {
- public:
-  // `request`: a TranslateRequest or a TranslateStreamRequest, which have the same fields.
-  template <typename Request>
-  Translation(const TranslationService& service, const Request& request, bool stream)
-      : service_(service),
-        model_(request.model()),
-        model_version_(request.model_version()),
-        texts_(request.texts()),
-        options_(request.options()),
-        stream_(stream) {}
+// What both methods share: a call whose work is a TranslationWork. `Base`: a UnaryJobCall or a StreamJobCall.
+template <typename Base>
+class TranslationService::WorkCall : public Base {
+ protected:
+  using typename Base::Progress;
+  using typename Base::Tasks;
 
-  const TranslationService& service() const { return service_; }
-  const std::string& model() const { return model_; }
-  int64_t model_version() const { return model_version_; }
+  // `shares`: sentences with other requests.
+  template <typename... Arguments>
+  WorkCall(TranslationService& service, const TranslationFields& fields, bool shares, Arguments&&... arguments)
+      : Base(std::forward<Arguments>(arguments)...),
+        service_(service),
+        fields_(fields),
+        work_({service.languages_, service.cache_}, fields,
+              shares ? std::function<void()>([this] { this->Resume(); }) : nullptr) {}
 
-  absl::StatusOr<std::vector<std::unique_ptr<Task>>> Start(const Model& model, const StartLimits& limits) {
-    const auto& translator = ModelAs<Translator>(model);
-    absl::StatusOr<TranslateOptions> options = ToTranslateOptions(options_, translator.default_options(), stream_);
-    if (!options.ok()) return options.status();
-    detail_ = ToSentenceDetail(options_);
-    if (texts_.size() > limits.max_tasks) {
-      return InvalidField("texts", texts_.size(), " texts in one request, at most ", limits.max_tasks);
+  absl::StatusOr<Tasks> Begin() override {
+    const absl::Status planned = work_.Plan(
+        [this] {
+          return this->LookUp(service_.registry_, fields_.model, fields_.model_version, ModelKind::kTranslator);
+        },
+        this->LimitsOfStart().check);
+    if (!planned.ok()) {
+      const bool is_of_a_named_model = fields_.has_languages() && !fields_.model.empty();
+      if (absl::IsUnavailable(planned) && is_of_a_named_model) this->CountUnavailable(fields_.model);
+      return planned;
     }
-    absl::StatusOr<StartedTranslation> started =
-        translator.Start(std::vector<std::string>(texts_.begin(), texts_.end()), *options, limits);
-    if (!started.ok()) return started.status();
-
-    places_ = std::move(started->places);
-    trailing_ = std::move(started->trailing);
-    sentence_counts_.resize(trailing_.size());
-    for (const SentencePlace& place : places_) sentence_counts_[place.text] = place.sentence + 1;
-    gives_text_ = options->stream;
-    std::vector<std::unique_ptr<Task>> tasks;
-    for (auto& task : started->tasks) tasks.push_back(std::move(task));
-    return tasks;
+    if (work_.next_leg() == nullptr) return Tasks();
+    if (work_.may_take_jobs()) {
+      auto admission = this->scheduler_.Admit();
+      if (!admission.ok()) return admission.status();
+      this->SetAdmission(*std::move(admission));
+    }
+    return StartLeg();
   }
 
-  void Fill(absl::Span<const std::unique_ptr<Task>> tasks, v1::TranslateResponse& response) const {
-    FillTranslations(tasks, places_, trailing_, detail_, response);
+  absl::StatusOr<Progress> AfterJob() override {
+    HEED_ASSIGN_OR_RETURN(const TranslationWork::Progress progress, work_.AfterJob(this->tasks()));
+    has_given_up_ = progress == TranslationWork::Progress::kGivenUp;
+    switch (progress) {
+      case TranslationWork::Progress::kDone:
+        return Progress::kDone;
+      case TranslationWork::Progress::kLeg:
+      case TranslationWork::Progress::kGivenUp:
+        return Progress::kMore;
+      case TranslationWork::Progress::kWaits:
+        break;
+    }
+    return Progress::kWaits;
   }
 
-  const SentencePlace& place(int task) const { return places_[static_cast<size_t>(task)]; }
-  int sentence_count(int text) const { return sentence_counts_[static_cast<size_t>(text)]; }
-  bool gives_text() const { return gives_text_; }
-  const SentenceDetail& detail() const { return detail_; }
+  absl::StatusOr<Tasks> Next() override {
+    if (has_given_up_) return work_.TakeGivenUp();
+    return StartLeg();
+  }
+  int64_t next_bytes() const override { return work_.next_bytes(); }
+
+  TranslationService& service() { return service_; }
+  TranslationWork& work() { return work_; }
 
  private:
-  const TranslationService& service_;
-  const std::string& model_;
-  const int64_t model_version_;
-  const google::protobuf::RepeatedPtrField<std::string>& texts_;
-  const v1::TranslateOptions& options_;
-  const bool stream_;
+  absl::StatusOr<Tasks> StartLeg() {
+    HEED_RETURN_IF_ERROR(this->TakeModel(work_.next_leg()->served));
+    return work_.StartLeg(this->LimitsOfStart(), this->priority());
+  }
 
-  // Constant after Start.
-  std::vector<SentencePlace> places_;
-  std::vector<std::string> trailing_;
-  std::vector<int> sentence_counts_;  // of each text
-  bool gives_text_ = false;           // tasks give out text as it grows
-  SentenceDetail detail_;
+  TranslationService& service_;
+  const TranslationFields fields_;
+  TranslationWork work_;
+  bool has_given_up_ = false;
 };
 
-class TranslationService::UnaryCall : public UnaryJobCall<v1::TranslateResponse> {
+class TranslationService::UnaryCall : public WorkCall<UnaryJobCall<v1::TranslateResponse>> {
  public:
   UnaryCall(TranslationService& service, grpc::CallbackServerContext& context, const v1::TranslateRequest& request,
             v1::TranslateResponse& response)
-      : UnaryJobCall(service.parts_, context, response, "heed.v1.TranslationService/Translate"),
-        translation_(service, request, /*stream=*/false) {}
+      : WorkCall(service, TranslationFields(request), /*shares=*/true, service.parts_, context, response,
+                 "heed.v1.TranslationService/Translate") {}
 
-  void OnTaskOutput(int, Task& task) override {
-    if (!task.finished()) return;
-    const SentenceResult& result = static_cast<const TranslationTask&>(task).result();
-    AddTokens(result, model_name(), metrics_);
-    CountAnswer(AnswerBytes(result));
+  void OnTaskOutput(int index, Task& output) override {
+    if (!output.finished()) return;
+    const auto& task = static_cast<const TranslationTask&>(output);
+    AddTokens(task.result(), model_name(), metrics_);
+    CountAnswer(AnswerBytes(task.result()));
+    if (task.error().ok()) work().OnFinished(index, task);
+  }
+
+  void OnCancel() override {
+    Cancel();
+    if (!work().Cancel()) return;
+    Abandon(Clock::now() >= deadline() ? absl::DeadlineExceededError("the deadline passed before the request was done")
+                                       : absl::CancelledError("the client cancelled the request"));
   }
 
  private:
-  absl::StatusOr<Tasks> Begin() override {
-    HEED_RETURN_IF_ERROR(FindModel(translation_.service().registry_, translation_.model(), translation_.model_version(),
-                                   ModelKind::kTranslator));
-    return translation_.Start(*model_, LimitsOfStart());
-  }
-
-  void Respond(v1::TranslateResponse& response) override {
-    response.set_model(std::string(model_name()));
-    response.set_model_version(model_version());
-    translation_.Fill(tasks(), response);
-  }
-
-  Translation translation_;
+  void Respond(v1::TranslateResponse& response) override { work().Fill(response); }
 };
 
-class TranslationService::StreamCall : public StreamJobCall<v1::TranslateStreamResponse> {
+class TranslationService::StreamCall : public WorkCall<StreamJobCall<v1::TranslateStreamResponse>> {
  public:
   StreamCall(TranslationService& service, grpc::CallbackServerContext& context,
              const v1::TranslateStreamRequest& request)
-      : StreamJobCall(service.parts_, context, "heed.v1.TranslationService/TranslateStream", service.stream_limits_),
-        service_(service),
-        translation_(service, request, /*stream=*/true) {}
+      : WorkCall(service, TranslationFields(request), /*shares=*/false, service.parts_, context,
+                 "heed.v1.TranslationService/TranslateStream", service.stream_limits_),
+        request_(request) {}
 
   void OnTaskOutput(int index, Task& output) override {
     auto& task = static_cast<TranslationTask&>(output);
+    if (task.finished()) AddTokens(task.result(), model_name(), metrics_);
+    if (!work().is_last_leg()) return;
+    const SentencePlace place = work().PlaceOf(index);
     std::vector<v1::TranslateStreamResponse> events;
-    std::string delta = translation_.gives_text() ? task.TakeText() : std::string();
-    if (!delta.empty()) *NewEvent(index, events).mutable_delta() = std::move(delta);
-    if (task.finished()) {
-      AddTokens(task.result(), model_name(), metrics_);
-      *NewEvent(index, events).mutable_sentence() = ToProto(task, translation_.place(index), translation_.detail());
-    }
+    std::string delta = work().gives_text() ? task.TakeText() : std::string();
+    if (!delta.empty()) *NewEvent(place, events).mutable_delta() = std::move(delta);
+    if (task.finished()) *NewEvent(place, events).mutable_sentence() = ToProto(SentenceOf(task, place), work().detail());
     Send(std::move(events));
   }
 
  private:
-  v1::TranslateStreamResponse& NewEvent(int index, std::vector<v1::TranslateStreamResponse>& events) const {
-    const SentencePlace& place = translation_.place(index);
+  v1::TranslateStreamResponse& NewEvent(const SentencePlace& place,
+                                        std::vector<v1::TranslateStreamResponse>& events) {
     v1::TranslateStreamResponse& event = events.emplace_back();
     event.set_text_index(place.text);
     event.set_sentence_index(place.sentence);
-    event.set_sentence_count(translation_.sentence_count(place.text));
+    event.set_sentence_count(work().sentence_count(place.text));
     event.set_model(std::string(model_name()));
     event.set_model_version(model_version());
     return event;
   }
 
   absl::StatusOr<Tasks> Begin() override {
-    HEED_RETURN_IF_ERROR(
-        FindModel(service_.registry_, translation_.model(), translation_.model_version(), ModelKind::kTranslator));
-    return translation_.Start(*model_, LimitsOfStart());
+    absl::StatusOr<Tasks> tasks = WorkCall::Begin();
+    if (!tasks.ok()) return tasks;
+    // Texts that no model translates are one sentence, which is its own translation.
+    std::vector<v1::TranslateStreamResponse> events;
+    for (const int text : work().untranslated()) {
+      v1::TranslateStreamResponse& event = events.emplace_back();
+      event.set_text_index(text);
+      event.set_sentence_count(1);
+      event.mutable_sentence()->set_source(request_.texts(text));
+      v1::TranslationHypothesis& hypothesis = *event.mutable_sentence()->add_hypotheses();
+      hypothesis.set_text(request_.texts(text));
+      hypothesis.set_finish_reason(v1::TRANSLATION_FINISH_REASON_EOS);
+    }
+    if (!events.empty()) Send(std::move(events));
+    return tasks;
   }
 
-  TranslationService& service_;
-  Translation translation_;
+  const v1::TranslateStreamRequest& request_;
 };
 
 // Each of these calls deletes itself in OnDone.

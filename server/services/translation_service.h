@@ -2,19 +2,28 @@
 // heed.v1.TranslationService: converts, submits, answers. Nothing here waits.
 #pragma once
 
+#include <cstdint>
+
 #include "heed/v1/translation.grpc.pb.h"
 #include "server/languages/language_table.h"
 #include "server/registry/registry.h"
 #include "server/rpc/call.h"
 #include "server/rpc/stream_call.h"
+#include "server/translation/sentence_cache.h"
 
 namespace heed {
 
 // Thread-safe. All that it is given outlives it; it outlives the calls it answers.
 class TranslationService : public v1::TranslationService::CallbackService {
  public:
-  TranslationService(const Registry& registry, const JobParts& parts, const StreamLimits& stream_limits)
-      : registry_(registry), parts_(parts), stream_limits_(stream_limits) {}
+  // `cache_bytes`: of translated sentences that are kept; 0: none is.
+  TranslationService(const Registry& registry, const JobParts& parts, const StreamLimits& stream_limits,
+                     int64_t cache_bytes)
+      : registry_(registry),
+        parts_(parts),
+        stream_limits_(stream_limits),
+        languages_(registry),
+        cache_(cache_bytes, parts.requests.metrics()) {}
 
   grpc::ServerUnaryReactor* Translate(grpc::CallbackServerContext* context, const v1::TranslateRequest* request,
                                       v1::TranslateResponse* response) override;
@@ -27,14 +36,16 @@ class TranslationService : public v1::TranslationService::CallbackService {
                                            v1::DetectLanguageResponse* response) override;
 
  private:
-  class Translation;
+  template <typename Base>
+  class WorkCall;
   class UnaryCall;
   class StreamCall;
 
   const Registry& registry_;
   const JobParts parts_;
   const StreamLimits stream_limits_;
-  const LanguageTable languages_{registry_};
+  const LanguageTable languages_;
+  SentenceCache cache_;
 };
 
 }  // namespace heed

@@ -206,6 +206,11 @@ absl::StatusOr<std::shared_ptr<const Route>> TranslationWork::RouteOf(const std:
   return known;
 }
 
+bool TranslationWork::IsTarget(const LanguageTag& language) const {
+  const absl::StatusOr<LanguageTag> target = ParseLanguageTag(fields_.target_language);
+  return target.ok() && target->language == language.language;
+}
+
 absl::Status TranslationWork::PlanDetected(const RouteQuery& query, const std::function<absl::Status()>& check) {
   HEED_ASSIGN_OR_RETURN(const std::vector<LanguageTag> sources, parts_.languages.SourcesToDetect(query));
   for (Text& text : texts_) {
@@ -218,7 +223,10 @@ absl::Status TranslationWork::PlanDetected(const RouteQuery& query, const std::f
       text.route = *kNoRoute;
       continue;
     }
-    HEED_ASSIGN_OR_RETURN(text.route, RouteOf(guesses[0].language.ToString()));
+    // Where nothing but the script tells, a text is rather one that is to be translated.
+    size_t chosen = 0;
+    while (chosen + 1 < guesses.size() && guesses[chosen].confidence == 0 && IsTarget(guesses[chosen].language)) ++chosen;
+    HEED_ASSIGN_OR_RETURN(text.route, RouteOf(guesses[chosen].language.ToString()));
   }
   return absl::OkStatus();
 }

@@ -133,6 +133,8 @@ class TranslationWork {
 
   absl::StatusOr<std::shared_ptr<const Route>> RouteOf(const std::string& source_language);
   absl::Status PlanDetected(const RouteQuery& query, const std::function<absl::Status()>& check);
+  // Whether texts in the language are in the one that the request asks for.
+  bool IsTarget(const LanguageTag& language) const;
   bool Continues(const Text& text) const { return text.legs_done < text.route->legs.size(); }
   absl::StatusOr<TranslateOptions> OptionsOfLeg(const Translator& translator, bool is_last) const;
   // Finds out which sentences this request computes, and returns these.
