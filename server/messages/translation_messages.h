@@ -48,8 +48,8 @@ FinishedSentence SentenceOf(const TranslationTask& task, const SentencePlace& pl
 
 v1::TranslatedSentence ToProto(const FinishedSentence& sentence, const SentenceDetail& detail);
 
-// Best first. A sentence without a hypothesis of `rank` gives its last one; `alignment`, if it is given, gets that of the
-// text that was joined, the source's ranges in bytes of the text that the sentences are of.
+// Best first. A sentence without a hypothesis of `rank` gives its last one; `alignment`, if it is given, gets that of
+// the text that was joined, the source's ranges in bytes of the text that the sentences are of.
 std::string JoinSentences(absl::Span<const FinishedSentence> sentences, absl::string_view trailing, size_t rank,
                           std::vector<AlignedToken>* alignment = nullptr);
 

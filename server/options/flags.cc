@@ -186,9 +186,10 @@ void AddThreadFlags(ServerOptions& options, FlagTable& flags) {
 
 void AddGraphFlags(ServerOptions& options, FlagTable& flags) {
   flags.AddSection("Translations");
-  flags.AddInt("translation_cache_bytes", &options.translation_cache_bytes, "BYTES", 0, kMaxBytes,
-               "Memory for translated sentences. The same sentence with the same options is then computed once, also "
-               "while another request is computing it. Beyond it the least recently used one is dropped. 0 keeps none.");
+  flags.AddInt(
+      "translation_cache_bytes", &options.translation_cache_bytes, "BYTES", 0, kMaxBytes,
+      "Memory for translated sentences. The same sentence with the same options is then computed once, also "
+      "while another request is computing it. Beyond it the least recently used one is dropped. 0 keeps none.");
   flags.AddSection("Stored graphs");
   flags.AddString("graphs", &options.graphs, "DIRECTORY",
                   "Directory for stored graphs, created if it does not exist. Empty keeps them only in memory.");

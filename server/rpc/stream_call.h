@@ -105,8 +105,8 @@ class StreamJobCall : public JobCall, public grpc::ServerWriteReactor<Event> {
 
   Mutex mutex_;
   Outbox<Event> outbox_ GUARDED_BY(mutex_);
-  std::shared_ptr<Job> sending_job_ GUARDED_BY(mutex_);     // what the last events are of; null: none has begun
-  std::shared_ptr<Job> backlogged_job_ GUARDED_BY(mutex_);  // parked; null: none is
+  std::shared_ptr<Job> sending_job_ GUARDED_BY(mutex_);        // what the last events are of; null: none has begun
+  std::shared_ptr<Job> backlogged_job_ GUARDED_BY(mutex_);     // parked; null: none is
   bool broken_ GUARDED_BY(mutex_) = false;                     // a write failed: nobody reads any more
   std::optional<absl::Status> job_status_ GUARDED_BY(mutex_);  // set when the job has ended
 };

@@ -129,13 +129,13 @@ class TranslationService::StreamCall : public WorkCall<StreamJobCall<v1::Transla
     std::vector<v1::TranslateStreamResponse> events;
     std::string delta = work().gives_text() ? task.TakeText() : std::string();
     if (!delta.empty()) *NewEvent(place, events).mutable_delta() = std::move(delta);
-    if (task.finished()) *NewEvent(place, events).mutable_sentence() = ToProto(SentenceOf(task, place), work().detail());
+    if (task.finished())
+      *NewEvent(place, events).mutable_sentence() = ToProto(SentenceOf(task, place), work().detail());
     Send(std::move(events));
   }
 
  private:
-  v1::TranslateStreamResponse& NewEvent(const SentencePlace& place,
-                                        std::vector<v1::TranslateStreamResponse>& events) {
+  v1::TranslateStreamResponse& NewEvent(const SentencePlace& place, std::vector<v1::TranslateStreamResponse>& events) {
     v1::TranslateStreamResponse& event = events.emplace_back();
     event.set_text_index(place.text);
     event.set_sentence_index(place.sentence);

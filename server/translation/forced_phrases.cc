@@ -12,7 +12,8 @@
 namespace heed {
 namespace {
 
-// Both are in order and without overlaps: so is what comes of them, without those of `more` that overlap one of `first`.
+// Both are in order and without overlaps: so is what comes of them, without those of `more` that overlap one of
+// `first`.
 std::vector<ForcedPhrase> Merge(std::vector<ForcedPhrase> first, std::vector<ForcedPhrase> more) {
   if (more.empty()) return first;
   std::vector<ForcedPhrase> merged;
@@ -43,10 +44,10 @@ absl::StatusOr<ForcedPhrases> ForcedPhrases::Make(const TranslationFields& field
     for (const char* side : {"source", "target"}) {
       if (!(*side == 's' ? entry.source() : entry.target()).empty()) continue;
       const std::string field = absl::StrCat("glossary[", i, "].", side);
-      return WithField(InvalidArgument(field, " is empty, but the entry has the ",
-                                       *side == 's' ? "target '" : "source '",
-                                       *side == 's' ? entry.target() : entry.source(), "'"),
-                       field);
+      return WithField(
+          InvalidArgument(field, " is empty, but the entry has the ", *side == 's' ? "target '" : "source '",
+                          *side == 's' ? entry.target() : entry.source(), "'"),
+          field);
     }
     first.push_back({entry.source(), entry.has_ignore_case() ? entry.ignore_case() : true});
     later.push_back({entry.target(), false});

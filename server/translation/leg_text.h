@@ -26,8 +26,8 @@ struct LegStyle {
 
 class LegText {
  public:
-  // `text` is valid UTF-8, the request's text `index`; `code` is that of the target language, or empty. On a `later_leg`
-  // it is what the leg before came to. INVALID_ARGUMENT: XML that is not well-formed.
+  // `text` is valid UTF-8, the request's text `index`; `code` is that of the target language, or empty. On a
+  // `later_leg` it is what the leg before came to. INVALID_ARGUMENT: XML that is not well-formed.
   static absl::StatusOr<LegText> Make(const std::string& text, size_t index, const std::string& code, bool later_leg,
                                       const LegStyle& style);
 

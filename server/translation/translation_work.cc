@@ -19,8 +19,7 @@ constexpr size_t kMaxSharedSentences = 32;
 
 absl::Status CheckFormat(v1::TextFormat format, const v1::TranslateOptions& options) {
   if (!v1::TextFormat_IsValid(format)) {
-    return InvalidField("format", static_cast<int>(format), ", known are 0 to ",
-                        static_cast<int>(v1::TextFormat_MAX));
+    return InvalidField("format", static_cast<int>(format), ", known are 0 to ", static_cast<int>(v1::TextFormat_MAX));
   }
   if (format > v1::TEXT_FORMAT_PLAIN && !options.target_prefix().empty()) {
     return InvalidField("options.target_prefix", "'", options.target_prefix(), "', but format is ",
@@ -41,9 +40,8 @@ MarkupRules ToRules(const v1::MarkupOptions& options) {
 // The part of `forced` that is in the sentence, in bytes of it.
 std::vector<ForcedPhrase> ForcedIn(const std::vector<ForcedPhrase>& forced, size_t begin, size_t end) {
   std::vector<ForcedPhrase> own;
-  auto next = std::lower_bound(forced.begin(), forced.end(), begin, [](const ForcedPhrase& phrase, size_t byte) {
-    return phrase.source.end <= byte;
-  });
+  auto next = std::lower_bound(forced.begin(), forced.end(), begin,
+                               [](const ForcedPhrase& phrase, size_t byte) { return phrase.source.end <= byte; });
   for (; next != forced.end() && next->source.begin < end; ++next) {
     own.push_back({{next->source.begin - begin, next->source.end - begin}, next->target});
   }
@@ -225,7 +223,8 @@ absl::Status TranslationWork::PlanDetected(const RouteQuery& query, const std::f
     }
     // Where nothing but the script tells, a text is rather one that is to be translated.
     size_t chosen = 0;
-    while (chosen + 1 < guesses.size() && guesses[chosen].confidence == 0 && IsTarget(guesses[chosen].language)) ++chosen;
+    while (chosen + 1 < guesses.size() && guesses[chosen].confidence == 0 && IsTarget(guesses[chosen].language))
+      ++chosen;
     HEED_ASSIGN_OR_RETURN(text.route, RouteOf(guesses[chosen].language.ToString()));
   }
   return absl::OkStatus();
@@ -234,9 +233,8 @@ absl::Status TranslationWork::PlanDetected(const RouteQuery& query, const std::f
 bool TranslationWork::may_take_jobs() const {
   if (flights_ != nullptr) return true;
   const Route* first = texts_.empty() ? nullptr : texts_[0].route.get();
-  return std::any_of(texts_.begin(), texts_.end(), [first](const Text& text) {
-    return text.route->legs.size() > 1 || text.route.get() != first;
-  });
+  return std::any_of(texts_.begin(), texts_.end(),
+                     [first](const Text& text) { return text.route->legs.size() > 1 || text.route.get() != first; });
 }
 
 const RouteLeg* TranslationWork::next_leg() const {
@@ -437,8 +435,7 @@ void TranslationWork::FinishLeg(absl::Span<const std::unique_ptr<Task>> tasks) {
   }
   for (size_t i = 0; i < leg_->texts.size(); ++i) {
     const LegText& leg_text = leg_->leg_texts[i];
-    FinishText(leg_->texts[i], leg_text,
-               absl::MakeConstSpan(parts).subspan(leg_->first_parts[i], leg_text.parts()));
+    FinishText(leg_->texts[i], leg_text, absl::MakeConstSpan(parts).subspan(leg_->first_parts[i], leg_text.parts()));
   }
   leg_.reset();
 }

@@ -40,8 +40,8 @@ struct TranslationParts {
   SentenceCache& cache;
 };
 
-// Of one request. Its methods are called one after the other, as JobCall calls its hooks; OnFinished for different tasks at
-// the same time, and Cancel at any time.
+// Of one request. Its methods are called one after the other, as JobCall calls its hooks; OnFinished for different
+// tasks at the same time, and Cancel at any time.
 class TranslationWork {
  public:
   using Tasks = std::vector<std::unique_ptr<Task>>;
@@ -49,8 +49,8 @@ class TranslationWork {
   // What is to be done next.
   enum class Progress { kDone, kLeg, kGivenUp, kWaits };
 
-  // The request's message outlives it. `resume` is called once after each Progress::kWaits, on any thread, unless Cancel
-  // comes first. Empty: the request computes all its sentences itself.
+  // The request's message outlives it. `resume` is called once after each Progress::kWaits, on any thread, unless
+  // Cancel comes first. Empty: the request computes all its sentences itself.
   TranslationWork(const TranslationParts& parts, const TranslationFields& fields, std::function<void()> resume);
   // Others compute what it was to compute for them.
   ~TranslationWork();
@@ -78,7 +78,8 @@ class TranslationWork {
   // After the tasks that were returned are finished, or where there were none. `tasks`: the job's.
   // CANCELLED: Cancel came while it was to wait.
   absl::StatusOr<Progress> AfterJob(absl::Span<const std::unique_ptr<Task>> tasks);
-  // The client has gone. True: the request was waiting, `resume` will not be called, and it is for the caller to end it.
+  // The client has gone. True: the request was waiting, `resume` will not be called, and it is for the caller to end
+  // it.
   bool Cancel();
 
   // Whether the leg under way is the last of the texts that it is of: its sentences are the answer's.
@@ -153,7 +154,7 @@ class TranslationWork {
   std::vector<Text> texts_;
   absl::flat_hash_map<std::string, std::shared_ptr<const Route>> routes_;  // by source language
   std::optional<Leg> leg_;                                                 // the one under way
-  const std::shared_ptr<Flights> flights_;  // null: the request does not use the cache
+  const std::shared_ptr<Flights> flights_;                                 // null: the request does not use the cache
 };
 
 }  // namespace heed

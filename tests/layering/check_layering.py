@@ -82,10 +82,13 @@ MAP = {
     "server/language": ("the service of language models",
                         "base models/kinds proto server/messages server/rpc server/scheduling "
                         "server/session_calls server/sessions"),
+    "server/translation": ("what a request to translate comes to: routes, markup, phrases, the cache",
+                           "base models/kinds models/markup models/sentences proto server/languages server/messages "
+                           "server/registry server/scheduling server/telemetry"),
     "server/services": ("the services, one class each",
                         "base models/kinds proto server/graphs server/languages server/messages server/oip "
-                        "server/registry server/rpc "
-                        "server/scheduling server/session_calls server/sessions server/telemetry"),
+                        "server/registry server/rpc server/scheduling server/session_calls server/sessions "
+                        "server/telemetry server/translation"),
     "server/http": ("the HTTP server: connections, requests, answers",
                     "base server/messages server/network server/security server/telemetry"),
     "server/gateway": ("from requests over HTTP to calls of the services",

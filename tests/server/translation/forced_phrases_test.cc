@@ -58,7 +58,8 @@ TEST(ForcedPhrasesTest, KeptRangesGoFirstAndPlaceholdersNext) {
 TEST(ForcedPhrasesTest, EmptyEntriesAreRefusedByName) {
   v1::TranslateRequest request;
   request.add_glossary()->set_source("dog");
-  EXPECT_THAT(Make(request).status().message(), HasSubstr("glossary[0].target is empty, but the entry has the source 'dog'"));
+  EXPECT_THAT(Make(request).status().message(),
+              HasSubstr("glossary[0].target is empty, but the entry has the source 'dog'"));
   request.clear_glossary();
   request.mutable_do_not_translate()->add_phrases("");
   EXPECT_THAT(Make(request).status().message(), HasSubstr("do_not_translate.phrases[0]"));
