@@ -6,8 +6,8 @@
 //   otherwise heed-markup [--xml] units FILE               its units heed-markup [--xml] compare SOURCE RESULT checks
 //   RESULT as SOURCE in another language heed-markup [--xml] capitals|backward|unaligned|chance|lost FILE    prints it
 //   in that language
-#include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -27,9 +27,8 @@ std::string ReadFile(const char* path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-double Milliseconds(std::chrono::steady_clock::duration duration) {
-  return std::chrono::duration<double, std::milli>(duration).count();
-}
+// Of the processor, since the process began.
+double Milliseconds() { return static_cast<double>(std::clock()) * 1e3 / CLOCKS_PER_SEC; }
 
 MarkupDocument Parse(const std::string& source, MarkupKind kind, const char* path) {
   absl::StatusOr<MarkupDocument> document = MarkupDocument::Parse(source, kind, MarkupRules());
@@ -48,20 +47,20 @@ nlohmann::json Facts(const std::string& source, MarkupKind kind) {
 bool Check(const char* path, MarkupKind kind) {
   const std::string source = ReadFile(path);
   nlohmann::json facts = Facts(source, kind);
-  const auto start = std::chrono::steady_clock::now();
+  const double start = Milliseconds();
   const MarkupDocument document = Parse(source, kind, path);
   facts["file"] = path;
   facts["units"] = document.units().size();
-  facts["parse_ms"] = Milliseconds(std::chrono::steady_clock::now() - start);
+  facts["parse_ms"] = Milliseconds() - start;
   std::string problem;
   double render_ms = 0;
   for (const FakeLanguage language : kFakeLanguages) {
     std::minstd_rand random(1);
     std::vector<TranslatedUnit> translations;
     for (const MarkupUnit& unit : document.units()) translations.push_back(FakeTranslation(unit, language, random));
-    const auto begin = std::chrono::steady_clock::now();
+    const double begin = Milliseconds();
     const std::string translated = document.Render(translations);
-    render_ms = std::max(render_ms, Milliseconds(std::chrono::steady_clock::now() - begin));
+    render_ms = std::max(render_ms, Milliseconds() - begin);
     const std::string difference = DifferenceOfTags(source, translated, kind);
     if (problem.empty() && !difference.empty())
       problem = absl::StrCat("language ", static_cast<int>(language), ": ", difference);
