@@ -333,6 +333,15 @@ void MeanOfHeads(const Work& work, int64_t m, float* HWY_RESTRICT mean) {
   }
 }
 
+// Adds the weights of the heads that are asked for, of query m.
+void AddSomeHeads(const Work& work, int64_t m, float* HWY_RESTRICT sums) {
+  for (int64_t i = 0; i < work.a.head_count; ++i) {
+    const int64_t h = work.a.heads[i];
+    const float* weights = work.ScoresOf(m, h / work.together) + h % work.together;
+    for (int64_t t = 0; t < work.a.keys; ++t) sums[t] += weights[t * work.together] / work.a.head_divisor;
+  }
+}
+
 void AttendOnTarget(const HeadAttention& a) {
   const HeadLayout& layout = a.layout;
   const int64_t values = layout.group_values(), cell_values = layout.cells() * kCellValues;
@@ -367,6 +376,7 @@ void AttendOnTarget(const HeadAttention& a) {
   f32 ? TakeAll<Pass::kWeigh, float>(work) : TakeAll<Pass::kWeigh, hwy::float16_t>(work);
   for (int64_t m = 0; m < a.queries; ++m) {
     if (a.mean_weights != nullptr && a.mean_weights[m] != nullptr) MeanOfHeads(work, m, a.mean_weights[m]);
+    if (a.head_weights != nullptr && a.head_weights[m] != nullptr) AddSomeHeads(work, m, a.head_weights[m]);
     for (int64_t g = 0; padded && g < work.groups; ++g) {
       const float* from = work.context + m * cell_values + g * work.group_cells * kCellValues;
       std::copy_n(from, values, a.context + m * a.context_stride + g * values);

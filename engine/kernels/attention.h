@@ -31,6 +31,12 @@ struct HeadAttention {
   float* context = nullptr;                  // out: [queries, context_stride], like the queries
   int64_t context_stride = 0;
   float* const* mean_weights = nullptr;  // [queries], or null: out, if not null, [keys], the mean of the heads' weights
+  // Some heads, and for each query a row [keys], if not null, to which the weights of each are added, over
+  // head_divisor.
+  const int32_t* heads = nullptr;
+  int64_t head_count = 0;
+  float head_divisor = 1;
+  float* const* head_weights = nullptr;  // [queries], or null
 };
 int64_t AttentionScratch(const HeadLayout& layout, int64_t queries, int64_t keys);
 

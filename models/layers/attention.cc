@@ -48,18 +48,19 @@ void AttendWithinSequences(ConstMatrixView projected, absl::Span<const PackedSeq
       StoreCells(layout, CellStorage::kF32, projected.row(i) + 2 * d, cell(values_of[own], t));
     }
   });
-  const auto point = [&](size_t part, const void** keys, const void** values, float**) {
+  const auto point = [&](size_t part, const PartCells& cells) {
     const size_t own = sequence_of_part[part];
     for (int64_t t = 0; t < parts[part].keys; ++t) {
-      keys[t] = cell(keys_of[own], t);
-      values[t] = cell(values_of[own], t);
+      cells.keys[t] = cell(keys_of[own], t);
+      cells.values[t] = cell(values_of[own], t);
     }
   };
   AttendToCells(projected, parts, layout, CellStorage::kF32, attended, point, context);
 }
 
 void AttendToCells(ConstMatrixView queries, absl::Span<const RowsOfKeys> parts, const HeadLayout& layout,
-                   CellStorage storage, MatrixView attended, PointAtCells point, Context& context) {
+                   CellStorage storage, MatrixView attended, PointAtCells point, Context& context,
+                   const SomeHeads& some_heads) {
   int64_t max_keys = 0, max_rows = 0;
   for (const RowsOfKeys& part : parts) {
     max_keys = std::max(max_keys, part.keys);
@@ -68,7 +69,7 @@ void AttendToCells(ConstMatrixView queries, absl::Span<const RowsOfKeys> parts, 
   const int64_t work = 2 * layout.width() * max_keys * max_rows;
   RunRows(context.team, static_cast<int64_t>(parts.size()), work, [&](int64_t first, int64_t last) {
     std::vector<const void*> keys(static_cast<size_t>(max_keys)), values(static_cast<size_t>(max_keys));
-    std::vector<float*> mean_weights(static_cast<size_t>(max_rows));
+    std::vector<float*> mean_weights(static_cast<size_t>(max_rows)), head_weights(mean_weights);
     const AlignedPointer<float> scratch(static_cast<float*>(
         AllocateAligned(static_cast<size_t>(AttentionScratch(layout, max_rows, max_keys)) * sizeof(float))));
     HeadAttention attention;
@@ -80,10 +81,15 @@ void AttendToCells(ConstMatrixView queries, absl::Span<const RowsOfKeys> parts, 
     attention.scratch = scratch.get();
     attention.context_stride = attended.stride;
     attention.mean_weights = mean_weights.data();
+    attention.heads = some_heads.heads.data();
+    attention.head_count = static_cast<int64_t>(some_heads.heads.size());
+    attention.head_divisor = some_heads.divisor;
+    attention.head_weights = head_weights.data();
     for (int64_t p = first; p < last; ++p) {
       const RowsOfKeys& part = parts[static_cast<size_t>(p)];
       std::fill(mean_weights.begin(), mean_weights.end(), nullptr);
-      point(static_cast<size_t>(p), keys.data(), values.data(), mean_weights.data());
+      std::fill(head_weights.begin(), head_weights.end(), nullptr);
+      point(static_cast<size_t>(p), {keys.data(), values.data(), mean_weights.data(), head_weights.data()});
       attention.queries = part.rows;
       attention.query = queries.row(part.first);
       attention.keys = part.keys;

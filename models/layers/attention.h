@@ -28,11 +28,22 @@ struct RowsOfKeys {
 };
 
 // The rows of each element of `parts` attend to keys and values of its own choice. queries [rows, d_model] or wider;
-// attended [rows, d_model]. point(part, keys, values, mean_weights) writes pointers to the cells of parts[part].keys
-// keys and values, and for each of its rows where its mean weights go, if they are asked for: it finds null pointers.
-// It is called once for each part, on the team's threads.
-using PointAtCells = absl::FunctionRef<void(size_t part, const void** keys, const void** values, float** mean_weights)>;
+// attended [rows, d_model]. point(part, cells) says where the keys and values of parts[part] are, and for each of its
+// rows where weights go, if they are asked for. It is called once for each part, on the team's threads.
+struct PartCells {
+  const void** keys = nullptr;     // [keys of the part], to be set: pointers to their first cells
+  const void** values = nullptr;   // likewise
+  float** mean_weights = nullptr;  // [rows of the part], null pointers: out, [keys], the mean of the heads' weights
+  float** head_weights = nullptr;  // likewise: the weights of `some_heads` are added, each over their divisor
+};
+using PointAtCells = absl::FunctionRef<void(size_t part, const PartCells& cells)>;
+// Heads whose weights can be asked for.
+struct SomeHeads {
+  absl::Span<const int32_t> heads;
+  float divisor = 1;
+};
 void AttendToCells(ConstMatrixView queries, absl::Span<const RowsOfKeys> parts, const HeadLayout& layout,
-                   CellStorage storage, MatrixView attended, PointAtCells point, Context& context);
+                   CellStorage storage, MatrixView attended, PointAtCells point, Context& context,
+                   const SomeHeads& some_heads = {});
 
 }  // namespace heed

@@ -18,6 +18,7 @@ constexpr char kOnlySampling[] = "which only sampling reads, and requests ask fo
 constexpr GenerationField kFields[] = {
     {"_commit_hash", kIgnored},
     {"_from_model_config", kIgnored},
+    {"alignment_heads", kServed},  // of Whisper's
     {"assistant_confidence_threshold", kIgnored},
     {"assistant_early_exit", kIgnored},
     {"assistant_lookbehind", kIgnored},

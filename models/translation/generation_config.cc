@@ -52,9 +52,40 @@ void ReadBans(JsonFields& fields, int64_t vocabulary, SearchRules& rules) {
   rules.banned.erase(std::unique(rules.banned.begin(), rules.banned.end()), rules.banned.end());
 }
 
+// [[layer, head], ...], as Whisper's files have it.
+void ReadAlignmentHeads(JsonFields& fields, const CrossAttentionHeads& heads, GenerationConfig& config) {
+  constexpr char kName[] = "alignment_heads";
+  const nlohmann::json& list = fields.Value(kName);
+  if (list.is_null() || (list.is_array() && list.empty())) return;
+  if (heads.layers == 0) {
+    config.warnings.push_back(absl::StrCat(fields.path(), ": ", kName, " is ", fields.Shown(kName),
+                                           ", but this network aligns by the only attention that it has"));
+    return;
+  }
+  const auto is_below = [](const nlohmann::json& number, int64_t limit) {
+    return number.is_number_unsigned() && number.get<uint64_t>() < static_cast<uint64_t>(limit);
+  };
+  const auto is_head = [&](const nlohmann::json& pair) {
+    return pair.is_array() && pair.size() == 2 && is_below(pair[0], heads.layers) && is_below(pair[1], heads.heads);
+  };
+  if (!list.is_array() || !std::all_of(list.begin(), list.end(), is_head)) {
+    fields.Wrong(kName, absl::StrCat("which is not a list of pairs of a layer below ", heads.layers,
+                                     " and a head below ", heads.heads));
+    return;
+  }
+  for (const nlohmann::json& pair : list) {
+    const AlignmentHead head = {pair[0].get<int32_t>(), pair[1].get<int32_t>()};
+    if (std::find(config.alignment_heads.begin(), config.alignment_heads.end(), head) != config.alignment_heads.end()) {
+      fields.Wrong(kName, absl::StrCat("which has [", head.layer, ", ", head.head, "] twice"));
+      return;
+    }
+    config.alignment_heads.push_back(head);
+  }
+}
+
 // `only_generation`: of generation_config.json.
 absl::Status ReadFields(JsonFields& fields, bool only_generation, int64_t vocabulary, int64_t positions,
-                        GenerationConfig& config) {
+                        const CrossAttentionHeads& heads, GenerationConfig& config) {
   config.path = fields.path();
   HEED_RETURN_IF_ERROR(CheckGenerationFields(fields, only_generation, config.warnings));
   HEED_ASSIGN_OR_RETURN(config.search.start,
@@ -72,6 +103,7 @@ absl::Status ReadFields(JsonFields& fields, bool only_generation, int64_t vocabu
   }
   config.search.renormalize = fields.Bool("renormalize_logits", false);
   ReadBans(fields, vocabulary, config.search);
+  ReadAlignmentHeads(fields, heads, config);
 
   TranslateOptions& options = config.default_options;
   options.beam_size = static_cast<int>(fields.Int("num_beams", 1, 1, kMaxBeamSize));
@@ -118,13 +150,14 @@ absl::StatusOr<int32_t> ReadTokenId(JsonFields& fields, absl::string_view name, 
 }
 
 absl::Status ReadGenerationConfig(const std::string& directory, JsonFields& config_json, int64_t target_vocabulary,
-                                  int64_t max_target_tokens, GenerationConfig& generation) {
+                                  int64_t max_target_tokens, const CrossAttentionHeads& heads,
+                                  GenerationConfig& generation) {
   absl::StatusOr<JsonFields> own = JsonFields::Read(absl::StrCat(directory, "/generation_config.json"));
   if (absl::IsNotFound(own.status())) {
-    return ReadFields(config_json, /*only_generation=*/false, target_vocabulary, max_target_tokens, generation);
+    return ReadFields(config_json, /*only_generation=*/false, target_vocabulary, max_target_tokens, heads, generation);
   }
   HEED_RETURN_IF_ERROR(own.status());
-  return ReadFields(*own, /*only_generation=*/true, target_vocabulary, max_target_tokens, generation);
+  return ReadFields(*own, /*only_generation=*/true, target_vocabulary, max_target_tokens, heads, generation);
 }
 
 }  // namespace heed

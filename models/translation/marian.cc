@@ -130,6 +130,7 @@ absl::StatusOr<std::unique_ptr<MarianNetwork>> MarianNetwork::Load(const Checkpo
     scope->Count(0, table->bytes());
   }
   HEED_RETURN_IF_ERROR(network->CheckUnread(root));
+  network->SetAlignmentHeads();
   network->weights_ = root.weights();
   network->resident_bytes_ = root.resident_bytes();
   network->quantization_errors_ = root.quantization_errors();
@@ -184,6 +185,18 @@ absl::Status MarianNetwork::CheckUnread(const WeightReader& root) {
     warnings_.push_back(root.DescribeUnread(name));
   }
   return absl::OkStatus();
+}
+
+void MarianNetwork::SetAlignmentHeads() {
+  alignment_heads_.resize(decoder_.size());
+  for (const AlignmentHead& head : config_.generation.alignment_heads) {
+    alignment_heads_[static_cast<size_t>(head.layer)].push_back(head.head);
+  }
+  alignment_divisor_ = static_cast<float>(config_.generation.alignment_heads.size());
+  if (!config_.generation.alignment_heads.empty()) return;
+  // The head that Marian trains with guided alignments, and that CTranslate2 takes.
+  alignment_heads_.back().push_back(0);
+  alignment_divisor_ = 1;
 }
 
 std::unique_ptr<DecoderState> MarianNetwork::NewMemory(std::vector<int32_t> source, int64_t slots) const {
@@ -299,16 +312,17 @@ void MarianNetwork::Step(absl::Span<const StepRow> rows, absl::Span<const Vocabu
       sources.push_back({i, 1, static_cast<int64_t>(memory.source.size())});
     }
     Embed(*target_embeddings_, target_positions_, row.token, row.position, x.row(i));
+    if (row.alignment != nullptr) std::fill_n(row.alignment, memory.source.size(), 0.0f);
   }
   const MatrixView projected = TakeMatrix(context.arena, count, 3 * d);
   const MatrixView attended = TakeMatrix(context.arena, count, d);
-  const auto attend = [&](absl::Span<const RowsOfKeys> parts, PointAtCells point) {
-    AttendToCells(projected, parts, decoder_layout_, cell_storage_, attended, point, context);
+  const auto attend = [&](absl::Span<const RowsOfKeys> parts, const SomeHeads& some_heads, PointAtCells point) {
+    AttendToCells(projected, parts, decoder_layout_, cell_storage_, attended, point, context, some_heads);
   };
   for (size_t l = 0; l < decoder_.size(); ++l) {
     const DecoderLayer& layer = decoder_[l];
     layer.self.query_key_value.Apply(x, projected, context);
-    attend(own, [&](size_t i, const void** keys, const void** values, float**) {
+    attend(own, {}, [&](size_t i, const PartCells& cells) {
       const StepRow& row = rows[i];
       const KeyValueCache& past = static_cast<const Memory&>(*row.memory).past;
       const float* from = projected.row(static_cast<int64_t>(i));
@@ -316,20 +330,23 @@ void MarianNetwork::Step(absl::Span<const StepRow> rows, absl::Span<const Vocabu
       void* const value = past.Value(static_cast<int64_t>(l), row.position, row.slot);
       StoreCells(decoder_layout_, cell_storage_, from + d, key);
       StoreCells(decoder_layout_, cell_storage_, from + 2 * d, value);
-      past.PointAt(static_cast<int64_t>(l), row.position, row.history, keys, values);
-      keys[row.position] = key;
-      values[row.position] = value;
+      past.PointAt(static_cast<int64_t>(l), row.position, row.history, cells.keys, cells.values);
+      cells.keys[row.position] = key;
+      cells.values[row.position] = value;
     });
     layer.self.out.AddTo(attended, x, context);
     layer.self.norm.Apply(x, context);
 
     layer.cross.query.Apply(x, projected, context);
-    attend(sources, [&](size_t part, const void** keys, const void** values, float** mean_weights) {
+    const SomeHeads aligning = {alignment_heads_[l], alignment_divisor_};
+    attend(sources, aligning, [&](size_t part, const PartCells& cells) {
       const RowsOfKeys& of = sources[part];
       const KeyValueCache& cross = static_cast<const Memory&>(*rows[static_cast<size_t>(of.first)].memory).cross;
-      cross.PointAt(static_cast<int64_t>(l), of.keys, nullptr, keys, values);
-      for (int64_t i = 0; l + 1 == decoder_.size() && i < of.rows; ++i) {
-        mean_weights[i] = rows[static_cast<size_t>(of.first + i)].attention;
+      cross.PointAt(static_cast<int64_t>(l), of.keys, nullptr, cells.keys, cells.values);
+      for (int64_t i = 0; i < of.rows; ++i) {
+        const StepRow& row = rows[static_cast<size_t>(of.first + i)];
+        if (l + 1 == decoder_.size()) cells.mean_weights[i] = row.attention;
+        if (!aligning.heads.empty()) cells.head_weights[i] = row.alignment;
       }
     });
     layer.cross.out.AddTo(attended, x, context);

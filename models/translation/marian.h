@@ -86,6 +86,7 @@ class MarianNetwork : public Seq2SeqNetwork {
   absl::Status LoadEmbeddings(const WeightReader& root);
   // INVALID_ARGUMENT: the checkpoint has a layer that config.json does not name. Other tensors are warnings.
   absl::Status CheckUnread(const WeightReader& root);
+  void SetAlignmentHeads();
   MatrixView EncodePacked(absl::Span<Memory* const> memories, Context& context) const;
   void Embed(const EmbeddingTable& table, const Matrix& positions, int32_t token, int64_t position, float* x) const;
 
@@ -101,6 +102,8 @@ class MarianNetwork : public Seq2SeqNetwork {
   Matrix source_positions_, target_positions_;  // [max_positions, d_model]
   std::vector<EncoderLayer> encoder_;
   std::vector<DecoderLayer> decoder_;
+  std::vector<std::vector<int32_t>> alignment_heads_;  // of the cross-attention of each layer
+  float alignment_divisor_ = 1;                        // how many these are
   std::vector<std::string> warnings_;
   int64_t weights_ = 0;
   int64_t resident_bytes_ = 0;

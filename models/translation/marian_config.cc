@@ -67,8 +67,8 @@ absl::StatusOr<MarianConfig> ReadMarianConfig(const std::string& directory) {
   HEED_ASSIGN_OR_RETURN(config.generation.search.eos, ReadTokenId(fields, "eos_token_id", 0, last + 1));
   HEED_RETURN_IF_ERROR(fields.status());
 
-  HEED_RETURN_IF_ERROR(
-      ReadGenerationConfig(directory, fields, config.target_vocabulary, config.max_positions, config.generation));
+  HEED_RETURN_IF_ERROR(ReadGenerationConfig(directory, fields, config.target_vocabulary, config.max_positions,
+                                            {config.decoder_layers, config.decoder_heads}, config.generation));
   return config;
 }
 

@@ -308,7 +308,7 @@ absl::Status ReadSearch(const std::string& directory, JsonFields& file, RnnConfi
   search.start = start;
   search.eos = config.target_end;
   HEED_RETURN_IF_ERROR(ReadGenerationConfig(directory, file, config.target_embedding.vocabulary,
-                                            config.max_target_tokens, config.generation));
+                                            config.max_target_tokens, /*heads=*/{}, config.generation));
   const auto contradicts = [&](const char* field, int32_t value, const char* other, int32_t expected) {
     return InvalidArgument(config.generation.path, ": ", field, " is ", value, ", but target.", other,
                            " in config.json is ", expected);

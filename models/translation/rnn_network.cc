@@ -301,6 +301,8 @@ void RnnNetwork::RecurWithContext(DecoderRows& step, Context& context) const {
 }
 
 void RnnNetwork::Attend(DecoderRows& step, Context& context) const {
+  // What a recurrent network attends to is what it aligns.
+  const auto weights_of = [](const StepRow& row) { return row.attention != nullptr ? row.attention : row.alignment; };
   step.context = TakeMatrix(context.arena, step.state.rows, config_.encoder.width());
   int64_t max_tokens = 0;
   for (int64_t i = 0; i < step.state.rows; ++i) max_tokens = std::max(max_tokens, step.memory(i).values.rows());
@@ -309,15 +311,17 @@ void RnnNetwork::Attend(DecoderRows& step, Context& context) const {
       [&](int64_t i) -> RnnAttention::Source {
         const Memory& memory = step.memory(i);
         return {attention_.has_keys() ? memory.keys.view() : memory.values.view(), memory.values.view(),
-                step.rows[static_cast<size_t>(i)].attention};
+                weights_of(step.rows[static_cast<size_t>(i)])};
       },
       step.context, context);
-  if (!config_.reverse_source) return;
   for (const StepRow& row : step.rows) {
-    if (row.attention == nullptr) continue;
+    float* const weights = weights_of(row);
+    if (weights == nullptr) continue;
     const int64_t tokens = static_cast<const Memory*>(row.memory)->values.rows();
-    std::reverse(row.attention + config_.source_start.has_value(),
-                 row.attention + tokens - config_.source_end.has_value());
+    if (config_.reverse_source) {
+      std::reverse(weights + config_.source_start.has_value(), weights + tokens - config_.source_end.has_value());
+    }
+    if (row.alignment != nullptr && row.alignment != weights) std::copy_n(weights, tokens, row.alignment);
   }
 }
 

@@ -32,6 +32,7 @@ struct StepRow {
   int32_t slot = 0;                  // where this row leaves its entry
   const int32_t* history = nullptr;  // [position] slots of the entries before
   float* attention = nullptr;        // out, if not null: [source tokens], weights over the source
+  float* alignment = nullptr;        // out, if not null: the same by the heads that align source and translation
 };
 
 // Immutable after load, thread-safe.
@@ -42,7 +43,7 @@ class Seq2SeqNetwork {
   virtual int64_t vocabulary() const = 0;  // of the target
   virtual int64_t max_source_tokens() const = 0;
   virtual int64_t max_target_tokens() const = 0;
-  virtual bool has_attention() const = 0;          // whether a step writes StepRow::attention
+  virtual bool has_attention() const = 0;          // whether a step writes StepRow::attention and alignment
   virtual int64_t weights() const = 0;             // number of them
   virtual int64_t resident_bytes() const = 0;      // as packed
   virtual int64_t step_multiply_adds() const = 0;  // of the linear layers, for each row of a step

@@ -43,7 +43,9 @@ class AttentionTest : public testing::Test {
   }
 
   // Queries [first, first + count) over the first keys.
-  Matrix Run(int64_t first, int64_t count, int64_t keys, Matrix* weights = nullptr) {
+  // `some`: to what it holds, the weights of `heads` are added, over their number.
+  Matrix Run(int64_t first, int64_t count, int64_t keys, Matrix* weights = nullptr,
+             const std::vector<int32_t>& heads = {}, Matrix* some = nullptr) {
     std::vector<const void*> key_cells(static_cast<size_t>(keys)), value_cells(key_cells);
     cells_->PointAt(0, keys, slots_.data(), key_cells.data(), value_cells.data());
     Matrix context(count, layout_.width()), mean(count, keys);
@@ -64,6 +66,12 @@ class AttentionTest : public testing::Test {
     attention.context = context.row(0);
     attention.context_stride = context.view().stride;
     attention.mean_weights = weights == nullptr ? nullptr : means.data();
+    std::vector<float*> sums;
+    for (int64_t m = 0; m < count && some != nullptr; ++m) sums.push_back(m % 4 == 3 ? nullptr : some->row(m));
+    attention.heads = heads.data();
+    attention.head_count = static_cast<int64_t>(heads.size());
+    attention.head_divisor = static_cast<float>(heads.size());
+    attention.head_weights = some == nullptr ? nullptr : sums.data();
     Attend(attention);
     if (weights != nullptr) *weights = std::move(mean);
     return context;
@@ -135,6 +143,36 @@ TEST_F(AttentionTest, AgreesWithAPlainLoop) {
           const Matrix context = Run(0, queries, keys, &mean);
           ExpectWhatAPlainLoopComputes(context, mean, keys);
           if (HasFatalFailure()) return;
+        }
+      }
+    }
+  }
+}
+
+TEST_F(AttentionTest, SomeHeadsGiveTheirWeightsAndChangeNothing) {
+  for (const CellStorage storage : {CellStorage::kF32, CellStorage::kF16}) {
+    for (const int64_t count : {1, 3, 8, 12, 32}) {
+      Make(HeadLayout(count, 12), storage, 6, 21);
+      const Matrix plain = Run(0, 6, 21);
+      Matrix mean, sum(6, 21);
+      std::vector<int32_t> all;
+      for (int32_t h = 0; h < count; ++h) all.push_back(h);
+      const Matrix context = Run(0, 6, 21, &mean, all, &sum);
+      std::vector<Matrix> one_by_one;
+      for (int32_t h = 0; h < count; ++h) Run(0, 6, 21, nullptr, {h}, &one_by_one.emplace_back(6, 21));
+      for (int64_t m = 0; m < 6; ++m) {
+        for (int64_t i = 0; i < plain.cols(); ++i) ASSERT_EQ(context.row(m)[i], plain.row(m)[i]);
+        for (int64_t t = 0; t < 21; ++t) {
+          if (m % 4 == 3) {
+            ASSERT_EQ(sum.row(m)[t], 0);  // it did not ask
+            continue;
+          }
+          if (m % 3 != 2) {
+            ASSERT_NEAR(sum.row(m)[t], mean.row(m)[t], 1e-5);
+          }
+          float of_heads = 0;
+          for (const Matrix& head : one_by_one) of_heads += head.row(m)[t] / static_cast<float>(count);
+          ASSERT_NEAR(of_heads, sum.row(m)[t], 1e-5);
         }
       }
     }

@@ -169,6 +169,17 @@ TEST_F(GenerationSettings, LengthsAreServed) {
   EXPECT_EQ(InConfig("max_length", 20)->generation.search.max_tokens, 0);  // transformers' own default
 }
 
+TEST_F(GenerationSettings, AlignmentHeadsAreThoseOfTheNetwork) {
+  EXPECT_THAT(With("alignment_heads", json::array())->generation.alignment_heads, IsEmpty());
+  EXPECT_THAT(With("alignment_heads", {{1, 0}, {0, 1}})->generation.alignment_heads,
+              ElementsAre(AlignmentHead{1, 0}, AlignmentHead{0, 1}));
+  for (const json& wrong : {json(3), json({{1}}), json({{9, 0}}), json({{0, 99}}), json({{0, -1}})}) {
+    EXPECT_THAT(Error("alignment_heads", wrong),
+                HasSubstr("not a list of pairs of a layer below 3 and a head below 5"));
+  }
+  EXPECT_THAT(Error("alignment_heads", {{1, 0}, {1, 0}}), HasSubstr("which has [1, 0] twice"));
+}
+
 TEST_F(GenerationSettings, AListOfOneIdIsThatId) {
   EXPECT_EQ(With("eos_token_id", {7})->generation.search.eos, 7);
   EXPECT_EQ(With("decoder_start_token_id", {90})->generation.search.start, 90);
