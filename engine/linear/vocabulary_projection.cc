@@ -57,7 +57,7 @@ int64_t VocabularyProjection::resident_bytes() const {
 
 bool VocabularyProjection::MayScreenInF32(const VocabularyQuery& query) const {
   return precision_ == Precision::kF32 && quantized_.out() > 0 && query.top == 1 && !query.normalizer &&
-         query.all_logits == nullptr && query.target < 0;
+         query.all_logits == nullptr && query.target < 0 && query.wanted.empty();
 }
 
 void VocabularyProjection::CountScreening(bool missed) const {
@@ -160,6 +160,8 @@ class VocabularyProjection::Product {
       FindExactBest(m, query, answer);
       return;
     }
+    answer.wanted_logits.clear();
+    for (const int32_t id : query.wanted) answer.wanted_logits.push_back(ExactLogitOf(m, id));
     std::vector<Rescored> rescored;
     if (layer_.screens()) rescored = Rescore(m, answer.best);
     answer.log_normalizer = LogNormalizer(m, rescored);
@@ -188,6 +190,11 @@ class VocabularyProjection::Product {
     float logits[kPanelCols];
     MakeLogits({m, 1, layer_.precision_}, panel, panel + 1, {logits, 1, kPanelCols, kPanelCols});
     return logits[token % kPanelCols];
+  }
+
+  // In f32 in every precision, and the same bits as among the best tokens.
+  float ExactLogitOf(int64_t m, int32_t id) const {
+    return layer_.screens() ? layer_.rows_.Dot(id, hidden_.row(m)) + bias_[id] : LogitOf(m, id);
   }
 
   // Rows [first, first + count), whose logits are made in `precision`.
@@ -318,9 +325,7 @@ class VocabularyProjection::Product {
   std::vector<Rescored> Rescore(int64_t m, absl::Span<const Candidate> best) const {
     std::vector<Rescored> rescored;
     rescored.reserve(best.size() + 1);
-    const auto add = [&](int32_t id, float screened) {
-      rescored.push_back({id, screened, layer_.rows_.Dot(id, hidden_.row(m)) + bias_[id]});
-    };
+    const auto add = [&](int32_t id, float screened) { rescored.push_back({id, screened, ExactLogitOf(m, id)}); };
     for (const Candidate& candidate : best) add(candidate.id, candidate.logit);
     const int32_t target = queries_[static_cast<size_t>(m)].target;
     if (target >= 0) add(target, target_logits_[m]);

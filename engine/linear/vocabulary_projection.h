@@ -40,6 +40,7 @@ struct VocabularyQuery {
   bool normalize_over_banned = false;  // whether the softmax counts the banned tokens too
   float* all_logits = nullptr;         // out, if not null: [vocabulary], banned ones -infinity
   int32_t target = -1;                 // a token whose logit is wanted, and how many are likelier; negative: none
+  absl::Span<const int32_t> wanted;    // tokens whose logits are wanted, and no more of them
 };
 
 // What it gets. log p(token) = logit - log_normalizer.
@@ -50,6 +51,7 @@ struct VocabularyAnswer {
   float target_logit = 0;  // also of a banned target
   // Tokens, banned ones left out, of a larger logit; in a reduced precision by screened logits, but for the best ones.
   int64_t likelier_than_target = 0;
+  std::vector<float> wanted_logits;  // of query.wanted, also of banned ones; exact as those of `best`
 };
 
 // Immutable once made; thread-safe.

@@ -168,6 +168,37 @@ TEST_P(Vocabulary, GivesATargetItsLogitAndItsPlace) {
   }
 }
 
+TEST_P(Vocabulary, GivesWantedTokensTheirExactLogits) {
+  const Matrix hidden = naive::RandomMatrix(3, kWidth, 3);
+  const std::vector<double> expected = naive::Linear(hidden.view(), weight_, bias_);
+  const std::vector<int32_t> banned = {2}, wanted = {static_cast<int32_t>(size() - 1), 2, 0, 2};
+  std::vector<VocabularyQuery> queries(3);
+  for (size_t m = 0; m < 2; ++m) {
+    queries[m].banned = banned;
+    queries[m].top = m == 0 ? 1 : 5;
+    queries[m].normalizer = m == 1;
+    queries[m].wanted = wanted;
+  }
+  std::vector<VocabularyAnswer> answers(3), plain(3);
+  Context context{2};
+  projection_.Apply(hidden.view(), queries, absl::MakeSpan(answers), context);
+  for (VocabularyQuery& query : queries) query.wanted = {};
+  projection_.Apply(hidden.view(), queries, absl::MakeSpan(plain), context);
+  for (size_t m = 0; m < 3; ++m) {
+    EXPECT_EQ(answers[m].log_normalizer, plain[m].log_normalizer);
+    ASSERT_EQ(answers[m].best.size(), plain[m].best.size());
+    ASSERT_EQ(answers[m].wanted_logits.size(), m < 2 ? wanted.size() : 0);
+    for (size_t i = 0; i < answers[m].wanted_logits.size(); ++i) {
+      const auto of_row = static_cast<size_t>(size()) * m;
+      EXPECT_NEAR(answers[m].wanted_logits[i], expected[of_row + static_cast<size_t>(wanted[i])], 1e-5);
+      for (const Candidate& candidate : answers[m].best) {
+        if (candidate.id != wanted[i]) continue;
+        EXPECT_EQ(candidate.logit, answers[m].wanted_logits[i]);
+      }
+    }
+  }
+}
+
 TEST_P(Vocabulary, GivesBackItsRowsAsEmbeddings) {
   std::vector<float> row(kWidth);
   for (int64_t n = 0; n < size(); n += 7) {
