@@ -56,6 +56,14 @@ inline bool IsLetter(UChar32 c) {
   return u_isalpha(c) && !u_hasBinaryProperty(c, UCHAR_DEFAULT_IGNORABLE_CODE_POINT);
 }
 
+// A letter of a script that has no blanks between words: Chinese, Japanese, Thai.
+inline bool IsWrittenWithoutBlanks(UChar32 c) {
+  if (c < 0x80) return false;
+  const int32_t line_break = u_getIntPropertyValue(c, UCHAR_LINE_BREAK);
+  return u_isalpha(c) && (line_break == U_LB_IDEOGRAPHIC || line_break == U_LB_COMPLEX_CONTEXT ||
+                          line_break == U_LB_CONDITIONAL_JAPANESE_STARTER);
+}
+
 // Appends c in lower case.
 inline void AppendLower(UChar32 c, std::string& text) {
   char bytes[U8_MAX_LENGTH];

@@ -261,7 +261,11 @@ class ConfiguredTokenizer : public TranslationTokenizer {
         target_(std::move(target)),
         ids_(ids),
         source_language_(settings.source_language),
-        target_language_(settings.target_language) {}
+        target_language_(settings.target_language) {
+    style_.marks_blanks = settings.kind == Kind::kSentencePiece;
+    if (settings.kind == Kind::kBytePairs) style_.continuation = settings.separator;
+    style_.entities = settings.moses;
+  }
 
   EncodedText EncodeSource(absl::string_view /*code*/, absl::string_view text) const override {
     EncodedText encoded;
@@ -285,9 +289,8 @@ class ConfiguredTokenizer : public TranslationTokenizer {
   std::string Decode(absl::Span<const int32_t> ids, absl::Span<const std::string> spellings) const override {
     std::vector<std::string> tokens;
     for (size_t i = 0; i < ids.size(); ++i) {
-      const bool hidden = ids[i] == ids_.target_end || ids[i] == ids_.target_start || ids[i] == ids_.target_pad;
       const bool spelled = !spellings.empty() && !spellings[i].empty();
-      if (hidden && !spelled) continue;
+      if (IsLeftOut(ids[i]) && !spelled) continue;
       const std::string& token = spelled ? spellings[i] : target_.token(ids[i]);
       if (!token.empty()) tokens.push_back(token);
     }
@@ -296,6 +299,11 @@ class ConfiguredTokenizer : public TranslationTokenizer {
 
   const std::string& SourcePiece(int32_t id) const override { return source_.token(id); }
   const std::string& TargetPiece(int32_t id) const override { return target_.token(id); }
+  const SpellingStyle& style() const override { return style_; }
+  bool IsLeftOut(int32_t id) const override {
+    return id == ids_.target_end || id == ids_.target_start || id == ids_.target_pad;
+  }
+  std::optional<int32_t> target_unknown() const override { return ids_.target_unknown; }
   const std::vector<std::string>& language_codes() const override { return language_codes_; }
   const std::string& source_language() const override { return source_language_; }
   const std::string& target_language() const override { return target_language_; }
@@ -303,6 +311,7 @@ class ConfiguredTokenizer : public TranslationTokenizer {
  private:
   const Side source_, target_;
   const ConfiguredTokenIds ids_;
+  SpellingStyle style_;
   const std::string source_language_, target_language_;
   const std::vector<std::string> language_codes_;  // none
 };

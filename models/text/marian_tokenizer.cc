@@ -178,6 +178,17 @@ std::vector<int32_t> MarianTokenizer::EncodeTargetPrefix(absl::string_view text)
   return std::move(encoded.ids);
 }
 
+const AddedToken* MarianTokenizer::AddedTarget(int32_t id) const {
+  const auto added = added_by_id_.find(id);
+  return added == added_by_id_.end() ? nullptr : added->second;
+}
+
+bool MarianTokenizer::IsLeftOut(int32_t id) const {
+  if (id == eos_ || id == pad_ || id == target_unknown_) return true;
+  const AddedToken* const added = AddedTarget(id);
+  return added != nullptr && added->special;
+}
+
 std::string MarianTokenizer::Decode(absl::Span<const int32_t> ids, absl::Span<const std::string> spellings) const {
   std::vector<std::string> parts, pieces;  // added tokens, and the text between them
   const auto end_part = [&] {
@@ -191,12 +202,11 @@ std::string MarianTokenizer::Decode(absl::Span<const int32_t> ids, absl::Span<co
       pieces.push_back(spellings[i]);
       continue;
     }
-    if (id == eos_ || id == pad_ || id == target_unknown_) continue;
+    if (IsLeftOut(id)) continue;
     const std::string& piece = target_pieces_[static_cast<size_t>(id)];
-    const auto added = added_by_id_.find(id);
-    if (added == added_by_id_.end()) {
+    if (AddedTarget(id) == nullptr) {
       pieces.push_back(piece);
-    } else if (!added->second->special) {
+    } else {
       end_part();
       parts.push_back(piece);
     }

@@ -43,6 +43,10 @@ class MarianTokenizer : public TranslationTokenizer {
   const std::string& SourcePiece(int32_t id) const override { return source_pieces_[static_cast<size_t>(id)]; }
   const std::string& TargetPiece(int32_t id) const override { return target_pieces_[static_cast<size_t>(id)]; }
 
+  const SpellingStyle& style() const override { return style_; }
+  bool IsLeftOut(int32_t id) const override;
+  std::optional<int32_t> target_unknown() const override { return target_unknown_; }
+
   // The ">>deu<<" of its vocabulary.
   const std::vector<std::string>& language_codes() const override { return language_codes_; }
 
@@ -54,6 +58,9 @@ class MarianTokenizer : public TranslationTokenizer {
   void AppendPieces(const Subwords& subwords, const Vocabulary& vocabulary, int32_t unknown, absl::string_view text,
                     EncodedText& encoded) const;
 
+  const AddedToken* AddedTarget(int32_t id) const;  // null: the id is a piece
+
+  SpellingStyle style_ = {true, "", false};
   std::unique_ptr<const Subwords> source_, target_;
   Vocabulary source_ids_, target_ids_;
   std::vector<std::string> source_pieces_, target_pieces_;

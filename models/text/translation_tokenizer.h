@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "models/text/token_spans.h"
 
 namespace heed {
 
@@ -37,6 +39,12 @@ class TranslationTokenizer {
   // The piece of an id: "▁Hello"; "</s>". Empty if the vocabulary has none for it.
   virtual const std::string& SourcePiece(int32_t id) const = 0;
   virtual const std::string& TargetPiece(int32_t id) const = 0;
+
+  // How both sides spell tokens.
+  virtual const SpellingStyle& style() const = 0;
+  // Whether Decode leaves out the piece of a target id: it ends or fills a sentence, or is not known.
+  virtual bool IsLeftOut(int32_t id) const = 0;
+  virtual std::optional<int32_t> target_unknown() const = 0;
 
   // The codes that choose the target language, such as ">>deu<<", sorted; none if the model has one target language.
   virtual const std::vector<std::string>& language_codes() const = 0;
