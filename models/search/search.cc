@@ -60,16 +60,27 @@ bool EndsInLoop(absl::Span<const int32_t> tokens) {
 }
 
 Search::Search(const SearchRules& rules, const SearchOptions& options, std::vector<int32_t> prefix, int64_t vocabulary,
-               uint64_t seed, bool source_loops, std::vector<int32_t> read)
+               uint64_t seed, bool source_loops, std::vector<int32_t> read, ForcedPhrases forced)
     : rules_(rules),
       options_(options),
       prefix_(std::move(prefix)),
       read_(std::move(read)),
       distinct_read_(Distinct(read_)),
+      forced_(std::move(forced)),
+      best_placed_(forced_.phrases.size(), std::numeric_limits<float>::quiet_NaN()),
       vocabulary_(vocabulary),
       stop_loops_(options.stop_loops && !source_loops),
       random_(seed) {
   beams_.resize(1);
+  for (const std::vector<int32_t>& phrase : forced_.phrases) {
+    phrase_tokens_ += static_cast<int32_t>(phrase.size());
+  }
+  beams_[0].missing = phrase_tokens_;
+}
+
+int Search::top() const {
+  if (options_.beam_size == 1) return 1;
+  return 2 * options_.beam_size + forces();  // end-of-sentence, before its time, takes nobody's place
 }
 
 bool Search::needs_probabilities() const {
@@ -92,9 +103,13 @@ void Search::AppendRows(std::vector<SearchRow>& rows, std::vector<VocabularyQuer
 
     VocabularyQuery query;
     query.banned = beam.banned;
-    query.top = options_.beam_size == 1 ? 1 : 2 * options_.beam_size;
+    query.top = top();
     query.normalizer = needs_probabilities();
     query.normalize_over_banned = !rules_.renormalize;
+    if (forces() && !in_prefix()) {
+      WantPhrases(beam);
+      query.wanted = beam.wanted;
+    }
     query.all_logits = needs_logits ? logits_.data() + slot * static_cast<size_t>(vocabulary_) : nullptr;
     queries.push_back(query);
   }
@@ -177,6 +192,16 @@ Search::Beam Search::Extended(const Beam& beam, int32_t slot, int32_t token, flo
   extended.slots = beam.slots;
   extended.slots.push_back(slot);
   extended.log_probabilities = beam.log_probabilities;
+  if (forces()) {
+    extended.begun = beam.begun;
+    extended.open = beam.open;
+    extended.open_tokens = beam.open_tokens;
+    extended.open_score = beam.open_score;
+    extended.missing = beam.missing;
+    extended.bonus = beam.bonus;
+    extended.phrase_score = beam.phrase_score;
+    extended.placed = beam.placed;
+  }
   return extended;
 }
 
@@ -186,7 +211,7 @@ Search::Beam Search::Extended(const Beam& beam, const Extension& extension) cons
   return extended;
 }
 
-void Search::Advance(absl::Span<const VocabularyAnswer> answers) {
+void Search::Advance(absl::Span<const VocabularyAnswer> answers, absl::Span<const float> places) {
   if (in_prefix()) {
     beams_[0] = Extended(beams_[0], 0, prefix_[static_cast<size_t>(length_)], 0);
     ++length_;
@@ -196,13 +221,18 @@ void Search::Advance(absl::Span<const VocabularyAnswer> answers) {
   if (options_.repetition_penalty != 1) {
     for (size_t i = 0; i < answers.size(); ++i) {
       float* logits = logits_.data() + i * static_cast<size_t>(vocabulary_);
-      const int top = options_.beam_size == 1 ? 1 : 2 * options_.beam_size;
-      penalized.push_back(Penalized(beams_[i], answers[i], logits, top));
+      penalized.push_back(Penalized(beams_[i], answers[i], logits, top()));
+      for (size_t k = 0; k < answers[i].wanted_logits.size(); ++k) {
+        const float logit = logits[beams_[i].wanted[k]];  // -infinity if the token is banned, which a phrase may be
+        penalized.back().wanted_logits.push_back(std::isfinite(logit) ? logit : answers[i].wanted_logits[k]);
+      }
     }
     answers = penalized;
   }
   if (options_.beam_size == 1) {
     AdvanceOne(answers[0], logits_.data());
+  } else if (forces()) {
+    AdvanceForced(answers, places);
   } else {
     AdvanceBeams(answers);
   }
@@ -328,6 +358,224 @@ void Search::AdvanceBeams(absl::Span<const VocabularyAnswer> answers) {
   }
 }
 
+void Search::WantPhrases(Beam& beam) const {
+  beam.wanted.clear();
+  beam.wanted_phrases.clear();
+  const auto want = [&](int32_t phrase, int32_t token) {
+    beam.wanted.push_back(forced_.phrases[static_cast<size_t>(phrase)][static_cast<size_t>(token)]);
+    beam.wanted_phrases.push_back(phrase);
+  };
+  if (beam.open >= 0) return want(beam.open, beam.open_tokens);
+  for (size_t p = 0; p < forced_.phrases.size(); ++p) {
+    if ((beam.begun >> p & 1) != 0) continue;
+    const auto is_same = [&](int32_t other) {
+      return forced_.phrases[static_cast<size_t>(other)] == forced_.phrases[p];
+    };
+    if (std::none_of(beam.wanted_phrases.begin(), beam.wanted_phrases.end(), is_same)) want(static_cast<int32_t>(p), 0);
+  }
+}
+
+bool Search::IsBehindPhrase(const Beam& beam) const {
+  if (beam.placed.empty()) return false;
+  const auto& [phrase, begin] = beam.placed.back();
+  return static_cast<size_t>(begin) + forced_.phrases[static_cast<size_t>(phrase)].size() == beam.tokens.size();
+}
+
+int32_t Search::CompletedBy(const Beam& beam, int32_t token) const {
+  size_t first = prefix_.size();  // that is not part of another phrase
+  if (!beam.placed.empty()) {
+    const PlacedPhrase& last = beam.placed.back();
+    first = static_cast<size_t>(last.begin) + forced_.phrases[static_cast<size_t>(last.phrase)].size();
+  }
+  for (const int32_t p : beam.wanted_phrases) {
+    const std::vector<int32_t>& phrase = forced_.phrases[static_cast<size_t>(p)];
+    const size_t before = phrase.size() - 1;
+    if (phrase.back() == token && beam.tokens.size() >= first + before &&
+        std::equal(phrase.begin(), phrase.end() - 1, beam.tokens.end() - static_cast<int64_t>(before))) {
+      return p;
+    }
+  }
+  return -1;
+}
+
+std::vector<std::vector<Search::ForcedExtension>> Search::ForcedExtensions(absl::Span<const VocabularyAnswer> answers,
+                                                                           absl::Span<const float> places) const {
+  const size_t phrases = forced_.phrases.size();
+  const bool ends = rules_.force_eos && length_ + 1 == options_.max_tokens;
+  const int64_t room = options_.max_tokens - length_ - 1 - rules_.force_eos;  // for phrases, behind the next token
+  std::vector<std::vector<ForcedExtension>> banks(static_cast<size_t>(phrase_tokens_) + 1);
+  for (size_t b = 0; b < beams_.size(); ++b) {
+    const Beam& beam = beams_[b];
+    const VocabularyAnswer& answer = answers[b];
+    const int32_t parent = static_cast<int32_t>(b);
+    const auto add = [&](int32_t token, float logit, ForcedExtension extension) {
+      extension.extension = {beam.score + (logit - answer.log_normalizer) + extension.bonus, parent, token,
+                             LogProbability(beam, token, logit, answer)};
+      extension.begun = beam.begun;
+      for (const int32_t phrase : {extension.phrase, extension.completed}) {
+        if (phrase >= 0) extension.begun |= uint64_t{1} << phrase;
+      }
+      int32_t missing = beam.missing - (extension.phrase >= 0);
+      if (extension.completed >= 0) {
+        missing -= static_cast<int32_t>(forced_.phrases[static_cast<size_t>(extension.completed)].size());
+      }
+      banks[static_cast<size_t>(phrase_tokens_ - missing)].push_back(extension);
+    };
+    if (ends) {
+      banks.back().push_back({{beam.score, parent, rules_.eos, 0}, -1, -1, 0, beam.begun});
+      continue;
+    }
+    for (size_t i = 0; i < beam.wanted.size() && beam.missing - 1 <= room; ++i) {
+      const int32_t phrase = beam.wanted_phrases[i];
+      const bool begins = beam.open < 0 && !places.empty();
+      const float bonus = begins ? places[b * phrases + static_cast<size_t>(phrase)] : 0;
+      add(beam.wanted[i], answer.wanted_logits[i], {{}, phrase, -1, bonus, 0});
+    }
+    if (beam.open >= 0 || beam.missing > room) continue;
+    const bool behind_phrase = IsBehindPhrase(beam);
+    for (const Candidate& candidate : answer.best) {
+      const int32_t token = candidate.id;
+      if (token == rules_.eos && beam.missing > 0) continue;
+      if (behind_phrase && token != rules_.eos && forced_.continuing != nullptr &&
+          (*forced_.continuing)[static_cast<size_t>(token)]) {
+        continue;
+      }
+      const int32_t completed = CompletedBy(beam, token);
+      // A phrase of one token has been added above.
+      if (completed >= 0 && forced_.phrases[static_cast<size_t>(completed)].size() == 1) continue;
+      add(token, candidate.logit, {{}, -1, completed, 0, 0});
+    }
+  }
+  for (std::vector<ForcedExtension>& bank : banks) {
+    std::sort(bank.begin(), bank.end(), [](const ForcedExtension& x, const ForcedExtension& y) {
+      return BetterExtension(x.extension, y.extension);
+    });
+  }
+  return banks;
+}
+
+std::vector<size_t> Search::Shares(absl::Span<const std::vector<ForcedExtension>> banks) const {
+  size_t left = static_cast<size_t>(options_.beam_size);
+  const size_t fair = std::max<size_t>(1, left / banks.size());
+  std::vector<size_t> shares(banks.size());
+  // Those with more first: they are closer to the end.
+  for (size_t bank = banks.size(); bank-- > 0;) {
+    shares[bank] = std::min({fair, banks[bank].size(), left});
+    left -= shares[bank];
+  }
+  for (bool found = true; left > 0 && found;) {
+    found = false;
+    for (size_t bank = banks.size(); bank-- > 0 && left > 0;) {
+      if (shares[bank] == banks[bank].size()) continue;
+      ++shares[bank];
+      --left;
+      found = true;
+    }
+  }
+  return shares;
+}
+
+// One may have begun a phrase that the network wrote for the other.
+bool Search::SameHypothesis(const ForcedExtension& a, const ForcedExtension& b) const {
+  return a.extension.token == b.extension.token && a.begun == b.begun && a.extension.beam != b.extension.beam &&
+         beams_[static_cast<size_t>(a.extension.beam)].tokens == beams_[static_cast<size_t>(b.extension.beam)].tokens;
+}
+
+Search::Beam Search::ExtendedByForced(const ForcedExtension& extension) {
+  Beam beam = Extended(beams_[static_cast<size_t>(extension.extension.beam)], extension.extension);
+  beam.bonus += extension.bonus;
+  beam.begun = extension.begun;
+  const auto size_of = [&](int32_t phrase) {
+    return static_cast<int32_t>(forced_.phrases[static_cast<size_t>(phrase)].size());
+  };
+  const int32_t end = static_cast<int32_t>(beam.tokens.size());
+  if (extension.completed >= 0) {
+    beam.missing -= size_of(extension.completed);
+    beam.placed.push_back({extension.completed, end - size_of(extension.completed)});
+  }
+  if (extension.phrase < 0) return beam;
+  beam.phrase_score += extension.bonus + extension.extension.log_probability;
+  if (beam.open < 0) beam.open_score = 0, beam.open_tokens = 0;
+  beam.open = extension.phrase;
+  ++beam.open_tokens;
+  --beam.missing;
+  beam.open_score += extension.extension.log_probability;
+  if (beam.open_tokens == size_of(beam.open)) {
+    beam.placed.push_back({beam.open, end - beam.open_tokens});
+    float& best = best_placed_[static_cast<size_t>(beam.open)];
+    if (!(best > beam.open_score)) best = beam.open_score;
+    beam.open = -1;
+  }
+  return beam;
+}
+
+void Search::AdvanceForced(absl::Span<const VocabularyAnswer> answers, absl::Span<const float> places) {
+  const bool last = length_ + 1 == options_.max_tokens;
+  const std::vector<std::vector<ForcedExtension>> banks = ForcedExtensions(answers, places);
+  const std::vector<size_t> shares = Shares(banks);
+  std::vector<Beam> running;
+  ++length_;
+  for (size_t bank = banks.size(); bank-- > 0;) {
+    const size_t before = running.size();
+    std::vector<const ForcedExtension*> taken;
+    for (size_t rank = 0; rank < banks[bank].size() && running.size() < before + shares[bank]; ++rank) {
+      const ForcedExtension& extension = banks[bank][rank];
+      if (std::any_of(taken.begin(), taken.end(),
+                      [&](const ForcedExtension* other) { return SameHypothesis(*other, extension); })) {
+        continue;
+      }
+      taken.push_back(&extension);
+      Beam beam = ExtendedByForced(extension);
+      if (extension.extension.token == rules_.eos && extension.phrase < 0) {
+        if (rank < shares[bank]) {
+          AddFinished(std::move(beam), last && rules_.force_eos ? FinishReason::kLength : FinishReason::kEos);
+        }
+      } else if (extension.phrase < 0 && Loops(beam)) {
+        if (rank < shares[bank] && beam.missing == 0) AddFinished(std::move(beam), FinishReason::kLoop);
+      } else {
+        running.push_back(std::move(beam));
+      }
+    }
+  }
+  if (std::all_of(banks.begin(), banks.end(), [](const auto& bank) { return bank.empty(); })) {
+    --length_;
+    Finish(FinishReason::kLength);
+    return;
+  }
+  beams_ = std::move(running);
+  if (beams_.empty() || loops_.size() >= enough() || NoneForcedCanImprove()) {
+    beams_.clear();
+    done_ = true;
+  } else if (last) {
+    Finish(FinishReason::kLength);
+  }
+}
+
+double Search::ForcedRank(double sum, double length, double phrase_score, double phrase_tokens) const {
+  const double penalty = static_cast<double>(options_.length_penalty);
+  const double own = std::max(1.0, length - phrase_tokens);
+  return (sum - phrase_score) / std::pow(own, penalty) + phrase_score / std::pow(forced_.usual_length, penalty);
+}
+
+// As NoneCanImprove; and what a phrase has cost at least is what it will.
+bool Search::NoneForcedCanImprove() const {
+  if (finished_.size() < enough()) return false;
+  if (options_.early_stopping == EarlyStopping::kFirst) return true;
+  const bool never = options_.early_stopping == EarlyStopping::kNever;
+  const bool at_longest = never && options_.length_penalty > 0;
+  const int64_t longest = options_.max_tokens - static_cast<int64_t>(prefix_.size());
+  return std::all_of(beams_.begin(), beams_.end(), [&](const Beam& beam) {
+    double still = 0;  // to pay for phrases
+    for (size_t p = 0; p < best_placed_.size() && !never; ++p) {
+      if ((beam.begun >> p & 1) == 0 && best_placed_[p] < 0) still += static_cast<double>(best_placed_[p]);
+    }
+    const double length = static_cast<double>(at_longest ? longest : generated() + beam.missing);
+    return worst_finished_ >= ForcedRank(static_cast<double>(beam.score) + still, length,
+                                         static_cast<double>(beam.phrase_score) + still,
+                                         static_cast<double>(phrase_tokens_));
+  });
+}
+
 // A repetition of the prefix alone is the caller's wish.
 bool Search::Loops(const Beam& beam) const {
   return stop_loops_ && EndsInLoop(absl::MakeConstSpan(beam.tokens).subspan(prefix_.size()));
@@ -341,21 +589,35 @@ void Search::AddFinished(Beam beam, FinishReason reason) {
   found.tokens = std::move(beam.tokens);
   found.slots = std::move(beam.slots);
   found.log_probabilities = std::move(beam.log_probabilities);
+  found.placed = std::move(beam.placed);
+  found.rank = found.score;
+  if (forces()) {
+    found.rank = ForcedRank(static_cast<double>(beam.score), length, static_cast<double>(beam.phrase_score),
+                            static_cast<double>(phrase_tokens_));
+    found.score -= static_cast<double>(beam.bonus) / std::pow(length, static_cast<double>(options_.length_penalty));
+  }
+  const auto is_same = [&](const FoundHypothesis& other) { return other.tokens == found.tokens; };
+  if (forces() && std::any_of(finished_.begin(), finished_.end(), is_same)) return;
   if (reason == FinishReason::kLoop) {
     const absl::Span<const int32_t> behind_prefix = absl::MakeConstSpan(found.tokens).subspan(prefix_.size());
-    const size_t kept = prefix_.size() + static_cast<size_t>(TokensBeforeRepetition(behind_prefix));
+    size_t kept = prefix_.size() + static_cast<size_t>(TokensBeforeRepetition(behind_prefix));
+    if (!found.placed.empty()) {
+      const PlacedPhrase& phrase = found.placed.back();
+      const size_t end = static_cast<size_t>(phrase.begin) + forced_.phrases[static_cast<size_t>(phrase.phrase)].size();
+      kept = std::max(kept, end);
+    }
     found.tokens.resize(kept);
     found.slots.resize(kept);
     found.log_probabilities.resize(kept - prefix_.size());
     loops_.push_back(std::move(found));
     return;
   }
-  const size_t most = static_cast<size_t>(options_.beam_size);
-  if (finished_.size() >= most && found.score <= worst_finished_) return;
+  const size_t most = enough();
+  if (finished_.size() >= most && found.rank <= worst_finished_) return;
   finished_.push_back(std::move(found));
-  const auto worse = [](const FoundHypothesis& x, const FoundHypothesis& y) { return x.score < y.score; };
+  const auto worse = [](const FoundHypothesis& x, const FoundHypothesis& y) { return x.rank < y.rank; };
   if (finished_.size() > most) finished_.erase(std::min_element(finished_.begin(), finished_.end(), worse));
-  worst_finished_ = std::min_element(finished_.begin(), finished_.end(), worse)->score;
+  worst_finished_ = std::min_element(finished_.begin(), finished_.end(), worse)->rank;
 }
 
 bool Search::NoneCanImprove(float best_sum) const {
@@ -369,7 +631,9 @@ bool Search::NoneCanImprove(float best_sum) const {
 }
 
 void Search::Finish(FinishReason reason) {
-  for (Beam& beam : beams_) AddFinished(std::move(beam), reason);
+  for (Beam& beam : beams_) {
+    if (beam.missing == 0) AddFinished(std::move(beam), reason);
+  }
   beams_.clear();
   done_ = true;
 }
@@ -384,11 +648,10 @@ absl::Span<const int32_t> Search::tokens() const {
 std::vector<FoundHypothesis> Search::TakeResults() {
   // Of equals the later one first, as transformers takes them from the end of its sorted list.
   std::reverse(finished_.begin(), finished_.end());
-  std::stable_sort(finished_.begin(), finished_.end(),
-                   [](const FoundHypothesis& a, const FoundHypothesis& b) { return a.score > b.score; });
+  const auto better = [](const FoundHypothesis& a, const FoundHypothesis& b) { return a.rank > b.rank; };
+  std::stable_sort(finished_.begin(), finished_.end(), better);
   // The tokens of a loop are all but certain, so that its score would beat that of a sentence: loops come last.
-  std::stable_sort(loops_.begin(), loops_.end(),
-                   [](const FoundHypothesis& a, const FoundHypothesis& b) { return a.score > b.score; });
+  std::stable_sort(loops_.begin(), loops_.end(), better);
   finished_.insert(finished_.end(), std::make_move_iterator(loops_.begin()), std::make_move_iterator(loops_.end()));
   if (finished_.size() > static_cast<size_t>(options_.n_best)) finished_.resize(static_cast<size_t>(options_.n_best));
   return std::move(finished_);

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
+#include <utility>
 #include <vector>
 
 namespace heed {
@@ -211,6 +213,182 @@ TEST_F(SearchTest, ANetworkWithNothingToSayEnds) {
     EXPECT_TRUE(std::isfinite(found[0].score));
     EXPECT_EQ(found[0].reason, FinishReason::kLength);
   }
+}
+
+// A network of 4 tokens and an end, whose probabilities depend on the last two tokens.
+class ForcedSearchTest : public testing::Test {
+ protected:
+  static constexpr int32_t kEnd = 0, kStart = 5, kVocabulary = 5;
+
+  static std::vector<float> Next(int32_t before, int32_t last) {
+    std::vector<float> logits;
+    for (int32_t id = 0; id < kVocabulary; ++id) {
+      logits.push_back(static_cast<float>(2 * std::sin(5.1 * (before + 3) + 2.7 * (last + 1) * (id + 1.3))));
+    }
+    return logits;
+  }
+  static float LogProbability(const Tokens& tokens, size_t i) {
+    const int32_t last = i == 0 ? kStart : tokens[i - 1], before = i < 2 ? -1 : tokens[i - 2];
+    const std::vector<float> logits = Next(before, last);
+    double sum = 0;
+    for (const float logit : logits) sum += std::exp(static_cast<double>(logit));
+    return logits[static_cast<size_t>(tokens[i])] - static_cast<float>(std::log(sum));
+  }
+
+  ForcedSearchTest() {
+    rules_.start = kStart;
+    rules_.eos = kEnd;
+    options_.max_tokens = 7;
+    options_.beam_size = 6000;  // as wide as everything
+    options_.early_stopping = EarlyStopping::kNever;
+    options_.stop_loops = false;
+  }
+
+  std::vector<FoundHypothesis> Run(ForcedPhrases forced) {
+    Search search(rules_, options_, {}, kVocabulary, 1, false, {}, std::move(forced));
+    while (!search.done()) {
+      std::vector<SearchRow> rows;
+      std::vector<VocabularyQuery> queries;
+      search.AppendRows(rows, queries);
+      std::vector<VocabularyAnswer> answers(rows.size());
+      std::vector<std::pair<int32_t, int32_t>> lasts;
+      for (size_t i = 0; i < rows.size(); ++i) {
+        const int32_t position = rows[i].position;
+        const int32_t before = position < 2 ? -1 : before_[{position, rows[i].history[position - 1]}];
+        lasts.emplace_back(rows[i].slot, rows[i].token);
+        const std::vector<float> logits = Next(before, rows[i].token);
+        double sum = 0;
+        for (const float logit : logits) sum += std::exp(static_cast<double>(logit));
+        answers[i].log_normalizer = static_cast<float>(std::log(sum));
+        for (int32_t id = 0; id < kVocabulary; ++id) {
+          if (!std::binary_search(queries[i].banned.begin(), queries[i].banned.end(), id)) {
+            answers[i].best.push_back({logits[static_cast<size_t>(id)], id});
+          }
+        }
+        std::sort(answers[i].best.begin(), answers[i].best.end(), Better);
+        if (answers[i].best.size() > static_cast<size_t>(queries[i].top)) {
+          answers[i].best.resize(static_cast<size_t>(queries[i].top));
+        }
+        for (const int32_t id : queries[i].wanted) {
+          answers[i].wanted_logits.push_back(logits[static_cast<size_t>(id)]);
+        }
+      }
+      for (const auto& [slot, token] : lasts) before_[{rows[0].position + 1, slot}] = token;
+      search.Advance(answers);
+    }
+    return search.TakeResults();
+  }
+
+  // The largest number of occurrences that do not overlap, of phrases that are given more than once as of the others.
+  static bool Holds(const Tokens& tokens, const std::vector<Tokens>& phrases, size_t from = 0, uint32_t met = 0) {
+    if (met + 1 == 1u << phrases.size()) return true;
+    for (size_t at = from; at < tokens.size(); ++at) {
+      for (size_t p = 0; p < phrases.size(); ++p) {
+        if ((met >> p & 1) != 0 || at + phrases[p].size() > tokens.size()) continue;
+        if (!std::equal(phrases[p].begin(), phrases[p].end(), tokens.begin() + static_cast<int64_t>(at))) continue;
+        if (Holds(tokens, phrases, at + phrases[p].size(), met | 1u << p)) return true;
+      }
+    }
+    return false;
+  }
+
+  // By trying all sequences: the best mean log-probability of one that ends and holds the phrases.
+  double BestOfAll(const std::vector<Tokens>& phrases, Tokens& best_tokens) const {
+    double best = -1e9;
+    Tokens tokens;
+    const std::function<void(double)> extend = [&](double sum) {
+      for (int32_t id = 0; id < kVocabulary; ++id) {
+        tokens.push_back(id);
+        const double own = sum + static_cast<double>(LogProbability(tokens, tokens.size() - 1));
+        const bool ends = id == kEnd || static_cast<int64_t>(tokens.size()) == options_.max_tokens;
+        if (!ends) {
+          extend(own);
+        } else if (own > best && Holds(tokens, phrases)) {
+          best = own;
+          best_tokens = tokens;
+        }
+        tokens.pop_back();
+      }
+    };
+    extend(0);
+    return best;
+  }
+
+  SearchRules rules_;
+  SearchOptions options_;
+  std::map<std::pair<int32_t, int32_t>, int32_t> before_;  // by position and slot: the token that was read there
+};
+
+TEST_F(ForcedSearchTest, ABeamAsWideAsEverythingFindsTheBestThatHoldsThePhrases) {
+  options_.length_penalty = 0;  // sums are compared, of the phrases as of the others
+  const std::vector<std::vector<Tokens>> cases = {{{3}},      {{4, 4}},         {{1, 2, 3}},       {{2}, {3}},
+                                                  {{1}, {1}}, {{2, 3}, {3, 2}}, {{1}, {2, 1}, {4}}};
+  for (const std::vector<Tokens>& phrases : cases) {
+    ForcedPhrases forced;
+    forced.phrases = phrases;
+    Tokens expected;
+    const double best = BestOfAll(phrases, expected);
+    before_.clear();
+    const auto found = Run(forced);
+    ASSERT_FALSE(found.empty());
+    EXPECT_EQ(found[0].tokens, expected);
+    EXPECT_NEAR(found[0].score, best, 1e-5);
+    ASSERT_EQ(found[0].placed.size(), phrases.size());
+    for (const PlacedPhrase& placed : found[0].placed) {
+      const Tokens& phrase = phrases[static_cast<size_t>(placed.phrase)];
+      EXPECT_TRUE(std::equal(phrase.begin(), phrase.end(), found[0].tokens.begin() + placed.begin));
+    }
+  }
+}
+
+TEST_F(ForcedSearchTest, ANarrowBeamHoldsAllPhrasesInEveryResult) {
+  options_.early_stopping = EarlyStopping::kHeuristic;
+  rules_.force_eos = true;
+  for (const int beam : {2, 3, 8}) {
+    for (const int max_tokens : {5, 6, 12}) {
+      options_.beam_size = beam;
+      options_.n_best = beam;
+      options_.max_tokens = max_tokens;
+      ForcedPhrases forced;
+      forced.phrases = {{4, 1}, {3}, {2}};
+      forced.enough = static_cast<size_t>(beam);
+      before_.clear();
+      const auto found = Run(forced);
+      ASSERT_FALSE(found.empty());
+      for (const FoundHypothesis& hypothesis : found) {
+        EXPECT_TRUE(Holds(hypothesis.tokens, forced.phrases));
+        EXPECT_EQ(hypothesis.placed.size(), 3u);
+        EXPECT_EQ(hypothesis.tokens.back(), kEnd);
+        EXPECT_LE(hypothesis.tokens.size(), static_cast<size_t>(max_tokens));
+      }
+      for (size_t i = 1; i < found.size(); ++i) EXPECT_NE(found[i].tokens, found[i - 1].tokens);
+    }
+  }
+}
+
+TEST_F(ForcedSearchTest, WhatGoesOnWithAWordDoesNotFollowAPhrase) {
+  options_.beam_size = 8;
+  options_.n_best = 8;
+  std::vector<bool> continuing = {false, true, true, false, false};
+  ForcedPhrases forced;
+  forced.phrases = {{3}};
+  forced.continuing = &continuing;
+  forced.enough = 8;
+  for (const FoundHypothesis& hypothesis : Run(forced)) {
+    const size_t behind = static_cast<size_t>(hypothesis.placed[0].begin) + 1;
+    if (behind == hypothesis.tokens.size()) continue;
+    EXPECT_FALSE(continuing[static_cast<size_t>(hypothesis.tokens[behind])]);
+  }
+}
+
+TEST_F(ForcedSearchTest, BannedTokensMayBeForced) {
+  options_.beam_size = 4;
+  rules_.banned = {3};
+  ForcedPhrases forced;
+  forced.phrases = {{3}};
+  const auto found = Run(forced);
+  ASSERT_FALSE(found.empty());
+  EXPECT_EQ(std::count(found[0].tokens.begin(), found[0].tokens.end(), 3), 1);
 }
 
 }  // namespace
