@@ -23,7 +23,7 @@ struct TranslateOptions : SearchOptions {
   bool split_sentences = true;
   bool return_tokens = true;  // as text
   bool return_attention = false;
-  bool align = false;   // fill Hypothesis::alignment
+  bool align = false;   // fill Hypothesis::alignment, if the model has attention
   bool stream = false;  // tasks give out their text as it grows (greedy search and sampling only)
 
   bool operator==(const TranslateOptions&) const = default;
@@ -78,7 +78,8 @@ struct Hypothesis {
   int64_t token_count = 0;          // end-of-sentence included
   std::vector<std::string> tokens;  // those, if asked for
   std::vector<float> attention;     // [tokens, source_tokens], row-major, if asked for: last layer, mean of heads
-  // If asked for: of each token, by the model's alignment heads (README of models/translation: generation_config.json).
+  // If asked for: of each token, by the model's alignment heads (models/translation/generation_config.h). A sentence that
+  // needs no model (numbers, phrases alone) has one of each word. Empty of a model without attention.
   std::vector<AlignedToken> alignment;
 };
 

@@ -77,6 +77,11 @@ Level Least(Cut worst) {
 }  // namespace
 
 SplitText CutSentence(absl::string_view sentence, const SentenceRules& rules, Cut worst) {
+  return CutSentence(sentence, rules, worst, [](size_t) { return true; });
+}
+
+SplitText CutSentence(absl::string_view sentence, const SentenceRules& rules, Cut worst,
+                      absl::FunctionRef<bool(size_t at)> may_cut) {
   const int32_t size = static_cast<int32_t>(sentence.size());
   const Level least = Least(worst);
   int32_t best = -1;
@@ -89,7 +94,7 @@ SplitText CutSentence(absl::string_view sentence, const SentenceRules& rules, Cu
       const double share = static_cast<double>(at) / size;
       const bool counts = level <= kBetweenCharacters || (share >= kSmallestPart && share <= 1 - kSmallestPart);
       const double score = static_cast<int>(level) - kLevelsPerLength * std::abs(share - 0.5);
-      if (counts && level >= least && score > best_score) {
+      if (counts && level >= least && score > best_score && may_cut(static_cast<size_t>(at))) {
         best = at;
         best_score = score;
       }

@@ -19,9 +19,9 @@ namespace heed {
 
 // Appends the search's next rows as those of a decoder step over `memory`, with their queries. They point into the
 // search until it advances. If `attention` is given, rows write their weights there: [max_tokens, `slots`,
-// `source_tokens`].
+// `source_tokens`]; if `alignment` is, those of this step there: [`slots`, `source_tokens`].
 void AppendStepRows(Search& search, DecoderState* memory, float* attention, int64_t slots, int64_t source_tokens,
-                    std::vector<StepRow>& rows, std::vector<VocabularyQuery>& queries);
+                    std::vector<StepRow>& rows, std::vector<VocabularyQuery>& queries, float* alignment = nullptr);
 
 // Immutable, thread-safe.
 class Seq2SeqTranslator : public Translator {
@@ -47,6 +47,8 @@ class Seq2SeqTranslator : public Translator {
   class SentenceTask;
   struct Starting;
   struct TextUnderWay;
+  struct SentencePhrase;
+  struct Sentence;
 
   absl::Status CheckOptions(const TranslateOptions& options) const;
   // Whether the texts exceed the limits whatever their tokens are.
@@ -54,8 +56,12 @@ class Seq2SeqTranslator : public Translator {
   absl::Status StartText(const SourceText& text, int index, Starting& starting) const;
   // Appends the tasks of one sentence, which has something to read: one, or several if it is too long for one.
   absl::Status StartSentence(const LanguageStretch& stretch, absl::string_view sentence, TextUnderWay& text) const;
+  // Appends the finished task of a sentence of which the phrases alone change.
+  void FinishSentence(Sentence sentence, TextUnderWay& text) const;
   // Appends the task of what fits the network.
-  absl::Status StartTask(std::string source, size_t code_bytes, EncodedText encoded, TextUnderWay& text) const;
+  absl::Status StartTask(Sentence sentence, EncodedText encoded, TextUnderWay& text) const;
+  // The tokens of a forced phrase: those of its text, or a token that stands for it.
+  std::vector<int32_t> TokensOfPhrase(const std::string& target) const;
 
   ModelSpec spec_;
   std::unique_ptr<const Seq2SeqNetwork> network_;
@@ -65,6 +71,8 @@ class Seq2SeqTranslator : public Translator {
   TranslateOptions default_options_;
   std::vector<LanguagePair> language_pairs_;
   std::optional<int32_t> replaced_;
+  std::vector<bool> continuing_;  // of each target token whether it goes on with the word before it
+  int32_t stand_in_ = 0;          // for phrases that the vocabulary cannot write
 };
 
 }  // namespace heed

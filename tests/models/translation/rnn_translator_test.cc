@@ -140,6 +140,36 @@ TEST_F(RnnTranslatorTest, AttentionIsOverTheTokensOfTheSource) {
   }
 }
 
+TEST_F(RnnTranslatorTest, ItAlignsByItsAttention) {
+  Open("rnn-reference-tutorial-3");
+  options_.return_attention = options_.align = true;
+  const SentenceResult result = Translate({"the cat sleeps"}).at(0);
+  const Hypothesis& best = result.hypotheses.at(0);
+  ASSERT_EQ(best.alignment.size(), best.tokens.size());
+  const TextRange words[] = {{0, 3}, {4, 7}, {8, 14}};
+  for (size_t i = 0; i < best.tokens.size(); ++i) {
+    const float* const row = best.attention.data() + i * 5 + 1;  // without <s>
+    EXPECT_EQ(best.alignment[i].source, words[std::max_element(row, row + 3) - row]) << i;
+  }
+  options_.return_attention = false;
+  EXPECT_EQ(Translate({"the cat sleeps"}).at(0).hypotheses.at(0).alignment[0].source, best.alignment[0].source);
+}
+
+TEST_F(RnnTranslatorTest, WithoutAttentionPhrasesAreForcedAndNothingIsAligned) {
+  Open("rnn-reference-tutorial-2");
+  options_.align = true;
+  SourceText text("the cat sleeps");
+  text.forced = {{{4, 7}, "K_tz?"}};
+  Context context{1};
+  auto started = translator_->Start(absl::MakeConstSpan(&text, 1), options_, StartLimits());
+  ASSERT_TRUE(started.ok()) << started.status();
+  Task* const tasks[] = {started->tasks[0].get()};
+  while (!tasks[0]->finished()) translator_->Step(tasks, context);
+  const Hypothesis& best = started->tasks[0]->result().hypotheses.at(0);
+  EXPECT_THAT(best.text, testing::HasSubstr("K_tz?"));
+  EXPECT_TRUE(best.alignment.empty());
+}
+
 TEST_F(RnnTranslatorTest, WithoutAttentionNoneIsGiven) {
   Open("rnn-reference-tutorial-2");
   options_.return_attention = true;

@@ -477,6 +477,7 @@ TEST_P(AloneAndMerged, GiveTheSameBits) {
       options.split_sentences = random() % 2 == 0;
       options.max_tokens = 8 + static_cast<int>(random() % 40);
       options.return_attention = random() % 3 == 0;
+      options.align = i % 3 == 0;
       options.no_repeat_ngram = random() % 4 == 0 ? 3 : 0;
       if (random() % 4 == 0) {
         options.sample = true;
@@ -526,6 +527,11 @@ TEST_P(AloneAndMerged, GiveTheSameBits) {
         ASSERT_EQ(a.size(), b.size());
         for (size_t h = 0; h < a.size(); ++h) {
           EXPECT_EQ(a[h].tokens, b[h].tokens);
+          const auto same = [](const AlignedToken& x, const AlignedToken& y) {
+            return x.target == y.target && x.source == y.source;
+          };
+          EXPECT_TRUE(std::equal(a[h].alignment.begin(), a[h].alignment.end(), b[h].alignment.begin(),
+                                 b[h].alignment.end(), same));
           EXPECT_EQ(std::memcmp(&a[h].score, &b[h].score, sizeof(float)), 0) << a[h].score << " " << b[h].score;
           ASSERT_EQ(a[h].attention.size(), b[h].attention.size());
           EXPECT_TRUE(a[h].attention.empty() || std::memcmp(a[h].attention.data(), b[h].attention.data(),
