@@ -78,8 +78,8 @@ struct Hypothesis {
   int64_t token_count = 0;          // end-of-sentence included
   std::vector<std::string> tokens;  // those, if asked for
   std::vector<float> attention;     // [tokens, source_tokens], row-major, if asked for: last layer, mean of heads
-  // If asked for: of each token, by the model's alignment heads (models/translation/generation_config.h). A sentence that
-  // needs no model (numbers, phrases alone) has one of each word. Empty of a model without attention.
+  // If asked for: of each token, by the model's alignment heads (models/translation/generation_config.h). A sentence
+  // that needs no model (numbers, phrases alone) has one of each word. Empty of a model without attention.
   std::vector<AlignedToken> alignment;
 };
 
