@@ -60,7 +60,7 @@ bool EndsInLoop(absl::Span<const int32_t> tokens) {
 }
 
 Search::Search(const SearchRules& rules, const SearchOptions& options, std::vector<int32_t> prefix, int64_t vocabulary,
-               uint64_t seed, bool source_loops, std::vector<int32_t> read, ForcedPhrases forced)
+               uint64_t seed, bool source_loops, std::vector<int32_t> read, ForcedTokens forced)
     : rules_(rules),
       options_(options),
       prefix_(std::move(prefix)),

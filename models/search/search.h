@@ -34,7 +34,7 @@ struct SearchRules {
 // Phrases that every result of a search has, each once and none within another (Hokamp and Liu 2017; Post and Vilar
 // 2018). Hypotheses compete with those that have as many tokens of them, so that the ones that pay for a phrase late do
 // not crowd out the others. beam_size should be more than the number of these tokens.
-struct ForcedPhrases {
+struct ForcedTokens {
   static constexpr size_t kMaxPhrases = 64;
 
   std::vector<std::vector<int32_t>> phrases;  // tokens of each, at least one
@@ -88,7 +88,7 @@ class Search {
   // `forced`: phrases, of a beam search of beam_size > 1 alone. Together they are shorter than max_tokens less the
   // prefix. Of phrases of the same tokens it does not matter which is which: they are placed in their order.
   Search(const SearchRules& rules, const SearchOptions& options, std::vector<int32_t> prefix, int64_t vocabulary,
-         uint64_t seed, bool source_loops, std::vector<int32_t> read = {}, ForcedPhrases forced = {});
+         uint64_t seed, bool source_loops, std::vector<int32_t> read = {}, ForcedTokens forced = {});
 
   bool done() const { return done_; }
   // Hypotheses of the next step.
@@ -191,7 +191,7 @@ class Search {
   const std::vector<int32_t> prefix_;
   const std::vector<int32_t> read_;
   const std::vector<int32_t> distinct_read_;  // ascending
-  const ForcedPhrases forced_;
+  const ForcedTokens forced_;
   int32_t phrase_tokens_ = 0;  // of all
   // Of each phrase: the largest log-probability that it was placed with; not a number: it was not.
   std::vector<float> best_placed_;

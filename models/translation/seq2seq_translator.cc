@@ -204,7 +204,7 @@ class Seq2SeqTranslator::SentenceTask : public TranslationTask {
     memory_ = translator_.network_->NewMemory(source_ids_, options_.beam_size);
     // Without its last token, which in most models ends the sentence.
     const bool source_loops = EndsInLoop(absl::MakeConstSpan(source_ids_).subspan(0, source_ids_.size() - 1));
-    ForcedPhrases forced;
+    ForcedTokens forced;
     for (const SentencePhrase& phrase : phrases_) forced.phrases.push_back(phrase.tokens);
     forced.continuing = &translator_.continuing_;
     forced.enough = static_cast<size_t>(asked_beam_);

@@ -244,7 +244,7 @@ class ForcedSearchTest : public testing::Test {
     options_.stop_loops = false;
   }
 
-  std::vector<FoundHypothesis> Run(ForcedPhrases forced) {
+  std::vector<FoundHypothesis> Run(ForcedTokens forced) {
     Search search(rules_, options_, {}, kVocabulary, 1, false, {}, std::move(forced));
     while (!search.done()) {
       std::vector<SearchRow> rows;
@@ -324,7 +324,7 @@ TEST_F(ForcedSearchTest, ABeamAsWideAsEverythingFindsTheBestThatHoldsThePhrases)
   const std::vector<std::vector<Tokens>> cases = {{{3}},      {{4, 4}},         {{1, 2, 3}},       {{2}, {3}},
                                                   {{1}, {1}}, {{2, 3}, {3, 2}}, {{1}, {2, 1}, {4}}};
   for (const std::vector<Tokens>& phrases : cases) {
-    ForcedPhrases forced;
+    ForcedTokens forced;
     forced.phrases = phrases;
     Tokens expected;
     const double best = BestOfAll(phrases, expected);
@@ -349,7 +349,7 @@ TEST_F(ForcedSearchTest, ANarrowBeamHoldsAllPhrasesInEveryResult) {
       options_.beam_size = beam;
       options_.n_best = beam;
       options_.max_tokens = max_tokens;
-      ForcedPhrases forced;
+      ForcedTokens forced;
       forced.phrases = {{4, 1}, {3}, {2}};
       forced.enough = static_cast<size_t>(beam);
       before_.clear();
@@ -370,7 +370,7 @@ TEST_F(ForcedSearchTest, WhatGoesOnWithAWordDoesNotFollowAPhrase) {
   options_.beam_size = 8;
   options_.n_best = 8;
   std::vector<bool> continuing = {false, true, true, false, false};
-  ForcedPhrases forced;
+  ForcedTokens forced;
   forced.phrases = {{3}};
   forced.continuing = &continuing;
   forced.enough = 8;
@@ -384,7 +384,7 @@ TEST_F(ForcedSearchTest, WhatGoesOnWithAWordDoesNotFollowAPhrase) {
 TEST_F(ForcedSearchTest, BannedTokensMayBeForced) {
   options_.beam_size = 4;
   rules_.banned = {3};
-  ForcedPhrases forced;
+  ForcedTokens forced;
   forced.phrases = {{3}};
   const auto found = Run(forced);
   ASSERT_FALSE(found.empty());
