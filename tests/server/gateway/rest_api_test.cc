@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -148,10 +149,17 @@ TEST_F(RestApiTest, DeadlinesAndPrioritiesAreTheCalls) {
   EXPECT_EQ(Post(kTranslate, R"({"texts":["a"]})", "grpc-timeout: 20m\r\n").status, 504);
   EXPECT_EQ(Post(kTranslate, R"({"texts":["a"]})", "grpc-timeout: soon\r\n").status, 400);
   model_->Release();
-  EXPECT_EQ(Post(kTranslate, R"({"texts":["a"]})", "heed-priority: high\r\n").status, 200);
-  const ReceivedAnswer wrong = Post(kTranslate, R"({"texts":["a"]})", "heed-priority: highest\r\n");
+  EXPECT_EQ(Post(kTranslate, R"({"texts":["a"]})", "heed-priority: 1\r\n").status, 200);
+  const ReceivedAnswer wrong = Post(kTranslate, R"({"texts":["a"]})", "heed-priority: first\r\n");
   EXPECT_EQ(wrong.status, 400);
   EXPECT_THAT(wrong.body, HasSubstr("heed-priority"));
+}
+
+// Many words, a step each: the client has left long before the last of them.
+std::string LongText() {
+  std::string text;
+  for (int i = 0; i < 50'000; ++i) text += "a ";
+  return text;
 }
 
 TEST_F(RestApiTest, AClientThatLeavesCancelsItsCall) {
@@ -159,10 +167,10 @@ TEST_F(RestApiTest, AClientThatLeavesCancelsItsCall) {
   model_->Hold();
   {
     HttpConnection connection(server_->http_port());
-    connection.Post(kTranslate, R"({"texts":["a b c d"]})");
+    connection.Post(kTranslate, absl::StrCat("{\"texts\":[\"", LongText(), "\"]}"));
     model_->WaitUntilHeld();
   }
-  model_->Allow(1);
+  model_->Release();
   WaitForMetric("heed_cancellations_total{model=\"fake\",reason=\"client\"} 1\n");
 }
 
@@ -227,15 +235,13 @@ TEST_F(RestApiTest, AStreamThatFailsSaysSo) {
 
 TEST_F(RestApiTest, AClientThatLeavesAStreamCancelsIt) {
   Start();
-  model_->Hold();
   {
     HttpConnection connection(server_->http_port());
-    connection.Post(kTranslateStream, R"({"texts":["a b c d"]})", "Accept: text/event-stream\r\n");
-    model_->Allow(2);
+    connection.Post(kTranslateStream, absl::StrCat("{\"texts\":[\"", LongText(), "\"]}"),
+                    "Accept: text/event-stream\r\n");
     connection.ReadHead();
     EXPECT_THAT(connection.ReadChunk(), Not(IsEmpty()));
   }
-  model_->Allow(1);
   WaitForMetric("heed_cancellations_total{model=\"fake\",reason=\"client\"} 1\n");
 }
 
@@ -248,11 +254,12 @@ TEST_F(RestApiTest, RequestsOfAStreamComeAsLinesOrAsAnArray) {
     const ReceivedAnswer answer = Post("/inference.GRPCInferenceService/ModelStreamInfer", body);
     EXPECT_EQ(answer.status, 200) << answer.body;
     std::istringstream lines(answer.body);
-    int count = 0;
-    for (std::string line; std::getline(lines, line); ++count) {
+    int finished = 0;
+    for (std::string line; std::getline(lines, line);) {
       EXPECT_EQ(nlohmann::json::parse(line).value("errorMessage", ""), "") << line;
+      finished += absl::StrContains(line, R"("triton_final_response":{"boolParam":true})") ? 1 : 0;
     }
-    EXPECT_EQ(count, 2) << answer.body;
+    EXPECT_EQ(finished, 2) << answer.body;
   }
   const ReceivedAnswer wrong = Post("/inference.GRPCInferenceService/ModelStreamInfer", "{}\n{\"nme\":1}");
   EXPECT_EQ(wrong.status, 400);
