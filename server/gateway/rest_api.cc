@@ -11,6 +11,7 @@
 #include "base/mutex.h"
 #include "base/status_macros.h"
 #include "google/protobuf/message.h"
+#include "server/gateway/accepted_encoding.h"
 #include "server/gateway/http_status.h"
 #include "server/gateway/rest_routes.h"
 #include "server/rpc/status.h"
@@ -60,6 +61,7 @@ void AnswerWith(const RestCall& call, const Message& response, bool is_json) {
   } else {
     response.SerializeToString(&answer.body);
   }
+  CompressAnswer(call.exchange->request(), answer);
   call.exchange->Answer(std::move(answer));
 }
 

@@ -56,9 +56,9 @@ TEST_F(RestApiTest, AMethodAnswersAsOverGrpc) {
   EXPECT_EQ(json["translations"][1]["text"], "A");
   EXPECT_EQ(json["model"], "fake");
   EXPECT_EQ(json["modelVersion"], "1") << "64-bit numbers are texts";
-  EXPECT_TRUE(
-      HasMetric("heed_requests_total{code=\"OK\",method=\"heed.v1.TranslationService/Translate\",model=\"fake\"} 1\n"));
-  EXPECT_TRUE(HasMetric("heed_http_requests_total{class=\"2xx\",port=\"http\"} 1\n"));
+  // Counted when the answer is on its way.
+  WaitForMetric("heed_requests_total{code=\"OK\",method=\"heed.v1.TranslationService/Translate\",model=\"fake\"} 1\n");
+  WaitForMetric("heed_http_requests_total{class=\"2xx\",port=\"http\"} 1\n");
 }
 
 TEST_F(RestApiTest, ConnectsBinaryMessagesWorkToo) {
@@ -73,6 +73,16 @@ TEST_F(RestApiTest, ConnectsBinaryMessagesWorkToo) {
   v1::TranslateResponse response;
   ASSERT_TRUE(response.ParseFromString(answer.body));
   EXPECT_EQ(response.translations(0).text(), "A B");
+}
+
+TEST_F(RestApiTest, LargerAnswersAreCompressedWhereTheClientTakesThat) {
+  Start();
+  const std::string text = absl::StrCat("{\"texts\":[\"", std::string(5'000, 'a'), "\"]}");
+  const ReceivedAnswer compressed = Post(kTranslate, text, "Accept-Encoding: gzip\r\n");
+  EXPECT_EQ(compressed.status, 200);
+  EXPECT_EQ(compressed.headers.at("content-encoding"), "gzip");
+  EXPECT_LT(compressed.body.size(), 1'000u);
+  EXPECT_EQ(Post(kTranslate, text).headers.count("content-encoding"), 0u);
 }
 
 TEST_F(RestApiTest, ErrorsAreConnects) {
