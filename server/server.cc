@@ -99,6 +99,11 @@ struct Server::Parts {
         translation(*registry, jobs(), stream_limits(), options.translation_cache_bytes),
         sequences(*registry, jobs()) {}
 
+  ~Parts() {
+    http = nullptr;
+    if (method_calls != nullptr) method_calls->Close();  // their ends use http_preparation, whose works begin others
+  }
+
   JobParts jobs() { return {requests, scheduler, preparation}; }
   StreamLimits stream_limits() const { return {options.max_stream_events, Seconds(options.max_reader_lag_s)}; }
   MessageLimits message_limits() const { return {.max_bytes = options.max_message_bytes}; }

@@ -221,10 +221,16 @@ absl::Status MethodCalls::Check(absl::string_view path, const CallContext& conte
   return authorization_.Check(path, authorization, Clock::now());
 }
 
+absl::Status MethodCalls::Begin(absl::string_view path, const CallContext& context) const {
+  HEED_RETURN_IF_ERROR(Check(path, context));
+  if (channel_ == nullptr) return absl::UnavailableError("the server is not ready yet");
+  if (!under_way_->Begin()) return absl::UnavailableError("the server is shutting down");
+  return absl::OkStatus();
+}
+
 CallHandle MethodCalls::Call(absl::string_view path, const CallContext& context, const Message& request,
                              std::unique_ptr<Message> response, Done done) const {
-  absl::Status status = Check(path, context);
-  if (status.ok() && channel_ == nullptr) status = absl::UnavailableError("the server is not ready yet");
+  const absl::Status status = Begin(path, context);
   if (!status.ok()) {
     done(ToGrpcStatus(status), std::move(response));
     return CallHandle();
@@ -236,10 +242,13 @@ CallHandle MethodCalls::Call(absl::string_view path, const CallContext& context,
   call->done = std::move(done);
   grpc::GenericStub stub(channel_);
   stub.UnaryCall(&call->context, std::string(path), grpc::StubOptions(), &call->request, &call->response_bytes,
-                 [call](grpc::Status result) {
+                 [call, under_way = under_way_](grpc::Status result) {
                    if (result.ok()) result = FromBuffer(call->response_bytes, *call->response);
-                   const Done finish = std::move(call->done);
-                   finish(result, std::move(call->response));
+                   {
+                     const Done finish = std::move(call->done);
+                     finish(result, std::move(call->response));
+                   }
+                   under_way->End();
                  });
   return CallHandle([call = std::weak_ptr<UnaryCallState>(call)] {
     if (const auto still = call.lock()) still->context.TryCancel();
@@ -249,12 +258,16 @@ CallHandle MethodCalls::Call(absl::string_view path, const CallContext& context,
 std::shared_ptr<MethodStream> MethodCalls::Stream(absl::string_view path, const CallContext& context,
                                                   std::unique_ptr<Message> response,
                                                   MethodStream::Events events) const {
-  absl::Status status = Check(path, context);
-  if (status.ok() && channel_ == nullptr) status = absl::UnavailableError("the server is not ready yet");
+  const absl::Status status = Begin(path, context);
   if (!status.ok()) {
     events.end(ToGrpcStatus(status));
     return std::make_shared<NoStream>();
   }
+  // Behind the caller's own end, and what that holds.
+  events.end = [end = std::move(events.end), under_way = under_way_](const grpc::Status& result) mutable {
+    std::exchange(end, nullptr)(result);
+    under_way->End();
+  };
   auto stream = std::make_shared<MethodStreamCall>(std::move(response), std::move(events));
   stream->Begin(channel_, std::string(path), context);
   return stream;

@@ -3,6 +3,8 @@
 // and log lines as for clients of gRPC, over a channel that never leaves the process.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -13,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "google/protobuf/message.h"
 #include "grpcpp/channel.h"
 #include "grpcpp/support/status.h"
@@ -80,6 +83,9 @@ class MethodCalls {
   MethodCalls(std::shared_ptr<grpc::Channel> channel, const Authorization& authorization)
       : channel_(std::move(channel)), authorization_(authorization) {}
 
+  // Begins no call any more (UNAVAILABLE), and returns when the last `done` and `end` has. Before what they use goes.
+  void Close() const { under_way_->Close(); }
+
   // Whether `context` may call the method "/heed.v1.TranslationService/Translate": UNAUTHENTICATED, PERMISSION_DENIED,
   // counted as for gRPC. Calls ask by themselves; this is for whoever asks before a body is read.
   absl::Status Check(absl::string_view path, const CallContext& context) const;
@@ -108,6 +114,37 @@ class MethodCalls {
                                        MethodStream::Events events) const;
 
  private:
+  // The calls that have not ended.
+  class UnderWay {
+   public:
+    // False: it is closed.
+    bool Begin() EXCLUDES(mutex_) {
+      MutexLock lock(mutex_);
+      if (closed_) return false;
+      ++calls_;
+      return true;
+    }
+    void End() EXCLUDES(mutex_) {
+      MutexLock lock(mutex_);
+      if (--calls_ == 0) none_.NotifyAll();
+    }
+    void Close() EXCLUDES(mutex_) {
+      MutexLock lock(mutex_);
+      closed_ = true;
+      while (calls_ > 0) none_.Wait(mutex_);
+    }
+
+   private:
+    Mutex mutex_;
+    CondVar none_;
+    int64_t calls_ GUARDED_BY(mutex_) = 0;
+    bool closed_ GUARDED_BY(mutex_) = false;
+  };
+
+  // OK: the call may begin, and is under way.
+  absl::Status Begin(absl::string_view path, const CallContext& context) const;
+
+  const std::shared_ptr<UnderWay> under_way_ = std::make_shared<UnderWay>();
   const std::shared_ptr<grpc::Channel> channel_;
   const Authorization& authorization_;
 };
