@@ -14,6 +14,7 @@ build_packages=(
   libabsl-dev              # status, strings, containers
   libcli11-dev             # flags and configuration files
   libcld2-dev              # the languages of texts
+  libcmark-gfm-dev libcmark-gfm-extensions-dev  # Markdown that heed translates
   libcpp-httplib-dev       # heed top: the server's metrics over HTTP
   libdnnl-dev              # oneDNN: linear layers of many rows
   libedit-dev              # heed chat: lines that can be edited
