@@ -24,6 +24,9 @@ namespace {
 // Blocks within this many quotes and lists are found; deeper ones stay.
 constexpr int kMaxBlockDepth = 100;
 
+// Lines with definitions of links that a paragraph may begin with.
+constexpr int kMaxDefinitions = 1000;
+
 struct FreeMarkdown {
   void operator()(cmark_node* node) const { cmark_node_free(node); }
   void operator()(cmark_parser* parser) const { cmark_parser_free(parser); }
@@ -211,7 +214,7 @@ class MarkdownReader : public DocumentReader {
       return;
     }
     // Definitions of links were before it: cmark-gfm does not count them.
-    for (int line = first + 1; line <= last; ++line) {
+    for (int line = first + 1; line <= std::min(last, first + kMaxDefinitions); ++line) {
       if (AddBlock(node, ContentBegin(LineBegin(line), quotes), end, quotes, false)) return;
     }
   }
@@ -230,7 +233,7 @@ class MarkdownReader : public DocumentReader {
     const int last = std::max(first, std::min(cmark_node_get_end_line(node), static_cast<int>(lines_.size()) - 1));
     const size_t end = LineBegin(atx ? first + 1 : last + 1);
     if (AddBlock(node, begin, end, quotes, false)) return;
-    for (int line = first + 1; line <= last && !atx; ++line) {
+    for (int line = first + 1; line <= std::min(last, first + kMaxDefinitions) && !atx; ++line) {
       if (AddBlock(node, ContentBegin(LineBegin(line), quotes), end, quotes, false)) return;
     }
   }

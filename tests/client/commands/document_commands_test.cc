@@ -58,9 +58,9 @@ std::string SixTexts() { return R"(["One.", "Two.", "Three.", "Four.", "Five.", 
 TEST(TranslateDocument, ReadsAFormatFromStandardInput) {
   FakeServer server;
   const HeedRun run = RunHeedWith({"translate", server.flag(), "--format=srt"},
-                                  "1\n00:00:01,000 --> 00:00:02,000\nHello <i>there</i>.\n\n2\nrest");
+                                  "1\n00:00:01,000 --> 00:00:02,000\nHello <i>there</i>.\n\nrest");
   EXPECT_EQ(run.code, kExitOk) << run.err;
-  EXPECT_EQ(run.out, "1\n00:00:01,000 --> 00:00:02,000\n[Hello <i>there</i>.]\n\n2\n[rest]");
+  EXPECT_EQ(run.out, "1\n00:00:01,000 --> 00:00:02,000\n[Hello <i>there</i>.]\n\n[rest]");
   EXPECT_EQ(run.err, "");
 }
 
@@ -68,7 +68,7 @@ TEST(TranslateDocument, GuessesTheFormatFromTheName) {
   FakeServer server;
   const DocumentFiles files;
   const std::string page = files.Write("page.md", "# Title\n\n    code\n");
-  EXPECT_EQ(RunHeedWith({"translate", server.flag(), page}).out, "# [Title]\n\n    code\n");
+  EXPECT_EQ(RunHeedWith({"translate", server.flag(), page}).out, "# \\[Title\\]\n\n    code\n");
   EXPECT_EQ(RunHeedWith({"translate", server.flag(), "--format=lines", page}).out, "[# Title]\n\n[    code]\n");
   EXPECT_EQ(RunHeedWith({"translate", server.flag(), "--json", files.Write("x.json", "a\n")}).code, kExitOk);
 }
