@@ -66,7 +66,6 @@ v1::TranslateRequest RequestOf(const v1::TranslateRequest& prototype, const Segm
     for (const char* const name : {"g", "x", "k"}) markup.add_inline_elements(name);
     markup.set_detect_structure(false);
   }
-  for (const std::string& phrase : segment.kept) request.mutable_do_not_translate()->add_phrases(phrase);
   if (segment.placeholders) request.mutable_do_not_translate()->set_placeholders(true);
   return request;
 }

@@ -24,10 +24,9 @@ namespace heed::client {
 struct Segment {
   std::string text;
   v1::TextFormat format = v1::TEXT_FORMAT_PLAIN;
-  bool own_marks = false;  // XML of <g>, <x> and <k>, see marked_text.h: parts of a sentence; what is in <k> stays
-  std::vector<std::string> kept;  // phrases that stay: DoNotTranslate.phrases
-  bool placeholders = false;      // placeholders of programs stay: DoNotTranslate.placeholders
-  int64_t line = 1;               // of the document, from 1, where the text begins
+  bool own_marks = false;     // XML of <g>, <x> and <k>, see marked_text.h: parts of a sentence; what is in <k> stays
+  bool placeholders = false;  // placeholders of programs stay: DoNotTranslate.placeholders
+  int64_t line = 1;           // of the document, from 1, where the text begins
 };
 
 // For each segment of a part its translation; without one the source stays.

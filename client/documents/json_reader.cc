@@ -301,7 +301,8 @@ class JsonReader : public DocumentReader {
   }
 
   std::optional<DocumentPart> PartOf(std::string inner, const std::string& text) {
-    auto message = std::make_shared<const MessageText>(text, MessageOptions{.icu = true});
+    auto message = std::make_shared<const MessageText>(
+        text, MessageOptions{.icu = true, .kept = {.percent = true, .braces = true}});
     DocumentPart part;
     part.segments = message->segments();
     for (Segment& segment : part.segments) segment.line = input_.line();

@@ -2,10 +2,10 @@
 #include "client/documents/kept_phrases.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "base/excerpt.h"
 #include "base/invalid_argument.h"
 
@@ -15,111 +15,100 @@ namespace {
 // At most so long: what is longer is text.
 constexpr size_t kMaxPlaceholderBytes = 200;
 
-// Of a directive without a place of its own, the type ("d"); of another one, all of it.
-bool HasPlace(absl::string_view directive) {
-  return absl::StartsWith(directive, "%(") || absl::StrContains(directive, '$') || absl::StartsWith(directive, "{");
+// Whether a directive says itself what it is filled with.
+bool NamesItsValue(absl::string_view directive) {
+  return absl::StartsWith(directive, "%(") || absl::StrContains(directive, '$') || !absl::StartsWith(directive, "%");
 }
 
 // The length of the directive at the beginning of `text`, which is "%"; 0: it is none.
 size_t PercentLength(absl::string_view text) {
   size_t i = 1;
   const auto digit = [&] { return i < text.size() && absl::ascii_isdigit(static_cast<unsigned char>(text[i])); };
-  if (i < text.size() && text[i] == '(') {
+  const auto one_of = [&](absl::string_view set) { return i < text.size() && absl::StrContains(set, text[i]); };
+  if (one_of("(")) {
     i = text.substr(0, kMaxPlaceholderBytes).find(')');
     if (i == absl::string_view::npos) return 0;
     ++i;
   } else {
-    const size_t begin = i;
     while (digit()) ++i;
-    if (i == begin || i >= text.size() || text[i] != '$') i = begin;
-    if (i < text.size() && text[i] == '$') ++i;
+    i = one_of("$") && i > 1 ? i + 1 : 1;
   }
-  while (i < text.size() && absl::StrContains("-+#0'I", text.substr(i, 1))) ++i;
-  while (digit() || (i < text.size() && (text[i] == '.' || text[i] == '*'))) ++i;
-  while (i < text.size() && absl::StrContains("hlqjztL", text.substr(i, 1))) ++i;
+  while (one_of("-+#0'I")) ++i;
+  while (digit() || one_of(".*")) ++i;
+  while (one_of("hlqjztL")) ++i;
   if (absl::StartsWith(text.substr(i), "<PRI") || absl::StartsWith(text.substr(i), "<SCN")) {
     const size_t close = text.substr(0, kMaxPlaceholderBytes).find('>', i);
     return close == absl::string_view::npos ? 0 : close + 1;
   }
-  if (i < text.size() && absl::StrContains("diouxXeEfFgGaAcCsSpnmrbB@", text.substr(i, 1))) return i + 1;
+  return one_of("diouxXeEfFgGaAcCsSpnmrbB@") ? i + 1 : 0;
+}
+
+// The length of {{name}} and the like at the beginning of `text`; 0: there is none.
+size_t InterpolationLength(absl::string_view text) {
+  static constexpr std::pair<absl::string_view, absl::string_view> kForms[] = {
+      {"{{", "}}"}, {"$t(", ")"}, {"${", "}"}, {"%{", "}"}};
+  const absl::string_view rest = text.substr(0, kMaxPlaceholderBytes);
+  for (const auto& [begin, end] : kForms) {
+    if (!absl::StartsWith(rest, begin)) continue;
+    const size_t close = rest.find(end, begin.size());
+    if (close != absl::string_view::npos && !absl::StrContains(rest.substr(0, close), '\n')) return close + end.size();
+  }
   return 0;
 }
 
-absl::Status CheckKept(std::vector<std::string> wanted, std::vector<std::string> found) {
-  std::sort(wanted.begin(), wanted.end());
-  std::sort(found.begin(), found.end());
-  std::vector<std::string> lost, added;
-  std::set_difference(wanted.begin(), wanted.end(), found.begin(), found.end(), std::back_inserter(lost));
-  std::set_difference(found.begin(), found.end(), wanted.begin(), wanted.end(), std::back_inserter(added));
-  if (!lost.empty()) return InvalidArgument("it lost ", Quoted(lost[0], 60));
-  if (!added.empty()) return InvalidArgument("it has ", Quoted(added[0], 60), " more often than the source");
-  return absl::OkStatus();
+size_t DirectiveLength(absl::string_view text, const KeptRules& rules) {
+  if (rules.number && text[0] == '#') return 1;
+  if (rules.percent && text[0] == '%') return PercentLength(text);
+  if (rules.braces && text[0] == '{' && !absl::StartsWith(text, "{{")) {
+    const size_t close = text.substr(0, kMaxPlaceholderBytes).find_first_of("}\n");
+    if (close != absl::string_view::npos && text[close] == '}' && close > 1) return close + 1;
+  }
+  return 0;
+}
+
+template <typename Found>
+void ForEachPlaceholder(absl::string_view text, const KeptRules& rules, const Found& found) {
+  for (size_t i = 0; i < text.size();) {
+    const absl::string_view rest = text.substr(i);
+    const size_t interpolation = InterpolationLength(rest);
+    const size_t length = interpolation > 0 ? interpolation : DirectiveLength(rest, rules);
+    if (length > 0) found(KeptRange{i, i + length}, interpolation > 0);
+    const bool escaped = absl::StartsWith(rest, "%%") || absl::StartsWith(rest, "{{");
+    i += length > 0 ? length : escaped ? 2 : 1;
+  }
 }
 
 }  // namespace
 
-std::vector<std::string> InterpolationsOf(absl::string_view text) {
-  static constexpr std::pair<absl::string_view, absl::string_view> kForms[] = {
-      {"{{", "}}"}, {"$t(", ")"}, {"${", "}"}, {"%{", "}"}};
-  std::vector<std::string> found;
-  for (size_t i = 0; i < text.size();) {
-    size_t length = 0;
-    for (const auto& [begin, end] : kForms) {
-      if (!absl::StartsWith(text.substr(i), begin)) continue;
-      const absl::string_view rest = text.substr(i, kMaxPlaceholderBytes);
-      const size_t close = rest.find(end, begin.size());
-      if (close == absl::string_view::npos || absl::StrContains(rest.substr(0, close), '\n')) continue;
-      length = close + end.size();
-      break;
-    }
-    if (length > 0) found.emplace_back(text.substr(i, length));
-    i += std::max<size_t>(length, 1);
-  }
-  return found;
+std::vector<KeptRange> KeptRangesOf(absl::string_view text, const KeptRules& rules) {
+  std::vector<KeptRange> ranges;
+  ForEachPlaceholder(text, rules, [&](KeptRange range, bool) { ranges.push_back(range); });
+  return ranges;
 }
 
-std::vector<std::string> DirectivesOf(absl::string_view text, PlaceholderKind kind) {
-  std::vector<std::string> found;
-  for (size_t i = 0; i < text.size();) {
-    size_t length = 1;
-    if (kind == PlaceholderKind::kPercent && text[i] == '%') {
-      length = PercentLength(text.substr(i));
-      if (length > 0) found.emplace_back(text.substr(i, length));
-      if (length == 0) length = absl::StartsWith(text.substr(i), "%%") ? 2 : 1;
-    } else if (kind == PlaceholderKind::kBraces && text[i] == '{') {
-      const size_t close = text.substr(i, kMaxPlaceholderBytes).find('}');
-      if (absl::StartsWith(text.substr(i), "{{")) {
-        length = 2;
-      } else if (close != absl::string_view::npos) {
-        length = close + 1;
-        found.emplace_back(text.substr(i, length));
-      }
-    }
-    i += length;
-  }
-  return found;
+std::vector<std::string> DirectivesOf(absl::string_view text, const KeptRules& rules) {
+  std::vector<std::string> directives;
+  ForEachPlaceholder(text, rules, [&](KeptRange range, bool interpolation) {
+    if (!interpolation) directives.emplace_back(text.substr(range.begin, range.end - range.begin));
+  });
+  return directives;
 }
 
-absl::Status CheckDirectives(absl::string_view source, absl::string_view translation, PlaceholderKind kind) {
-  if (kind == PlaceholderKind::kNone) return absl::OkStatus();
-  std::vector<std::string> wanted = DirectivesOf(source, kind);
-  std::vector<std::string> found = DirectivesOf(translation, kind);
-  if (absl::Status kept = CheckKept(wanted, found); !kept.ok()) return kept;
-  const auto without_places = [](std::vector<std::string>& directives) {
-    directives.erase(std::remove_if(directives.begin(), directives.end(), HasPlace), directives.end());
+absl::Status CheckOrder(const std::vector<std::string>& source, const std::vector<std::string>& translation) {
+  const auto in_order = [](std::vector<std::string> directives) {
+    directives.erase(std::remove_if(directives.begin(), directives.end(), NamesItsValue), directives.end());
+    return directives;
   };
-  without_places(wanted);
-  without_places(found);
-  for (size_t i = 0; i < wanted.size(); ++i) {
+  const std::vector<std::string> wanted = in_order(source);
+  const std::vector<std::string> found = in_order(translation);
+  for (size_t i = 0; i < std::max(wanted.size(), found.size()); ++i) {
+    if (i >= found.size()) return InvalidArgument("it lost ", Quoted(wanted[i], 60));
+    if (i >= wanted.size()) return InvalidArgument("it has ", Quoted(found[i], 60), ", which the source has not");
     if (wanted[i] != found[i]) {
       return InvalidArgument("it has ", Quoted(found[i], 60), " where the source has ", Quoted(wanted[i], 60));
     }
   }
   return absl::OkStatus();
-}
-
-absl::Status CheckInterpolations(absl::string_view source, absl::string_view translation) {
-  return CheckKept(InterpolationsOf(source), InterpolationsOf(translation));
 }
 
 }  // namespace heed::client

@@ -67,8 +67,18 @@ bool TakeXmlEntity(absl::string_view& text, std::string& out) {
   return true;
 }
 
-void AddCharacters(absl::string_view text, bool entities, MarkedText& marked) {
-  if (!entities || !absl::StrContains(text, '&')) return marked.AddText(text);
+void AddCharacters(absl::string_view text, const TagRules& rules, MarkedText& marked) {
+  if (rules.kept) {
+    size_t done = 0;
+    for (const KeptRange& range : KeptRangesOf(text, *rules.kept)) {
+      const absl::string_view placeholder = text.substr(range.begin, range.end - range.begin);
+      marked.AddText(text.substr(done, range.begin - done));
+      marked.AddCode(placeholder, placeholder);
+      done = range.end;
+    }
+    return marked.AddText(text.substr(done));
+  }
+  if (!rules.entities || !absl::StrContains(text, '&')) return marked.AddText(text);
   static constexpr std::pair<absl::string_view, absl::string_view> kEntities[] = {
       {"&amp;", "&"}, {"&lt;", "<"}, {"&gt;", ">"}, {"&nbsp;", "\u00a0"}, {"&lrm;", "\u200e"}, {"&rlm;", "\u200f"}};
   std::string decoded;
@@ -318,7 +328,7 @@ void AddTaggedText(absl::string_view text, const TagRules& rules, MarkedText& ma
   std::vector<Element> open;
   while (!text.empty()) {
     const size_t begin = rules.braces ? text.find_first_of("<{") : text.find('<');
-    AddCharacters(text.substr(0, begin), rules.entities, marked);
+    AddCharacters(text.substr(0, begin), rules, marked);
     if (begin == absl::string_view::npos) return;
     text.remove_prefix(begin);
     if (text[0] == '{') {

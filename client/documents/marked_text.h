@@ -5,12 +5,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "client/documents/document.h"
+#include "client/documents/kept_phrases.h"
 #include "client/documents/wrapped_text.h"
 
 namespace heed::client {
@@ -73,8 +75,9 @@ bool HasWords(absl::string_view text);
 
 // How tags are written, beside <name ...>, </name> and <name/>.
 struct TagRules {
-  bool braces = false;    // {\an8}, of SubRip
-  bool entities = false;  // &amp; is a character, as in WebVTT
+  bool braces = false;            // {\an8}, of SubRip
+  bool entities = false;          // &amp; is a character, as in WebVTT
+  std::optional<KeptRules> kept;  // placeholders are code; none: there are none
 };
 // Appends `text` with its tags as marks.
 void AddTaggedText(absl::string_view text, const TagRules& rules, MarkedText& marked);

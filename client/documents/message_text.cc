@@ -11,7 +11,6 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "base/code_points.h"
-#include "base/status_macros.h"
 #include "client/documents/wrapped_text.h"
 
 namespace heed::client {
@@ -50,15 +49,12 @@ bool GoesOn(absl::string_view line, absl::string_view next) {
 }  // namespace
 
 MessageText::MessageText(absl::string_view text, const MessageOptions& options) : source_(text), options_(options) {
-  if (!options_.icu || !AddIcu(text)) AddMessage(text);
+  if (!options_.icu || !AddIcu(text)) AddMessage(text, options_.kept);
   for (const Piece& piece : pieces_) {
     if (!piece.is_segment) continue;
     Segment& segment = segments_.emplace_back();
     piece.text.FillSegment(segment);
     segment.placeholders = true;
-    segment.kept = InterpolationsOf(piece.text.words());
-    std::sort(segment.kept.begin(), segment.kept.end());
-    segment.kept.erase(std::unique(segment.kept.begin(), segment.kept.end()), segment.kept.end());
   }
 }
 
@@ -68,19 +64,19 @@ void MessageText::AddKept(absl::string_view text) {
   absl::StrAppend(&pieces_.back().before, text);
 }
 
-void MessageText::AddMessage(absl::string_view text) {
+void MessageText::AddMessage(absl::string_view text, const KeptRules& kept) {
   const std::vector<absl::string_view> lines = absl::StrSplit(text, '\n');
   for (size_t begin = 0; begin < lines.size();) {
     size_t end = begin + 1;
     while (end < lines.size() && !lines[end].empty() && GoesOn(lines[end - 1], lines[end])) ++end;
     if (begin > 0) AddKept("\n");
-    AddParagraph(
-        {lines.begin() + static_cast<std::ptrdiff_t>(begin), lines.begin() + static_cast<std::ptrdiff_t>(end)});
+    AddParagraph({lines.begin() + static_cast<std::ptrdiff_t>(begin), lines.begin() + static_cast<std::ptrdiff_t>(end)},
+                 kept);
     begin = end;
   }
 }
 
-void MessageText::AddParagraph(const std::vector<absl::string_view>& lines) {
+void MessageText::AddParagraph(const std::vector<absl::string_view>& lines, const KeptRules& kept) {
   Piece piece;
   std::string joined(lines[0]);
   for (size_t i = 1; i < lines.size(); ++i) {
@@ -100,7 +96,7 @@ void MessageText::AddParagraph(const std::vector<absl::string_view>& lines) {
       text = without_mark;
     }
   }
-  AddTaggedText(text, {}, piece.text);
+  AddTaggedText(text, {.kept = kept}, piece.text);
   piece.text.Trim(piece.before, piece.after);
   if (!piece.text.has_words()) return AddKept(absl::StrJoin(lines, "\n"));
   piece.is_segment = true;
@@ -126,14 +122,14 @@ bool MessageText::AddIcu(absl::string_view text) {
       !absl::StrContains(text, "selectordinal,")) {
     return false;
   }
-  if (AddIcuRange(text, BraceEnds(text), 0, text.size(), 0)) return true;
+  if (AddIcuRange(text, BraceEnds(text), 0, text.size(), 0, options_.kept)) return true;
   pieces_.clear();
   return false;
 }
 
 // {name, plural, offset:1 =0 {none} one {# file} other {# files}}
 bool MessageText::AddIcuRange(absl::string_view text, const std::vector<size_t>& ends, size_t begin, size_t end,
-                              int depth) {
+                              int depth, const KeptRules& kept) {
   if (depth == kMaxIcuDepth) return false;
   size_t plain = begin;  // the text that is not yet added
   for (size_t i = begin; i < end; ++i) {
@@ -150,20 +146,22 @@ bool MessageText::AddIcuRange(absl::string_view text, const std::vector<size_t>&
       i = close;  // {name}, {n, number}: a part of the text
       continue;
     }
-    AddMessage(text.substr(plain, i - plain));
-    size_t kept = i;
+    AddMessage(text.substr(plain, i - plain), kept);
+    KeptRules inner = kept;
+    inner.number = inner.number || type != "select";
+    size_t done = i;
     for (size_t j = i + 1 + second; j < close; ++j) {
       if (text[j] != '{') continue;
       if (ends[j] == kNoEnd || ends[j] > close) return false;
-      AddKept(text.substr(kept, j + 1 - kept));
-      if (!AddIcuRange(text, ends, j + 1, ends[j], depth + 1)) return false;
-      j = kept = ends[j];
+      AddKept(text.substr(done, j + 1 - done));
+      if (!AddIcuRange(text, ends, j + 1, ends[j], depth + 1, inner)) return false;
+      j = done = ends[j];
     }
-    AddKept(text.substr(kept, close + 1 - kept));
+    AddKept(text.substr(done, close + 1 - done));
     i = close;
     plain = close + 1;
   }
-  AddMessage(text.substr(plain, end - plain));
+  AddMessage(text.substr(plain, end - plain), kept);
   return true;
 }
 
@@ -172,10 +170,17 @@ absl::Status MessageText::Check(size_t index, const std::string& translation) co
     if (!piece.is_segment || index-- != 0) continue;
     absl::StatusOr<std::vector<TextPiece>> read = piece.text.Read(translation);
     if (!read.ok()) return read.status();
-    const std::string source = piece.text.words();
-    const std::string words = WordsOf(*read);
-    HEED_RETURN_IF_ERROR(CheckInterpolations(source, words));
-    return CheckDirectives(source, words, options_.directives);
+    if (!options_.check_order) return absl::OkStatus();
+    // All of a text but its tags.
+    const auto text_of = [](const std::vector<TextPiece>& pieces) {
+      std::string text;
+      for (const TextPiece& part : pieces) {
+        if (part.kind == TextPiece::Kind::kText || part.kind == TextPiece::Kind::kCode) text += part.bytes;
+      }
+      return text;
+    };
+    return CheckOrder(DirectivesOf(text_of(piece.text.pieces()), options_.kept),
+                      DirectivesOf(text_of(*read), options_.kept));
   }
   return absl::OkStatus();
 }

@@ -19,7 +19,8 @@ namespace heed::client {
 struct MessageOptions {
   bool icu = false;           // {n, plural, one {# file} other {# files}}: each alternative is a segment
   bool accelerators = false;  // "_Open": the mark goes before a word of the translation
-  PlaceholderKind directives = PlaceholderKind::kNone;  // that a translation is checked for
+  KeptRules kept;             // placeholders, which stay
+  bool check_order = false;   // directives of kept.percent must be in the source's order
 };
 
 // Each line is a segment without the blanks around it; lines that only wrap a paragraph are one, which is wrapped
@@ -47,11 +48,12 @@ class MessageText {
   };
 
   void AddKept(absl::string_view text);
-  void AddMessage(absl::string_view text);
-  void AddParagraph(const std::vector<absl::string_view>& lines);
+  void AddMessage(absl::string_view text, const KeptRules& kept);
+  void AddParagraph(const std::vector<absl::string_view>& lines, const KeptRules& kept);
   // The pieces of an ICU message; false: it is none.
   bool AddIcu(absl::string_view text);
-  bool AddIcuRange(absl::string_view text, const std::vector<size_t>& ends, size_t begin, size_t end, int depth);
+  bool AddIcuRange(absl::string_view text, const std::vector<size_t>& ends, size_t begin, size_t end, int depth,
+                   const KeptRules& kept);
   void TakeAccelerator(Piece& piece, absl::string_view& text) const;
   std::string RenderPiece(const Piece& piece, const std::string& translation) const;
 

@@ -127,22 +127,22 @@ std::string PoLines(absl::string_view keyword, absl::string_view text, bool seve
   return lines;
 }
 
-PlaceholderKind DirectiveKindOf(const std::vector<std::string>& flags) {
+KeptRules DirectiveRulesOf(const std::vector<std::string>& flags) {
   for (const std::string& flag : flags) {
     if (!absl::EndsWith(flag, "-format") || absl::StartsWith(flag, "no-") || absl::StartsWith(flag, "possible-") ||
         absl::StartsWith(flag, "impossible-")) {
       continue;
     }
     if (absl::StrContains(flag, "brace") || flag == "csharp-format" || flag == "java-format") {
-      return PlaceholderKind::kBraces;
+      return {.braces = true};
     }
     for (const absl::string_view other :
          {"qt", "kde", "sh-", "scheme", "lisp", "tcl", "smalltalk", "librep", "boost"}) {
-      if (absl::StartsWith(flag, other)) return PlaceholderKind::kNone;
+      if (absl::StartsWith(flag, other)) return {};
     }
-    return PlaceholderKind::kPercent;
+    return {.percent = true};
   }
-  return PlaceholderKind::kNone;
+  return {};
 }
 
 // The value of a header's field, none if it has no such field.
@@ -328,7 +328,7 @@ class PoReader : public DocumentReader {
     if (translated && !options_.retranslate) return KeptPart(entry.Bytes());
     auto task = std::make_shared<PoTask>();
     task->mark_fuzzy = options_.mark_fuzzy;
-    const MessageOptions message = {.accelerators = true, .directives = DirectiveKindOf(entry.flags)};
+    const MessageOptions message = {.accelerators = true, .kept = DirectiveRulesOf(entry.flags), .check_order = true};
     DocumentPart part;
     for (const PoField* source : {entry.Find("msgid"), plural}) {
       if (source == nullptr) continue;
@@ -342,7 +342,7 @@ class PoReader : public DocumentReader {
     if (plural != nullptr) {
       const PluralForms forms = Forms();
       const bool same =
-          DirectivesOf(entry.Find("msgid")->text, message.directives) == DirectivesOf(plural->text, message.directives);
+          DirectivesOf(entry.Find("msgid")->text, message.kept) == DirectivesOf(plural->text, message.kept);
       for (size_t form = 0; form < forms.count(); ++form) {
         const bool singular = form == forms.singular() && (same || forms.IsOfOneNumber(form));
         task->plural_texts.push_back(singular ? 0 : 1);

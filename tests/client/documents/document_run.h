@@ -37,9 +37,6 @@ inline std::optional<std::string> Shout(const Segment& segment) {
       else if (absl::StartsWith(rest, "&"))
         stays = until(";");
     }
-    for (const std::string& phrase : segment.kept) {
-      if (absl::StartsWith(rest, phrase)) stays = std::max(stays, phrase.size());
-    }
     if (segment.placeholders && stays == 0) {
       if (absl::StartsWith(rest, "%("))
         stays = until(")") + 1;

@@ -69,20 +69,23 @@ TEST(Json, DescriptionsOfArbStay) {
       R"({"@@locale":"en","hello":"HI {name}","@hello":{"description":"A greeting","placeholders":{"name":{}}}})");
 }
 
-TEST(Json, InterpolationsStay) {
-  const DocumentResult run = Json(R"({"a":"Hello {{name}}, $t(common.more) and %{count}"})");
-  EXPECT_EQ(run.text, R"({"a":"HELLO {{name}}, $t(common.more) AND %{count}"})");
-  EXPECT_THAT(run.segments[0].kept, ElementsAre("$t(common.more)", "%{count}", "{{name}}"));
-  EXPECT_TRUE(run.segments[0].placeholders);
+TEST(Json, PlaceholdersStay) {
+  const DocumentResult run = Json(R"({"a":"Hello {{name}}, $t(common.more) and %{count} of {all}, %s"})");
+  EXPECT_EQ(run.text, R"({"a":"HELLO {{name}}, $t(common.more) AND %{count} OF {all}, %s"})");
+  EXPECT_EQ(run.segments[0].text,
+            "Hello <k id=\"1\">{{name}}</k>, <k id=\"2\">$t(common.more)</k> and <k id=\"3\">%{count}</k> of <k "
+            "id=\"4\">{all}</k>, <k id=\"5\">%s</k>");
   EXPECT_THAT(Json(R"({"a":"Hello {{name}}"})", [](const Segment&) { return "Hallo"; }).refused,
               ElementsAre("it lost \"{{name}}\""));
+  EXPECT_THAT(TextsOf(Json(R"(["{{name}}", "%s", "100% of it"])")), ElementsAre("100% of it"));
 }
 
 TEST(Json, AlternativesOfIcuMessagesAreTextsOfTheirOwn) {
   const std::string source =
       R"({"files":"{n, plural, offset:1 =0 {No files} one {# file} other {# files in {dir}}} were found."})";
   const DocumentResult run = Json(source);
-  EXPECT_THAT(TextsOf(run), ElementsAre("No files", "# file", "# files in {dir}", "were found."));
+  EXPECT_THAT(TextsOf(run), ElementsAre("No files", "<k id=\"1\">#</k> file",
+                                        "<k id=\"1\">#</k> files in <k id=\"2\">{dir}</k>", "were found."));
   EXPECT_EQ(run.text,
             R"({"files":"{n, plural, offset:1 =0 {NO FILES} one {# FILE} other {# FILES IN {dir}}} WERE FOUND."})");
   EXPECT_EQ(Json(source, Same).text, source);
