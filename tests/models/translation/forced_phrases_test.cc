@@ -237,6 +237,45 @@ TEST_F(ForcedPhrasesTest, AlignmentCoversTheTranslationInOrder) {
   }
 }
 
+TEST_F(ForcedPhrasesTest, CompanyChangesNotABit) {
+  const char* const marked[] = {"The {{cat=Katze}} sleeps under the old table.", "Is it {{cold}}?", "My sister reads.",
+                                "A red {{dog=%d}} runs to {{the sea}}.",
+                                "We drink {{water}} and eat {{bread=B[r]ot}}."};
+  options_.align = true;
+  for (const int beam : {1, 3}) {
+    options_.beam_size = options_.n_best = beam;
+    std::vector<SourceText> texts;
+    std::vector<std::unique_ptr<TranslationTask>> alone;
+    for (const char* one : marked) {
+      texts.push_back(Marked(one));
+      alone.push_back(std::move(Run(texts.back()).at(0)));
+    }
+    Context context{2};
+    auto together = translator_->Start(texts, options_, StartLimits());
+    ASSERT_TRUE(together.ok()) << together.status();
+    for (;;) {
+      std::vector<Task*> running;
+      for (const auto& task : together->tasks) {
+        if (!task->finished()) running.push_back(task.get());
+      }
+      if (running.empty()) break;
+      translator_->Step(running, context);
+    }
+    for (size_t i = 0; i < alone.size(); ++i) {
+      const auto &a = alone[i]->result().hypotheses, &b = together->tasks[i]->result().hypotheses;
+      ASSERT_EQ(a.size(), b.size());
+      for (size_t h = 0; h < a.size(); ++h) {
+        EXPECT_EQ(a[h].text, b[h].text);
+        EXPECT_EQ(std::memcmp(&a[h].score, &b[h].score, sizeof(float)), 0);
+        ASSERT_EQ(a[h].alignment.size(), b[h].alignment.size());
+        for (size_t t = 0; t < a[h].alignment.size(); ++t) {
+          EXPECT_EQ(a[h].alignment[t].source, b[h].alignment[t].source);
+        }
+      }
+    }
+  }
+}
+
 TEST_F(ForcedPhrasesTest, AligningChangesNotABit) {
   for (const Precision precision : {Precision::kF32, Precision::kInt8}) {
     translator_ = LoadFixture("marian-swish", precision);
