@@ -57,8 +57,9 @@ TEST_F(OipRestTest, InferTakesAndGivesJson) {
   EXPECT_EQ(json["model_version"], "1");
   EXPECT_EQ(json["outputs"][0]["name"], "translation");
   EXPECT_EQ(json["outputs"][0]["data"], nlohmann::json::array({"TWO DOGS."}));
-  EXPECT_TRUE(HasMetric(
-      "heed_requests_total{code=\"OK\",method=\"inference.GRPCInferenceService/ModelInfer\",model=\"fake\"} 1"));
+  // Counted once the call has ended, which may be after its answer came.
+  WaitForMetric(
+      "heed_requests_total{code=\"OK\",method=\"inference.GRPCInferenceService/ModelInfer\",model=\"fake\"} 1");
 }
 
 TEST_F(OipRestTest, InferTakesAndGivesBytes) {
@@ -167,13 +168,16 @@ TEST_F(OipRestTest, ModelsAreLoadedAndUnloaded) {
 
 TEST_F(OipRestTest, AClientThatLeavesEndsItsRequest) {
   Start();
+  std::string words;  // a step each: the client has left long before the last of them
+  for (int i = 0; i < 50'000; ++i) words += "a ";
   model_->Hold();
   {
     HttpConnection connection(server_->http_port());
-    connection.Post(kInfer, TextRequest("a"));
-    WaitForMetric("heed_requests_in_flight{method=\"inference.GRPCInferenceService/ModelInfer\"} 1");
+    connection.Post(kInfer, TextRequest(words));
+    model_->WaitUntilHeld();
   }
-  WaitForMetric("heed_requests_in_flight{method=\"inference.GRPCInferenceService/ModelInfer\"} 0");
+  model_->Release();
+  WaitForMetric("heed_cancellations_total{model=\"fake\",reason=\"client\"} 1\n");
 }
 
 TEST_F(OipRestTest, TheServerDescribesItself) {
