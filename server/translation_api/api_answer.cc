@@ -3,7 +3,9 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "server/gateway/method_calls.h"
 
 namespace heed {
@@ -34,6 +36,15 @@ unsigned ApiStatusOf(const grpc::Status& status) {
     default:
       return 500;
   }
+}
+
+std::string WithApiField(absl::string_view message, std::initializer_list<FieldName> names) {
+  for (const auto& [ours, theirs] : names) {
+    absl::string_view rest = message;
+    if (!absl::ConsumePrefix(&rest, ours)) continue;
+    if (absl::StartsWith(rest, ":") || absl::StartsWith(rest, "[")) return absl::StrCat(theirs, rest);
+  }
+  return std::string(message);
 }
 
 size_t CharacterCount(absl::string_view text) {

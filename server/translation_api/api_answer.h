@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstddef>
+#include <initializer_list>
 #include <string>
+#include <utility>
 
 #include "absl/strings/string_view.h"
 #include "grpcpp/support/status.h"
@@ -18,6 +20,12 @@ std::string JsonLine(const nlohmann::ordered_json& json);
 // wrong or missing token (as these APIs have it, not 401), 413 for what is too large, 429 for a server that is busy,
 // 503 for one that cannot answer now, 504 for a deadline, 500.
 unsigned ApiStatusOf(const grpc::Status& status);
+
+// A field of our messages, and what another API calls it.
+using FieldName = std::pair<absl::string_view, absl::string_view>;
+// The message of a failed call as one about the API's own field, where it begins with a field of ours: "texts[3]: ..."
+// as "q[3]: ...".
+std::string WithApiField(absl::string_view message, std::initializer_list<FieldName> names);
 
 // Characters of a text: code points.
 size_t CharacterCount(absl::string_view text);

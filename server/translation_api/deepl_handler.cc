@@ -30,7 +30,12 @@ constexpr absl::string_view kEntries = "/entries";
 constexpr unsigned kQuotaExceeded = 456;
 
 HttpAnswer DeepLErrorAnswer(const grpc::Status& status) {
-  std::string message = status.error_message();
+  std::string message = WithApiField(status.error_message(), {{"texts", "text"},
+                                                              {"source_language", "source_lang"},
+                                                              {"target_language", "target_lang"},
+                                                              {"markup.ignored_elements", "ignore_tags"},
+                                                              {"markup.splitting_elements", "splitting_tags"},
+                                                              {"markup.inline_elements", "non_splitting_tags"}});
   if (status.error_code() == grpc::StatusCode::UNAUTHENTICATED) {
     message = "this server asks for a token, and this is none of its own: Authorization: DeepL-Auth-Key TOKEN";
   }

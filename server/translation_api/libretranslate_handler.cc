@@ -25,7 +25,8 @@ constexpr LibrePath kLibrePaths[] = {
 };
 
 HttpAnswer LibreErrorAnswer(const grpc::Status& status) {
-  std::string message = status.error_message();
+  std::string message = WithApiField(status.error_message(),
+                                     {{"texts", "q"}, {"source_language", "source"}, {"target_language", "target"}});
   if (status.error_code() == grpc::StatusCode::UNAUTHENTICATED) {
     message = "this server asks for a key, and this is none of its own: api_key, or Authorization: Bearer KEY";
   }

@@ -199,6 +199,7 @@ TEST_F(TranslationApiHandlers, LibreTranslateErrorsHaveItsForm) {
   EXPECT_EQ(status("").status, 400u);
   EXPECT_EQ(status("").body, "{\"error\":\"Invalid request: missing q parameter\"}\n");
   EXPECT_EQ(status("wrong").status, 400u);
+  EXPECT_EQ(status("wrong").body, "{\"error\":\"target: no model\"}\n");
   EXPECT_EQ(status("late").status, 504u);
   EXPECT_EQ(status("large").status, 413u);
   EXPECT_EQ(status("busy").status, 429u);
@@ -252,6 +253,7 @@ TEST_F(TranslationApiHandlers, DeepLErrorsHaveItsForm) {
   EXPECT_EQ(DeepL("POST", "/v2/translate", "text=a").body,
             "{\"message\":\"Parameter 'target_lang' not specified.\"}\n");
   EXPECT_EQ(DeepL("POST", "/v2/translate", "text=wrong&target_lang=XX").status, 400u);
+  EXPECT_THAT(DeepL("POST", "/v2/translate", "text=wrong&target_lang=XX").body, HasSubstr("target_lang: no model"));
   EXPECT_EQ(DeepL("POST", "/v2/translate", "text=busy&target_lang=DE").status, 429u);
   EXPECT_EQ(HeaderOf(DeepL("POST", "/v2/translate", "text=busy&target_lang=DE"), "Retry-After"), "2");
   EXPECT_EQ(DeepL("POST", "/v2/document").status, 404u);
