@@ -6,7 +6,7 @@
 const [url, key, client] = process.argv.slice(2);
 
 function print(called, came) {
-  console.log(JSON.stringify({ called, came }));
+  console.log(JSON.stringify({ called, came: came === undefined ? null : came }));
 }
 
 async function libretranslate() {
@@ -50,7 +50,7 @@ async function deeplNode() {
   try {
     await new deepl.Translator("wrong", { serverUrl: url, maxRetries: 0 }).getUsage();
   } catch (error) {
-    print("getUsage wrong key", error.name);
+    print("getUsage wrong key", error.constructor.name);
   }
 }
 

@@ -286,8 +286,9 @@ class DeepLClients(ServerTest):
         with self.assertRaises(deepl.AuthorizationException) as raised:
             deepl.Translator("wrong", server_url=self.url).translate_text("a", target_lang="DE")
         self.note("translate_text(...) with a wrong key", str(raised.exception))
-        cases = [({"target_lang": "XX"}, "XX"), ({"target_lang": "DE", "formality": "more"}, "formality"),
-                 ({"target_lang": "DE", "source_lang": "FR"}, "fr")]
+        cases = [({"target_lang": "XX"}, 'target_lang: no model translates to "xx"'),
+                 ({"target_lang": "DE", "formality": "more"}, "formality"),
+                 ({"target_lang": "DE", "source_lang": "FR"}, '"fr"')]
         for arguments, word in cases:
             with self.assertRaises(deepl.DeepLException) as raised:
                 self.client.translate_text("Hello", **arguments)
