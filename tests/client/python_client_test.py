@@ -83,6 +83,13 @@ class WithServer(unittest.TestCase):
 
     def test_a_version_is_asked_for_and_named_in_the_answer(self):
         self.assertEqual(self.client.translate_fully(["A dog."], model=TRANSLATOR, model_version=1).model_version, 1)
+        by_languages = self.client.translate_fully(["Two dogs play in the snow."], source="eng", target="de-DE")
+        self.assertEqual([leg.model for leg in by_languages.translations[0].route], [TRANSLATOR])
+        with self.assertRaisesRegex(ValueError, "format is 'pdf'"):
+            self.client.translate(["A dog."], format="pdf")
+        pairs = [(pair.source_language, pair.target_language) for pair in self.client.languages().pairs]
+        self.assertEqual(pairs, [("en", "de")])
+        self.assertEqual(self.client.detect(["Das ist ein Haus.", "12"], ["de", "en"])[0][0][0], "de")
         with self.assertRaises(grpc.RpcError) as raised:
             self.client.translate(["A dog."], model=TRANSLATOR, model_version=7)
         self.assertEqual(raised.exception.code(), grpc.StatusCode.NOT_FOUND)
