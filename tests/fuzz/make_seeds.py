@@ -483,6 +483,16 @@ def operator_text_seeds():
     yield "traceparent", b"\x0300-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
+def language_text_seeds():
+    yield "region", b"\0pt_br"
+    yield "code", b"\0>>cmn_Hans<<"
+    yield "variant", b"\0be-tarask"
+    yield "locale", b"\0de_AT.UTF-8@euro"
+    yield "model", b"\x01opus-mt-tc-big-en-pt_br\neng\ncat+oci\n>>pob<<\n>>ze_zh<<"
+    yield "text", "\x02Das ist ein Haus. Привет 你好".encode()
+    yield "html", b"\x03<p lang=en>Das <b>Haus</b> ist gr&uuml;n<script>var a</script><!-- x -->"
+
+
 def http_request_seeds():
     yield "translate", b'\0{"texts":["Two dogs.","\\u00e9\\n"],"model":"en-de","modelVersion":"1","options":{"beam_size":4}}'
     yield "classify", b'\x01{"model":"cora","graph_id":"g","nodes":["1",2],"graph":{"edges":[{"source":"1"}]}}'
