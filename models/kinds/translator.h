@@ -52,6 +52,7 @@ struct SourceText {
 
   std::string text;
   std::string code;                  // of the target language, ">>deu<<", where the text has none of its own
+  std::string language;              // that it is in, as LanguagePair::source has it; empty: not known
   std::vector<ForcedPhrase> forced;  // sentences are not split within them
   std::string field;                 // what errors call it; empty: "texts[0]" for the first one ...
 };

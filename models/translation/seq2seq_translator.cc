@@ -453,6 +453,14 @@ Seq2SeqTranslator::Seq2SeqTranslator(ModelSpec spec, std::unique_ptr<const Seq2S
       FindTranslatorLanguages(spec_.name, spec_.source_language, spec_.target_language, codec_->language_codes());
   language_pairs_ = std::move(languages.pairs);
   for (std::string& warning : languages.warnings) spec_.warnings.push_back(std::move(warning));
+  const auto is_another = [this](const LanguagePair& pair) { return pair.source != language_pairs_[0].source; };
+  if (std::any_of(language_pairs_.begin(), language_pairs_.end(), is_another)) {
+    for (const LanguagePair& pair : language_pairs_) {
+      const auto [own, is_new] = rules_of_languages_.try_emplace(pair.source);
+      if (is_new) own->second = SentenceRules::For(pair.source);
+    }
+    std::erase_if(rules_of_languages_, [](const auto& one) { return !one.second.has_words(); });
+  }
   spec_.weights = network_->weights();
   spec_.resident_bytes = network_->resident_bytes();
   spec_.quantization_errors = network_->quantization_errors();
@@ -541,6 +549,7 @@ struct Seq2SeqTranslator::Starting {
 // A text of a request while its sentences are started.
 struct Seq2SeqTranslator::TextUnderWay {
   Starting& starting;
+  const SentenceRules& rules;
   absl::Span<const ForcedPhrase> phrases;
   const int index;
   int sentence = 0;         // index of the next one
@@ -594,6 +603,11 @@ absl::StatusOr<StartedTranslation> Seq2SeqTranslator::Start(absl::Span<const Sou
   return std::move(starting.started);
 }
 
+const SentenceRules& Seq2SeqTranslator::RulesOf(const std::string& language) const {
+  const auto found = rules_of_languages_.find(language);
+  return found == rules_of_languages_.end() ? sentence_rules_ : found->second;
+}
+
 absl::Status Seq2SeqTranslator::StartText(const SourceText& text, int index, Starting& starting) const {
   HEED_ASSIGN_OR_RETURN(std::vector<LanguageStretch> stretches,
                         SplitAtLanguageCodes(text.text, codec_->language_codes()));
@@ -606,7 +620,7 @@ absl::Status Seq2SeqTranslator::StartText(const SourceText& text, int index, Sta
                                                    ", but this model's languages are ", absl::StrJoin(codes, " ")));
   }
   HEED_ASSIGN_OR_RETURN(const std::vector<ForcedPhrase> phrases, ReadForcedPhrases(text));
-  TextUnderWay under_way{starting, phrases, index};
+  TextUnderWay under_way{starting, RulesOf(text.language), phrases, index};
   size_t phrases_seen = 0;
   for (const LanguageStretch& stretch : stretches) {
     absl::StrAppend(&under_way.separator, stretch.leading);
@@ -616,7 +630,7 @@ absl::Status Seq2SeqTranslator::StartText(const SourceText& text, int index, Sta
       phrases_seen += phrase.source.begin >= begin && phrase.source.end <= begin + stretch.body.size();
     }
     SplitText split =
-        starting.options.split_sentences ? SplitSentences(stretch.body, sentence_rules_) : WholeText(stretch.body);
+        starting.options.split_sentences ? SplitSentences(stretch.body, under_way.rules) : WholeText(stretch.body);
     if (!phrases.empty()) JoinWithinPhrases(begin, phrases, split.sentences);
     for (const SentenceSpan& span : split.sentences) {
       absl::StrAppend(&under_way.separator, span.separator);
@@ -662,7 +676,7 @@ absl::Status Seq2SeqTranslator::StartSentence(const LanguageStretch& stretch, ab
     const std::optional<Cut> worst = worst_cut(tokens);
     if (!worst) return false;
     const auto may_cut = [&](size_t at) { return !IsWithinPhrase(whole.phrases, whole.begin + at); };
-    const SplitText parts = CutSentence(sentence, sentence_rules_, *worst, may_cut);
+    const SplitText parts = CutSentence(sentence, text.rules, *worst, may_cut);
     if (parts.sentences[0].text.size() == sentence.size()) return false;
     for (const SentenceSpan& part : parts.sentences) {
       absl::StrAppend(&text.separator, part.separator);

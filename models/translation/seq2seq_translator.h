@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -53,6 +55,7 @@ class Seq2SeqTranslator : public Translator {
   absl::Status CheckOptions(const TranslateOptions& options) const;
   // Whether the texts exceed the limits whatever their tokens are.
   absl::Status CheckSizes(absl::Span<const SourceText> texts, const StartLimits& limits) const;
+  const SentenceRules& RulesOf(const std::string& language) const;
   absl::Status StartText(const SourceText& text, int index, Starting& starting) const;
   // Appends the tasks of one sentence, which has something to read: one, or several if it is too long for one.
   absl::Status StartSentence(const LanguageStretch& stretch, absl::string_view sentence, TextUnderWay& text) const;
@@ -67,7 +70,9 @@ class Seq2SeqTranslator : public Translator {
   std::unique_ptr<const Seq2SeqNetwork> network_;
   std::unique_ptr<const TranslationTokenizer> codec_;
   SearchRules rules_;
-  SentenceRules sentence_rules_;
+  SentenceRules sentence_rules_;  // of all languages that it reads
+  // Of a model that reads several: those of each of them that has a table, by LanguagePair::source.
+  std::map<std::string, SentenceRules, std::less<>> rules_of_languages_;
   TranslateOptions default_options_;
   std::vector<LanguagePair> language_pairs_;
   std::optional<int32_t> replaced_;

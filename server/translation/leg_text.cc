@@ -10,13 +10,14 @@
 
 namespace heed {
 
-absl::StatusOr<LegText> LegText::Make(const std::string& text, size_t index, const std::string& code, bool later_leg,
+absl::StatusOr<LegText> LegText::Make(const std::string& text, size_t index, const LanguagePair& pair, bool later_leg,
                                       const LegStyle& style) {
   const std::string field = absl::StrCat("texts[", index, "]");
   LegText result;
   const auto add = [&](std::string part, absl::Span<const TextRange> kept) {
     SourceText& source = result.sources_.emplace_back(std::move(part));
-    source.code = code;
+    source.code = pair.code;
+    source.language = pair.source;
     source.field = field;
     source.forced = style.phrases.In(source.text, kept, later_leg);
   };

@@ -26,9 +26,9 @@ struct LegStyle {
 
 class LegText {
  public:
-  // `text` is valid UTF-8, the request's text `index`; `code` is that of the target language, or empty. On a
-  // `later_leg` it is what the leg before came to. INVALID_ARGUMENT: XML that is not well-formed.
-  static absl::StatusOr<LegText> Make(const std::string& text, size_t index, const std::string& code, bool later_leg,
+  // `text` is valid UTF-8, the request's text `index`; `pair` is the leg's languages. On a `later_leg` it is what the
+  // leg before came to. INVALID_ARGUMENT: XML that is not well-formed.
+  static absl::StatusOr<LegText> Make(const std::string& text, size_t index, const LanguagePair& pair, bool later_leg,
                                       const LegStyle& style);
 
   bool has_markup() const { return document_.has_value(); }

@@ -288,7 +288,7 @@ absl::StatusOr<TranslationWork::Tasks> TranslationWork::StartLeg(const StartLimi
   for (const size_t i : leg.texts) {
     HEED_RETURN_IF_ERROR(limits.Check());
     const Text& text = texts_[i];
-    HEED_ASSIGN_OR_RETURN(LegText leg_text, LegText::Make(text.text, i, text.route->legs[text.legs_done].pair.code,
+    HEED_ASSIGN_OR_RETURN(LegText leg_text, LegText::Make(text.text, i, text.route->legs[text.legs_done].pair,
                                                           text.legs_done > 0, style));
     leg.first_parts.push_back(sources.size());
     leg_text.AppendSources(sources);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <random>
 #include <string>
@@ -14,6 +15,7 @@
 
 #include "engine/linear/precision.h"
 #include "models/architectures.h"
+#include "tests/support/temporary_directory.h"
 
 namespace heed {
 namespace {
@@ -62,6 +64,30 @@ class TranslatorTest : public testing::Test {
   std::shared_ptr<const Translator> translator_ = Load("marian-swish");
   TranslateOptions greedy_;
 };
+
+// Of a model that reads several languages, each text's own rules say where its sentences end.
+TEST_F(TranslatorTest, SentencesFollowTheLanguageOfTheText) {
+  const TemporaryDirectory directory;
+  for (const auto& file :
+       std::filesystem::directory_iterator(std::string(HEED_SOURCE_DIR) + "/tests/fixtures/marian-swish")) {
+    std::filesystem::copy(file, directory.path() / file.path().filename());
+  }
+  std::string config = directory.Read("tokenizer_config.json");
+  config.replace(config.find("\"en\""), 4, "\"deu+eng\"");
+  config.replace(config.find("\"de\""), 4, "\"fra\"");
+  directory.Write("tokenizer_config.json", config);
+  const auto model = LoadModel(directory.path().string());
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto sentences = [&](const std::string& language) {
+    SourceText text("Das Fest war am 3. Oktober.");
+    text.language = language;
+    const auto started = ModelAs<Translator>(**model).Start({text}, TranslateOptions(), StartLimits());
+    EXPECT_TRUE(started.ok()) << started.status();
+    return started.ok() ? started->tasks.size() : 0;
+  };
+  EXPECT_EQ(sentences("de"), 1u);
+  EXPECT_EQ(sentences("en"), 2u);
+}
 
 TEST_F(TranslatorTest, TellsWhatItIs) {
   const ModelSpec& spec = translator_->spec();
