@@ -28,13 +28,16 @@ CommandHelp TranslateHelp() {
       "Exit codes:\n"
       "  0    every line or text was translated\n"
       "  1    some lines or texts failed\n"
-      "  2    wrong flags, FILE cannot be read or is broken, no such model, or several to choose from\n"
+      "  2    wrong flags, FILE cannot be read or is broken, no such model, or several to choose from; no way between "
+      "the\n"
+      "       languages\n"
       "  3    no server, it went away, or no model that serves\n"
       "  130  interrupted\n"
       "\n"
       "Examples:\n"
       "  echo 'Where is the station?' | heed translate\n"
       "  heed translate --beam=4 news.en > news.de\n"
+      "  heed translate --from=auto --to=fr mixed.txt\n"
       "  heed translate --output=film.de.srt film.srt     # again, if it was interrupted: it goes on\n"
       "  heed translate --format=markdown < README.md > README.de.md\n"
       "  heed translate --skip_keys=id,**.url en.json > de.json\n"
@@ -50,7 +53,9 @@ std::optional<int> ParseTranslateSettings(const std::vector<std::string>& argume
   settings.server.AddTo(flags, "Maximum time for a line or text, with all its retries. 0 means no limit.");
   settings.server.AddPriorityTo(flags);
   settings.server.AddModelVersionTo(flags);
-  flags.AddString("model", &settings.model, "NAME", "Name of the model. Defaults to the server's only translator.");
+  flags.AddString("model", &settings.model, "NAME",
+                  "Name of the model. Defaults to what --from and --to choose, or to the server's only translator.");
+  settings.options.AddLanguagesTo(flags);
   flags.AddInt("in_flight", &settings.in_flight, 1, 100000, "Maximum lines or texts in progress at a time.");
   flags.AddSection("Output");
   flags.AddBool("stream", &settings.stream,
@@ -74,6 +79,9 @@ std::optional<int> ParseTranslateSettings(const std::vector<std::string>& argume
     return Fail(console, kExitUsage, "--tokens and --n_best need --json");
   }
   if (settings.json && settings.stream) return Fail(console, kExitUsage, "--stream and --json exclude each other");
+  if (settings.model.empty() && settings.options.has_languages() && settings.server.model_version != 0) {
+    return Fail(console, kExitUsage, "--model_version needs --model");
+  }
   // What is about lines means lines, whatever the file's name says.
   const bool about_lines = settings.stream || settings.attention || settings.json;
   if (about_lines && settings.document.format.empty()) settings.document.format = "lines";
@@ -107,9 +115,13 @@ int TranslateCommand(const std::vector<std::string>& arguments, Console& console
   if (const auto code = input.Open(settings.file)) return *code;
   std::shared_ptr<grpc::Channel> channel;
   if (const auto code = Connect(settings.server, channel, console)) return *code;
-  if (const auto code =
-          ResolveModel(channel, settings.server, "translator", settings.model, *prototype.mutable_model(), console)) {
-    return *code;
+  prototype.set_source_language(settings.options.from);
+  prototype.set_target_language(settings.options.to);
+  if (!settings.model.empty() || !settings.options.has_languages()) {  // else the server chooses
+    if (const auto code =
+            ResolveModel(channel, settings.server, "translator", settings.model, *prototype.mutable_model(), console)) {
+      return *code;
+    }
   }
   prototype.set_model_version(settings.server.model_version);
   const DocumentFormat format = settings.document.Format(settings.file);

@@ -3,6 +3,14 @@
 
 namespace heed::client {
 
+void TranslateFlags::AddLanguagesTo(FlagTable& flags) {
+  flags.AddString(
+      "from", &from, "LANGUAGE",
+      "Language of the texts, as de or pt-BR. auto detects it for each text. Without --model, the languages "
+      "choose the model, or two in a chain; heed languages lists them.");
+  flags.AddString("to", &to, "LANGUAGE", "Language to translate to.");
+}
+
 void TranslateFlags::AddTo(FlagTable& flags) {
   flags.AddSection("Search");
   flags.AddInt("beam", &beam, 1, 32, "Beam size. 1 is greedy search. Defaults to the model's.");

@@ -13,6 +13,7 @@
 namespace heed::client {
 
 struct TranslateFlags {
+  std::string from, to;
   std::optional<int> beam;
   std::optional<double> length_penalty;
   std::string early_stopping;
@@ -30,6 +31,9 @@ struct TranslateFlags {
   std::optional<uint64_t> seed;
 
   void AddTo(FlagTable& flags);
+  // --from and --to.
+  void AddLanguagesTo(FlagTable& flags);
+  bool has_languages() const { return !from.empty() || !to.empty(); }
   // Sets the fields that were given. INVALID_ARGUMENT: flags that do not go together; ranges that depend on the model
   // are the server's to check.
   absl::Status Fill(v1::TranslateOptions& options) const;

@@ -5,11 +5,13 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "base/mutex.h"
 #include "base/utf8.h"
@@ -59,6 +61,7 @@ class LinePrinter {
 
   void Print(const v1::TranslatedText& translation, int64_t source_bytes) {
     ++progress_.lines;
+    if (console_.err_is_terminal && !settings_.json) NoteRoute(translation);
     if (settings_.json) {
       console_.out << TranslationJson(progress_.lines, translation) << "\n";
     } else {
@@ -98,9 +101,24 @@ class LinePrinter {
   bool failed() const { return failed_; }
 
  private:
+  // Says which way a text went, once for each way.
+  void NoteRoute(const v1::TranslatedText& translation) {
+    if (translation.route_size() == 0) return;
+    std::string way = translation.route(0).source_language();
+    std::vector<std::string> models;
+    for (const v1::TranslationLeg& leg : translation.route()) {
+      absl::StrAppend(&way, " > ", leg.target_language());
+      models.push_back(leg.model());
+    }
+    if (!settings_.options.has_languages() || !routes_.insert(way).second) return;
+    bar_.Clear();
+    Note(console_, VisibleLine(absl::StrCat(way, " with ", absl::StrJoin(models, ", "))));
+  }
+
   const TranslateSettings& settings_;
   Console& console_;
   Progress progress_;
+  std::set<std::string> routes_;  // that were noted
   ProgressBar bar_;
   bool failed_ = false;
 };
@@ -270,8 +288,11 @@ int TranslateStreaming(const TranslateSettings& settings, const v1::TranslateReq
 int TranslateLines(const TranslateSettings& settings, const v1::TranslateRequest& prototype,
                    const std::shared_ptr<grpc::Channel>& channel, CommandInput& input, Console& console) {
   if (input.typed() && console.err_is_terminal) {
-    console.err << "Translating with " << VisibleLine(prototype.model()) << ": one line at a time, Ctrl-D ends."
-                << std::endl;
+    const std::string how = prototype.model().empty()
+                                ? absl::StrCat("from ", settings.options.from.empty() ? "auto" : settings.options.from,
+                                               " to ", settings.options.to.empty() ? "?" : settings.options.to)
+                                : absl::StrCat("with ", prototype.model());
+    console.err << "Translating " << VisibleLine(how) << ": one line at a time, Ctrl-D ends." << std::endl;
   }
   LinePrinter printer(settings, console, input.bytes(), input.typed());
   if (!settings.stream) return TranslateInPipeline(settings, prototype, channel, input.stream(), printer, console);

@@ -79,5 +79,41 @@ TEST(DetectCommand, ManyLinesTakeSeveralRequestsAndTheWholeInputOne) {
   EXPECT_THAT(RunHeedWith({"detect", "--whole", server.flag()}, "d\ne\n").out, HasSubstr(" 0.750\n"));
 }
 
+TEST(TranslateByLanguages, LanguagesGoToTheServerWhichChoosesTheModel) {
+  FakeServer server;
+  server.AddModel("one", v1::MODEL_STATE_READY);
+  server.AddModel("two", v1::MODEL_STATE_READY);
+  const HeedRun run = RunHeedWith({"translate", "--from=de", "--to=pt_br", server.flag()}, "ja\n");
+  EXPECT_EQ(run.out, "[ja]\n") << run.err;
+  EXPECT_EQ(server.last_request().model(), "");
+  EXPECT_EQ(server.last_request().source_language(), "de");
+  EXPECT_EQ(server.last_request().target_language(), "pt_br");
+  RunHeedWith({"translate", "--to=fr", "--model=two", server.flag()}, "ja\n");
+  EXPECT_EQ(server.last_request().model(), "two");
+  EXPECT_EQ(server.last_request().target_language(), "fr");
+  EXPECT_EQ(RunHeedWith({"translate", "--to=fr", "--model_version=2", server.flag()}, "ja\n").code, kExitUsage);
+}
+
+TEST(TranslateByLanguages, JsonHasTheLanguageAndTheRoute) {
+  FakeServer server;
+  server.AddModel("one", v1::MODEL_STATE_READY);
+  server.SetEdit([](v1::TranslatedText& answer) {
+    answer.set_source_language("de");
+    answer.set_detection_confidence(0.5F);
+    v1::TranslationLeg& leg = *answer.add_route();
+    leg.set_model("de-en");
+    leg.set_model_version(3);
+    leg.set_source_language("de");
+    leg.set_target_language("en");
+  });
+  const auto lines =
+      JsonLines(RunHeedWith({"translate", "--json", "--from=auto", "--to=en", server.flag()}, "ja\n").out);
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_EQ(lines[0]["source_language"], "de");
+  EXPECT_EQ(lines[0]["detection_confidence"], 0.5);
+  EXPECT_EQ(lines[0]["route"][0]["model"], "de-en");
+  EXPECT_EQ(lines[0]["route"][0]["target_language"], "en");
+}
+
 }  // namespace
 }  // namespace heed::client
