@@ -332,21 +332,39 @@ class OpenApi(RestClients):
             ("get", "/v2/models/{model}", "/v2/models/gat-cora", None),
             ("get", "/v2/models/{model}/config", "/v2/models/gat-cora/config", None),
             ("post", "/v2/models/{model}/infer", "/v2/models/translator-en-de/infer", {"inputs": [text]}),
-            ("post", "/v2/models/{model}/infer", "/v2/models/translator-en-de/infer", {"inputs": []}),
+            ("post", "/v2/models/{model}/infer", "/v2/models/translator-en-de/infer", {"inputs": []}, 400),
             ("post", "/v2/repository/index", "/v2/repository/index", {"ready": True}),
             ("post", "/heed.v1.ModelService/ListModels", "/heed.v1.ModelService/ListModels", {}),
             ("post", "/heed.v1.TranslationService/Translate", "/heed.v1.TranslationService/Translate",
              {"model": "translator-en-de", "texts": ["Good morning. How are you?"],
               "options": {"beamSize": 4, "nBest": 2, "returnTokens": True, "returnAttention": True}}),
-            ("post", "/heed.v1.TranslationService/Translate", "/heed.v1.TranslationService/Translate", {"model": "none"}),
+            ("post", "/heed.v1.TranslationService/Translate", "/heed.v1.TranslationService/Translate", {"model": "none"}, 404),
+            ("post", "/heed.v1.TranslationService/ListLanguages", "/heed.v1.TranslationService/ListLanguages", {}),
+            ("get", "/languages", "/languages", None),
+            ("get", "/frontend/settings", "/frontend/settings", None),
+            ("get", "/health", "/health", None),
+            ("post", "/translate", "/translate", {"q": "Good morning.", "source": "auto", "target": "de", "alternatives": 2}),
+            ("post", "/translate", "/translate", {"q": ["Good morning."], "source": "en", "target": "de"}),
+            ("post", "/translate", "/translate", {"q": "Good morning.", "source": "en", "target": "xx"}, 400),
+            ("post", "/detect", "/detect", {"q": "Where is the station?"}),
+            ("get", "/v2/languages", "/v2/languages", None),
+            ("get", "/v2/usage", "/v2/usage", None),
+            ("get", "/v2/glossary-language-pairs", "/v2/glossary-language-pairs", None),
+            ("post", "/v2/translate", "/v2/translate",
+             {"text": ["Good morning."], "target_lang": "DE", "show_billed_characters": True}),
+            ("post", "/v2/translate", "/v2/translate", {"text": ["Good morning."], "target_lang": "XX"}, 400),
+            ("post", "/v2/glossaries", "/v2/glossaries",
+             {"name": "g", "source_lang": "en", "target_lang": "de", "entries": "dog\tKatze", "entries_format": "tsv"}, 201),
+            ("get", "/v2/glossaries", "/v2/glossaries", None),
         ]
-        for method, template, path, body in requests:
+        for method, template, path, body, *wanted in requests:
             with self.subTest(path, body=body):
                 operation = self.document["paths"][template][method]
                 if body is not None:
                     self.check(operation["requestBody"]["content"]["application/json"]["schema"], body)
                 data = None if body is None else json.dumps(body).encode()
                 status, headers, answer = self.open(path, data, {"Content-Type": "application/json"} if data else {})
+                self.assertEqual(status, wanted[0] if wanted else 200, answer)
                 response = operation["responses"].get(str(status), operation["responses"]["default"])
                 if "$ref" in response:
                     self.assertGreaterEqual(status, 400)
