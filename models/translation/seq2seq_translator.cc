@@ -43,8 +43,10 @@ constexpr size_t kMaxPhraseBytes = 512;
 constexpr size_t kMaxPhraseTokens = 24;
 // More tokens of phrases, and the longest become one token, so that a beam has hypotheses for each number of them.
 constexpr int64_t kMaxTokensOfPhrases = 24;
-// What it adds to a hypothesis' log-probability if a phrase begins where all the attention is on its source.
+// What it adds to a hypothesis' log-probability if a phrase begins where all the attention is on its source. A phrase
+// that stays as it is is unlikely everywhere, and what it costs says less about its place.
 constexpr float kPlaceBonus = 2;
+constexpr float kPlaceBonusIfItStays = 8;
 
 constexpr absl::string_view kSoftHyphen = "\xc2\xad";
 
@@ -114,6 +116,7 @@ struct Seq2SeqTranslator::SentencePhrase {
   TextRange source;  // of Sentence::source
   std::string target;
   std::vector<int32_t> tokens;
+  bool stays = false;  // the target is the source
 };
 
 struct Seq2SeqTranslator::Sentence {
@@ -263,7 +266,9 @@ class Seq2SeqTranslator::SentenceTask : public TranslationTask {
     }
     phrase_weights_.insert(phrase_weights_.end(), places_.begin(), places_.end());
     phrase_weights_.resize(aligned_.size() * phrases);
-    for (float& place : places_) place *= kPlaceBonus;
+    for (size_t i = 0; i < places_.size(); ++i) {
+      places_[i] *= phrases_[i % phrases].stays ? kPlaceBonusIfItStays : kPlaceBonus;
+    }
   }
 
   // Index into aligned_ of what was noted when token `i`, which was produced in this slot, was.
@@ -743,6 +748,8 @@ absl::Status Seq2SeqTranslator::StartTask(Sentence sentence, EncodedText encoded
     const size_t moved = sentence.begin - sentence.code_bytes;  // from the text to the source
     phrases.push_back(
         {{phrase.source.begin - moved, phrase.source.end - moved}, phrase.target, TokensOfPhrase(phrase.target)});
+    const size_t size = phrase.source.end - phrase.source.begin;
+    phrases.back().stays = phrase.target == sentence.text().substr(phrase.source.begin - sentence.begin, size);
     phrase_tokens += static_cast<int64_t>(phrases.back().tokens.size());
   }
   while (phrase_tokens > kMaxTokensOfPhrases) {
