@@ -133,8 +133,10 @@ struct Connection {
   int descriptor;
   uint64_t id;
   SocketAddress peer;
-  std::shared_ptr<void> tls;                     // what its TLS session uses
-  std::shared_ptr<HttpTransaction> transaction;  // of the request that is being served; guarded by the server
+  std::shared_ptr<void> tls;  // what its TLS session uses
+  // Guarded by the server.
+  std::shared_ptr<HttpTransaction> transaction;  // of the request that is being served
+  bool left = false;                             // its client has closed its side
 };
 
 // One request, on the library's thread.
@@ -194,7 +196,6 @@ class MicroHttpServer final : public HttpServer {
   void Tick(TimePoint now) EXCLUDES(mutex_);
   void OnLeft(uint64_t id) EXCLUDES(mutex_);
   void Close(const std::vector<int>& descriptors, std::string_view reason) REQUIRES(mutex_);
-  std::shared_ptr<HttpTransaction> TransactionOf(uint64_t id) EXCLUDES(mutex_);
 
   MHD_Result OnHead(Connection& connection, MHD_Connection* handle, const char* method, Request& request);
   MHD_Result OnBody(Connection& connection, Request& request, const char* upload, size_t& upload_size);
@@ -319,7 +320,10 @@ void MicroHttpServer::Take(int connection, const SocketAddress& peer) {
     const bool limit_origin = !peer.is_unix() && (options_.limit_loopback || !peer.IsLoopback());
     Close(connections_.Add(connection, peer.Origin(), limit_origin, Clock::now()), "crowded");
     id = ++last_id_;
-    arriving_[connection] = std::make_shared<Connection>(Connection{this, connection, id, peer, nullptr, nullptr});
+    if (const auto before = arriving_.find(connection); before != arriving_.end()) open_.erase(before->second->id);
+    auto arrived = std::make_shared<Connection>(Connection{this, connection, id, peer, nullptr, nullptr, false});
+    arriving_[connection] = arrived;
+    open_[id] = std::move(arrived);
     metrics_.Set(Metric::kHttpConnections, {options_.name}, static_cast<double>(connections_.size()));
   }
   watch_.Watch(connection, id);
@@ -329,6 +333,7 @@ void MicroHttpServer::Take(int connection, const SocketAddress& peer) {
   MutexLock lock(mutex_);
   connections_.Remove(connection);
   arriving_.erase(connection);
+  open_.erase(id);
 }
 
 void MicroHttpServer::Notify(void* server, MHD_Connection* handle, void** state, MHD_ConnectionNotificationCode code) {
@@ -341,7 +346,6 @@ void MicroHttpServer::Notify(void* server, MHD_Connection* handle, void** state,
       const auto found = self.arriving_.find(descriptor);
       connection = std::move(found->second);
       self.arriving_.erase(found);
-      self.open_[connection->id] = connection;
     }
     if (self.tls_ != nullptr) {
       const auto* const info = MHD_get_connection_info(handle, MHD_CONNECTION_INFO_GNUTLS_SESSION);
@@ -384,14 +388,16 @@ void MicroHttpServer::Tick(TimePoint now) {
   for (const auto& transaction : transactions) transaction->KeepAlive(now, options_.heartbeat);
 }
 
-std::shared_ptr<HttpTransaction> MicroHttpServer::TransactionOf(uint64_t id) {
-  MutexLock lock(mutex_);
-  const auto found = open_.find(id);
-  return found == open_.end() ? nullptr : found->second->transaction;
-}
-
 void MicroHttpServer::OnLeft(uint64_t id) {
-  if (const std::shared_ptr<HttpTransaction> transaction = TransactionOf(id)) transaction->ClientLeft();
+  std::shared_ptr<HttpTransaction> transaction;
+  {
+    MutexLock lock(mutex_);
+    const auto found = open_.find(id);
+    if (found == open_.end()) return;
+    found->second->left = true;  // it may have sent a request before
+    transaction = found->second->transaction;
+  }
+  if (transaction != nullptr) transaction->ClientLeft();
 }
 
 // --- Requests.
@@ -588,6 +594,12 @@ void MicroHttpServer::Serve(Connection& connection, MHD_Connection* handle, Requ
   }
   request.transaction = transaction;
   CallHandler(*request.handler, std::move(request.request), std::move(transaction), std::move(request.body_share));
+  bool left = false;
+  {
+    MutexLock lock(mutex_);
+    left = connection.left;
+  }
+  if (left) request.transaction->ClientLeft();  // before the request was there
 }
 
 void MicroHttpServer::CallHandler(HttpHandler& handler, HttpRequest request,

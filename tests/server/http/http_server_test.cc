@@ -355,6 +355,18 @@ TEST_F(HttpServerTest, AClientThatLeavesIsNoticedWhileItsRequestIsServed) {
   WaitForMetric("heed_http_connections{port=\"http\"} 0\n");
 }
 
+TEST_F(HttpServerTest, AClientThatLeavesAtOnceIsNoticed) {
+  Start();
+  for (int i = 0; i < 50; ++i) {
+    {
+      HttpConnection connection(port());
+      connection.Post("/later", "{}");
+    }
+    const auto exchange = handler_.WaitForKept();
+    while (!exchange->gone()) std::this_thread::yield();
+  }
+}
+
 TEST_F(HttpServerTest, AStreamComesPieceByPiece) {
   Start();
   HttpConnection connection(port());
