@@ -53,17 +53,10 @@ class TranslationService::WorkCall : public Base {
 
   absl::StatusOr<Progress> AfterJob() override {
     HEED_ASSIGN_OR_RETURN(const TranslationWork::Progress progress, work_.AfterJob(this->tasks()));
+    // Another thread may go on with a request that waits, and end it, before this one is back here.
+    if (progress == TranslationWork::Progress::kWaits) return Progress::kWaits;
     has_given_up_ = progress == TranslationWork::Progress::kGivenUp;
-    switch (progress) {
-      case TranslationWork::Progress::kDone:
-        return Progress::kDone;
-      case TranslationWork::Progress::kLeg:
-      case TranslationWork::Progress::kGivenUp:
-        return Progress::kMore;
-      case TranslationWork::Progress::kWaits:
-        break;
-    }
-    return Progress::kWaits;
+    return progress == TranslationWork::Progress::kDone ? Progress::kDone : Progress::kMore;
   }
 
   absl::StatusOr<Tasks> Next() override {
