@@ -19,7 +19,7 @@
 namespace heed {
 namespace {
 
-constexpr size_t kMaxBytes = size_t{1} << 30;
+constexpr size_t kMaxDocumentBytes = size_t{1} << 30;
 
 // A value without quotes can hold these no longer.
 bool NeedsQuotes(absl::string_view value) {
@@ -75,8 +75,8 @@ MarkupDocument::~MarkupDocument() = default;
 
 absl::StatusOr<MarkupDocument> MarkupDocument::Parse(absl::string_view source, MarkupKind kind,
                                                      const MarkupRules& rules) {
-  if (source.size() > kMaxBytes) {
-    return InvalidArgument("a document of ", source.size(), " bytes, must be at most ", kMaxBytes);
+  if (source.size() > kMaxDocumentBytes) {
+    return InvalidArgument("a document of ", source.size(), " bytes, must be at most ", kMaxDocumentBytes);
   }
   if (const std::optional<size_t> invalid = FirstInvalidUtf8(source)) {
     return InvalidArgument("is not UTF-8 at byte ", *invalid);

@@ -555,6 +555,7 @@ class TagPlacement {
         if (frame.node != 0) {
           if (element.begin < element.end) WriteUpTo(EndOf(element.end));
           WriteTag(element.close);
+          if (element.begin == element.end) SpaceBehind(element);
         }
         stack.pop_back();
         continue;
@@ -567,6 +568,7 @@ class TagPlacement {
       } else if (child.phase != Node::kWithin) {
         WriteUpTo(child.phase == Node::kBefore ? BeginOf(child.begin) : EndOf(child.begin));
       }
+      if (child.begin == child.end && child.kind != Node::kKept) SpaceBefore(child);
       if (child.kind == Node::kElement) {
         WriteTag(child.open);
         stack.push_back({c, 0});
@@ -587,12 +589,25 @@ class TagPlacement {
   }
 
   void WritePoint(const Node& point) {
-    const UnitTag& tag = plan_.tags[static_cast<size_t>(point.open)];
-    const bool spaced = tag.space_before && tag.space_behind && point.phase != Node::kWithin;
-    if (spaced && point.phase == Node::kBehind) out_ += ' ';
     WriteTag(point.open);
-    if (spaced && point.phase == Node::kBefore) out_ += ' ';
-    if (tag.glued && at_ < text_.size() && text_[at_] == ' ') ++at_;
+    SpaceBehind(point);
+    if (plan_.tags[static_cast<size_t>(point.open)].glued && at_ < text_.size() && text_[at_] == ' ') ++at_;
+  }
+
+  // What has no words has the white space beside it that it had in the source.
+  bool HadSpaceBefore(const Node& node) const {
+    return plan_.tags[static_cast<size_t>(node.open >= 0 ? node.open : node.close)].space_before;
+  }
+  bool HadSpaceBehind(const Node& node) const {
+    return plan_.tags[static_cast<size_t>(node.close >= 0 ? node.close : node.open)].space_behind;
+  }
+  bool IsWhole(const Node& node) const { return node.kind == Node::kPoint || (node.open >= 0 && node.close >= 0); }
+  void SpaceBefore(const Node& node) {
+    if (node.phase == Node::kWithin || !IsWhole(node) || !HadSpaceBefore(node)) return;
+    if (at_ > 0 && text_[at_ - 1] != ' ') out_ += ' ';
+  }
+  void SpaceBehind(const Node& node) {
+    if (node.phase == Node::kBefore && IsWhole(node) && HadSpaceBefore(node) && HadSpaceBehind(node)) out_ += ' ';
   }
 
   void WriteKept(const Node& child) {

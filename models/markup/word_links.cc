@@ -145,6 +145,22 @@ absl::string_view Part(absl::string_view text, const TextWord& word) {
   return text.substr(word.begin, word.end - word.begin);
 }
 
+// The signs that a text has once, and the word that each is.
+absl::flat_hash_map<absl::string_view, uint32_t> LoneSigns(absl::string_view text, const std::vector<TextWord>& words) {
+  absl::flat_hash_map<absl::string_view, uint32_t> signs;
+  absl::flat_hash_map<absl::string_view, int> counts;
+  for (uint32_t w = 0; w < words.size(); ++w) {
+    if (words[w].has_letters) continue;
+    const absl::string_view sign = Part(text, words[w]);
+    if (++counts[sign] == 1) {
+      signs[sign] = w;
+    } else {
+      signs.erase(sign);
+    }
+  }
+  return signs;
+}
+
 }  // namespace
 
 WordLinks LinkWords(absl::string_view source, const std::vector<uint32_t>& cuts, const std::vector<TextRange>& kept,
@@ -176,7 +192,10 @@ WordLinks LinkWords(absl::string_view source, const std::vector<uint32_t>& cuts,
   std::vector<bool> linked;
   Linker linker(links, source, target);
   size_t next_place = 0;
-  for (const TextWord& word : SplitWords(target, fixed)) {
+  const std::vector<TextWord> target_words = SplitWords(target, fixed);
+  const absl::flat_hash_map<absl::string_view, uint32_t> signs = LoneSigns(source, links.source);
+  const absl::flat_hash_map<absl::string_view, uint32_t> target_signs = LoneSigns(target, target_words);
+  for (const TextWord& word : target_words) {
     const auto index = static_cast<uint32_t>(links.target.size());
     if (next_place < places.size() && places[next_place].first == word.begin) {
       const int32_t k = places[next_place++].second;
@@ -193,7 +212,10 @@ WordLinks LinkWords(absl::string_view source, const std::vector<uint32_t>& cuts,
     if (cut == cut_words.end()) {
       links.target.push_back(word);
       links.kept.push_back(-1);
-      linked.push_back(false);
+      // A sign that both texts have once is the same.
+      const auto sign = word.has_letters ? signs.end() : signs.find(Part(target, word));
+      linked.push_back(sign != signs.end() && target_signs.contains(sign->first));
+      if (linked.back()) linker.Link(index, sign->second, 1);
       continue;
     }
     Cut& same = cut->second;

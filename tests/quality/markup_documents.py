@@ -82,12 +82,12 @@ def check(markup, documents):
     return facts
 
 
-def translate(address, model, text, timeout_s=600):
+def translate(address, model, text, timeout_s=120):
     body = json.dumps({"model": model, "texts": [text], "format": "TEXT_FORMAT_HTML"}).encode()
     request = urllib.request.Request(f"http://{address}/heed.v1.TranslationService/Translate", body,
                                      {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=timeout_s) as answer:
-        return json.load(answer)["translations"][0]["text"]
+        return json.load(answer)["translations"][0].get("text", "")
 
 
 def check_server(options, documents, facts):

@@ -213,6 +213,9 @@ TEST(MarkupPlacementTest, WhatIsEmptyStaysBesideItsWord) {
   EXPECT_EQ(Translated("one <img>two three", "drei zwei eins", {2, 1, 0}), "drei <img>zwei eins");
   EXPECT_EQ(Translated("one <!--c--> two", "zwei eins", {1, 0}), "<!--c--> zwei eins");
   EXPECT_EQ(Translated("one <a id=x></a>two", "eins zwei", {0, 1}), "eins <a id=x></a>zwei");
+  EXPECT_EQ(Translated("one <a id=x></a> two", "eins zwei", {0, 1}), "eins <a id=x></a> zwei");
+  EXPECT_EQ(Translated("good day, <img>!", "guten Tag!", {}), "guten Tag <img>!")
+      << "before the sign that it was before";
   EXPECT_EQ(Translated("one<br>two", "eins zwei", {0, 1}), "eins<br>zwei");
 }
 
