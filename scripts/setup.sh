@@ -35,6 +35,7 @@ build_packages=(
 # For ctest, on top of those.
 test_packages=(
   libgtest-dev libgmock-dev libbenchmark-dev
+  gettext                  # msgfmt: translated message files are checked
   redis-server             # sessions of several servers
   groff-base               # the manual pages are checked
   clang                    # the thread-safety check of our locks
