@@ -145,20 +145,27 @@ absl::string_view Part(absl::string_view text, const TextWord& word) {
   return text.substr(word.begin, word.end - word.begin);
 }
 
-// The signs that a text has once, and the word that each is.
-absl::flat_hash_map<absl::string_view, uint32_t> LoneSigns(absl::string_view text, const std::vector<TextWord>& words) {
-  absl::flat_hash_map<absl::string_view, uint32_t> signs;
-  absl::flat_hash_map<absl::string_view, int> counts;
+// The signs that a text has once, each with the word that it is; sorted.
+using Signs = std::vector<std::pair<absl::string_view, uint32_t>>;
+Signs LoneSigns(absl::string_view text, const std::vector<TextWord>& words) {
+  Signs signs;
   for (uint32_t w = 0; w < words.size(); ++w) {
-    if (words[w].has_letters) continue;
-    const absl::string_view sign = Part(text, words[w]);
-    if (++counts[sign] == 1) {
-      signs[sign] = w;
-    } else {
-      signs.erase(sign);
-    }
+    if (!words[w].has_letters) signs.push_back({Part(text, words[w]), w});
   }
+  std::sort(signs.begin(), signs.end());
+  size_t size = 0;
+  for (size_t i = 0, end = 0; i < signs.size(); i = end) {
+    while (end < signs.size() && signs[end].first == signs[i].first) ++end;
+    if (end == i + 1) signs[size++] = signs[i];
+  }
+  signs.resize(size);
   return signs;
+}
+
+// The word that a sign is; -1 if it is none of `signs`.
+int32_t FindSign(const Signs& signs, absl::string_view sign) {
+  const auto found = std::lower_bound(signs.begin(), signs.end(), std::make_pair(sign, uint32_t{0}));
+  return found != signs.end() && found->first == sign ? static_cast<int32_t>(found->second) : -1;
 }
 
 }  // namespace
@@ -193,8 +200,7 @@ WordLinks LinkWords(absl::string_view source, const std::vector<uint32_t>& cuts,
   Linker linker(links, source, target);
   size_t next_place = 0;
   const std::vector<TextWord> target_words = SplitWords(target, fixed);
-  const absl::flat_hash_map<absl::string_view, uint32_t> signs = LoneSigns(source, links.source);
-  const absl::flat_hash_map<absl::string_view, uint32_t> target_signs = LoneSigns(target, target_words);
+  const Signs signs = LoneSigns(source, links.source), target_signs = LoneSigns(target, target_words);
   for (const TextWord& word : target_words) {
     const auto index = static_cast<uint32_t>(links.target.size());
     if (next_place < places.size() && places[next_place].first == word.begin) {
@@ -213,9 +219,10 @@ WordLinks LinkWords(absl::string_view source, const std::vector<uint32_t>& cuts,
       links.target.push_back(word);
       links.kept.push_back(-1);
       // A sign that both texts have once is the same.
-      const auto sign = word.has_letters ? signs.end() : signs.find(Part(target, word));
-      linked.push_back(sign != signs.end() && target_signs.contains(sign->first));
-      if (linked.back()) linker.Link(index, sign->second, 1);
+      const bool is_lone = !word.has_letters && FindSign(target_signs, Part(target, word)) >= 0;
+      const int32_t sign = is_lone ? FindSign(signs, Part(target, word)) : -1;
+      linked.push_back(sign >= 0);
+      if (sign >= 0) linker.Link(index, static_cast<uint32_t>(sign), 1);
       continue;
     }
     Cut& same = cut->second;

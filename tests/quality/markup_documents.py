@@ -17,6 +17,7 @@ a folder instead. --keep writes the server's translations there. --names prints 
 
 import argparse
 import collections
+import concurrent.futures
 import glob
 import json
 import os
@@ -31,6 +32,7 @@ REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__f
 FIXTURES = os.path.join(REPOSITORY, "tests", "fixtures", "markup")
 PACKAGES = ("debian-faq", "debian-policy", "git-doc", "ntpsec-doc", "sqlite3-doc", "apache2-doc", "postfix-doc", "bash-doc")
 MARKUP_BATCH = 50
+REQUESTS_AT_A_TIME = 4
 
 
 def fetch(folder):
@@ -82,8 +84,8 @@ def check(markup, documents):
     return facts
 
 
-def translate(address, model, text, timeout_s=120):
-    body = json.dumps({"model": model, "texts": [text], "format": "TEXT_FORMAT_HTML"}).encode()
+def translate(address, model, text, timeout_s=300):
+    body = json.dumps({"model": model, "texts": [text], "format": "TEXT_FORMAT_HTML", "options": {"beamSize": 1}}).encode()
     request = urllib.request.Request(f"http://{address}/heed.v1.TranslationService/Translate", body,
                                      {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=timeout_s) as answer:
@@ -96,23 +98,28 @@ def check_server(options, documents, facts):
     from heed_server import HeedServer
 
     os.makedirs(options.keep, exist_ok=True)
+
+    def check_one(server, index, path, fact):
+        with open(path, encoding="utf-8", newline="") as file:
+            text = file.read()
+        begin = time.monotonic()
+        try:
+            translated = translate(server.http_address, options.model, text)
+        except OSError as error:
+            detail = error.read().decode(errors="replace")[:300] if hasattr(error, "read") else ""
+            fact["server_problem"] = f"{error} {detail}"
+            return
+        fact["server_s"] = time.monotonic() - begin
+        result = os.path.join(options.keep, f"{index:03d}-{os.path.basename(path)}")
+        with open(result, "w", encoding="utf-8", newline="") as file:
+            file.write(translated)
+        compared = subprocess.run([options.markup, "compare", path, result], stdout=subprocess.PIPE, text=True).stdout
+        fact["server_problem"] = json.loads(compared)["problem"]
+
     with HeedServer(options.server, f"--models={options.models}", "--http_listen=127.0.0.1:0") as server:
-        for index, ((_, path), fact) in enumerate(zip(documents, facts)):
-            with open(path, encoding="utf-8", newline="") as file:
-                text = file.read()
-            begin = time.monotonic()
-            try:
-                translated = translate(server.http_address, options.model, text)
-            except OSError as error:
-                detail = error.read().decode(errors="replace")[:300] if hasattr(error, "read") else ""
-                fact["server_problem"] = f"{error} {detail}"
-                continue
-            fact["server_s"] = time.monotonic() - begin
-            result = os.path.join(options.keep, f"{index:03d}-{os.path.basename(path)}")
-            with open(result, "w", encoding="utf-8", newline="") as file:
-                file.write(translated)
-            compared = subprocess.run([options.markup, "compare", path, result], stdout=subprocess.PIPE, text=True).stdout
-            fact["server_problem"] = json.loads(compared)["problem"]
+        with concurrent.futures.ThreadPoolExecutor(REQUESTS_AT_A_TIME) as pool:
+            list(pool.map(lambda one: check_one(server, *one),
+                          [(i, path, fact) for i, ((_, path), fact) in enumerate(zip(documents, facts))]))
 
 
 def row(name, facts, with_server):
