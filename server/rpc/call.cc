@@ -147,6 +147,10 @@ void JobCall::Proceed() {
   }
 }
 
+void JobCall::Resume() {
+  preparation_.RunApart(next_bytes(), [this] { Proceed(); });
+}
+
 void JobCall::EndWork(const absl::Status& status) {
   admission_ = nullptr;
   OnWorkDone(status);

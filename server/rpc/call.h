@@ -92,8 +92,8 @@ struct JobParts {
 // and submits them; when a job is done, AfterJob decides how the request goes on; OnWorkDone is the end.
 //
 // Begin runs on gRPC's thread, or, if the request is large, on one of Preparation's; Next on one of Preparation's;
-// OnTaskOutput, AfterJob and OnWorkDone on the executors'. None of them overlap, but for OnTaskOutput as JobObserver
-// says. Cancel may come at any time.
+// OnTaskOutput, AfterJob and OnWorkDone on the executors' (after Resume on Preparation's). None of them overlap, but
+// for OnTaskOutput as JobObserver says. Cancel may come at any time.
 class JobCall : public Call, public JobObserver {
  public:
   // Once. `bytes`: the size of the request's message. The call may be gone when it returns, unless gRPC is still being
@@ -122,11 +122,11 @@ class JobCall : public Call, public JobObserver {
   virtual absl::StatusOr<Progress> AfterJob() { return Progress::kDone; }
   // The tasks of the next job, as Begin makes them.
   virtual absl::StatusOr<Tasks> Next() { return Tasks(); }
-  // Bytes from which Next makes tasks.
+  // Bytes from which Next makes tasks, or AfterJob an answer.
   virtual int64_t next_bytes() const { return 0; }
-  // Once after each kWaits, on any thread: one of the two. Resume asks AfterJob again; Abandon ends the work. The call
-  // may be gone when they return.
-  void Resume() { Proceed(); }
+  // Once after each kWaits, on any thread: one of the two. Resume asks AfterJob again, on one of Preparation's threads;
+  // Abandon ends the work. The call may be gone when they return.
+  void Resume();
   void Abandon(const absl::Status& status) { EndWork(status); }
   // The last call, exactly once: with the job's end as JobObserver::OnJobDone reports it, OK if there was nothing to
   // do, or the reason why there was no job.

@@ -52,7 +52,8 @@ class TranslationService::WorkCall : public Base {
   }
 
   absl::StatusOr<Progress> AfterJob() override {
-    HEED_ASSIGN_OR_RETURN(const TranslationWork::Progress progress, work_.AfterJob(this->tasks()));
+    HEED_ASSIGN_OR_RETURN(const TranslationWork::Progress progress,
+                          work_.AfterJob(this->tasks(), [this](int64_t bytes) { return this->CheckAnswer(bytes); }));
     // Another thread may go on with a request that waits, and end it, before this one is back here.
     if (progress == TranslationWork::Progress::kWaits) return Progress::kWaits;
     has_given_up_ = progress == TranslationWork::Progress::kGivenUp;

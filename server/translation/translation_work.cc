@@ -320,6 +320,7 @@ std::vector<size_t> TranslationWork::ClaimSentences(const std::vector<SourceText
   }
   leg_->is_cached = true;
   std::vector<SentenceKey> keys;
+  int part_with_prefix = -1;  // the last one whose prefix is a sentence's already
   for (const Sentence& sentence : sentences) {
     const SourceText& text = sources[static_cast<size_t>(sentence.place.text)];
     SentenceKey& key = keys.emplace_back();
@@ -329,7 +330,9 @@ std::vector<size_t> TranslationWork::ClaimSentences(const std::vector<SourceText
     key.forced = ForcedIn(text.forced, sentence.place.begin,
                           sentence.place.begin + sentence.source.size() - sentence.place.code_bytes);
     key.options = options;
-    if (sentence.place.sentence > 0) key.options.target_prefix.clear();
+    // The prefix is that of the first sentence of a text that needs the model.
+    if (part_with_prefix == sentence.place.text) key.options.target_prefix.clear();
+    if (!sentence.task->finished()) part_with_prefix = sentence.place.text;
   }
   flights_->Begin(leg_->route_leg.served.model, priority, std::move(keys));
   const bool shared = sentences.size() <= kMaxSharedSentences;
@@ -392,7 +395,8 @@ void TranslationWork::OnFinished(int task, const TranslationTask& finished) {
   if (finished.result().source_token_count > 0) flights_->Put(index, sentence.result);
 }
 
-absl::StatusOr<TranslationWork::Progress> TranslationWork::AfterJob(absl::Span<const std::unique_ptr<Task>> tasks) {
+absl::StatusOr<TranslationWork::Progress> TranslationWork::AfterJob(
+    absl::Span<const std::unique_ptr<Task>> tasks, absl::FunctionRef<absl::Status(int64_t bytes)> check_answer) {
   if (leg_ && leg_->is_cached) {
     Flights::Arrived arrived;
     std::vector<size_t> given_up;
@@ -406,7 +410,7 @@ absl::StatusOr<TranslationWork::Progress> TranslationWork::AfterJob(absl::Span<c
     }
     if (!given_up.empty()) return Progress::kGivenUp;
   }
-  if (leg_) FinishLeg(tasks);
+  if (leg_) HEED_RETURN_IF_ERROR(FinishLeg(tasks, check_answer));
   return next_leg() == nullptr ? Progress::kDone : Progress::kLeg;
 }
 
@@ -422,9 +426,16 @@ FinishedSentence TranslationWork::ResultOf(const Sentence& sentence,
   return {sentence.source, result, &sentence.place};
 }
 
-void TranslationWork::FinishLeg(absl::Span<const std::unique_ptr<Task>> tasks) {
+absl::Status TranslationWork::FinishLeg(absl::Span<const std::unique_ptr<Task>> tasks,
+                                        absl::FunctionRef<absl::Status(int64_t bytes)> check_answer) {
   std::vector<FinishedSentence> finished;
-  for (const Sentence& sentence : leg_->sentences) finished.push_back(ResultOf(sentence, tasks));
+  int64_t bytes = 0;
+  for (const Sentence& sentence : leg_->sentences) {
+    finished.push_back(ResultOf(sentence, tasks));
+    bytes += AnswerBytes(*finished.back().result);
+  }
+  // What was computed once may be in the answer many times.
+  HEED_RETURN_IF_ERROR(check_answer(bytes));
   std::vector<LegText::Part> parts;
   size_t begin = 0;
   for (size_t part = 0; part < leg_->trailing.size(); ++part) {
@@ -438,6 +449,7 @@ void TranslationWork::FinishLeg(absl::Span<const std::unique_ptr<Task>> tasks) {
     FinishText(leg_->texts[i], leg_text, absl::MakeConstSpan(parts).subspan(leg_->first_parts[i], leg_text.parts()));
   }
   leg_.reset();
+  return absl::OkStatus();
 }
 
 void TranslationWork::FinishText(size_t index, const LegText& leg_text, absl::Span<const LegText::Part> parts) {

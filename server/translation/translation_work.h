@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -76,8 +77,9 @@ class TranslationWork {
   // In OnTaskOutput of a task that is finished without an error: others may have it.
   void OnFinished(int task, const TranslationTask& finished);
   // After the tasks that were returned are finished, or where there were none. `tasks`: the job's.
-  // CANCELLED: Cancel came while it was to wait.
-  absl::StatusOr<Progress> AfterJob(absl::Span<const std::unique_ptr<Task>> tasks);
+  // `check_answer`: whether an answer may take so much. CANCELLED: Cancel came while it was to wait.
+  absl::StatusOr<Progress> AfterJob(absl::Span<const std::unique_ptr<Task>> tasks,
+                                    absl::FunctionRef<absl::Status(int64_t bytes)> check_answer);
   // The client has gone. True: the request was waiting, `resume` will not be called, and it is for the caller to end
   // it.
   bool Cancel();
@@ -143,7 +145,8 @@ class TranslationWork {
                                      Priority priority);
   Tasks SubmitSentences(const std::vector<size_t>& which);
   FinishedSentence ResultOf(const Sentence& sentence, absl::Span<const std::unique_ptr<Task>> tasks) const;
-  void FinishLeg(absl::Span<const std::unique_ptr<Task>> tasks);
+  absl::Status FinishLeg(absl::Span<const std::unique_ptr<Task>> tasks,
+                         absl::FunctionRef<absl::Status(int64_t bytes)> check_answer);
   void FinishText(size_t index, const LegText& leg_text, absl::Span<const LegText::Part> parts);
 
   const TranslationParts parts_;

@@ -40,12 +40,14 @@ class FakeTask : public TranslationTask {
       last_forced_ = forced;
       begin = end;
     }
-    if (words_.empty()) {
+    if (words_.empty() || source_ == "--.") {
       result_.hypotheses.resize(1);
+      result_.hypotheses[0].text = words_.empty() ? "" : source_;
       Finish();
       return;
     }
     result_.source_token_count = static_cast<int64_t>(words_.size()) + 1;
+    text_ = options_.target_prefix;
     if (!options_.return_tokens) return;
     result_.source_tokens = words_;
     result_.source_tokens.push_back("</s>");
@@ -145,6 +147,7 @@ absl::StatusOr<StartedTranslation> FakeTranslator::Start(absl::Span<const Source
     const std::string& all = texts[text].text;
     size_t begin = 0;
     int sentence = 0;
+    bool has_prefix = false;  // of a sentence before
     std::string trailing;
     do {
       size_t word = begin;
@@ -162,7 +165,10 @@ absl::StatusOr<StartedTranslation> FakeTranslator::Start(absl::Span<const Source
         trailing = all.substr(begin);
         break;
       }
-      started.tasks.push_back(std::make_unique<FakeTask>(texts[text], TextRange{word, end}, options));
+      TranslateOptions own = options;
+      if (has_prefix) own.target_prefix.clear();
+      started.tasks.push_back(std::make_unique<FakeTask>(texts[text], TextRange{word, end}, own));
+      has_prefix = has_prefix || !started.tasks.back()->finished();
       started.places.push_back({static_cast<int>(text), sentence++, all.substr(begin, word - begin), word, 0});
       begin = end;
     } while (begin + trailing.size() < all.size());

@@ -18,7 +18,7 @@ namespace heed {
 // sentence of n words takes n steps. Scores are minus the number of words; hypothesis k > 0 ends in "#k". Three words
 // act: "fail" fails its task with INTERNAL, "loop" ends it with kLoop, "long" with kLength. Start refuses beam_size out
 // of 1..32, n_best > beam_size and sampling with a beam, as real translators do. Each word is aligned with itself; the
-// words of a forced phrase become its target. Thread-safe.
+// words of a forced phrase become its target. "--." is a sentence that needs no step. Thread-safe.
 class FakeTranslator : public Translator {
  public:
   explicit FakeTranslator(std::string name = "fake", Precision precision = Precision::kF32);

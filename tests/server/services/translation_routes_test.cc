@@ -310,6 +310,23 @@ TEST_F(TranslationCacheTest, ARequestThatWaitsEndsWithItsDeadline) {
   EXPECT_EQ(Translated(request).translations(0).text(), "A DOG.");
 }
 
+TEST_F(TranslationCacheTest, APrefixIsOfTheFirstSentenceThatNeedsTheModel) {
+  Start();
+  v1::TranslateRequest request = RequestOf({"--. a dog."}, "en", "de");
+  request.mutable_options()->set_target_prefix("ZWEI");
+  EXPECT_EQ(Translated(request).translations(0).text(), "--. ZWEI A DOG.");
+  EXPECT_EQ(Translated(RequestOf({"a dog."}, "en", "de")).translations(0).text(), "A DOG.");
+}
+
+TEST_F(TranslationCacheTest, RepeatedSentencesCountInTheAnswer) {
+  options_.max_response_bytes = 10'000;
+  Start();
+  v1::TranslateRequest request = RequestOf({}, "en", "de");
+  for (int i = 0; i < 300; ++i) request.add_texts("a dog that is repeated for as long as it takes, and more.");
+  v1::TranslateResponse response;
+  EXPECT_EQ(Translate(request, response).error_code(), StatusCode::RESOURCE_EXHAUSTED);
+}
+
 TEST_F(TranslationCacheTest, AFailureIsNotKept) {
   Start();
   v1::TranslateResponse response;
