@@ -391,8 +391,10 @@ void Server::Stop(Clock::duration limit) {
   // left, gRPC would still wait for peers that answer nothing.
   Clock::duration left = kLastBytes;
   if (parts_->requests.in_flight() > 0) left = std::max(left, start + limit - Clock::now());
-  if (parts_->http != nullptr) parts_->http->WaitUntilIdle(Clock::now() + left);
+  const TimePoint latest = Clock::now() + left;
+  if (parts_->http != nullptr) parts_->http->WaitUntilIdle(latest);
   parts_->grpc_port->Stop();
+  left = std::max(latest - Clock::now(), Clock::duration::zero());
   parts_->grpc_server->Shutdown(std::chrono::system_clock::now() +
                                 std::chrono::duration_cast<std::chrono::system_clock::duration>(left));
   parts_->loader->Join();

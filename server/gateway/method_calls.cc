@@ -69,9 +69,15 @@ absl::StatusOr<Clock::duration> ParseTimeout(absl::string_view header, absl::str
   }
 }
 
+// What gRPC takes as a header's value; it ends the process if it gets another.
+bool IsMetadataValue(absl::string_view value) {
+  return std::all_of(value.begin(), value.end(), [](char byte) { return byte >= ' ' && byte <= '~'; });
+}
+
 void Fill(const CallContext& context, grpc::ClientContext& call) {
+  // One that is no value says nothing.
   const auto add = [&call](const char* key, const std::string& value) {
-    if (!value.empty()) call.AddMetadata(key, value);
+    if (!value.empty() && IsMetadataValue(value)) call.AddMetadata(key, value);
   };
   add("heed-priority", context.priority);
   add(kRequestIdKey, context.request_id);
@@ -195,6 +201,7 @@ absl::StatusOr<CallContext> ContextOf(const HttpRequest& request) {
   context.request_id = std::string(request.Header(kRequestIdKey));
   context.traceparent = std::string(request.Header(kTraceparentKey));
   context.peer = request.peer;
+  if (!IsMetadataValue(context.priority)) return InvalidField("heed-priority", "has bytes that are no ASCII text");
   for (const char* header : {"grpc-timeout", "connect-timeout-ms"}) {
     const absl::string_view text = request.Header(header);
     if (text.empty()) continue;

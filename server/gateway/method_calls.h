@@ -35,7 +35,7 @@ struct CallContext {
 };
 
 // From Authorization, heed-priority, x-request-id, traceparent, and grpc-timeout ("100m", "5S") or connect-timeout-ms
-// ("5000"). INVALID_ARGUMENT: a timeout is neither.
+// ("5000"). INVALID_ARGUMENT: a timeout is neither; a priority is no ASCII text. (Such texts for the log are left out.)
 absl::StatusOr<CallContext> ContextOf(const HttpRequest& request);
 
 // In how long a refused call is worth another try, as the status' details say; zero: not.

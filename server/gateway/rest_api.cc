@@ -250,6 +250,11 @@ std::optional<HttpAnswer> RestApi::Refuse(const HttpRequest& head) const {
   const MethodDescriptor& method = *methods_.find(head.path)->second;
   const bool streams = method.client_streaming() || method.server_streaming();
   const std::string type = head.ContentType();
+  // A browser sends a body without a type for any page, and asks nobody before.
+  if (type.empty() && !head.Header("origin").empty()) {
+    return JsonError(415, "invalid_argument",
+                     absl::StrCat("a page must send its Content-Type, such as ", kRestJson, ", with a request"));
+  }
   if (type.empty() || type == kRestJson || (type == kRestProto && !streams)) return std::nullopt;
   if (method.client_streaming() && (type == kRestLines || type == "application/jsonl")) return std::nullopt;
   HttpAnswer answer = JsonError(415, "invalid_argument",

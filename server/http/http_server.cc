@@ -72,17 +72,27 @@ bool HasBody(const HttpRequest& request) {
 
 // What the library leaves to us: a head that says two things about its body could be read in two ways by a proxy and
 // by us. Not OK: its connection is not to be used for another request.
-absl::Status CheckFraming(const HttpRequest& head) {
-  const absl::string_view encoding = head.Header("transfer-encoding");
-  const absl::string_view length = head.Header("content-length");
-  if (!encoding.empty() && !absl::EqualsIgnoreCase(encoding, "chunked")) {
-    return absl::InvalidArgumentError(absl::StrCat("Transfer-Encoding: ", encoding, ": only chunked is known"));
+absl::Status CheckFraming(const HttpRequest& head, bool is_http_1_0) {
+  for (const auto& [name, value] : head.headers) {
+    if (name.find_first_of(" \t") != std::string::npos) {
+      return absl::InvalidArgumentError(absl::StrCat("the name of the header \"", name, "\" has a blank"));
+    }
   }
-  if (!encoding.empty() && !length.empty()) {
-    return absl::InvalidArgumentError("the head has both Content-Length and Transfer-Encoding");
+  const auto encoding = head.headers.find("transfer-encoding");
+  const auto length = head.headers.find("content-length");
+  if (encoding != head.headers.end()) {
+    if (!absl::EqualsIgnoreCase(encoding->second, "chunked")) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("Transfer-Encoding: ", encoding->second, ": only chunked is known"));
+    }
+    if (length != head.headers.end()) {
+      return absl::InvalidArgumentError("the head has both Content-Length and Transfer-Encoding");
+    }
+    if (is_http_1_0) return absl::InvalidArgumentError("HTTP/1.0 has no Transfer-Encoding");
   }
-  if (!length.empty() && !std::all_of(length.begin(), length.end(), absl::ascii_isdigit)) {
-    return absl::InvalidArgumentError(absl::StrCat("Content-Length: ", length, ": is not one number"));
+  if (length != head.headers.end() &&
+      (length->second.empty() || !std::all_of(length->second.begin(), length->second.end(), absl::ascii_isdigit))) {
+    return absl::InvalidArgumentError(absl::StrCat("Content-Length: ", length->second, ": is not one number"));
   }
   return absl::OkStatus();
 }
@@ -149,6 +159,7 @@ struct Request {
   HttpHandler* handler = nullptr;
   std::optional<HttpAnswer> refusal;
   bool close = false;             // the connection is not to be used again
+  bool is_http_1_0 = false;
   bool asks_for_options = false;  // OPTIONS, and a handler does not take it itself
   int64_t received_bytes = 0;
   std::unique_ptr<ByteShare> body_share;
@@ -350,6 +361,8 @@ void MicroHttpServer::Notify(void* server, MHD_Connection* handle, void** state,
     if (self.tls_ != nullptr) {
       const auto* const info = MHD_get_connection_info(handle, MHD_CONNECTION_INFO_GNUTLS_SESSION);
       if (info != nullptr) connection->tls = self.tls_->Apply(info->tls_session);
+      // The library would go on with certificates of its own, and ask no client for one.
+      if (connection->tls == nullptr) shutdown(descriptor, SHUT_RDWR);
     }
     *state = connection.get();
     return;
@@ -408,12 +421,15 @@ void* MicroHttpServer::BeginRequest(void*, const char* target, MHD_Connection*) 
   return request;
 }
 
-MHD_Result MicroHttpServer::Access(void* server, MHD_Connection* handle, const char*, const char* method, const char*,
-                                   const char* upload, size_t* upload_size, void** state) {
+MHD_Result MicroHttpServer::Access(void* server, MHD_Connection* handle, const char*, const char* method,
+                                   const char* version, const char* upload, size_t* upload_size, void** state) {
   auto& self = *static_cast<MicroHttpServer*>(server);
   auto& request = *static_cast<Request*>(*state);
   Connection& connection = ConnectionOf(handle);
-  if (!request.head_seen) return self.OnHead(connection, handle, method, request);
+  if (!request.head_seen) {
+    request.is_http_1_0 = absl::string_view(version) == MHD_HTTP_VERSION_1_0;
+    return self.OnHead(connection, handle, method, request);
+  }
   if (*upload_size > 0) return self.OnBody(connection, request, upload, *upload_size);
   return self.OnWhole(connection, handle, request);
 }
@@ -436,7 +452,7 @@ void MicroHttpServer::Refuse(Request& request, unsigned status, absl::string_vie
 
 void MicroHttpServer::Route(Request& request) {
   HttpRequest& head = request.request;
-  if (const absl::Status framing = CheckFraming(head); !framing.ok()) {
+  if (const absl::Status framing = CheckFraming(head, request.is_http_1_0); !framing.ok()) {
     request.close = true;
     return Refuse(request, MHD_HTTP_BAD_REQUEST, "invalid_argument", framing.message());
   }

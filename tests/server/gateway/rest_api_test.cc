@@ -165,6 +165,24 @@ TEST_F(RestApiTest, DeadlinesAndPrioritiesAreTheCalls) {
   EXPECT_THAT(wrong.body, HasSubstr("heed-priority"));
 }
 
+// gRPC ends the process if it is given such a header.
+TEST_F(RestApiTest, HeadersThatAreNoTextHarmNobody) {
+  Start();
+  for (const char* value : {"caf\xc3\xa9", "a\x01z", "a\x7fz"}) {
+    for (const char* header : {"x-request-id", "traceparent"}) {
+      EXPECT_EQ(Post(kTranslate, R"({"texts":["a"]})", absl::StrCat(header, ": ", value, "\r\n")).status, 200);
+    }
+    EXPECT_EQ(Post(kTranslate, R"({"texts":["a"]})", absl::StrCat("heed-priority: ", value, "\r\n")).status, 400);
+  }
+}
+
+TEST_F(RestApiTest, APageOfAnotherOriginCannotSendWhatABrowserDoesNotAskAbout) {
+  Start();
+  HttpConnection connection(server_->http_port());
+  connection.Ask("POST", kTranslate, "Origin: http://elsewhere\r\n", R"({"texts":["a"]})");
+  EXPECT_EQ(connection.Read().status, 415);
+}
+
 // Many words, a step each: the client has left long before the last of them.
 std::string LongText() {
   std::string text;

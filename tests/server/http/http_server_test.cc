@@ -231,7 +231,8 @@ TEST_F(HttpServerTest, HeadsThatCouldBeReadInTwoWaysAreRefused) {
   Start();
   for (const char* headers :
        {"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", "Content-Length: 3\r\nContent-Length: 4\r\n",
-        "Content-Length: +3\r\n", "Transfer-Encoding: gzip\r\n"}) {
+        "Content-Length: +3\r\n", "Transfer-Encoding: gzip\r\n", "Transfer-Encoding : chunked\r\n",
+        "Content-Length: 3\r\nTransfer-Encoding:\r\n"}) {
     HttpConnection connection(port());
     connection.Write(absl::StrCat("POST /echo HTTP/1.1\r\nHost: a\r\n", headers, "\r\nabc"));
     EXPECT_EQ(connection.Read().status, 400) << headers;
