@@ -158,7 +158,7 @@ struct Request {
   std::vector<std::string> methods;  // that its path takes
   HttpHandler* handler = nullptr;
   std::optional<HttpAnswer> refusal;
-  bool close = false;             // the connection is not to be used again
+  bool close = false;  // the connection is not to be used again
   bool is_http_1_0 = false;
   bool asks_for_options = false;  // OPTIONS, and a handler does not take it itself
   int64_t received_bytes = 0;
