@@ -208,7 +208,7 @@ int DetectCommand(const std::vector<std::string>& arguments, Console& console) {
   FlagTable flags;
   settings.server.AddTo(flags, "Maximum time to wait for an answer. 0 means no limit.");
   flags.AddString("languages", &settings.languages, "LIST",
-                  "Languages to choose from, between commas. Defaults to those that the server translates from.");
+                  "Languages to choose from, between commas. Defaults to those that the server translates between.");
   flags.AddBool("whole", &settings.whole, "The whole input is one text.");
   flags.AddBool("json", &settings.json, "Print a JSON object for each line, with all guesses.");
   std::vector<std::string> others;

@@ -489,7 +489,6 @@ class LanguageTable::Snapshot {
     std::vector<Matches> of_targets;
     for (const int target : targets) of_targets.push_back(MatchTarget(tag(target)));
     for (const int source : sources) {
-      served->sources.push_back(tag(source));
       const Matches of_source = MatchSource(tag(source));
       for (size_t i = 0; i < targets.size(); ++i) {
         const int target = targets[i];

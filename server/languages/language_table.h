@@ -59,7 +59,6 @@ struct ServedPair {
 
 struct ServedLanguages {
   std::vector<ServedLanguage> languages;  // that are read or written, by code
-  std::vector<LanguageTag> sources;       // that are read, by code
   std::vector<ServedPair> pairs;          // by source and target
 };
 

@@ -53,7 +53,10 @@ class DetectCall final : public Call, public grpc::ServerUnaryReactor {
       return InvalidField("texts", request_.texts_size(), " texts in one request, at most ", kMaxDetectedTexts);
     }
     HEED_ASSIGN_OR_RETURN(std::vector<LanguageTag> tags, ReadLanguages());
-    if (tags.empty()) tags = languages_.Served()->sources;
+    if (tags.empty()) {
+      const std::shared_ptr<const ServedLanguages> served = languages_.Served();
+      for (const ServedLanguage& language : served->languages) tags.push_back(language.tag);
+    }
     for (const std::string& text : request_.texts()) {
       if (context_.IsCancelled()) return absl::CancelledError("the client cancelled the request");
       if (Clock::now() > deadline()) return absl::DeadlineExceededError("the deadline passed during the detection");

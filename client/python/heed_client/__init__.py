@@ -390,7 +390,7 @@ class Client(LanguageMethods):
 
     def detect(self, texts, languages=()):
         """For each text the guesses [(language, confidence)], likeliest first, among `languages` (none: all that the
-        server translates from). At most 1,000 texts."""
+        server translates between). At most 1,000 texts."""
         if isinstance(texts, str) or isinstance(languages, str):
             raise TypeError("texts and languages are lists")
         request = translation_pb2.DetectLanguageRequest(texts=texts, languages=languages)
