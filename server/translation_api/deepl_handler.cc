@@ -118,6 +118,11 @@ std::optional<HttpAnswer> DeepLHandler::Refuse(const HttpRequest& head) const {
     return JsonAnswer(
         DeepLError(absl::StrCat(head.path, ": this server neither translates documents nor rewrites texts")), 404);
   }
+  // What a form brings about is kept here: no page of another origin may do that without that its browser asks first.
+  if (head.method == "POST" && head.path == kGlossaries && !head.Header("origin").empty() &&
+      head.ContentType() != "application/json") {
+    return JsonAnswer(DeepLError("a page of another origin must send its Content-Type: application/json"), 415);
+  }
   if (head.Header("authorization").empty()) return std::nullopt;  // auth_key may be in the body
   const absl::StatusOr<CallContext> context = DeepLContextOf(head);
   if (!context.ok()) return DeepLErrorAnswer(context.status());

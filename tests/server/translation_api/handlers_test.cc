@@ -295,6 +295,16 @@ TEST_F(TranslationApiHandlers, GlossariesBelongToTheirMaker) {
             Json({{"source_lang", "en"}, {"target_lang", "de"}}));
 }
 
+TEST_F(TranslationApiHandlers, NoPageOfAnotherOriginMakesAGlossaryUnasked) {
+  Start();
+  HttpRequest request =
+      Request("POST", "/v2/glossaries", "name=g&source_lang=en&target_lang=de&entries_format=tsv&entries=house%09Haus",
+              "application/x-www-form-urlencoded");
+  EXPECT_EQ(Serve(*deepl_, request).status, 201u);
+  request.headers["origin"] = "https://elsewhere.example";
+  EXPECT_EQ(Serve(*deepl_, request).status, 415u);
+}
+
 TEST_F(TranslationApiHandlers, AKeyOfDeepLIsAToken) {
   Start(true);
   EXPECT_EQ(DeepL("POST", "/v2/translate", "text=a&target_lang=DE").status, 403u);
