@@ -91,6 +91,7 @@ class EchoService final : public v1::TranslationService::Service {
 class TranslationApiHandlers : public ::testing::Test {
  protected:
   ~TranslationApiHandlers() override {
+    if (calls_ != nullptr) calls_->Close();
     if (server_ != nullptr) server_->Shutdown();
   }
 
