@@ -2,6 +2,7 @@
 // heed.v1.TranslationService: converts, submits, answers. Nothing here waits.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "heed/v1/translation.grpc.pb.h"
@@ -46,6 +47,7 @@ class TranslationService : public v1::TranslationService::CallbackService {
   const StreamLimits stream_limits_;
   const LanguageTable languages_;
   SentenceCache cache_;
+  std::atomic<int64_t> markup_bytes_ = 0;  // kMaxMarkupBytes
 };
 
 }  // namespace heed

@@ -2,20 +2,26 @@
 #include "server/translation/translation_work.h"
 
 #include <algorithm>
+#include <chrono>
 #include <iterator>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/invalid_argument.h"
 #include "base/mutex.h"
 #include "base/status_macros.h"
 #include "models/sentences/sentences.h"
 #include "server/languages/language_detector.h"
+#include "server/scheduling/refusal.h"
 
 namespace heed {
 namespace {
 
 // A request of more sentences shares none of them with others: these would wait for it for long.
 constexpr size_t kMaxSharedSentences = 32;
+
+// What texts with markup need, about, to be translated.
+constexpr std::chrono::seconds kMarkupRetryDelay(1);
 
 absl::Status CheckFormat(v1::TextFormat format, const v1::TranslateOptions& options) {
   if (!v1::TextFormat_IsValid(format)) {
@@ -158,6 +164,7 @@ TranslationWork::TranslationWork(const TranslationParts& parts, const Translatio
       flights_(resume && parts.cache.enabled() ? std::make_shared<Flights>(parts.cache, std::move(resume)) : nullptr) {}
 
 TranslationWork::~TranslationWork() {
+  parts_.markup_bytes -= markup_bytes_;
   if (flights_ == nullptr) return;
   for (const size_t index : flights_->Close()) flights_->GiveUp(index);
   if (!leg_ || !leg_->is_cached) return;
@@ -172,6 +179,7 @@ TranslationWork::~TranslationWork() {
 absl::Status TranslationWork::Plan(const std::function<absl::StatusOr<ServedModel>()>& find,
                                    const std::function<absl::Status()>& check) {
   HEED_RETURN_IF_ERROR(CheckFormat(fields_.format, fields_.options));
+  HEED_RETURN_IF_ERROR(ReserveMarkup());
   HEED_ASSIGN_OR_RETURN(phrases_, ForcedPhrases::Make(fields_));
   rules_ = ToRules(fields_.markup);
   detail_ = ToSentenceDetail(fields_.options);
@@ -192,6 +200,17 @@ absl::Status TranslationWork::Plan(const std::function<absl::StatusOr<ServedMode
   }
   for (Text& text : texts_) text.route = route;
   return absl::OkStatus();
+}
+
+absl::Status TranslationWork::ReserveMarkup() {
+  if (fields_.format <= v1::TEXT_FORMAT_PLAIN) return absl::OkStatus();
+  for (const std::string& text : fields_.texts) markup_bytes_ += static_cast<int64_t>(text.size());
+  const int64_t others = parts_.markup_bytes.fetch_add(markup_bytes_);
+  if (others == 0 || others + markup_bytes_ <= kMaxMarkupBytes) return absl::OkStatus();
+  absl::Status full =
+      absl::ResourceExhaustedError(absl::StrCat("texts with markup of ", others, " bytes are under way, ",
+                                                markup_bytes_, " more would exceed ", kMaxMarkupBytes));
+  return WithRetryDelay(WithReason(std::move(full), "queue_full"), kMarkupRetryDelay);
 }
 
 absl::StatusOr<std::shared_ptr<const Route>> TranslationWork::RouteOf(const std::string& source_language) {
@@ -434,7 +453,11 @@ absl::Status TranslationWork::FinishLeg(absl::Span<const std::unique_ptr<Task>> 
     finished.push_back(ResultOf(sentence, tasks));
     bytes += AnswerBytes(*finished.back().result);
   }
-  // What was computed once may be in the answer many times.
+  // What was computed once may be in the answer many times, and so is what stands between the texts of markup.
+  if (fields_.format > v1::TEXT_FORMAT_PLAIN) {
+    const int64_t copies = leg_->is_last ? std::max(1, fields_.options.n_best()) : 1;
+    for (const size_t i : leg_->texts) bytes += copies * static_cast<int64_t>(texts_[i].text.size());
+  }
   HEED_RETURN_IF_ERROR(check_answer(bytes));
   std::vector<LegText::Part> parts;
   size_t begin = 0;

@@ -8,6 +8,7 @@
 //   Fill        the answer
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -35,10 +36,15 @@
 
 namespace heed {
 
+// Of the texts with markup that all requests have at a time. Each is in memory about four times: the message, the
+// document, its units, and their sentences.
+inline constexpr int64_t kMaxMarkupBytes = int64_t{256} << 20;
+
 // Outlives the work.
 struct TranslationParts {
   const LanguageTable& languages;
   SentenceCache& cache;
+  std::atomic<int64_t>& markup_bytes;  // what counts for kMaxMarkupBytes
 };
 
 // Of one request. Its methods are called one after the other, as JobCall calls its hooks; OnFinished for different
@@ -59,7 +65,8 @@ class TranslationWork {
   TranslationWork& operator=(const TranslationWork&) = delete;
 
   // Finds the routes of all texts. `find`: looks up the model of a request that names no languages. `check` is called
-  // between texts. Errors name the field: INVALID_ARGUMENT, and those of LanguageTable::FindRoute.
+  // between texts. Errors name the field: INVALID_ARGUMENT, and those of LanguageTable::FindRoute. RESOURCE_EXHAUSTED
+  // with a retry delay: other requests have too much markup.
   absl::Status Plan(const std::function<absl::StatusOr<ServedModel>()>& find,
                     const std::function<absl::Status()>& check);
   // Whether it may take more than one job.
@@ -136,6 +143,8 @@ class TranslationWork {
 
   absl::StatusOr<std::shared_ptr<const Route>> RouteOf(const std::string& source_language);
   absl::Status PlanDetected(const RouteQuery& query, const std::function<absl::Status()>& check);
+  // Takes the request's share of kMaxMarkupBytes.
+  absl::Status ReserveMarkup();
   // Whether texts in the language are in the one that the request asks for.
   bool IsTarget(const LanguageTag& language) const;
   bool Continues(const Text& text) const { return text.legs_done < text.route->legs.size(); }
@@ -154,6 +163,7 @@ class TranslationWork {
   MarkupRules rules_;
   std::optional<ForcedPhrases> phrases_;
   SentenceDetail detail_;
+  int64_t markup_bytes_ = 0;  // reserved
   std::vector<Text> texts_;
   absl::flat_hash_map<std::string, std::shared_ptr<const Route>> routes_;  // by source language
   std::optional<Leg> leg_;                                                 // the one under way

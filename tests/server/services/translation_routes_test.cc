@@ -211,6 +211,19 @@ TEST_F(TranslationRoutesTest, AlternativesAreWholeTexts) {
   EXPECT_THAT(response.translations(0).alternatives(1), testing::AllOf(HasSubstr("<b>A DOG."), HasSubstr("A CAT.#2")));
 }
 
+TEST_F(TranslationRoutesTest, MarkupCountsInTheAnswerBeforeItIsMade) {
+  options_.max_response_bytes = 100'000;
+  Add("en", "de");
+  Start();
+  v1::TranslateRequest request = RequestOf({"<!--" + std::string(40'000, 'x') + "--><p>a dog.</p>"}, "en", "de");
+  request.set_format(v1::TEXT_FORMAT_HTML);
+  EXPECT_THAT(Translated(request).translations(0).text(), testing::EndsWith("<p>A DOG.</p>"));
+  request.mutable_options()->set_beam_size(4);
+  request.mutable_options()->set_n_best(4);
+  v1::TranslateResponse response;
+  EXPECT_EQ(Translate(request, response).error_code(), StatusCode::RESOURCE_EXHAUSTED);
+}
+
 TEST_F(TranslationRoutesTest, AStreamHasTheSentencesOfTheLastModel) {
   Add("de", "en");
   Add("en", "fr");
