@@ -193,7 +193,10 @@ struct Server::Parts {
     grpc::ChannelArguments arguments;
     arguments.SetMaxReceiveMessageSize(-1);  // the limits are the services' own
     method_calls = std::make_shared<MethodCalls>(grpc_server->InProcessChannel(arguments), *authorization);
-    http_preparation = std::make_unique<Preparation>();
+    // Its callers are the threads that read and write for all clients.
+    PreparationOptions preparation_options;
+    preparation_options.max_inline_bytes = 8 << 10;
+    http_preparation = std::make_unique<Preparation>(preparation_options);
     const auto run_large = [preparation = http_preparation.get()](int64_t bytes, std::function<void()> work) {
       return preparation->Run(bytes, std::move(work));
     };

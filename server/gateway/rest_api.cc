@@ -68,7 +68,12 @@ void AnswerWith(const RestCall& call, const Message& response, bool is_json) {
 void AnswerLater(const std::shared_ptr<const RestCall>& call, std::shared_ptr<const Message> response, bool is_json) {
   if (call->exchange->gone()) return;
   const size_t bytes = response->ByteSizeLong();
-  call->RunLarge(bytes, [call, response = std::move(response), is_json] { AnswerWith(*call, *response, is_json); });
+  const auto write = [call, response = std::move(response), is_json] {
+    if (!call->exchange->gone()) AnswerWith(*call, *response, is_json);
+  };
+  // What was computed is not thrown away because the threads are busy.
+  const auto& run_large = call->options.run_large;
+  if (run_large == nullptr || !run_large(static_cast<int64_t>(bytes), write).ok()) write();
 }
 
 absl::Status ReadOne(const RestCall& call, bool is_json, Message& request) {

@@ -411,7 +411,7 @@ void TranslationWork::OnFinished(int task, const TranslationTask& finished) {
   const size_t index = leg_->submitted[static_cast<size_t>(task)];
   Sentence& sentence = leg_->sentences[index];
   sentence.result = std::make_shared<const SentenceResult>(finished.result());
-  if (finished.result().source_token_count > 0) flights_->Put(index, sentence.result);
+  if (sentence.leads || finished.result().source_token_count > 0) flights_->Put(index, sentence.result);
 }
 
 absl::StatusOr<TranslationWork::Progress> TranslationWork::AfterJob(

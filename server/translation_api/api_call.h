@@ -39,16 +39,23 @@ inline void RunApart(Preparation& preparation, const std::shared_ptr<HttpExchang
 }
 
 // Calls the method and answers with `answer` of its response, or with `error` of its status. A client that leaves ends
-// the call.
+// the call. A large answer is made on a thread of `preparation`'s.
 template <typename Response>
-void CallAndAnswer(const MethodCalls& calls, const std::shared_ptr<HttpExchange>& exchange, absl::string_view method,
-                   const CallContext& context, const google::protobuf::Message& request, ApiErrorAnswer error,
-                   std::function<HttpAnswer(const Response& response)> answer) {
-  const CallHandle call = calls.Call<Response>(method, context, request,
-                                               [exchange, error = std::move(error), answer = std::move(answer)](
-                                                   const grpc::Status& status, const Response& response) {
-                                                 exchange->Answer(status.ok() ? answer(response) : error(status));
-                                               });
+void CallAndAnswer(const MethodCalls& calls, Preparation& preparation, const std::shared_ptr<HttpExchange>& exchange,
+                   absl::string_view method, const CallContext& context, const google::protobuf::Message& request,
+                   ApiErrorAnswer error, std::function<HttpAnswer(const Response& response)> answer) {
+  auto done = [&preparation, exchange, error = std::move(error), answer = std::move(answer)](
+                  const grpc::Status& status, std::unique_ptr<google::protobuf::Message> made) {
+    if (!status.ok()) return exchange->Answer(error(status));
+    const std::shared_ptr<const google::protobuf::Message> response = std::move(made);
+    const auto write = [exchange, response, answer] {
+      if (!exchange->gone()) exchange->Answer(answer(static_cast<const Response&>(*response)));
+    };
+    // What was computed is not thrown away because the threads are busy.
+    if (!preparation.Run(static_cast<int64_t>(response->ByteSizeLong()), write).ok()) write();
+  };
+  const CallHandle call =
+      calls.Call(method, context, request, std::make_unique<Response>(), MethodCalls::Done(std::move(done)));
   exchange->OnGone([call] { call.Cancel(); });
 }
 

@@ -163,7 +163,7 @@ void DeepLHandler::ServeFields(const std::shared_ptr<HttpExchange>& exchange) {
     targets = *asks;
   }
   CallAndAnswer<v1::ListLanguagesResponse>(
-      calls_, exchange, kListLanguagesMethod, *context, v1::ListLanguagesRequest(),
+      calls_, preparation_, exchange, kListLanguagesMethod, *context, v1::ListLanguagesRequest(),
       [](const grpc::Status& status) { return DeepLErrorAnswer(status); },
       [path, targets](const v1::ListLanguagesResponse& response) {
         return JsonAnswer(path == "/v2/languages" ? DeepLLanguagesAnswer(response, targets)
@@ -183,7 +183,7 @@ void DeepLHandler::Translate(const std::shared_ptr<HttpExchange>& exchange, cons
   }
   const v1::TranslateRequest message = std::exchange(translation->message, {});
   CallAndAnswer<v1::TranslateResponse>(
-      calls_, exchange, kTranslateMethod, context, message,
+      calls_, preparation_, exchange, kTranslateMethod, context, message,
       [](const grpc::Status& failed) { return DeepLErrorAnswer(failed); },
       [translation = *std::move(translation), count = character_count_](const v1::TranslateResponse& response) {
         const std::vector<int64_t>& characters = translation.billed_characters;

@@ -40,7 +40,7 @@ class GlossaryStore {
  public:
   static constexpr size_t kMaxGlossaries = 1'000;
   static constexpr size_t kMaxBytes = size_t{64} << 20;  // of all phrases
-  static constexpr size_t kMaxEntries = 20'000;          // of one glossary
+  static constexpr size_t kMaxEntries = 10'000;          // of one glossary; as many as a request takes
 
   // Gives it an id that nobody can guess. INVALID_ARGUMENT: it has no name, no entries or too many.
   // RESOURCE_EXHAUSTED, which names the limit: there is no room until another glossary is deleted.

@@ -98,7 +98,7 @@ void LibreTranslateHandler::ServeFields(const std::shared_ptr<HttpExchange>& exc
     if (!translation.ok()) return exchange->Answer(LibreErrorAnswer(translation.status()));
     const v1::TranslateRequest message = std::exchange(translation->message, {});
     CallAndAnswer<v1::TranslateResponse>(
-        calls_, exchange, kTranslateMethod, *context, message, error,
+        calls_, preparation_, exchange, kTranslateMethod, *context, message, error,
         [translation = *std::move(translation)](const v1::TranslateResponse& response) {
           return JsonAnswer(LibreTranslationAnswer(translation, response));
         });
@@ -106,11 +106,11 @@ void LibreTranslateHandler::ServeFields(const std::shared_ptr<HttpExchange>& exc
     const absl::StatusOr<v1::DetectLanguageRequest> message = ToLibreDetection(*fields);
     if (!message.ok()) return exchange->Answer(LibreErrorAnswer(message.status()));
     CallAndAnswer<v1::DetectLanguageResponse>(
-        calls_, exchange, kDetectLanguageMethod, *context, *message, error,
+        calls_, preparation_, exchange, kDetectLanguageMethod, *context, *message, error,
         [](const v1::DetectLanguageResponse& response) { return JsonAnswer(LibreDetectionAnswer(response)); });
   } else {
     CallAndAnswer<v1::ListLanguagesResponse>(
-        calls_, exchange, kListLanguagesMethod, *context, v1::ListLanguagesRequest(), error,
+        calls_, preparation_, exchange, kListLanguagesMethod, *context, v1::ListLanguagesRequest(), error,
         [path, asks_for_keys = asks_for_keys_](const v1::ListLanguagesResponse& response) {
           if (path == "/languages") return JsonAnswer(LibreLanguagesAnswer(response));
           if (path == "/health") return JsonAnswer("{\"status\":\"ok\"}\n");
