@@ -65,8 +65,8 @@ absl::StatusOr<ForcedPhrases> ForcedPhrases::Make(const TranslationFields& field
   return ForcedPhrases(first, later, std::move(targets), fields.do_not_translate.placeholders());
 }
 
-std::vector<ForcedPhrase> ForcedPhrases::In(absl::string_view text, absl::Span<const TextRange> kept,
-                                            bool later_leg) const {
+std::vector<ForcedPhrase> ForcedPhrases::In(absl::string_view text, absl::Span<const TextRange> kept, bool later_leg,
+                                            Given& given) const {
   const auto written = [text](const TextRange& range) {
     return std::string(text.substr(range.begin, range.end - range.begin));
   };
@@ -79,8 +79,14 @@ std::vector<ForcedPhrase> ForcedPhrases::In(absl::string_view text, absl::Span<c
   }
   std::vector<ForcedPhrase> phrases;
   for (const PhraseOccurrence& found : (later_leg ? later_legs_ : first_leg_).Find(text)) {
-    const bool is_given = !later_leg && found.phrase < targets_.size();
-    phrases.push_back({found.range, is_given ? targets_[found.phrase] : written(found.range)});
+    std::string target = written(found.range);
+    if (found.phrase < targets_.size()) {
+      int& count = given[targets_[found.phrase]];
+      if (later_leg && count == 0) continue;
+      count += later_leg ? -1 : 1;
+      target = targets_[found.phrase];
+    }
+    phrases.push_back({found.range, std::move(target)});
   }
   return Merge(std::move(forced), std::move(phrases));
 }

@@ -2,7 +2,10 @@
 // The phrases of a request whose translation is given: its glossary, and what is not to be translated.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -23,9 +26,15 @@ class ForcedPhrases {
   // INVALID_ARGUMENT: an entry is empty, or there are too many.
   static absl::StatusOr<ForcedPhrases> Make(const TranslationFields& fields);
 
+  // How often each target of the glossary was given to a text.
+  using Given = std::map<std::string, int, std::less<>>;
+
   // Those of a text, in order and without overlaps. `kept` ranges of it stay as they are and go before other phrases.
-  // On the first leg of a route glossary phrases become their targets, which on a `later_leg` are in the text and stay.
-  std::vector<ForcedPhrase> In(absl::string_view text, absl::Span<const TextRange> kept, bool later_leg) const;
+  // On the first leg of a route glossary phrases become their targets, which `given` counts. A `later_leg` has these in
+  // its text, where they stay, each as often as it was given: the same words that came there by themselves are
+  // translated.
+  std::vector<ForcedPhrase> In(absl::string_view text, absl::Span<const TextRange> kept, bool later_leg,
+                               Given& given) const;
 
  private:
   ForcedPhrases(absl::Span<const Phrase> first, absl::Span<const Phrase> later, std::vector<std::string> targets,

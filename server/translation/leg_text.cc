@@ -11,7 +11,7 @@
 namespace heed {
 
 absl::StatusOr<LegText> LegText::Make(const std::string& text, size_t index, const LanguagePair& pair, bool later_leg,
-                                      const LegStyle& style) {
+                                      ForcedPhrases::Given& given, const LegStyle& style) {
   const std::string field = absl::StrCat("texts[", index, "]");
   LegText result;
   const auto add = [&](std::string part, absl::Span<const TextRange> kept) {
@@ -19,7 +19,7 @@ absl::StatusOr<LegText> LegText::Make(const std::string& text, size_t index, con
     source.code = pair.code;
     source.language = pair.source;
     source.field = field;
-    source.forced = style.phrases.In(source.text, kept, later_leg);
+    source.forced = style.phrases.In(source.text, kept, later_leg, given);
   };
   if (style.format == v1::TEXT_FORMAT_PLAIN) {
     add(text, {});

@@ -27,9 +27,9 @@ struct LegStyle {
 class LegText {
  public:
   // `text` is valid UTF-8, the request's text `index`; `pair` is the leg's languages. On a `later_leg` it is what the
-  // leg before came to. INVALID_ARGUMENT: XML that is not well-formed.
+  // leg before came to. `given`: ForcedPhrases::In's, of the text. INVALID_ARGUMENT: XML that is not well-formed.
   static absl::StatusOr<LegText> Make(const std::string& text, size_t index, const LanguagePair& pair, bool later_leg,
-                                      const LegStyle& style);
+                                      ForcedPhrases::Given& given, const LegStyle& style);
 
   bool has_markup() const { return document_.has_value(); }
   // The parts that are translated: the text, or each unit of its markup; these have to be aligned.

@@ -306,9 +306,9 @@ absl::StatusOr<TranslationWork::Tasks> TranslationWork::StartLeg(const StartLimi
                        *phrases_};
   for (const size_t i : leg.texts) {
     HEED_RETURN_IF_ERROR(limits.Check());
-    const Text& text = texts_[i];
+    Text& text = texts_[i];
     HEED_ASSIGN_OR_RETURN(LegText leg_text, LegText::Make(text.text, i, text.route->legs[text.legs_done].pair,
-                                                          text.legs_done > 0, style));
+                                                          text.legs_done > 0, text.given, style));
     leg.first_parts.push_back(sources.size());
     leg_text.AppendSources(sources);
     leg.texts_of.resize(sources.size(), i);

@@ -114,6 +114,7 @@ class TranslationWork {
     std::shared_ptr<const Route> route;
     size_t legs_done = 0;
     std::optional<float> confidence;  // if its language was detected
+    ForcedPhrases::Given given;       // by the first leg
     v1::TranslatedText answer;        // as far as it is known
   };
   struct Sentence {

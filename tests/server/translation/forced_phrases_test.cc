@@ -19,19 +19,23 @@ absl::StatusOr<ForcedPhrases> Make(const v1::TranslateRequest& request) {
   return ForcedPhrases::Make(TranslationFields(request));
 }
 
-TEST(ForcedPhrasesTest, GlossaryPhrasesBecomeTheirTargets) {
+struct ForcedPhrasesTest : ::testing::Test {
+  ForcedPhrases::Given given_;
+};
+
+TEST_F(ForcedPhrasesTest, GlossaryPhrasesBecomeTheirTargets) {
   v1::TranslateRequest request;
   v1::GlossaryEntry& entry = *request.add_glossary();
   entry.set_source("dog");
   entry.set_target("Köter");
   const auto phrases = Make(request);
   ASSERT_TRUE(phrases.ok());
-  EXPECT_THAT(phrases->In("A Dog, a dogma.", {}, /*later_leg=*/false), ElementsAre(Forced(2, 5, "Köter")));
+  EXPECT_THAT(phrases->In("A Dog, a dogma.", {}, /*later_leg=*/false, given_), ElementsAre(Forced(2, 5, "Köter")));
   entry.set_ignore_case(false);
-  EXPECT_THAT(Make(request)->In("A Dog.", {}, false), ElementsAre());
+  EXPECT_THAT(Make(request)->In("A Dog.", {}, false, given_), ElementsAre());
 }
 
-TEST(ForcedPhrasesTest, OnALaterLegTheTargetsStay) {
+TEST_F(ForcedPhrasesTest, OnALaterLegTheTargetsStay) {
   v1::TranslateRequest request;
   v1::GlossaryEntry& entry = *request.add_glossary();
   entry.set_source("dog");
@@ -39,11 +43,12 @@ TEST(ForcedPhrasesTest, OnALaterLegTheTargetsStay) {
   request.mutable_do_not_translate()->add_phrases("Heed");
   const auto phrases = Make(request);
   ASSERT_TRUE(phrases.ok());
-  EXPECT_THAT(phrases->In("Heed has a dog: Hund", {}, /*later_leg=*/true),
+  phrases->In("a dog", {}, /*later_leg=*/false, given_);
+  EXPECT_THAT(phrases->In("Heed has a dog: Hund, Hund", {}, /*later_leg=*/true, given_),
               ElementsAre(Forced(0, 4, "Heed"), Forced(16, 20, "Hund")));
 }
 
-TEST(ForcedPhrasesTest, KeptRangesGoFirstAndPlaceholdersNext) {
+TEST_F(ForcedPhrasesTest, KeptRangesGoFirstAndPlaceholdersNext) {
   v1::TranslateRequest request;
   request.mutable_do_not_translate()->set_placeholders(true);
   request.mutable_do_not_translate()->add_phrases("name");
@@ -51,11 +56,11 @@ TEST(ForcedPhrasesTest, KeptRangesGoFirstAndPlaceholdersNext) {
   const auto phrases = Make(request);
   ASSERT_TRUE(phrases.ok());
   const std::vector<TextRange> kept = {{0, 4}};
-  EXPECT_THAT(phrases->In("file {name} of %s, name", kept, false),
+  EXPECT_THAT(phrases->In("file {name} of %s, name", kept, false, given_),
               ElementsAre(Forced(0, 4, "file"), Forced(5, 11, "{name}"), Forced(15, 17, "%s"), Forced(19, 23, "name")));
 }
 
-TEST(ForcedPhrasesTest, EmptyEntriesAreRefusedByName) {
+TEST_F(ForcedPhrasesTest, EmptyEntriesAreRefusedByName) {
   v1::TranslateRequest request;
   request.add_glossary()->set_source("dog");
   EXPECT_THAT(Make(request).status().message(),
@@ -65,7 +70,7 @@ TEST(ForcedPhrasesTest, EmptyEntriesAreRefusedByName) {
   EXPECT_THAT(Make(request).status().message(), HasSubstr("do_not_translate.phrases[0]"));
 }
 
-TEST(ForcedPhrasesTest, TooManyAreRefusedWithBothNumbers) {
+TEST_F(ForcedPhrasesTest, TooManyAreRefusedWithBothNumbers) {
   v1::TranslateRequest request;
   for (int i = 0; i <= kMaxForcedPhrases; ++i) request.mutable_do_not_translate()->add_phrases("a");
   EXPECT_THAT(Make(request).status().message(), HasSubstr("10001 do_not_translate.phrases, at most 10000"));

@@ -49,7 +49,7 @@ TEST(ParseGlossary, NamesTheLineThatIsWrong) {
   EXPECT_EQ(GlossaryErrorOf("xlsx", ""), "entries_format: \"xlsx\", must be \"tsv\" or \"csv\"");
   std::string many;
   for (size_t i = 0; i <= GlossaryStore::kMaxEntries; ++i) absl::StrAppend(&many, i, "\tb\n");
-  EXPECT_THAT(GlossaryErrorOf("tsv", many), HasSubstr("more than 20000 entries"));
+  EXPECT_THAT(GlossaryErrorOf("tsv", many), HasSubstr("more than 10000 entries"));
 }
 
 TEST(GlossaryStore, KeepsWhatIsAddedUntilItIsDeleted) {
