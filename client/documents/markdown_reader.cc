@@ -127,7 +127,7 @@ class MarkdownReader : public DocumentReader {
     const absl::string_view text = *text_;
     const bool toml = absl::StartsWith(text.substr(input_.mark().size()), "+++");
     for (size_t line = 0; line < end;) {
-      const size_t next = text.find('\n', line) + 1;
+      const size_t next = std::min(text.find('\n', line), text.size() - 1) + 1;
       const absl::string_view bytes = text.substr(line, next - line);
       for (const absl::string_view key : {"title", "description", "summary", "subtitle"}) {
         if (!absl::StartsWith(bytes, key)) continue;

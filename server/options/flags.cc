@@ -188,8 +188,8 @@ void AddGraphFlags(ServerOptions& options, FlagTable& flags) {
   flags.AddSection("Translations");
   flags.AddInt(
       "translation_cache_bytes", &options.translation_cache_bytes, "BYTES", 0, kMaxBytes,
-      "Memory for translated sentences. The same sentence with the same options is then computed once, also "
-      "while another request is computing it. Beyond it the least recently used one is dropped. 0 keeps none.");
+      "Memory for translated sentences: the same one with the same options is then computed once. Beyond it the "
+      "least recently used one is dropped. 0 keeps none.");
   flags.AddSection("Stored graphs");
   flags.AddString("graphs", &options.graphs, "DIRECTORY",
                   "Directory for stored graphs, created if it does not exist. Empty keeps them only in memory.");
@@ -275,9 +275,10 @@ void AddHttpFlags(ServerOptions& options, FlagTable& flags) {
   flags.AddString("http_cors_origins", &options.http_cors_origins, "ORIGIN,...", CheckOrigins,
                   "Origins whose pages may read answers in a browser, as https://example.com. * allows every page. "
                   "Empty allows none.");
-  flags.AddInt("max_http_connections", &options.max_http_connections, "CONNECTIONS", 0, 10'000'000,
-               "Maximum open HTTP connections. Beyond it those are closed that have waited for longest, of the address "
-               "that has most. 0 means 10000, or fewer if the limit of file descriptors is low.");
+  flags.AddInt(
+      "max_http_connections", &options.max_http_connections, "CONNECTIONS", 0, 10'000'000,
+      "Maximum open HTTP connections. Beyond it the address that has most loses the one that has waited for longest. "
+      "0 means 10000, or fewer if there are few file descriptors.");
   flags.AddInt(
       "max_http_bytes", &options.max_http_bytes, "BYTES", 1 << 20, kMaxBytes,
       "Maximum memory of the bodies of all HTTP requests and of answers that wait for their readers. Beyond it "

@@ -199,6 +199,7 @@ absl::Status TranslationWork::Plan(const std::function<absl::StatusOr<ServedMode
     HEED_ASSIGN_OR_RETURN(route, RouteOf(fields_.source_language));
   }
   for (Text& text : texts_) text.route = route;
+  if (texts_.empty()) route_of_none_ = std::move(route);
   return absl::OkStatus();
 }
 
@@ -515,6 +516,10 @@ std::vector<int> TranslationWork::untranslated() const {
 }
 
 void TranslationWork::Fill(v1::TranslateResponse& response) {
+  if (route_of_none_ != nullptr && !route_of_none_->legs.empty()) {
+    response.set_model(route_of_none_->legs.back().model);
+    response.set_model_version(route_of_none_->legs.back().served.version);
+  }
   for (Text& text : texts_) {
     v1::TranslatedText& answer = text.answer;
     answer.set_text(std::move(text.text));

@@ -167,8 +167,9 @@ class TranslationWork {
   int64_t markup_bytes_ = 0;  // reserved
   std::vector<Text> texts_;
   absl::flat_hash_map<std::string, std::shared_ptr<const Route>> routes_;  // by source language
-  std::optional<Leg> leg_;                                                 // the one under way
-  const std::shared_ptr<Flights> flights_;                                 // null: the request does not use the cache
+  std::shared_ptr<const Route> route_of_none_;  // of a request without texts, whose answer still names a model
+  std::optional<Leg> leg_;                      // the one under way
+  const std::shared_ptr<Flights> flights_;      // null: the request does not use the cache
 };
 
 }  // namespace heed
