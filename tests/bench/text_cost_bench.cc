@@ -36,6 +36,10 @@ int Run(const char* model_directory, const char* text_file, const char* html_fil
     std::cerr << "nothing in " << (text.empty() ? text_file : html_file) << "\n";
     return 2;
   }
+  if (const auto parsed = MarkupDocument::Parse(html, MarkupKind::kHtml, {}); !parsed.ok()) {
+    std::cerr << html_file << " " << parsed.status().message() << "\n";
+    return 2;
+  }
   const SentenceRules rules = SentenceRules::For("en");
   const auto parse = [&html] { return *MarkupDocument::Parse(html, MarkupKind::kHtml, {}); };
   const MarkupDocument document = parse();
