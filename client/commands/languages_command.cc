@@ -26,7 +26,7 @@
 namespace heed::client {
 namespace {
 
-// Of one request. The server takes 1,000 texts.
+// Maximum texts in one request. The server takes 1,000.
 constexpr int kMaxTexts = 1000;
 constexpr int64_t kMaxBytes = 1 << 20;
 

@@ -112,7 +112,7 @@ struct DecodedJson {
   bool whole = true;  // false: it has half of a surrogate pair, which no UTF-8 has
 };
 
-// Of a string without its quotation marks. An error says what is wrong.
+// Decodes a string, without its quotation marks. An error says what is wrong.
 absl::StatusOr<DecodedJson> DecodeJson(absl::string_view bytes) {
   DecodedJson decoded;
   for (size_t i = 0; i < bytes.size();) {

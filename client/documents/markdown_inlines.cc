@@ -205,7 +205,7 @@ bool MarkdownInlines::Walk(cmark_node* parent) {
 }
 
 void MarkdownInlines::AddWords(const std::string& text) {
-  // Addresses that stand in the text are no words.
+  // Addresses in the text are not words.
   size_t done = 0;
   for (size_t i = 0; i < text.size(); ++i) {
     if (i > 0 && IsWordByte(text[i - 1])) continue;

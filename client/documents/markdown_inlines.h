@@ -62,7 +62,7 @@ class MarkdownInlines {
   std::string after_;
   // How the source spells characters that can be written in several ways, in order: "*" as "*" or "\*".
   std::map<std::string, std::vector<std::string>> spellings_;
-  // Of a paragraph of several lines.
+  // For a paragraph of several lines.
   size_t soft_breaks_ = 0;
   bool breaks_at_sentences_ = true;
   int columns_ = 0;
