@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 IDENTIFIER = "SPDX-License-Identifier: Apache-2.0"
-COMMENTS = {".cc": "//", ".h": "//", ".cpp": "//", ".proto": "//", ".go": "//", ".py": "#", ".sh": "#"}
+COMMENTS = {".cc": "//", ".h": "//", ".cpp": "//", ".proto": "//", ".js": "//", ".go": "//", ".py": "#", ".sh": "#"}
 FOREIGN = re.compile(r"^proto/(inference\.proto|google/|grpc/)|(^|/)(seeds|node_modules)/|^tests/fixtures/[^/]+/")
 
 

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/listen_address.h"
 #include "base/status_macros.h"
+#include "base/version.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
@@ -29,6 +30,7 @@
 #include "server/network/descriptor_budget.h"
 #include "server/network/grpc_port.h"
 #include "server/network/listening_sockets.h"
+#include "server/page/page_handler.h"
 #include "server/platform/thread_budget.h"
 #include "server/readiness.h"
 #include "server/registry/model_loader.h"
@@ -208,6 +210,10 @@ struct Server::Parts {
     http_handlers.push_back(std::make_unique<DeepLHandler>(*method_calls, *http_preparation, *authorization));
     http_handlers.push_back(std::make_unique<OipRest>(*method_calls, *http_preparation, options.max_message_bytes));
     http_handlers.push_back(std::make_unique<OpenApiPage>(services));
+    if (options.http_page) {
+      http_handlers.push_back(std::make_unique<PageHandler>(PageServer{
+          kHeedVersion, port, certificates != nullptr, authorization->asks_for_tokens(), options.management}));
+    }
     http_handlers.push_back(std::make_unique<RestApi>(method_calls, services, std::move(rest_options)));
     std::vector<HttpHandler*> handlers;
     for (const auto& handler : http_handlers) handlers.push_back(handler.get());

@@ -63,11 +63,12 @@ absl::StatusOr<std::string> InflateMessage(absl::string_view compressed, Message
   return message;
 }
 
-std::string DeflateMessage(absl::string_view message, MessageCompression compression) {
+std::string DeflateMessage(absl::string_view message, MessageCompression compression, CompressionEffort effort) {
   constexpr int kMemoryLevel = 8;  // zlib's default
   z_stream stream{};
   const int window = kLargestWindow + (compression == MessageCompression::kGzip ? kGzipFormat : 0);
-  if (deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, window, kMemoryLevel, Z_DEFAULT_STRATEGY) != Z_OK) {
+  const int level = effort == CompressionEffort::kFastest ? Z_BEST_SPEED : Z_BEST_COMPRESSION;
+  if (deflateInit2(&stream, level, Z_DEFLATED, window, kMemoryLevel, Z_DEFAULT_STRATEGY) != Z_OK) {
     throw std::bad_alloc();
   }
   const absl::Cleanup end = [&] { deflateEnd(&stream); };

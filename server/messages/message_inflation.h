@@ -18,7 +18,13 @@ enum class MessageCompression { kDeflate, kGzip };  // gRPC's names: "deflate" i
 absl::StatusOr<std::string> InflateMessage(absl::string_view compressed, MessageCompression compression,
                                            int64_t max_bytes);
 
-// The other way, for answers over HTTP: as fast as zlib can, some 100 MB/s.
-std::string DeflateMessage(absl::string_view message, MessageCompression compression);
+enum class CompressionEffort {
+  kFastest,   // some 100 MB/s
+  kSmallest,  // for what is compressed once and sent often
+};
+
+// The other way, for answers over HTTP.
+std::string DeflateMessage(absl::string_view message, MessageCompression compression,
+                           CompressionEffort effort = CompressionEffort::kFastest);
 
 }  // namespace heed

@@ -270,6 +270,8 @@ void AddConnectionFlags(ServerOptions& options, FlagTable& flags) {
 
 void AddHttpFlags(ServerOptions& options, FlagTable& flags) {
   flags.AddSection("HTTP");
+  flags.AddBool("http_page", &options.http_page,
+                "Serve a page at / on which a person tries the models in a browser. It has no rights of its own.");
   flags.AddInt("http_threads", &options.http_threads, "THREADS", 1, 64,
                "Threads that read and write HTTP. None of them waits for a model.");
   flags.AddString("http_cors_origins", &options.http_cors_origins, "ORIGIN,...", CheckOrigins,

@@ -87,6 +87,7 @@ struct ServerOptions {
   double max_reader_lag_s = 30;  // a parked request holds cache memory
 
   // HTTP.
+  bool http_page = true;
   int64_t http_threads = 2;
   std::string http_cors_origins;
   int64_t max_http_connections = 0;

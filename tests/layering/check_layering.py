@@ -94,12 +94,13 @@ MAP = {
     "server/gateway": ("from requests over HTTP to calls of the services",
                        "base proto server/http server/messages server/oip server/rpc server/scheduling server/security "
                        "server/telemetry"),
+    "server/page": ("the page at /, for people", "base server/gateway server/http server/messages"),
     "server/translation_api": ("LibreTranslate's and DeepL's APIs",
                                "base proto server/gateway server/http server/platform server/rpc server/scheduling "
                                "server/security"),
     "server": ("where the server is put together",
                "base base/flags engine/kernels engine/linear models server/gateway server/graphs server/http server/language server/network server/options "
-               "server/platform server/registry server/rpc server/scheduling server/security server/services server/sessions "
+               "server/page server/platform server/registry server/rpc server/scheduling server/security server/services server/sessions "
                "server/telemetry server/translation_api"),
     "client/lib": ("the C++ client library", "base files proto"),
     "client/cli": ("what the commands share", "base base/flags client/lib proto"),
