@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs client/python as a user does, with pip into a virtual environment of its own, for tests/client/python_client_test.py.
-# Where the packages that it takes cannot be had the test is skipped: says so loudly, and exits with 0.
+# Installs client/python as a user does, with pip into a virtual environment of its own, and what its tests need:
+# pytest and mypy. Where the packages that it takes cannot be had the test is skipped: says so loudly, and exits with 0.
 #
 #   scripts/python_client.sh [BUILD_DIR]     default: build
 set -euo pipefail
@@ -11,7 +11,7 @@ venv=${1:-build}/python-client
 stamp=$venv/installed
 
 # Again only after a change of what is installed.
-if [[ -e "$stamp" ]] && [[ -z "$(find client/python proto -newer "$stamp" -type f -print -quit)" ]]; then
+if [[ -e "$stamp" ]] && [[ -z "$(find client/python client/service_config.json proto -newer "$stamp" -type f -print -quit)" ]]; then
   echo "python client: installed"
   exit 0
 fi
@@ -21,10 +21,10 @@ trap 'rm -rf "$log" "$source"' EXIT
 start=$SECONDS
 # A copy, since building leaves files behind in the folder.
 mkdir -p "$source/client"
-cp -r client/python "$source/client/"
-cp -r proto CMakeLists.txt "$source/"
+cp -r client/python client/service_config.json "$source/client/"
+cp -r proto CMakeLists.txt LICENSE "$source/"
 if python3 -m venv --clear "$venv" > "$log" 2>&1 &&
-  timeout 300 "$venv/bin/python3" -m pip install --quiet "$source/client/python" >> "$log" 2>&1; then
+  timeout 300 "$venv/bin/python3" -m pip install --quiet "$source/client/python[test]" >> "$log" 2>&1; then
   touch "$stamp"
   echo "python client: installed in $((SECONDS - start)) s"
   exit 0
@@ -38,7 +38,7 @@ fi
 rm -rf "$venv"
 cat >&2 << TEXT
 ************************************************************************************************
-python client: its packages (grpcio, protobuf, grpcio-tools) could not be downloaded (above).
+python client: its packages (grpcio, protobuf, grpcio-tools, pytest, mypy) could not be downloaded (above).
 The test 'python_client' is SKIPPED: the Python client is not tried.
 ************************************************************************************************
 TEXT

@@ -1,22 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a client asks language models: scores, texts, labels, vectors, and sessions. Client has these methods. Results are of
-the types of heed_client.texts."""
+"""LanguageModelingService: scores, texts, labels, vectors, and sessions. Results are of the types of heed_client.texts."""
+
+from __future__ import annotations
 
 import collections
 import threading
 import uuid
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    AsyncContextManager,
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Deque,
+    Dict,
+    Generator,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    TextIO,
+    Tuple,
+    Union,
+)
 
 from heed.v1 import language_modeling_pb2 as pb
 
+from heed_client.async_transport import AnyIterable, AsyncTransport, each
+from heed_client.calls import Call, Known, MaybeCall, Method, Repeat, nothing, strings
 from heed_client.texts import (
     Embedding,
     FilledText,
     Filling,
     FoundAnswer,
     FoundAnswers,
+    Generation,
     Indices,
+    Offsets,
     ReadPart,
     SameOffsets,
+    Score,
     TaggedWord,
     TextLabels,
     attention_of,
@@ -29,144 +54,429 @@ from heed_client.texts import (
     score_of,
     split_text_options,
 )
+from heed_client.transport import Transport
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from heed_client.options import GenerateOptions, LabelOptions, ScoreOptions, StreamScoreOptions, TextOptions
 
 PIECE_CHARACTERS = 1 << 13  # of a text that is read as a stream: 32 KiB at most, so that a slow model answers often
 
+Ids = Sequence[int]
+ScoreItem = Union[str, Ids, Tuple[str, Union[str, Ids]]]  # a text, ids, (context, text), or (context, ids)
+Gaps = Sequence[Tuple[int, int]]
+FillInText = Union[str, Tuple[str, Gaps]]
+LabelItem = Union[str, Tuple[str, Union[str, Sequence[str]]]]  # a text, (text, second text), or (text, choices)
+AnySession = Union[None, str, "TextSession", "AsyncTextSession", pb.TextSession]
+TextSource = Union[str, TextIO, Iterable[str]]
 
-def _texts(values, name="texts"):
-    if isinstance(values, str):
-        raise TypeError(f"{name} is a list of texts, not one text")
-    return list(values)
+_SERVICE = "heed.v1.LanguageModelingService"
+SCORE = Method(f"{_SERVICE}/Score", pb.ScoreRequest, pb.ScoreResponse)
+GENERATE = Method(f"{_SERVICE}/Generate", pb.GenerateRequest, pb.GenerateResponse)
+GENERATE_STREAM = Method(f"{_SERVICE}/GenerateStream", pb.GenerateStreamRequest, pb.GenerateStreamResponse)
+FILL_IN = Method(f"{_SERVICE}/FillIn", pb.FillInRequest, pb.FillInResponse)
+CLASSIFY_TEXTS = Method(f"{_SERVICE}/ClassifyTexts", pb.ClassifyTextsRequest, pb.ClassifyTextsResponse)
+TAG_TEXTS = Method(f"{_SERVICE}/TagTexts", pb.TagTextsRequest, pb.TagTextsResponse)
+ANSWER_FROM_TEXT = Method(f"{_SERVICE}/AnswerFromText", pb.AnswerFromTextRequest, pb.AnswerFromTextResponse)
+EMBED_TEXTS = Method(f"{_SERVICE}/EmbedTexts", pb.EmbedTextsRequest, pb.EmbedTextsResponse)
+OPEN_TEXT_SESSION = Method(f"{_SERVICE}/OpenTextSession", pb.OpenTextSessionRequest, pb.OpenTextSessionResponse)
+READ_TEXT = Method(f"{_SERVICE}/ReadText", pb.ReadTextRequest, pb.ReadTextResponse)
+READ_TEXT_STREAM = Method(f"{_SERVICE}/ReadTextStream", pb.ReadTextStreamRequest, pb.ReadTextStreamResponse)
+FORK_TEXT_SESSION = Method(f"{_SERVICE}/ForkTextSession", pb.ForkTextSessionRequest, pb.ForkTextSessionResponse)
+EXPORT_TEXT_SESSION = Method(f"{_SERVICE}/ExportTextSession", pb.ExportTextSessionRequest, pb.ExportTextSessionResponse)
+IMPORT_TEXT_SESSION = Method(f"{_SERVICE}/ImportTextSession", pb.ImportTextSessionRequest, pb.ImportTextSessionResponse)
+CLOSE_TEXT_SESSION = Method(f"{_SERVICE}/CloseTextSession", pb.CloseTextSessionRequest, pb.CloseTextSessionResponse)
 
 
-def _name(session):
-    """Of a TextSession of this module, the message, or a name as it is."""
+def _name(session: AnySession) -> str:
     if session is None:
         return ""
     return session if isinstance(session, str) else session.name
 
 
-def _score_item(value):
-    """A text, (context, text), ids, or (context, ids)."""
-    context, content = value if isinstance(value, tuple) else ("", value)
+def _score_item(value: ScoreItem) -> Tuple[pb.ScoreRequest.Item, Offsets]:
+    context, content = ("", value) if not isinstance(value, tuple) else (str(value[0]), value[1])
     if isinstance(content, str):
         return pb.ScoreRequest.Item(context=context, text=content), Indices(content)
     ids = pb.ScoreRequest.Tokens(ids=[int(token) for token in content])
-    return pb.ScoreRequest.Item(context=context, tokens=ids), SameOffsets
+    return pb.ScoreRequest.Item(context=context, tokens=ids), SameOffsets()
 
 
-class TextStream:
-    """An iterator over what a text grew by. Behind its end `result` is the whole Generation."""
-
-    def __init__(self, events):
-        self._events = events
-        self.result = None
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        while True:
-            event = next(self._events)
-            if event.HasField("result"):
-                self.result = generation_of(event.result)
-            else:
-                return event.delta
-
-
-class TextSession:
-    """A session of a language model: a memory that grows with what it reads. `info` is the TextSession message as it is now.
-    As a context manager it closes the session at the end. Several threads may use it if they do not change it."""
-
-    def __init__(self, client, info):
-        self._client = client
-        self.info = info
-
-    @property
-    def name(self):
-        return self.info.name
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def read(self, text, request_id=None, expected_version=None, **options):
-        """Reads a text into the memory: its Score. A request_id of its own makes a repetition harmless."""
-        request = pb.ReadTextRequest(
-            session=self.name,
-            text=text,
-            options=make_score_options(**options),
-            request_id=uuid.uuid4().hex if request_id is None else request_id,
-            expected_version=expected_version,
-        )
-        response = self._client._call(self._client._texts.ReadText, request, "always")
-        self.info = response.session
-        return score_of(response.score, Indices(text))
-
-    def read_stream(self, source, **options):
-        """As Client.read_stream, into this session."""
-        for part in self._client.read_stream(source, session=self, **options):
-            if part.session is not None:
-                self.info = part.session
-            yield part
-
-    def score(self, items, **options):
-        """As Client.score, behind what the session has read. It does not change."""
-        return self._client.score(items, session=self, **options)
-
-    def generate(self, prompt="", commit=False, **options):
-        """As Client.generate, behind what the session has read."""
-        generation = self._client.generate(prompt, session=self, commit=commit, **options)
-        if generation.session is not None:
-            self.info = generation.session
-        return generation
-
-    def generate_stream(self, prompt="", **options):
-        return self._client.generate_stream(prompt, session=self, **options)
-
-    def fork(self, expected_version=None):
-        """A new TextSession with the same memory."""
-        request = pb.ForkTextSessionRequest(session=self.name, expected_version=expected_version)
-        return TextSession(self._client, self._client._call(self._client._texts.ForkTextSession, request).session)
-
-    def export(self, expected_version=None):
-        """The session as bytes, for Client.import_text_session here or elsewhere."""
-        request = pb.ExportTextSessionRequest(session=self.name, expected_version=expected_version)
-        return self._client._call(self._client._texts.ExportTextSession, request, "always").data
-
-    def close(self):
-        self._client._call(self._client._texts.CloseTextSession, pb.CloseTextSessionRequest(session=self.name))
+def score_call(
+    items: Iterable[ScoreItem],
+    model: str,
+    model_version: int,
+    session: AnySession,
+    expected_version: Optional[int],
+    options: Dict[str, Any],
+) -> MaybeCall[List[Score]]:
+    pairs = [_score_item(item) for item in strings(items, "items", "texts")]
+    if not pairs:
+        return Known([])
+    request = pb.ScoreRequest(
+        model=model,
+        model_version=model_version,
+        items=[item for item, _ in pairs],
+        session=_name(session),
+        expected_version=expected_version,
+        options=make_score_options(**options),
+    )
+    return SCORE.call(
+        request, lambda response: [score_of(score, offsets) for score, (_, offsets) in zip(response.scores, pairs)]
+    )
 
 
-class _StreamedText:
-    """What was sent of a stream and not yet answered, for offsets that count from its beginning."""
+def generate_call(
+    prompt: str,
+    model: str,
+    model_version: int,
+    session: AnySession,
+    commit: bool,
+    request_id: Optional[str],
+    expected_version: Optional[int],
+    options: Dict[str, Any],
+) -> Call[Generation]:
+    if request_id is None:
+        request_id = uuid.uuid4().hex if commit else ""
+    request = pb.GenerateRequest(
+        model=model,
+        model_version=model_version,
+        prompt=prompt,
+        session=_name(session),
+        commit=commit,
+        request_id=request_id,
+        expected_version=expected_version,
+        options=make_generate_options(**options),
+    )
+    repeat = Repeat.ALWAYS if request_id or not commit else Repeat.IF_REFUSED
+    return GENERATE.call(request, generation_of, repeat)
 
-    def __init__(self):
+
+def generate_stream_call(
+    prompt: str,
+    model: str,
+    model_version: int,
+    session: AnySession,
+    expected_version: Optional[int],
+    options: Dict[str, Any],
+) -> Call[Optional[Union[str, Generation]]]:
+    """What the text grew by, and at the end the whole."""
+    request = pb.GenerateStreamRequest(
+        model=model,
+        model_version=model_version,
+        prompt=prompt,
+        session=_name(session),
+        expected_version=expected_version,
+        options=make_generate_options(**options),
+    )
+    return GENERATE_STREAM.call(
+        request, lambda event: generation_of(event.result) if event.HasField("result") else event.delta
+    )
+
+
+def fill_in_call(
+    texts: Iterable[FillInText],
+    model: str,
+    model_version: int,
+    candidates: Iterable[str],
+    pieces: Optional[int],
+    marker: Optional[str],
+    context: str,
+    order: Optional[str],
+    top_k: Optional[int],
+    return_attention: bool,
+    text_options: Dict[str, Any],
+) -> MaybeCall[List[FilledText]]:
+    text_message, rest = split_text_options(text_options)
+    request = make_message(
+        pb.FillInRequest,
+        "fill_in",
+        model=model,
+        model_version=model_version,
+        marker=marker,
+        context=context,
+        order=None if order is None else enum_number(pb.FillInRequest, "Order", order, "order"),
+        top_k=top_k,
+        text_options=text_message,
+        return_attention=return_attention,
+        **rest,
+    )
+    words = list(candidates)
+    for value in strings(texts, "texts", "texts"):
+        text, gaps = (value, ()) if isinstance(value, str) else value
+        if gaps:
+            at = Indices(text)
+            spans = [(at.offset(start), at.offset(end)) for start, end in gaps]
+            made = [pb.FillInRequest.Gap(start=s, end=e, candidates=words, pieces=pieces) for s, e in spans]
+            request.texts.add(text=text, gaps=made)
+        else:
+            request.texts.add(text=text, candidates=words, pieces=pieces)
+    if not request.texts:
+        return Known([])
+    return FILL_IN.call(request, lambda response: [_filled(text) for text in response.texts])
+
+
+def _filled(text: pb.FillInResponse.Text) -> FilledText:
+    gaps = [[Filling(one.text, list(one.tokens), one.log_probability) for one in gap.top] for gap in text.gaps]
+    return FilledText(text.filled_text, text.log_probability, gaps, attention_of(text.attention))
+
+
+def classify_texts_call(
+    items: Iterable[LabelItem],
+    model: str,
+    model_version: int,
+    top_k: Optional[int],
+    function: Optional[str],
+    overlong: Optional[str],
+    max_tokens: Optional[int],
+    options: Dict[str, Any],
+) -> MaybeCall[List[TextLabels]]:
+    text_options, rest = split_text_options(options)
+    request = make_message(
+        pb.ClassifyTextsRequest,
+        "classify_texts",
+        model=model,
+        model_version=model_version,
+        top_k=top_k,
+        function=None if function is None else enum_number(pb.ClassifyTextsRequest, "Function", function, "function"),
+        overlong=overlong_number(overlong),
+        max_tokens=max_tokens,
+        text_options=text_options,
+        **rest,
+    )
+    for item in strings(items, "items", "texts"):
+        text, second = (item, "") if isinstance(item, str) else item
+        if isinstance(second, str):
+            request.items.add(text=text, pair=second)
+        else:
+            request.items.add(text=text, choices=second)
+    if not request.items:
+        return Known([])
+    return CLASSIFY_TEXTS.call(request, lambda response: [_labels(item) for item in response.items])
+
+
+def _labels(item: pb.ClassifyTextsResponse.Item) -> TextLabels:
+    labels = [(label.label, label.score) for label in item.labels]
+    return TextLabels(labels, item.token_count, item.truncated, attention_of(item.attention))
+
+
+def tag_call(
+    texts: Iterable[str],
+    model: str,
+    model_version: int,
+    overlong: Optional[str],
+    max_tokens: Optional[int],
+    options: Dict[str, Any],
+) -> MaybeCall[List[List[TaggedWord]]]:
+    listed = strings(texts, "texts", "texts")
+    if not listed:
+        return Known([])
+    text_options, rest = split_text_options(options)
+    request = make_message(
+        pb.TagTextsRequest,
+        "tag",
+        model=model,
+        model_version=model_version,
+        texts=listed,
+        overlong=overlong_number(overlong),
+        max_tokens=max_tokens,
+        text_options=text_options,
+        **rest,
+    )
+    return TAG_TEXTS.call(
+        request, lambda response: [_words(text, answer) for text, answer in zip(listed, response.texts)]
+    )
+
+
+def _words(text: str, answer: pb.TagTextsResponse.Text) -> List[TaggedWord]:
+    at = Indices(text)
+    return [TaggedWord(w.word, at.start(w.start), at.end(w.end), w.label, w.score) for w in answer.words]
+
+
+def answer_from_text_call(
+    context: str,
+    questions: Iterable[str],
+    model: str,
+    model_version: int,
+    top_k: Optional[int],
+    max_answer_tokens: Optional[int],
+    allow_no_answer: bool,
+    overlong: Optional[str],
+    max_tokens: Optional[int],
+    options: Dict[str, Any],
+) -> MaybeCall[List[FoundAnswers]]:
+    listed = strings(questions, "questions", "texts")
+    if not listed:
+        return Known([])
+    text_options, rest = split_text_options(options)
+    request = make_message(
+        pb.AnswerFromTextRequest,
+        "answer_from_text",
+        model=model,
+        model_version=model_version,
+        context=context,
+        questions=listed,
+        top_k=top_k,
+        max_answer_tokens=max_answer_tokens,
+        allow_no_answer=allow_no_answer,
+        overlong=overlong_number(overlong),
+        max_tokens=max_tokens,
+        text_options=text_options,
+        **rest,
+    )
+    at = Indices(context)
+    return ANSWER_FROM_TEXT.call(request, lambda response: [_found(question, at) for question in response.questions])
+
+
+def _found(question: pb.AnswerFromTextResponse.Question, at: Indices) -> FoundAnswers:
+    return FoundAnswers(
+        [FoundAnswer(one.text, at.start(one.start), at.end(one.end), one.score) for one in question.answers],
+        question.no_answer_score if question.HasField("no_answer_score") else None,
+        question.token_count,
+        attention_of(question.attention),
+    )
+
+
+def embed_call(
+    texts: Iterable[str],
+    model: str,
+    model_version: int,
+    pooling: Optional[str],
+    layer: Optional[int],
+    normalize: bool,
+    overlong: Optional[str],
+    max_tokens: Optional[int],
+    options: Dict[str, Any],
+) -> MaybeCall[List[Embedding]]:
+    listed = strings(texts, "texts", "texts")
+    if not listed:
+        return Known([])
+    text_options, rest = split_text_options(options)
+    request = make_message(
+        pb.EmbedTextsRequest,
+        "embed",
+        model=model,
+        model_version=model_version,
+        texts=listed,
+        pooling=None if pooling is None else enum_number(pb.EmbedTextsRequest, "Pooling", pooling, "pooling"),
+        layer=layer,
+        normalize=normalize,
+        overlong=overlong_number(overlong),
+        max_tokens=max_tokens,
+        text_options=text_options,
+        **rest,
+    )
+    return EMBED_TEXTS.call(
+        request, lambda response: [_embedding(text, answer) for text, answer in zip(listed, response.texts)]
+    )
+
+
+def _embedding(text: str, answer: pb.EmbedTextsResponse.Text) -> Embedding:
+    values, width = list(answer.values), answer.width
+    vectors = [values[i : i + width] for i in range(0, len(values), width)] if width else []
+    at = Indices(text)
+    tokens = [
+        (token.token, at.start(token.start), at.end(token.end), vector)
+        for token, vector in zip(answer.tokens, vectors)
+    ]
+    vector = [] if tokens or not vectors else vectors[0]
+    return Embedding(vector, answer.token_count, answer.truncated, tokens, attention_of(answer.attention))
+
+
+def open_text_session_call(model: str, model_version: int, segment_tokens: Optional[int]) -> Call[pb.TextSession]:
+    request = pb.OpenTextSessionRequest(model=model, model_version=model_version, segment_tokens=segment_tokens)
+    return OPEN_TEXT_SESSION.call(request, lambda response: response.session)
+
+
+def import_text_session_call(data: bytes, model: str) -> Call[pb.TextSession]:
+    request = pb.ImportTextSessionRequest(data=data, model=model)
+    return IMPORT_TEXT_SESSION.call(request, lambda response: response.session)
+
+
+def read_text_call(
+    session: str, text: str, request_id: Optional[str], expected_version: Optional[int], options: Dict[str, Any]
+) -> Call[Tuple[pb.TextSession, Score]]:
+    request = pb.ReadTextRequest(
+        session=session,
+        text=text,
+        options=make_score_options(**options),
+        request_id=uuid.uuid4().hex if request_id is None else request_id,
+        expected_version=expected_version,
+    )
+    repeat = Repeat.ALWAYS if request.request_id else Repeat.IF_REFUSED
+    return READ_TEXT.call(request, lambda answer: (answer.session, score_of(answer.score, Indices(text))), repeat)
+
+
+def fork_text_session_call(session: str, expected_version: Optional[int]) -> Call[pb.TextSession]:
+    request = pb.ForkTextSessionRequest(session=session, expected_version=expected_version)
+    return FORK_TEXT_SESSION.call(request, lambda response: response.session)
+
+
+def export_text_session_call(session: str, expected_version: Optional[int]) -> Call[bytes]:
+    request = pb.ExportTextSessionRequest(session=session, expected_version=expected_version)
+    return EXPORT_TEXT_SESSION.call(request, lambda response: response.data)
+
+
+def close_text_session_call(session: str) -> Call[None]:
+    return CLOSE_TEXT_SESSION.call(pb.CloseTextSessionRequest(session=session), nothing)
+
+
+class _ShiftedIndices:
+    """Of a text's pieces: the offsets count from the text's beginning."""
+
+    def __init__(self, pieces: str, bytes_before: int, characters_before: int) -> None:
+        self._at = Indices(pieces)
+        self._bytes = bytes_before
+        self._characters = characters_before
+
+    def start(self, offset: int) -> int:
+        return self._at.start(offset - self._bytes) + self._characters
+
+    def end(self, offset: int) -> int:
+        return self._at.end(offset - self._bytes) + self._characters
+
+
+class StreamedText:
+    """A text of any length on its way: makes its requests and reads its responses. Holds what was sent and not yet answered,
+    for offsets that count from the text's beginning. One thread may send while another receives."""
+
+    def __init__(self, first: pb.ReadTextStreamRequest) -> None:
+        self.first = first
         self._lock = threading.Lock()
-        self._pieces = collections.deque()
+        self._pieces: Deque[str] = collections.deque()
         self._bytes = 0  # before the pieces
         self._characters = 0
 
-    def add(self, piece):
+    def requests(self, text: Any) -> Iterator[pb.ReadTextStreamRequest]:
+        """Of a part of the text."""
+        if not isinstance(text, str):
+            raise TypeError(f"a piece of the text is {type(text).__name__}, not str; open files as text")
+        for begin in range(0, len(text), PIECE_CHARACTERS):
+            piece = text[begin : begin + PIECE_CHARACTERS]
+            with self._lock:
+                self._pieces.append(piece)
+            yield pb.ReadTextStreamRequest(text=piece)
+
+    def part(self, response: pb.ReadTextStreamResponse) -> ReadPart:
+        has_tokens = response.HasField("score") and len(response.score.token_scores) > 0
+        part = ReadPart(
+            score_of(response.score, self._indices() if has_tokens else SameOffsets())
+            if response.HasField("score")
+            else None,
+            score_of(response.total, SameOffsets()) if response.HasField("total") else None,
+            response.bytes_read,
+            response.tokens_read,
+            response.session if response.HasField("session") else None,
+        )
+        self._forget(response.bytes_read)
+        return part
+
+    def _indices(self) -> Offsets:
         with self._lock:
-            self._pieces.append(piece)
+            return _ShiftedIndices("".join(self._pieces), self._bytes, self._characters)
 
-    def indices(self):
-        with self._lock:
-            text = "".join(self._pieces)
-            before, characters = self._bytes, self._characters
-        inner = Indices(text)
-
-        class Shifted:
-            start = staticmethod(lambda offset: inner.start(offset - before) + characters)
-            end = staticmethod(lambda offset: inner.end(offset - before) + characters)
-
-        return Shifted
-
-    def forget(self, bytes_read):
-        """What was read."""
+    def _forget(self, bytes_read: int) -> None:
         with self._lock:
             while self._pieces and self._bytes + len(self._pieces[0].encode("utf-8")) <= bytes_read:
                 piece = self._pieces.popleft()
@@ -174,329 +484,627 @@ class _StreamedText:
                 self._characters += len(piece)
 
 
-def _pieces(source):
-    """Pieces of a text, none empty: of a string, of a file that is open for reading text, or of an iterable of strings."""
-    if isinstance(source, str):
-        source = [source]
-    elif hasattr(source, "read"):
-        source = iter(lambda file=source: file.read(PIECE_CHARACTERS), "")
-    for text in source:
-        if not isinstance(text, str):
-            raise TypeError(f"a piece of the text is {type(text).__name__}, not str; open files as text")
-        for begin in range(0, len(text), PIECE_CHARACTERS):
-            yield text[begin : begin + PIECE_CHARACTERS]
-
-
-class LanguageMethods:
-    """Of Client, which has _call, _stream, _texts (the stub), _timeout_s and _metadata."""
-
-    def score(self, items, model="", model_version=0, session=None, expected_version=None, **options):
-        """The Score of each text, in order. An item is a text, or (context, text): the context is read before it and not
-        scored. A list of ids takes the place of a text. Options: see make_score_options."""
-        pairs = [_score_item(item) for item in _texts(items, "items")]
-        if not pairs:
-            return []
-        request = pb.ScoreRequest(
-            model=model,
-            model_version=model_version,
-            items=[item for item, _ in pairs],
-            session=_name(session),
-            expected_version=expected_version,
-            options=make_score_options(**options),
+def streamed_text(
+    model: str, model_version: int, session: AnySession, segment_tokens: Optional[int], options: Dict[str, Any]
+) -> StreamedText:
+    first = pb.ReadTextStreamRequest(options=make_score_options(**options))
+    if session is None:
+        first.open.CopyFrom(
+            pb.OpenTextSessionRequest(model=model, model_version=model_version, segment_tokens=segment_tokens)
         )
-        response = self._call(self._texts.Score, request, "always")
-        return [score_of(score, indices) for score, (_, indices) in zip(response.scores, pairs)]
+    else:
+        first.session = _name(session)
+    return StreamedText(first)
+
+
+def _texts_of(source: Any) -> Any:
+    """The iterable of strings that a string or a file is."""
+    if isinstance(source, str):
+        return [source]
+    if hasattr(source, "read"):
+        return iter(lambda: source.read(PIECE_CHARACTERS), "")
+    return source
+
+
+def _requests(text: StreamedText, source: TextSource) -> Iterator[pb.ReadTextStreamRequest]:
+    yield text.first
+    for part in _texts_of(source):
+        yield from text.requests(part)
+
+
+async def _requests_async(
+    text: StreamedText, source: Union[TextSource, AnyIterable[str]]
+) -> AsyncIterator[pb.ReadTextStreamRequest]:
+    yield text.first
+    async for part in each(_texts_of(source)):
+        for request in text.requests(part):
+            yield request
+
+
+class TextStream:
+    """An iterator over what a text grew by. Behind its end `result` is the whole Generation. close() cancels it."""
+
+    def __init__(self, events: Generator[Union[str, Generation], None, None]) -> None:
+        self._events = events
+        self.result: Optional[Generation] = None
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        while True:
+            event = next(self._events)
+            if isinstance(event, str):
+                return event
+            self.result = event
+
+    def close(self) -> None:
+        self._events.close()
+
+
+class AsyncTextStream:
+    """As TextStream, for asyncio."""
+
+    def __init__(self, events: AsyncGenerator[Union[str, Generation], None]) -> None:
+        self._events = events
+        self.result: Optional[Generation] = None
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        return self
+
+    async def __anext__(self) -> str:
+        while True:
+            event = await self._events.__anext__()
+            if isinstance(event, str):
+                return event
+            self.result = event
+
+    async def aclose(self) -> None:
+        await self._events.aclose()
+
+
+class TextSession:
+    """A session of a language model: a memory that grows with what it reads. `info` is the TextSession message as it is now.
+    As a context manager it closes the session at the end. Several threads may use it if they do not change it."""
+
+    def __init__(self, client: LanguageMethods, info: pb.TextSession) -> None:
+        self._client = client
+        self.info = info
+
+    @property
+    def name(self) -> str:
+        return self.info.name
+
+    def __enter__(self) -> TextSession:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def read(
+        self,
+        text: str,
+        request_id: Optional[str] = None,
+        expected_version: Optional[int] = None,
+        **options: Unpack[ScoreOptions],
+    ) -> Score:
+        """Reads a text into the memory: its Score. A request_id of its own makes a repetition harmless."""
+        self.info, score = self._client._run(
+            read_text_call(self.name, text, request_id, expected_version, {**options})
+        )
+        return score
+
+    def read_stream(self, source: TextSource, **options: Unpack[StreamScoreOptions]) -> Generator[ReadPart, None, None]:
+        """As Client.read_stream, into this session."""
+        for part in self._client.read_stream(source, session=self, **options):
+            if part.session is not None:
+                self.info = part.session
+            yield part
+
+    def score(self, items: Iterable[ScoreItem], **options: Unpack[ScoreOptions]) -> List[Score]:
+        """As Client.score, behind what the session has read. It does not change."""
+        return self._client.score(items, session=self, **options)
 
     def generate(
         self,
-        prompt="",
-        model="",
-        model_version=0,
-        session=None,
-        commit=False,
-        request_id=None,
-        expected_version=None,
-        **options,
-    ):
-        """Goes on from a prompt, or from what a session has read: a Generation. With commit the session goes on behind the
-        prompt and the first text. Options: see make_generate_options."""
-        if request_id is None:
-            request_id = uuid.uuid4().hex if commit else ""
-        request = pb.GenerateRequest(
-            model=model,
-            model_version=model_version,
-            prompt=prompt,
-            session=_name(session),
+        prompt: str = "",
+        commit: bool = False,
+        request_id: Optional[str] = None,
+        expected_version: Optional[int] = None,
+        **options: Unpack[GenerateOptions],
+    ) -> Generation:
+        """As Client.generate, behind what the session has read."""
+        generation = self._client.generate(
+            prompt,
+            session=self,
             commit=commit,
             request_id=request_id,
             expected_version=expected_version,
-            options=make_generate_options(**options),
+            **options,
         )
-        repeat = "always" if request_id or not commit else "if refused"
-        return generation_of(self._call(self._texts.Generate, request, repeat))
+        if generation.session is not None:
+            self.info = generation.session
+        return generation
 
-    def generate_stream(self, prompt="", model="", model_version=0, session=None, expected_version=None, **options):
-        """The same as a TextStream: an iterator over what the text grew by. The session does not change."""
-        request = pb.GenerateStreamRequest(
-            model=model,
-            model_version=model_version,
-            prompt=prompt,
-            session=_name(session),
-            expected_version=expected_version,
-            options=make_generate_options(**options),
+    def generate_stream(
+        self, prompt: str = "", expected_version: Optional[int] = None, **options: Unpack[GenerateOptions]
+    ) -> TextStream:
+        """As Client.generate_stream, behind what the session has read."""
+        return self._client.generate_stream(prompt, session=self, expected_version=expected_version, **options)
+
+    def fork(self, expected_version: Optional[int] = None) -> TextSession:
+        """A new TextSession with the same memory."""
+        return TextSession(self._client, self._client._run(fork_text_session_call(self.name, expected_version)))
+
+    def export(self, expected_version: Optional[int] = None) -> bytes:
+        """The session as bytes, for Client.import_text_session here or elsewhere."""
+        return self._client._run(export_text_session_call(self.name, expected_version))
+
+    def close(self) -> None:
+        """Ends the session."""
+        self._client._run(close_text_session_call(self.name))
+
+
+class AsyncTextSession:
+    """As TextSession, with coroutines."""
+
+    def __init__(self, client: AsyncLanguageMethods, info: pb.TextSession) -> None:
+        self._client = client
+        self.info = info
+
+    @property
+    def name(self) -> str:
+        return self.info.name
+
+    async def __aenter__(self) -> AsyncTextSession:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def read(
+        self,
+        text: str,
+        request_id: Optional[str] = None,
+        expected_version: Optional[int] = None,
+        **options: Unpack[ScoreOptions],
+    ) -> Score:
+        """As TextSession.read."""
+        self.info, score = await self._client._run(
+            read_text_call(self.name, text, request_id, expected_version, {**options})
         )
-        return TextStream(self._stream(self._texts.GenerateStream, request))
+        return score
+
+    async def read_stream(
+        self, source: Union[TextSource, AnyIterable[str]], **options: Unpack[StreamScoreOptions]
+    ) -> AsyncGenerator[ReadPart, None]:
+        """As TextSession.read_stream."""
+        parts = self._client.read_stream(source, session=self, **options)
+        try:
+            async for part in parts:
+                if part.session is not None:
+                    self.info = part.session
+                yield part
+        finally:
+            await parts.aclose()
+
+    async def score(self, items: Iterable[ScoreItem], **options: Unpack[ScoreOptions]) -> List[Score]:
+        """As TextSession.score."""
+        return await self._client.score(items, session=self, **options)
+
+    async def generate(
+        self,
+        prompt: str = "",
+        commit: bool = False,
+        request_id: Optional[str] = None,
+        expected_version: Optional[int] = None,
+        **options: Unpack[GenerateOptions],
+    ) -> Generation:
+        """As TextSession.generate."""
+        generation = await self._client.generate(
+            prompt,
+            session=self,
+            commit=commit,
+            request_id=request_id,
+            expected_version=expected_version,
+            **options,
+        )
+        if generation.session is not None:
+            self.info = generation.session
+        return generation
+
+    def generate_stream(
+        self, prompt: str = "", expected_version: Optional[int] = None, **options: Unpack[GenerateOptions]
+    ) -> AsyncTextStream:
+        """As TextSession.generate_stream."""
+        return self._client.generate_stream(prompt, session=self, expected_version=expected_version, **options)
+
+    async def fork(self, expected_version: Optional[int] = None) -> AsyncTextSession:
+        """As TextSession.fork."""
+        info = await self._client._run(fork_text_session_call(self.name, expected_version))
+        return AsyncTextSession(self._client, info)
+
+    async def export(self, expected_version: Optional[int] = None) -> bytes:
+        """As TextSession.export."""
+        return await self._client._run(export_text_session_call(self.name, expected_version))
+
+    async def close(self) -> None:
+        """As TextSession.close."""
+        await self._client._run(close_text_session_call(self.name))
+
+
+class OpeningTextSession(Awaitable[AsyncTextSession], AsyncContextManager[AsyncTextSession]):
+    """A session that is opened by `await`, or by `async with`, which closes it at the end."""
+
+    def __init__(self, client: AsyncLanguageMethods, call: Call[pb.TextSession]) -> None:
+        self._client = client
+        self._call = call
+        self._session: Optional[AsyncTextSession] = None
+
+    async def _open(self) -> AsyncTextSession:
+        return AsyncTextSession(self._client, await self._client._run(self._call))
+
+    def __await__(self) -> Generator[Any, Any, AsyncTextSession]:
+        return self._open().__await__()
+
+    async def __aenter__(self) -> AsyncTextSession:
+        self._session = await self._open()
+        return self._session
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+
+class LanguageMethods(Transport):
+    """Of Client."""
+
+    def score(
+        self,
+        items: Iterable[ScoreItem],
+        model: str = "",
+        model_version: int = 0,
+        session: AnySession = None,
+        expected_version: Optional[int] = None,
+        **options: Unpack[ScoreOptions],
+    ) -> List[Score]:
+        """The Score of each text, in order. An item is a text, or (context, text): the context is read before it and not
+        scored. A list of ids takes the place of a text. Options: see make_score_options."""
+        return self._run(score_call(items, model, model_version, session, expected_version, {**options}))
+
+    def generate(
+        self,
+        prompt: str = "",
+        model: str = "",
+        model_version: int = 0,
+        session: AnySession = None,
+        commit: bool = False,
+        request_id: Optional[str] = None,
+        expected_version: Optional[int] = None,
+        **options: Unpack[GenerateOptions],
+    ) -> Generation:
+        """Goes on from a prompt, or from what a session has read: a Generation. With commit the session goes on behind the
+        prompt and the first text. Options: see make_generate_options."""
+        return self._run(
+            generate_call(prompt, model, model_version, session, commit, request_id, expected_version, {**options})
+        )
+
+    def generate_stream(
+        self,
+        prompt: str = "",
+        model: str = "",
+        model_version: int = 0,
+        session: AnySession = None,
+        expected_version: Optional[int] = None,
+        **options: Unpack[GenerateOptions],
+    ) -> TextStream:
+        """The same as a TextStream: an iterator over what the text grew by. The session does not change."""
+        call = generate_stream_call(prompt, model, model_version, session, expected_version, {**options})
+        return TextStream(self._stream(call))
 
     def fill_in(
         self,
-        texts,
-        model="",
-        model_version=0,
-        candidates=(),
-        pieces=None,
-        marker=None,
-        context="",
-        order=None,
-        top_k=None,
-        return_attention=False,
-        **text_options,
-    ):
+        texts: Iterable[FillInText],
+        model: str = "",
+        model_version: int = 0,
+        candidates: Iterable[str] = (),
+        pieces: Optional[int] = None,
+        marker: Optional[str] = None,
+        context: str = "",
+        order: Optional[str] = None,
+        top_k: Optional[int] = None,
+        return_attention: bool = False,
+        **text_options: Unpack[TextOptions],
+    ) -> List[FilledText]:
         """A FilledText for each text. A gap is where the text has the marker, "<mask>"; or a text is (text, [(start, end),
         ...]), the gaps by their indices. order is "at-once", "left-to-right" or "most-certain-first"."""
-        text_options, rest = split_text_options(text_options)
-        request = make_message(
-            pb.FillInRequest,
-            "fill_in",
-            model=model,
-            model_version=model_version,
-            marker=marker,
-            context=context,
-            order=None if order is None else enum_number(pb.FillInRequest, "Order", order, "order"),
-            top_k=top_k,
-            text_options=text_options,
-            return_attention=return_attention,
-            **rest,
+        return self._run(
+            fill_in_call(
+                texts,
+                model,
+                model_version,
+                candidates,
+                pieces,
+                marker,
+                context,
+                order,
+                top_k,
+                return_attention,
+                {**text_options},
+            )
         )
-        for value in _texts(texts):
-            text, gaps = (value, ()) if isinstance(value, str) else value
-            indices = Indices(text)
-            if gaps:
-                spans = [(indices.offset(start), indices.offset(end)) for start, end in gaps]
-                made = [pb.FillInRequest.Gap(start=s, end=e, candidates=candidates, pieces=pieces) for s, e in spans]
-                request.texts.add(text=text, gaps=made)
-            else:
-                request.texts.add(text=text, candidates=candidates, pieces=pieces)
-        if not request.texts:
-            return []
-        filled = []
-        for text in self._call(self._texts.FillIn, request, "always").texts:
-            gaps = [[Filling(one.text, list(one.tokens), one.log_probability) for one in gap.top] for gap in text.gaps]
-            filled.append(FilledText(text.filled_text, text.log_probability, gaps, attention_of(text.attention)))
-        return filled
 
     def classify_texts(
-        self, items, model="", model_version=0, top_k=None, function=None, overlong=None, max_tokens=None, **options
-    ):
+        self,
+        items: Iterable[LabelItem],
+        model: str = "",
+        model_version: int = 0,
+        top_k: Optional[int] = None,
+        function: Optional[str] = None,
+        overlong: Optional[str] = None,
+        max_tokens: Optional[int] = None,
+        **options: Unpack[LabelOptions],
+    ) -> List[TextLabels]:
         """The TextLabels of each item: a text, a pair (text, second text), or (text, [choice, ...]), where the label is the
         number of the best choice. function is "softmax", "sigmoid" or "none"; overlong "refuse", "truncate" or "windows"."""
-        text_options, rest = split_text_options(options)
-        request = make_message(
-            pb.ClassifyTextsRequest,
-            "classify_texts",
-            model=model,
-            model_version=model_version,
-            top_k=top_k,
-            function=None if function is None else enum_number(pb.ClassifyTextsRequest, "Function", function, "function"),
-            overlong=None if overlong is None else overlong_number(overlong),
-            max_tokens=max_tokens,
-            text_options=text_options,
-            **rest,
+        return self._run(
+            classify_texts_call(items, model, model_version, top_k, function, overlong, max_tokens, {**options})
         )
-        for item in _texts(items, "items"):
-            text, second = (item, "") if isinstance(item, str) else item
-            if isinstance(second, str):
-                request.items.add(text=text, pair=second)
-            else:
-                request.items.add(text=text, choices=second)
-        if not request.items:
-            return []
-        return [
-            TextLabels(
-                [(label.label, label.score) for label in item.labels],
-                item.token_count,
-                item.truncated,
-                attention_of(item.attention),
-            )
-            for item in self._call(self._texts.ClassifyTexts, request, "always").items
-        ]
 
-    def tag(self, texts, model="", model_version=0, overlong=None, max_tokens=None, **options):
+    def tag(
+        self,
+        texts: Iterable[str],
+        model: str = "",
+        model_version: int = 0,
+        overlong: Optional[str] = None,
+        max_tokens: Optional[int] = None,
+        **options: Unpack[LabelOptions],
+    ) -> List[List[TaggedWord]]:
         """The TaggedWords of each text."""
-        texts = _texts(texts)
-        if not texts:
-            return []
-        text_options, rest = split_text_options(options)
-        request = make_message(
-            pb.TagTextsRequest,
-            "tag",
-            model=model,
-            model_version=model_version,
-            texts=texts,
-            overlong=None if overlong is None else overlong_number(overlong),
-            max_tokens=max_tokens,
-            text_options=text_options,
-            **rest,
-        )
-        tagged = []
-        for text, answer in zip(texts, self._call(self._texts.TagTexts, request, "always").texts):
-            at = Indices(text)
-            tagged.append(
-                [TaggedWord(w.word, at.start(w.start), at.end(w.end), w.label, w.score) for w in answer.words]
-            )
-        return tagged
+        return self._run(tag_call(texts, model, model_version, overlong, max_tokens, {**options}))
 
     def answer_from_text(
         self,
-        context,
-        questions,
-        model="",
-        model_version=0,
-        top_k=None,
-        max_answer_tokens=None,
-        allow_no_answer=False,
-        overlong=None,
-        max_tokens=None,
-        **options,
-    ):
+        context: str,
+        questions: Iterable[str],
+        model: str = "",
+        model_version: int = 0,
+        top_k: Optional[int] = None,
+        max_answer_tokens: Optional[int] = None,
+        allow_no_answer: bool = False,
+        overlong: Optional[str] = None,
+        max_tokens: Optional[int] = None,
+        **options: Unpack[LabelOptions],
+    ) -> List[FoundAnswers]:
         """The FoundAnswers to each question: stretches of the context."""
-        questions = _texts(questions, "questions")
-        if not questions:
-            return []
-        text_options, rest = split_text_options(options)
-        request = make_message(
-            pb.AnswerFromTextRequest,
-            "answer_from_text",
-            model=model,
-            model_version=model_version,
-            context=context,
-            questions=questions,
-            top_k=top_k,
-            max_answer_tokens=max_answer_tokens,
-            allow_no_answer=allow_no_answer,
-            overlong=None if overlong is None else overlong_number(overlong),
-            max_tokens=max_tokens,
-            text_options=text_options,
-            **rest,
-        )
-        at = Indices(context)
-        return [
-            FoundAnswers(
-                [FoundAnswer(one.text, at.start(one.start), at.end(one.end), one.score) for one in question.answers],
-                question.no_answer_score if question.HasField("no_answer_score") else None,
-                question.token_count,
-                attention_of(question.attention),
+        return self._run(
+            answer_from_text_call(
+                context,
+                questions,
+                model,
+                model_version,
+                top_k,
+                max_answer_tokens,
+                allow_no_answer,
+                overlong,
+                max_tokens,
+                {**options},
             )
-            for question in self._call(self._texts.AnswerFromText, request, "always").questions
-        ]
+        )
 
     def embed(
         self,
-        texts,
-        model="",
-        model_version=0,
-        pooling=None,
-        layer=None,
-        normalize=False,
-        overlong=None,
-        max_tokens=None,
-        **options,
-    ):
+        texts: Iterable[str],
+        model: str = "",
+        model_version: int = 0,
+        pooling: Optional[str] = None,
+        layer: Optional[int] = None,
+        normalize: bool = False,
+        overlong: Optional[str] = None,
+        max_tokens: Optional[int] = None,
+        **options: Unpack[LabelOptions],
+    ) -> List[Embedding]:
         """The Embedding of each text. pooling is "mean", "last", "summary" or "tokens"."""
-        texts = _texts(texts)
-        if not texts:
-            return []
-        text_options, rest = split_text_options(options)
-        request = make_message(
-            pb.EmbedTextsRequest,
-            "embed",
-            model=model,
-            model_version=model_version,
-            texts=texts,
-            pooling=None if pooling is None else enum_number(pb.EmbedTextsRequest, "Pooling", pooling, "pooling"),
-            layer=layer,
-            normalize=normalize,
-            overlong=None if overlong is None else overlong_number(overlong),
-            max_tokens=max_tokens,
-            text_options=text_options,
-            **rest,
+        return self._run(
+            embed_call(texts, model, model_version, pooling, layer, normalize, overlong, max_tokens, {**options})
         )
-        embeddings = []
-        for text, answer in zip(texts, self._call(self._texts.EmbedTexts, request, "always").texts):
-            values, width = list(answer.values), answer.width
-            vectors = [values[i : i + width] for i in range(0, len(values), width)] if width else []
-            at = Indices(text)
-            tokens = [
-                (token.token, at.start(token.start), at.end(token.end), vector)
-                for token, vector in zip(answer.tokens, vectors)
-            ]
-            vector = [] if tokens or not vectors else vectors[0]
-            attention = attention_of(answer.attention)
-            embeddings.append(Embedding(vector, answer.token_count, answer.truncated, tokens, attention))
-        return embeddings
 
-    def text_session(self, model="", model_version=0, segment_tokens=None):
+    def text_session(
+        self, model: str = "", model_version: int = 0, segment_tokens: Optional[int] = None
+    ) -> TextSession:
         """A new TextSession, which has read nothing:
         with client.text_session("wiki") as session: session.read(chapter); session.generate(max_tokens=100)"""
-        request = pb.OpenTextSessionRequest(model=model, model_version=model_version, segment_tokens=segment_tokens)
-        return TextSession(self, self._call(self._texts.OpenTextSession, request).session)
+        return TextSession(self, self._run(open_text_session_call(model, model_version, segment_tokens)))
 
-    def import_text_session(self, data, model=""):
+    def import_text_session(self, data: bytes, model: str = "") -> TextSession:
         """A new TextSession from TextSession.export's bytes."""
-        request = pb.ImportTextSessionRequest(data=data, model=model)
-        return TextSession(self, self._call(self._texts.ImportTextSession, request).session)
+        return TextSession(self, self._run(import_text_session_call(data, model)))
 
-    def read_stream(self, source, model="", model_version=0, session=None, segment_tokens=None, **options):
+    def read_stream(
+        self,
+        source: TextSource,
+        model: str = "",
+        model_version: int = 0,
+        session: AnySession = None,
+        segment_tokens: Optional[int] = None,
+        **options: Unpack[StreamScoreOptions],
+    ) -> Generator[ReadPart, None, None]:
         """Yields a ReadPart for each part of a text of any length as it is read. `source` is a string, a file that is open for
         reading text, or an iterable of strings. Neither side holds the whole text. With a session it goes on with the
         text; otherwise the memory ends with the call. timeout_s does not limit it. Options: see make_score_options."""
-        first = pb.ReadTextStreamRequest(options=make_score_options(**options))
-        if session is None:
-            first.open.CopyFrom(
-                pb.OpenTextSessionRequest(model=model, model_version=model_version, segment_tokens=segment_tokens)
+        text = streamed_text(model, model_version, session, segment_tokens, {**options})
+        return self._exchange(READ_TEXT_STREAM, _requests(text, source), text.part)
+
+
+class AsyncLanguageMethods(AsyncTransport):
+    """Of AsyncClient: LanguageMethods as coroutines and asynchronous iterators."""
+
+    async def score(
+        self,
+        items: Iterable[ScoreItem],
+        model: str = "",
+        model_version: int = 0,
+        session: AnySession = None,
+        expected_version: Optional[int] = None,
+        **options: Unpack[ScoreOptions],
+    ) -> List[Score]:
+        """As Client.score."""
+        return await self._run(score_call(items, model, model_version, session, expected_version, {**options}))
+
+    async def generate(
+        self,
+        prompt: str = "",
+        model: str = "",
+        model_version: int = 0,
+        session: AnySession = None,
+        commit: bool = False,
+        request_id: Optional[str] = None,
+        expected_version: Optional[int] = None,
+        **options: Unpack[GenerateOptions],
+    ) -> Generation:
+        """As Client.generate."""
+        return await self._run(
+            generate_call(prompt, model, model_version, session, commit, request_id, expected_version, {**options})
+        )
+
+    def generate_stream(
+        self,
+        prompt: str = "",
+        model: str = "",
+        model_version: int = 0,
+        session: AnySession = None,
+        expected_version: Optional[int] = None,
+        **options: Unpack[GenerateOptions],
+    ) -> AsyncTextStream:
+        """As Client.generate_stream."""
+        call = generate_stream_call(prompt, model, model_version, session, expected_version, {**options})
+        return AsyncTextStream(self._stream(call))
+
+    async def fill_in(
+        self,
+        texts: Iterable[FillInText],
+        model: str = "",
+        model_version: int = 0,
+        candidates: Iterable[str] = (),
+        pieces: Optional[int] = None,
+        marker: Optional[str] = None,
+        context: str = "",
+        order: Optional[str] = None,
+        top_k: Optional[int] = None,
+        return_attention: bool = False,
+        **text_options: Unpack[TextOptions],
+    ) -> List[FilledText]:
+        """As Client.fill_in."""
+        return await self._run(
+            fill_in_call(
+                texts,
+                model,
+                model_version,
+                candidates,
+                pieces,
+                marker,
+                context,
+                order,
+                top_k,
+                return_attention,
+                {**text_options},
             )
-        else:
-            first.session = _name(session)
-        sent = _StreamedText()
-        failure = []
+        )
 
-        def requests():
-            yield first
-            try:
-                for piece in _pieces(source):
-                    sent.add(piece)
-                    yield pb.ReadTextStreamRequest(text=piece)
-            except Exception as error:  # of the caller's iterable; gRPC would hide it
-                failure.append(error)
-                stream.cancel()
+    async def classify_texts(
+        self,
+        items: Iterable[LabelItem],
+        model: str = "",
+        model_version: int = 0,
+        top_k: Optional[int] = None,
+        function: Optional[str] = None,
+        overlong: Optional[str] = None,
+        max_tokens: Optional[int] = None,
+        **options: Unpack[LabelOptions],
+    ) -> List[TextLabels]:
+        """As Client.classify_texts."""
+        return await self._run(
+            classify_texts_call(items, model, model_version, top_k, function, overlong, max_tokens, {**options})
+        )
 
-        stream = self._texts.ReadTextStream(requests(), metadata=self._metadata)
-        try:
-            for response in stream:
-                has_tokens = response.HasField("score") and len(response.score.token_scores) > 0
-                indices = sent.indices() if has_tokens else SameOffsets
-                yield ReadPart(
-                    score_of(response.score, indices) if response.HasField("score") else None,
-                    score_of(response.total, SameOffsets) if response.HasField("total") else None,
-                    response.bytes_read,
-                    response.tokens_read,
-                    response.session if response.HasField("session") else None,
-                )
-                sent.forget(response.bytes_read)
-        except Exception:
-            if failure:
-                raise failure[0] from None
-            raise
-        finally:
-            stream.cancel()
-        if failure:
-            raise failure[0]
+    async def tag(
+        self,
+        texts: Iterable[str],
+        model: str = "",
+        model_version: int = 0,
+        overlong: Optional[str] = None,
+        max_tokens: Optional[int] = None,
+        **options: Unpack[LabelOptions],
+    ) -> List[List[TaggedWord]]:
+        """As Client.tag."""
+        return await self._run(tag_call(texts, model, model_version, overlong, max_tokens, {**options}))
+
+    async def answer_from_text(
+        self,
+        context: str,
+        questions: Iterable[str],
+        model: str = "",
+        model_version: int = 0,
+        top_k: Optional[int] = None,
+        max_answer_tokens: Optional[int] = None,
+        allow_no_answer: bool = False,
+        overlong: Optional[str] = None,
+        max_tokens: Optional[int] = None,
+        **options: Unpack[LabelOptions],
+    ) -> List[FoundAnswers]:
+        """As Client.answer_from_text."""
+        return await self._run(
+            answer_from_text_call(
+                context,
+                questions,
+                model,
+                model_version,
+                top_k,
+                max_answer_tokens,
+                allow_no_answer,
+                overlong,
+                max_tokens,
+                {**options},
+            )
+        )
+
+    async def embed(
+        self,
+        texts: Iterable[str],
+        model: str = "",
+        model_version: int = 0,
+        pooling: Optional[str] = None,
+        layer: Optional[int] = None,
+        normalize: bool = False,
+        overlong: Optional[str] = None,
+        max_tokens: Optional[int] = None,
+        **options: Unpack[LabelOptions],
+    ) -> List[Embedding]:
+        """As Client.embed."""
+        return await self._run(
+            embed_call(texts, model, model_version, pooling, layer, normalize, overlong, max_tokens, {**options})
+        )
+
+    def text_session(
+        self, model: str = "", model_version: int = 0, segment_tokens: Optional[int] = None
+    ) -> OpeningTextSession:
+        """As Client.text_session: `session = await client.text_session("wiki")`, or
+        async with client.text_session("wiki") as session: await session.read(chapter)"""
+        return OpeningTextSession(self, open_text_session_call(model, model_version, segment_tokens))
+
+    def import_text_session(self, data: bytes, model: str = "") -> OpeningTextSession:
+        """As Client.import_text_session; with `await` or `async with`."""
+        return OpeningTextSession(self, import_text_session_call(data, model))
+
+    def read_stream(
+        self,
+        source: Union[TextSource, AnyIterable[str]],
+        model: str = "",
+        model_version: int = 0,
+        session: AnySession = None,
+        segment_tokens: Optional[int] = None,
+        **options: Unpack[StreamScoreOptions],
+    ) -> AsyncGenerator[ReadPart, None]:
+        """As Client.read_stream; the text may come from an asynchronous iterable."""
+        text = streamed_text(model, model_version, session, segment_tokens, {**options})
+        return self._exchange(READ_TEXT_STREAM, _requests_async(text, source), text.part)

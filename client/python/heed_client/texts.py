@@ -5,11 +5,23 @@ Offsets are indices of Python strings; on the wire they are bytes of UTF-8. Enum
 "end-of-text". Options have the names of the messages' fields in proto/heed/v1/language_modeling.proto. None leaves a field
 to the server's default."""
 
+from __future__ import annotations
+
 import bisect
 from dataclasses import dataclass, field
-from typing import List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Protocol, Tuple, TypeVar
 
+from google.protobuf.message import Message
 from heed.v1 import language_modeling_pb2 as pb
+
+from heed_client.calls import options_message
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from heed_client.options import GenerateOptions, ScoreOptions
+
+M = TypeVar("M", bound=Message)
 
 _TEXT_FIELDS = ("tokenization", "append_line_end", "special_tokens")
 
@@ -72,7 +84,8 @@ class Generation:
     model_version: int
 
     @property
-    def text(self):
+    def text(self) -> str:
+        """Of the best one."""
         return self.texts[0].text
 
 
@@ -99,11 +112,13 @@ class TextLabels:
     attention: Optional[Attention] = None
 
     @property
-    def label(self):
+    def label(self) -> str:
+        """The best one."""
         return self.labels[0][0]
 
     @property
-    def score(self):
+    def score(self) -> float:
+        """Of the best label."""
         return self.labels[0][1]
 
 
@@ -132,7 +147,7 @@ class FoundAnswers:
     attention: Optional[Attention] = None
 
     @property
-    def text(self):
+    def text(self) -> str:
         """Of the best answer; "" if there is none."""
         return self.answers[0].text if self.answers else ""
 
@@ -159,88 +174,100 @@ class ReadPart:
     session: Optional[pb.TextSession]
 
 
+class Offsets(Protocol):
+    """From the wire's offsets of a text to a caller's."""
+
+    def start(self, offset: int) -> int: ...
+
+    def end(self, offset: int) -> int: ...
+
+
 class Indices:
     """From byte offsets of a text's UTF-8 to indices of the string, and back."""
 
-    def __init__(self, text):
-        self._offsets = None
+    def __init__(self, text: str) -> None:
+        self._offsets: Optional[List[int]] = None
         if not text.isascii():
             self._offsets = [0]
             for character in text:
                 self._offsets.append(self._offsets[-1] + len(character.encode("utf-8")))
 
-    def start(self, offset):
+    def start(self, offset: int) -> int:
         return offset if self._offsets is None else bisect.bisect_right(self._offsets, offset) - 1
 
-    def end(self, offset):
+    def end(self, offset: int) -> int:
         return offset if self._offsets is None else bisect.bisect_left(self._offsets, offset)
 
-    def offset(self, index):
+    def offset(self, index: int) -> int:
         return index if self._offsets is None else self._offsets[index]
 
 
 class SameOffsets:
     """For ids in place of a text: there are no offsets."""
 
-    start = end = staticmethod(lambda offset: offset)
+    def start(self, offset: int) -> int:
+        return offset
+
+    def end(self, offset: int) -> int:
+        return offset
 
 
-def enum_number(message, kind, name, field_name):
+def enum_number(message: Any, kind: str, name: str, field_name: str) -> int:
     """The number of "end-of-text" in ScoreOptions.Begin: BEGIN_END_OF_TEXT."""
-    numbers = getattr(message, kind)
     prefix = "".join("_" + letter if letter.isupper() and i else letter for i, letter in enumerate(kind)).upper() + "_"
-    names = {key[len(prefix) :].lower().replace("_", "-"): number for key, number in numbers.items() if number != 0}
+    names: Dict[str, int] = {
+        key[len(prefix) :].lower().replace("_", "-"): number
+        for key, number in getattr(message, kind).items()
+        if number != 0
+    }
     wanted = str(name).lower().replace("_", "-")
     if wanted not in names:
         raise ValueError(f"{field_name} is {name!r}; it can be {', '.join(map(repr, names))}")
     return names[wanted]
 
 
-def overlong_number(name):
-    return enum_number(pb, "OverlongText", name, "overlong")
+def overlong_number(name: Optional[str]) -> Optional[int]:
+    return None if name is None else enum_number(pb, "OverlongText", name, "overlong")
 
 
-def split_text_options(options):
+def split_text_options(options: Dict[str, Any]) -> Tuple[pb.TextOptions, Dict[str, Any]]:
     """TextOptions out of the options, and the rest."""
-    options = {name: value for name, value in options.items() if value is not None}
-    text = {name: options.pop(name) for name in _TEXT_FIELDS if name in options}
+    rest = {name: value for name, value in options.items() if value is not None}
+    text = {name: rest.pop(name) for name in _TEXT_FIELDS if name in rest}
     if "tokenization" in text:
         text["tokenization"] = enum_number(pb.TextOptions, "Tokenization", text["tokenization"], "tokenization")
-    return pb.TextOptions(**text), options
+    return make_message(pb.TextOptions, "text", **text), rest
 
 
-def make_message(message_type, what, **fields):
-    try:
-        return message_type(**fields)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{what} options: {error}") from None
+def make_message(message_type: Callable[..., M], what: str, **fields: Any) -> M:
+    return options_message(message_type, f"{what} options", **fields)
 
 
-def make_score_options(**options):
+def make_score_options(**options: Unpack[ScoreOptions]) -> pb.ScoreOptions:
     """ScoreOptions from keywords: its fields' names and those of TextOptions. begin is "nothing" or "end-of-text", order
     "left-to-right" or "all-context", tokenization "moses" or "whitespace"."""
-    text, options = split_text_options(options)
+    text, fields = split_text_options({**options})
     for name, kind in (("begin", "Begin"), ("order", "Order")):
-        if name in options:
-            options[name] = enum_number(pb.ScoreOptions, kind, options[name], name)
-    return make_message(pb.ScoreOptions, "score", text=text, **options)
+        if name in fields:
+            fields[name] = enum_number(pb.ScoreOptions, kind, fields[name], name)
+    return make_message(pb.ScoreOptions, "score", text=text, **fields)
 
 
-def make_generate_options(**options):
+def make_generate_options(**options: Unpack[GenerateOptions]) -> pb.GenerateOptions:
     """GenerateOptions from keywords: its fields' names and those of TextOptions. early_stopping is "heuristic", "first" or
     "never", mode "causal" or "as-hugging-face", sampling a dictionary of Sampling's fields; stop a text or a list."""
-    text, options = split_text_options(options)
+    text, fields = split_text_options({**options})
     for name, kind in (("early_stopping", "EarlyStopping"), ("mode", "Mode")):
-        if name in options:
-            options[name] = enum_number(pb.GenerateOptions, kind, options[name], name)
-    if "sampling" in options:
-        options["sampling"] = make_message(pb.GenerateOptions.Sampling, "sampling", **options["sampling"])
-    if isinstance(options.get("stop"), str):
-        options["stop"] = [options["stop"]]
-    return make_message(pb.GenerateOptions, "generate", text=text, **options)
+        if name in fields:
+            fields[name] = enum_number(pb.GenerateOptions, kind, fields[name], name)
+    if "sampling" in fields:
+        fields["sampling"] = make_message(pb.GenerateOptions.Sampling, "sampling", **fields["sampling"])
+    if isinstance(fields.get("stop"), str):
+        fields["stop"] = [fields["stop"]]
+    return make_message(pb.GenerateOptions, "generate", text=text, **fields)
 
 
-def attention_of(message):
+def attention_of(message: pb.TextAttention) -> Optional[Attention]:
     if message.column_count <= 0:
         return None
     weights, columns = list(message.weights), message.column_count
@@ -248,12 +275,12 @@ def attention_of(message):
     return Attention(list(message.column_tokens), rows)
 
 
-def token_of(message, indices):
+def token_of(message: pb.TokenScore, offsets: Offsets) -> Token:
     return Token(
         message.token,
         message.id,
-        indices.start(message.start),
-        indices.end(message.end),
+        offsets.start(message.start),
+        offsets.end(message.end),
         message.unknown,
         message.log_probability if message.HasField("log_probability") else None,
         message.rank,
@@ -261,7 +288,7 @@ def token_of(message, indices):
     )
 
 
-def score_of(message, indices):
+def score_of(message: pb.TextScore, offsets: Offsets) -> Score:
     return Score(
         message.log_probability,
         message.tokens,
@@ -272,12 +299,12 @@ def score_of(message, indices):
         message.is_greedy,
         list(message.unknown_words),
         message.unknown_tokens,
-        [token_of(token, indices) for token in message.token_scores],
+        [token_of(token, offsets) for token in message.token_scores],
         attention_of(message.attention),
     )
 
 
-def generation_of(message):
+def generation_of(message: pb.GenerateResponse) -> Generation:
     texts = []
     for text in message.texts:
         indices = Indices(text.text)
