@@ -6,6 +6,9 @@ import { watchToken } from "./token_form.js";
 
 const PANELS = [
   { id: "translate", title: "Translate", load: () => import("./translate.js") },
+  { id: "graphs", title: "Graphs", load: () => import("./graphs.js") },
+  { id: "questions", title: "Questions", load: () => import("./questions.js") },
+  { id: "language", title: "Language", load: () => import("./language.js") },
   { id: "models", title: "Models", load: () => import("./models.js") },
 ];
 // Models come and go seldom; while some load, or the server is gone, we look more often.

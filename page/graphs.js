@@ -1,0 +1,579 @@
+// SPDX-License-Identifier: Apache-2.0
+// The panel Graphs: a graph whose nodes, edges or whole a model classifies, drawn with the attention in its edges.
+import { bars, percent } from "./bars.js";
+import { call, isAbort, Latest } from "./calls.js";
+import { button, element, errorNotice, field, formatNumber, more, notice, selectOf, setOptions, show, textInput } from "./elements.js";
+import { GraphFileError, graphsOfJson, readGraphFile } from "./graph_file.js";
+import { GraphLayout } from "./graph_layout.js";
+import { GraphView, MAX_LINKS, MAX_NODES } from "./graph_view.js";
+import { pythonLiteral } from "./python_code.js";
+import { RequestView } from "./request_view.js";
+
+// Graphs of the page. Each fits the model of that name.
+const EXAMPLES = [
+  { file: "karate.json", title: "Karate club", model: "gat-karate" },
+  { file: "nitropyrene.json", title: "A molecule", model: "gat-mutag" },
+];
+const METHODS = {
+  MODEL_KIND_NODE_CLASSIFIER: { name: "ClassifyNodes", of: "nodes" },
+  MODEL_KIND_EDGE_CLASSIFIER: { name: "ClassifyEdges", of: "edges" },
+  MODEL_KIND_GRAPH_CLASSIFIER: { name: "ClassifyGraphs", of: "whole graphs" },
+};
+const MAX_GRAPHS = 2000; // of a file, which go in one request
+const LISTED_AT_ONCE = 100;
+const STRONGEST = 8; // pairs that are listed
+const LAYOUT_SLICE_MS = 12; // then the page draws itself and hears the user
+
+export default {
+  id: "graphs",
+  title: "Graphs",
+  kinds: Object.keys(METHODS),
+  fills: "gat-karate",
+  mount: (root, app) => new GraphsPanel(root, app).hooks,
+};
+
+class GraphsPanel {
+  #latest = new Latest();
+  #graphs = null; // FileGraphs of the example or file
+  #graphNumber = 0;
+  #answer = null; // {kind, answers, labels}
+  #layoutNumber = 0;
+
+  constructor(root, app) {
+    this.app = app;
+    this.view = new RequestView(app);
+    this.drawing = new GraphView({ label: "The graph", onSelect: (row) => this.#selectNode(row), onPoint: (row) => this.#point(row) });
+    this.hooks = { show: () => this.#drawAgain() };
+    this.#build(root);
+    app.watchModels(() => this.#offerModels());
+  }
+
+  // ---------------------------------------------------------------------------------------------- elements
+
+  #build(root) {
+    this.modelSelect = selectOf([], { onChange: () => this.#modelChosen() });
+    this.fileInput = element("input", { type: "file", hidden: true, accept: ".safetensors,.json", on: { change: () => this.#takeFile(this.fileInput.files[0]) } });
+    this.examples = EXAMPLES.map((example) => button(example.title, { onClick: () => this.#openExample(example) }));
+    this.layerSelect = selectOf([], { onChange: () => this.#showAttention() });
+    this.headSelect = selectOf([], { onChange: () => this.#showAttention() });
+    this.graphSelect = selectOf([], { onChange: () => this.#showGraph(Number(this.graphSelect.value)) });
+    this.graphField = field("Graph of the file", this.graphSelect, { hidden: true });
+    this.attentionFields = element("div", { class: "row", hidden: true }, field("Layer", this.layerSelect), field("Attention of", this.headSelect), this.graphField);
+    this.about = element("p", { class: "hint" });
+    this.status = element("div", { class: "graph-status" });
+    this.pointed = element("p", { class: "hint graph-pointed" });
+    this.legend = element("ul", { class: "legend" });
+    this.details = element("div", { class: "card graph-details", "aria-live": "polite" });
+    this.pair = this.#pairForm();
+    this.list = element("div");
+    this.listing = more("", this.list);
+    this.listing.classList.add("graph-listing");
+    this.listing.hidden = true;
+    this.canvas = element("div", { class: "card graph-card", hidden: true }, this.attentionFields, this.legend, this.drawing.element, this.pointed);
+    const dropHere = element(
+      "div",
+      { class: "drop" },
+      element("p", { text: "An own graph: drop a file here, or" }),
+      button("Open a file …", { onClick: () => this.fileInput.click() }),
+      this.fileInput,
+      element("p", { class: "hint", text: "Heed's graph file (.safetensors), or JSON of a heed.v1.Graph or of a request." }),
+    );
+    this.#takeDrops(root, dropHere);
+    root.append(
+      element(
+        "div",
+        { class: "card" },
+        element("p", { class: "lead", text: "A graph attention network classifies nodes by what it gathers from their neighbors, and weighs each neighbor. A line is thick where it meets the node that attends." }),
+        element("div", { class: "row" }, field("Model", this.modelSelect, { class: "model-field" }), element("div", { class: "field" }, element("span", { class: "label", text: "Graphs at hand" }), element("div", { class: "actions" }, this.examples))),
+        dropHere,
+      ),
+      this.status,
+      element("div", { class: "graph-columns" }, this.canvas, element("div", { class: "stack" }, this.details, this.pair)),
+      this.listing,
+      this.view.element,
+    );
+    this.details.hidden = true;
+  }
+
+  #pairForm() {
+    this.pairFrom = textInput({ inputmode: "numeric" });
+    this.pairTo = textInput({ inputmode: "numeric" });
+    this.pairAnswer = element("div");
+    const form = element(
+      "form",
+      { class: "card", hidden: true, on: { submit: (event) => (event.preventDefault(), this.#askPair()) } },
+      element("h3", { text: "Ask about any two nodes" }),
+      element("div", { class: "row" }, field("From", this.pairFrom), field("To", this.pairTo), element("button", { class: "button", type: "submit" }, "Ask")),
+      this.pairAnswer,
+    );
+    return form;
+  }
+
+  #takeDrops(root, dropHere) {
+    let depth = 0;
+    const mark = (by) => {
+      depth = by === 0 ? 0 : depth + by;
+      dropHere.classList.toggle("over", depth > 0);
+    };
+    const hasFile = (event) => event.dataTransfer?.types.includes("Files");
+    root.addEventListener("dragenter", (event) => hasFile(event) && (event.preventDefault(), mark(1)));
+    root.addEventListener("dragleave", (event) => hasFile(event) && mark(-1));
+    root.addEventListener("dragover", (event) => hasFile(event) && event.preventDefault());
+    root.addEventListener("drop", (event) => {
+      if (!hasFile(event)) return;
+      event.preventDefault();
+      mark(0);
+      this.#takeFile(event.dataTransfer.files[0]);
+    });
+  }
+
+  // ---------------------------------------------------------------------------------------------- what to ask
+
+  get #model() {
+    return this.app.ready(...Object.keys(METHODS)).find((model) => model.name === this.modelSelect.value);
+  }
+
+  #offerModels() {
+    const models = this.app.ready(...Object.keys(METHODS));
+    const before = this.modelSelect.value;
+    const names = [...new Set(models.map((model) => model.name))];
+    const textOf = (name) => `${name} (${METHODS[models.find((model) => model.name === name).kind].of})`;
+    setOptions(this.modelSelect, names.map((name) => ({ value: name, text: textOf(name) })));
+    this.examples.forEach((made, i) => (made.hidden = !names.includes(EXAMPLES[i].model)));
+    if (before && names.includes(before)) return;
+    const example = EXAMPLES.find(({ model }) => names.includes(model));
+    if (example) this.#openExample(example);
+  }
+
+  #modelChosen() {
+    const example = EXAMPLES.find(({ model }) => model === this.modelSelect.value);
+    if (this.#graphs?.example) {
+      if (example) return void this.#openExample(example);
+      this.#clear();
+      show(this.status, notice("info", element("p", { text: `${this.modelSelect.value} has no graph at hand here: open a file of its own.` })));
+      return;
+    }
+    if (this.#graphs) this.#ask();
+  }
+
+  async #openExample(example) {
+    this.modelSelect.value = example.model;
+    try {
+      const response = await fetch(new URL(`page/${example.file}`, document.baseURI));
+      const text = await response.text();
+      const graphs = graphsOfJson(example.file, text);
+      this.#take(Object.assign(graphs, { name: example.title, example }), JSON.parse(text).about);
+    } catch (error) {
+      show(this.status, errorNotice(error));
+    }
+  }
+
+  async #takeFile(file) {
+    this.fileInput.value = "";
+    if (!file) return;
+    show(this.status, notice("wait", element("p", { text: `Reading ${file.name} …` })));
+    try {
+      const graphs = await readGraphFile(file);
+      if (graphs.length > MAX_GRAPHS) throw new GraphFileError(`${file.name} has ${graphs.length} graphs. This page sends at most ${MAX_GRAPHS} at a time.`);
+      this.#take(Object.assign(graphs, { name: file.name }), "");
+    } catch (error) {
+      this.#clear();
+      show(this.status, error instanceof GraphFileError ? notice("error", element("p", { text: error.message })) : errorNotice(error));
+    }
+  }
+
+  #take(graphs, about) {
+    this.#graphs = graphs;
+    this.#graphNumber = 0;
+    this.about.textContent = about ?? "";
+    this.examples.forEach((made, i) => made.setAttribute("aria-pressed", String(graphs.example === EXAMPLES[i])));
+    this.#ask();
+  }
+
+  #clear() {
+    this.#latest.cancel();
+    this.#graphs = null;
+    this.#answer = null;
+    this.#layoutNumber += 1;
+    this.canvas.hidden = this.details.hidden = this.pair.hidden = this.listing.hidden = true;
+    this.examples.forEach((made) => made.setAttribute("aria-pressed", "false"));
+  }
+
+  async #ask() {
+    const model = this.#model;
+    if (!model) return;
+    const graphs = this.#graphs;
+    const method = METHODS[model.kind];
+    const options = { topK: 0, returnAttention: true };
+    if (graphs.some((graph) => graph.hasEdgeFeatures) && this.ignoresEdgeFeatures) options.ignoreEdgeFeatures = true;
+    const message = { model: model.name, queries: graphs.map((graph) => ({ graph: graph.message })), options };
+    show(this.status, notice("wait", element("p", { text: `${model.name} reads ${describe(graphs)} …` })));
+    try {
+      const answer = await call(`GraphService/${method.name}`, message, { signal: this.#latest.signal(), view: this.view, python: pythonOf(method.name, message) });
+      this.#takeAnswer(model, graphs, answer);
+    } catch (error) {
+      if (isAbort(error)) return;
+      this.canvas.hidden = this.details.hidden = this.pair.hidden = this.listing.hidden = true;
+      this.#showError(error, graphs);
+    }
+  }
+
+  #showError(error, graphs) {
+    const parts = [errorNotice(error)];
+    if (graphs.some((graph) => graph.hasEdgeFeatures) && /edge_features|edge features/.test(error.message) && !this.ignoresEdgeFeatures) {
+      parts.push(button("Answer without the edges' features", { onClick: () => ((this.ignoresEdgeFeatures = true), this.#ask()) }));
+    }
+    show(this.status, element("div", { class: "stack" }, parts));
+  }
+
+  // ---------------------------------------------------------------------------------------------- what came
+
+  #takeAnswer(model, graphs, { answers }) {
+    const kind = METHODS[model.kind].name;
+    this.#answer = { kind, answers, model: model.name, labels: labelsOf(kind, answers) };
+    const isMany = graphs.length > 1;
+    setOptions(this.graphSelect, graphs.map((graph, i) => ({ value: String(i), text: isMany && kind === "ClassifyGraphs" ? `${i}: ${answers[i].classification.label}` : String(i) })));
+    this.graphField.hidden = !isMany;
+    show(this.status, element("p", { class: "graph-summary" }, element("strong", { text: summaryOf(kind, graphs, answers) }), " ", this.about));
+    this.app.say(summaryOf(kind, graphs, answers));
+    this.pair.hidden = kind !== "ClassifyEdges" || isMany;
+    show(this.pairAnswer);
+    this.#showList();
+    this.#showGraph(0);
+  }
+
+  #showGraph(number) {
+    this.#graphNumber = number;
+    this.graphSelect.value = String(number);
+    const { attention } = this.#answer.answers[number];
+    const layers = attention?.layers ?? [];
+    setOptions(this.layerSelect, layers.map((_, i) => ({ value: String(i), text: i + 1 === layers.length ? `${i + 1} (last)` : String(i + 1) })));
+    this.layerSelect.value = String(layers.length - 1);
+    this.attentionFields.hidden = !layers.length;
+    this.#draw();
+  }
+
+  // Lays the graph out in slices, and draws it.
+  async #draw() {
+    const graph = this.#graphs[this.#graphNumber];
+    const number = ++this.#layoutNumber;
+    const links = linksOf(graph);
+    this.canvas.hidden = false;
+    this.details.hidden = false;
+    const isTooLarge = graph.nodeCount > MAX_NODES || links.length > MAX_LINKS;
+    this.drawing.element.hidden = isTooLarge;
+    this.attentionFields.hidden ||= isTooLarge;
+    this.legend.hidden = isTooLarge;
+    if (isTooLarge) {
+      this.drawn = null;
+      this.canvas.hidden = true;
+      this.listing.open = true;
+      show(this.details, notice("info", element("p", { text: `This graph has ${formatNumber(graph.nodeCount)} nodes and ${formatNumber(links.length)} links. The page draws at most ${formatNumber(MAX_NODES)} and ${formatNumber(MAX_LINKS)}; all answers are in the list below.` })));
+      return;
+    }
+    this.drawing.element.classList.add("placing");
+    const layout = new GraphLayout(graph.nodeCount, links);
+    while (!layout.run(LAYOUT_SLICE_MS)) {
+      this.pointed.textContent = `Placing ${formatNumber(graph.nodeCount)} nodes: ${percent(layout.step / layout.steps)}`;
+      await new Promise((resolve) => setTimeout(resolve));
+      if (number !== this.#layoutNumber) return;
+    }
+    this.drawn = { graph, links, layout };
+    this.#place();
+  }
+
+  #place() {
+    const { graph, links, layout } = this.drawn;
+    const { kind, answers, labels } = this.#answer;
+    const answer = answers[this.#graphNumber];
+    const box = this.drawing.box;
+    this.boxWidth = box.width;
+    const classifications = kind === "ClassifyNodes" ? answer.nodes.map((node) => node.classification) : [];
+    const nodes = graph.ids.map((id, row) => {
+      const own = classifications[row];
+      const name = graph.names?.[row];
+      return {
+        name: `Node ${id}${name ? `, ${name}` : ""}${own ? `: ${own.label}, ${percent(own.probability)}` : ""}`,
+        text: name && name.length <= 2 ? name : id.length <= 3 ? id : "",
+        shares: own ? sharesOf(own, labels.length) : [],
+        odd: Boolean(own && graph.classes && graph.classes[row] >= 0 && graph.classes[row] !== (own.classIndex ?? 0)),
+      };
+    });
+    this.drawing.element.classList.remove("placing");
+    this.drawing.draw({ nodes, links, points: layout.fit(box.width, box.height, 30), box });
+    this.pointed.textContent = "Point at a node, or choose one to see what it attends to. Arrow keys go from node to node.";
+    this.#showLegend(kind, nodes.some((node) => node.odd));
+    this.#showAttention();
+  }
+
+  // The panel's width may have changed while it was not seen.
+  #drawAgain() {
+    if (this.drawn && this.#answer && Math.abs(this.drawing.box.width - this.boxWidth) > 40) this.#place();
+  }
+
+  #showLegend(kind, hasOdd) {
+    const { labels } = this.#answer;
+    const marks = kind === "ClassifyNodes" ? labels.map((label, i) => element("li", {}, element("span", { class: `swatch series-${(i % 6) + 1}${i >= 6 ? " series-hollow" : ""}`, "aria-hidden": "true" }), label)) : [];
+    if (hasOdd) marks.push(element("li", {}, element("span", { class: "swatch swatch-odd", "aria-hidden": "true" }), "the file says another class"));
+    show(this.legend, marks);
+  }
+
+  // {target row: Map(source row: weight)} of the chosen layer and head; and the heads' own weights.
+  #showAttention() {
+    const { attention } = this.#answer.answers[this.#graphNumber];
+    const layer = attention?.layers?.[Number(this.layerSelect.value)];
+    if (!layer || !this.drawn) {
+      this.weights = null;
+      if (this.drawn) this.drawing.weigh(() => 0.4);
+      return;
+    }
+    const heads = layer.headCount ?? 1;
+    const names = [{ value: "mean", text: heads > 1 ? `all ${heads} heads (mean)` : "its one head" }];
+    if (heads > 1) for (let head = 0; head < heads; ++head) names.push({ value: String(head), text: `head ${head + 1}` });
+    setOptions(this.headSelect, names);
+    const head = this.headSelect.value;
+    this.weights = attentionRows(this.drawn.graph, layer, head === "mean" ? -1 : Number(head));
+    this.drawing.weigh((target, source) => this.weights[target].get(source) ?? 0);
+    this.#selectNode(this.drawing.selected);
+  }
+
+  #point(row) {
+    if (!this.drawn) return;
+    if (row >= 0) this.pointed.textContent = this.drawing.nodes[row].name;
+    else if (this.drawing.selected >= 0) this.pointed.textContent = this.drawing.nodes[this.drawing.selected].name;
+  }
+
+  #selectNode(row) {
+    if (row < 0) {
+      const { kind, answers, labels } = this.#answer;
+      if (kind === "ClassifyGraphs") {
+        const { classification } = answers[this.#graphNumber];
+        const graph = this.#graphs[this.#graphNumber];
+        show(this.details, element("h3", { text: classification.label }), bars(classBars(classification, labels)), fileSays(graph.graphClass, labels), element("p", { class: "hint", text: "Choose a node to see what it attends to." }), this.#strongestList());
+      } else {
+        show(this.details, element("p", { class: "hint", text: "Choose a node: its classes, and what it attends to, come here." }), this.#strongestList());
+      }
+      return;
+    }
+    this.#showNode(row);
+  }
+
+  #showNode(row) {
+    const { graph } = this.drawn;
+    const { kind, answers, labels } = this.#answer;
+    const name = graph.names?.[row];
+    const parts = [element("h3", { text: `Node ${graph.ids[row]}${name ? ` · ${name}` : ""}` })];
+    if (kind === "ClassifyNodes") {
+      const own = answers[this.#graphNumber].nodes[row].classification;
+      parts.push(bars(classBars(own, labels), { caption: "Probabilities" }), fileSays(graph.classes?.[row], labels));
+    }
+    if (this.weights) {
+      parts.push(this.#neighborTable(row, this.weights[row], "Attends to", "it attends to no one"));
+      const from = new Map();
+      this.weights.forEach((own, target) => target !== row && own.has(row) && from.set(target, own.get(row)));
+      if (from.size) parts.push(more(`Attended to by ${from.size}`, this.#neighborTable(row, from, "Attended to by", "")));
+    }
+    show(this.details, parts);
+    if (this.pairFrom.value === "" || this.pairTo.value !== "") [this.pairFrom.value, this.pairTo.value] = [graph.ids[row], ""];
+    else this.pairTo.value = graph.ids[row];
+  }
+
+  #neighborTable(row, weights, caption, none) {
+    const { graph } = this.drawn;
+    const all = [...weights].filter(([, weight]) => weight > 0).sort((one, two) => two[1] - one[1]);
+    if (!all.length) return element("p", { class: "hint", text: none });
+    const full = all[0][1];
+    const rows = all.slice(0, LISTED_AT_ONCE).map(([other, weight]) => ({
+      label: other === row ? `${nameOf(graph, other)} (itself)` : nameOf(graph, other),
+      share: weight,
+      color: 2,
+      onClick: other === row ? undefined : () => this.#goTo(other),
+    }));
+    const rest = all.length > rows.length ? element("p", { class: "hint", text: `and ${all.length - rows.length} more` }) : null;
+    return element("div", { class: "neighbors" }, element("h4", { text: `${caption}: layer ${Number(this.layerSelect.value) + 1}, ${this.headSelect.selectedOptions[0].text}` }), bars(rows, { full, caption }), rest);
+  }
+
+  // Where most attention goes between two nodes.
+  #strongestList() {
+    if (!this.weights) return null;
+    const { graph } = this.drawn;
+    const all = this.weights.flatMap((own, target) => [...own].filter(([source]) => source !== target).map(([source, weight]) => ({ target, source, weight })));
+    const best = all.sort((one, two) => two.weight - one.weight || one.target - two.target).slice(0, STRONGEST);
+    if (!best.length) return null;
+    const rows = best.map(({ target, source, weight }) => ({ label: `${nameOf(graph, target)} to ${nameOf(graph, source)}`, share: weight, color: 2, onClick: () => this.#goTo(target) }));
+    return element("div", { class: "neighbors" }, element("h4", { text: "Who attends most to whom" }), bars(rows, { full: best[0].weight, caption: "Who attends most to whom" }));
+  }
+
+  #goTo(row) {
+    this.drawing.select(row);
+    this.#showNode(row);
+    this.app.say(this.drawing.nodes[row].name);
+  }
+
+  async #askPair() {
+    const [source, target] = [this.pairFrom.value.trim(), this.pairTo.value.trim()];
+    const graph = this.#graphs[0];
+    for (const id of [source, target]) {
+      if (!graph.ids.includes(id)) return void show(this.pairAnswer, notice("error", element("p", { text: `There is no node ${id || "without an id"} in this graph.` })));
+    }
+    const message = { model: this.#answer.model, queries: [{ graph: graph.message, edges: [{ source, target }] }], options: { topK: 0 } };
+    try {
+      const { answers } = await call("GraphService/ClassifyEdges", message, { signal: this.#latest.signal(), view: this.view, python: pythonOf("ClassifyEdges", message) });
+      const { classification } = answers[0].edges[0];
+      show(this.pairAnswer, element("p", {}, element("strong", { text: `${source} → ${target}: ${classification.label}` })), bars(classBars(classification, this.#answer.labels)));
+    } catch (error) {
+      if (!isAbort(error)) show(this.pairAnswer, errorNotice(error));
+    }
+  }
+
+  // ---------------------------------------------------------------------------------------------- the list
+
+  #showList() {
+    const { kind } = this.#answer;
+    const rows = this.#listRows();
+    this.listing.hidden = rows.length === 0;
+    this.listing.open = false;
+    const of = { ClassifyNodes: "nodes", ClassifyEdges: "edges, surest first", ClassifyGraphs: "graphs" }[kind];
+    this.listing.querySelector("summary").textContent = `All ${formatNumber(rows.length)} ${of}, as a table`;
+    const body = element("tbody");
+    const again = button("Show more", { kind: "quiet", onClick: () => addRows() });
+    let shown = 0;
+    const addRows = () => {
+      for (const { name, classification, said, onClick } of rows.slice(shown, shown + LISTED_AT_ONCE)) {
+        const first = onClick ? button(name, { kind: "quiet", onClick }) : name;
+        body.append(element("tr", {}, element("th", { scope: "row" }, first), element("td", { text: classification.label }), element("td", { class: "number", text: percent(classification.probability ?? 0) }), said === undefined ? null : element("td", { text: said })));
+      }
+      shown = Math.min(rows.length, shown + LISTED_AT_ONCE);
+      again.hidden = shown === rows.length;
+      again.textContent = `Show more (${formatNumber(rows.length - shown)} left)`;
+    };
+    addRows();
+    const heads = [{ ClassifyNodes: "Node", ClassifyEdges: "Edge", ClassifyGraphs: "Graph" }[kind], "Class", "Probability"];
+    if (rows[0]?.said !== undefined) heads.push("The file says");
+    show(this.list, element("div", { class: "scroll-x" }, element("table", { class: "table" }, element("thead", {}, element("tr", {}, heads.map((head) => element("th", { scope: "col", text: head })))), body)), again);
+  }
+
+  #listRows() {
+    const { kind, answers, labels } = this.#answer;
+    const graphs = this.#graphs;
+    const labelOf = (index) => (index === undefined || index === null || index < 0 ? "" : (labels[index] ?? String(index)));
+    if (kind === "ClassifyGraphs") {
+      return answers.map(({ classification }, i) => ({ name: `Graph ${i}`, classification, said: graphs[i].graphClass === null ? undefined : labelOf(graphs[i].graphClass), onClick: answers.length > 1 ? () => this.#showGraph(i) : undefined }));
+    }
+    const several = graphs.length > 1;
+    const rows = answers.flatMap((answer, i) =>
+      (answer.nodes ?? answer.edges ?? []).map((one, row) => {
+        const name = one.id?.source !== undefined || one.id?.target !== undefined ? `${one.id.source ?? 0} → ${one.id.target ?? 0}` : nameOf(graphs[i], row);
+        return { name: several ? `${i}: ${name}` : name, classification: one.classification, said: graphs[i].classes ? labelOf(graphs[i].classes[row]) : undefined, onClick: several || kind !== "ClassifyNodes" ? undefined : () => this.drawn && this.#goTo(row) };
+      }),
+    );
+    if (kind === "ClassifyEdges") rows.sort((one, two) => (two.classification.probability ?? 0) - (one.classification.probability ?? 0));
+    return rows;
+  }
+}
+
+// ------------------------------------------------------------------------------------------------ pure functions
+
+function describe(graphs) {
+  const nodes = graphs.reduce((sum, graph) => sum + graph.nodeCount, 0);
+  const edges = graphs.reduce((sum, graph) => sum + graph.edgeCount, 0);
+  return `${graphs.length > 1 ? `${formatNumber(graphs.length)} graphs, ` : ""}${formatNumber(nodes)} nodes, ${formatNumber(edges)} edges`;
+}
+
+function nameOf(graph, row) {
+  return graph.names?.[row] ? `${graph.ids[row]} ${graph.names[row]}` : graph.ids[row];
+}
+
+// Names of all classes, by index: top_k 0 lists each.
+function labelsOf(kind, answers) {
+  const labels = [];
+  for (const answer of answers) {
+    const first = answer.classification ?? answer.nodes?.[0]?.classification ?? answer.edges?.[0]?.classification;
+    for (const { index = 0, label } of first?.top ?? []) labels[index] = label;
+    if (first) break;
+  }
+  return labels;
+}
+
+function sharesOf(classification, count) {
+  const shares = new Array(count).fill(0);
+  for (const { index = 0, probability = 0 } of classification.top ?? []) shares[index] = probability;
+  return shares;
+}
+
+function classBars(classification, labels) {
+  return sharesOf(classification, labels.length)
+    .map((share, i) => ({ label: labels[i], share, color: (i % 6) + 1 }))
+    .sort((one, two) => two.share - one.share);
+}
+
+function fileSays(index, labels) {
+  if (index === undefined || index === null || index < 0) return null;
+  return element("p", { class: "hint", text: `The file says: ${labels[index] ?? index}` });
+}
+
+// Pairs of nodes that an edge joins, each once, without loops.
+function linksOf(graph) {
+  const seen = new Set();
+  const links = [];
+  graph.sources.forEach((source, i) => {
+    const target = graph.targets[i];
+    const [low, high] = source < target ? [source, target] : [target, source];
+    const key = low * graph.nodeCount + high;
+    if (low === high || seen.has(key)) return;
+    seen.add(key);
+    links.push([low, high]);
+  });
+  return links;
+}
+
+// For each node a Map of source row to weight. `head` -1: the mean of all.
+function attentionRows(graph, layer, head) {
+  const rowOf = new Map(graph.ids.map((id, row) => [id, row]));
+  const heads = layer.headCount ?? 1;
+  const rows = graph.ids.map(() => new Map());
+  layer.targets?.forEach((target, edge) => {
+    let weight = 0;
+    for (let h = 0; h < heads; ++h) if (head < 0 || head === h) weight += layer.weights[edge * heads + h];
+    if (head < 0) weight /= heads;
+    const source = rowOf.get(layer.sources[edge]);
+    const own = rows[rowOf.get(target)];
+    own?.set(source, (own.get(source) ?? 0) + weight);
+  });
+  return rows;
+}
+
+function summaryOf(kind, graphs, answers) {
+  const counts = new Map();
+  let [agreed, known] = [0, 0];
+  const count = (label) => counts.set(label, (counts.get(label) ?? 0) + 1);
+  answers.forEach((answer, i) => {
+    if (answer.classification) {
+      count(answer.classification.label);
+      if (graphs[i].graphClass !== null && graphs[i].graphClass >= 0) [agreed, known] = [agreed + (graphs[i].graphClass === (answer.classification.classIndex ?? 0)), known + 1];
+    }
+    (answer.nodes ?? answer.edges ?? []).forEach(({ classification }, row) => {
+      count(classification.label);
+      const said = kind === "ClassifyNodes" ? graphs[i].classes?.[row] : undefined;
+      if (said >= 0) [agreed, known] = [agreed + (said === (classification.classIndex ?? 0)), known + 1];
+    });
+  });
+  const parts = [...counts].sort((one, two) => two[1] - one[1]).map(([label, n]) => `${formatNumber(n)} ${label}`);
+  const agreement = known ? ` The file agrees on ${formatNumber(agreed)} of ${formatNumber(known)}.` : "";
+  return graphs.length === 1 && kind === "ClassifyGraphs" ? `${graphs.name}: ${parts[0].slice(2)}.${agreement}` : `${describe(graphs)}: ${parts.join(", ")}.${agreement}`;
+}
+
+// What asks the same from Python: with the message in the program if it is short, else in request.json.
+function pythonOf(name, message) {
+  const isShort = JSON.stringify(message).length <= 8192;
+  const type = `graphs_pb2.${name}Request`;
+  const lines = isShort
+    ? [`graphs = [`, ...message.queries.map(({ graph }) => `    json_format.ParseDict(${pythonLiteral(graph)}, graphs_pb2.Graph()),`), "]"]
+    : [`with open("request.json") as file:`, `    request = json_format.Parse(file.read(), ${type}())`];
+  const edges = message.queries[0].edges ? `, edges=[graphs_pb2.GraphEdgeId(${Object.entries(message.queries[0].edges[0]).map(([end, id]) => `${end}=${id}`).join(", ")})]` : "";
+  const queries = isShort ? `[${type}.Query(graph=graph${edges}) for graph in graphs]` : "request.queries";
+  const options = Object.entries({ top_k: 0, return_attention: message.options.returnAttention, ignore_edge_features: message.options.ignoreEdgeFeatures });
+  const given = options.filter(([, value]) => value !== undefined).map(([key, value]) => `${key}=${pythonLiteral(value)}`);
+  lines.push(`print(client.classify(${type}, ${queries}, ${pythonLiteral(message.model)}, ${given.join(", ")}))`);
+  return { imports: ["from google.protobuf import json_format", "from heed.v1 import graphs_pb2"], lines, file: !isShort };
+}
