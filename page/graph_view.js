@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A graph as SVG: nodes as rings of their classes' probabilities, links as wedges that are as thick as the attention which
 // the node at their thick end pays to the one at the other. Zoomed with the buttons, two fingers, or Ctrl and the wheel;
-// moved by dragging; one tab stop, from which arrow keys lead to the nearest node.
+// moved by dragging; `caption` is a line under it; one tab stop, from which arrow keys lead to the nearest node.
 import { button, element, show, svgElement } from "./elements.js";
 
 export const MAX_NODES = 3000; // that are drawn
 export const MAX_LINKS = 10000;
-const RING_NODES = 120; // above, a node is a dot in its class's color
+export const RING_NODES = 120; // above, a node is a dot in its class's color
 const WEDGE_LINKS = 2500; // above, a link is a line in the weight of its stronger side
 const SERIES = 6; // colors
 const MAX_ZOOM = 12;
@@ -22,6 +22,7 @@ export class GraphView {
     this.layers = { links: svgElement("g", { class: "graph-links" }), chosen: svgElement("g", { class: "graph-chosen" }), nodes: svgElement("g", { class: "graph-nodes" }), labels: svgElement("g", { class: "graph-labels", "aria-hidden": "true" }) };
     this.scene = svgElement("g", {}, Object.values(this.layers));
     this.svg = svgElement("svg", { class: "graph-svg", role: "group", "aria-label": label }, this.scene);
+    this.caption = element("p", { class: "hint graph-caption" });
     const zoomBy = (factor) => () => this.#zoomAt(this.width / 2, this.height / 2, factor);
     this.element = element(
       "div",
@@ -29,10 +30,15 @@ export class GraphView {
       this.svg,
       element(
         "div",
-        { class: "graph-zoom", role: "group", "aria-label": "Zoom" },
-        button("+", { "aria-label": "Zoom in", onClick: zoomBy(1.5) }),
-        button("−", { "aria-label": "Zoom out", onClick: zoomBy(1 / 1.5) }),
-        button("Fit", { "aria-label": "Show the whole graph", onClick: () => this.#moveTo(1, 0, 0) }),
+        { class: "graph-foot" },
+        this.caption,
+        element(
+          "div",
+          { class: "graph-zoom", role: "group", "aria-label": "Zoom" },
+          button("+", { "aria-label": "Zoom in", onClick: zoomBy(1.5) }),
+          button("−", { "aria-label": "Zoom out", onClick: zoomBy(1 / 1.5) }),
+          button("Fit", { "aria-label": "Fit: show the whole graph", onClick: () => this.#moveTo(1, 0, 0) }),
+        ),
       ),
     );
     this.#listen();
@@ -44,14 +50,18 @@ export class GraphView {
     return { width, height: Math.round(width < NARROW ? width * 1.3 : Math.min(600, width * 0.78)) };
   }
 
+  // Between two nodes of a small graph, at least.
+  apartOf(nodeCount) {
+    return 3.4 * radiusOf(nodeCount, this.box);
+  }
+
   // `nodes`: {name (read out), text (within the node), shares ([probability of each class], may be empty), odd (marked)}.
   // `links`: [[row, row]] without loops, each pair once. `points`: [[x, y]] within `box`.
   draw({ nodes, links, points, box }) {
     Object.assign(this, { nodes, links, points, width: box.width, height: box.height, selected: -1 });
     this.svg.setAttribute("viewBox", `0 0 ${this.width} ${this.height}`);
-    const isNarrow = box.width < NARROW;
-    this.svg.classList.toggle("small", isNarrow);
-    this.radius = (nodes.length <= 40 ? 13 : nodes.length <= RING_NODES ? 10 : nodes.length <= 500 ? 6 : 4) * (isNarrow ? 0.72 : 1);
+    this.svg.classList.toggle("small", box.width < NARROW);
+    this.radius = radiusOf(nodes.length, box);
     this.bestOf = nodes.map(({ shares }) => (shares.length ? shares.indexOf(Math.max(...shares)) : -1));
     this.neighbors = nodes.map(() => []);
     for (const [a, b] of links) {
@@ -64,6 +74,8 @@ export class GraphView {
     show(this.layers.links);
     show(this.layers.chosen);
     show(this.layers.labels);
+    this.svg.classList.remove("has-chosen");
+    this.weightOf = null;
     this.#moveTo(1, 0, 0);
   }
 
@@ -104,7 +116,7 @@ export class GraphView {
     const isDot = this.nodes.length > RING_NODES;
     const parts = isDot ? [svgElement("circle", { r: this.radius, class: "node-dot" })] : [svgElement("circle", { r: this.radius, class: "node-face" }), this.#ring(node.shares)];
     if (!isDot && node.text) parts.push(svgElement("text", { class: "node-text", text: node.text, dy: "0.35em" }));
-    if (node.odd) parts.push(svgElement("circle", { r: this.radius + 4.5, class: "node-odd" }));
+    if (node.odd && !isDot) parts.push(svgElement("circle", { r: this.radius + 4.5, class: "node-odd" }));
     parts.push(svgElement("circle", { r: this.radius + 7, class: "node-focus" }));
     return svgElement(
       "g",
@@ -166,6 +178,7 @@ export class GraphView {
       this.layers.chosen.append(mark);
       if (place >= 12) return;
       const length = Math.hypot(ox - x, oy - y) || 1;
+      if (length < 3 * this.radius + 12) return; // no room for it
       const away = Math.min(this.radius + 16, 0.6 * length);
       this.layers.labels.append(svgElement("text", { class: "weight-label", x: (ox - ((ox - x) / length) * away).toFixed(1), y: (oy - ((oy - y) / length) * away).toFixed(1), dy: "0.35em", text: weight.toFixed(2) }));
     });
@@ -282,6 +295,11 @@ export class GraphView {
     this.scene.setAttribute("transform", `translate(${this.zoom.x.toFixed(1)} ${this.zoom.y.toFixed(1)}) scale(${scale.toFixed(3)})`);
     this.svg.classList.toggle("zoomed", scale > 1);
   }
+}
+
+function radiusOf(nodeCount, { width }) {
+  const radius = nodeCount <= 40 ? 13 : nodeCount <= RING_NODES ? 10 : nodeCount <= 500 ? 6 : 4;
+  return width < NARROW ? 0.72 * radius : radius;
 }
 
 // The color of a class; beyond the sixth they come again, hollow.

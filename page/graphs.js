@@ -5,7 +5,7 @@ import { call, isAbort, Latest } from "./calls.js";
 import { button, element, errorNotice, field, formatNumber, more, notice, selectOf, setOptions, show, textInput } from "./elements.js";
 import { GraphFileError, graphsOfJson, readGraphFile } from "./graph_file.js";
 import { GraphLayout } from "./graph_layout.js";
-import { GraphView, MAX_LINKS, MAX_NODES } from "./graph_view.js";
+import { GraphView, MAX_LINKS, MAX_NODES, RING_NODES } from "./graph_view.js";
 import { pythonLiteral } from "./python_code.js";
 import { RequestView } from "./request_view.js";
 
@@ -61,7 +61,6 @@ class GraphsPanel {
     this.attentionFields = element("div", { class: "row", hidden: true }, field("Layer", this.layerSelect), field("Attention of", this.headSelect), this.graphField);
     this.about = element("p", { class: "hint" });
     this.status = element("div", { class: "graph-status" });
-    this.pointed = element("p", { class: "hint graph-pointed" });
     this.legend = element("ul", { class: "legend" });
     this.details = element("div", { class: "card graph-details", "aria-live": "polite" });
     this.pair = this.#pairForm();
@@ -69,7 +68,7 @@ class GraphsPanel {
     this.listing = more("", this.list);
     this.listing.classList.add("graph-listing");
     this.listing.hidden = true;
-    this.canvas = element("div", { class: "card graph-card", hidden: true }, this.attentionFields, this.legend, this.drawing.element, this.pointed);
+    this.canvas = element("div", { class: "card graph-card", hidden: true }, this.attentionFields, this.legend, this.drawing.element);
     const dropHere = element(
       "div",
       { class: "drop" },
@@ -238,6 +237,7 @@ class GraphsPanel {
     this.app.say(summaryOf(kind, graphs, answers));
     this.pair.hidden = kind !== "ClassifyEdges" || isMany;
     show(this.pairAnswer);
+    this.pairFrom.value = this.pairTo.value = "";
     this.#showList();
     this.#showGraph(0);
   }
@@ -274,7 +274,7 @@ class GraphsPanel {
     this.drawing.element.classList.add("placing");
     const layout = new GraphLayout(graph.nodeCount, links);
     while (!layout.run(LAYOUT_SLICE_MS)) {
-      this.pointed.textContent = `Placing ${formatNumber(graph.nodeCount)} nodes: ${percent(layout.step / layout.steps)}`;
+      this.drawing.caption.textContent = `Placing ${formatNumber(graph.nodeCount)} nodes: ${percent(layout.progress)}`;
       await new Promise((resolve) => setTimeout(resolve));
       if (number !== this.#layoutNumber) return;
     }
@@ -300,9 +300,9 @@ class GraphsPanel {
       };
     });
     this.drawing.element.classList.remove("placing");
-    this.drawing.draw({ nodes, links, points: layout.fit(box.width, box.height, 30), box });
-    this.pointed.textContent = "Point at a node, or choose one to see what it attends to. Arrow keys go from node to node.";
-    this.#showLegend(kind, nodes.some((node) => node.odd));
+    this.drawing.draw({ nodes, links, points: layout.fit(box.width, box.height, 30, this.drawing.apartOf(graph.nodeCount)), box });
+    this.drawing.caption.textContent = "Point at a node, or choose one to see what it attends to. Arrow keys go from node to node.";
+    this.#showLegend(kind, nodes.length <= RING_NODES && nodes.some((node) => node.odd));
     this.#showAttention();
   }
 
@@ -339,8 +339,8 @@ class GraphsPanel {
 
   #point(row) {
     if (!this.drawn) return;
-    if (row >= 0) this.pointed.textContent = this.drawing.nodes[row].name;
-    else if (this.drawing.selected >= 0) this.pointed.textContent = this.drawing.nodes[this.drawing.selected].name;
+    if (row >= 0) this.drawing.caption.textContent = this.drawing.nodes[row].name;
+    else if (this.drawing.selected >= 0) this.drawing.caption.textContent = this.drawing.nodes[this.drawing.selected].name;
   }
 
   #selectNode(row) {
@@ -431,7 +431,7 @@ class GraphsPanel {
   #showList() {
     const { kind } = this.#answer;
     const rows = this.#listRows();
-    this.listing.hidden = rows.length === 0;
+    this.listing.hidden = rows.length < 2;
     this.listing.open = false;
     const of = { ClassifyNodes: "nodes", ClassifyEdges: "edges, surest first", ClassifyGraphs: "graphs" }[kind];
     this.listing.querySelector("summary").textContent = `All ${formatNumber(rows.length)} ${of}, as a table`;

@@ -314,7 +314,7 @@ class LabelMode extends Mode {
       title: "Label",
       use: "classify",
       fills: "xlnet-subjectivity",
-      lead: "The model labels the text. Below, the text is shaded by what the label's token attends to in the last layer.",
+      lead: "The model labels the text. Below, the text is shaded by what the label's token attends to in the last layer, from the least to the most.",
       act: "Label",
       example: "a warm and funny film with a performance that stays with you .",
       rows: 3,
@@ -336,10 +336,10 @@ class LabelMode extends Mode {
   // The one row: what the token that the label comes from attends to. Column 0 is what was read before.
   #attention({ columnCount = 0, weights = [], columnTokens = [] }) {
     const own = weights.slice(weights.length - columnCount).slice(1);
-    const max = Math.max(...own, 1e-9);
+    const [min, max] = [Math.min(...own), Math.max(...own, 1e-9)];
     const marks = columnTokens.map((one, i) => {
-      const mark = element("span", { class: "attended", title: percent(own[i] ?? 0) }, plainToken(one));
-      mark.style.setProperty("--weight", ((own[i] ?? 0) / max).toFixed(3));
+      const mark = element("span", { class: "attended", title: percent(own[i] ?? 0) }, one.replace(/^▁/, ""));
+      mark.style.setProperty("--weight", (((own[i] ?? 0) - min) / (max - min || 1)).toFixed(3));
       return [one.startsWith("▁") && i ? " " : "", mark];
     });
     const top = columnTokens.map((one, i) => ({ label: plainToken(one), share: own[i] ?? 0, color: 1 })).sort((one, two) => two.share - one.share).slice(0, 5);
