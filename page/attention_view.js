@@ -82,7 +82,7 @@ export function attentionView({ sourceTokens, tokens, attention, sourceLanguage,
     rows: targets.map((word) => word.text),
     columns: sources.map((word) => word.text),
     weights,
-    caption: "Each row is a word of the translation; the darker a cell, the more it attends to that word of the source.",
+    caption: "Each row is a word of the translation. The stronger a cell's color, the more the word attends to that word of the source.",
     onPoint: (row, column) => point(row, column, "map"),
   });
   const made = element("div", { class: "stack" });

@@ -15,6 +15,7 @@ export class HeatMap {
   #columnHeads = [];
   #focus = [0, 0];
   #marked = [-1, -1];
+  #captionId = uniqueId("heat");
   #said = element("p", { class: "heat-said", "aria-hidden": "true" });
 
   // `rows` and `columns`: their labels. `weights`: by rows; rows.length * columns.length of them. `caption`: what the map
@@ -26,12 +27,13 @@ export class HeatMap {
     this.#columns = columns.slice(0, MAX_SIDE);
     this.#onPoint = onPoint;
     const cut = rows.length > MAX_SIDE || columns.length > MAX_SIDE;
-    const table = this.#table(caption);
+    const table = this.#table();
     this.element = element(
       "div",
       { class: "heat" },
-      element("div", { class: "scroll-x" }, table),
+      element("p", { class: "hint", id: this.#captionId, text: caption }),
       this.#said,
+      element("div", { class: "scroll-x" }, table),
       cut ? element("p", { class: "hint", text: `The first ${MAX_SIDE} of ${rows.length} rows and ${columns.length} columns are drawn.` }) : null,
     );
     this.#say();
@@ -50,7 +52,7 @@ export class HeatMap {
     this.#say();
   }
 
-  #table(caption) {
+  #table() {
     const heads = this.#columns.map((label, column) => element("th", { scope: "col", dataset: { row: -1, column } }, element("span", { text: label })));
     this.#columnHeads = heads;
     const body = this.#rows.map((label, row) => {
@@ -66,12 +68,11 @@ export class HeatMap {
       return element("tr", {}, head, cells);
     });
     if (this.#cells[0]?.[0]) this.#cells[0][0].tabIndex = 0;
-    const id = uniqueId("heat");
-    return element(
+    const made = element(
       "table",
       {
         role: "grid",
-        "aria-labelledby": id,
+        "aria-labelledby": this.#captionId,
         "aria-readonly": "true",
         on: {
           pointerover: (event) => this.#pointAt(event.target),
@@ -82,10 +83,11 @@ export class HeatMap {
           keydown: (event) => this.#onKey(event),
         },
       },
-      element("caption", { id, text: caption }),
       element("thead", {}, element("tr", {}, element("td", { role: "presentation" }), heads)),
       element("tbody", {}, body),
     );
+    made.style.setProperty("--columns", this.#columns.length);
+    return made;
   }
 
   #pointAt(target) {
@@ -103,7 +105,8 @@ export class HeatMap {
     const [row, column] = this.#marked;
     if (row >= 0 && column >= 0) this.#said.textContent = `${this.#rows[row]} ← ${this.#columns[column]}: ${formatNumber(this.#weights(row, column), 3)}`;
     else if (row >= 0) this.#said.textContent = `${this.#rows[row]} ← ${this.#strongest(row)}`;
-    else this.#said.textContent = "Point at a cell, or reach it with the arrow keys.";
+    else if (column >= 0) this.#said.textContent = `${this.#columns[column]}: see its column`;
+    else this.#said.textContent = "Point at a cell, or go there with the arrow keys.";
   }
 
   #strongest(row) {

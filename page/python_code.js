@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests as code for client/python.
 
+const MAX_LINE = 80;
+
 // A value of JSON as Python writes it.
 export function pythonLiteral(value) {
   if (value === null || value === undefined) return "None";
@@ -18,13 +20,14 @@ function pythonText(text) {
   return JSON.stringify(text);
 }
 
-// client.NAME(POSITIONAL, ..., KEYWORD=..., ...); keywords that are undefined are left out.
+// client.NAME(POSITIONAL, ..., KEYWORD=..., ...), a long one over several lines; keywords that are undefined are left out.
 export function pythonCall(name, positional = [], keywords = {}) {
   const given = positional.map(pythonLiteral);
   for (const [key, value] of Object.entries(keywords)) {
     if (value !== undefined) given.push(`${key}=${pythonLiteral(value)}`);
   }
-  return `client.${name}(${given.join(", ")})`;
+  const line = `client.${name}(${given.join(", ")})`;
+  return line.length <= MAX_LINE ? line : `client.${name}(\n    ${given.join(",\n    ")},\n)`;
 }
 
 // The whole program. `python`: an expression of `client`, whose value is printed, or {imports, lines}, where lines stand
@@ -37,6 +40,6 @@ export function pythonProgram(python, address, isEncrypted) {
     ...imports,
     "",
     `with Client(${pythonText(address)}${tls}) as client:`,
-    ...lines.map((line) => (line ? `    ${line}` : "")),
+    ...lines.flatMap((line) => line.split("\n")).map((line) => (line ? `    ${line}` : "")),
   ].join("\n");
 }

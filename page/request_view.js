@@ -19,10 +19,14 @@ export function shellQuote(text) {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-// A short message in one line, a longer one over several.
-function messageText(message) {
-  const line = JSON.stringify(message);
-  return line.length <= MAX_LINE ? line : JSON.stringify(message, null, 2);
+// JSON in which what fits into a line is one line.
+function messageText(value, indent = "") {
+  const line = JSON.stringify(value);
+  if (line.length + indent.length <= MAX_LINE || typeof value !== "object") return line;
+  const inner = `${indent}  `;
+  const isList = Array.isArray(value);
+  const parts = Object.entries(value).map(([key, one]) => `${inner}${isList ? "" : `${JSON.stringify(key)}: `}${messageText(one, inner)}`);
+  return `${isList ? "[" : "{"}\n${parts.join(",\n")}\n${indent}${isList ? "]" : "}"}`;
 }
 
 export class RequestView {

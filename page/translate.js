@@ -7,11 +7,11 @@ import { pythonCall } from "./python_code.js";
 import { attentionView } from "./attention_view.js";
 
 const KIND = "MODEL_KIND_TRANSLATOR";
-const EXAMPLES = [
-  "Two dogs are playing in the snow.",
-  "A man in a blue shirt is standing on a ladder cleaning a window. Children are laughing. The woman reads a book in the park.",
-  "A young woman with a red umbrella is waiting for the bus.",
-];
+const EXAMPLES = {
+  "A sentence": "Two dogs are playing in the snow.",
+  "A longer one": "A young woman with a red umbrella is waiting for the bus in the rain.",
+  "Three of them": "A man in a blue shirt is standing on a ladder cleaning a window. Children are laughing. The woman reads a book in the park.",
+};
 const FINISHED = { TRANSLATION_FINISH_REASON_LENGTH: "cut off at the maximum length", TRANSLATION_FINISH_REASON_LOOP: "cut off where it began to repeat itself" };
 
 function choices(legend, options, onChange) {
@@ -26,6 +26,7 @@ class TranslatePanel {
   #latest = new Latest();
   #run = null;
   #languages = { languages: [], pairs: [] };
+  #isRead = false;
   #sentences = []; // of the text that is shown: {text, separator, sentence}
   #chosen = { sentence: 0, hypothesis: 0 };
 
@@ -70,8 +71,9 @@ class TranslatePanel {
     const examples = element(
       "div",
       { class: "examples" },
-      EXAMPLES.map((text, index) =>
-        button(`Example ${index + 1}`, {
+      element("span", { class: "hint", text: "Try" }),
+      Object.entries(EXAMPLES).map(([name, text]) =>
+        button(name, {
           kind: "quiet",
           title: text,
           onClick: () => {
@@ -81,13 +83,13 @@ class TranslatePanel {
         }),
       ),
     );
-    const swap = element("span", { class: "to", "aria-hidden": "true", text: "→" });
+    const arrow = element("span", { class: "to", "aria-hidden": "true", text: "→" });
+    const actions = element("div", { class: "actions" }, this.go, this.stop, element("span", { class: "hint keys", text: "or Ctrl+Enter" }), examples);
     return element(
       "div",
       { class: "card" },
-      element("div", { class: "languages" }, this.source, swap, this.target),
-      element("div", { class: "grid2 sides" }, element("div", { class: "side" }, this.text, examples), element("div", { class: "side" }, this.output, this.facts)),
-      element("div", { class: "actions" }, this.go, this.stop, element("span", { class: "hint keys", text: "or Ctrl+Enter in the text" })),
+      element("div", { class: "languages" }, this.source, arrow, this.target),
+      element("div", { class: "grid2" }, element("div", { class: "side" }, this.text, actions), element("div", { class: "side" }, this.output, this.facts)),
       options,
     );
   }
@@ -102,6 +104,8 @@ class TranslatePanel {
     }
     const sources = new Set(this.#languages.pairs.map((pair) => pair.sourceLanguage));
     setOptions(this.source, [...this.#namesOf(sources), { value: "auto", text: "Detect language" }]);
+    if (!this.#isRead && sources.size) this.source.selectedIndex = 0;
+    this.#isRead = true;
     // Models whose files name no languages can only be chosen by their own name.
     if (sources.size === 0 && !this.model.value && models.length) this.model.selectedIndex = 1;
     this.#updateTargets();
@@ -306,7 +310,7 @@ class TranslatePanel {
       bar.firstChild.style.width = `${Math.min(100, (100 * Math.exp(score)) / best)}%`;
       const input = element("input", { type: "radio", name, checked: index === this.#chosen.hypothesis, on: { change: () => this.#choose(this.#chosen.sentence, index) } });
       const reason = FINISHED[hypothesis.finishReason];
-      return element("label", { class: "hypothesis" }, input, element("span", { class: "hypothesis-text", lang: this.output.lang || null, text: hypothesis.text }), reason ? element("span", { class: "pill warn", text: reason }) : null, bar, element("span", { class: "score mono", text: formatNumber(score, 3) }));
+      return element("label", { class: "hypothesis" }, input, element("span", { class: "hypothesis-text", lang: this.output.lang || null, text: hypothesis.text }), reason ? element("span", { class: "pill warn", text: reason }) : null, bar, element("span", { class: "score mono", text: score.toFixed(3) }));
     });
     const legend = rows.length > 1 ? "Alternatives, by score (log-probability for each token)" : "Score (log-probability for each token)";
     const made = element("fieldset", { class: "hypotheses" }, element("legend", { class: "label", text: legend }), rows);

@@ -36,6 +36,7 @@ else
   scripts/standard_clients.sh "$build_dir"
   scripts/python_client.sh "$build_dir"
   scripts/translation_clients.sh "$build_dir"
+  scripts/page_tests.sh "$build_dir"
   scripts/promtool.sh "$build_dir"
 fi
 PRESET=$preset scripts/build.sh "${targets[@]}"
