@@ -1,17 +1,21 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs client/python as a user does, with pip into a virtual environment of its own, and what its tests need:
-# pytest and mypy. Where the packages that it takes cannot be had the test is skipped: says so loudly, and exits with 0.
+# Installs client/python with pip into a virtual environment of its own, and what its tests need: pytest and mypy. The package
+# is built from its source distribution, outside of the tree. Where the packages that it takes cannot be had, the test
+# python_client is skipped: says so loudly, and exits with 0.
 #
 #   scripts/python_client.sh [BUILD_DIR]     default: build
+#   PYTHON=python3.13                        the Python of the environment (default: python3)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+python=${PYTHON:-python3}
 venv=${1:-build}/python-client
 stamp=$venv/installed
 
-# Again only after a change of what is installed.
-if [[ -e "$stamp" ]] && [[ -z "$(find client/python client/service_config.json proto -newer "$stamp" -type f -print -quit)" ]]; then
+# Again only after a change of what is installed. Tests are not.
+if [[ -e "$stamp" ]] && [[ -z "$(find client/python client/service_config.json proto -path client/python/tests -prune -o \
+    -newer "$stamp" -type f -print -quit)" ]]; then
   echo "python client: installed"
   exit 0
 fi
@@ -23,8 +27,13 @@ start=$SECONDS
 mkdir -p "$source/client"
 cp -r client/python client/service_config.json "$source/client/"
 cp -r proto CMakeLists.txt LICENSE "$source/"
-if python3 -m venv --clear "$venv" > "$log" 2>&1 &&
-  timeout 300 "$venv/bin/python3" -m pip install --quiet "$source/client/python[test]" >> "$log" 2>&1; then
+install() {
+  "$python" -m venv --clear "$venv" &&
+    timeout 60 "$venv/bin/python3" -m pip install --quiet build &&
+    timeout 300 "$venv/bin/python3" -m build --sdist --outdir "$source/dist" "$source/client/python" &&
+    timeout 300 "$venv/bin/python3" -m pip install --quiet "$(ls "$source"/dist/heed_client-*.tar.gz)[test]"
+}
+if install > "$log" 2>&1; then
   touch "$stamp"
   echo "python client: installed in $((SECONDS - start)) s"
   exit 0
@@ -38,7 +47,7 @@ fi
 rm -rf "$venv"
 cat >&2 << TEXT
 ************************************************************************************************
-python client: its packages (grpcio, protobuf, grpcio-tools, pytest, mypy) could not be downloaded (above).
-The test 'python_client' is SKIPPED: the Python client is not tried.
+python client: its packages (grpcio, protobuf, grpcio-tools, pytest, mypy) could not be downloaded
+(above). The test 'python_client' is SKIPPED: the Python client is not tried.
 ************************************************************************************************
 TEXT

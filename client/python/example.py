@@ -5,15 +5,15 @@
     client/python/example.py [--server=ADDRESS] [--model=NAME] [TEXT ...]
 """
 
+from __future__ import annotations
+
 import argparse
 import sys
 
-import grpc
-
-from heed_client import Client
+from heed_client import Client, HeedError
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--server", default="127.0.0.1:50051", help="address of the server (default: %(default)s)")
     parser.add_argument("--model", default="translator-en-de", help="name of the translator (default: %(default)s)")
@@ -25,13 +25,13 @@ def main():
             for text, translation in zip(arguments.texts, translations):
                 print(f"{text} -> {translation}")
 
-            def grow(_text, _sentence, delta):
+            def grow(_text: int, _sentence: int, delta: str) -> None:
                 print(delta, end="", flush=True)
 
             for _ in client.stream(arguments.texts[-1:], arguments.model, beam_size=1, on_delta=grow):
                 print()
-    except grpc.RpcError as error:
-        sys.exit(f"example.py: {arguments.server}: {error.code().name}: {error.details()}")
+    except HeedError as error:
+        sys.exit(f"example.py: {arguments.server}: {error}")
 
 
 if __name__ == "__main__":

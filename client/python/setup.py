@@ -82,7 +82,8 @@ class BuildWithStubs(build_py):
         flags += [f"--{generator}_out={out}" for generator in generators]
         if protoc.main(["protoc", *flags, *files]) != 0:
             raise SystemExit("heed-client: the stubs could not be generated (above)")
-        (out / "heed" / "v1" / "py.typed").touch()
+        for folder in (out / "heed", out / "heed" / "v1"):
+            (folder / "py.typed").touch()
         shutil.copyfile(service_config(), out / "heed_client" / SERVICE_CONFIG)
 
 

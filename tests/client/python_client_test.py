@@ -7,16 +7,15 @@
 scripts/python_client.sh makes that Python. Without the package or pytest, exits 77 (ctest: skipped).
 """
 
+import importlib.util
 import os
 import sys
 
-try:
-    import heed_client  # noqa: F401
-    import pytest
-    import pytest_asyncio  # noqa: F401
-except ImportError as missing:
-    print(f"skipped: {missing}; scripts/python_client.sh installs it")
-    sys.exit(77)
+for needed in ("heed_client", "pytest", "pytest_asyncio", "mypy"):
+    if importlib.util.find_spec(needed) is None:
+        print(f"skipped: there is no {needed}; scripts/python_client.sh installs it")
+        sys.exit(77)
+import pytest  # noqa: E402
 
 CLIENT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../client/python"))
 
