@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A job that goes on where it was cut off."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any, Callable, Optional
+
+LOG = logging.getLogger("heed_client.spark")
+STATUS = "heed_status"  # the column that the output is partitioned by
+DONE, FAILED = "done", "failed"
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    rows: int  # of the table
+    done_before: int  # by earlier runs
+    done: int  # by this run
+    failed: int
+
+    def __str__(self) -> str:
+        return f"{self.rows} rows: {self.done_before} done before, {self.done} done now, {self.failed} failed"
+
+
+def run(
+    df: Any,
+    job: Callable[[Any], Any],
+    key: str,
+    output_path: str,
+    rows_per_commit: int = 100_000,
+    error: str = "heed_error",
+    on_commit: Optional[Callable[[int, int], None]] = None,
+) -> RunSummary:
+    """Writes job(df) to output_path as Parquet, in parts that Spark commits one by one; job is a function of this package
+    over a DataFrame. Another run with the same path computes what is missing and what failed. `key` names a column with a
+    value of its own in each row, the same at every run. Below output_path, heed_status=done holds the rows without an
+    error, each once, and heed_status=failed those of the last run that failed. on_commit is called with the number of
+    parts that are written, and of all. One run at a time may write to a path.
+    ValueError: the key is null or not unique, or the output is of other columns. FleetError, inside of Spark's own
+    exception: the job could not go on; what was committed stays."""
+    from pyspark.sql import functions as F
+
+    if rows_per_commit < 1:
+        raise ValueError(f"rows_per_commit is {rows_per_commit}, but must be at least 1")
+    if key not in df.columns:
+        raise ValueError(f"key is {key!r}, but the table has {', '.join(df.columns)}")
+    if STATUS in df.columns:
+        raise ValueError(f"the table has a column {STATUS!r}, which names the parts of the output")
+    result = job(df)  # nothing runs yet: wrong options fail here
+    if error not in result.columns:
+        raise ValueError(f"job returns no column {error!r}, but {', '.join(result.columns)}")
+    rows = _check_key(df, key)
+    spark = df.sparkSession
+    done = _read_done(spark, output_path, result, key)
+    _forget_failed(spark, output_path, result)
+    todo, done_before = df, 0
+    if done is not None:
+        todo = df.join(done, key, "left_anti")
+        done_before = rows - todo.count()
+    parts = -(-(rows - done_before) // rows_per_commit)
+    for part in range(parts):
+        chosen = todo.where(F.pmod(F.xxhash64(F.col(_quote(key))), F.lit(parts)) == part)
+        status = F.when(F.col(_quote(error)).isNull(), DONE).otherwise(FAILED)
+        job(chosen).withColumn(STATUS, status).write.mode("append").partitionBy(STATUS).parquet(output_path)
+        LOG.info("%s: part %d of %d is written", output_path, part + 1, parts)
+        if on_commit is not None:
+            on_commit(part + 1, parts)
+    failed = _count(spark, output_path, FAILED) if parts else 0
+    return RunSummary(rows, done_before, rows - done_before - failed, failed)
+
+
+def _quote(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
+
+
+def _check_key(df: Any, key: str) -> int:
+    """The number of rows."""
+    from pyspark.sql import functions as F
+
+    column = F.col(_quote(key))
+    rows, keys, distinct = df.agg(F.count(F.lit(1)), F.count(column), F.countDistinct(column)).first()
+    if keys < rows:
+        raise ValueError(f"key {key!r} is null in {rows - keys} of {rows} rows, but must name each row")
+    if distinct < rows:
+        raise ValueError(f"key {key!r} has {distinct} values in {rows} rows, but must have one for each row")
+    return int(rows)
+
+
+def _read(spark: Any, path: str) -> Any:
+    """None: there is nothing yet."""
+    from pyspark.errors import AnalysisException
+
+    try:
+        return spark.read.parquet(path)
+    except AnalysisException as missing:
+        if any(text in str(missing) for text in ("PATH_NOT_FOUND", "UNABLE_TO_INFER_SCHEMA", "Unable to infer schema", "Path does not exist")):
+            return None
+        raise
+
+
+def _read_done(spark: Any, output_path: str, result: Any, key: str) -> Any:
+    """The keys that earlier runs have done; None: there was no run."""
+    done = _read(spark, f"{output_path}/{STATUS}={DONE}")
+    if done is None:
+        return None
+    before, now = ({field.name: field.dataType.simpleString() for field in one.schema} for one in (done, result))
+    if before != now:
+        raise ValueError(f"{output_path} holds the columns {before}, but the job makes {now}; use another path")
+    return done.select(_quote(key))
+
+
+def _forget_failed(spark: Any, output_path: str, result: Any) -> None:
+    """The rows that failed in earlier runs are computed again."""
+    path = f"{output_path}/{STATUS}={FAILED}"
+    if _read(spark, path) is not None:
+        result.limit(0).write.mode("overwrite").parquet(path)
+
+
+def _count(spark: Any, output_path: str, status: str) -> int:
+    rows = _read(spark, f"{output_path}/{STATUS}={status}")
+    return 0 if rows is None else int(rows.count())
