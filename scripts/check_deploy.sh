@@ -13,14 +13,20 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 kubernetes=1.30
-# kubectl-validate carries the schemas of the Kubernetes releases; the operator's module carries the definitions of its resources.
+# kubectl-validate carries the schemas of the Kubernetes releases; the modules of Prometheus' operator, KServe and KEDA carry
+# the definitions of their resources.
 modules=(
   kustomize=sigs.k8s.io/kustomize/kustomize/v5@v5.5.0
   helm=helm.sh/helm/v3/cmd/helm@v3.16.4
   kubectl-validate=sigs.k8s.io/kubectl-validate@v0.0.4
   cmd=github.com/compose-spec/compose-go/v2/cmd@v2.16.2
 )
-operator=github.com/prometheus-operator/prometheus-operator@v0.75.2
+# Definitions of custom resources: module, folder, files.
+custom=(
+  "github.com/prometheus-operator/prometheus-operator@v0.75.2 example/prometheus-operator-crd monitoring.coreos.com_servicemonitors.yaml,monitoring.coreos.com_prometheusrules.yaml"
+  "github.com/kserve/kserve@v0.15.2 config/crd/full serving.kserve.io_clusterservingruntimes.yaml,serving.kserve.io_inferenceservices.yaml"
+  "github.com/kedacore/keda/v2@v2.21.0 config/crd/bases keda.sh_scaledobjects.yaml"
+)
 
 bin=build/bin
 tools=build/deploy-tools
@@ -71,29 +77,46 @@ if ! have dashboard_schema && command -v go > /dev/null; then
     skip dashboard_schema "$(tail -n 1 "$work/said")"
 fi
 definitions=$tools/definitions
-if [[ ! -d "$definitions" ]]; then
-  if directory=$(command -v go > /dev/null && go mod download -json "$operator" 2> /dev/null | sed -nE 's/^\t"Dir": "(.*)",$/\1/p') &&
+mkdir -p "$definitions"
+for entry in "${custom[@]}"; do
+  IFS=' ' read -r module folder files <<< "$entry"
+  missing=()
+  for file in ${files//,/ }; do [[ -f "$definitions/$file" ]] || missing+=("$file"); done
+  ((${#missing[@]} > 0)) || continue
+  if directory=$(command -v go > /dev/null && go mod download -json "$module" 2> /dev/null | sed -nE 's/^\t"Dir": "(.*)",$/\1/p') &&
     [[ -n "$directory" ]]; then
-    mkdir "$definitions"
-    cp "$directory"/example/prometheus-operator-crd/monitoring.coreos.com_{servicemonitors,prometheusrules}.yaml "$definitions"
-    chmod u+w "$definitions"/*
+    for file in "${missing[@]}"; do install -m 644 "$directory/$folder/$file" "$definitions/$file"; done
   else
-    skip "ServiceMonitor, PrometheusRule" "go mod download $operator failed"
+    skip "definitions of $module" "go mod download failed"
   fi
-fi
+done
+have_definitions() {  # all of them: what has none cannot be checked
+  local entry module folder files file
+  for entry in "${custom[@]}"; do
+    IFS=' ' read -r module folder files <<< "$entry"
+    for file in ${files//,/ }; do [[ -f "$definitions/$file" ]] || return 1; done
+  done
+}
 
 validate() { "$tools/kubectl-validate" "$1" --version "$kubernetes" --local-crds "$definitions"; }
 check_rendered() {  # NAME FILE
-  have kubectl-validate && [[ -d "$definitions" ]] || return 0
+  have kubectl-validate && have_definitions || return 0
   run "$1: schemas of Kubernetes $kubernetes" validate "$2"
 }
 
 if have kustomize; then
-  for overlay in deploy/kubernetes/base deploy/kubernetes/overlays/*/; do
+  # The base with the components that no overlay has.
+  mkdir "$work/other"
+  base=$(realpath --relative-to="$work/other" deploy/kubernetes/base)
+  components=$(realpath --relative-to="$work/other" deploy/kubernetes/components)
+  printf '%s\n' 'apiVersion: kustomize.config.k8s.io/v1beta1' 'kind: Kustomization' 'namespace: heed' \
+    "resources: [$base]" "components: [$components/keda, $components/monitoring]" > "$work/other/kustomization.yaml"
+  for overlay in deploy/kubernetes/base deploy/kubernetes/overlays/*/ "$work/other" deploy/kserve; do
     file=$work/$(basename "$overlay").yaml
-    run "kustomize build $overlay" "$tools/kustomize" build "$overlay" -o "$file"
+    run "kustomize build $(basename "$overlay")" "$tools/kustomize" build "$overlay" -o "$file"
     check_rendered "$(basename "$overlay")" "$file"
   done
+  for service in deploy/kserve/{translator,graph}-*.yaml; do check_rendered "$(basename "$service")" "$service"; done
 fi
 if have helm; then
   chart=deploy/helm/heed
@@ -108,7 +131,9 @@ if have helm; then
   # What must not render.
   refuses() { ! "$tools/helm" template heed "$chart" --kube-version "$kubernetes" --set "$1"; }
   for wrong in flags.listen=0.0.0.0:1 replicas=3 terminationGracePeriodSeconds=35 tls.enabled=perhaps \
-    graphs.volume.emptyDir.medium=Memory sessions.place=/data sessions.place=redis://redis:6379; do
+    graphs.volume.emptyDir.medium=Memory sessions.place=/data sessions.place=redis://redis:6379 \
+    flags.http_listen=:8080 http=true autoscaling.keda.serverAddress=prometheus \
+    autoscaling.enabled=true,autoscaling.keda.enabled=true; do
     run "helm refuses $wrong" refuses "$wrong"
   done
 fi
@@ -120,12 +145,17 @@ if have dashboard_schema; then
 fi
 if have cmd; then run "docker-compose.yml: compose-go" "$tools/cmd" docker-compose.yml; fi
 # The schemas' checker can fail.
-if have kubectl-validate && have kustomize && [[ -d "$definitions" ]]; then
+if have kubectl-validate && have kustomize && have_definitions; then
   sed 's/failureThreshold: 150/failureThresholds: 150/' "$work/base.yaml" > "$work/wrong.yaml"
   sed 's/jobLabel:/jobLabels:/' "$work/production.yaml" > "$work/wrong-custom.yaml"
   finds() { ! validate "$1"; }
   run "a wrong Deployment is found" finds "$work/wrong.yaml"
   run "a wrong ServiceMonitor is found" finds "$work/wrong-custom.yaml"
+  for wrong in supportedModelFormats:/supportedModelFormat: protocolVersions:/protocolVersion: containerPort:/containerPorts: \
+    minReplicaCount:/minReplicas: behavior:\ currentReplicas/behavior:\ theSame; do
+    sed "s/$wrong/" "$work/kserve.yaml" > "$work/wrong.yaml"
+    run "a wrong ${wrong##*/} is found" finds "$work/wrong.yaml"
+  done
 fi
 
 echo "check_deploy: $failures failed${skipped[*]:+; SKIPPED: ${skipped[*]}}"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """KServe's Python client, unchanged and with its defaults, and MLServer's hints, against heed-server and the models that
-ship.
+ship; and deploy/kserve/ as KServe would run it.
 
 BUILD/standard-clients/bin/python3 tests/client/kserve_client_test.py BUILD/bin/heed-server
 
@@ -11,7 +11,9 @@ scripts/standard_clients.sh makes that Python. Without the client package, exits
 import asyncio
 import importlib.util
 import os
+import pathlib
 import sys
+import tempfile
 import types
 import unittest
 
@@ -27,6 +29,8 @@ package.__path__ = list(found.submodule_search_locations)
 sys.modules["kserve"] = package
 
 import numpy as np  # noqa: E402
+import tritonclient.http  # noqa: E402
+import yaml  # noqa: E402
 from kserve.inference_client import InferenceGRPCClient, InferenceRESTClient, RESTConfig  # noqa: E402
 from kserve.protocol.infer_type import InferInput, InferRequest, RequestedOutput  # noqa: E402
 
@@ -138,6 +142,79 @@ class KServeRestClient(KServeClient):
 
 class KServeRestClientWithLists(KServeRestClient):
     binary = False
+
+
+class Runtime(unittest.TestCase):
+    """deploy/kserve/'s runtime with the model of each InferenceService, called over the port that the service names."""
+
+    # What a test cannot have as a pod has it: fixed ports, and a log for machines.
+    REPLACED = {"--listen=0.0.0.0:9000": "--listen=127.0.0.1:0", "--http_listen=0.0.0.0:8080": "--http_listen=127.0.0.1:0",
+                "--metrics_listen=0.0.0.0:8002": "--metrics_listen=127.0.0.1:0", "--log_format=json": "--log_format=logfmt"}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.deploy = pathlib.Path(HERE, "../../deploy/kserve")
+        cls.runtime = yaml.safe_load((cls.deploy / "clusterservingruntime.yaml").read_text())
+
+    def call(self, service, inputs):
+        """The outputs of the InferenceService of this file."""
+        service = yaml.safe_load((self.deploy / service).read_text())
+        model = service["spec"]["predictor"]["model"]
+        name = service["metadata"]["name"]
+        container = self.runtime["spec"]["containers"][0]
+        self.assertEqual(container["command"], ["heed-server"])
+        # KServe's template takes the service's metadata, and its initializer puts the model's files at /mnt/models.
+        flags = [flag.replace("{{.Name}}", name) for flag in container["args"]]
+        self.assertLessEqual(set(self.REPLACED), set(flags))
+        with tempfile.TemporaryDirectory() as root:
+            os.symlink(os.path.abspath(os.path.join(WEIGHTS, model["storageUri"].removeprefix("pvc://models/"))),
+                       os.path.join(root, "models"))
+            flags = [self.REPLACED.get(flag, flag).replace("/mnt/models", os.path.join(root, "models")) for flag in flags]
+            server = HeedServer(SERVER, *flags)
+            try:
+                made = []
+                for key, array in inputs.items():
+                    one = InferInput(key, list(array.shape), {"O": "BYTES", "f": "FP32", "i": "INT64"}[array.dtype.kind])
+                    one.set_data_from_numpy(array, binary_data=True)
+                    made.append(one)
+                call = {"h2c": self.over_grpc, "http1": self.over_rest}[model["ports"][0]["name"]]
+                response = asyncio.run(call(server, name, InferRequest(model_name=name, infer_inputs=made)))
+            finally:
+                server.kill()  # whose lame duck would take seconds
+        return {output.name: output.as_numpy() for output in response.outputs}
+
+    @staticmethod
+    def text_of(value):
+        return value.decode() if isinstance(value, bytes) else value  # bytes or text, as the form has it
+
+    async def over_grpc(self, server, name, request):
+        async with InferenceGRPCClient(server.address) as kserve:
+            self.assertTrue(await kserve.is_server_ready())
+            self.assertTrue(await kserve.is_model_ready(name))
+            return await kserve.infer(request)
+
+    async def over_rest(self, server, name, request):
+        with tritonclient.http.InferenceServerClient(server.http_address) as triton:
+            self.assertEqual(triton.get_model_metadata(name)["name"], name)
+        url = f"http://{server.http_address}"
+        async with InferenceRESTClient(RESTConfig(protocol="v2")) as kserve:
+            self.assertTrue(await kserve.is_model_ready(url, name))
+            return await kserve.infer(url, request, model_name=name)
+
+    def test_translators(self):
+        for service in ("translator-grpc.yaml", "translator-rest.yaml"):
+            answer = self.call(service, {"text": np.array(["Good morning."], dtype=object)})
+            self.assertEqual(self.text_of(answer["translation"][0]), "Guten Morgen.", service)
+
+    def test_graphs(self):
+        x = np.zeros((3, 1433), np.float32)
+        x[:, 0] = 1
+        labels = set()
+        for service in ("graph-grpc.yaml", "graph-rest.yaml"):
+            answer = self.call(service, {"x": x, "edge_index": np.array([[0, 1], [1, 2]])})
+            self.assertEqual(answer["probabilities"].shape, (3, 7), service)
+            labels.add(tuple(self.text_of(label) for label in answer["label"]))
+        self.assertEqual(len(labels), 1, "both give the same")
 
 
 if __name__ == "__main__":

@@ -132,6 +132,54 @@ class Check:
             for rule in document["rules"]["custom"]:
                 yield "adapter-values.yaml: seriesQuery", rule["seriesQuery"]
                 yield "adapter-values.yaml: metricsQuery", dashboard.substitute_adapter(rule["metricsQuery"])
+        for path in self.deploy.rglob("scaledobject.yaml"):
+            yield str(path.relative_to(self.tree)), self.keda_query(path)
+
+    @staticmethod
+    def keda_query(path):
+        """The query of a ScaledObject, or of a chart's template of one, for the pods of any matchers."""
+        text = path.read_text()
+        # Between the metrics' braces stand matchers: kept where they are text, "pods" where the chart makes them.
+        text = re.sub(r"\{ *\{\{- \$pods -\}\} *\}", '{pod="pods"}', text)
+        lines = re.search(r"^( +)query: >-\n((?:\1  .*\n)+)", text, re.M)
+        return " ".join(lines[2].split())
+
+    def check_keda(self):
+        """Every ScaledObject asks for the same: what stands in components/keda, and what the adapter's rule means."""
+        queries = {path: re.sub(r"\{[^}]*\}", "", self.keda_query(path)) for path in self.deploy.rglob("scaledobject.yaml")}
+        first = queries[self.deploy / "kubernetes/components/keda/scaledobject.yaml"]
+        for path, query in queries.items():
+            self.count("ScaledObjects")
+            if query != first:
+                self.problem(path.relative_to(self.tree), "its query is not that of components/keda")
+
+    def check_kserve(self):
+        """Every InferenceService is one that the runtime takes, and its port one that the runtime listens on."""
+        directory = self.deploy / "kserve"
+        runtime = self.documents(directory / "clusterservingruntime.yaml")[0]
+        container = runtime["spec"]["containers"][0]
+        ports = dict(re.findall(r"--(\w*listen)=0\.0\.0\.0:(\d+)", " ".join(container["args"])))
+        annotated = runtime["spec"]["annotations"]["prometheus.kserve.io/port"]
+        probed = {str(container[probe]["httpGet"]["port"]) for probe in ("startupProbe", "readinessProbe", "livenessProbe")}
+        if {annotated, *probed} != {ports["metrics_listen"]}:
+            self.problem("deploy/kserve/clusterservingruntime.yaml",
+                         f"metrics are at {ports['metrics_listen']}, but it names {sorted({annotated, *probed})}")
+        formats = {one["name"] for one in runtime["spec"]["supportedModelFormats"]}
+        for path in directory.glob("*.yaml"):
+            for document in self.documents(path):
+                if document.get("kind") != "InferenceService":
+                    continue
+                self.count("InferenceServices")
+                where = path.relative_to(self.tree)
+                model = document["spec"]["predictor"]["model"]
+                if model["runtime"] != runtime["metadata"]["name"] or model["modelFormat"]["name"] not in formats:
+                    self.problem(where, f"the runtime does not take the format {model['modelFormat']['name']}")
+                flag, name = {"grpc-v2": ("listen", "h2c"), "v2": ("http_listen", "http1")}[model["protocolVersion"]]
+                port = model["ports"][0]
+                if port["name"] != name or str(port["containerPort"]) != ports[flag]:
+                    self.problem(where, f"{model['protocolVersion']} is at port {ports[flag]}, which KServe wants named {name}")
+                if not (self.tree / "weights" / model["storageUri"].rsplit("/", 1)[1] / "config.json").exists():
+                    self.problem(where, f"there is no model directory for {model['storageUri']}")
 
     def check_queries(self):
         known = self.metrics()
@@ -253,7 +301,7 @@ class Check:
             heed = document["services"]["heed"]
             yield path, heed["command"]
             yield path, heed["healthcheck"]["test"]
-        for path in self.deploy.glob("kubernetes/**/*.yaml"):
+        for path in (*self.deploy.glob("kubernetes/**/*.yaml"), *self.deploy.glob("kserve/*.yaml")):
             for document in self.documents(path):
                 yield path, list(strings(document))
         for path in (self.deploy / "helm/heed/templates").glob("*.yaml"):
@@ -342,7 +390,7 @@ class Check:
                 self.problem(link.relative_to(self.tree), f"is not a link to deploy/{target}")
 
     def run(self):
-        for check in (self.check_files, self.check_queries, self.check_dashboard, self.check_alerts, self.check_flags,
+        for check in (self.check_files, self.check_kserve, self.check_keda, self.check_queries, self.check_dashboard, self.check_alerts, self.check_flags,
                       self.check_grace, self.check_promtool):
             try:
                 check()
@@ -377,6 +425,16 @@ BREAKAGES = [
     ("deploy/kubernetes/base/deployment.yaml", "$(THREADS)", "$(THREAD)", "heed-flags has no THREAD"),
     ("deploy/kubernetes/components/tls/kustomization.yaml", "--tls_cert=", "--tls_certificate=", "no flag --tls_certificate"),
     ("deploy/kubernetes/components/autoscaling/adapter-values.yaml", "heed_threads{", "heed_thread{", "no metric heed_thread"),
+    ("deploy/kubernetes/components/keda/scaledobject.yaml", "heed_threads{", "heed_thread{", "no metric heed_thread"),
+    ("deploy/kubernetes/components/http/kustomization.yaml", "--http_listen=", "--http=", "no flag --http"),
+    ("deploy/kserve/scaledobject.yaml", "[1m]", "[5m]", "its query is not that of components/keda"),
+    ("deploy/helm/heed/templates/scaledobject.yaml", "heed_running_tasks{", "heed_running_task{", "no metric heed_running_task"),
+    ("deploy/kserve/clusterservingruntime.yaml", "--model_name=", "--model=", "no flag --model"),
+    ("deploy/kserve/clusterservingruntime.yaml", "port: 8002", "port: 8003", "metrics are at 8002"),
+    ("deploy/kserve/translator-grpc.yaml", "containerPort: 9000", "containerPort: 8080", "grpc-v2 is at port 9000"),
+    ("deploy/kserve/translator-rest.yaml", "http1", "http", "which KServe wants named http1"),
+    ("deploy/kserve/graph-grpc.yaml", "{name: pyg}", "{name: onnx}", "does not take the format onnx"),
+    ("deploy/kserve/graph-rest.yaml", "models/gat-cora", "models/gat-none", "no model directory for pvc://models/gat-none"),
     ("deploy/helm/heed/values.yaml", "lame_duck_s:", "lame_ducks:", "no flag --lame_ducks"),
     ("deploy/helm/heed/templates/deployment.yaml", "--tokens=", "--token=", "no flag --token"),
     ("deploy/Dockerfile", "--metrics_listen=", "--metrics=", "no flag --metrics"),
@@ -400,6 +458,7 @@ def selftest(tree, bin_dir):
             copy = pathlib.Path(copy)
             for name in ("deploy", "docs"):
                 shutil.copytree(tree / name, copy / name, symlinks=True)
+            (copy / "weights").symlink_to((tree / "weights").resolve())
             for name in ("README.md", "docker-compose.yml"):
                 shutil.copy(tree / name, copy)
             path = copy / file
