@@ -12,6 +12,7 @@ import itertools
 import logging
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -277,6 +278,19 @@ class FaultTest(unittest.TestCase):
         self.assertGreater(job.counts[f"failures of {addresses[0]}"], 0)
         for server in servers:
             server.terminate()
+
+    def test_a_server_that_falls_silent_is_left_to_others(self):
+        with start() as silent, start() as other:
+            os.kill(silent.pid, signal.SIGSTOP)
+            try:
+                job = Job(translator(), [silent.address, other.address], timeout_s=3, rows_per_request=4)
+                outcomes = job.run(texts(100))
+            finally:
+                os.kill(silent.pid, signal.SIGCONT)
+            self.assertEqual(len(outcomes), 100)
+            self.assertTrue(all(isinstance(outcome, tuple) for outcome in outcomes.values()))
+            self.assertGreater(job.counts[f"failures of {silent.address}"], 0)
+            self.assertEqual(job.counts[f"answers from {silent.address}"], 0)
 
     def test_a_job_waits_for_servers_up_to_a_limit(self):
         gone = [start(), start()]

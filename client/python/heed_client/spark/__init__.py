@@ -14,12 +14,19 @@ package, gRPC and pyarrow. docs/spark.md in Heed's tree explains what happens wh
 
 from __future__ import annotations
 
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from heed_client.spark.failures import FleetError
 from heed_client.spark.resumable import RunSummary, run
 from heed_client.spark.settings import FleetSettings, split_settings
 from heed_client.spark.tasks import Answer, ClassifyTexts, Score, Task, Translate
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame
+    from pyspark.sql.types import DataType
+
+    from heed_client.spark.metrics import Metrics
 
 __all__ = [
     "FleetError",
@@ -37,24 +44,24 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "Metrics":  # it needs pyspark
-        from heed_client.spark.metrics import Metrics
+        from heed_client.spark import metrics
 
-        return Metrics
+        return metrics.Metrics
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def translate(
-    df: Any,
+    df: DataFrame,
     column: str,
     servers: Sequence[str],
     model: str = "",
     model_version: int = 0,
     output: str = "translation",
     details: Sequence[str] = (),
-    metrics: Optional[Any] = None,
+    metrics: Optional[Metrics] = None,
     error: str = "heed_error",
     **options: Any,
-) -> Any:
+) -> DataFrame:
     """The DataFrame with the column's translations. details: "score", "finish_reason", "source_language", "model",
     "model_version"; each is a column output_detail. Options: the fields of FleetSettings, and those of
     heed_client.Client.translate: beam_size, source, target, format, glossary, ..."""
@@ -63,7 +70,7 @@ def translate(
 
 
 def classify_texts(
-    df: Any,
+    df: DataFrame,
     column: str,
     servers: Sequence[str],
     model: str = "",
@@ -71,10 +78,10 @@ def classify_texts(
     output: str = "label",
     details: Sequence[str] = ("score",),
     pair_column: Optional[str] = None,
-    metrics: Optional[Any] = None,
+    metrics: Optional[Metrics] = None,
     error: str = "heed_error",
     **options: Any,
-) -> Any:
+) -> DataFrame:
     """The DataFrame with the best label of each text, or of each pair of texts. details: "score", "labels" (top_k of them, an
     array of structs), "tokens", "truncated". Options: the fields of FleetSettings, and those of
     heed_client.Client.classify_texts: top_k, function, overlong, max_tokens, ..."""
@@ -84,7 +91,7 @@ def classify_texts(
 
 
 def answer(
-    df: Any,
+    df: DataFrame,
     column: str,
     servers: Sequence[str],
     question: Optional[str] = None,
@@ -93,10 +100,10 @@ def answer(
     model_version: int = 0,
     output: str = "answer",
     details: Sequence[str] = ("probability",),
-    metrics: Optional[Any] = None,
+    metrics: Optional[Metrics] = None,
     error: str = "heed_error",
     **options: Any,
-) -> Any:
+) -> DataFrame:
     """The DataFrame with the answer to a question about each row's facts: an array of strings, or a string with one on each
     line. The question is the same for all rows, or a column. details: "probability", "unknown_words". Options: the fields
     of FleetSettings."""
@@ -107,7 +114,7 @@ def answer(
 
 
 def score(
-    df: Any,
+    df: DataFrame,
     column: str,
     servers: Sequence[str],
     model: str = "",
@@ -115,10 +122,10 @@ def score(
     output: str = "score",
     details: Sequence[str] = ("perplexity", "tokens"),
     context_column: Optional[str] = None,
-    metrics: Optional[Any] = None,
+    metrics: Optional[Metrics] = None,
     error: str = "heed_error",
     **options: Any,
-) -> Any:
+) -> DataFrame:
     """The DataFrame with the log-probability of each text (natural logarithm), behind its context if there is a column of them.
     details: "perplexity", "bits_per_byte", "tokens", "words", "unknown_tokens", "is_greedy". Options: the fields of
     FleetSettings, and those of heed_client.Client.score: begin, order, tokenization, ..."""
@@ -127,7 +134,7 @@ def score(
     return _apply(df, Score(columns, output, details, model, model_version, rest), settings, metrics, error)
 
 
-def split(result: Any, error: str = "heed_error") -> Tuple[Any, Any]:
+def split(result: DataFrame, error: str = "heed_error") -> Tuple[DataFrame, DataFrame]:
     """(the rows that have their result, without the column of errors; the rows that failed). The result is persisted, since
     Spark would otherwise ask the servers twice: result.unpersist() when both are written."""
     from pyspark import StorageLevel
@@ -137,7 +144,9 @@ def split(result: Any, error: str = "heed_error") -> Tuple[Any, Any]:
     return result.where(F.col(error).isNull()).drop(error), result.where(F.col(error).isNotNull())
 
 
-def _apply(df: Any, task: Task, settings: FleetSettings, metrics: Optional[Any], error: str) -> Any:
+def _apply(
+    df: DataFrame, task: Task, settings: FleetSettings, metrics: Optional[Metrics], error: str
+) -> DataFrame:
     task.call([task.sample()])  # a wrong option fails here, and not on the executors
     names: List[str] = df.columns
     columns = [_find(df, name, task.takes_lists and i == 0) for i, name in enumerate(task.columns)]
@@ -150,7 +159,7 @@ def _apply(df: Any, task: Task, settings: FleetSettings, metrics: Optional[Any],
         schema = schema.add(name, _spark_type(kind), True)
     sums = None if metrics is None else metrics.accumulator
 
-    def run_partition(batches: Any) -> Any:
+    def run_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         from heed_client.spark.column import ColumnJob
 
         job = ColumnJob(task, columns, settings, error)
@@ -159,7 +168,7 @@ def _apply(df: Any, task: Task, settings: FleetSettings, metrics: Optional[Any],
     return df.mapInArrow(run_partition, schema)
 
 
-def _find(df: Any, name: str, may_be_lists: bool) -> int:
+def _find(df: DataFrame, name: str, may_be_lists: bool) -> int:
     """The number of a column of texts."""
     names: List[str] = df.columns
     if names.count(name) != 1:
@@ -172,7 +181,7 @@ def _find(df: Any, name: str, may_be_lists: bool) -> int:
     return names.index(name)
 
 
-def _spark_type(kind: str) -> Any:
+def _spark_type(kind: str) -> DataType:
     from pyspark.sql import types as T
 
     if kind == "labels":

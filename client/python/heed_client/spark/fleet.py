@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import collections
 import logging
+import math
 import os
 import socket
 import threading
@@ -130,7 +131,7 @@ class Fleet:
         # Guarded by _news:
         self._balancer = Balancer(len(self._addresses))
         self._closed = False
-        self._last_answer: Optional[float] = None
+        self._last_answer = -math.inf  # to any request: while there are some, a busy fleet will have time for the others, too
         self._last_failures: Dict[int, str] = {}
         self.counts: Counter[str] = collections.Counter()
 
@@ -186,8 +187,9 @@ class Fleet:
                     raise FleetError("the task was ended")
                 if len(attempts.refusals) == len(self._addresses):
                     raise FleetError(self._describe("every server refuses the job", attempts.refusals))
-                if now - attempts.began >= self._settings.wait_s:
-                    self._check_wait(attempts)
+                if now - max(attempts.began, self._last_answer) >= self._settings.wait_s:
+                    why = f"no server has answered for {self._settings.wait_s:g} s (wait_s)"
+                    raise FleetError(self._describe(why, self._last_failures))
                 turn = self._balancer.pick(now, {*attempts.refusals, *attempts.lost})
                 if turn is None and attempts.lost:
                     turn = self._balancer.pick(now, attempts.refusals)
@@ -196,15 +198,6 @@ class Fleet:
                     return turn
                 next_s = self._balancer.next_s(now)
                 self._news.wait(1.0 if next_s is None else min(1.0, next_s))
-
-    def _check_wait(self, attempts: _Attempts) -> None:
-        """Of a request that no server has answered for wait_s. While others are answered, a busy fleet will have time for it."""
-        others_are_answered = self._last_answer is not None and self._last_answer > attempts.began
-        if not others_are_answered:
-            why = f"no server has answered for {self._settings.wait_s:g} s (wait_s)"
-            raise FleetError(self._describe(why, self._last_failures))
-        if attempts.last is not None and attempts.last.kind is Kind.DOWN:
-            raise RequestRefused(attempts.last.message)  # it may be what breaks the servers
 
     def _end(self, turn: Turn, failure: Optional[Failure]) -> None:
         address = self._addresses[turn.server]

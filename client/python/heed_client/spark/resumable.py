@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any, Callable, Optional
+from typing import TYPE_CHECKING, Callable, Optional
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
 
 LOG = logging.getLogger("heed_client.spark")
 STATUS = "heed_status"  # the column that the output is partitioned by
@@ -24,8 +27,8 @@ class RunSummary:
 
 
 def run(
-    df: Any,
-    job: Callable[[Any], Any],
+    df: DataFrame,
+    job: Callable[[DataFrame], DataFrame],
     key: str,
     output_path: str,
     rows_per_commit: int = 100_000,
@@ -74,12 +77,12 @@ def _quote(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
-def _check_key(df: Any, key: str) -> int:
+def _check_key(df: DataFrame, key: str) -> int:
     """The number of rows."""
     from pyspark.sql import functions as F
 
     column = F.col(_quote(key))
-    rows, keys, distinct = df.agg(F.count(F.lit(1)), F.count(column), F.countDistinct(column)).first()
+    rows, keys, distinct = df.agg(F.count(F.lit(1)), F.count(column), F.countDistinct(column)).collect()[0]
     if keys < rows:
         raise ValueError(f"key {key!r} is null in {rows - keys} of {rows} rows, but must name each row")
     if distinct < rows:
@@ -87,7 +90,7 @@ def _check_key(df: Any, key: str) -> int:
     return int(rows)
 
 
-def _read(spark: Any, path: str) -> Any:
+def _read(spark: SparkSession, path: str) -> Optional[DataFrame]:
     """None: there is nothing yet."""
     from pyspark.errors import AnalysisException
 
@@ -99,7 +102,7 @@ def _read(spark: Any, path: str) -> Any:
         raise
 
 
-def _read_done(spark: Any, output_path: str, result: Any, key: str) -> Any:
+def _read_done(spark: SparkSession, output_path: str, result: DataFrame, key: str) -> Optional[DataFrame]:
     """The keys that earlier runs have done; None: there was no run."""
     done = _read(spark, f"{output_path}/{STATUS}={DONE}")
     if done is None:
@@ -110,13 +113,13 @@ def _read_done(spark: Any, output_path: str, result: Any, key: str) -> Any:
     return done.select(_quote(key))
 
 
-def _forget_failed(spark: Any, output_path: str, result: Any) -> None:
+def _forget_failed(spark: SparkSession, output_path: str, result: DataFrame) -> None:
     """The rows that failed in earlier runs are computed again."""
     path = f"{output_path}/{STATUS}={FAILED}"
     if _read(spark, path) is not None:
         result.limit(0).write.mode("overwrite").parquet(path)
 
 
-def _count(spark: Any, output_path: str, status: str) -> int:
+def _count(spark: SparkSession, output_path: str, status: str) -> int:
     rows = _read(spark, f"{output_path}/{STATUS}={status}")
     return 0 if rows is None else int(rows.count())
