@@ -76,7 +76,12 @@ class Mode {
     this.modelPlace = field("Model", this.modelSelect, { class: "language-model" });
     this.missing = notice("info", element("p", { text: `No model of this server can do it. ${fills} could: put it into the server's --models.` }));
     this.missing.hidden = true;
-    this.input = textArea({ rows, value: example, spellcheck: "false", on: { keydown: (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && (event.preventDefault(), this.run()) } });
+    this.input = textArea({ rows, value: example });
+    this.input.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+      event.preventDefault();
+      this.run();
+    });
     this.actions = element("div", { class: "actions" }, button(act, { kind: "primary", onClick: () => this.run() }));
     this.form = element("div", { class: "card" }, element("p", { class: "lead", text: lead }), this.modelPlace, field(label, this.input, { hint: "Ctrl+Enter does it, too." }));
     this.result = element("div", { class: "stack", "aria-live": "off" });
@@ -217,7 +222,7 @@ class GapsMode extends Mode {
         gaps.map((gap, i) => {
           const top = gap.top ?? [];
           const rows = top.map(({ text, logProbability = 0 }, k) => ({ label: text, share: Math.exp(logProbability), color: k === chosen[i] ? 3 : 1, onClick: () => put(i, k) }));
-          return element("section", { class: "gap-list", "aria-label": `Gap ${i + 1}` }, element("h4", { text: `Gap ${i + 1}` }), bars(rows, { full: Math.max(...rows.map(({ share }) => share), 1e-9), caption: `Fillings of gap ${i + 1}` }));
+          return element("section", { class: "gap-list", "aria-label": `Gap ${i + 1}` }, element("h3", { text: `Gap ${i + 1}` }), bars(rows, { full: Math.max(...rows.map(({ share }) => share), 1e-9), caption: `Fillings of gap ${i + 1}` }));
         }),
       );
     };

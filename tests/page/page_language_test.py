@@ -1,0 +1,205 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The page's panel Language. See browser.py."""
+
+import json
+import math
+import os
+import re
+import subprocess
+
+from browser import TREE, PageTest, expect, main
+
+TEXT = "Die Königin opened the door — and she went out."  # bytes are not characters
+GAPS = "She opened the ___ and went ___ of the house."
+PROMPT = "It was a cold evening"
+FROM = [0, 1, 2, 4, 6, 9, 13]  # bits from which a level is
+
+
+def shown(number, digits):
+    return f"{number:.{digits}f}".rstrip("0").rstrip(".")
+
+
+class LanguageTest(PageTest):
+    def language(self, mode="Surprise", **context):
+        page = self.open("language", **context)
+        expect(page.locator(".token").first).to_be_visible()
+        page.get_by_role("radio", name=mode, exact=True).check()
+        return page
+
+    def panel(self, page):
+        return page.get_by_role("tabpanel", name="Language")
+
+    def test_surprise(self):
+        page = self.language()
+        page.get_by_label("Text").fill(TEXT)
+        page.get_by_role("button", name="Read").click()
+        message = {"model": "txl-novels", "items": [{"text": TEXT}], "options": {"topK": 5, "returnTokens": True}}
+        score = self.call("LanguageModelingService/Score", message)["scores"][0]
+        raw = TEXT.encode()
+        scored = [one for one in score["tokenScores"] if int(one.get("end", 0)) > int(one.get("start", 0))]
+        expect(page.locator(".token")).to_have_text([raw[int(one.get("start", 0)) : int(one["end"])].decode() for one in scored])
+        for mark, one in zip(page.locator(".token").all(), scored):
+            bits = -one["logProbability"] / math.log(2) if "logProbability" in one else 0
+            level = max(i for i, start in enumerate(FROM) if bits >= start)
+            self.assertIn(f"level-{level}", mark.get_attribute("class").split())
+        self.assertEqual(page.locator(".token-text").inner_text(), TEXT)
+        expect(page.locator(".figures")).to_contain_text(shown(score["bitsPerByte"], 2))
+        # A token that is pointed at is told, with what the model expected.
+        place = next(i for i, one in enumerate(scored) if one["token"] == "door")
+        page.locator(".token").nth(place).hover()
+        details = page.locator(".token-details")
+        expect(details).to_contain_text(f"{shown(-scored[place]['logProbability'] / math.log(2), 1)} bits")
+        expect(details.locator(".bar-label")).to_have_text([one["token"] for one in scored[place]["top"]])
+        page.locator(".token").nth(place).focus()
+        page.keyboard.press("ArrowRight")
+        expect(details.locator(".told-token")).to_have_text(raw[int(scored[place + 1]["start"]) : int(scored[place + 1]["end"])].decode())
+
+    def test_each_word_given_all_the_others(self):
+        page = self.language()
+        expect(page.get_by_text("Each word given all the others")).to_be_hidden()  # a Transformer-XL cannot
+        self.panel(page).get_by_label("Model", exact=True).select_option("xlnet-novels")
+        expect(page.locator(".token").first).to_be_visible()
+        page.get_by_label("Text").fill("She opened the door and went out.")
+        page.get_by_label("Each word given all the others, also those behind it").check()
+        message = {"model": "xlnet-novels", "items": [{"text": "She opened the door and went out."}], "options": {"order": "ORDER_ALL_CONTEXT"}}
+        score = self.call("LanguageModelingService/Score", message)["scores"][0]
+        expect(page.locator(".figures")).to_contain_text(shown(score["perplexity"], 1))
+
+    def test_gaps(self):
+        page = self.language("Gaps")
+        expect(page.locator(".filled mark")).to_have_count(2)
+        page.get_by_label("Text").fill(GAPS)
+        page.get_by_role("button", name="Fill in").click()
+        message = {"model": "xlnet-novels", "texts": [{"text": GAPS}], "marker": "___", "topK": 8}
+        text = self.call("LanguageModelingService/FillIn", message)["texts"][0]
+        expect(page.locator(".filled")).to_have_text(text["filledText"])
+        second = page.get_by_role("list", name="Fillings of gap 2")
+        fillings = [one["text"] for one in text["gaps"][1]["top"]]
+        expect(second.get_by_role("button")).to_have_text(fillings)
+        second.get_by_role("button").nth(3).click()
+        changed = GAPS.replace("___", text["gaps"][0]["top"][0]["text"], 1).replace("___", fillings[3])
+        expect(page.locator(".filled")).to_have_text(changed)
+        expect(second.get_by_role("button").nth(3)).to_be_focused()
+        page.get_by_role("button", name="Take these words into the text").click()
+        expect(page.get_by_label("Text")).to_have_value(changed)
+        page.get_by_role("button", name="Fill in").click()
+        expect(page.get_by_text("The text has no gap")).to_be_visible()
+
+    def test_a_text_grows(self):
+        streams = self.calls("LanguageModelingService/GenerateStream")
+        page = self.language("Go on")
+        page.get_by_label("Text").fill(PROMPT)
+        page.get_by_text("Options", exact=True).click()
+        page.get_by_label("Tokens at most").fill("12")
+        page.get_by_label("Seed").fill("5")
+        self.panel(page).get_by_role("button", name="Go on", exact=True).click()
+        sampling = {"temperature": 0.8, "topK": 40, "seed": "5"}
+        message = {"model": "txl-novels", "prompt": PROMPT, "options": {"sampling": sampling, "maxTokens": 12}}
+        text = self.call("LanguageModelingService/Generate", message)["texts"][0]["text"]
+        expect(page.get_by_text("It reached the limit of tokens. 12 tokens.")).to_be_visible()
+        self.assertEqual(page.locator(".token-text").inner_text().strip(), (PROMPT + text).strip())
+        self.assertGreater(page.locator(".token").count(), 8)
+        self.assertEqual(self.calls("LanguageModelingService/GenerateStream"), streams + 1)
+        page.get_by_role("button", name="Another one").click()
+        expect(page.get_by_label("Seed")).to_have_value("6")
+        page.get_by_role("button", name="Take all of it as the text").click()
+        self.assertTrue(page.get_by_label("Text").input_value().startswith(PROMPT))
+
+    def test_a_text_that_is_stopped(self):
+        page = self.language("Go on")
+        page.get_by_text("Options", exact=True).click()
+        page.get_by_label("Tokens at most").fill("500")
+        self.panel(page).get_by_role("button", name="Go on", exact=True).click()
+        page.get_by_role("button", name="Stop").click()
+        expect(page.get_by_role("button", name="Stop")).to_be_hidden()
+        expect(self.panel(page).locator(".request-facts")).to_have_text("cancelled")
+
+    def test_labels(self):
+        page = self.language("Label")
+        text = "the plot follows a young man who returns to his village ."
+        page.get_by_label("Text").fill(text)
+        page.get_by_label("Text").press("Control+Enter")
+        message = {"model": "xlnet-subjectivity", "items": [{"text": text}], "topK": 0, "returnAttention": True}
+        item = self.call("LanguageModelingService/ClassifyTexts", message)["items"][0]
+        expect(page.get_by_role("heading", name=item["labels"][0]["label"], exact=True)).to_be_visible()
+        attention = item["attention"]
+        expect(page.locator(".attended")).to_have_count(attention["columnCount"] - 1)
+        weights = attention["weights"][1:]
+        shades = page.locator(".attended").evaluate_all("marks => marks.map((mark) => Number(mark.style.getPropertyValue('--weight')))")
+        self.assertEqual(shades.index(max(shades)), weights.index(max(weights)))
+        self.assertEqual(shades.index(min(shades)), weights.index(min(weights)))
+
+    def test_models_are_offered_for_what_they_can_do(self):
+        page = self.language()
+        options = self.panel(page).get_by_label("Model", exact=True).locator("option")
+        expect(options).to_have_text(["txl-novels", "xlnet-novels"])
+        for mode, names in (("Gaps", ["xlnet-novels"]), ("Go on", ["txl-novels", "xlnet-novels"]), ("Label", ["xlnet-subjectivity"])):
+            page.get_by_role("radio", name=mode, exact=True).check()
+            expect(options).to_have_text(names)
+
+    def test_errors_name_their_field(self):
+        self.allow("status of 400")
+        page = self.language("Go on")
+        page.get_by_text("Options", exact=True).click()
+        page.get_by_label("Temperature").fill("-1")
+        self.panel(page).get_by_role("button", name="Go on", exact=True).click()
+        expect(page.get_by_role("alert")).to_contain_text("options.sampling.temperature")
+        expect(page.get_by_role("alert")).to_contain_text("-1")
+
+    def test_markup_stays_text(self):
+        page = self.language()
+        page.get_by_label("Text").fill("<img src=x onerror='window.ran = 1'> <b>She</b> went out.")
+        page.get_by_role("button", name="Read").click()
+        expect(page.locator(".token-text")).to_contain_text("<b>She</b>")
+        self.assertEqual(page.locator("main img").count(), 0)
+
+    def test_the_programs_that_are_shown_run(self):
+        page = self.language()
+        forms = self.panel(page).locator(".request")
+        python = os.path.join(os.path.dirname(os.path.dirname(self.server.process.args[0])), "python-client/bin/python3")
+        for mode, mark, act in (("Surprise", ".token", None), ("Gaps", ".filled", None), ("Label", ".attended", None), ("Go on", ".legend-token", "Go on")):
+            with self.subTest(mode=mode):
+                page.get_by_role("radio", name=mode, exact=True).check()
+                if act:
+                    self.panel(page).get_by_role("button", name=act, exact=True).click()
+                expect(page.locator(mark).first).to_be_visible()
+                expect(forms.locator(".request-facts")).to_contain_text("answered")
+                forms.get_by_role("radio", name="curl", exact=True).check()
+                answer = subprocess.run(["bash", "-c", forms.locator("code").inner_text()], check=True, capture_output=True, text=True, timeout=60).stdout
+                self.assertIn("event: end" if act else '"model"', answer)
+                if os.path.exists(python):
+                    forms.get_by_role("radio", name="Python", exact=True).check()
+                    program = forms.locator("code").inner_text()
+                    self.assertNotEqual(subprocess.run([python, "-c", program], check=True, capture_output=True, text=True, timeout=60).stdout.strip(), "")
+
+    def test_accessible_in_both_themes_and_widths(self):
+        def work(page):
+            expect(page.locator(".token").first).to_be_visible()
+            self.check(page)
+            for mode, mark in (("Gaps", ".filled mark"), ("Label", ".attended"), ("Go on", None)):
+                page.get_by_role("radio", name=mode, exact=True).check()
+                if mark is None:
+                    page.get_by_text("Options", exact=True).click()
+                    page.get_by_label("Tokens at most").fill("12")
+                    self.panel(page).get_by_role("button", name="Go on", exact=True).click()
+                    mark = ".token"
+                expect(page.locator(mark).first).to_be_visible()
+                self.check(page)
+
+        self.check_everywhere("language", work)
+
+
+class NoClassifierTest(PageTest):
+    FLAGS = (f"--models={TREE}/weights/txl-novels",)
+
+    def test_what_no_model_can_do_is_said(self):
+        page = self.open("language")
+        expect(page.locator(".token").first).to_be_visible()
+        page.get_by_role("radio", name="Label", exact=True).check()
+        expect(page.get_by_text("No model of this server can do it. xlnet-subjectivity could")).to_be_visible()
+        expect(page.get_by_role("button", name="Label")).to_be_hidden()
+
+
+if __name__ == "__main__":
+    main()
