@@ -3,8 +3,10 @@
 import { bars, percent } from "./bars.js";
 import { call, isAbort, Latest } from "./calls.js";
 import { button, element, errorNotice, field, formatNumber, more, notice, selectOf, setOptions, show, textInput } from "./elements.js";
+import { attentionRows, classBars, describe, fileSays, labelsOf, linksOf, nameOf, sharesOf, summaryOf } from "./graph_answers.js";
 import { GraphFileError, graphsOfJson, readGraphFile } from "./graph_file.js";
 import { GraphLayout } from "./graph_layout.js";
+import { GraphList } from "./graph_list.js";
 import { GraphView, MAX_LINKS, MAX_NODES, RING_NODES } from "./graph_view.js";
 import { pythonLiteral } from "./python_code.js";
 import { RequestView } from "./request_view.js";
@@ -20,7 +22,7 @@ const METHODS = {
   MODEL_KIND_GRAPH_CLASSIFIER: { name: "ClassifyGraphs", of: "whole graphs" },
 };
 const MAX_GRAPHS = 2000; // of a file, which go in one request
-const LISTED_AT_ONCE = 100;
+const MAX_LISTED = 100; // neighbors of a node
 const STRONGEST = 8; // pairs that are listed
 const LAYOUT_SLICE_MS = 12; // then the page draws itself and hears the user
 
@@ -37,7 +39,8 @@ class GraphsPanel {
   #graphs = null; // FileGraphs of the example or file
   #graphNumber = 0;
   #answer = null; // {kind, answers, labels}
-  #layoutNumber = 0;
+  #source = 0; // counts what was opened
+  #layoutNumber = 0; // and what was drawn
 
   constructor(root, app) {
     this.app = app;
@@ -64,10 +67,7 @@ class GraphsPanel {
     this.legend = element("ul", { class: "legend" });
     this.details = element("div", { class: "card graph-details", "aria-live": "polite" });
     this.pair = this.#pairForm();
-    this.list = element("div");
-    this.listing = more("", this.list);
-    this.listing.classList.add("graph-listing");
-    this.listing.hidden = true;
+    this.list = new GraphList();
     this.canvas = element("div", { class: "card graph-card", hidden: true }, this.attentionFields, this.legend, this.drawing.element);
     const dropHere = element(
       "div",
@@ -88,7 +88,7 @@ class GraphsPanel {
       ),
       this.status,
       element("div", { class: "graph-columns" }, this.canvas, element("div", { class: "stack" }, this.details, this.pair)),
-      this.listing,
+      this.list.element,
       this.view.element,
     );
     this.details.hidden = true;
@@ -157,9 +157,11 @@ class GraphsPanel {
 
   async #openExample(example) {
     this.modelSelect.value = example.model;
+    const source = ++this.#source;
     try {
       const response = await fetch(new URL(`page/${example.file}`, document.baseURI));
       const text = await response.text();
+      if (source !== this.#source) return;
       const graphs = graphsOfJson(example.file, text);
       this.#take(Object.assign(graphs, { name: example.title, example }), JSON.parse(text).about);
     } catch (error) {
@@ -170,14 +172,16 @@ class GraphsPanel {
   async #takeFile(file) {
     this.fileInput.value = "";
     if (!file) return;
+    const source = ++this.#source;
     show(this.status, notice("wait", element("p", { text: `Reading ${file.name} …` })));
     try {
       const graphs = await readGraphFile(file);
+      if (source !== this.#source) return; // another was opened meanwhile
       if (graphs.length > MAX_GRAPHS) throw new GraphFileError(`${file.name} has ${graphs.length} graphs. This page sends at most ${MAX_GRAPHS} at a time.`);
       this.#take(Object.assign(graphs, { name: file.name }), "");
     } catch (error) {
-      this.#clear();
-      show(this.status, error instanceof GraphFileError ? notice("error", element("p", { text: error.message })) : errorNotice(error));
+      if (source !== this.#source) return;
+      show(this.status, error instanceof GraphFileError ? notice("error", element("p", { text: error.message })) : errorNotice(error), this.#answer && this.summary);
     }
   }
 
@@ -190,11 +194,12 @@ class GraphsPanel {
   }
 
   #clear() {
+    this.#source += 1;
     this.#latest.cancel();
     this.#graphs = null;
     this.#answer = null;
     this.#layoutNumber += 1;
-    this.canvas.hidden = this.details.hidden = this.pair.hidden = this.listing.hidden = true;
+    this.canvas.hidden = this.details.hidden = this.pair.hidden = this.list.element.hidden = true;
     this.examples.forEach((made) => made.setAttribute("aria-pressed", "false"));
   }
 
@@ -212,7 +217,8 @@ class GraphsPanel {
       this.#takeAnswer(model, graphs, answer);
     } catch (error) {
       if (isAbort(error)) return;
-      this.canvas.hidden = this.details.hidden = this.pair.hidden = this.listing.hidden = true;
+      this.#answer = null;
+      this.canvas.hidden = this.details.hidden = this.pair.hidden = this.list.element.hidden = true;
       this.#showError(error, graphs);
     }
   }
@@ -233,12 +239,13 @@ class GraphsPanel {
     const isMany = graphs.length > 1;
     setOptions(this.graphSelect, graphs.map((graph, i) => ({ value: String(i), text: isMany && kind === "ClassifyGraphs" ? `${i}: ${answers[i].classification.label}` : String(i) })));
     this.graphField.hidden = !isMany;
-    show(this.status, element("p", { class: "graph-summary" }, element("strong", { text: summaryOf(kind, graphs, answers) }), " ", this.about));
+    this.summary = element("p", { class: "graph-summary" }, element("strong", { text: summaryOf(kind, graphs, answers) }), " ", this.about);
+    show(this.status, this.summary);
     this.app.say(summaryOf(kind, graphs, answers));
     this.pair.hidden = kind !== "ClassifyEdges" || isMany;
     show(this.pairAnswer);
     this.pairFrom.value = this.pairTo.value = "";
-    this.#showList();
+    this.list.show(kind, this.#listRows());
     this.#showGraph(0);
   }
 
@@ -267,7 +274,7 @@ class GraphsPanel {
     if (isTooLarge) {
       this.drawn = null;
       this.canvas.hidden = true;
-      this.listing.open = true;
+      this.list.element.open = true;
       show(this.details, notice("info", element("p", { text: `This graph has ${formatNumber(graph.nodeCount)} nodes and ${formatNumber(links.length)} links. The page draws at most ${formatNumber(MAX_NODES)} and ${formatNumber(MAX_LINKS)}; all answers are in the list below.` })));
       return;
     }
@@ -383,7 +390,7 @@ class GraphsPanel {
     const all = [...weights].filter(([, weight]) => weight > 0).sort((one, two) => two[1] - one[1]);
     if (!all.length) return element("p", { class: "hint", text: none });
     const full = all[0][1];
-    const rows = all.slice(0, LISTED_AT_ONCE).map(([other, weight]) => ({
+    const rows = all.slice(0, MAX_LISTED).map(([other, weight]) => ({
       label: other === row ? `${nameOf(graph, other)} (itself)` : nameOf(graph, other),
       share: weight,
       color: 2,
@@ -401,7 +408,7 @@ class GraphsPanel {
     const best = all.sort((one, two) => two.weight - one.weight || one.target - two.target).slice(0, STRONGEST);
     if (!best.length) return null;
     const rows = best.map(({ target, source, weight }) => ({ label: `${nameOf(graph, target)} to ${nameOf(graph, source)}`, share: weight, color: 2, onClick: () => this.#goTo(target) }));
-    return element("div", { class: "neighbors" }, element("h4", { text: "Who attends most to whom" }), bars(rows, { full: best[0].weight, caption: "Who attends most to whom" }));
+    return element("div", { class: "neighbors" }, element("h3", { text: "Who attends most to whom" }), bars(rows, { full: best[0].weight, caption: "Who attends most to whom" }));
   }
 
   #goTo(row) {
@@ -426,33 +433,6 @@ class GraphsPanel {
     }
   }
 
-  // ---------------------------------------------------------------------------------------------- the list
-
-  #showList() {
-    const { kind } = this.#answer;
-    const rows = this.#listRows();
-    this.listing.hidden = rows.length < 2;
-    this.listing.open = false;
-    const of = { ClassifyNodes: "nodes", ClassifyEdges: "edges, surest first", ClassifyGraphs: "graphs" }[kind];
-    this.listing.querySelector("summary").textContent = `All ${formatNumber(rows.length)} ${of}, as a table`;
-    const body = element("tbody");
-    const again = button("Show more", { kind: "quiet", onClick: () => addRows() });
-    let shown = 0;
-    const addRows = () => {
-      for (const { name, classification, said, onClick } of rows.slice(shown, shown + LISTED_AT_ONCE)) {
-        const first = onClick ? button(name, { kind: "quiet", onClick }) : name;
-        body.append(element("tr", {}, element("th", { scope: "row" }, first), element("td", { text: classification.label }), element("td", { class: "number", text: percent(classification.probability ?? 0) }), said === undefined ? null : element("td", { text: said })));
-      }
-      shown = Math.min(rows.length, shown + LISTED_AT_ONCE);
-      again.hidden = shown === rows.length;
-      again.textContent = `Show more (${formatNumber(rows.length - shown)} left)`;
-    };
-    addRows();
-    const heads = [{ ClassifyNodes: "Node", ClassifyEdges: "Edge", ClassifyGraphs: "Graph" }[kind], "Class", "Probability"];
-    if (rows[0]?.said !== undefined) heads.push("The file says");
-    show(this.list, element("div", { class: "scroll-x" }, element("table", { class: "table" }, element("thead", {}, element("tr", {}, heads.map((head) => element("th", { scope: "col", text: head })))), body)), again);
-  }
-
   #listRows() {
     const { kind, answers, labels } = this.#answer;
     const graphs = this.#graphs;
@@ -472,97 +452,6 @@ class GraphsPanel {
   }
 }
 
-// ------------------------------------------------------------------------------------------------ pure functions
-
-function describe(graphs) {
-  const nodes = graphs.reduce((sum, graph) => sum + graph.nodeCount, 0);
-  const edges = graphs.reduce((sum, graph) => sum + graph.edgeCount, 0);
-  return `${graphs.length > 1 ? `${formatNumber(graphs.length)} graphs, ` : ""}${formatNumber(nodes)} nodes, ${formatNumber(edges)} edges`;
-}
-
-function nameOf(graph, row) {
-  return graph.names?.[row] ? `${graph.ids[row]} ${graph.names[row]}` : graph.ids[row];
-}
-
-// Names of all classes, by index: top_k 0 lists each.
-function labelsOf(kind, answers) {
-  const labels = [];
-  for (const answer of answers) {
-    const first = answer.classification ?? answer.nodes?.[0]?.classification ?? answer.edges?.[0]?.classification;
-    for (const { index = 0, label } of first?.top ?? []) labels[index] = label;
-    if (first) break;
-  }
-  return labels;
-}
-
-function sharesOf(classification, count) {
-  const shares = new Array(count).fill(0);
-  for (const { index = 0, probability = 0 } of classification.top ?? []) shares[index] = probability;
-  return shares;
-}
-
-function classBars(classification, labels) {
-  return sharesOf(classification, labels.length)
-    .map((share, i) => ({ label: labels[i], share, color: (i % 6) + 1 }))
-    .sort((one, two) => two.share - one.share);
-}
-
-function fileSays(index, labels) {
-  if (index === undefined || index === null || index < 0) return null;
-  return element("p", { class: "hint", text: `The file says: ${labels[index] ?? index}` });
-}
-
-// Pairs of nodes that an edge joins, each once, without loops.
-function linksOf(graph) {
-  const seen = new Set();
-  const links = [];
-  graph.sources.forEach((source, i) => {
-    const target = graph.targets[i];
-    const [low, high] = source < target ? [source, target] : [target, source];
-    const key = low * graph.nodeCount + high;
-    if (low === high || seen.has(key)) return;
-    seen.add(key);
-    links.push([low, high]);
-  });
-  return links;
-}
-
-// For each node a Map of source row to weight. `head` -1: the mean of all.
-function attentionRows(graph, layer, head) {
-  const rowOf = new Map(graph.ids.map((id, row) => [id, row]));
-  const heads = layer.headCount ?? 1;
-  const rows = graph.ids.map(() => new Map());
-  layer.targets?.forEach((target, edge) => {
-    let weight = 0;
-    for (let h = 0; h < heads; ++h) if (head < 0 || head === h) weight += layer.weights[edge * heads + h];
-    if (head < 0) weight /= heads;
-    const source = rowOf.get(layer.sources[edge]);
-    const own = rows[rowOf.get(target)];
-    own?.set(source, (own.get(source) ?? 0) + weight);
-  });
-  return rows;
-}
-
-function summaryOf(kind, graphs, answers) {
-  const counts = new Map();
-  let [agreed, known] = [0, 0];
-  const count = (label) => counts.set(label, (counts.get(label) ?? 0) + 1);
-  answers.forEach((answer, i) => {
-    if (answer.classification) {
-      count(answer.classification.label);
-      if (graphs[i].graphClass !== null && graphs[i].graphClass >= 0) [agreed, known] = [agreed + (graphs[i].graphClass === (answer.classification.classIndex ?? 0)), known + 1];
-    }
-    (answer.nodes ?? answer.edges ?? []).forEach(({ classification }, row) => {
-      count(classification.label);
-      const said = kind === "ClassifyNodes" ? graphs[i].classes?.[row] : undefined;
-      if (said >= 0) [agreed, known] = [agreed + (said === (classification.classIndex ?? 0)), known + 1];
-    });
-  });
-  const parts = [...counts].sort((one, two) => two[1] - one[1]).map(([label, n]) => `${formatNumber(n)} ${label}`);
-  const agreement = known ? ` The file agrees on ${formatNumber(agreed)} of ${formatNumber(known)}.` : "";
-  return graphs.length === 1 && kind === "ClassifyGraphs" ? `${graphs.name}: ${parts[0].slice(2)}.${agreement}` : `${describe(graphs)}: ${parts.join(", ")}.${agreement}`;
-}
-
 // What asks the same from Python: with the message in the program if it is short, else in request.json.
 function pythonOf(name, message) {
   const isShort = JSON.stringify(message).length <= 8192;
@@ -575,5 +464,5 @@ function pythonOf(name, message) {
   const options = Object.entries({ top_k: 0, return_attention: message.options.returnAttention, ignore_edge_features: message.options.ignoreEdgeFeatures });
   const given = options.filter(([, value]) => value !== undefined).map(([key, value]) => `${key}=${pythonLiteral(value)}`);
   lines.push(`print(client.classify(${type}, ${queries}, ${pythonLiteral(message.model)}, ${given.join(", ")}))`);
-  return { imports: ["from google.protobuf import json_format", "from heed.v1 import graphs_pb2"], lines, file: !isShort };
+  return { imports: ["from google.protobuf import json_format", "from heed.v1 import graphs_pb2"], lines, readsFile: !isShort };
 }

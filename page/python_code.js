@@ -31,7 +31,7 @@ export function pythonCall(name, positional = [], keywords = {}) {
 }
 
 // The whole program. `python`: an expression of `client`, whose value is printed, or {imports, lines}, where lines stand
-// in the block of `client`.
+// in the block of `client`, and readsFile is whether they read the message from request.json.
 export function pythonProgram(python, address, isEncrypted) {
   const { imports = [], lines } = typeof python === "string" ? { lines: [`print(${python})`] } : python;
   const tls = isEncrypted ? ", tls=True" : "";

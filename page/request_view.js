@@ -122,7 +122,7 @@ export class RequestView {
   #draw() {
     const texts = { curl: () => this.#curl(), grpcurl: () => this.#grpcurl(), python: () => this.#python() };
     this.#code.textContent = texts[this.#shown]();
-    this.#save.hidden = !this.#isLarge || this.#shown === "python";
+    this.#save.hidden = !this.#isLarge || (this.#shown === "python" && !this.#request.python.readsFile);
     const notes = [];
     if (token()) notes.push("Your token is in the environment variable HEED_TOKEN, not in this text.");
     if (this.#shown === "python") notes.push("Needs client/python: pip install client/python.");

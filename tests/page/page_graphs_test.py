@@ -166,7 +166,6 @@ class GraphsTest(PageTest):
                 expect(page.locator(".node[data-row='1']")).to_have_attribute("aria-label", re.compile("^Node 9007199254740994: "))
 
     def test_files_that_cannot_be_used(self):
-        self.allow("status of 400")
         page = self.graphs()
         tensors = {"x": ("F32", [2, 34], [0] * 68), "edge_index": ("I64", [2, 1], [0, 1])}
         cases = (
@@ -179,16 +178,26 @@ class GraphsTest(PageTest):
             ("broken.json", b'{"features":', "broken.json: is not JSON"),
             ("other.json", {"name": "?"}, "other.json: the graph has no 'features'"),
             ("far.json", ring(3, 34, edgeTargets=[1, 2, 7]), "an edge names node 7; the nodes are 0 to 2"),
-            ("wide.json", ring(5, 35), "35"),  # the server's own words
         )
         for name, content, error in cases:
             with self.subTest(name=name):
                 self.give(page, name, content)
                 expect(page.locator(".graph-status").get_by_role("alert")).to_contain_text(error)
-                expect(page.locator(".graph-card")).to_be_hidden()
+                expect(page.locator(".graph-summary")).to_contain_text("34 nodes")  # what was there stays
         self.check(page)
-        page.get_by_role("button", name="Karate club").click()
-        expect(page.locator(".graph-summary")).to_contain_text("34 nodes")
+
+    def test_a_graph_that_the_model_does_not_take(self):
+        self.allow("status of 400")
+        page = self.graphs()
+        self.give(page, "wide.json", ring(5, 11))
+        alert = page.locator(".graph-status").get_by_role("alert")
+        expect(alert).to_contain_text("11")  # the server's words, with both widths
+        expect(alert).to_contain_text("34")
+        expect(page.locator(".graph-card")).to_be_hidden()
+        # The graph stays, for a model that takes it.
+        page.get_by_role("tabpanel", name="Graphs").get_by_label("Model", exact=True).select_option("gat-mutag")
+        expect(page.locator(".graph-summary")).to_contain_text("wide.json: ")
+        expect(page.locator(".node")).to_have_count(5)
 
     def test_a_graph_that_is_too_large_to_draw_is_listed(self):
         page = self.graphs()
