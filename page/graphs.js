@@ -65,14 +65,14 @@ class GraphsPanel {
     this.about = element("p", { class: "hint" });
     this.status = element("div", { class: "graph-status" });
     this.legend = element("ul", { class: "legend" });
-    this.details = element("div", { class: "card graph-details", "aria-live": "polite" });
+    this.details = element("div", { class: "card graph-details" });
     this.pair = this.#pairForm();
     this.list = new GraphList();
     this.canvas = element("div", { class: "card graph-card", hidden: true }, this.attentionFields, this.legend, this.drawing.element);
     const dropHere = element(
       "div",
       { class: "drop" },
-      element("p", { text: "An own graph: drop a file here, or" }),
+      element("p", { text: "Your own graph: drop a file here, or" }),
       button("Open a file …", { onClick: () => this.fileInput.click() }),
       this.fileInput,
       element("p", { class: "hint", text: "Heed's graph file (.safetensors), or JSON of a heed.v1.Graph or of a request." }),

@@ -9,6 +9,7 @@ import { bitsOf, plainToken, surpriseLegend, TokenText } from "./token_text.js";
 
 const KIND = "MODEL_KIND_LANGUAGE_MODEL";
 const GAP = "___";
+const MAX_TEXT = 20_000; // characters
 
 export default {
   id: "language",
@@ -84,7 +85,7 @@ class Mode {
     });
     this.actions = element("div", { class: "actions" }, button(act, { kind: "primary", onClick: () => this.run() }));
     this.form = element("div", { class: "card" }, element("p", { class: "lead", text: lead }), this.modelPlace, field(label, this.input, { hint: "Ctrl+Enter does it, too." }));
-    this.result = element("div", { class: "stack", "aria-live": "off" });
+    this.result = element("div", { class: "stack" });
     this.element = element("div", { class: "stack" }, this.missing, this.form, this.result);
   }
 
@@ -110,7 +111,9 @@ class Mode {
   }
 
   async run() {
+    const { length } = this.input.value;
     if (!this.input.value.trim()) return void this.input.focus();
+    if (length > MAX_TEXT) return show(this.result, notice("error", element("p", { text: `The text has ${formatNumber(length)} characters. This page sends at most ${formatNumber(MAX_TEXT)}.` })));
     try {
       await this.ask({ signal: this.panel.latest.signal(), view: this.panel.view });
     } catch (error) {
@@ -242,11 +245,11 @@ class WritingMode extends Mode {
   constructor(panel) {
     super(panel, {
       name: "writing",
-      title: "Go on",
+      title: "Continue",
       use: "score",
       fills: "txl-novels",
-      lead: "The model goes on with the text, word by word as it finds them. When it has ended, its words are shaded by how surprising they were to itself.",
-      act: "Go on",
+      lead: "The model continues the text; its words come as it finds them. At the end they are shaded by how much they surprised the model itself.",
+      act: "Continue",
       example: "It was a cold evening in November, and the old prince",
       rows: 3,
     });
@@ -316,11 +319,11 @@ class LabelMode extends Mode {
   constructor(panel) {
     super(panel, {
       name: "label",
-      title: "Label",
+      title: "Classify",
       use: "classify",
       fills: "xlnet-subjectivity",
       lead: "The model labels the text. Below, the text is shaded by what the label's token attends to in the last layer, from the least to the most.",
-      act: "Label",
+      act: "Classify",
       example: "a warm and funny film with a performance that stays with you .",
       rows: 3,
     });

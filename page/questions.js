@@ -62,7 +62,7 @@ class QuestionsPanel {
     this.factInput = textInput({ placeholder: "John took the apple." });
     this.questionInput = textInput({ placeholder: "Where is the apple?" });
     this.status = element("div", { class: "question-status" });
-    this.answerPlace = element("div", { class: "stack answer", "aria-live": "polite" });
+    this.answerPlace = element("div", { class: "stack" });
     this.readsPlace = element("section", { class: "card", hidden: true, "aria-label": "What the memory's heads read" });
     this.history = element("ul", { class: "history" });
     this.historyPart = more("Earlier answers", this.history);

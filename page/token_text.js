@@ -26,7 +26,7 @@ export class TokenText {
     const bytes = new TextEncoder().encode(text);
     const decoder = new TextDecoder();
     const slice = (from, to) => decoder.decode(bytes.subarray(from, to));
-    this.details = element("div", { class: "token-details", "aria-live": "polite" });
+    this.details = element("div", { class: "token-details" });
     this.marks = [];
     this.scores = [];
     const parts = before ? [element("span", { class: "token-before", text: before })] : [];
@@ -35,7 +35,8 @@ export class TokenText {
       const [start, end] = [Number(score.start ?? 0), Number(score.end ?? 0)];
       if (end <= start || start < at) continue; // special tokens have no place in the text
       if (start > at) parts.push(slice(at, start));
-      parts.push(this.#mark(score, slice(start, end)));
+      const [, blanks, word] = slice(start, end).match(/^(\s*)(.*)$/s);
+      parts.push(blanks, word ? this.#mark(score, word) : null); // a blank has nothing to shade
       at = end;
     }
     if (at < bytes.length) parts.push(slice(at, bytes.length));

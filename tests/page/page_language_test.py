@@ -88,12 +88,12 @@ class LanguageTest(PageTest):
 
     def test_a_text_grows(self):
         streams = self.calls("LanguageModelingService/GenerateStream")
-        page = self.language("Go on")
+        page = self.language("Continue")
         page.get_by_label("Text").fill(PROMPT)
         page.get_by_text("Options", exact=True).click()
         page.get_by_label("Tokens at most").fill("12")
         page.get_by_label("Seed").fill("5")
-        self.panel(page).get_by_role("button", name="Go on", exact=True).click()
+        self.panel(page).get_by_role("button", name="Continue", exact=True).click()
         sampling = {"temperature": 0.8, "topK": 40, "seed": "5"}
         message = {"model": "txl-novels", "prompt": PROMPT, "options": {"sampling": sampling, "maxTokens": 12}}
         text = self.call("LanguageModelingService/Generate", message)["texts"][0]["text"]
@@ -107,16 +107,16 @@ class LanguageTest(PageTest):
         self.assertTrue(page.get_by_label("Text").input_value().startswith(PROMPT))
 
     def test_a_text_that_is_stopped(self):
-        page = self.language("Go on")
+        page = self.language("Continue")
         page.get_by_text("Options", exact=True).click()
         page.get_by_label("Tokens at most").fill("5000")  # more than there is time for
-        self.panel(page).get_by_role("button", name="Go on", exact=True).click()
+        self.panel(page).get_by_role("button", name="Continue", exact=True).click()
         page.get_by_role("button", name="Stop").click()
         expect(page.get_by_role("button", name="Stop")).to_be_hidden()
         expect(self.panel(page).locator(".request-facts")).to_have_text("cancelled")
 
     def test_labels(self):
-        page = self.language("Label")
+        page = self.language("Classify")
         text = "the plot follows a young man who returns to his village ."
         page.get_by_label("Text").fill(text)
         page.get_by_label("Text").press("Control+Enter")
@@ -134,18 +134,26 @@ class LanguageTest(PageTest):
         page = self.language()
         options = self.panel(page).get_by_label("Model", exact=True).locator("option")
         expect(options).to_have_text(["txl-novels", "xlnet-novels"])
-        for mode, names in (("Gaps", ["xlnet-novels"]), ("Go on", ["txl-novels", "xlnet-novels"]), ("Label", ["xlnet-subjectivity"])):
+        for mode, names in (("Gaps", ["xlnet-novels"]), ("Continue", ["txl-novels", "xlnet-novels"]), ("Classify", ["xlnet-subjectivity"])):
             page.get_by_role("radio", name=mode, exact=True).check()
             expect(options).to_have_text(names)
 
     def test_errors_name_their_field(self):
         self.allow("status of 400")
-        page = self.language("Go on")
+        page = self.language("Continue")
         page.get_by_text("Options", exact=True).click()
         page.get_by_label("Temperature").fill("-1")
-        self.panel(page).get_by_role("button", name="Go on", exact=True).click()
+        self.panel(page).get_by_role("button", name="Continue", exact=True).click()
         expect(page.get_by_role("alert")).to_contain_text("options.sampling.temperature")
         expect(page.get_by_role("alert")).to_contain_text("-1")
+
+    def test_a_text_that_is_too_long_is_not_sent(self):
+        page = self.language()
+        scored = self.calls("LanguageModelingService/Score")
+        page.get_by_label("Text").fill("a" * 20_001)
+        page.get_by_role("button", name="Read").click()
+        expect(page.get_by_role("alert")).to_contain_text("The text has 20,001 characters. This page sends at most 20,000.")
+        self.assertEqual(self.calls("LanguageModelingService/Score"), scored)
 
     def test_markup_stays_text(self):
         page = self.language()
@@ -158,7 +166,7 @@ class LanguageTest(PageTest):
         page = self.language()
         forms = self.panel(page).locator(".request")
         python = os.path.join(os.path.dirname(os.path.dirname(self.server.process.args[0])), "python-client/bin/python3")
-        for mode, mark, act in (("Surprise", ".token", None), ("Gaps", ".filled", None), ("Label", ".attended", None), ("Go on", ".legend-token", "Go on")):
+        for mode, mark, act in (("Surprise", ".token", None), ("Gaps", ".filled", None), ("Classify", ".attended", None), ("Continue", ".legend-token", "Continue")):
             with self.subTest(mode=mode):
                 page.get_by_role("radio", name=mode, exact=True).check()
                 if act:
@@ -177,12 +185,12 @@ class LanguageTest(PageTest):
         def work(page):
             expect(page.locator(".token").first).to_be_visible()
             self.check(page)
-            for mode, mark in (("Gaps", ".filled mark"), ("Label", ".attended"), ("Go on", None)):
+            for mode, mark in (("Gaps", ".filled mark"), ("Classify", ".attended"), ("Continue", None)):
                 page.get_by_role("radio", name=mode, exact=True).check()
                 if mark is None:
                     page.get_by_text("Options", exact=True).click()
                     page.get_by_label("Tokens at most").fill("12")
-                    self.panel(page).get_by_role("button", name="Go on", exact=True).click()
+                    self.panel(page).get_by_role("button", name="Continue", exact=True).click()
                     mark = ".token"
                 expect(page.locator(mark).first).to_be_visible()
                 self.check(page)
@@ -196,9 +204,9 @@ class NoClassifierTest(PageTest):
     def test_what_no_model_can_do_is_said(self):
         page = self.open("language")
         expect(page.locator(".token").first).to_be_visible()
-        page.get_by_role("radio", name="Label", exact=True).check()
+        page.get_by_role("radio", name="Classify", exact=True).check()
         expect(page.get_by_text("No model of this server can do it. xlnet-subjectivity could")).to_be_visible()
-        expect(page.get_by_role("button", name="Label")).to_be_hidden()
+        expect(page.get_by_role("button", name="Classify")).to_be_hidden()
 
 
 if __name__ == "__main__":
