@@ -36,9 +36,8 @@ def service_config():
 
 def bring_license():
     """Next to this file, where setuptools looks for it."""
-    source = first_existing("LICENSE", TREE / "LICENSE", HERE / "LICENSE")
-    if source.parent != HERE:
-        shutil.copyfile(source, HERE / "LICENSE")
+    if not (HERE / "PKG-INFO").is_file():  # no source distribution
+        shutil.copyfile(first_existing("LICENSE", TREE / "LICENSE"), HERE / "LICENSE")
 
 
 def version():

@@ -15,6 +15,8 @@ from heed_client.calls import Call, Known, Listing, MaybeCall, Method
 from heed_client.channel import ChannelSettings
 from heed_client.errors import HeedError
 
+_EOF: Any = getattr(grpc.aio, "EOF")  # which the types of older releases lack
+
 T = TypeVar("T")
 AnyIterable = Union[Iterable[T], AsyncIterable[T]]
 
@@ -35,6 +37,7 @@ class AsyncConnection:
     def __init__(self, settings: ChannelSettings) -> None:
         self._settings = settings
         self._channel: Optional[grpc.aio.Channel] = None
+        self._loop: Optional[asyncio.AbstractEventLoop] = None
         self._methods: Dict[Tuple[str, str], Any] = {}
         self._closed = False
 
@@ -42,13 +45,17 @@ class AsyncConnection:
         """`kind` is "unary_unary", "unary_stream", "stream_unary" or "stream_stream"."""
         if self._closed:
             raise ValueError("the client is closed")
+        loop = asyncio.get_running_loop()
         if self._channel is None:
+            self._loop = loop
             settings = self._settings
             options, compression = settings.options, settings.compression
             if settings.credentials is None:
                 self._channel = grpc.aio.insecure_channel(settings.target, options, compression)
             else:
                 self._channel = grpc.aio.secure_channel(settings.target, settings.credentials, options, compression)
+        if loop is not self._loop:
+            raise RuntimeError("the client belongs to another event loop; make one in each")
         made = self._methods.get((kind, method.name))
         if made is None:
             made = getattr(self._channel, kind)(
@@ -100,7 +107,7 @@ class AsyncConversation:
             response = await self._call.read()
         except grpc.RpcError as error:
             raise HeedError.of(error, self._method) from None
-        if response is not grpc.aio.EOF:
+        if response is not _EOF:
             return response
         code = await self._call.code()
         if code == grpc.StatusCode.OK:
@@ -112,7 +119,7 @@ class AsyncConversation:
         """Says that there is no more, and waits until the server has seen it."""
         try:
             await self._call.done_writing()
-            while await self._call.read() is not grpc.aio.EOF:
+            while await self._call.read() is not _EOF:
                 pass
         except grpc.RpcError as error:
             raise HeedError.of(error, self._method) from None

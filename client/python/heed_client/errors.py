@@ -102,3 +102,6 @@ class HeedError(grpc.RpcError):
     def __str__(self) -> str:
         where = f" ({self.method})" if self.method else ""
         return f"{self._code.name}: {self.message}{where}"
+
+    def __repr__(self) -> str:
+        return f"HeedError({self._code.name}, {self.message!r}, {self.method!r})"

@@ -601,9 +601,11 @@ class TextSession:
                 self.info = part.session
             yield part
 
-    def score(self, items: Iterable[ScoreItem], **options: Unpack[ScoreOptions]) -> List[Score]:
+    def score(
+        self, items: Iterable[ScoreItem], expected_version: Optional[int] = None, **options: Unpack[ScoreOptions]
+    ) -> List[Score]:
         """As Client.score, behind what the session has read. It does not change."""
-        return self._client.score(items, session=self, **options)
+        return self._client.score(items, session=self, expected_version=expected_version, **options)
 
     def generate(
         self,
@@ -688,9 +690,11 @@ class AsyncTextSession:
         finally:
             await parts.aclose()
 
-    async def score(self, items: Iterable[ScoreItem], **options: Unpack[ScoreOptions]) -> List[Score]:
+    async def score(
+        self, items: Iterable[ScoreItem], expected_version: Optional[int] = None, **options: Unpack[ScoreOptions]
+    ) -> List[Score]:
         """As TextSession.score."""
-        return await self._client.score(items, session=self, **options)
+        return await self._client.score(items, session=self, expected_version=expected_version, **options)
 
     async def generate(
         self,

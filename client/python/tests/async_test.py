@@ -34,9 +34,9 @@ async def test_a_cancelled_task_cancels_the_call_on_the_server(server):
     async with AsyncClient(server.address) as client:
         request_id = uuid.uuid4().hex
         marked = client.with_options(metadata={"x-request-id": request_id})
-        texts = [f"{number} dogs play in the snow." for number in range(3000)]
+        texts = [f"{number} dogs play in the snow." for number in range(2000)]
         task = asyncio.create_task(marked.translate(texts, TRANSLATOR, beam_size=8))
-        await asyncio.get_running_loop().run_in_executor(None, lambda: client_sees_work(server))
+        await until_in_flight(server, "heed.v1.TranslationService/Translate")
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -58,10 +58,11 @@ async def test_a_cancelled_task_cancels_the_call_on_the_server(server):
         assert await cancelled(server, request_id)
 
 
-def client_sees_work(server):
-    """Until the request that was sent computes."""
-    with heed_client.Client(server.address) as client:
-        client.translate(["A dog."], TRANSLATOR)
+async def until_in_flight(server, method):
+    """Until the server has a request of the method."""
+    name = ("heed_requests_in_flight", (("method", method),))
+    while not (await asyncio.get_running_loop().run_in_executor(None, server.metrics)).get(name):
+        await asyncio.sleep(0)
 
 
 async def test_a_task_is_cancelled_while_it_waits_to_come_back(serve):
@@ -140,6 +141,13 @@ async def test_a_closed_client_says_so():
     await client.close()
     with pytest.raises(ValueError, match="the client is closed"):
         await client.models()
+
+
+def test_a_client_of_another_event_loop_says_so(serve):
+    client = AsyncClient(serve(RefusingService().add_to))
+    assert asyncio.run(client.translate(["yes"])) == ["ja"]
+    with pytest.raises(RuntimeError, match="the client belongs to another event loop"):
+        asyncio.run(client.translate(["yes"]))
 
 
 async def test_a_server_that_is_killed_in_the_middle_of_a_stream_is_an_error(start, translator_folder):

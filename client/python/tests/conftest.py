@@ -43,7 +43,7 @@ def binary(pytestconfig):
 @pytest.fixture(scope="session")
 def start(binary):
     """Starts a heed-server with these flags; port 0 unless a flag says otherwise."""
-    return lambda *flags: HeedServer(binary, "--metrics_listen=", *flags)
+    return lambda *flags: HeedServer(binary, *flags)
 
 
 @pytest.fixture(scope="session")

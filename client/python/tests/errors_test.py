@@ -47,5 +47,6 @@ def test_it_is_a_grpc_error_and_may_be_pickled():
     assert isinstance(copy, grpc.RpcError)
     for one in (error, copy):
         assert str(one) == "INVALID_ARGUMENT: wrong (heed.v1.TranslationService/Translate)"
+        assert repr(one) == "HeedError(INVALID_ARGUMENT, 'wrong', 'heed.v1.TranslationService/Translate')"
         assert (one.code(), one.details(), one.debug_error_string()) == (CODE, "wrong", "debug")
         assert (one.trailing_metadata(), one.initial_metadata()) == ((("a", "b"),), (("c", "d"),))

@@ -216,30 +216,44 @@ class TestBackoff:
             RetryPolicy.from_service_config({"loadBalancingConfig": []})
 
 
+def together(client, count, call):
+    """What `count` calls, begun at once, return."""
+    if isinstance(client, heed_client.Client):
+        with concurrent.futures.ThreadPoolExecutor(count) as pool:
+            return list(pool.map(call, [client] * count))
+    return client.together(count, call)
+
+
 def test_a_full_heed_server_is_waited_for(start, translator_folder, make_client):
     """One request may wait. Twelve that come together are refused, come back, and are all answered."""
     flags = ("--max_queued_requests=1", "--threads=1", "--translation_cache_bytes=0")
     with start(f"--models={translator_folder}", *flags, "--log_level=debug") as server:
         client = make_client(server.address)
         texts = ["Two dogs play in the snow and a man watches them from his house."] * 8
-        if isinstance(client, heed_client.Client):
-            with concurrent.futures.ThreadPoolExecutor(12) as pool:
-                answers = list(pool.map(lambda _: client.translate(texts, TRANSLATOR, beam_size=4), range(12)))
-        else:
-            answers = client.together(12, lambda one: one.translate(texts, TRANSLATOR, beam_size=4))
+        answers = together(client, 12, lambda one: one.translate(texts, TRANSLATOR, beam_size=4))
         assert all(answer == answers[0] and len(answer) == 8 for answer in answers)
         assert re.search(r"code=RESOURCE_EXHAUSTED", server.log())
 
 
-def test_a_heed_server_may_be_killed_and_started_again(start, translator_folder, make_client):
-    flag = f"--models={translator_folder}"
-    server = start(flag)
+def test_a_heed_server_may_be_killed_and_started_again_under_calls_in_flight(start, translator_folder, make_client):
+    flags = (f"--models={translator_folder}", "--translation_cache_bytes=0")
+    server = start(*flags)
     client = make_client(server.address, timeout_s=60)
-    whole = client.translate(["A dog."], TRANSLATOR)
-    server.kill()
+    texts = ["Two dogs play in the snow."] * 30
+    whole = client.translate(texts, TRANSLATOR)
+
+    def restart():
+        """In the middle."""
+        in_flight = ("heed_requests_in_flight", (("method", "heed.v1.TranslationService/Translate"),))
+        while not server.metrics().get(in_flight):
+            pass
+        server.kill()
+        return start(*flags, f"--listen={server.address}")
+
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        restarted = pool.submit(start, flag, f"--listen={server.address}")
-        assert client.translate(["A dog."], TRANSLATOR) == whole
+        restarted = pool.submit(restart)
+        answers = together(client, 20, lambda one: one.translate(texts, TRANSLATOR))
+        assert answers == [whole] * 20
         assert restarted.result().terminate() == 0
 
 

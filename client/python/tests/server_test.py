@@ -183,4 +183,4 @@ def test_a_reader_that_leaves_early_cancels_the_call(client, server):
     cancelled(lambda one: one.generate_stream("Once upon a time", "txl-novels", max_tokens=1900, stop_loops=False))
     cancelled(lambda one: one.read_stream(("word " * 1000 for _ in range(1000)), "txl-novels"))
     cancelled(lambda one: one.chat(("Mary went to the kitchen." for _ in range(10)), model="ntm-babi"))
-    cancelled(lambda one: one.stream(["Two dogs play."] * 2000, TRANSLATOR, beam_size=8))
+    cancelled(lambda one: one.stream(["Two dogs play."] * 400, TRANSLATOR, beam_size=8))
