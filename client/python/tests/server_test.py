@@ -181,6 +181,6 @@ def test_a_reader_that_leaves_early_cancels_the_call(client, server):
         assert server.wait_for_line(rf" code=CANCELLED .*request_id={request_id}", 20)
 
     cancelled(lambda one: one.generate_stream("Once upon a time", "txl-novels", max_tokens=1900, stop_loops=False))
-    cancelled(lambda one: one.read_stream(("word " * 1000 for _ in range(1000)), "txl-novels"))
+    cancelled(lambda one: one.read_stream(("A word.\n" for _ in range(100_000)), "txl-novels"))
     cancelled(lambda one: one.chat(("Mary went to the kitchen." for _ in range(10)), model="ntm-babi"))
-    cancelled(lambda one: one.stream(["Two dogs play."] * 400, TRANSLATOR, beam_size=8))
+    cancelled(lambda one: one.stream([f"{number} dogs play." for number in range(400)], TRANSLATOR, beam_size=1))
