@@ -17,22 +17,49 @@ export const WORDS = [
 export const STORIES = [
   {
     title: "Where is the milk?",
-    facts: ["Mary went to the kitchen.", "John moved to the garden.", "Mary picked up the milk there.", "Sandra travelled to the office.", "Mary journeyed to the bathroom.", "Mary dropped the milk.", "Mary moved to the hallway."],
+    facts: [
+      "Mary went to the kitchen.",
+      "John moved to the garden.",
+      "Mary picked up the milk there.",
+      "Sandra travelled to the office.",
+      "Mary journeyed to the bathroom.",
+      "Mary dropped the milk.",
+      "Mary moved to the hallway.",
+    ],
     question: "Where is the milk?",
   },
   {
     title: "What is she afraid of?",
-    facts: ["Sheep are afraid of wolves.", "Mice are afraid of cats.", "Gertrude is a sheep.", "Emily is a mouse.", "Cats are afraid of sheep.", "Winona is a mouse."],
+    facts: [
+      "Sheep are afraid of wolves.",
+      "Mice are afraid of cats.",
+      "Gertrude is a sheep.",
+      "Emily is a mouse.",
+      "Cats are afraid of sheep.",
+      "Winona is a mouse.",
+    ],
     question: "What is Gertrude afraid of?",
   },
   {
     title: "Why did he go there?",
-    facts: ["Sumit is tired.", "Jason is hungry.", "Jason went to the kitchen.", "Jason grabbed the apple there.", "Sumit went to the bedroom."],
+    facts: [
+      "Sumit is tired.",
+      "Jason is hungry.",
+      "Jason went to the kitchen.",
+      "Jason grabbed the apple there.",
+      "Sumit went to the bedroom.",
+    ],
     question: "Why did Sumit go to the bedroom?",
   },
   {
     title: "What is she carrying?",
-    facts: ["Sandra got the football there.", "Sandra took the apple there.", "Daniel went to the park.", "Sandra went to the cinema.", "Sandra dropped the football."],
+    facts: [
+      "Sandra got the football there.",
+      "Sandra took the apple there.",
+      "Daniel went to the park.",
+      "Sandra went to the cinema.",
+      "Sandra dropped the football.",
+    ],
     question: "What is Sandra carrying?",
   },
 ];

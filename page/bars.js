@@ -17,7 +17,14 @@ export function bars(rows, { full = 1, caption } = {}) {
     const name = onClick
       ? element("button", { type: "button", class: "bar-label bar-button", on: { click: onClick }, text: label })
       : element("span", { class: "bar-label", text: label });
-    return element("li", { class: "bar-row" }, name, bar, element("span", { class: "bar-share", text: percent(share) }), note ? element("span", { class: "bar-note hint", text: note }) : null);
+    return element(
+      "li",
+      { class: "bar-row" },
+      name,
+      bar,
+      element("span", { class: "bar-share", text: percent(share) }),
+      note ? element("span", { class: "bar-note hint", text: note }) : null,
+    );
   });
   return element("ul", { class: "bars", "aria-label": caption }, items);
 }

@@ -78,7 +78,8 @@ export function summaryOf(kind, graphs, answers) {
   answers.forEach((answer, i) => {
     if (answer.classification) {
       count(answer.classification.label);
-      if (graphs[i].graphClass !== null && graphs[i].graphClass >= 0) [agreed, known] = [agreed + (graphs[i].graphClass === (answer.classification.classIndex ?? 0)), known + 1];
+      if (graphs[i].graphClass !== null && graphs[i].graphClass >= 0)
+        [agreed, known] = [agreed + (graphs[i].graphClass === (answer.classification.classIndex ?? 0)), known + 1];
     }
     (answer.nodes ?? answer.edges ?? []).forEach(({ classification }, row) => {
       count(classification.label);
@@ -88,5 +89,7 @@ export function summaryOf(kind, graphs, answers) {
   });
   const parts = [...counts].sort((one, two) => two[1] - one[1]).map(([label, n]) => `${formatNumber(n)} ${label}`);
   const agreement = known ? ` The file agrees on ${formatNumber(agreed)} of ${formatNumber(known)}.` : "";
-  return graphs.length === 1 && kind === "ClassifyGraphs" ? `${graphs.name}: ${parts[0].slice(2)}.${agreement}` : `${describe(graphs)}: ${parts.join(", ")}.${agreement}`;
+  return graphs.length === 1 && kind === "ClassifyGraphs"
+    ? `${graphs.name}: ${parts[0].slice(2)}.${agreement}`
+    : `${describe(graphs)}: ${parts.join(", ")}.${agreement}`;
 }

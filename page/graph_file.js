@@ -78,10 +78,16 @@ function readTensors(name, buffer) {
     if (!(begin >= 0 && end >= begin && 8 + headerBytes + end <= buffer.byteLength)) {
       fail(`tensor '${key}' ends at byte ${8 + headerBytes + end} of ${buffer.byteLength}`);
     }
-    if (end - begin !== count * size) fail(`tensor '${key}' [${entry.shape.join(", ")}] of ${entry.dtype} takes ${count * size} bytes, and has ${end - begin}`);
-    tensors[key] = { shape: entry.shape, isIndex: entry.dtype[0] === "I", values: numbersOf(view, 8 + headerBytes + begin, count, entry.dtype) };
+    if (end - begin !== count * size)
+      fail(`tensor '${key}' [${entry.shape.join(", ")}] of ${entry.dtype} takes ${count * size} bytes, and has ${end - begin}`);
+    tensors[key] = {
+      shape: entry.shape,
+      isIndex: entry.dtype[0] === "I",
+      values: numbersOf(view, 8 + headerBytes + begin, count, entry.dtype),
+    };
     // Ids may be beyond what a double holds.
-    if (key === "node_id" && entry.dtype === "I64") tensors[key].texts = Array.from({ length: count }, (_, i) => String(view.getBigInt64(8 + headerBytes + begin + 8 * i, true)));
+    if (key === "node_id" && entry.dtype === "I64")
+      tensors[key].texts = Array.from({ length: count }, (_, i) => String(view.getBigInt64(8 + headerBytes + begin + 8 * i, true)));
   }
   return tensors;
 }
@@ -136,7 +142,8 @@ function graphsOfTensors(name, tensors) {
   const nodes = rows.count;
   const edgeCount = edges.shape[1];
   for (let i = 0; i < 2 * edgeCount; ++i) {
-    if (edges.values[i] < 0 || edges.values[i] >= nodes) fail(`edge ${i % edgeCount} names node ${edges.values[i]}; the nodes are 0 to ${nodes - 1}`);
+    if (edges.values[i] < 0 || edges.values[i] >= nodes)
+      fail(`edge ${i % edgeCount} names node ${edges.values[i]}; the nodes are 0 to ${nodes - 1}`);
   }
   const attributes = tensors.edge_attr;
   if (attributes && attributes.shape[0] !== edgeCount) fail(`edge_attr is ${shapeOf("edge_attr")}, but there are ${edgeCount} edges`);
@@ -159,7 +166,8 @@ function graphsOfTensors(name, tensors) {
   const edgesOf = Array.from({ length: graphCount }, () => []);
   for (let i = 0; i < edgeCount; ++i) {
     const [source, target] = [edges.values[i], edges.values[edgeCount + i]];
-    if (graphOf[source] !== graphOf[target]) fail(`edge ${i} joins node ${source} of graph ${graphOf[source]} and node ${target} of graph ${graphOf[target]}`);
+    if (graphOf[source] !== graphOf[target])
+      fail(`edge ${i} joins node ${source} of graph ${graphOf[source]} and node ${target} of graph ${graphOf[target]}`);
     edgesOf[graphOf[source]].push(i);
   }
   const edgeWidth = attributes ? (attributes.shape[1] ?? 1) : 0;
@@ -261,20 +269,25 @@ export function graphsOfJson(name, text) {
 // Protobuf's JSON may be in snake_case, too.
 function camelCase(value) {
   if (Array.isArray(value) || typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase()), camelCase(inner)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [key.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase()), camelCase(inner)]),
+  );
 }
 
 function countNodes({ features, nodeIds }, at, fail) {
   const width = Number(features.width ?? 0);
   if (features.rowEnds?.length) return features.rowEnds.length;
   const count = width > 0 ? (features.values ?? []).length / width : (nodeIds ?? []).length;
-  if (!Number.isInteger(count)) fail(`${at}: features.values has ${features.values.length} numbers, which is no multiple of width ${width}`);
+  if (!Number.isInteger(count))
+    fail(`${at}: features.values has ${features.values.length} numbers, which is no multiple of width ${width}`);
   return count;
 }
 
 function checkEdges({ edgeSources = [], edgeTargets = [] }, nodeCount, at, fail) {
-  if (edgeSources.length !== edgeTargets.length) fail(`${at}: edgeSources has ${edgeSources.length} entries, edgeTargets ${edgeTargets.length}`);
+  if (edgeSources.length !== edgeTargets.length)
+    fail(`${at}: edgeSources has ${edgeSources.length} entries, edgeTargets ${edgeTargets.length}`);
   for (const end of [...edgeSources, ...edgeTargets].map(Number)) {
-    if (!(Number.isInteger(end) && end >= 0 && end < nodeCount)) fail(`${at}: an edge names node ${end}; the nodes are 0 to ${nodeCount - 1}`);
+    if (!(Number.isInteger(end) && end >= 0 && end < nodeCount))
+      fail(`${at}: an edge names node ${end}; the nodes are 0 to ${nodeCount - 1}`);
   }
 }

@@ -98,12 +98,16 @@ export class GraphLayout {
     const turn = 0.5 * Math.atan2(2 * xy, xx - yy) + (height > width ? Math.PI / 2 : 0);
     const [cos, sin] = [Math.cos(turn), Math.sin(turn)];
     const turned = points.map(([x, y]) => [(x - mean[0]) * cos + (y - mean[1]) * sin, (y - mean[1]) * cos - (x - mean[0]) * sin]);
-    const [low, high] = [Math.min, Math.max].map((of) => [0, 1].map((axis) => turned.reduce((best, point) => of(best, point[axis]), turned[0][axis])));
+    const [low, high] = [Math.min, Math.max].map((of) =>
+      [0, 1].map((axis) => turned.reduce((best, point) => of(best, point[axis]), turned[0][axis])),
+    );
     const scales = [width, height].map((size, axis) => (size - 2 * margin) / Math.max(high[axis] - low[axis], 1e-9));
     const scale = Math.min(scales[0], scales[1]);
     // Each axis may stretch a little to use the box.
     const used = scales.map((own) => Math.min(own, 1.35 * scale));
-    const placed = turned.map((point) => [0, 1].map((axis) => [width, height][axis] / 2 + (point[axis] - (low[axis] + high[axis]) / 2) * used[axis]));
+    const placed = turned.map((point) =>
+      [0, 1].map((axis) => [width, height][axis] / 2 + (point[axis] - (low[axis] + high[axis]) / 2) * used[axis]),
+    );
     if (this.isSmall) pushApart(placed, apart, [width, height], margin);
     return placed;
   }

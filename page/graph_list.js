@@ -36,7 +36,15 @@ export class GraphList {
       again.textContent = `Show more (${formatNumber(rows.length - shown)} left)`;
     };
     addRows();
-    const head = element("thead", {}, element("tr", {}, heads.map((text) => element("th", { scope: "col", text }))));
+    const head = element(
+      "thead",
+      {},
+      element(
+        "tr",
+        {},
+        heads.map((text) => element("th", { scope: "col", text })),
+      ),
+    );
     show(this.#body, element("div", { class: "scroll-x" }, element("table", { class: "table" }, head, body)), again);
   }
 }

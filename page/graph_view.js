@@ -19,7 +19,12 @@ export class GraphView {
     this.onPoint = onPoint ?? (() => {});
     this.selected = -1;
     this.zoom = { scale: 1, x: 0, y: 0 };
-    this.layers = { links: svgElement("g", { class: "graph-links" }), chosen: svgElement("g", { class: "graph-chosen" }), nodes: svgElement("g", { class: "graph-nodes" }), labels: svgElement("g", { class: "graph-labels", "aria-hidden": "true" }) };
+    this.layers = {
+      links: svgElement("g", { class: "graph-links" }),
+      chosen: svgElement("g", { class: "graph-chosen" }),
+      nodes: svgElement("g", { class: "graph-nodes" }),
+      labels: svgElement("g", { class: "graph-labels", "aria-hidden": "true" }),
+    };
     this.scene = svgElement("g", {}, Object.values(this.layers));
     this.svg = svgElement("svg", { class: "graph-svg", role: "group", "aria-label": label }, this.scene);
     this.caption = element("p", { class: "hint graph-caption" });
@@ -86,7 +91,11 @@ export class GraphView {
     const halves = this.links.length <= WEDGE_LINKS;
     show(
       this.layers.links,
-      this.links.map(([a, b]) => (halves ? [this.#wedge(a, b, weightOf(a, b) / max), this.#wedge(b, a, weightOf(b, a) / max)] : this.#line(a, b, Math.max(weightOf(a, b), weightOf(b, a)) / max))),
+      this.links.map(([a, b]) =>
+        halves
+          ? [this.#wedge(a, b, weightOf(a, b) / max), this.#wedge(b, a, weightOf(b, a) / max)]
+          : this.#line(a, b, Math.max(weightOf(a, b), weightOf(b, a)) / max),
+      ),
     );
     this.#drawChosen();
   }
@@ -114,13 +123,23 @@ export class GraphView {
   #nodeMark(node, row, isStop) {
     const [x, y] = this.points[row];
     const isDot = this.nodes.length > RING_NODES;
-    const parts = isDot ? [svgElement("circle", { r: this.radius, class: "node-dot" })] : [svgElement("circle", { r: this.radius, class: "node-face" }), this.#ring(node.shares)];
+    const parts = isDot
+      ? [svgElement("circle", { r: this.radius, class: "node-dot" })]
+      : [svgElement("circle", { r: this.radius, class: "node-face" }), this.#ring(node.shares)];
     if (!isDot && node.text) parts.push(svgElement("text", { class: "node-text", text: node.text, dy: "0.35em" }));
     if (node.odd && !isDot) parts.push(svgElement("circle", { r: this.radius + 4.5, class: "node-odd" }));
     parts.push(svgElement("circle", { r: this.radius + 7, class: "node-focus" }));
     return svgElement(
       "g",
-      { class: `node ${seriesClass(this.bestOf[row])}`, transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})`, tabindex: isStop ? "0" : "-1", role: "button", "aria-label": node.name, "aria-pressed": "false", "data-row": row },
+      {
+        class: `node ${seriesClass(this.bestOf[row])}`,
+        transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})`,
+        tabindex: isStop ? "0" : "-1",
+        role: "button",
+        "aria-label": node.name,
+        "aria-pressed": "false",
+        "data-row": row,
+      },
       parts,
     );
   }
@@ -135,7 +154,15 @@ export class GraphView {
       const from = before;
       before += part;
       if (part < 0.004) return null;
-      return svgElement("circle", { r: this.radius, class: `node-arc ${seriesClass(i)}`, pathLength: 1, "stroke-dasharray": `${part.toFixed(4)} ${(1 - part).toFixed(4)}`, "stroke-dashoffset": (-from).toFixed(4), transform: "rotate(-90)", "stroke-width": 4.5 });
+      return svgElement("circle", {
+        r: this.radius,
+        class: `node-arc ${seriesClass(i)}`,
+        pathLength: 1,
+        "stroke-dasharray": `${part.toFixed(4)} ${(1 - part).toFixed(4)}`,
+        "stroke-dashoffset": (-from).toFixed(4),
+        transform: "rotate(-90)",
+        "stroke-width": 4.5,
+      });
     });
   }
 
@@ -147,14 +174,24 @@ export class GraphView {
     const half = (0.5 + 6 * share) / 2;
     const [mx, my] = [(tx + sx) / 2, (ty + sy) / 2];
     const corner = (x, y, by) => `${(x + nx * by).toFixed(1)} ${(y + ny * by).toFixed(1)}`;
-    const mark = svgElement("path", { class: `wedge ${seriesClass(this.bestOf[target])}`, d: `M${corner(tx, ty, half)}L${corner(tx, ty, -half)}L${corner(mx, my, -0.25)}L${corner(mx, my, 0.25)}Z` });
+    const mark = svgElement("path", {
+      class: `wedge ${seriesClass(this.bestOf[target])}`,
+      d: `M${corner(tx, ty, half)}L${corner(tx, ty, -half)}L${corner(mx, my, -0.25)}L${corner(mx, my, 0.25)}Z`,
+    });
     mark.style.opacity = (0.28 + 0.62 * Math.sqrt(share)).toFixed(2);
     return mark;
   }
 
   #line(a, b, share) {
     const [[x1, y1], [x2, y2]] = [this.points[a], this.points[b]];
-    const mark = svgElement("line", { class: "link", x1: x1.toFixed(1), y1: y1.toFixed(1), x2: x2.toFixed(1), y2: y2.toFixed(1), "stroke-width": (0.3 + 1.5 * share).toFixed(2) });
+    const mark = svgElement("line", {
+      class: "link",
+      x1: x1.toFixed(1),
+      y1: y1.toFixed(1),
+      x2: x2.toFixed(1),
+      y2: y2.toFixed(1),
+      "stroke-width": (0.3 + 1.5 * share).toFixed(2),
+    });
     mark.style.opacity = (0.15 + 0.6 * share).toFixed(2);
     return mark;
   }
@@ -169,18 +206,42 @@ export class GraphView {
     const self = this.weightOf(row, row);
     const max = Math.max(self, ...all.map(({ weight }) => weight), 1e-9);
     const [x, y] = this.points[row];
-    if (self > 0) this.layers.chosen.append(svgElement("circle", { class: "self-loop", cx: x.toFixed(1), cy: y.toFixed(1), r: this.radius + 4 + (4 * self) / max, "stroke-width": (0.5 + (8 * self) / max).toFixed(1) }));
+    if (self > 0)
+      this.layers.chosen.append(
+        svgElement("circle", {
+          class: "self-loop",
+          cx: x.toFixed(1),
+          cy: y.toFixed(1),
+          r: this.radius + 4 + (4 * self) / max,
+          "stroke-width": (0.5 + (8 * self) / max).toFixed(1),
+        }),
+      );
     all.sort((one, two) => two.weight - one.weight);
     all.forEach(({ other, weight }, place) => {
       const [ox, oy] = this.points[other];
-      const mark = svgElement("line", { class: "chosen-link", x1: x.toFixed(1), y1: y.toFixed(1), x2: ox.toFixed(1), y2: oy.toFixed(1), "stroke-width": (0.8 + (9 * weight) / max).toFixed(1) });
+      const mark = svgElement("line", {
+        class: "chosen-link",
+        x1: x.toFixed(1),
+        y1: y.toFixed(1),
+        x2: ox.toFixed(1),
+        y2: oy.toFixed(1),
+        "stroke-width": (0.8 + (9 * weight) / max).toFixed(1),
+      });
       mark.style.opacity = (0.35 + (0.65 * weight) / max).toFixed(2);
       this.layers.chosen.append(mark);
       if (place >= 12) return;
       const length = Math.hypot(ox - x, oy - y) || 1;
       if (length < 3 * this.radius + 12) return; // no room for it
       const away = Math.min(this.radius + 16, 0.6 * length);
-      this.layers.labels.append(svgElement("text", { class: "weight-label", x: (ox - ((ox - x) / length) * away).toFixed(1), y: (oy - ((oy - y) / length) * away).toFixed(1), dy: "0.35em", text: weight.toFixed(2) }));
+      this.layers.labels.append(
+        svgElement("text", {
+          class: "weight-label",
+          x: (ox - ((ox - x) / length) * away).toFixed(1),
+          y: (oy - ((oy - y) / length) * away).toFixed(1),
+          dy: "0.35em",
+          text: weight.toFixed(2),
+        }),
+      );
     });
   }
 
@@ -224,13 +285,17 @@ export class GraphView {
       const row = rowOf(event);
       if (row >= 0 && row !== this.selected && event.target.matches(":focus-visible")) this.#choose(row);
     });
-    this.svg.addEventListener("wheel", (event) => {
-      if (!event.ctrlKey && !event.metaKey) return;
-      event.preventDefault();
-      const corner = this.svg.getBoundingClientRect();
-      const unit = this.width / corner.width;
-      this.#zoomAt((event.clientX - corner.left) * unit, (event.clientY - corner.top) * unit, Math.exp(-event.deltaY / 300));
-    }, { passive: false });
+    this.svg.addEventListener(
+      "wheel",
+      (event) => {
+        if (!event.ctrlKey && !event.metaKey) return;
+        event.preventDefault();
+        const corner = this.svg.getBoundingClientRect();
+        const unit = this.width / corner.width;
+        this.#zoomAt((event.clientX - corner.left) * unit, (event.clientY - corner.top) * unit, Math.exp(-event.deltaY / 300));
+      },
+      { passive: false },
+    );
     this.svg.addEventListener("keydown", (event) => this.#onKey(event, rowOf(event)));
   }
 
@@ -262,7 +327,8 @@ export class GraphView {
     this.#choose(next);
     this.focus(next);
     const [px, py] = this.#placeOf(next);
-    if (px < 0 || py < 0 || px > this.width || py > this.height) this.#moveTo(this.zoom.scale, this.zoom.x + this.width / 2 - px, this.zoom.y + this.height / 2 - py);
+    if (px < 0 || py < 0 || px > this.width || py > this.height)
+      this.#moveTo(this.zoom.scale, this.zoom.x + this.width / 2 - px, this.zoom.y + this.height / 2 - py);
   }
 
   #choose(row) {

@@ -55,13 +55,24 @@ class GraphsPanel {
 
   #build(root) {
     this.modelSelect = selectOf([], { onChange: () => this.#modelChosen() });
-    this.fileInput = element("input", { type: "file", hidden: true, accept: ".safetensors,.json", on: { change: () => this.#takeFile(this.fileInput.files[0]) } });
+    this.fileInput = element("input", {
+      type: "file",
+      hidden: true,
+      accept: ".safetensors,.json",
+      on: { change: () => this.#takeFile(this.fileInput.files[0]) },
+    });
     this.examples = EXAMPLES.map((example) => button(example.title, { onClick: () => this.#openExample(example) }));
     this.layerSelect = selectOf([], { onChange: () => this.#showAttention() });
     this.headSelect = selectOf([], { onChange: () => this.#showAttention() });
     this.graphSelect = selectOf([], { onChange: () => this.#showGraph(Number(this.graphSelect.value)) });
     this.graphField = field("Graph of the file", this.graphSelect, { hidden: true });
-    this.attentionFields = element("div", { class: "row", hidden: true }, field("Layer", this.layerSelect), field("Attention of", this.headSelect), this.graphField);
+    this.attentionFields = element(
+      "div",
+      { class: "row", hidden: true },
+      field("Layer", this.layerSelect),
+      field("Attention of", this.headSelect),
+      this.graphField,
+    );
     this.about = element("p", { class: "hint" });
     this.status = element("div", { class: "graph-status" });
     this.legend = element("ul", { class: "legend" });
@@ -82,8 +93,21 @@ class GraphsPanel {
       element(
         "div",
         { class: "card" },
-        element("p", { class: "lead", text: "A graph attention network classifies nodes by what it gathers from their neighbors, and weighs each neighbor. A line is thick where it meets the node that attends." }),
-        element("div", { class: "row" }, field("Model", this.modelSelect, { class: "model-field" }), element("div", { class: "field" }, element("span", { class: "label", text: "Graphs at hand" }), element("div", { class: "actions" }, this.examples))),
+        element("p", {
+          class: "lead",
+          text: "A graph attention network classifies nodes by what it gathers from their neighbors, and weighs each neighbor. A line is thick where it meets the node that attends.",
+        }),
+        element(
+          "div",
+          { class: "row" },
+          field("Model", this.modelSelect, { class: "model-field" }),
+          element(
+            "div",
+            { class: "field" },
+            element("span", { class: "label", text: "Graphs at hand" }),
+            element("div", { class: "actions" }, this.examples),
+          ),
+        ),
         dropHere,
       ),
       this.status,
@@ -102,7 +126,13 @@ class GraphsPanel {
       "form",
       { class: "card", hidden: true, on: { submit: (event) => (event.preventDefault(), this.#askPair()) } },
       element("h3", { text: "Ask about any two nodes" }),
-      element("div", { class: "row" }, field("From", this.pairFrom), field("To", this.pairTo), element("button", { class: "button", type: "submit" }, "Ask")),
+      element(
+        "div",
+        { class: "row" },
+        field("From", this.pairFrom),
+        field("To", this.pairTo),
+        element("button", { class: "button", type: "submit" }, "Ask"),
+      ),
       this.pairAnswer,
     );
     return form;
@@ -137,7 +167,10 @@ class GraphsPanel {
     const before = this.modelSelect.value;
     const names = [...new Set(models.map((model) => model.name))];
     const textOf = (name) => `${name} (${METHODS[models.find((model) => model.name === name).kind].of})`;
-    setOptions(this.modelSelect, names.map((name) => ({ value: name, text: textOf(name) })));
+    setOptions(
+      this.modelSelect,
+      names.map((name) => ({ value: name, text: textOf(name) })),
+    );
     this.examples.forEach((made, i) => (made.hidden = !names.includes(EXAMPLES[i].model)));
     if (before && names.includes(before)) return;
     const example = EXAMPLES.find(({ model }) => names.includes(model));
@@ -149,7 +182,10 @@ class GraphsPanel {
     if (this.#graphs?.example) {
       if (example) return void this.#openExample(example);
       this.#clear();
-      show(this.status, notice("info", element("p", { text: `${this.modelSelect.value} has no graph at hand here: open a file of its own.` })));
+      show(
+        this.status,
+        notice("info", element("p", { text: `${this.modelSelect.value} has no graph at hand here: open a file of its own.` })),
+      );
       return;
     }
     if (this.#graphs) this.#ask();
@@ -177,11 +213,16 @@ class GraphsPanel {
     try {
       const graphs = await readGraphFile(file);
       if (source !== this.#source) return; // another was opened meanwhile
-      if (graphs.length > MAX_GRAPHS) throw new GraphFileError(`${file.name} has ${graphs.length} graphs. This page sends at most ${MAX_GRAPHS} at a time.`);
+      if (graphs.length > MAX_GRAPHS)
+        throw new GraphFileError(`${file.name} has ${graphs.length} graphs. This page sends at most ${MAX_GRAPHS} at a time.`);
       this.#take(Object.assign(graphs, { name: file.name }), "");
     } catch (error) {
       if (source !== this.#source) return;
-      show(this.status, error instanceof GraphFileError ? notice("error", element("p", { text: error.message })) : errorNotice(error), this.#answer && this.summary);
+      show(
+        this.status,
+        error instanceof GraphFileError ? notice("error", element("p", { text: error.message })) : errorNotice(error),
+        this.#answer && this.summary,
+      );
     }
   }
 
@@ -213,7 +254,11 @@ class GraphsPanel {
     const message = { model: model.name, queries: graphs.map((graph) => ({ graph: graph.message })), options };
     show(this.status, notice("wait", element("p", { text: `${model.name} reads ${describe(graphs)} …` })));
     try {
-      const answer = await call(`GraphService/${method.name}`, message, { signal: this.#latest.signal(), view: this.view, python: pythonOf(method.name, message) });
+      const answer = await call(`GraphService/${method.name}`, message, {
+        signal: this.#latest.signal(),
+        view: this.view,
+        python: pythonOf(method.name, message),
+      });
       this.#takeAnswer(model, graphs, answer);
     } catch (error) {
       if (isAbort(error)) return;
@@ -237,7 +282,13 @@ class GraphsPanel {
     const kind = METHODS[model.kind].name;
     this.#answer = { kind, answers, model: model.name, labels: labelsOf(kind, answers) };
     const isMany = graphs.length > 1;
-    setOptions(this.graphSelect, graphs.map((graph, i) => ({ value: String(i), text: isMany && kind === "ClassifyGraphs" ? `${i}: ${answers[i].classification.label}` : String(i) })));
+    setOptions(
+      this.graphSelect,
+      graphs.map((graph, i) => ({
+        value: String(i),
+        text: isMany && kind === "ClassifyGraphs" ? `${i}: ${answers[i].classification.label}` : String(i),
+      })),
+    );
     this.graphField.hidden = !isMany;
     this.summary = element("p", { class: "graph-summary" }, element("strong", { text: summaryOf(kind, graphs, answers) }), " ", this.about);
     show(this.status, this.summary);
@@ -254,7 +305,10 @@ class GraphsPanel {
     this.graphSelect.value = String(number);
     const { attention } = this.#answer.answers[number];
     const layers = attention?.layers ?? [];
-    setOptions(this.layerSelect, layers.map((_, i) => ({ value: String(i), text: i + 1 === layers.length ? `${i + 1} (last)` : String(i + 1) })));
+    setOptions(
+      this.layerSelect,
+      layers.map((_, i) => ({ value: String(i), text: i + 1 === layers.length ? `${i + 1} (last)` : String(i + 1) })),
+    );
     this.layerSelect.value = String(layers.length - 1);
     this.attentionFields.hidden = !layers.length;
     this.#draw();
@@ -275,7 +329,15 @@ class GraphsPanel {
       this.drawn = null;
       this.canvas.hidden = true;
       this.list.element.open = true;
-      show(this.details, notice("info", element("p", { text: `This graph has ${formatNumber(graph.nodeCount)} nodes and ${formatNumber(links.length)} links. The page draws at most ${formatNumber(MAX_NODES)} and ${formatNumber(MAX_LINKS)}; all answers are in the list below.` })));
+      show(
+        this.details,
+        notice(
+          "info",
+          element("p", {
+            text: `This graph has ${formatNumber(graph.nodeCount)} nodes and ${formatNumber(links.length)} links. The page draws at most ${formatNumber(MAX_NODES)} and ${formatNumber(MAX_LINKS)}; all answers are in the list below.`,
+          }),
+        ),
+      );
       return;
     }
     this.drawing.element.classList.add("placing");
@@ -320,8 +382,19 @@ class GraphsPanel {
 
   #showLegend(kind, hasOdd) {
     const { labels } = this.#answer;
-    const marks = kind === "ClassifyNodes" ? labels.map((label, i) => element("li", {}, element("span", { class: `swatch series-${(i % 6) + 1}${i >= 6 ? " series-hollow" : ""}`, "aria-hidden": "true" }), label)) : [];
-    if (hasOdd) marks.push(element("li", {}, element("span", { class: "swatch swatch-odd", "aria-hidden": "true" }), "the file says another class"));
+    const marks =
+      kind === "ClassifyNodes"
+        ? labels.map((label, i) =>
+            element(
+              "li",
+              {},
+              element("span", { class: `swatch series-${(i % 6) + 1}${i >= 6 ? " series-hollow" : ""}`, "aria-hidden": "true" }),
+              label,
+            ),
+          )
+        : [];
+    if (hasOdd)
+      marks.push(element("li", {}, element("span", { class: "swatch swatch-odd", "aria-hidden": "true" }), "the file says another class"));
     show(this.legend, marks);
   }
 
@@ -356,9 +429,20 @@ class GraphsPanel {
       if (kind === "ClassifyGraphs") {
         const { classification } = answers[this.#graphNumber];
         const graph = this.#graphs[this.#graphNumber];
-        show(this.details, element("h3", { text: classification.label }), bars(classBars(classification, labels)), fileSays(graph.graphClass, labels), element("p", { class: "hint", text: "Choose a node to see what it attends to." }), this.#strongestList());
+        show(
+          this.details,
+          element("h3", { text: classification.label }),
+          bars(classBars(classification, labels)),
+          fileSays(graph.graphClass, labels),
+          element("p", { class: "hint", text: "Choose a node to see what it attends to." }),
+          this.#strongestList(),
+        );
       } else {
-        show(this.details, element("p", { class: "hint", text: "Choose a node: its classes, and what it attends to, come here." }), this.#strongestList());
+        show(
+          this.details,
+          element("p", { class: "hint", text: "Choose a node: its classes, and what it attends to, come here." }),
+          this.#strongestList(),
+        );
       }
       return;
     }
@@ -397,18 +481,36 @@ class GraphsPanel {
       onClick: other === row ? undefined : () => this.#goTo(other),
     }));
     const rest = all.length > rows.length ? element("p", { class: "hint", text: `and ${all.length - rows.length} more` }) : null;
-    return element("div", { class: "neighbors" }, element("h4", { text: `${caption}: layer ${Number(this.layerSelect.value) + 1}, ${this.headSelect.selectedOptions[0].text}` }), bars(rows, { full, caption }), rest);
+    return element(
+      "div",
+      { class: "neighbors" },
+      element("h4", { text: `${caption}: layer ${Number(this.layerSelect.value) + 1}, ${this.headSelect.selectedOptions[0].text}` }),
+      bars(rows, { full, caption }),
+      rest,
+    );
   }
 
   // Where most attention goes between two nodes.
   #strongestList() {
     if (!this.weights) return null;
     const { graph } = this.drawn;
-    const all = this.weights.flatMap((own, target) => [...own].filter(([source]) => source !== target).map(([source, weight]) => ({ target, source, weight })));
+    const all = this.weights.flatMap((own, target) =>
+      [...own].filter(([source]) => source !== target).map(([source, weight]) => ({ target, source, weight })),
+    );
     const best = all.sort((one, two) => two.weight - one.weight || one.target - two.target).slice(0, STRONGEST);
     if (!best.length) return null;
-    const rows = best.map(({ target, source, weight }) => ({ label: `${nameOf(graph, target)} to ${nameOf(graph, source)}`, share: weight, color: 2, onClick: () => this.#goTo(target) }));
-    return element("div", { class: "neighbors" }, element("h3", { text: "Who attends most to whom" }), bars(rows, { full: best[0].weight, caption: "Who attends most to whom" }));
+    const rows = best.map(({ target, source, weight }) => ({
+      label: `${nameOf(graph, target)} to ${nameOf(graph, source)}`,
+      share: weight,
+      color: 2,
+      onClick: () => this.#goTo(target),
+    }));
+    return element(
+      "div",
+      { class: "neighbors" },
+      element("h3", { text: "Who attends most to whom" }),
+      bars(rows, { full: best[0].weight, caption: "Who attends most to whom" }),
+    );
   }
 
   #goTo(row) {
@@ -421,13 +523,25 @@ class GraphsPanel {
     const [source, target] = [this.pairFrom.value.trim(), this.pairTo.value.trim()];
     const graph = this.#graphs[0];
     for (const id of [source, target]) {
-      if (!graph.ids.includes(id)) return void show(this.pairAnswer, notice("error", element("p", { text: `There is no node ${id || "without an id"} in this graph.` })));
+      if (!graph.ids.includes(id))
+        return void show(
+          this.pairAnswer,
+          notice("error", element("p", { text: `There is no node ${id || "without an id"} in this graph.` })),
+        );
     }
     const message = { model: this.#answer.model, queries: [{ graph: graph.message, edges: [{ source, target }] }], options: { topK: 0 } };
     try {
-      const { answers } = await call("GraphService/ClassifyEdges", message, { signal: this.#latest.signal(), view: this.view, python: pythonOf("ClassifyEdges", message) });
+      const { answers } = await call("GraphService/ClassifyEdges", message, {
+        signal: this.#latest.signal(),
+        view: this.view,
+        python: pythonOf("ClassifyEdges", message),
+      });
       const { classification } = answers[0].edges[0];
-      show(this.pairAnswer, element("p", {}, element("strong", { text: `${source} → ${target}: ${classification.label}` })), bars(classBars(classification, this.#answer.labels)));
+      show(
+        this.pairAnswer,
+        element("p", {}, element("strong", { text: `${source} → ${target}: ${classification.label}` })),
+        bars(classBars(classification, this.#answer.labels)),
+      );
     } catch (error) {
       if (!isAbort(error)) show(this.pairAnswer, errorNotice(error));
     }
@@ -438,13 +552,26 @@ class GraphsPanel {
     const graphs = this.#graphs;
     const labelOf = (index) => (index === undefined || index === null || index < 0 ? "" : (labels[index] ?? String(index)));
     if (kind === "ClassifyGraphs") {
-      return answers.map(({ classification }, i) => ({ name: `Graph ${i}`, classification, said: graphs[i].graphClass === null ? undefined : labelOf(graphs[i].graphClass), onClick: answers.length > 1 ? () => this.#showGraph(i) : undefined }));
+      return answers.map(({ classification }, i) => ({
+        name: `Graph ${i}`,
+        classification,
+        said: graphs[i].graphClass === null ? undefined : labelOf(graphs[i].graphClass),
+        onClick: answers.length > 1 ? () => this.#showGraph(i) : undefined,
+      }));
     }
     const several = graphs.length > 1;
     const rows = answers.flatMap((answer, i) =>
       (answer.nodes ?? answer.edges ?? []).map((one, row) => {
-        const name = one.id?.source !== undefined || one.id?.target !== undefined ? `${one.id.source ?? 0} → ${one.id.target ?? 0}` : nameOf(graphs[i], row);
-        return { name: several ? `${i}: ${name}` : name, classification: one.classification, said: graphs[i].classes ? labelOf(graphs[i].classes[row]) : undefined, onClick: several || kind !== "ClassifyNodes" ? undefined : () => this.drawn && this.#goTo(row) };
+        const name =
+          one.id?.source !== undefined || one.id?.target !== undefined
+            ? `${one.id.source ?? 0} → ${one.id.target ?? 0}`
+            : nameOf(graphs[i], row);
+        return {
+          name: several ? `${i}: ${name}` : name,
+          classification: one.classification,
+          said: graphs[i].classes ? labelOf(graphs[i].classes[row]) : undefined,
+          onClick: several || kind !== "ClassifyNodes" ? undefined : () => this.drawn && this.#goTo(row),
+        };
       }),
     );
     if (kind === "ClassifyEdges") rows.sort((one, two) => (two.classification.probability ?? 0) - (one.classification.probability ?? 0));
@@ -459,9 +586,17 @@ function pythonOf(name, message) {
   const lines = isShort
     ? [`graphs = [`, ...message.queries.map(({ graph }) => `    json_format.ParseDict(${pythonLiteral(graph)}, graphs_pb2.Graph()),`), "]"]
     : [`with open("request.json") as file:`, `    request = json_format.Parse(file.read(), ${type}())`];
-  const edges = message.queries[0].edges ? `, edges=[graphs_pb2.GraphEdgeId(${Object.entries(message.queries[0].edges[0]).map(([end, id]) => `${end}=${id}`).join(", ")})]` : "";
+  const edges = message.queries[0].edges
+    ? `, edges=[graphs_pb2.GraphEdgeId(${Object.entries(message.queries[0].edges[0])
+        .map(([end, id]) => `${end}=${id}`)
+        .join(", ")})]`
+    : "";
   const queries = isShort ? `[${type}.Query(graph=graph${edges}) for graph in graphs]` : "request.queries";
-  const options = Object.entries({ top_k: 0, return_attention: message.options.returnAttention, ignore_edge_features: message.options.ignoreEdgeFeatures });
+  const options = Object.entries({
+    top_k: 0,
+    return_attention: message.options.returnAttention,
+    ignore_edge_features: message.options.ignoreEdgeFeatures,
+  });
   const given = options.filter(([, value]) => value !== undefined).map(([key, value]) => `${key}=${pythonLiteral(value)}`);
   lines.push(`print(client.classify(${type}, ${queries}, ${pythonLiteral(message.model)}, ${given.join(", ")}))`);
   return { imports: ["from google.protobuf import json_format", "from heed.v1 import graphs_pb2"], lines, readsFile: !isShort };

@@ -2,7 +2,21 @@
 // The panel Language: what a language model makes of a text. Four things to do, each with the models that can do it.
 import { bars, percent } from "./bars.js";
 import { call, isAbort, Latest, stream, token } from "./calls.js";
-import { button, checkField, element, errorNotice, field, formatNumber, more, notice, numberInput, selectOf, setOptions, show, textArea } from "./elements.js";
+import {
+  button,
+  checkField,
+  element,
+  errorNotice,
+  field,
+  formatNumber,
+  more,
+  notice,
+  numberInput,
+  selectOf,
+  setOptions,
+  show,
+  textArea,
+} from "./elements.js";
 import { pythonCall } from "./python_code.js";
 import { RequestView } from "./request_view.js";
 import { bitsOf, plainToken, surpriseLegend, TokenText } from "./token_text.js";
@@ -24,13 +38,20 @@ const usesOfModel = new Map();
 
 function usesOf(model) {
   const key = `${model.name} ${model.version} ${model.fingerprint ?? ""}`;
-  if (!usesOfModel.has(key)) usesOfModel.set(key, readUses(model).catch(() => (usesOfModel.delete(key), { score: true, fill: model.architecture === "xlnet", classify: true })));
+  if (!usesOfModel.has(key))
+    usesOfModel.set(
+      key,
+      readUses(model).catch(() => (usesOfModel.delete(key), { score: true, fill: model.architecture === "xlnet", classify: true })),
+    );
   return usesOfModel.get(key);
 }
 
 async function readUses(model) {
   const headers = token() ? { authorization: `Bearer ${token()}` } : {};
-  const response = await fetch(new URL(`v2/models/${encodeURIComponent(model.name)}/versions/${model.version}`, document.baseURI), { headers, credentials: "omit" });
+  const response = await fetch(new URL(`v2/models/${encodeURIComponent(model.name)}/versions/${model.version}`, document.baseURI), {
+    headers,
+    credentials: "omit",
+  });
   if (!response.ok) throw new Error(String(response.status));
   const names = ((await response.json()).outputs ?? []).map((output) => output.name);
   const canScore = names.includes("log_probability");
@@ -45,11 +66,26 @@ class LanguagePanel {
     this.hooks = {};
     this.modes = [new SurpriseMode(this), new GapsMode(this), new WritingMode(this), new LabelMode(this)];
     const choices = this.modes.map((mode, i) => {
-      const input = element("input", { type: "radio", name: "language-mode", value: mode.name, checked: i === 0, on: { change: () => this.#open(mode) } });
+      const input = element("input", {
+        type: "radio",
+        name: "language-mode",
+        value: mode.name,
+        checked: i === 0,
+        on: { change: () => this.#open(mode) },
+      });
       return element("label", {}, input, element("span", { text: mode.title }));
     });
     this.place = element("div", { class: "stack" });
-    root.append(element("fieldset", { class: "choices language-modes" }, element("legend", { class: "sr-only", text: "What to do with a text" }), choices), this.place, this.view.element);
+    root.append(
+      element(
+        "fieldset",
+        { class: "choices language-modes" },
+        element("legend", { class: "sr-only", text: "What to do with a text" }),
+        choices,
+      ),
+      this.place,
+      this.view.element,
+    );
     this.#open(this.modes[0]);
     app.watchModels(() => this.#offerModels());
   }
@@ -75,7 +111,10 @@ class Mode {
     Object.assign(this, { panel, name, title, use });
     this.modelSelect = selectOf([], { onChange: () => this.run() });
     this.modelPlace = field("Model", this.modelSelect, { class: "language-model" });
-    this.missing = notice("info", element("p", { text: `No model of this server can do it. ${fills} could: put it into the server's --models.` }));
+    this.missing = notice(
+      "info",
+      element("p", { text: `No model of this server can do it. ${fills} could: put it into the server's --models.` }),
+    );
     this.missing.hidden = true;
     this.input = textArea({ rows, value: example });
     this.input.addEventListener("keydown", (event) => {
@@ -84,7 +123,13 @@ class Mode {
       this.run();
     });
     this.actions = element("div", { class: "actions" }, button(act, { kind: "primary", onClick: () => this.run() }));
-    this.form = element("div", { class: "card" }, element("p", { class: "lead", text: lead }), this.modelPlace, field(label, this.input, { hint: "Ctrl+Enter does it, too." }));
+    this.form = element(
+      "div",
+      { class: "card" },
+      element("p", { class: "lead", text: lead }),
+      this.modelPlace,
+      field(label, this.input, { hint: "Ctrl+Enter does it, too." }),
+    );
     this.result = element("div", { class: "stack" });
     this.element = element("div", { class: "stack" }, this.missing, this.form, this.result);
   }
@@ -113,7 +158,14 @@ class Mode {
   async run() {
     const { length } = this.input.value;
     if (!this.input.value.trim()) return void this.input.focus();
-    if (length > MAX_TEXT) return show(this.result, notice("error", element("p", { text: `The text has ${formatNumber(length)} characters. This page sends at most ${formatNumber(MAX_TEXT)}.` })));
+    if (length > MAX_TEXT)
+      return show(
+        this.result,
+        notice(
+          "error",
+          element("p", { text: `The text has ${formatNumber(length)} characters. This page sends at most ${formatNumber(MAX_TEXT)}.` }),
+        ),
+      );
     try {
       await this.ask({ signal: this.panel.latest.signal(), view: this.panel.view });
     } catch (error) {
@@ -165,8 +217,14 @@ class SurpriseMode extends Mode {
         { class: "card" },
         surpriseLegend(),
         shown.element,
-        element("dl", { class: "figures" }, facts.map(([number, what]) => element("div", {}, element("dt", { text: what }), element("dd", { text: number })))),
-        score.unknownWords?.length ? element("p", { class: "hint", text: `Not in the vocabulary: ${score.unknownWords.join(", ")}` }) : null,
+        element(
+          "dl",
+          { class: "figures" },
+          facts.map(([number, what]) => element("div", {}, element("dt", { text: what }), element("dd", { text: number }))),
+        ),
+        score.unknownWords?.length
+          ? element("p", { class: "hint", text: `Not in the vocabulary: ${score.unknownWords.join(", ")}` })
+          : null,
       ),
     );
     this.panel.app.say(`${score.tokens ?? 0} tokens, ${formatNumber(score.perplexity ?? 0, 1)} perplexity`);
@@ -192,7 +250,14 @@ class GapsMode extends Mode {
     ]);
     this.pieces = numberInput({ min: 1, max: 16, step: 1, value: "1" });
     this.actions.append(button(`Insert ${GAP}`, { onClick: () => this.#insertGap() }));
-    this.form.append(more("Options", field("Gaps are filled", this.order), field("Pieces in a gap", this.pieces, { hint: "Parts of words, as the vocabulary has them." })), this.actions);
+    this.form.append(
+      more(
+        "Options",
+        field("Gaps are filled", this.order),
+        field("Pieces in a gap", this.pieces, { hint: "Parts of words, as the vocabulary has them." }),
+      ),
+      this.actions,
+    );
   }
 
   #insertGap() {
@@ -203,11 +268,23 @@ class GapsMode extends Mode {
 
   async ask(options) {
     const text = this.input.value;
-    if (!text.includes(GAP)) return show(this.result, notice("info", element("p", { text: `The text has no gap: write ${GAP} where words are missing.` })));
+    if (!text.includes(GAP))
+      return show(this.result, notice("info", element("p", { text: `The text has no gap: write ${GAP} where words are missing.` })));
     const order = this.order.value;
     const pieces = Number(this.pieces.value) > 1 ? Number(this.pieces.value) : undefined;
-    const message = { model: this.model, texts: [{ text, ...(pieces && { pieces }) }], marker: GAP, topK: 8, ...(order && { order: `ORDER_${order}` }) };
-    const python = pythonCall("fill_in", [[text], this.model], { marker: GAP, top_k: 8, pieces, order: order ? order.toLowerCase().replaceAll("_", "-") : undefined });
+    const message = {
+      model: this.model,
+      texts: [{ text, ...(pieces && { pieces }) }],
+      marker: GAP,
+      topK: 8,
+      ...(order && { order: `ORDER_${order}` }),
+    };
+    const python = pythonCall("fill_in", [[text], this.model], {
+      marker: GAP,
+      top_k: 8,
+      pieces,
+      order: order ? order.toLowerCase().replaceAll("_", "-") : undefined,
+    });
     const { texts } = await call("LanguageModelingService/FillIn", message, { ...options, python });
     this.#showFilled(text.split(GAP), texts[0].gaps ?? []);
   }
@@ -219,13 +296,26 @@ class GapsMode extends Mode {
     const sentence = element("p", { class: "filled", "aria-live": "polite" });
     const lists = element("div", { class: "gap-lists" });
     const draw = () => {
-      show(sentence, parts.map((part, i) => [part, i < gaps.length ? element("mark", { text: wordOf(i) }) : null]));
+      show(
+        sentence,
+        parts.map((part, i) => [part, i < gaps.length ? element("mark", { text: wordOf(i) }) : null]),
+      );
       show(
         lists,
         gaps.map((gap, i) => {
           const top = gap.top ?? [];
-          const rows = top.map(({ text, logProbability = 0 }, k) => ({ label: text, share: Math.exp(logProbability), color: k === chosen[i] ? 3 : 1, onClick: () => put(i, k) }));
-          return element("section", { class: "gap-list", "aria-label": `Gap ${i + 1}` }, element("h3", { text: `Gap ${i + 1}` }), bars(rows, { full: Math.max(...rows.map(({ share }) => share), 1e-9), caption: `Fillings of gap ${i + 1}` }));
+          const rows = top.map(({ text, logProbability = 0 }, k) => ({
+            label: text,
+            share: Math.exp(logProbability),
+            color: k === chosen[i] ? 3 : 1,
+            onClick: () => put(i, k),
+          }));
+          return element(
+            "section",
+            { class: "gap-list", "aria-label": `Gap ${i + 1}` },
+            element("h3", { text: `Gap ${i + 1}` }),
+            bars(rows, { full: Math.max(...rows.map(({ share }) => share), 1e-9), caption: `Fillings of gap ${i + 1}` }),
+          );
         }),
       );
     };
@@ -235,8 +325,14 @@ class GapsMode extends Mode {
       lists.children[gap].querySelectorAll("button")[filling]?.focus();
     };
     draw();
-    const take = button("Take these words into the text", { kind: "quiet", onClick: () => ((this.input.value = sentence.textContent), this.input.focus()) });
-    show(this.result, element("div", { class: "card" }, sentence, element("p", { class: "hint", text: "Choose another word to put it in." }), lists, take));
+    const take = button("Take these words into the text", {
+      kind: "quiet",
+      onClick: () => ((this.input.value = sentence.textContent), this.input.focus()),
+    });
+    show(
+      this.result,
+      element("div", { class: "card" }, sentence, element("p", { class: "hint", text: "Choose another word to put it in." }), lists, take),
+    );
     this.panel.app.say(sentence.textContent);
   }
 }
@@ -262,7 +358,14 @@ class WritingMode extends Mode {
     this.stop = button("Stop", { hidden: true, onClick: () => this.panel.latest.cancel() });
     this.actions.append(this.stop);
     this.form.append(
-      more("Options", field("Temperature", this.temperature, { hint: "Low: safe. High: wild." }), field("Among the likeliest", this.topK, { hint: "0: among all." }), field("Seed", this.seed, { hint: "The same one writes the same." }), field("Tokens at most", this.maxTokens), this.greedy),
+      more(
+        "Options",
+        field("Temperature", this.temperature, { hint: "Low: safe. High: wild." }),
+        field("Among the likeliest", this.topK, { hint: "0: among all." }),
+        field("Seed", this.seed, { hint: "The same one writes the same." }),
+        field("Tokens at most", this.maxTokens),
+        this.greedy,
+      ),
       this.actions,
     );
   }
@@ -274,19 +377,39 @@ class WritingMode extends Mode {
     const sampling = { temperature: Number(this.temperature.value), topK: Number(this.topK.value), seed: this.seed.value || "0" };
     const isGreedy = this.greedy.input.checked;
     const maxTokens = Number(this.maxTokens.value);
-    const message = { model: this.model, prompt, options: { ...(isGreedy ? { greedy: true } : { sampling }), maxTokens, returnTokens: true, topKAlternatives: 5 } };
-    const keywords = { max_tokens: maxTokens, ...(isGreedy ? { greedy: true } : { sampling: { temperature: sampling.temperature, top_k: sampling.topK, seed: Number(sampling.seed) } }) };
-    const python = { lines: [`for delta in ${pythonCall("generate_stream", [prompt, this.model], keywords)}:`, `    print(delta, end="", flush=True)`, "print()"] };
+    const message = {
+      model: this.model,
+      prompt,
+      options: { ...(isGreedy ? { greedy: true } : { sampling }), maxTokens, returnTokens: true, topKAlternatives: 5 },
+    };
+    const keywords = {
+      max_tokens: maxTokens,
+      ...(isGreedy
+        ? { greedy: true }
+        : { sampling: { temperature: sampling.temperature, top_k: sampling.topK, seed: Number(sampling.seed) } }),
+    };
+    const python = {
+      lines: [
+        `for delta in ${pythonCall("generate_stream", [prompt, this.model], keywords)}:`,
+        `    print(delta, end="", flush=True)`,
+        "print()",
+      ],
+    };
     const grown = element("span");
     const written = element("p", { class: "token-text writing" }, element("span", { class: "token-before", text: prompt }), grown);
     show(this.result, element("div", { class: "card" }, written));
     this.stop.hidden = false;
     let result = null;
     try {
-      await stream("LanguageModelingService/GenerateStream", message, (event) => {
-        if (event.delta) grown.textContent += event.delta;
-        if (event.result) ({ result } = event);
-      }, { ...options, python });
+      await stream(
+        "LanguageModelingService/GenerateStream",
+        message,
+        (event) => {
+          if (event.delta) grown.textContent += event.delta;
+          if (event.result) ({ result } = event);
+        },
+        { ...options, python },
+      );
     } finally {
       this.stop.hidden = true;
       written.classList.remove("writing");
@@ -299,7 +422,12 @@ class WritingMode extends Mode {
     if (!made) return;
     const whole = prompt + (made.text ?? "");
     const shown = new TokenText({ text: made.text ?? "", scores: made.tokens ?? [], before: prompt });
-    const ends = { TEXT_FINISH_REASON_EOS: "The model ended the text.", TEXT_FINISH_REASON_LENGTH: "It reached the limit of tokens.", TEXT_FINISH_REASON_LOOP: "It began to repeat itself, and was stopped.", TEXT_FINISH_REASON_STOP: "A stop text came." };
+    const ends = {
+      TEXT_FINISH_REASON_EOS: "The model ended the text.",
+      TEXT_FINISH_REASON_LENGTH: "It reached the limit of tokens.",
+      TEXT_FINISH_REASON_LOOP: "It began to repeat itself, and was stopped.",
+      TEXT_FINISH_REASON_STOP: "A stop text came.",
+    };
     show(
       this.result,
       element(
@@ -307,7 +435,10 @@ class WritingMode extends Mode {
         { class: "card" },
         surpriseLegend(),
         shown.element,
-        element("p", { class: "hint", text: `${ends[made.finishReason] ?? ""} ${formatNumber(made.tokenCount ?? 0, 0)} tokens.${unknownWords.length ? ` The prompt has words that the model does not know: ${unknownWords.join(", ")}.` : ""}` }),
+        element("p", {
+          class: "hint",
+          text: `${ends[made.finishReason] ?? ""} ${formatNumber(made.tokenCount ?? 0, 0)} tokens.${unknownWords.length ? ` The prompt has words that the model does not know: ${unknownWords.join(", ")}.` : ""}`,
+        }),
         button("Take all of it as the text", { kind: "quiet", onClick: () => ((this.input.value = whole), this.input.focus()) }),
       ),
     );
@@ -337,7 +468,17 @@ class LabelMode extends Mode {
     const { items } = await call("LanguageModelingService/ClassifyTexts", message, { ...options, python });
     const [item] = items;
     const labels = (item.labels ?? []).map(({ label, score = 0 }, i) => ({ label, share: score, color: i ? 1 : 3 }));
-    show(this.result, element("div", { class: "card" }, element("h3", { text: labels[0]?.label ?? "" }), bars(labels, { caption: "Labels" }), item.attention ? this.#attention(item.attention) : null, element("p", { class: "hint", text: `${item.tokenCount ?? 0} tokens${item.truncated ? "; the text was cut" : ""}` })));
+    show(
+      this.result,
+      element(
+        "div",
+        { class: "card" },
+        element("h3", { text: labels[0]?.label ?? "" }),
+        bars(labels, { caption: "Labels" }),
+        item.attention ? this.#attention(item.attention) : null,
+        element("p", { class: "hint", text: `${item.tokenCount ?? 0} tokens${item.truncated ? "; the text was cut" : ""}` }),
+      ),
+    );
     this.panel.app.say(`${labels[0]?.label}, ${percent(labels[0]?.share ?? 0)}`);
   }
 
@@ -350,7 +491,14 @@ class LabelMode extends Mode {
       mark.style.setProperty("--weight", (((own[i] ?? 0) - min) / (max - min || 1)).toFixed(3));
       return [one.startsWith("▁") && i ? " " : "", mark];
     });
-    const top = columnTokens.map((one, i) => ({ label: plainToken(one), share: own[i] ?? 0, color: 1 })).sort((one, two) => two.share - one.share).slice(0, 5);
-    return [element("p", { class: "token-text" }, marks), element("h4", { text: "It attends most to" }), bars(top, { full: max, caption: "Attention" })];
+    const top = columnTokens
+      .map((one, i) => ({ label: plainToken(one), share: own[i] ?? 0, color: 1 }))
+      .sort((one, two) => two.share - one.share)
+      .slice(0, 5);
+    return [
+      element("p", { class: "token-text" }, marks),
+      element("h4", { text: "It attends most to" }),
+      bars(top, { full: max, caption: "Attention" }),
+    ];
   }
 }

@@ -19,7 +19,11 @@ export class MemoryReads {
     this.cell = Math.min(MAX_CELL, Math.max(MIN_CELL, (width - LABEL) / Math.max(1, this.slotCount)));
     this.nameOf = nameOf;
     this.onPoint = onPoint;
-    this.caption = element("p", { class: "hint reads-caption", "aria-live": "polite", text: "Each row is a read head, each cell a slot of the memory. Point at one, or use the arrow keys." });
+    this.caption = element("p", {
+      class: "hint reads-caption",
+      "aria-live": "polite",
+      text: "Each row is a read head, each cell a slot of the memory. Point at one, or use the arrow keys.",
+    });
     this.element = element("div", { class: "reads" }, element("div", { class: "scroll-x" }, this.#draw()), this.caption);
     this.at = [0, this.#strongest(0)];
   }
@@ -52,15 +56,23 @@ export class MemoryReads {
       });
       y += ROW;
     });
-    for (let slot = 0; slot < this.slotCount; slot += 10) marks.push(svgElement("text", { x: LABEL + slot * cell, y: 10, class: "reads-label", text: String(slot) }));
+    for (let slot = 0; slot < this.slotCount; slot += 10)
+      marks.push(svgElement("text", { x: LABEL + slot * cell, y: 10, class: "reads-label", text: String(slot) }));
     this.cursor = svgElement("rect", { class: "reads-cursor", width: cell + 1, height: ROW, visibility: "hidden" });
-    const svg = svgElement("svg", { class: "reads-svg", viewBox: `0 0 ${width} ${y}`, role: "img", tabindex: "0", "aria-label": this.#description() }, marks, this.cursor);
+    const svg = svgElement(
+      "svg",
+      { class: "reads-svg", viewBox: `0 0 ${width} ${y}`, role: "img", tabindex: "0", "aria-label": this.#description() },
+      marks,
+      this.cursor,
+    );
     svg.style.width = `${width}px`;
     const place = (event) => {
       const corner = svg.getBoundingClientRect();
       const unit = width / corner.width;
       const slot = Math.floor(((event.clientX - corner.left) * unit - LABEL) / cell);
-      const row = this.tops.findIndex((top) => (event.clientY - corner.top) * unit >= top && (event.clientY - corner.top) * unit < top + ROW);
+      const row = this.tops.findIndex(
+        (top) => (event.clientY - corner.top) * unit >= top && (event.clientY - corner.top) * unit < top + ROW,
+      );
       return row >= 0 && slot >= 0 && slot < this.slotCount ? [row, slot] : null;
     };
     svg.addEventListener("pointermove", (event) => this.#point(place(event)));
@@ -70,7 +82,14 @@ export class MemoryReads {
     svg.addEventListener("blur", () => this.#point(null));
     svg.addEventListener("keydown", (event) => {
       const [row, slot] = this.at;
-      const next = { ArrowRight: [row, slot + 1], ArrowLeft: [row, slot - 1], ArrowDown: [row + 1, slot], ArrowUp: [row - 1, slot], Home: [row, 0], End: [row, this.slotCount - 1] }[event.key];
+      const next = {
+        ArrowRight: [row, slot + 1],
+        ArrowLeft: [row, slot - 1],
+        ArrowDown: [row + 1, slot],
+        ArrowUp: [row - 1, slot],
+        Home: [row, 0],
+        End: [row, this.slotCount - 1],
+      }[event.key];
       if (!next) return;
       event.preventDefault();
       this.at = [Math.min(this.reads.length - 1, Math.max(0, next[0])), Math.min(this.slotCount - 1, Math.max(0, next[1]))];

@@ -55,7 +55,11 @@ class QuestionsPanel {
 
   #build(root) {
     this.modelSelect = selectOf([], { onChange: () => this.#modelChosen() });
-    this.examples = element("div", { class: "actions" }, STORIES.map((story) => button(story.title, { onClick: () => this.#openExample(story) })));
+    this.examples = element(
+      "div",
+      { class: "actions" },
+      STORIES.map((story) => button(story.title, { onClick: () => this.#openExample(story) })),
+    );
     this.examplesField = element("div", { class: "field" }, element("span", { class: "label", text: "Stories at hand" }), this.examples);
     this.forks = element("div", { class: "forks", hidden: true });
     this.factList = element("ol", { class: "facts", "aria-label": "Facts told" });
@@ -70,15 +74,28 @@ class QuestionsPanel {
       event.preventDefault();
       this.#doing(act);
     };
-    const tellForm = element("form", { class: "entry", on: { submit: submit(() => this.#tell()) } }, field("Tell a fact", this.factInput, { class: "grow" }), element("button", { class: "button", type: "submit" }, "Tell"));
-    const askForm = element("form", { class: "entry", on: { submit: submit(() => this.#ask()) } }, field("Ask a question", this.questionInput, { class: "grow" }), element("button", { class: "button primary", type: "submit" }, "Ask"));
+    const tellForm = element(
+      "form",
+      { class: "entry", on: { submit: submit(() => this.#tell()) } },
+      field("Tell a fact", this.factInput, { class: "grow" }),
+      element("button", { class: "button", type: "submit" }, "Tell"),
+    );
+    const askForm = element(
+      "form",
+      { class: "entry", on: { submit: submit(() => this.#ask()) } },
+      field("Ask a question", this.questionInput, { class: "grow" }),
+      element("button", { class: "button primary", type: "submit" }, "Ask"),
+    );
     this.words = more("Words that it knows", this.#wordList());
     this.words.classList.add("word-list");
     root.append(
       element(
         "div",
         { class: "card" },
-        element("p", { class: "lead", text: "The model reads facts one by one into a memory of its own, and reads that memory to answer. The server keeps it in a session, which this page closes when you leave." }),
+        element("p", {
+          class: "lead",
+          text: "The model reads facts one by one into a memory of its own, and reads that memory to answer. The server keeps it in a session, which this page closes when you leave.",
+        }),
         element("div", { class: "row" }, field("Model", this.modelSelect, { class: "model-field" }), this.examplesField),
       ),
       element(
@@ -87,7 +104,21 @@ class QuestionsPanel {
         element(
           "div",
           { class: "card" },
-          element("div", { class: "card-head" }, element("h3", { text: "The story" }), element("div", { class: "actions" }, button("New story", { kind: "quiet", onClick: () => this.#doing(() => this.#startStory("Story")) }), button("Fork", { kind: "quiet", onClick: () => this.#doing(() => this.#fork()), title: "A second session with the same memory: tell it something else" }))),
+          element(
+            "div",
+            { class: "card-head" },
+            element("h3", { text: "The story" }),
+            element(
+              "div",
+              { class: "actions" },
+              button("New story", { kind: "quiet", onClick: () => this.#doing(() => this.#startStory("Story")) }),
+              button("Fork", {
+                kind: "quiet",
+                onClick: () => this.#doing(() => this.#fork()),
+                title: "A second session with the same memory: tell it something else",
+              }),
+            ),
+          ),
           this.forks,
           this.factList,
           tellForm,
@@ -155,7 +186,8 @@ class QuestionsPanel {
   async #open(story) {
     const { session } = await call("QuestionAnsweringService/OpenSession", { model: this.modelSelect.value });
     story.session = session.name;
-    if (story.facts.length) await call("QuestionAnsweringService/Tell", { session: story.session, facts: story.facts.map((fact) => fact.text) });
+    if (story.facts.length)
+      await call("QuestionAnsweringService/Tell", { session: story.session, facts: story.facts.map((fact) => fact.text) });
   }
 
   // Calls with the story's session. One that the server closed meanwhile (idle, or to make room) is told the story again.
@@ -173,9 +205,16 @@ class QuestionsPanel {
 
   async #fork() {
     const story = this.#story;
-    if (this.#stories.length >= MAX_FORKS) return void show(this.status, notice("info", element("p", { text: `This page keeps at most ${MAX_FORKS} forks of a story.` })));
+    if (this.#stories.length >= MAX_FORKS)
+      return void show(this.status, notice("info", element("p", { text: `This page keeps at most ${MAX_FORKS} forks of a story.` })));
     const made = story.fork(`Fork ${this.#stories.length}`);
-    const { session } = await this.#withSession(story, (name) => call("QuestionAnsweringService/ForkSession", { session: name }, { view: this.view, python: { lines: [...this.#pythonStory(story), "copy = client.fork(session)", "print(copy)"] } }));
+    const { session } = await this.#withSession(story, (name) =>
+      call(
+        "QuestionAnsweringService/ForkSession",
+        { session: name },
+        { view: this.view, python: { lines: [...this.#pythonStory(story), "copy = client.fork(session)", "print(copy)"] } },
+      ),
+    );
     made.session = session.name;
     this.#stories.push(made);
     this.#show(made);
@@ -196,7 +235,9 @@ class QuestionsPanel {
   async #tellFacts(texts) {
     const story = this.#story;
     const python = { lines: [...this.#pythonStory(story), `print(client.tell(session, ${pythonLiteral(texts)}))`] };
-    const answer = await this.#withSession(story, (session) => call("QuestionAnsweringService/Tell", { session, facts: texts }, { view: this.view, python }));
+    const answer = await this.#withSession(story, (session) =>
+      call("QuestionAnsweringService/Tell", { session, facts: texts }, { view: this.view, python }),
+    );
     const unknown = new Set(answer.unknownWords ?? []);
     for (const text of texts) story.facts.push({ text, unknown: wordsOf(text).filter((word) => unknown.has(word)) });
     story.shown = -1;
@@ -210,9 +251,19 @@ class QuestionsPanel {
     const question = this.questionInput.value.trim();
     if (!question) return void this.questionInput.focus();
     const python = {
-      lines: [...this.#pythonStory(story), `for answer in client.ask(session, ${pythonLiteral([question])}, top_k=${OPTIONS.topK}, return_attribution=True, return_reads=True):`, `    print(answer.text, [(fact.text, fact.weight) for fact in answer.facts])`],
+      lines: [
+        ...this.#pythonStory(story),
+        `for answer in client.ask(session, ${pythonLiteral([question])}, top_k=${OPTIONS.topK}, return_attribution=True, return_reads=True):`,
+        `    print(answer.text, [(fact.text, fact.weight) for fact in answer.facts])`,
+      ],
     };
-    const { answers } = await this.#withSession(story, (session) => call("QuestionAnsweringService/Ask", { session, questions: [question], options: OPTIONS }, { signal: this.#latest.signal(), view: this.view, python }));
+    const { answers } = await this.#withSession(story, (session) =>
+      call(
+        "QuestionAnsweringService/Ask",
+        { session, questions: [question], options: OPTIONS },
+        { signal: this.#latest.signal(), view: this.view, python },
+      ),
+    );
     story.answers.push({ question, answer: answers[0], factCount: story.facts.length });
     story.shown = story.answers.length - 1;
     this.#show(story);
@@ -230,7 +281,14 @@ class QuestionsPanel {
   #showUnknown(words) {
     const text = `The model does not know ${words.length > 1 ? "these words" : "this word"}, and left ${words.length > 1 ? "them" : "it"} out: ${words.join(", ")}.`;
     if (this.#knowsWords) this.words.open = true;
-    show(this.status, notice("info", element("p", { text }), this.#knowsWords ? element("p", { class: "hint", text: "Below the story are words that it knows." }) : null));
+    show(
+      this.status,
+      notice(
+        "info",
+        element("p", { text }),
+        this.#knowsWords ? element("p", { class: "hint", text: "Below the story are words that it knows." }) : null,
+      ),
+    );
   }
 
   #show(story) {
@@ -241,7 +299,14 @@ class QuestionsPanel {
     const max = Math.max(...weights.values(), 1e-9);
     this.factMarks = story.facts.map(({ text, unknown }, i) => {
       const weight = weights.get(i) ?? 0;
-      const mark = element("li", { class: "fact" }, element("span", { class: "fact-number", text: String(i), "aria-hidden": "true" }), element("span", { class: "fact-text", text }), weight >= 0.005 ? element("span", { class: "fact-weight", text: percent(weight) }) : null, unknown.length ? element("span", { class: "pill warn", text: `not known: ${unknown.join(", ")}` }) : null);
+      const mark = element(
+        "li",
+        { class: "fact" },
+        element("span", { class: "fact-number", text: String(i), "aria-hidden": "true" }),
+        element("span", { class: "fact-text", text }),
+        weight >= 0.005 ? element("span", { class: "fact-weight", text: percent(weight) }) : null,
+        unknown.length ? element("span", { class: "pill warn", text: `not known: ${unknown.join(", ")}` }) : null,
+      );
       if (weight >= 0.005) mark.style.setProperty("--weight", (weight / max).toFixed(3));
       return mark;
     });
@@ -255,24 +320,56 @@ class QuestionsPanel {
     show(
       this.forks,
       element("span", { class: "sr-only", text: "Sessions" }),
-      this.#stories.map((story) => button(story.title, { kind: "plain", "aria-pressed": String(story === this.#story), onClick: () => this.#doing(() => this.#show(story)) })),
+      this.#stories.map((story) =>
+        button(story.title, {
+          kind: "plain",
+          "aria-pressed": String(story === this.#story),
+          onClick: () => this.#doing(() => this.#show(story)),
+        }),
+      ),
     );
   }
 
   #showAnswer(story, current) {
     this.readsPlace.hidden = !current;
-    if (!current) return show(this.answerPlace, element("p", { class: "hint", text: story.facts.length ? "Ask, and the facts behind the answer are shaded in the story." : "Tell some facts, then ask." }));
+    if (!current)
+      return show(
+        this.answerPlace,
+        element("p", {
+          class: "hint",
+          text: story.facts.length ? "Ask, and the facts behind the answer are shaded in the story." : "Tell some facts, then ask.",
+        }),
+      );
     const { question, answer, factCount } = current;
     const facts = answer.facts ?? [];
-    const candidates = (answer.candidates ?? []).map(({ text, probability = 0 }, i) => ({ label: spoken(text), share: probability, color: i ? 1 : 3 }));
+    const candidates = (answer.candidates ?? []).map(({ text, probability = 0 }, i) => ({
+      label: spoken(text),
+      share: probability,
+      color: i ? 1 : 3,
+    }));
     show(
       this.answerPlace,
       element("p", { class: "asked", text: question }),
-      element("p", { class: "answer-text" }, spoken(answer.text ?? ""), element("span", { class: "pill", text: percent(answer.candidates?.[0]?.probability ?? 0) })),
+      element(
+        "p",
+        { class: "answer-text" },
+        spoken(answer.text ?? ""),
+        element("span", { class: "pill", text: percent(answer.candidates?.[0]?.probability ?? 0) }),
+      ),
       bars(candidates, { caption: "Likeliest answers" }),
       facts.length ? element("h4", { text: "Facts behind it" }) : null,
-      facts.length ? bars(facts.filter(({ weight = 0 }) => weight >= 0.005).slice(0, 5).map(({ fact = 0, text, weight }) => ({ label: `${fact}: ${text}`, share: weight, color: 1 })), { full: facts[0].weight, caption: "Facts behind it" }) : null,
-      facts.length ? element("p", { class: "hint", text: "How much of what the model read in its memory came from each fact, of all that it read." }) : null,
+      facts.length
+        ? bars(
+            facts
+              .filter(({ weight = 0 }) => weight >= 0.005)
+              .slice(0, 5)
+              .map(({ fact = 0, text, weight }) => ({ label: `${fact}: ${text}`, share: weight, color: 1 })),
+            { full: facts[0].weight, caption: "Facts behind it" },
+          )
+        : null,
+      facts.length
+        ? element("p", { class: "hint", text: "How much of what the model read in its memory came from each fact, of all that it read." })
+        : null,
     );
     this.app.say(`${spoken(answer.text ?? "")}. ${facts[0] ? `Mostly because of: ${facts[0].text}` : ""}`);
     this.#showReads(story, answer, factCount);
@@ -298,7 +395,10 @@ class QuestionsPanel {
     show(
       this.readsPlace,
       element("h3", { text: `The memory's reads: ${steps} thinking steps, ${reads.length / steps} heads, ${slotCount} slots` }),
-      element("p", { class: "hint", text: `How much each head reads of each slot.${this.#knowsWords ? " This model writes each fact to a slot of its own: fact 0 to slot 0." : ""}` }),
+      element("p", {
+        class: "hint",
+        text: `How much each head reads of each slot.${this.#knowsWords ? " This model writes each fact to a slot of its own: fact 0 to slot 0." : ""}`,
+      }),
       map.element,
     );
   }
@@ -308,7 +408,15 @@ class QuestionsPanel {
     show(
       this.history,
       story.answers.map(({ question, answer }, i) =>
-        element("li", {}, button(`${question} – ${spoken(answer.text ?? "")}`, { kind: "quiet", "aria-pressed": String(i === story.shown), onClick: () => ((story.shown = i), this.#show(story)) })),
+        element(
+          "li",
+          {},
+          button(`${question} – ${spoken(answer.text ?? "")}`, {
+            kind: "quiet",
+            "aria-pressed": String(i === story.shown),
+            onClick: () => ((story.shown = i), this.#show(story)),
+          }),
+        ),
       ),
     );
   }
@@ -321,5 +429,8 @@ function wordsOf(text) {
 // "e,s" are ways, "apple,milk" things.
 function spoken(answer) {
   const ways = { n: "north", e: "east", s: "south", w: "west" };
-  return answer.split(",").map((part) => ways[part] ?? part).join(", ");
+  return answer
+    .split(",")
+    .map((part) => ways[part] ?? part)
+    .join(", ");
 }

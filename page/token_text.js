@@ -16,8 +16,22 @@ export function levelOf(bits) {
 }
 
 export function surpriseLegend() {
-  const marks = LEVELS.map((from, level) => element("li", {}, element("span", { class: `legend-token level-${level}`, text: level + 1 < LEVELS.length ? `${from}–${LEVELS[level + 1]}` : `over ${from}` })));
-  return element("div", { class: "legend-row" }, element("span", { class: "hint", text: "Bits of surprise" }), element("ul", { class: "legend" }, marks));
+  const marks = LEVELS.map((from, level) =>
+    element(
+      "li",
+      {},
+      element("span", {
+        class: `legend-token level-${level}`,
+        text: level + 1 < LEVELS.length ? `${from}–${LEVELS[level + 1]}` : `over ${from}`,
+      }),
+    ),
+  );
+  return element(
+    "div",
+    { class: "legend-row" },
+    element("span", { class: "hint", text: "Bits of surprise" }),
+    element("ul", { class: "legend" }, marks),
+  );
 }
 
 export class TokenText {
@@ -50,7 +64,14 @@ export class TokenText {
     const index = this.marks.length;
     const isScored = score.logProbability !== undefined;
     const bits = isScored ? bitsOf(score.logProbability) : 0;
-    const mark = element("span", { class: `token level-${levelOf(bits)}${isScored ? "" : " unscored"}${score.unknown ? " unknown" : ""}`, role: "button", tabIndex: -1, "aria-label": `${text}: ${isScored ? `${formatNumber(bits, 1)} bits` : "no probability"}`, "aria-pressed": "false", text });
+    const mark = element("span", {
+      class: `token level-${levelOf(bits)}${isScored ? "" : " unscored"}${score.unknown ? " unknown" : ""}`,
+      role: "button",
+      tabIndex: -1,
+      "aria-label": `${text}: ${isScored ? `${formatNumber(bits, 1)} bits` : "no probability"}`,
+      "aria-pressed": "false",
+      text,
+    });
     for (const event of ["click", "focus", "pointerenter"]) mark.addEventListener(event, () => this.#tell(index));
     this.marks.push(mark);
     this.scores.push({ ...score, text, bits, isScored });
@@ -81,10 +102,18 @@ export class TokenText {
     if (!score.isScored) facts.push("no probability: nothing stands before it");
     else {
       const probability = Math.exp(score.logProbability);
-      facts.push(`${formatNumber(score.bits, 1)} bits`, probability >= 0.01 ? percent(probability) : `1 in ${formatNumber(1 / probability, 0)}`);
-      if (Number(score.rank ?? 0) > 0) facts.push(Number(score.rank) === 1 ? "the likeliest" : `the ${ordinal(Number(score.rank))} likeliest`);
+      facts.push(
+        `${formatNumber(score.bits, 1)} bits`,
+        probability >= 0.01 ? percent(probability) : `1 in ${formatNumber(1 / probability, 0)}`,
+      );
+      if (Number(score.rank ?? 0) > 0)
+        facts.push(Number(score.rank) === 1 ? "the likeliest" : `the ${ordinal(Number(score.rank))} likeliest`);
     }
-    const top = (score.top ?? []).map(({ token, logProbability = 0 }) => ({ label: plainToken(token), share: Math.exp(logProbability), color: plainToken(token) === score.text ? 2 : 1 }));
+    const top = (score.top ?? []).map(({ token, logProbability = 0 }) => ({
+      label: plainToken(token),
+      share: Math.exp(logProbability),
+      color: plainToken(token) === score.text ? 2 : 1,
+    }));
     show(
       this.details,
       element("p", {}, element("strong", { class: "told-token", text: score.text }), ` ${facts.join(" · ")}`),
@@ -101,6 +130,6 @@ export function plainToken(token) {
 
 function ordinal(number) {
   const rest = number % 100;
-  const ending = rest >= 11 && rest <= 13 ? "th" : { 1: "st", 2: "nd", 3: "rd" }[number % 10] ?? "th";
+  const ending = rest >= 11 && rest <= 13 ? "th" : ({ 1: "st", 2: "nd", 3: "rd" }[number % 10] ?? "th");
   return `${formatNumber(number, 0)}${ending}`;
 }
