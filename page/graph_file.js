@@ -2,7 +2,7 @@
 // Reads graph files: Heed's (.safetensors, docs/graphs.md), and JSON of a heed.v1.Graph, or of a request that has some.
 
 // A file above this is refused before it is read. The server has limits of its own.
-export const MAX_FILE_BYTES = 64 * 2 ** 20;
+export const MAX_FILE_BYTES = 16 * 2 ** 20;
 const MAX_HEADER_BYTES = 2 ** 20;
 const TYPES = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4 };
 

@@ -58,6 +58,14 @@ class GraphsTest(PageTest):
         data = content if isinstance(content, bytes) else json.dumps(content).encode()
         page.locator("input[type=file]").set_input_files({"name": name, "mimeType": "application/octet-stream", "buffer": data})
 
+    def drop(self, page, name, content):
+        """Drops a file on the panel; `content` is a JavaScript expression."""
+        page.evaluate(f"""() => {{
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([{content}], "{name}"));
+            document.querySelector(".drop").dispatchEvent(new DragEvent("drop", {{dataTransfer: transfer, bubbles: true, cancelable: true}}));
+        }}""")
+
     def ask(self, method, model, *graphs):
         return self.call(f"GraphService/{method}", {"model": model, "queries": [{"graph": graph} for graph in graphs], "options": OPTIONS})["answers"]
 
@@ -142,15 +150,7 @@ class GraphsTest(PageTest):
         page = self.graphs()
         with open(KARATE, "rb") as file:
             data = base64.b64encode(file.read()).decode()
-        page.evaluate(
-            """(data) => {
-                const bytes = Uint8Array.from(atob(data), (one) => one.charCodeAt(0));
-                const transfer = new DataTransfer();
-                transfer.items.add(new File([bytes], "own.safetensors"));
-                document.querySelector(".drop").dispatchEvent(new DragEvent("drop", {dataTransfer: transfer, bubbles: true, cancelable: true}));
-            }""",
-            data,
-        )
+        self.drop(page, "own.safetensors", f"Uint8Array.from(atob('{data}'), (one) => one.charCodeAt(0))")
         expect(page.locator(".graph-summary")).to_contain_text("34 nodes, 156 edges: 18 Officer, 16 Mr. Hi. The file agrees on 33 of 34.")
         expect(page.get_by_role("button", name="Karate club")).to_have_attribute("aria-pressed", "false")
 
@@ -184,6 +184,8 @@ class GraphsTest(PageTest):
                 self.give(page, name, content)
                 expect(page.locator(".graph-status").get_by_role("alert")).to_contain_text(error)
                 expect(page.locator(".graph-summary")).to_contain_text("34 nodes")  # what was there stays
+        self.drop(page, "huge.safetensors", "new Uint8Array(2 ** 24 + 1)")
+        expect(page.locator(".graph-status").get_by_role("alert")).to_contain_text("huge.safetensors has 16777217 bytes. This page reads graph files of at most 16777216 bytes.")
         self.check(page)
 
     def test_a_graph_that_the_model_does_not_take(self):
