@@ -172,23 +172,19 @@ class GraphsPanel {
       names.map((name) => ({ value: name, text: textOf(name) })),
     );
     this.examples.forEach((made, i) => (made.hidden = !names.includes(EXAMPLES[i].model)));
-    if (before && names.includes(before)) return;
-    const example = EXAMPLES.find(({ model }) => names.includes(model));
-    if (example) this.#openExample(example);
+    if (!names.length || names.includes(before)) return;
+    this.modelSelect.value = EXAMPLES.find(({ model }) => names.includes(model))?.model ?? names[0];
+    this.#modelChosen();
   }
 
+  // Asks it about the file that is open; else shows it the graph at hand that fits it.
   #modelChosen() {
+    if (this.#graphs && !this.#graphs.example) return void this.#ask();
     const example = EXAMPLES.find(({ model }) => model === this.modelSelect.value);
-    if (this.#graphs?.example) {
-      if (example) return void this.#openExample(example);
-      this.#clear();
-      show(
-        this.status,
-        notice("info", element("p", { text: `${this.modelSelect.value} has no graph at hand here: open a file of its own.` })),
-      );
-      return;
-    }
-    if (this.#graphs) this.#ask();
+    if (example) return void this.#openExample(example);
+    this.#clear();
+    const text = `${this.modelSelect.value} has no graph at hand here: open a file of its own.`;
+    show(this.status, notice("info", element("p", { text })));
   }
 
   async #openExample(example) {

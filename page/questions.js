@@ -49,6 +49,7 @@ class QuestionsPanel {
     this.hooks = { leave: () => this.#closeAll({ keepalive: true }) };
     this.#build(root);
     app.watchModels(() => setOptions(this.modelSelect, [...new Set(app.ready(KIND).map((model) => model.name))]));
+    this.examplesField.hidden = this.words.hidden = !this.#knowsWords;
     if (this.#knowsWords) this.#openExample(STORIES[0]);
     else this.#startStory("Story");
   }

@@ -244,6 +244,7 @@ class GraphsTest(PageTest):
         page = self.graphs()
         page.get_by_role("tabpanel", name="Graphs").get_by_label("Model", exact=True).select_option("gat-cora-links")
         expect(page.locator(".graph-status")).to_contain_text("gat-cora-links has no graph at hand here")
+        expect(page.locator(".graph-card")).to_be_hidden()
         graph = ring(6, 1433)
         self.give(page, "papers.json", graph)
         expect(page.locator(".graph-summary")).to_contain_text("6 nodes, 6 edges")
