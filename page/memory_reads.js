@@ -28,6 +28,12 @@ export class MemoryReads {
     this.at = [0, this.#strongest(0)];
   }
 
+  // Frames a slot in all rows; -1: none.
+  mark(slot) {
+    this.column.setAttribute("visibility", slot < 0 ? "hidden" : "visible");
+    this.column.setAttribute("x", LABEL + slot * this.cell - 1);
+  }
+
   #strongest(row) {
     const weights = this.reads[row]?.weights ?? [];
     return weights.length ? weights.indexOf(Math.max(...weights)) : 0;
@@ -58,11 +64,13 @@ export class MemoryReads {
     });
     for (let slot = 0; slot < this.slotCount; slot += 10)
       marks.push(svgElement("text", { x: LABEL + slot * cell, y: 10, class: "reads-label", text: String(slot) }));
+    this.column = svgElement("rect", { class: "reads-cursor", y: 13, width: cell + 1, height: y - 13, visibility: "hidden" });
     this.cursor = svgElement("rect", { class: "reads-cursor", width: cell + 1, height: ROW, visibility: "hidden" });
     const svg = svgElement(
       "svg",
       { class: "reads-svg", viewBox: `0 0 ${width} ${y}`, role: "img", tabindex: "0", "aria-label": this.#description() },
       marks,
+      this.column,
       this.cursor,
     );
     svg.style.width = `${width}px`;

@@ -392,6 +392,11 @@ class QuestionsPanel {
       nameOf: (slot) => story.facts[factOf(slot)]?.text ?? "",
       onPoint: (slot) => this.factMarks.forEach((mark, i) => mark.classList.toggle("pointed", i === factOf(slot))),
     });
+    this.factMarks.forEach((mark, fact) => {
+      const slot = this.#knowsWords && slotCount && fact < factCount && fact >= factCount - slotCount ? fact % slotCount : -1;
+      mark.addEventListener("pointerenter", () => map.mark(slot));
+      mark.addEventListener("pointerleave", () => map.mark(-1));
+    });
     const steps = new Set(reads.map((read) => read.step ?? 0)).size;
     show(
       this.readsPlace,

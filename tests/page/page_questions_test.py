@@ -71,6 +71,12 @@ class QuestionsTest(PageTest):
         page.keyboard.press("Home")
         expect(caption).to_contain_text(f"slot 0: {reads[2]['weights'][0]:.3f} · {STORY[0]}")
         expect(page.locator(".fact").first).to_have_class(re.compile("pointed"))
+        # A fact frames the slot that it was written to, in all rows.
+        column = page.locator(".reads-cursor").first
+        expect(column).to_have_attribute("visibility", "hidden")
+        page.locator(".fact").nth(2).hover()
+        expect(column).to_have_attribute("visibility", "visible")
+        self.assertAlmostEqual(float(column.get_attribute("x")) + 1, float(page.locator(".reads-strip").first.get_attribute("x")) + 2 * (float(column.get_attribute("width")) - 1), delta=0.01)
         # A darker cell was read more.
         strongest = max((weight, row) for row, read in enumerate(reads) for weight in read["weights"])[0]
         shades = page.locator(".reads-cell").evaluate_all("cells => cells.map((cell) => Number(cell.style.opacity))")
