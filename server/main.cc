@@ -13,6 +13,7 @@
 #include "models/probe.h"
 #include "server/network/descriptor_budget.h"
 #include "server/options/flags.h"
+#include "server/platform/installed_models.h"
 #include "server/rpc/library_logs.h"
 #include "server/server.h"
 #include "server/telemetry/log.h"
@@ -72,6 +73,7 @@ int main(int argc, char** argv) {
     return std::fflush(stdout) == 0 ? 0 : kExitFailure;
   }
   if (const char* password = std::getenv("HEED_REDIS_PASSWORD")) command_line->options.redis_password = password;
+  if (command_line->options.models.empty()) command_line->options.models = heed::ModelsOf(heed::ThisProgram());
   heed::StartLog(heed::ParseLogLevel(command_line->options.log_level),
                  heed::ParseLogFormat(command_line->options.log_format));
   heed::TakeLibraryLogs();

@@ -45,8 +45,8 @@ absl::Status CheckPrecisions(absl::string_view value) {
 void AddModelFlags(ServerOptions& options, FlagTable& flags) {
   flags.AddSection("Models");
   flags.AddString("models", &options.models, "DIRECTORY",
-                  "Directory of models: a sub-directory for each, with its config.json or numbered versions. A Hugging "
-                  "Face cache and the directory of one model work too.");
+                  "Directory of models, one per sub-directory. A Hugging Face cache and the directory of one model "
+                  "work too. Empty uses share/heed/models of the installation, or else weights.");
   flags.AddString("model_name", &options.model_name, "NAME",
                   "Name of the model when --models is the directory of one model. Empty uses the directory's name.");
   flags.AddString("model_versions", &options.model_versions, "POLICY,...", CheckVersions,

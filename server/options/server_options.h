@@ -12,7 +12,7 @@ namespace heed {
 // Each option is the flag of its name. A unit is in the name: _s, _ms, _bytes, _rows.
 struct ServerOptions {
   // Models.
-  std::string models = "weights";
+  std::string models;      // empty: those of the installation (server/platform/installed_models.h)
   std::string model_name;  // KServe mounts every model at /mnt/models and calls it by another name
   std::string model_versions = "latest:1";
   std::string precision = "f32";

@@ -32,7 +32,7 @@ TEST(FlagsTest, NoFlagsMeansTheDefaults) {
   const auto command_line = Parse({});
   ASSERT_TRUE(command_line.ok());
   EXPECT_EQ(command_line->action, CommandLine::Action::kServe);
-  EXPECT_EQ(command_line->options.models, "weights");
+  EXPECT_EQ(command_line->options.models, "");
   EXPECT_EQ(command_line->options.listen, "127.0.0.1:50051");
   EXPECT_EQ(command_line->options.metrics_listen, "127.0.0.1:8002");
 }
