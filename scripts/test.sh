@@ -38,6 +38,7 @@ else
   scripts/translation_clients.sh "$build_dir"
   scripts/page_tests.sh "$build_dir"
   scripts/promtool.sh "$build_dir"
+  scripts/wheel_tools.sh "$build_dir"
 fi
 PRESET=$preset scripts/build.sh "${targets[@]}"
 ctest --preset "$preset" --parallel "${TEST_JOBS:-2}" ${label:+-L "^$label\$"} "$@"
