@@ -219,6 +219,7 @@ class GraphsPanel {
         error instanceof GraphFileError ? notice("error", element("p", { text: error.message })) : errorNotice(error),
         this.#answer && this.summary,
       );
+      this.status.scrollIntoView({ block: "nearest" });
     }
   }
 

@@ -361,7 +361,7 @@ class WritingMode extends Mode {
       more(
         "Options",
         field("Temperature", this.temperature, { hint: "Low: safe. High: wild." }),
-        field("Among the likeliest", this.topK, { hint: "0: among all." }),
+        field("Top k", this.topK, { hint: "0: among all." }),
         field("Seed", this.seed, { hint: "The same one writes the same." }),
         field("Tokens at most", this.maxTokens),
         this.greedy,
