@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs client/python with pip into a virtual environment of its own, and what its tests need: pytest and mypy. The package
-# is built from its source distribution, outside of the tree. Where the packages that it takes cannot be had, the test
+# Installs client/python with pip into a virtual environment of its own, and what its tests need: pytest and mypy. The wheel
+# is built from the source distribution, outside of the tree. Where the packages that it takes cannot be had, the test
 # python_client is skipped: says so loudly, and exits with 0.
 #
 #   scripts/python_client.sh [BUILD_DIR]     default: build
@@ -28,10 +28,14 @@ mkdir -p "$source/client"
 cp -r client/python client/service_config.json "$source/client/"
 cp -r proto CMakeLists.txt LICENSE "$source/"
 install() {
-  "$python" -m venv --clear "$venv" &&
-    timeout 60 "$venv/bin/python3" -m pip install --quiet build &&
-    timeout 300 "$venv/bin/python3" -m build --sdist --outdir "$source/dist" "$source/client/python" &&
-    timeout 300 "$venv/bin/python3" -m pip install --quiet "$(ls "$source"/dist/heed_client-*.tar.gz)[test]"
+  local build=$source/venv/bin/python3
+  "$python" -m venv "$source/venv" && "$python" -m venv --clear "$venv" &&
+    timeout 60 "$build" -m pip install --quiet build &&
+    "$build" -c 'import build, sys; print(*build.ProjectBuilder(sys.argv[1]).build_system_requires, sep="\n")' \
+      "$source/client/python" > "$source/requirements" &&
+    timeout 300 "$build" -m pip install --quiet --no-compile --requirement "$source/requirements" &&
+    timeout 120 "$build" -m build --no-isolation --outdir "$source/dist" "$source/client/python" &&
+    timeout 300 "$venv/bin/python3" -m pip install --quiet --no-compile "$(ls "$source"/dist/heed_client-*.whl)[test]"
 }
 if install > "$log" 2>&1; then
   touch "$stamp"

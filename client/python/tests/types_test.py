@@ -26,9 +26,7 @@ def test_the_package_its_examples_and_a_user_s_program_are_typed(tmp_path):
     for program in (CLIENT / "example.py", CLIENT / "async_example.py", HERE / "typed_usage.py"):
         shutil.copy(program, tmp_path)  # away from the package's source
     assert mypy(tmp_path, "example.py", "async_example.py", "typed_usage.py") == ""
-    findings = mypy(tmp_path, f"--config-file={CLIENT}/pyproject.toml", "-p", "heed_client", "-p", "heed.v1")
-    spark = "heed_client/spark"
-    assert [line for line in findings.splitlines() if "error:" in line and spark not in line] == []
+    assert mypy(tmp_path, f"--config-file={CLIENT}/pyproject.toml", "-p", "heed_client", "-p", "heed.v1") == ""
 
 
 def test_the_wheel_holds_types_stubs_and_the_service_config():
