@@ -182,20 +182,27 @@ class LanguageTest(PageTest):
                     self.assertNotEqual(subprocess.run([python, "-c", program], check=True, capture_output=True, text=True, timeout=60).stdout.strip(), "")
 
     def test_accessible_in_both_themes_and_widths(self):
-        def work(page):
+        def read(page):
             expect(page.locator(".token").first).to_be_visible()
-            self.check(page)
-            for mode, mark in (("Gaps", ".filled mark"), ("Classify", ".attended"), ("Continue", None)):
-                page.get_by_role("radio", name=mode, exact=True).check()
-                if mark is None:
-                    page.get_by_text("Options", exact=True).click()
-                    page.get_by_label("Tokens at most").fill("12")
-                    self.panel(page).get_by_role("button", name="Continue", exact=True).click()
-                    mark = ".token"
-                expect(page.locator(mark).first).to_be_visible()
-                self.check(page)
 
-        self.check_everywhere("language", work)
+        def fill(page):
+            page.get_by_role("radio", name="Gaps", exact=True).check()
+            expect(page.locator(".filled mark").first).to_be_visible()
+
+        def write(page):
+            page.get_by_role("radio", name="Continue", exact=True).check()
+            page.get_by_text("Options", exact=True).click()
+            page.get_by_label("Tokens at most").fill("12")
+            self.panel(page).get_by_role("button", name="Continue", exact=True).click()
+            expect(page.locator(".token").first).to_be_visible()
+
+        def classify(page):
+            page.get_by_role("radio", name="Classify", exact=True).check()
+            expect(page.locator(".attended").first).to_be_visible()
+
+        for work in (read, fill, write, classify):
+            with self.subTest(work=work.__name__):
+                self.check_everywhere("language", work)
 
 
 class NoClassifierTest(PageTest):

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import time
 
 from browser import TREE, PageTest, expect, main
 
@@ -148,10 +149,10 @@ class QuestionsTest(PageTest):
         page.get_by_role("button", name="Fork", exact=True).click()
         expect(page.get_by_role("button", name="Fork 1")).to_be_visible()
         page.goto("about:blank")
-        page.goto(f"{self.origin}/#questions")  # the closing was sent before
-        expect(page.locator(".answer-text")).to_contain_text("bathroom")
-        self.assertEqual(self.calls("QuestionAnsweringService/OpenSession"), opened + 2)
-        self.assertEqual(self.calls("QuestionAnsweringService/CloseSession"), closed + 2)
+        self.assertEqual(self.calls("QuestionAnsweringService/OpenSession"), opened + 1)
+        deadline = time.monotonic() + 30  # the browser sends on after the page has gone
+        while self.calls("QuestionAnsweringService/CloseSession") < closed + 2:
+            self.assertLess(time.monotonic(), deadline, "the sessions are still open")
 
     def test_earlier_answers(self):
         page = self.questions()
