@@ -24,7 +24,8 @@ try:
     import heed.v1.translation_pb2  # noqa: F401
 except ImportError as error:
     raise ImportError(
-        f"{error}; `pip install client/python` in a virtual environment brings the stubs, client/python/generate.sh writes them"
+        f"{error}; `pip install client/python` in a virtual environment brings the stubs, "
+        "client/python/generate.sh writes them"
     ) from error
 
 from heed_client.client import AsyncClient, Client

@@ -4,7 +4,20 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Dict, Iterable, List, Optional, Tuple, TypeVar, Union
+from typing import (
+    Any,
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    Optional,
+    Tuple,
+    TypeVar,
+    Union,
+)
 
 import grpc
 import grpc.aio
@@ -176,9 +189,7 @@ class AsyncTransport(ClientBase):
                 stream.cancel()
             await asyncio.sleep(delay_s)
 
-    async def _upload(
-        self, method: Method[Any, Any], requests: AsyncIterable[Message], read: Callable[[Any], T]
-    ) -> T:
+    async def _upload(self, method: Method[Any, Any], requests: AsyncIterable[Message], read: Callable[[Any], T]) -> T:
         """Never runs again: the requests may come from a generator."""
         sent = AsyncSent(requests)
         call = self._connection.callable("stream_unary", method)(sent, **self._call_options(self._timeout_s))

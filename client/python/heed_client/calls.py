@@ -69,9 +69,7 @@ class Method(Generic[Request, Response]):
     request_type: Type[Request]
     response_type: Type[Response]
 
-    def call(
-        self, request: Request, read: Callable[[Response], T], repeat: Optional[Repeat] = None
-    ) -> Call[T]:
+    def call(self, request: Request, read: Callable[[Response], T], repeat: Optional[Repeat] = None) -> Call[T]:
         return Call(self, request, read, repeat)
 
     def listing(self, request: Request, items: Callable[[Response], Iterable[T]]) -> Listing[T]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a client's channel is set up: addresses, TLS, tokens, sizes, load balancing. The same for both clients; opens nothing."""
+"""How a client's channel is set up: addresses, TLS, tokens, sizes, load balancing. Opens nothing."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ def _addresses(server: str) -> List[Tuple[int, str]]:
     """(IP version, "address:port") of "host:port", by this machine's resolver."""
     host, _, port = server.rpartition(":")
     if not host or not port.isdigit() or "/" in host:
-        raise ValueError(f"server {server!r} of several must be HOST:PORT; a name with several addresses is dns:///HOST:PORT")
+        raise ValueError(
+            f"server {server!r} of several must be HOST:PORT; a name with several addresses is dns:///HOST:PORT"
+        )
     try:
         found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
     except OSError as error:
@@ -133,7 +135,9 @@ def make_settings(
     if tls and len(servers) > 1 and tls_name is None:
         raise ValueError("several servers with tls=True need tls_name, the name in the certificate of each")
     if keepalive_s is not None and keepalive_s < MIN_KEEPALIVE_S:
-        raise ValueError(f"keepalive_s is {keepalive_s}, but must be at least {MIN_KEEPALIVE_S:.0f}: servers cut off who pings more often")
+        raise ValueError(
+            f"keepalive_s is {keepalive_s}, but must be at least {MIN_KEEPALIVE_S:.0f}: servers cut off who pings more often"
+        )
     if compression is not None:
         _one_of("compression", compression, COMPRESSIONS)
     token = _token(token_file)

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Client(
-    TranslationMethods, GraphMethods, QuestionMethods, SequenceMethods, LanguageMethods, ModelMethods
-):
+class Client(TranslationMethods, GraphMethods, QuestionMethods, SequenceMethods, LanguageMethods, ModelMethods):
     """One connection; may be used by many threads at once. See with_options for calls that differ. Calls that fail raise
     HeedError."""
 
@@ -41,8 +39,8 @@ class AsyncClient(
     AsyncLanguageMethods,
     AsyncModelMethods,
 ):
-    """Client with coroutines and asynchronous iterators: for one event loop, and many tasks of it at once. Whoever cancels the
-    task that waits for a call cancels the call, also on the server."""
+    """Client with coroutines and asynchronous iterators: for one event loop, and many tasks of it at once. Whoever cancels
+    the task that waits for a call cancels the call, also on the server."""
 
     async def __aenter__(self) -> Self:
         return self

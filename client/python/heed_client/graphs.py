@@ -3,7 +3,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, AsyncIterable, AsyncIterator, Dict, Iterable, Iterator, List, Optional, Tuple, Type, TypeVar, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    AsyncIterator,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Tuple,
+    Type,
+    Union,
+    overload,
+)
 
 from heed.v1 import graphs_pb2 as pb
 
@@ -19,7 +32,6 @@ if TYPE_CHECKING:
 Array = Any  # lists of numbers, or an array of NumPy or PyTorch
 QueriedGraph = Union[str, pb.StoredGraph, pb.Graph]
 EdgeId = Tuple[int, int]
-Res = TypeVar("Res", pb.ClassifyNodesResponse, pb.ClassifyEdgesResponse, pb.ClassifyGraphsResponse)
 
 CLASSIFY_NODES = Method("heed.v1.GraphService/ClassifyNodes", pb.ClassifyNodesRequest, pb.ClassifyNodesResponse)
 CLASSIFY_EDGES = Method("heed.v1.GraphService/ClassifyEdges", pb.ClassifyEdgesRequest, pb.ClassifyEdgesResponse)
@@ -64,8 +76,8 @@ def make_features(x: Array) -> pb.NodeFeatures:
 
 
 def make_graph(x: Array, edge_index: Array, edge_attr: Array = None, node_ids: Array = None) -> pb.Graph:
-    """A Graph as PyTorch Geometric has it: x [nodes, width] (or NodeFeatures), edge_index [2, edges] (sources and targets, as
-    rows of x), edge_attr [edges, width], or [edges] for one number each; each a list of lists or an array. ValueError
+    """A Graph as PyTorch Geometric has it: x [nodes, width] (or NodeFeatures), edge_index [2, edges] (sources and targets,
+    as rows of x), edge_attr [edges, width], or [edges] for one number each; each a list of lists or an array. ValueError
     names the shapes where they do not fit."""
     if _shape(edge_index)[:1] != (2,):
         raise ValueError(f"edge_index has shape {list(_shape(edge_index))}, but it must be [2, edges]")
@@ -171,9 +183,7 @@ def _parts(first: pb.PutGraphRequest, parts: Iterable[pb.Graph]) -> Iterator[pb.
         request = pb.PutGraphRequest()
 
 
-async def _parts_async(
-    first: pb.PutGraphRequest, parts: AnyIterable[pb.Graph]
-) -> AsyncIterator[pb.PutGraphRequest]:
+async def _parts_async(first: pb.PutGraphRequest, parts: AnyIterable[pb.Graph]) -> AsyncIterator[pb.PutGraphRequest]:
     request = first
     async for part in each(parts):
         request.part.CopyFrom(part)
@@ -247,6 +257,36 @@ class GraphMethods(Transport):
     ) -> List[pb.GraphClassification]:
         """The GraphClassification of each whole graph, in order; they travel in one request."""
         return self._run(classify_graphs_call(graphs, model, model_version, {**options}))
+
+    @overload
+    def classify(
+        self,
+        request_type: Type[pb.ClassifyNodesRequest],
+        queries: Iterable[pb.ClassifyNodesRequest.Query],
+        model: str = "",
+        model_version: int = 0,
+        **options: Unpack[ClassifyOptions],
+    ) -> pb.ClassifyNodesResponse: ...
+
+    @overload
+    def classify(
+        self,
+        request_type: Type[pb.ClassifyEdgesRequest],
+        queries: Iterable[pb.ClassifyEdgesRequest.Query],
+        model: str = "",
+        model_version: int = 0,
+        **options: Unpack[ClassifyOptions],
+    ) -> pb.ClassifyEdgesResponse: ...
+
+    @overload
+    def classify(
+        self,
+        request_type: Type[pb.ClassifyGraphsRequest],
+        queries: Iterable[pb.ClassifyGraphsRequest.Query],
+        model: str = "",
+        model_version: int = 0,
+        **options: Unpack[ClassifyOptions],
+    ) -> pb.ClassifyGraphsResponse: ...
 
     def classify(
         self,
@@ -322,6 +362,36 @@ class AsyncGraphMethods(AsyncTransport):
     ) -> List[pb.GraphClassification]:
         """As Client.classify_graphs."""
         return await self._run(classify_graphs_call(graphs, model, model_version, {**options}))
+
+    @overload
+    async def classify(
+        self,
+        request_type: Type[pb.ClassifyNodesRequest],
+        queries: Iterable[pb.ClassifyNodesRequest.Query],
+        model: str = "",
+        model_version: int = 0,
+        **options: Unpack[ClassifyOptions],
+    ) -> pb.ClassifyNodesResponse: ...
+
+    @overload
+    async def classify(
+        self,
+        request_type: Type[pb.ClassifyEdgesRequest],
+        queries: Iterable[pb.ClassifyEdgesRequest.Query],
+        model: str = "",
+        model_version: int = 0,
+        **options: Unpack[ClassifyOptions],
+    ) -> pb.ClassifyEdgesResponse: ...
+
+    @overload
+    async def classify(
+        self,
+        request_type: Type[pb.ClassifyGraphsRequest],
+        queries: Iterable[pb.ClassifyGraphsRequest.Query],
+        model: str = "",
+        model_version: int = 0,
+        **options: Unpack[ClassifyOptions],
+    ) -> pb.ClassifyGraphsResponse: ...
 
     async def classify(
         self,

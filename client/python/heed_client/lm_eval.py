@@ -118,7 +118,11 @@ class HeedLM(LM):
         }
         temperature = options.pop("temperature", None)
         if options.pop("do_sample", False) and temperature != 0:
-            sampling = {"temperature": temperature, "top_k": options.pop("top_k", None), "top_p": options.pop("top_p", None)}
+            sampling = {
+                "temperature": temperature,
+                "top_k": options.pop("top_k", None),
+                "top_p": options.pop("top_p", None),
+            }
             sampling["seed"] = options.pop("seed", 0)
             arguments["sampling"] = {name: value for name, value in sampling.items() if value is not None}
         else:

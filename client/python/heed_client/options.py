@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The options of what is asked, for type checkers. They have the names of the messages' fields in Heed's proto/heed/v1, where
-each is explained. None leaves a field to the server's default."""
+"""The options of what is asked, for type checkers. They have the names of the messages' fields in Heed's proto/heed/v1,
+where each is explained. None leaves a field to the server's default."""
 
 from __future__ import annotations
 

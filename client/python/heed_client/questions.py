@@ -4,7 +4,20 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any, AsyncGenerator, AsyncIterator, Dict, Generator, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    AsyncGenerator,
+    AsyncIterator,
+    Dict,
+    Generator,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Tuple,
+    Union,
+)
 
 from heed.v1 import questions_pb2 as pb
 
@@ -146,8 +159,8 @@ class QuestionMethods(Transport):
         model_version: int = 0,
         **options: Unpack[AnswerOptions],
     ) -> List[pb.QuestionAnswer]:
-        """The QuestionAnswer to each question about a story, in order. A question is a text, asked when all facts are told, or
-        (text, number of facts told before it). Options: see make_answer_options."""
+        """The QuestionAnswer to each question about a story, in order. A question is a text, asked when all facts are told,
+        or (text, number of facts told before it). Options: see make_answer_options."""
         return self._run(answer_call(facts, questions, model, model_version, {**options}))
 
     def open(self, model: str = "", model_version: int = 0) -> pb.QuestionSession:

@@ -3,18 +3,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, AsyncGenerator, Callable, Dict, Generator, Iterable, List, Mapping, Optional, Tuple, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    AsyncGenerator,
+    Callable,
+    Dict,
+    Generator,
+    Iterable,
+    List,
+    Mapping,
+    Optional,
+    Tuple,
+    TypeVar,
+)
 
 from heed.v1 import translation_pb2 as pb
 
 from heed_client.async_transport import AsyncTransport
-from heed_client.calls import Call, Method, Repeat, options_message, strings, whole
+from heed_client.calls import Call, Method, options_message, strings, whole
 from heed_client.transport import Transport
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from heed_client.options import TranslateOptions, TranslationFields, TranslationOptions
+    from heed_client.options import TranslateOptions, TranslationOptions
 
 R = TypeVar("R", pb.TranslateRequest, pb.TranslateStreamRequest)
 OnDelta = Callable[[int, int, str], None]
@@ -128,7 +141,8 @@ def detect_call(texts: Iterable[str], languages: Iterable[str]) -> Call[List[Lis
         raise TypeError("texts and languages are lists")
     request = pb.DetectLanguageRequest(texts=texts, languages=languages)
     return DETECT_LANGUAGE.call(
-        request, lambda response: [[(guess.language, guess.confidence) for guess in text.guesses] for text in response.texts]
+        request,
+        lambda response: [[(guess.language, guess.confidence) for guess in text.guesses] for text in response.texts],
     )
 
 

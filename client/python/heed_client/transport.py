@@ -162,7 +162,9 @@ class Transport(ClientBase):
             raise HeedError.of(error, method.name) from None
         return read(response)
 
-    def _exchange(self, method: Method[Any, Any], requests: Iterable[Message], read: Callable[[Any], T]) -> Generator[T, None, None]:
+    def _exchange(
+        self, method: Method[Any, Any], requests: Iterable[Message], read: Callable[[Any], T]
+    ) -> Generator[T, None, None]:
         """Requests go out while responses come in. Never runs again; the timeout does not limit it."""
         sent = Sent(requests)
         stream = self._connection.callable("stream_stream", method)(sent, **self._call_options(None))

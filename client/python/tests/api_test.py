@@ -8,11 +8,11 @@ import pytest
 from heed.v1 import graphs_pb2, language_modeling_pb2, models_pb2, questions_pb2, sequences_pb2, translation_pb2
 
 import heed_client
-from heed_client import graphs, language, models, options, questions, sequences, translation
+from heed_client import graphs, language_calls, models, options, questions, sequences, translation
 from heed_client.calls import Method
 
 FILES = (translation_pb2, graphs_pb2, questions_pb2, sequences_pb2, language_modeling_pb2, models_pb2)
-MODULES = (translation, graphs, questions, sequences, language, models)
+MODULES = (translation, graphs, questions, sequences, language_calls, models)
 
 
 def methods():
@@ -54,7 +54,10 @@ def test_both_clients_have_the_same_methods_with_the_same_parameters(sync, aio):
     assert set(one) == set(other)
     for name in one:
         parameters = [
-            [(parameter.name, parameter.kind, parameter.default) for parameter in inspect.signature(each).parameters.values()]
+            [
+                (parameter.name, parameter.kind, parameter.default)
+                for parameter in inspect.signature(each).parameters.values()
+            ]
             for each in (one[name], other[name])
         ]
         assert parameters[0] == parameters[1], name

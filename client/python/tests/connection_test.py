@@ -77,13 +77,20 @@ def test_certificates_and_a_token(secure, make_client, certificates, tokens):
         assert raised.value.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
-def test_the_environment_s_token_is_sent_to_this_machine_alone(start, translator_folder, make_client, tokens, monkeypatch):
+def test_the_environment_s_token_is_sent_to_this_machine_alone(
+    start, translator_folder, make_client, tokens, monkeypatch
+):
     with start(f"--models={translator_folder}", f"--tokens={tokens}/tokens") as server:
         with pytest.raises(heed_client.HeedError, match="UNAUTHENTICATED"):
             make_client(server.address).models()
         monkeypatch.setenv("HEED_TOKEN", (tokens / "token").read_text())
         assert len(make_client(server.address).models()) == 1
-        for far in ("heed.example:50051", "192.0.2.1:50051", ["127.0.0.1:1", "192.0.2.1:1"], "ipv4:127.0.0.1:1,192.0.2.1:1"):
+        for far in (
+            "heed.example:50051",
+            "192.0.2.1:50051",
+            ["127.0.0.1:1", "192.0.2.1:1"],
+            "ipv4:127.0.0.1:1,192.0.2.1:1",
+        ):
             with pytest.raises(ValueError, match=r"the token would travel to .* in plain text"):
                 make_client(far)
         make_client("192.0.2.1:50051", insecure_token=True)
@@ -113,7 +120,14 @@ def test_wrong_settings_are_refused(make_client, tokens):
 
 
 def test_addresses_on_this_machine():
-    for server in ("127.0.0.1:1", "[::1]:1", "localhost:1", "unix:/run/heed.sock", "dns:///localhost:1", "ipv4:127.0.0.1:1"):
+    for server in (
+        "127.0.0.1:1",
+        "[::1]:1",
+        "localhost:1",
+        "unix:/run/heed.sock",
+        "dns:///localhost:1",
+        "ipv4:127.0.0.1:1",
+    ):
         assert is_loopback(server), server
     for server in ("192.0.2.1:1", "[2001:db8::1]:1", "heed.example:1", "dns:///heed.example:1", "localhost.example:1"):
         assert not is_loopback(server), server

@@ -31,7 +31,12 @@ def test_violations_are_found_among_other_details():
 def test_details_that_are_missing_or_damaged_are_no_violations():
     damaged = status_pb2.Status()
     damaged.details.add(type_url="type.googleapis.com/google.rpc.BadRequest", value=b"\xff\xff")
-    for trailing in ((), details(), (("grpc-status-details-bin", b"\xff\xff"),), (("grpc-status-details-bin", damaged.SerializeToString()),)):
+    for trailing in (
+        (),
+        details(),
+        (("grpc-status-details-bin", b"\xff\xff"),),
+        (("grpc-status-details-bin", damaged.SerializeToString()),),
+    ):
         assert HeedError(CODE, "no", trailing_metadata=trailing).violations == ()
 
 

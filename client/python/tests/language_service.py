@@ -59,7 +59,9 @@ class LanguageService(language_modeling_pb2_grpc.LanguageModelingServiceServicer
     def generate(request):
         texts = []
         for _ in range(request.options.n or 1):
-            text = pb.GeneratedText(text=" mehr… .end", finish_reason=pb.TEXT_FINISH_REASON_STOP, stop=".", token_count=2)
+            text = pb.GeneratedText(
+                text=" mehr… .end", finish_reason=pb.TEXT_FINISH_REASON_STOP, stop=".", token_count=2
+            )
             if request.options.return_tokens:
                 text.tokens.add(token="▁mehr", start=1, end=5, log_probability=-1)
                 text.tokens.add(token="…", start=5, end=8, log_probability=-2)
@@ -85,7 +87,9 @@ class LanguageService(language_modeling_pb2_grpc.LanguageModelingServiceServicer
     def FillIn(self, request, context):
         self.requests.append(request)
         gap = pb.FillInResponse.Gap(
-            top=[pb.FillInResponse.Filling(text=word, tokens=["▁" + word], log_probability=-1) for word in ("cat", "dog")]
+            top=[
+                pb.FillInResponse.Filling(text=word, tokens=["▁" + word], log_probability=-1) for word in ("cat", "dog")
+            ]
         )
         return pb.FillInResponse(
             texts=[pb.FillInResponse.Text(gaps=[gap], filled_text="A cat.", log_probability=-1) for _ in request.texts]
@@ -120,7 +124,10 @@ class LanguageService(language_modeling_pb2_grpc.LanguageModelingServiceServicer
     def EmbedTexts(self, request, context):
         self.requests.append(request)
         if request.pooling == pb.EmbedTextsRequest.POOLING_TOKENS:
-            tokens = [pb.EmbedTextsResponse.Token(token="▁é", start=0, end=2), pb.EmbedTextsResponse.Token(token="<sep>")]
+            tokens = [
+                pb.EmbedTextsResponse.Token(token="▁é", start=0, end=2),
+                pb.EmbedTextsResponse.Token(token="<sep>"),
+            ]
             return pb.EmbedTextsResponse(
                 texts=[pb.EmbedTextsResponse.Text(width=2, values=[1, 2, 3, 4], tokens=tokens) for _ in request.texts]
             )

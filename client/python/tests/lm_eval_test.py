@@ -5,7 +5,9 @@ import pytest
 from heed.v1 import language_modeling_pb2 as pb
 from language_service import LanguageService
 
-lm_eval = pytest.importorskip("lm_eval", reason="the adapter for lm-evaluation-harness is NOT TRIED: there is no lm_eval")
+lm_eval = pytest.importorskip(
+    "lm_eval", reason="the adapter for lm-evaluation-harness is NOT TRIED: there is no lm_eval"
+)
 
 
 @pytest.fixture

@@ -42,7 +42,9 @@ def test_takes_lists_and_arrays():
 def test_refuses_transposed_edge_features_with_both_shapes():
     columns = [list(column) for column in zip(*ATTR)]
     for attr in (columns, Array(columns, (2, 4))):
-        with pytest.raises(ValueError, match=r"edge_attr has shape \[2, 4\], but edge_index \[2, 4\] needs \[4, width\]"):
+        with pytest.raises(
+            ValueError, match=r"edge_attr has shape \[2, 4\], but edge_index \[2, 4\] needs \[4, width\]"
+        ):
             make_graph(X, EDGES, attr)
     for attr, shape in (([1, 2, 3], r"\[3\]"), (ATTR[:3], r"\[3, 2\]"), (7, r"\[\]"), ([[[1]]] * 4, r"\[4, 1, 1\]")):
         with pytest.raises(ValueError, match=f"edge_attr has shape {shape}, but"):

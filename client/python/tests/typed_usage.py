@@ -23,6 +23,9 @@ def sync(client: Client) -> None:
         a: Tuple[int, int, str] = (index, sentence, translation)
     for node, c in client.classify_nodes(make_graph([[1.0]], [[0], [0]]), [0], model="m", top_k=2):
         b: graphs_pb2.GraphClassification = c
+    queries = [graphs_pb2.ClassifyGraphsRequest.Query()]
+    e: graphs_pb2.ClassifyGraphsResponse = client.classify(graphs_pb2.ClassifyGraphsRequest, queries)
+    client.classify(graphs_pb2.ClassifyNodesRequest, queries)  # type: ignore[arg-type]
     scores: List[Score] = client.score(["a", ("b", "c"), [1, 2]], return_tokens=True)
     rank: int = scores[0].token_scores[0].rank
     with client.text_session("m") as session:

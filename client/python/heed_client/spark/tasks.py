@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Dict, List, Optional, Sequence, Tuple, cast
 
 from heed.v1 import questions_pb2, translation_pb2
 from heed_client.calls import Call
-from heed_client.language import classify_texts_call, score_call
+from heed_client.language_calls import classify_texts_call, score_call
 from heed_client.questions import answer_call
 from heed_client.texts import Score as TextScore
 from heed_client.texts import TextLabels
