@@ -155,7 +155,7 @@ struct Server::Parts {
   void MakeLoader() {
     lifecycle = std::make_unique<ModelLifecycle>(*registry, scheduler, *graphs, metrics, health, readiness);
     loader = std::make_unique<ModelLoader>(ToModelLoaderOptions(options), *registry, *lifecycle);
-    models_service = std::make_unique<ModelService>(*registry, *loader, requests);
+    models_service = std::make_unique<ModelService>(*registry, *loader, scheduler, requests);
     inference = std::make_unique<InferenceService>(InferenceParts{*registry, *loader, jobs(), health, message_limits(),
                                                                   options.max_inline_nodes, options.max_stream_events,
                                                                   Seconds(options.max_reader_lag_s)});

@@ -93,6 +93,14 @@ absl::Status Scheduler::CheckRoom(const Job& job) {
   return status;
 }
 
+Scheduler::Backlog Scheduler::BacklogOf(const Model& model) {
+  MutexLock lock(mutex_);
+  const auto it = lanes_.find(&model);
+  if (it == lanes_.end()) return {};
+  const BatchFormer& former = it->second.former;
+  return {former.queued_jobs(), former.queued_tasks(), former.running_tasks()};
+}
+
 const BatchLimits& Scheduler::LimitsOf(std::string_view model_name) const {
   const auto limits = options_.model_limits.find(model_name);
   return limits == options_.model_limits.end() ? options_.limits : limits->second;

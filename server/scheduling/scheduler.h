@@ -86,6 +86,14 @@ class Scheduler {
   // Returns how many these were.
   int64_t Drain(TimePoint deadline);
 
+  // What a model has to do now.
+  struct Backlog {
+    int64_t queued_jobs = 0;
+    int64_t queued_tasks = 0;
+    int64_t running_tasks = 0;
+  };
+  Backlog BacklogOf(const Model& model) EXCLUDES(mutex_);
+
   const BatchLimits& LimitsOf(std::string_view model_name) const;
   // What the models have done, internal jobs aside.
   ModelStatistics& statistics() { return statistics_; }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/services/model_service.h"
 
+#include <chrono>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -85,6 +86,29 @@ void Fill(const ModelStatus& status, v1::ModelInfo& info) {
   info.set_kernel(spec.kernel);
 }
 
+google::protobuf::Duration ToDuration(std::chrono::nanoseconds duration) {
+  return google::protobuf::util::TimeUtil::NanosecondsToDuration(duration.count());
+}
+
+void Fill(const ModelCounts& counts, v1::ModelStatistics& statistics) {
+  statistics.set_succeeded_requests(counts.success.count);
+  statistics.set_failed_requests(counts.fail.count);
+  statistics.set_completed_tasks(counts.tasks);
+  DurationSum steps;
+  int64_t step_tasks = 0;
+  for (const auto& [tasks, durations] : counts.steps) {
+    steps.count += durations.count;
+    steps.total += durations.total;
+    step_tasks += tasks * durations.count;
+  }
+  statistics.set_step_count(steps.count);
+  statistics.set_step_task_count(step_tasks);
+  *statistics.mutable_step_duration() = ToDuration(steps.total);
+  statistics.set_started_requests(counts.queue.count);
+  *statistics.mutable_queue_duration() = ToDuration(counts.queue.total);
+  *statistics.mutable_total_duration() = ToDuration(counts.success.total);
+}
+
 // Ordered as List is: by name, then by version. Names hold no null byte.
 std::string KeyOf(const ModelStatus& status) {
   return absl::StrCat(status.name, std::string(1, '\0'), absl::StrFormat("%019d", status.version));
@@ -110,6 +134,37 @@ class ModelService::ListCall : public Call, public grpc::ServerUnaryReactor {
       }
       Fill(status, *response.add_models());
       last = key;
+    }
+    Finish(End(absl::OkStatus()));
+  }
+
+  void OnDone() override { delete this; }
+
+ private:
+  ModelService& service_;
+};
+
+class ModelService::StatisticsCall : public Call, public grpc::ServerUnaryReactor {
+ public:
+  StatisticsCall(ModelService& service, grpc::CallbackServerContext& context)
+      : Call(service.requests_, context, "heed.v1.ModelService/ListModelStatistics"), service_(service) {}
+
+  void Run(const v1::ListModelStatisticsRequest& request, v1::ListModelStatisticsResponse& response) {
+    if (!request.model().empty()) {
+      const absl::StatusOr<ServedModel> served = service_.registry_.FindVersion(request.model(), "");
+      if (!served.ok()) return Finish(End(served.status()));
+    }
+    for (const ModelStatus& status : service_.registry_.List()) {
+      if (status.model == nullptr || (!request.model().empty() && status.name != request.model())) continue;
+      v1::ModelStatistics& one = *response.add_statistics();
+      one.set_model(status.name);
+      one.set_model_version(status.version);
+      const Scheduler::Backlog backlog = service_.scheduler_.BacklogOf(*status.model);
+      one.set_queued_requests(backlog.queued_jobs);
+      one.set_max_queued_requests(service_.scheduler_.LimitsOf(status.name).max_queued_jobs);
+      one.set_queued_tasks(backlog.queued_tasks);
+      one.set_running_tasks(backlog.running_tasks);
+      Fill(service_.scheduler_.statistics().Of(*status.model), one);
     }
     Finish(End(absl::OkStatus()));
   }
@@ -156,6 +211,14 @@ grpc::ServerUnaryReactor* ModelService::ListModels(grpc::CallbackServerContext* 
                                                    const v1::ListModelsRequest* request,
                                                    v1::ListModelsResponse* response) {
   auto* call = new ListCall(*this, *context);
+  call->Run(*request, *response);
+  return call;
+}
+
+grpc::ServerUnaryReactor* ModelService::ListModelStatistics(grpc::CallbackServerContext* context,
+                                                            const v1::ListModelStatisticsRequest* request,
+                                                            v1::ListModelStatisticsResponse* response) {
+  auto* call = new StatisticsCall(*this, *context);
   call->Run(*request, *response);
   return call;
 }

@@ -12,12 +12,20 @@ from heed_client.calls import Call, Listing, Method, nothing
 from heed_client.transport import Transport
 
 LIST_MODELS = Method("heed.v1.ModelService/ListModels", pb.ListModelsRequest, pb.ListModelsResponse)
+LIST_MODEL_STATISTICS = Method(
+    "heed.v1.ModelService/ListModelStatistics", pb.ListModelStatisticsRequest, pb.ListModelStatisticsResponse
+)
 LOAD_MODEL = Method("heed.v1.ModelService/LoadModel", pb.LoadModelRequest, pb.LoadModelResponse)
 UNLOAD_MODEL = Method("heed.v1.ModelService/UnloadModel", pb.UnloadModelRequest, pb.UnloadModelResponse)
 
 
 def models_listing() -> Listing[pb.ModelInfo]:
     return LIST_MODELS.listing(pb.ListModelsRequest(), lambda page: page.models)
+
+
+def model_statistics_call(model: str) -> Call[List[pb.ModelStatistics]]:
+    request = pb.ListModelStatisticsRequest(model=model)
+    return LIST_MODEL_STATISTICS.call(request, lambda response: list(response.statistics))
 
 
 def load_model_call(name: str, versions: Iterable[int]) -> Call[List[pb.ModelInfo]]:
@@ -36,6 +44,10 @@ class ModelMethods(Transport):
         failed to load."""
         return self._list(models_listing())
 
+    def model_statistics(self, model: str = "") -> List[pb.ModelStatistics]:
+        """How much every version that serves has to do, and what it has done since it was loaded; of all models, or one."""
+        return self._run(model_statistics_call(model))
+
     def load_model(self, name: str, versions: Iterable[int] = ()) -> List[pb.ModelInfo]:
         """Has the server load the model's new version, its files anew, or these versions; its ModelInfos."""
         return self._run(load_model_call(name, versions))
@@ -51,6 +63,10 @@ class AsyncModelMethods(AsyncTransport):
     async def models(self) -> List[pb.ModelInfo]:
         """As Client.models."""
         return await self._list(models_listing())
+
+    async def model_statistics(self, model: str = "") -> List[pb.ModelStatistics]:
+        """As Client.model_statistics."""
+        return await self._run(model_statistics_call(model))
 
     async def load_model(self, name: str, versions: Iterable[int] = ()) -> List[pb.ModelInfo]:
         """As Client.load_model."""
