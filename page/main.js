@@ -30,6 +30,8 @@ const app = {
     watchers.push(watch);
     watch(app.models);
   },
+  // Reads `models` again, now; they are read now and then anyway.
+  readModels: (signal) => readModels(signal),
   // For those who listen instead of looking.
   say(text) {
     byId("said").textContent = text;
@@ -40,22 +42,16 @@ const watchers = [];
 let modelsRead = false;
 let modelsError = null;
 
-async function readModels() {
+// Reads them, and tells who watches.
+async function readModels(signal) {
   const models = [];
   let pageToken = "";
   do {
-    const page = await call("ModelService/ListModels", { pageSize: 1000, pageToken });
+    const page = await call("ModelService/ListModels", { pageSize: 1000, pageToken }, { signal });
     models.push(...(page.models ?? []));
     pageToken = page.nextPageToken ?? "";
   } while (pageToken);
-  return models;
-}
-
-const keyOf = (models) => JSON.stringify(models.map(({ name, version, state, kind, isDefault, reason }) => [name, version, state, kind, isDefault, reason]));
-
-// Models that were read elsewhere (the panel Models does often).
-app.setModels = (models) => {
-  const isNew = !modelsRead || keyOf(models) !== keyOf(app.models);
+  const isNew = !modelsRead || JSON.stringify(models) !== JSON.stringify(app.models);
   modelsRead = true;
   modelsError = null;
   app.models = models;
@@ -63,7 +59,7 @@ app.setModels = (models) => {
   if (!isNew) return;
   for (const watch of watchers) watch(models);
   for (const panel of panels) panel.refresh();
-};
+}
 
 let looking = null;
 
@@ -71,7 +67,7 @@ async function look() {
   clearTimeout(looking);
   if (!document.hidden) {
     try {
-      app.setModels(await readModels());
+      await readModels();
     } catch (error) {
       modelsError = error;
       showBanner();
@@ -118,10 +114,9 @@ class Panel {
         this.#failed = error;
       }
     }
-    if (this.#isOpen) {
-      this.refresh();
-      this.wake();
-    }
+    if (!this.#isOpen) return;
+    if (this.#hooks) this.wake();
+    else this.refresh();
   }
 
   close() {

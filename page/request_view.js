@@ -19,12 +19,28 @@ export function shellQuote(text) {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
+// As many in a line as there is room for.
+function filled(words, indent) {
+  const lines = [];
+  let line = "";
+  words.forEach((word, index) => {
+    const next = index + 1 < words.length ? `${word},` : word;
+    if (line && indent.length + line.length + next.length > MAX_LINE) {
+      lines.push(indent + line);
+      line = "";
+    }
+    line += next;
+  });
+  return [...lines, indent + line].join("\n");
+}
+
 // JSON in which what fits into a line is one line.
 function messageText(value, indent = "") {
   const line = JSON.stringify(value);
   if (line.length + indent.length <= MAX_LINE || typeof value !== "object") return line;
   const inner = `${indent}  `;
   const isList = Array.isArray(value);
+  if (isList && value.every((one) => typeof one !== "object")) return `[\n${filled(value.map((one) => JSON.stringify(one)), inner)}\n${indent}]`;
   const parts = Object.entries(value).map(([key, one]) => `${inner}${isList ? "" : `${JSON.stringify(key)}: `}${messageText(one, inner)}`);
   return `${isList ? "[" : "{"}\n${parts.join(",\n")}\n${indent}${isList ? "]" : "}"}`;
 }

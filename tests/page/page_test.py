@@ -248,16 +248,62 @@ class TranslateTest(PageTest):
 
 
 class ModelsTest(PageTest):
-    def test_every_model_and_version(self):
+    FLAGS = (f"--models={TREE}/weights", "--management")
+
+    def row(self, page, model):
+        return page.locator("tbody tr").filter(has=page.get_by_text(model, exact=True))
+
+    def test_every_model_and_what_it_does_live(self):
         page = self.open("models")
         models = self.call("ModelService/ListModels", {})["models"]
         expect(page.locator("tbody tr")).to_have_count(len(models))
-        row = page.get_by_role("row", name=re.compile("translator-en-de version 1 "))
+        row = self.row(page, "translator-en-de")
         expect(row).to_contain_text("ready")
-        expect(row).to_contain_text("f32")
+        expect(row).to_contain_text("marian translator · en → de · ")
+        answered = row.locator("td").last
+        expect(answered).not_to_have_text("–")
+        before = int(answered.inner_text())
+        for _ in range(3):
+            self.call("TranslationService/Translate", {"model": "translator-en-de", "texts": [TEXT]})
+        expect(answered).to_have_text(str(before + 3))
+        expect(row.locator("td").nth(5)).to_have_text(re.compile(r"^[\d.]+ m?s$"))  # how long they took
+        points = row.locator("polyline").get_attribute("points").split()
+        self.assertGreater(len({point.split(",")[1] for point in points}), 1, "the line shows that there were requests")
+        self.call("ModelService/UnloadModel", {"model": "gat-karate"})
+        expect(self.row(page, "gat-karate")).to_contain_text("unloaded")
+        self.call("ModelService/LoadModel", {"model": "gat-karate"})
+        expect(self.row(page, "gat-karate")).to_contain_text("ready")
+
+    def test_asks_only_while_somebody_looks(self):
+        page = self.browser.new_page()
+        self.pages.append(page)
+        asked = []
+        page.on("request", lambda request: asked.append(request.url.endswith("/ListModelStatistics")))
+        page.clock.install()
+
+        def asks(seconds):
+            """How often it asks, of the times that it may, while its clock goes on."""
+            before = sum(asked)
+            for _ in range(seconds):
+                page.clock.run_for(1000)
+                page.evaluate("fetch(document.baseURI)")  # a question of our own: what was asked before it is answered
+                page.wait_for_load_state("networkidle")
+            return sum(asked) - before
+
+        page.goto(f"{self.origin}/#models")
+        expect(page.locator("tbody tr").first).to_be_visible()
+        self.assertGreaterEqual(asks(5), 2)
+        page.get_by_label("Live").uncheck()
+        asks(1)
+        self.assertEqual(asks(5), 0)
+        page.get_by_label("Live").check()
+        self.assertGreaterEqual(asks(5), 2)
+        page.get_by_role("tab", name="Translate").click()
+        asks(1)
+        self.assertEqual(asks(5), 0)
 
     def test_accessible_in_both_themes_and_widths(self):
-        self.check_everywhere("models", lambda page: expect(page.locator("tbody tr").first).to_be_visible())
+        self.check_everywhere("models", lambda page: expect(page.locator(".rate").first).to_have_text(re.compile(r"\d")))
 
 
 class TokenTest(PageTest):
