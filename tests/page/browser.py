@@ -21,6 +21,8 @@ A test fails, too, if the browser's console says something, if a script throws, 
 than the server's; `self.allow(PATTERN)` names what a test brings about itself.
 """
 
+import atexit
+import functools
 import json
 import os
 import pathlib
@@ -52,8 +54,18 @@ expect.set_options(timeout=LIMIT_MS)
 binary = None
 
 
+@functools.cache
+def chromium():
+    """One browser for all tests of the process: windows share nothing."""
+    playwright = sync_playwright().start()
+    atexit.register(playwright.stop)
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    atexit.register(browser.close)
+    return browser
+
+
 class PageTest(unittest.TestCase):
-    """`server` and `browser` are shared by the tests of a class."""
+    """`server` is shared by the tests of a class."""
 
     FLAGS = (f"--models={TREE}/weights",)  # of the server, beside its addresses
 
@@ -62,10 +74,7 @@ class PageTest(unittest.TestCase):
         cls.server = HeedServer(binary, "--http_listen=127.0.0.1:0", *cls.FLAGS)
         cls.addClassCleanup(lambda: cls.server.process.poll() is None and cls.server.terminate())
         cls.origin = f"http://{cls.server.http_address}"
-        playwright = sync_playwright().start()
-        cls.addClassCleanup(playwright.stop)
-        cls.browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        cls.addClassCleanup(cls.browser.close)
+        cls.browser = chromium()
 
     def setUp(self):
         self.problems = []
@@ -125,11 +134,13 @@ class PageTest(unittest.TestCase):
 
     def check_everywhere(self, panel, work):
         """`work(page)` on the panel, then check, in both themes and both widths."""
+        page = self.open(panel)
+        work(page)
         for theme in THEMES:
-            for width in WIDTHS:
+            for width, height in WIDTHS.items():
                 with self.subTest(theme=theme, width=width):
-                    page = self.open(panel, width=width, theme=theme)
-                    work(page)
+                    page.emulate_media(color_scheme=theme)
+                    page.set_viewport_size({"width": width, "height": height})
                     self.check(page)
 
 

@@ -9,7 +9,6 @@ BUILD/page-tests/venv/bin/python3 tests/page/draw_page.py BUILD/bin/heed-server 
 
 import io
 import os
-import re
 import sys
 
 import browser
@@ -28,7 +27,17 @@ def translate(page, _):
 
 
 def graphs(page, _):
-    raise NotImplementedError
+    expect(page.locator(".node")).to_have_count(34)
+    page.locator(".node").nth(8).click()  # a member between the two
+
+
+def questions(page, _):
+    expect(page.locator(".answer-text")).to_contain_text("bathroom")
+
+
+def language(page, _):
+    expect(page.locator(".token").first).to_be_visible()
+    page.locator(".token", has_text="elephant").hover()
 
 
 def models(page, test):
@@ -41,7 +50,7 @@ def models(page, test):
     expect(rates).not_to_have_text("0")
 
 
-PANELS = {"translate": translate, "models": models}
+PANELS = {"translate": translate, "graphs": graphs, "questions": questions, "language": language, "models": models}
 
 
 class Drawing(PageTest):

@@ -29,6 +29,8 @@ def request_text(page, form):
 
 
 class FrameTest(PageTest):
+    FLAGS = (f"--models={TREE}/weights/translator-en-de",)
+
     def test_tabs_by_keyboard(self):
         page = self.open()
         translate_tab = page.get_by_role("tab", name="Translate")
