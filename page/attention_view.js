@@ -86,6 +86,6 @@ export function attentionView({ sourceTokens, tokens, attention, sourceLanguage,
     onPoint: (row, column) => point(row, column, "map"),
   });
   const made = element("div", { class: "stack" });
-  show(made, sourceLine.element, targetLine.element, map.element);
+  show(made, element("div", { class: "word-lines" }, sourceLine.element, targetLine.element), map.element);
   return made;
 }

@@ -10,7 +10,7 @@ const KIND = "MODEL_KIND_TRANSLATOR";
 const EXAMPLES = {
   "A sentence": "Two dogs are playing in the snow.",
   "A longer one": "A young woman with a red umbrella is waiting for the bus in the rain.",
-  "Three of them": "A man in a blue shirt is standing on a ladder cleaning a window. Children are laughing. The woman reads a book in the park.",
+  "Three sentences": "A man in a blue shirt is standing on a ladder cleaning a window. Children are laughing. The woman reads a book in the park.",
 };
 const FINISHED = { TRANSLATION_FINISH_REASON_LENGTH: "cut off at the maximum length", TRANSLATION_FINISH_REASON_LOOP: "cut off where it began to repeat itself" };
 
@@ -32,7 +32,7 @@ class TranslatePanel {
 
   constructor(root, app) {
     this.#app = app;
-    this.text = textArea({ rows: 5, spellcheck: "true", placeholder: "A text to translate, of any length", "aria-label": "Text to translate" });
+    this.text = textArea({ rows: 5, spellcheck: "true", placeholder: "A text to translate, of any length. Ctrl+Enter sends it.", "aria-label": "Text to translate" });
     this.source = selectOf([{ value: "auto", text: "Detect language" }], { "aria-label": "Source language", onChange: () => this.#updateTargets() });
     this.target = selectOf([], { "aria-label": "Target language" });
     this.model = selectOf([], { onChange: () => this.#updateFields() });
@@ -84,7 +84,7 @@ class TranslatePanel {
       ),
     );
     const arrow = element("span", { class: "to", "aria-hidden": "true", text: "→" });
-    const actions = element("div", { class: "actions" }, this.go, this.stop, element("span", { class: "hint keys", text: "or Ctrl+Enter" }), examples);
+    const actions = element("div", { class: "actions" }, this.go, this.stop, examples);
     return element(
       "div",
       { class: "card" },

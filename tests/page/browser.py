@@ -28,6 +28,7 @@ import os
 import pathlib
 import re
 import shutil
+import subprocess
 import sys
 import unittest
 import urllib.request
@@ -121,6 +122,14 @@ class PageTest(unittest.TestCase):
             for (name, labels), value in self.server.metrics().items()
             if name == "heed_requests_total" and dict(labels)["method"] == f"heed.v1.{method}" and dict(labels)["code"] == code
         )
+
+    def run_python(self, program):
+        """What a program that the page shows prints, with client/python as scripts/python_client.sh installs it; else the
+        test is skipped."""
+        python = pathlib.Path(binary).parents[1] / "python-client/bin/python3"
+        if not python.exists():
+            self.skipTest("scripts/python_client.sh has not installed client/python: the program was not run")
+        return subprocess.run([python, "-c", program], check=True, capture_output=True, text=True, timeout=60).stdout
 
     def check(self, page):
         """axe-core finds nothing, and nothing is wider than the window."""

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Draws the page for docs/page.md and README.md: docs/images/page-PANEL-THEME.png, each with the page 1280 and 390 pixels
-wide side by side.
+"""Draws the page for docs/page.md: docs/images/page-PANEL-THEME.png, each with the page 1280 and 390 pixels wide side by side;
+and for README.md page.png, with two panels.
 
 BUILD/page-tests/venv/bin/pip install pillow
 BUILD/page-tests/venv/bin/python3 tests/page/draw_page.py BUILD/bin/heed-server [PANEL]...
@@ -15,15 +15,15 @@ import browser
 from browser import THEMES, TREE, WIDTHS, PageTest, expect
 from PIL import Image
 
-HEIGHT = 1240
-GAP = 24
-COLORS = 128
+HEIGHT = 1300
+COLORS = 256
 
 
 def translate(page, _):
     page.get_by_role("button", name="A longer one").click()
     expect(page.locator(".hypothesis")).to_have_count(4)
-    page.locator(".heat tbody tr").nth(2).locator("td").nth(2).hover()
+    page.mouse.move(0, 0)
+    page.get_by_role("gridcell", name="Regenschirm, umbrella").focus()
 
 
 def graphs(page, _):
@@ -54,21 +54,21 @@ PANELS = {"translate": translate, "graphs": graphs, "questions": questions, "lan
 
 
 class Drawing(PageTest):
-    def draw(self, panel, theme):
-        pictures = []
-        for width in WIDTHS:
-            page = self.open(panel, width=width, theme=theme)
-            PANELS[panel](page, self)
-            page.evaluate("scrollTo(0, 0)")
-            pictures.append(Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB"))
-        height = min(HEIGHT, max(picture.height for picture in pictures))
-        whole = Image.new("RGB", (sum(WIDTHS) + GAP, height), pictures[0].getpixel((2, 2)))
-        left = 0
-        for picture in pictures:
-            whole.paste(picture.crop((0, 0, picture.width, min(height, picture.height))), (left, 0))
-            left += picture.width + GAP
-        path = os.path.join(TREE, f"docs/images/page-{panel}-{theme}.png")
-        whole.quantize(COLORS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(path, optimize=True)
+    def picture(self, panel, width, theme):
+        """The whole page as it is after the panel's work."""
+        page = self.open(panel, width=width, theme=theme)
+        PANELS[panel](page, self)
+        return Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
+
+    def draw(self, name, desktop, phone):
+        """Both side by side, each on its own page's color."""
+        height = min(HEIGHT, max(desktop.height, phone.height))
+        whole = Image.new("RGB", (sum(WIDTHS), height), desktop.getpixel((2, 2)))
+        whole.paste(desktop.crop((0, 0, desktop.width, min(height, desktop.height))))
+        whole.paste(phone.getpixel((2, 2)), (desktop.width, 0, whole.width, height))
+        whole.paste(phone.crop((0, 0, phone.width, min(height, phone.height))), (desktop.width, 0))
+        path = os.path.join(TREE, f"docs/images/{name}.png")
+        whole.quantize(COLORS, kmeans=1, dither=Image.Dither.NONE).save(path, optimize=True)
         print(f"{os.path.relpath(path, TREE)}: {whole.width} x {whole.height}, {os.path.getsize(path) / 1000:.0f} kB")
 
 
@@ -78,9 +78,12 @@ def main():
     try:
         drawing = Drawing()
         drawing.setUp()
+        desktop, phone = WIDTHS
         for panel in sys.argv[2:] or PANELS:
             for theme in THEMES:
-                drawing.draw(panel, theme)
+                drawing.draw(f"page-{panel}-{theme}", drawing.picture(panel, desktop, theme), drawing.picture(panel, phone, theme))
+        if not sys.argv[2:]:
+            drawing.draw("page", drawing.picture("translate", desktop, "light"), drawing.picture("graphs", phone, "dark"))
         drawing.tearDown()
     finally:
         Drawing.doClassCleanups()
