@@ -241,7 +241,7 @@ class TranslateTest(PageTest):
     def test_accessible_in_both_themes_and_widths(self):
         def work(page):
             page.get_by_text("Options").click()
-            translate(page, STORY)
+            translate(page, f"{TEXT} Children are laughing.")
             expect(page.locator(".hypothesis")).to_have_count(4)
 
         self.check_everywhere("translate", work)
@@ -314,7 +314,7 @@ class TokenTest(PageTest):
         path = os.path.join(folder.name, "tokens")
         with open(path, "w", encoding="utf-8") as file:
             file.write(f"ann {TOKEN} infer\n")
-        cls.FLAGS = (f"--models={TREE}/weights", f"--tokens={path}")
+        cls.FLAGS = (f"--models={TREE}/weights/translator-en-de", f"--tokens={path}")
         super().setUpClass()
 
     def test_asks_for_a_token_and_works_with_it(self):
