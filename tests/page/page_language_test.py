@@ -182,9 +182,6 @@ class LanguageTest(PageTest):
                     self.assertNotEqual(subprocess.run([python, "-c", program], check=True, capture_output=True, text=True, timeout=60).stdout.strip(), "")
 
     def test_accessible_in_both_themes_and_widths(self):
-        def read(page):
-            expect(page.locator(".token").first).to_be_visible()
-
         def fill(page):
             page.get_by_role("radio", name="Gaps", exact=True).check()
             expect(page.locator(".filled mark").first).to_be_visible()
@@ -200,7 +197,7 @@ class LanguageTest(PageTest):
             page.get_by_role("radio", name="Classify", exact=True).check()
             expect(page.locator(".attended").first).to_be_visible()
 
-        for work in (read, fill, write, classify):
+        for work in (fill, write, classify):  # Surprise shows what Continue shows in the end
             with self.subTest(work=work.__name__):
                 self.check_everywhere("language", work)
 
