@@ -174,11 +174,8 @@ class QuestionsTest(PageTest):
         forms.get_by_role("radio", name="curl", exact=True).check()
         answer = subprocess.run(["bash", "-c", forms.locator("code").inner_text()], check=True, capture_output=True, text=True, timeout=60).stdout
         self.assertEqual(json.loads(answer)["answers"][0]["text"], "bathroom")
-        python = os.path.join(os.path.dirname(os.path.dirname(self.server.process.args[0])), "python-client/bin/python3")
-        if not os.path.exists(python):
-            self.skipTest("scripts/python_client.sh has not installed client/python: its program was not run")
         forms.get_by_role("radio", name="Python", exact=True).check()
-        shown = subprocess.run([python, "-c", forms.locator("code").inner_text()], check=True, capture_output=True, text=True, timeout=60).stdout
+        shown = self.run_python(forms.locator("code").inner_text())
         self.assertIn("bathroom [('Mary journeyed to the bathroom.'", shown)
 
     def test_accessible_in_both_themes_and_widths(self):
