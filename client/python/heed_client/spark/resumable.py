@@ -97,7 +97,7 @@ def _read(spark: SparkSession, path: str) -> Optional[DataFrame]:
     try:
         return spark.read.parquet(path)
     except AnalysisException as missing:
-        if any(text in str(missing) for text in ("PATH_NOT_FOUND", "UNABLE_TO_INFER_SCHEMA", "Unable to infer schema", "Path does not exist")):
+        if any(name in str(missing) for name in ("PATH_NOT_FOUND", "UNABLE_TO_INFER_SCHEMA")):
             return None
         raise
 
