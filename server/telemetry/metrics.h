@@ -60,6 +60,8 @@ enum class Metric {
   kHttpRequests,
   kHttpConnections,
   kHttpClosedConnections,
+  kTraceSpans,
+  kQueuedTraceSpans,
   kReady,
   kModelReady,
   kModelVersion,

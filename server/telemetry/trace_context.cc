@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
+
 namespace heed {
 namespace {
 
@@ -41,10 +43,18 @@ std::optional<Traceparent> ParseTraceparent(absl::string_view text) {
   if (!trace_id || IsZero(*trace_id) || !TakeDash(text)) return std::nullopt;
   const auto parent_id = TakeHex(text, kParentIdDigits);
   if (!parent_id || IsZero(*parent_id) || !TakeDash(text)) return std::nullopt;
-  if (!TakeHex(text, kFlagsDigits)) return std::nullopt;
+  const auto flags = TakeHex(text, kFlagsDigits);
+  if (!flags) return std::nullopt;
   // Later versions may add fields.
   if (!text.empty() && (*version == "00" || text[0] != '-')) return std::nullopt;
-  return Traceparent{std::string(*trace_id), std::string(*parent_id)};
+  constexpr absl::string_view kOddDigits = "13579bdf";  // bit 0 of the flags
+  return Traceparent{std::string(*trace_id), std::string(*parent_id), absl::StrContains(kOddDigits, flags->back())};
+}
+
+std::string ParseTracestate(absl::string_view text) {
+  const bool fits = text.size() <= kLongestTracestate &&
+                    std::all_of(text.begin(), text.end(), [](char byte) { return byte >= ' ' && byte < 0x7f; });
+  return fits ? std::string(text) : std::string();
 }
 
 std::optional<std::string> ParseRequestId(absl::string_view text) {

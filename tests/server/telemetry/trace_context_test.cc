@@ -44,6 +44,19 @@ TEST(TraceContextTest, WhatIsNoTraceparentIsNothing) {
   }
 }
 
+TEST(TraceContextTest, TheLastBitOfTheFlagsSaysWhetherTheCallerRecords) {
+  const std::string start = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-";
+  for (const char* flags : {"01", "03", "ff", "0b"}) EXPECT_TRUE(ParseTraceparent(start + flags)->sampled) << flags;
+  for (const char* flags : {"00", "02", "fe", "0a"}) EXPECT_FALSE(ParseTraceparent(start + flags)->sampled) << flags;
+}
+
+TEST(TraceContextTest, ATracestateIsPassedOnAsItIsUnlessItIsLong) {
+  EXPECT_EQ(ParseTracestate("rojo=00f067aa0ba902b7,congo=t61 rcWkgMzE"), "rojo=00f067aa0ba902b7,congo=t61 rcWkgMzE");
+  EXPECT_EQ(ParseTracestate(std::string(kLongestTracestate, 'x')).size(), kLongestTracestate);
+  EXPECT_EQ(ParseTracestate(std::string(kLongestTracestate + 1, 'x')), "");
+  EXPECT_EQ(ParseTracestate("a=b\r\nc: d"), "");
+}
+
 TEST(TraceContextTest, RequestIdsAreVisibleAndNotLong) {
   EXPECT_EQ(ParseRequestId("a-1_2.3/4"), "a-1_2.3/4");
   EXPECT_TRUE(ParseRequestId(std::string(kLongestRequestId, 'x')));
