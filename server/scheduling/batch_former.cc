@@ -161,7 +161,9 @@ std::vector<BatchFormer::Member> BatchFormer::Form(TimePoint now, std::vector<En
 std::vector<BatchFormer::Member> BatchFormer::Take(TimePoint now, int64_t max_rows) {
   max_rows = std::min(max_rows, limits_.max_batch_rows);
   std::vector<Member> batch;
+  std::vector<Entry*> stepped;
   int64_t rows = 0;
+  ++batches_;
   const size_t candidates = running_.size();
   auto it = running_.begin();
   for (size_t i = 0; i < candidates; ++i) {
@@ -174,8 +176,13 @@ std::vector<BatchFormer::Member> BatchFormer::Take(TimePoint now, int64_t max_ro
     running->steps += running->task->finished() ? 0 : 1;
     ++entry.in_batch;
     if (!entry.times.started) entry.times.started = now;
+    if (!running->task->finished() && std::exchange(entry.last_batch, batches_) != batches_) stepped.push_back(&entry);
     batch.push_back({entry.job, running->index, running->task});
     running_.splice(running_.end(), running_, running);
+  }
+  for (Entry* entry : stepped) {
+    ++entry->times.steps;
+    entry->times.step_rows += rows;
   }
   return batch;
 }

@@ -141,6 +141,7 @@ class BatchFormer {
   struct Entry {
     std::shared_ptr<Job> job;
     JobTimes times;
+    int64_t last_batch = 0;   // number of the last one that stepped a task of it
     int next_task = 0;        // the first that is not admitted
     int running = 0;          // tasks admitted and unfinished
     int in_batch = 0;         // of those, in a batch under way
@@ -208,6 +209,7 @@ class BatchFormer {
   std::list<Running> running_;                 // the one stepped longest ago first
   std::unordered_map<const Task*, std::list<Running>::iterator> by_task_;
   RunTimeEstimate run_time_;  // of a task
+  int64_t batches_ = 0;       // taken
 
   int64_t queued_jobs_ = 0;
   int64_t queued_tasks_ = 0;

@@ -2,6 +2,7 @@
 // One request, as the scheduler sees it: tasks in order, a deadline, and somebody to tell.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -13,12 +14,14 @@
 
 namespace heed {
 
-// When a job passed each point of its life; nothing where it never came that far.
+// When a job passed each point of its life; nothing where it never came that far. And what its steps were.
 struct JobTimes {
   TimePoint submitted;
   std::optional<TimePoint> started;       // the first step that advanced one of its tasks began
   std::optional<TimePoint> first_output;  // the first output was ready to take
   std::optional<TimePoint> done;
+  int64_t steps = 0;      // that advanced any of its tasks
+  int64_t step_rows = 0;  // of those steps, in all: its own rows and those of other jobs
 };
 
 // Who asked for the job. Called on the executors' threads with no lock held; must return soon and never block: an

@@ -182,6 +182,27 @@ TEST_F(BatchFormerTest, TaskOfLowPriorityThatDoesNotFitIsPassedByHigherOnesButNo
   EXPECT_LE(passed, 8);
 }
 
+TEST_F(BatchFormerTest, TimesTellTheStepsOfAJobAndTheRowsOfTheirBatches) {
+  auto job = Add(MakeJob(/*tasks=*/2, /*steps=*/2, /*rows=*/3));
+  Complete(Form());
+  auto other = Add(MakeJob(1, /*steps=*/1, /*rows=*/5));
+  Complete(Form());
+  ASSERT_THAT(ended_, SizeIs(2));
+  const auto& of_job = ended_[0].job == job ? ended_[0] : ended_[1];
+  const auto& of_other = ended_[0].job == job ? ended_[1] : ended_[0];
+  EXPECT_EQ(of_job.times.steps, 2);
+  EXPECT_EQ(of_job.times.step_rows, 6 + 11);
+  EXPECT_EQ(of_other.times.steps, 1);
+  EXPECT_EQ(of_other.times.step_rows, 11);
+}
+
+TEST_F(BatchFormerTest, AJobWhoseTasksNeedNoStepHasNone) {
+  Add(MakeJob(1, /*steps=*/0));
+  Complete(Form());
+  ASSERT_THAT(ended_, SizeIs(1));
+  EXPECT_EQ(ended_[0].times.steps, 0);
+}
+
 TEST_F(BatchFormerTest, JobRunsUntilItsTasksAreFinished) {
   auto job = Add(MakeJob(/*tasks=*/2, /*steps=*/2));
   EXPECT_EQ(former().queued_jobs(), 1);
