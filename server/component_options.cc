@@ -2,9 +2,16 @@
 #include "server/component_options.h"
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 #include "grpcpp/resource_quota.h"
 #include "server/http/cross_origin.h"
+#include "server/telemetry/log.h"
+#include "server/tracing/trace_endpoint.h"
+#include "server/tracing/trace_resource.h"
 
 namespace heed {
 namespace {
@@ -68,6 +75,31 @@ SessionOptions ToSessionOptions(const ServerOptions& options) {
   result.max_stored_sessions = options.max_stored_sessions;
   result.max_facts = options.session_facts;
   result.max_tokens = options.session_tokens;
+  return result;
+}
+
+absl::StatusOr<OtlpExporterOptions> ToOtlpExporterOptions(const ServerOptions& options) {
+  OtlpExporterOptions result;
+  HEED_ASSIGN_OR_RETURN(const TraceEndpoint endpoint, TraceEndpoint::Parse(options.trace_endpoint));
+  result.target = endpoint.target;
+  result.credentials = grpc::InsecureChannelCredentials();
+  if (endpoint.encrypted) {
+    grpc::SslCredentialsOptions tls;
+    if (!options.trace_ca.empty()) {
+      std::ifstream file(options.trace_ca, std::ios::binary);
+      tls.pem_root_certs.assign(std::istreambuf_iterator<char>(file), {});
+      if (tls.pem_root_certs.empty()) {
+        return absl::NotFoundError(absl::StrCat("--trace_ca=", options.trace_ca, ": cannot be read, or is empty"));
+      }
+    }
+    result.credentials = grpc::SslCredentials(tls);
+  }
+  absl::StatusOr<TraceResource> resource = ParseResourceAttributes(options.trace_resource);
+  if (!resource.ok()) {
+    LogWarn("traces", {{"problem", resource.status().message()}, {"ignored", "OTEL_RESOURCE_ATTRIBUTES"}});
+    resource = TraceResource();
+  }
+  result.resource = ResourceOfProcess(*std::move(resource), options.trace_service_name);
   return result;
 }
 

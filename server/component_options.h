@@ -2,6 +2,7 @@
 // From the flags of heed-server to the options of its parts.
 #pragma once
 
+#include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "grpcpp/server_builder.h"
 #include "server/graphs/graph_store.h"
@@ -12,6 +13,7 @@
 #include "server/registry/model_loader.h"
 #include "server/scheduling/scheduler.h"
 #include "server/sessions/session.h"
+#include "server/tracing/otlp_exporter.h"
 
 namespace heed {
 
@@ -24,6 +26,9 @@ SessionOptions ToSessionOptions(const ServerOptions& options);
 ModelLoaderOptions ToModelLoaderOptions(const ServerOptions& options);
 ConnectionLimits ToConnectionLimits(const ServerOptions& options, const DescriptorBudget& budget);
 HttpServerOptions ToHttpServerOptions(const ServerOptions& options, const DescriptorBudget& budget);
+
+// Where traces go. INVALID_ARGUMENT or NOT_FOUND: the file of authorities cannot be used.
+absl::StatusOr<OtlpExporterOptions> ToOtlpExporterOptions(const ServerOptions& options);
 
 // How long a peer may leave unanswered what was sent to it: pings, and the kernel's segments.
 double KeepaliveAnswerSeconds(const ServerOptions& options);

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/flags/help_text.h"
@@ -29,6 +30,16 @@ constexpr int kOwnPagesBytes = 256 << 10;
 
 // Below it the process was given fewer file descriptors than is usual.
 constexpr int64_t kFewDescriptors = 1024;
+
+// What the environment sets in place of flags.
+void TakeEnvironment(heed::ServerOptions& options) {
+  const std::pair<const char*, std::string*> settings[] = {{"HEED_REDIS_PASSWORD", &options.redis_password},
+                                                           {"OTEL_SERVICE_NAME", &options.trace_service_name},
+                                                           {"OTEL_RESOURCE_ATTRIBUTES", &options.trace_resource}};
+  for (const auto& [name, option] : settings) {
+    if (const char* value = std::getenv(name)) *option = value;
+  }
+}
 
 int Serve(const heed::ServerOptions& options) {
   mallopt(M_MMAP_THRESHOLD, kOwnPagesBytes);
@@ -72,7 +83,7 @@ int main(int argc, char** argv) {
     std::fputs(command_line->text.c_str(), stdout);
     return std::fflush(stdout) == 0 ? 0 : kExitFailure;
   }
-  if (const char* password = std::getenv("HEED_REDIS_PASSWORD")) command_line->options.redis_password = password;
+  TakeEnvironment(command_line->options);
   if (command_line->options.models.empty()) command_line->options.models = heed::ModelsOf(heed::ThisProgram());
   heed::StartLog(heed::ParseLogLevel(command_line->options.log_level),
                  heed::ParseLogFormat(command_line->options.log_format));

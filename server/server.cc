@@ -50,6 +50,9 @@
 #include "server/sessions/session_store.h"
 #include "server/telemetry/log.h"
 #include "server/telemetry/request_log.h"
+#include "server/telemetry/span_queue.h"
+#include "server/telemetry/tracer.h"
+#include "server/tracing/otlp_exporter.h"
 #include "server/translation_api/deepl_handler.h"
 #include "server/translation_api/libretranslate_handler.h"
 
@@ -58,6 +61,9 @@ namespace {
 
 // After the accepted requests are done, gRPC still sends their last bytes.
 constexpr std::chrono::seconds kLastBytes(2);
+
+// That the collector has for what is left in the queue.
+constexpr std::chrono::seconds kLastSpans(2);
 
 // A client that has sent nothing for this long has heard that the server is shutting down.
 constexpr std::chrono::milliseconds kQuiet(100);
@@ -97,7 +103,9 @@ struct Server::Parts {
         metrics(options.record_metrics),
         registry(std::move(models)),
         scheduler(scheduler_options, metrics),
-        requests(Seconds(options.slow_request_ms / 1000), metrics),
+        spans(options.trace_queue_spans, metrics),
+        tracer(options.trace_sample_ratio, spans),
+        requests(Seconds(options.slow_request_ms / 1000), metrics, options.trace_endpoint.empty() ? nullptr : &tracer),
         translation(*registry, jobs(), stream_limits(), options.translation_cache_bytes),
         sequences(*registry, jobs()) {}
 
@@ -137,6 +145,16 @@ struct Server::Parts {
                             CertificateFiles::Open({options.tls_cert, options.tls_key, options.tls_client_ca},
                                                    Seconds(options.tls_reload_s), Clock::now()));
     }
+    return absl::OkStatus();
+  }
+
+  absl::Status StartExporter() {
+    if (options.trace_endpoint.empty()) return absl::OkStatus();
+    HEED_ASSIGN_OR_RETURN(OtlpExporterOptions exporter_options, ToOtlpExporterOptions(options));
+    LogInfo("traces", {{"target", exporter_options.target},
+                       {"service", exporter_options.resource["service.name"]},
+                       {"sample_ratio", options.trace_sample_ratio}});
+    exporter = std::make_unique<OtlpExporter>(std::move(exporter_options), spans, metrics);
     return absl::OkStatus();
   }
 
@@ -233,6 +251,9 @@ struct Server::Parts {
   Metrics metrics;
   const std::unique_ptr<Registry> registry;
   Scheduler scheduler;
+  SpanQueue spans;
+  Tracer tracer;
+  std::unique_ptr<OtlpExporter> exporter;  // null: nothing is traced
   RequestLog requests;
   MemoryTrimmer trimmer{[this] { return requests.in_flight(); }};
   Preparation preparation;
@@ -281,6 +302,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   auto parts = std::make_unique<Parts>(options, threads, *std::move(registry));
   parts->metrics.Set(Metric::kThreads, {}, threads);
   HEED_RETURN_IF_ERROR(parts->OpenGate());
+  HEED_RETURN_IF_ERROR(parts->StartExporter());
   HEED_RETURN_IF_ERROR(parts->OpenStores());
   parts->MakeLoader();
   for (const ModelStatus& model : parts->registry->List()) {
@@ -407,6 +429,7 @@ void Server::Stop(Clock::duration limit) {
   parts_->grpc_server->Shutdown(std::chrono::system_clock::now() +
                                 std::chrono::duration_cast<std::chrono::system_clock::duration>(left));
   parts_->loader->Join();
+  if (parts_->exporter != nullptr) parts_->exporter->Stop(kLastSpans);
   LogInfo("stopped", {{"cut_off", cut_off}, {"seconds", ToSeconds(Clock::now() - start)}});
 }
 

@@ -10,14 +10,11 @@
 #include "base/invalid_argument.h"
 #include "base/mutex.h"
 #include "base/status_macros.h"
-#include "google/rpc/error_details.pb.h"
-#include "google/rpc/status.pb.h"
 #include "grpcpp/client_context.h"
 #include "grpcpp/generic/generic_stub.h"
 #include "grpcpp/impl/codegen/proto_utils.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/client_callback.h"
-#include "server/rpc/in_process_peer.h"
 #include "server/rpc/status.h"
 #include "server/telemetry/trace_context.h"
 
@@ -82,7 +79,8 @@ void Fill(const CallContext& context, grpc::ClientContext& call) {
   add("heed-priority", context.priority);
   add(kRequestIdKey, context.request_id);
   add(kTraceparentKey, context.traceparent);
-  add(kInProcessPeerKey, SignPeer(context.peer));
+  add(kTracestateKey, context.tracestate);
+  add(kInProcessCallerKey, SignCaller(context.caller));
   if (context.timeout) {
     call.set_deadline(std::chrono::system_clock::now() +
                       std::chrono::duration_cast<std::chrono::system_clock::duration>(*context.timeout));
@@ -200,7 +198,8 @@ absl::StatusOr<CallContext> ContextOf(const HttpRequest& request) {
   context.priority = std::string(request.Header("heed-priority"));
   context.request_id = std::string(request.Header(kRequestIdKey));
   context.traceparent = std::string(request.Header(kTraceparentKey));
-  context.peer = request.peer;
+  context.tracestate = std::string(request.Header(kTracestateKey));
+  context.caller = {request.peer, request.method, request.path};
   if (!IsMetadataValue(context.priority)) return InvalidField("heed-priority", "has bytes that are no ASCII text");
   for (const char* header : {"grpc-timeout", "connect-timeout-ms"}) {
     const absl::string_view text = request.Header(header);
@@ -209,17 +208,6 @@ absl::StatusOr<CallContext> ContextOf(const HttpRequest& request) {
     break;
   }
   return context;
-}
-
-std::chrono::milliseconds RetryDelayOf(const grpc::Status& status) {
-  google::rpc::Status details;
-  if (status.error_details().empty() || !details.ParseFromString(status.error_details())) return {};
-  for (const google::protobuf::Any& detail : details.details()) {
-    google::rpc::RetryInfo info;
-    if (!detail.UnpackTo(&info)) continue;
-    return std::chrono::milliseconds(info.retry_delay().seconds() * 1000 + info.retry_delay().nanos() / 1'000'000);
-  }
-  return {};
 }
 
 absl::Status MethodCalls::Check(absl::string_view path, const CallContext& context) const {

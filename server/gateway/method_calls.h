@@ -20,6 +20,7 @@
 #include "grpcpp/channel.h"
 #include "grpcpp/support/status.h"
 #include "server/http/http_exchange.h"
+#include "server/rpc/in_process_caller.h"
 #include "server/security/authorization.h"
 
 namespace heed {
@@ -27,19 +28,18 @@ namespace heed {
 // Who calls and how, from the headers of an HTTP request.
 struct CallContext {
   std::string authorization;  // "Bearer TOKEN"; empty: none was shown
-  std::string priority;       // heed-priority; these three are empty where the caller says nothing
+  std::string priority;       // heed-priority; these four are empty where the caller says nothing
   std::string request_id;     // x-request-id
   std::string traceparent;
-  std::string peer;                        // HttpRequest::peer: the request log names it
+  std::string tracestate;
+  HttpCaller caller;                       // for the request log and traces
   std::optional<Clock::duration> timeout;  // nothing: none
 };
 
-// From Authorization, heed-priority, x-request-id, traceparent, and grpc-timeout ("100m", "5S") or connect-timeout-ms
+// From Authorization, heed-priority, x-request-id, traceparent, tracestate, and grpc-timeout ("100m", "5S") or
+// connect-timeout-ms
 // ("5000"). INVALID_ARGUMENT: a timeout is neither; a priority is no ASCII text. (Such texts for the log are left out.)
 absl::StatusOr<CallContext> ContextOf(const HttpRequest& request);
-
-// In how long a refused call is worth another try, as the status' details say; zero: not.
-std::chrono::milliseconds RetryDelayOf(const grpc::Status& status);
 
 // Lets a call go, or ends it. Copies are of the same call. Thread-safe.
 class CallHandle {

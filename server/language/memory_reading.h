@@ -10,6 +10,7 @@
 #include "server/scheduling/job.h"
 #include "server/scheduling/job_handle.h"
 #include "server/session_calls/session_parts.h"
+#include "server/telemetry/tracer.h"
 
 namespace heed {
 
@@ -22,8 +23,9 @@ class MemoryReading : public JobObserver, public std::enable_shared_from_this<Me
   MemoryReading(const SessionParts& parts, std::shared_ptr<const LanguageModel> model, Done done)
       : parts_(parts), model_(std::move(model)), done_(std::move(done)), handle_(parts.scheduler) {}
 
-  // Once. `request`, of at most some 64 KiB, keeps its state.
-  void Run(ScoreRequest request, TimePoint deadline, Priority priority);
+  // Once. `request`, of at most some 64 KiB, keeps its state. `trace`: that it is a part of, and which lives until
+  // `done`; null: it is not traced.
+  void Run(ScoreRequest request, TimePoint deadline, Priority priority, RequestTrace* trace);
   // The client has gone.
   void Cancel() { handle_.Cancel(); }
 
@@ -32,7 +34,7 @@ class MemoryReading : public JobObserver, public std::enable_shared_from_this<Me
 
   // The scheduler's.
   void OnTaskOutput(int, Task& task) override;
-  void OnJobDone(const absl::Status& status, const JobTimes&) override;
+  void OnJobDone(const absl::Status& status, const JobTimes& times) override;
 
  private:
   absl::Status Start(ScoreRequest request, TimePoint deadline, Priority priority);
@@ -44,6 +46,7 @@ class MemoryReading : public JobObserver, public std::enable_shared_from_this<Me
   std::unique_ptr<Scheduler::Admission> admission_;
   std::shared_ptr<Job> job_;  // keeps the task
   const ScoreTask* task_ = nullptr;
+  RequestTrace* trace_ = nullptr;
   std::shared_ptr<MemoryReading> self_;  // while the scheduler has the job
   JobHandle handle_;
 };

@@ -33,7 +33,8 @@ class TextReadStreams::Stream
       public std::enable_shared_from_this<Stream> {
  public:
   Stream(TextReadStreams& streams, grpc::CallbackServerContext& context)
-      : Call(streams.parts_.requests, context, "heed.v1.LanguageModelingService/ReadTextStream"),
+      : Call(streams.parts_.requests, context, "heed.v1.LanguageModelingService/ReadTextStream",
+             CallType::kConversation),
         streams_(streams),
         parts_(streams.parts_),
         received_(parts_.message_limits) {}
@@ -73,6 +74,7 @@ class TextReadStreams::Stream
 
   void OnWriteDone(bool ok) override {
     if (!ok) return Finish(End(absl::CancelledError("the client went before it had its answer")));
+    FinishTrace(absl::OkStatus());
     if (response_.has_total()) return Finish(End(absl::OkStatus()));
     bool refusing = false;
     {
@@ -178,6 +180,7 @@ class TextReadStreams::Stream
   }
 
   void ReadPart(std::string text) {
+    BeginTrace();
     ScoreRequest request;
     request.options = options_;
     options_.begin = ScoreBegin::kNothing;  // something stands before every other part
@@ -195,6 +198,7 @@ class TextReadStreams::Stream
     change.expected_version = session_.version();
     change.deadline = deadline();
     change.priority = priority_;
+    change.trace = trace();
     const auto exchange = std::make_shared<SessionExchange>(
         parts_, std::move(change), std::move(work), [self = shared_from_this(), &reading](const absl::Status& status) {
           self->SetCancel(nullptr);
@@ -231,7 +235,7 @@ class TextReadStreams::Stream
         });
     const std::shared_ptr<MemoryReading> reading = memory_reading_;
     if (SetCancel([reading] { reading->Cancel(); })) reading->Cancel();
-    reading->Run(std::move(request), deadline(), priority_);
+    reading->Run(std::move(request), deadline(), priority_, trace());
   }
 
   void PartRead(const ScoreResult& result, v1::ReadTextStreamResponse response) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -21,6 +22,7 @@
 #include "server/http/cross_origin.h"
 #include "server/registry/model_precisions.h"
 #include "server/registry/version_policy.h"
+#include "server/tracing/trace_endpoint.h"
 
 namespace heed {
 namespace {
@@ -36,6 +38,9 @@ absl::Status CheckAddressOrEmpty(absl::string_view value) {
   return value.empty() ? absl::OkStatus() : CheckAddress(value);
 }
 absl::Status CheckOrigins(absl::string_view value) { return CrossOrigin::ParseOrigins(value).status(); }
+absl::Status CheckTraceEndpoint(absl::string_view value) {
+  return value.empty() ? absl::OkStatus() : TraceEndpoint::Parse(value).status();
+}
 absl::Status CheckVersions(absl::string_view value) { return VersionPolicies::Parse(value).status(); }
 
 absl::Status CheckPrecisions(absl::string_view value) {
@@ -305,6 +310,18 @@ void AddOperationFlags(ServerOptions& options, FlagTable& flags) {
                   "Format of log lines: logfmt (event key=value ...) or one JSON object per line.");
   flags.AddDouble("slow_request_ms", &options.slow_request_ms, 0, 1'000'000'000, "MILLISECONDS",
                   "Duration from which a request is counted and logged as slow. 0 counts none.");
+  flags.AddSection("Traces");
+  flags.AddString("trace_endpoint", &options.trace_endpoint, "ENDPOINT", CheckTraceEndpoint,
+                  "OpenTelemetry collector that gets a trace of each request, over OTLP/gRPC: HOST:PORT, or "
+                  "https://HOST:PORT with encryption. Empty traces nothing.");
+  flags.AddString("trace_ca", &options.trace_ca, "FILE",
+                  "PEM file with the authorities that may have signed the collector's certificate, with https://. "
+                  "Empty trusts the system's.");
+  flags.AddDouble("trace_sample_ratio", &options.trace_sample_ratio, 0, 1, "RATIO",
+                  "Part of the requests that are traced. Where a request has a traceparent, its sampled flag decides "
+                  "instead.");
+  flags.AddInt("trace_queue_spans", &options.trace_queue_spans, "SPANS", 256, 10'000'000,
+               "Maximum spans that wait to be sent. More are dropped and counted; no request waits.");
 }
 
 // The flags that choose what the program does.
@@ -351,7 +368,9 @@ CommandPage Page() {
               "  A second one exits at once.\n"
               "\n"
               "Environment:\n"
-              "  HEED_REDIS_PASSWORD  the password of the Redis server in --sessions\n"
+              "  HEED_REDIS_PASSWORD       the password of the Redis server in --sessions\n"
+              "  OTEL_SERVICE_NAME         the service that traces name, in place of heed-server\n"
+              "  OTEL_RESOURCE_ATTRIBUTES  what else traces tell of this process: KEY=VALUE,...\n"
               "\n"
               "Exit codes:\n"
               "  0  stopped by a signal\n"
@@ -375,6 +394,10 @@ absl::Status CheckTogether(const ServerOptions& options) {
   if (options.tls_cert.empty() != options.tls_key.empty()) {
     return InvalidArgument("--tls_cert=", options.tls_cert, ", --tls_key=", options.tls_key,
                            ": one is of no use without the other");
+  }
+  if (!options.trace_ca.empty() && !absl::StartsWith(options.trace_endpoint, "https://")) {
+    return InvalidArgument("--trace_ca=", options.trace_ca,
+                           ": is of no use without --trace_endpoint=https://HOST:PORT");
   }
   if (!options.tls_client_ca.empty() && options.tls_cert.empty()) {
     return InvalidArgument("--tls_client_ca=", options.tls_client_ca,

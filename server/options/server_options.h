@@ -103,6 +103,14 @@ struct ServerOptions {
   std::string log_level = "info";
   std::string log_format = "logfmt";
   double slow_request_ms = 10'000;
+
+  // Traces.
+  std::string trace_endpoint;  // empty: nothing is traced
+  std::string trace_ca;
+  double trace_sample_ratio = 1;  // of requests whose callers did not decide
+  int64_t trace_queue_spans = 8192;
+  // No flags: from the environment, OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES.
+  std::string trace_service_name, trace_resource;
 };
 
 }  // namespace heed

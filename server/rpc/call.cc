@@ -8,7 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
-#include "server/rpc/in_process_peer.h"
+#include "server/rpc/in_process_caller.h"
+#include "server/rpc/job_trace.h"
 #include "server/rpc/status.h"
 #include "server/scheduling/refusal.h"
 
@@ -25,27 +26,30 @@ bool IsFault(grpc::StatusCode code) {
 
 }  // namespace
 
-Call::Call(RequestLog& requests, grpc::CallbackServerContext& context, std::string_view method, bool may_idle)
+Call::Call(RequestLog& requests, grpc::CallbackServerContext& context, std::string_view method, CallType type)
     : metrics_(requests.metrics()),
       context_(context),
       requests_(requests),
       method_(method),
-      may_idle_(may_idle),
+      type_(type),
       arrived_(Clock::now()) {
-  if (may_idle_) return;
+  if (type_ == CallType::kWatch) return;
   requests_.Begin();
   metrics_.Increment(Metric::kRequestsInFlight, {method_}, 1);
+  if (type_ == CallType::kRequest) BeginTrace(arrived_);
 }
 
 Call::~Call() {
-  const double seconds = ToSeconds(Clock::now() - arrived_);
+  const TimePoint now = Clock::now();
+  const double seconds = ToSeconds(now - arrived_);
+  if (trace_ != nullptr) trace_->Finish(now);
   metrics_.Add(Metric::kRequests, {method_, model_label_, CodeName(code_)});
-  if (!may_idle_) metrics_.Observe(Metric::kRequestSeconds, {method_, model_label_}, seconds);
+  if (type_ != CallType::kWatch) metrics_.Observe(Metric::kRequestSeconds, {method_, model_label_}, seconds);
   if (record_ != nullptr) {
     record_->seconds = seconds;
     requests_.Write(interest_, *record_);
   }
-  if (may_idle_) return;
+  if (type_ == CallType::kWatch) return;
   metrics_.Increment(Metric::kRequestsInFlight, {method_}, -1);  // last: whoever sees none in flight sees all counted
   requests_.End();
 }
@@ -66,22 +70,65 @@ grpc::Status Call::End(const absl::Status& status, bool room_may_come) {
     AddOrigin(*record_);
     Describe(*record_);
   }
+  if (type_ == CallType::kConversation && !status.ok() && trace_ == nullptr) BeginTrace();
+  if (trace_ != nullptr) DescribeTrace(result);
   return result;
 }
 
-void Call::AddOrigin(FinishedRequest& record) const {
-  // One that is there twice says nothing.
-  const auto only = [this](const char* key) {
-    const auto [begin, end] = context_.client_metadata().equal_range(key);
-    if (begin == end || std::next(begin) != end) return absl::string_view();
-    return absl::string_view(begin->second.data(), begin->second.size());
-  };
-  record.peer = context_.peer();
-  if (const absl::string_view peer = SignedPeer(only(kInProcessPeerKey)); !peer.empty()) {
-    record.peer = std::string(peer);
+absl::string_view Call::OnlyMetadata(const char* key) const {
+  const auto [begin, end] = context_.client_metadata().equal_range(key);
+  if (begin == end || std::next(begin) != end) return {};
+  return {begin->second.data(), begin->second.size()};
+}
+
+Call::Origin Call::OriginOf() const {
+  Origin origin;
+  if (std::optional<HttpCaller> caller = SignedCaller(OnlyMetadata(kInProcessCallerKey))) {
+    origin.peer = std::move(caller->peer);
+    origin.http_method = std::move(caller->method);
+    origin.http_path = std::move(caller->path);
+  } else {
+    origin.peer = context_.peer();
   }
-  record.request_id = ParseRequestId(only(kRequestIdKey));
-  record.traceparent = ParseTraceparent(only(kTraceparentKey));
+  origin.request_id = ParseRequestId(OnlyMetadata(kRequestIdKey));
+  origin.parent = ParseTraceparent(OnlyMetadata(kTraceparentKey));
+  return origin;
+}
+
+void Call::AddOrigin(FinishedRequest& record) const {
+  Origin origin = OriginOf();
+  record.peer = std::move(origin.peer);
+  record.request_id = std::move(origin.request_id);
+  if (origin.parent) {
+    record.trace_id = std::move(origin.parent->trace_id);
+    record.parent_id = std::move(origin.parent->parent_id);
+  }
+  if (trace_ == nullptr) return;
+  record.trace_id = HexOf(trace_->spans().trace_id);
+  record.span_id = HexOf(trace_->spans().id);
+}
+
+void Call::BeginTrace() { BeginTrace(Clock::now()); }
+
+void Call::BeginTrace(TimePoint start) {
+  Tracer* const tracer = requests_.tracer();
+  if (tracer == nullptr) return;
+  trace_ = tracer->Begin(method_, ParseTraceparent(OnlyMetadata(kTraceparentKey)), OnlyMetadata(kTracestateKey), start);
+}
+
+void Call::FinishTrace(const absl::Status& status) {
+  if (trace_ == nullptr) return;
+  DescribeTrace(ToGrpcStatus(status));
+  trace_->Finish(Clock::now());
+  trace_ = nullptr;
+}
+
+void Call::DescribeTrace(const grpc::Status& status) {
+  Origin origin = OriginOf();
+  trace_->SetOrigin(std::move(origin.peer), origin.request_id.value_or(""), std::move(origin.http_method),
+                    std::move(origin.http_path));
+  trace_->SetEnd(status.error_code(), status.error_message(),
+                 model_name().empty() ? std::string_view(unavailable_model_) : model_name(), model_version());
 }
 
 TimePoint Call::deadline() const {
@@ -127,7 +174,9 @@ void JobCall::Run(int64_t bytes) {
 }
 
 void JobCall::RunNow() {
+  const TimePoint start = trace() == nullptr ? TimePoint() : Clock::now();
   absl::StatusOr<Tasks> tasks = WithoutExceptions([this] { return std::exchange(begun_, true) ? Next() : Begin(); });
+  if (trace() != nullptr) trace()->Add(PartOf("prepare", start, Clock::now(), model_name()));
   if (!tasks.ok()) return EndWork(tasks.status());
   if (tasks->empty()) return Proceed();
   answer_bytes_ = 0;  // what came of an earlier job is no part of the answer
@@ -135,6 +184,7 @@ void JobCall::RunNow() {
 }
 
 void JobCall::Proceed() {
+  if (trace() != nullptr) waits_since_ = Clock::now();
   absl::StatusOr<Progress> progress = WithoutExceptions([this] { return AfterJob(); });
   if (!progress.ok()) return EndWork(progress.status());
   switch (*progress) {
@@ -148,11 +198,25 @@ void JobCall::Proceed() {
 }
 
 void JobCall::Resume() {
+  TraceWait();
   preparation_.RunApart(next_bytes(), [this] { Proceed(); });
+}
+
+void JobCall::Abandon(const absl::Status& status) {
+  TraceWait();
+  EndWork(status);
+}
+
+void JobCall::TraceWait() {
+  if (trace() == nullptr) return;
+  RequestPart wait = PartOf("wait", waits_since_, Clock::now(), model_name());
+  wait.attributes.emplace_back("heed.wait_for", std::string("sentences of other requests"));
+  trace()->Add(std::move(wait));
 }
 
 void JobCall::EndWork(const absl::Status& status) {
   admission_ = nullptr;
+  if (trace() != nullptr) trace()->BeginAnswer(Clock::now());
   OnWorkDone(status);
 }
 
@@ -173,6 +237,7 @@ void JobCall::OnJobDone(const absl::Status& status, const JobTimes& times) {
     times_->done = times.done;
   }
   task_count_ += static_cast<int64_t>(job_->tasks.size());
+  if (trace() != nullptr) AddJobParts(*job_, times, DescribeWork(), *trace());
   if (!status.ok()) return EndWork(status);
   Proceed();
 }

@@ -30,13 +30,21 @@
 
 namespace heed {
 
+enum class CallType {
+  kRequest,
+  kConversation,  // each of its messages is traced as a request of its own (Call::BeginTrace)
+  kProbe,         // whether the server lives, or is ready: not traced
+  // May stay open for hours without any work. It is counted when it ends, but it is not in flight meanwhile, its time
+  // is not measured, and it is not traced.
+  kWatch,
+};
+
 // One request, from its arrival to its end. All that it is given outlives it.
 class Call {
  public:
-  // `method`: its full name, "heed.v1.TranslationService/Translate", as metrics and the log have it. `may_idle`: the
-  // call may stay open for hours without any work. It is counted when it ends, but it is not in flight meanwhile, and
-  // its time is not measured.
-  Call(RequestLog& requests, grpc::CallbackServerContext& context, std::string_view method, bool may_idle = false);
+  // `method`: its full name, "heed.v1.TranslationService/Translate", as metrics, the log and traces have it.
+  Call(RequestLog& requests, grpc::CallbackServerContext& context, std::string_view method,
+       CallType type = CallType::kRequest);
   virtual ~Call();
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
@@ -59,19 +67,41 @@ class Call {
   void CountUnavailable(absl::string_view name);
   // Empty while the model is not known, so that a wrong name makes no label.
   virtual std::string_view model_name() const { return {}; }
+  // The number of the model's version that answers; 0: none is known.
+  virtual int64_t model_version() const { return 0; }
   // Adds what the log tells of requests of its kind.
   virtual void Describe(FinishedRequest&) const {}
+
+  // Null: the request is not traced. Constant during a request, from its arrival to its end.
+  RequestTrace* trace() const { return trace_.get(); }
+  // For each message of a conversation: its trace begins now, if it is to be traced, and ends when its answer was sent,
+  // or with the call.
+  void BeginTrace();
+  void FinishTrace(const absl::Status& status);
 
   Metrics& metrics_;
   grpc::CallbackServerContext& context_;
 
  private:
-  // What the metadata tells of where the request comes from.
+  // Where the request comes from.
+  struct Origin {
+    std::string peer;
+    std::string http_method, http_path;  // empty: not over HTTP
+    std::optional<std::string> request_id;
+    std::optional<Traceparent> parent;
+  };
+
+  // The metadata's value; empty: it is not there, or is there twice, which says nothing.
+  absl::string_view OnlyMetadata(const char* key) const;
+  Origin OriginOf() const;
   void AddOrigin(FinishedRequest& record) const;
+  void BeginTrace(TimePoint start);
+  // What the trace tells of the request as a whole.
+  void DescribeTrace(const grpc::Status& status);
 
   RequestLog& requests_;
   const std::string_view method_;
-  const bool may_idle_;
+  const CallType type_;
   const TimePoint arrived_;
   grpc::StatusCode code_ = grpc::StatusCode::OK;  // of the thread that ends the call
   std::string model_label_;                       // model_name(), when the call ended
@@ -79,6 +109,7 @@ class Call {
   // Made by End, if there is a line to write. The context may be gone when it is written.
   RequestInterest interest_;
   std::unique_ptr<FinishedRequest> record_;
+  std::unique_ptr<RequestTrace> trace_;
 };
 
 // What every request that is a job works with. All of it outlives the request.
@@ -127,7 +158,7 @@ class JobCall : public Call, public JobObserver {
   // Once after each kWaits, on any thread: one of the two. Resume asks AfterJob again, on one of Preparation's threads;
   // Abandon ends the work. The call may be gone when they return.
   void Resume();
-  void Abandon(const absl::Status& status) { EndWork(status); }
+  void Abandon(const absl::Status& status);
   // The last call, exactly once: with the job's end as JobObserver::OnJobDone reports it, OK if there was nothing to
   // do, or the reason why there was no job.
   virtual void OnWorkDone(const absl::Status& status) = 0;
@@ -168,12 +199,13 @@ class JobCall : public Call, public JobObserver {
     return has_job() ? absl::MakeConstSpan(job_->tasks) : absl::Span<const std::unique_ptr<Task>>();
   }
   void Describe(FinishedRequest& record) const override;
+  // What a trace tells of the work of the job that has just ended.
+  virtual std::vector<SpanAttribute> DescribeWork() const { return {}; }
   std::string_view model_name() const override { return model_ == nullptr ? std::string_view() : model_->spec().name; }
 
   // After TakeModel.
   Priority priority() const { return *priority_; }
-  // The number of the model's version that answers.
-  int64_t model_version() const { return model_version_; }
+  int64_t model_version() const override { return model_version_; }
 
   Scheduler& scheduler_;
   // Constant once Begin, or Next, has returned.
@@ -186,6 +218,8 @@ class JobCall : public Call, public JobObserver {
   void RunNow();
   // After a job that ended well, or had no tasks.
   void Proceed();
+  // After kWaits: until now the request has waited for others.
+  void TraceWait();
   // Calls OnWorkDone.
   void EndWork(const absl::Status& status);
   // OK: the job was accepted; its end may already have come, and the call be gone. Otherwise it never comes.
@@ -200,6 +234,7 @@ class JobCall : public Call, public JobObserver {
   const std::shared_ptr<JobHandle> handle_;
   int64_t model_version_ = 0;         // 0 while there is no model
   bool begun_ = false;                // Begin was called: Next is what follows
+  TimePoint waits_since_;             // of a request that is traced: when AfterJob was asked the last time
   std::optional<JobTimes> times_;     // set when a job has ended: from the first one's start to the last one's end
   int64_t task_count_ = 0;            // of the jobs that ended
   std::optional<Priority> priority_;  // set by TakeModel if not before

@@ -19,11 +19,11 @@ class InstantCall final : public Call, public grpc::ServerUnaryReactor {
   void OnDone() override { delete this; }
 };
 
-// `work` fills the response and returns the call's status. `method` as in Call.
+// `work` fills the response and returns the call's status. `method` and `type` as in Call.
 template <typename Work>
 grpc::ServerUnaryReactor* AnswerNow(RequestLog& requests, grpc::CallbackServerContext& context, std::string_view method,
-                                    Work work) {
-  auto* call = new InstantCall(requests, context, method);  // deletes itself in OnDone
+                                    Work work, CallType type = CallType::kRequest) {
+  auto* call = new InstantCall(requests, context, method, type);  // deletes itself in OnDone
   call->EndWith(WithoutExceptions(work));
   return call;
 }

@@ -64,4 +64,15 @@ void AddRetryHint(const absl::Status& status, grpc::Status& result, grpc::Callba
   result = WithDetail(result, info);
 }
 
+std::chrono::milliseconds RetryDelayOf(const grpc::Status& status) {
+  google::rpc::Status details;
+  if (status.error_details().empty() || !details.ParseFromString(status.error_details())) return {};
+  for (const google::protobuf::Any& detail : details.details()) {
+    google::rpc::RetryInfo info;
+    if (!detail.UnpackTo(&info)) continue;
+    return std::chrono::milliseconds(info.retry_delay().seconds() * 1000 + info.retry_delay().nanos() / 1'000'000);
+  }
+  return {};
+}
+
 }  // namespace heed

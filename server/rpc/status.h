@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one place where our errors become gRPC's.
+// The one place where our errors become gRPC's, and where gRPC's are read.
 #pragma once
 
+#include <chrono>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -21,5 +22,8 @@ std::string_view CodeName(grpc::StatusCode code);
 // clients in how long, in `result` as google.rpc.RetryInfo and by the metadata that gRPC's own retries obey
 // (grpc-retry-pushback-ms). `result`: of `status`, to Finish with.
 void AddRetryHint(const absl::Status& status, grpc::Status& result, grpc::CallbackServerContext& context);
+
+// In how long a refused call is worth another try, as the status' details say; zero: not.
+std::chrono::milliseconds RetryDelayOf(const grpc::Status& status);
 
 }  // namespace heed

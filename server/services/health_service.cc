@@ -20,7 +20,7 @@ using grpc::health::v1::HealthCheckResponse;
 class HealthService::Watcher : public Call, public grpc::ServerWriteReactor<HealthCheckResponse> {
  public:
   Watcher(HealthService& service, grpc::CallbackServerContext& context, std::string name)
-      : Call(service.requests_, context, "grpc.health.v1.Health/Watch", /*may_idle=*/true),
+      : Call(service.requests_, context, "grpc.health.v1.Health/Watch", CallType::kWatch),
         service_(service),
         name_(std::move(name)) {}
 
@@ -129,14 +129,17 @@ void HealthService::EndWatches() {
 
 grpc::ServerUnaryReactor* HealthService::Check(grpc::CallbackServerContext* context, const HealthCheckRequest* request,
                                                HealthCheckResponse* response) {
-  return AnswerNow(requests_, *context, "grpc.health.v1.Health/Check", [&]() -> absl::Status {
-    {
-      MutexLock lock(mutex_);
-      response->set_status(StatusOf(request->service()));
-    }
-    if (response->status() != HealthCheckResponse::SERVICE_UNKNOWN) return absl::OkStatus();
-    return absl::NotFoundError(absl::StrCat("there is no model or service \"", request->service(), "\""));
-  });
+  return AnswerNow(
+      requests_, *context, "grpc.health.v1.Health/Check",
+      [&]() -> absl::Status {
+        {
+          MutexLock lock(mutex_);
+          response->set_status(StatusOf(request->service()));
+        }
+        if (response->status() != HealthCheckResponse::SERVICE_UNKNOWN) return absl::OkStatus();
+        return absl::NotFoundError(absl::StrCat("there is no model or service \"", request->service(), "\""));
+      },
+      CallType::kProbe);
 }
 
 grpc::ServerWriteReactor<HealthCheckResponse>* HealthService::Watch(grpc::CallbackServerContext* context,

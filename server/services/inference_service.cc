@@ -160,30 +160,39 @@ InferenceService::InferenceService(const InferenceParts& parts)
 grpc::ServerUnaryReactor* InferenceService::ServerLive(grpc::CallbackServerContext* context,
                                                        const inference::ServerLiveRequest*,
                                                        inference::ServerLiveResponse* response) {
-  return AnswerNow(parts_.jobs.requests, *context, "inference.GRPCInferenceService/ServerLive", [&]() -> absl::Status {
-    response->set_live(true);
-    return absl::OkStatus();
-  });
+  return AnswerNow(
+      parts_.jobs.requests, *context, "inference.GRPCInferenceService/ServerLive",
+      [&]() -> absl::Status {
+        response->set_live(true);
+        return absl::OkStatus();
+      },
+      CallType::kProbe);
 }
 
 grpc::ServerUnaryReactor* InferenceService::ServerReady(grpc::CallbackServerContext* context,
                                                         const inference::ServerReadyRequest*,
                                                         inference::ServerReadyResponse* response) {
-  return AnswerNow(parts_.jobs.requests, *context, "inference.GRPCInferenceService/ServerReady", [&]() -> absl::Status {
-    response->set_ready(parts_.health.IsServing(""));
-    return absl::OkStatus();
-  });
+  return AnswerNow(
+      parts_.jobs.requests, *context, "inference.GRPCInferenceService/ServerReady",
+      [&]() -> absl::Status {
+        response->set_ready(parts_.health.IsServing(""));
+        return absl::OkStatus();
+      },
+      CallType::kProbe);
 }
 
 grpc::ServerUnaryReactor* InferenceService::ModelReady(grpc::CallbackServerContext* context,
                                                        const inference::ModelReadyRequest* request,
                                                        inference::ModelReadyResponse* response) {
-  return AnswerNow(parts_.jobs.requests, *context, "inference.GRPCInferenceService/ModelReady", [&]() -> absl::Status {
-    const absl::Status status = parts_.registry.FindVersion(request->name(), request->version()).status();
-    // While the server shuts down its models take no requests.
-    response->set_ready(status.ok() && parts_.health.IsServing(request->name()));
-    return absl::IsUnavailable(status) ? absl::OkStatus() : status;
-  });
+  return AnswerNow(
+      parts_.jobs.requests, *context, "inference.GRPCInferenceService/ModelReady",
+      [&]() -> absl::Status {
+        const absl::Status status = parts_.registry.FindVersion(request->name(), request->version()).status();
+        // While the server shuts down its models take no requests.
+        response->set_ready(status.ok() && parts_.health.IsServing(request->name()));
+        return absl::IsUnavailable(status) ? absl::OkStatus() : status;
+      },
+      CallType::kProbe);
 }
 
 grpc::ServerUnaryReactor* InferenceService::ServerMetadata(grpc::CallbackServerContext* context,

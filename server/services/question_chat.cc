@@ -46,7 +46,7 @@ class QuestionChats::Chat : public Call,
                             public std::enable_shared_from_this<Chat> {
  public:
   Chat(QuestionChats& chats, grpc::CallbackServerContext& context)
-      : Call(chats.parts_.requests, context, "heed.v1.QuestionAnsweringService/Chat"),
+      : Call(chats.parts_.requests, context, "heed.v1.QuestionAnsweringService/Chat", CallType::kConversation),
         chats_(chats),
         parts_(chats.parts_),
         received_(parts_.message_limits) {}
@@ -86,6 +86,7 @@ class QuestionChats::Chat : public Call,
 
   void OnWriteDone(bool ok) override {
     if (ok) {
+      FinishTrace(refusal_);
       Read();
     } else {
       Finish(End(absl::CancelledError("the client went before it had its answer")));
@@ -120,6 +121,8 @@ class QuestionChats::Chat : public Call,
   // OK: the message's work is under way, and what comes of it is written.
   absl::Status Take() {
     const int64_t number = messages_++;
+    BeginTrace();
+    refusal_ = absl::OkStatus();
     if (!received_.status.ok()) {
       return absl::Status(received_.status.code(), absl::StrCat("message ", number, ": ", received_.status.message()));
     }
@@ -192,6 +195,7 @@ class QuestionChats::Chat : public Call,
     request.session = session_.name();
     request.deadline = deadline();
     request.priority = priority_;
+    request.trace = trace();
     auto work = std::make_unique<StoryWork<Response>>(parts_.store.options(), std::move(story));
     Response& response = work->response();  // which lives as long as the exchange
     const auto exchange =
@@ -223,6 +227,7 @@ class QuestionChats::Chat : public Call,
 
   void Refused(const absl::Status& status) {
     if (!IsRefusal(status)) return Finish(End(status));
+    refusal_ = status;
     v1::ChatResponse answer;
     answer.mutable_refusal()->set_code(status.raw_code());
     answer.mutable_refusal()->set_message(ChatMessage(status));
@@ -236,6 +241,7 @@ class QuestionChats::Chat : public Call,
   Received<v1::ChatRequest> received_;
   v1::ChatRequest& request_ = received_.message;
   v1::ChatResponse response_;
+  absl::Status refusal_;  // OK: the message is answered
   int64_t messages_ = 0;  // taken
   Priority priority_ = kDefaultPriority;
   v1::QuestionSession session_;  // as it was last seen

@@ -14,6 +14,24 @@
 #include "server/translation/translation_work.h"
 
 namespace heed {
+namespace {
+
+// Of the sentences that are done.
+std::vector<SpanAttribute> TokenAttributes(absl::Span<const std::unique_ptr<Task>> tasks) {
+  TokenCounts counts;
+  for (const auto& task : tasks) {
+    if (!task->finished() || !task->error().ok()) continue;
+    const TokenCounts of_task = CountTokens(static_cast<const TranslationTask&>(*task).result());
+    counts.source += of_task.source;
+    counts.target += of_task.target;
+  }
+  std::vector<SpanAttribute> attributes;
+  attributes.emplace_back("heed.source_tokens", counts.source);
+  attributes.emplace_back("heed.target_tokens", counts.target);
+  return attributes;
+}
+
+}  // namespace
 
 // What both methods share: a call whose work is a TranslationWork. `Base`: a UnaryJobCall or a StreamJobCall.
 template <typename Base>
@@ -65,6 +83,7 @@ class TranslationService::WorkCall : public Base {
     return StartLeg();
   }
   int64_t next_bytes() const override { return work_.next_bytes(); }
+  std::vector<SpanAttribute> DescribeWork() const override { return TokenAttributes(this->tasks()); }
 
   TranslationService& service() { return service_; }
   TranslationWork& work() { return work_; }

@@ -11,8 +11,7 @@ constexpr char kSharedMemory[] =
     "shared memory is not served: tensors travel in the request (raw_input_contents or contents) and in the response "
     "(raw_output_contents)";
 constexpr char kTracing[] =
-    "tracing is not served: the log names each request that is slow (--slow_request_ms), with the traceparent that its "
-    "metadata holds";
+    "trace settings are not served: --trace_endpoint and --trace_sample_ratio are set when the server starts";
 constexpr char kLogging[] = "log settings are not served: --log_level and --log_format are set when the server starts";
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "base/invalid_argument.h"
 #include "base/status_macros.h"
 #include "google/protobuf/any.pb.h"
+#include "server/rpc/job_trace.h"
 #include "server/scheduling/refusal.h"
 
 namespace heed {
@@ -28,6 +29,7 @@ SessionExchange::SessionExchange(const SessionParts& parts, ExchangeRequest requ
 
 void SessionExchange::Run() {
   auto self = shared_from_this();
+  if (request_.trace != nullptr) since_ = Clock::now();
   auto admission = parts_.scheduler.Admit();
   if (!admission.ok()) return End(admission.status());
   admission_ = *std::move(admission);
@@ -55,6 +57,7 @@ void SessionExchange::Cancel() {
 
 void SessionExchange::OnSession() {
   model_name_ = session().model_name;
+  TracePart("find session");
   if (const auto recorded = TakeRecorded()) return End(*recorded);
   const auto compute = [self = shared_from_this()] {
     const absl::Status status = WithoutExceptions([&] { return self->Compute(); });
@@ -93,8 +96,10 @@ absl::Status SessionExchange::Compute() {
   };
   HEED_ASSIGN_OR_RETURN(job->tasks,
                         work_->Start(*model_, session(), {limits.max_queued_tasks, limits.max_queued_rows, check}));
+  TracePart("prepare");
   const auto self = shared_from_this();  // its end may come before Submit returns
   self_ = self;
+  if (request_.trace != nullptr) job_ = job;
   absl::Status status = handle_.Submit(std::move(job));
   if (!status.ok()) self_ = nullptr;
   return status;
@@ -104,8 +109,12 @@ void SessionExchange::OnTaskOutput(int, Task& task) {
   if (task.finished()) work_->OnTaskDone(task, model_name_, parts_.requests.metrics());
 }
 
-void SessionExchange::OnJobDone(const absl::Status& status, const JobTimes&) {
+void SessionExchange::OnJobDone(const absl::Status& status, const JobTimes& times) {
   const auto self = std::move(self_);
+  if (request_.trace != nullptr) {
+    AddJobParts(*std::exchange(job_, nullptr), times, {}, *request_.trace);
+    since_ = Clock::now();
+  }
   if (!status.ok()) return End(status);
   std::shared_ptr<const State> next;
   const absl::Status answered = WithoutExceptions([&]() -> absl::Status {
@@ -136,6 +145,7 @@ void SessionExchange::Commit(std::shared_ptr<const State> next) {
       std::move(lease_), std::move(next), request_.request_id,
       [self](const Session& session) { return self->RecordOf(session); },
       [self](absl::StatusOr<SessionStore::Found> committed) {
+        self->TracePart("store session");
         if (!committed.ok()) return self->End(committed.status());
         self->work_->SetSession(self->parts_, **committed);
         self->End(absl::OkStatus());
@@ -150,7 +160,15 @@ std::string SessionExchange::RecordOf(const Session& session) const {
   return any.SerializeAsString();
 }
 
+void SessionExchange::TracePart(std::string_view name) {
+  if (request_.trace == nullptr) return;
+  const TimePoint now = Clock::now();
+  request_.trace->Add(PartOf(name, since_, now, model_name_));
+  since_ = now;
+}
+
 void SessionExchange::End(const absl::Status& status) {
+  if (request_.trace != nullptr) request_.trace->BeginAnswer(Clock::now());
   lease_ = nullptr;  // before the client hears of it and tries again
   admission_ = nullptr;
   std::exchange(done_, nullptr)(status);

@@ -20,6 +20,7 @@
 #include "server/scheduling/scheduler.h"
 #include "server/session_calls/session_parts.h"
 #include "server/session_calls/session_work.h"
+#include "server/telemetry/tracer.h"
 
 namespace heed {
 
@@ -29,6 +30,7 @@ struct ExchangeRequest {
   std::string request_id;  // of a change; empty: it has no name
   TimePoint deadline = kNoDeadline;
   Priority priority = kDefaultPriority;
+  RequestTrace* trace = nullptr;  // that it is a part of, and which lives until it is done; null: it is not traced
 };
 
 // Keeps itself alive from Run until `done` was called. Thread-safe.
@@ -69,6 +71,8 @@ class SessionExchange : public JobObserver, public std::enable_shared_from_this<
   std::string RecordOf(const Session& session) const;
   // Lets go of the session and calls `done`.
   void End(const absl::Status& status);
+  // Adds to the trace what has taken from since_ until now, and goes on from here.
+  void TracePart(std::string_view name);
   const Session& session() const { return lease_ == nullptr ? *found_ : lease_->session(); }
 
   const SessionParts parts_;
@@ -83,6 +87,9 @@ class SessionExchange : public JobObserver, public std::enable_shared_from_this<
   std::unique_ptr<SessionLease> lease_;  // of one that does
   std::string model_name_;
   std::shared_ptr<const StatefulModel> model_;
+  // Of one that is traced: when its present part began, and its job until that has ended.
+  TimePoint since_;
+  std::shared_ptr<const Job> job_;
   std::shared_ptr<SessionExchange> self_;  // while the scheduler has the job
   JobHandle handle_;
 };

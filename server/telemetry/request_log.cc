@@ -24,10 +24,9 @@ void RequestLog::Write(RequestInterest interest, const FinishedRequest& record) 
   if (record.tasks) fields.emplace_back("tasks", *record.tasks);
   if (!record.peer.empty()) fields.emplace_back("peer", record.peer);
   if (record.request_id) fields.emplace_back("request_id", *record.request_id);
-  if (record.traceparent) {
-    fields.emplace_back("trace_id", record.traceparent->trace_id);
-    fields.emplace_back("parent_id", record.traceparent->parent_id);
-  }
+  if (!record.trace_id.empty()) fields.emplace_back("trace_id", record.trace_id);
+  if (!record.parent_id.empty()) fields.emplace_back("parent_id", record.parent_id);
+  if (!record.span_id.empty()) fields.emplace_back("span_id", record.span_id);
   if (*left_out > 0) fields.emplace_back("left_out", *left_out);
   const LogLevel level = interest.is_fault ? LogLevel::kError : interest.is_slow ? LogLevel::kWarn : LogLevel::kDebug;
   Log(level, interest.is_slow ? "slow_request" : "request", fields);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is kept of requests: their numbers, in the metrics, and the log's lines about them: each one that was slow, each
-// that failed by the server's own fault, and at the level debug every one.
+// What is kept of requests: their numbers, in the metrics; the log's lines about them: each one that was slow, each
+// that failed by the server's own fault, and at the level debug every one; and traces of those that are traced.
 #pragma once
 
 #include <atomic>
@@ -13,7 +13,7 @@
 #include "server/telemetry/line_budget.h"
 #include "server/telemetry/log.h"
 #include "server/telemetry/metrics.h"
-#include "server/telemetry/trace_context.h"
+#include "server/telemetry/tracer.h"
 
 namespace heed {
 
@@ -33,7 +33,8 @@ struct FinishedRequest {
   std::optional<int64_t> tasks;
   std::string peer;
   std::optional<std::string> request_id;
-  std::optional<Traceparent> traceparent;
+  // Hexadecimal: of the trace, of the caller's span, and of the request's own if it is traced. Empty: there is none.
+  std::string trace_id, parent_id, span_id;
 };
 
 // Why there is a line to write of a request.
@@ -48,10 +49,13 @@ struct RequestInterest {
 // Thread-safe.
 class RequestLog {
  public:
-  // `slow`: what takes at least so long is slow; zero: nothing is. `metrics` outlives it.
-  RequestLog(Clock::duration slow, Metrics& metrics) : slow_(slow), metrics_(metrics) {}
+  // `slow`: what takes at least so long is slow; zero: nothing is. `tracer`: null traces nothing. Both others outlive
+  // it.
+  RequestLog(Clock::duration slow, Metrics& metrics, Tracer* tracer = nullptr)
+      : slow_(slow), metrics_(metrics), tracer_(tracer) {}
 
   Metrics& metrics() const { return metrics_; }
+  Tracer* tracer() const { return tracer_; }
   void Begin() { ++in_flight_; }
   void End() { --in_flight_; }
   // Requests that arrived and have not ended.
@@ -64,6 +68,7 @@ class RequestLog {
  private:
   const Clock::duration slow_;
   Metrics& metrics_;
+  Tracer* const tracer_;
   std::atomic<int64_t> in_flight_ = 0;
   LineBudget budget_{kMaxRequestLines};
 };

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "server/gateway/method_calls.h"
+#include "server/rpc/status.h"
 
 namespace heed {
 

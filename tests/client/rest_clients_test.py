@@ -191,8 +191,8 @@ class TritonsClient(RestClients):
                 (self.client.get_system_shared_memory_status, "shared memory is not served"),
                 (lambda: self.client.register_system_shared_memory("a", "/a", 64), "shared memory is not served"),
                 (self.client.unregister_cuda_shared_memory, "shared memory is not served"),
-                (self.client.get_trace_settings, "tracing is not served"),
-                (lambda: self.client.update_trace_settings("m", {}), "tracing is not served"),
+                (self.client.get_trace_settings, "trace settings are not served"),
+                (lambda: self.client.update_trace_settings("m", {}), "trace settings are not served"),
                 (self.client.get_log_settings, "log settings are not served")]:
             self.refused(call, 501, message)
 

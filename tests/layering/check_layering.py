@@ -57,7 +57,8 @@ MAP = {
     "models": ("from a model directory to a model",
                "base engine/core engine/linear models/kinds models/translation models/graph models/ntm models/transformer_xl "
                "models/xlnet_tasks"),
-    "server/options": ("the flags of heed-server", "base base/flags engine/graph server/http server/registry"),
+    "server/options": ("the flags of heed-server",
+                       "base base/flags engine/graph server/http server/registry server/tracing"),
     "server/platform": ("what the machine gives: cgroup, locked directories", "base"),
     "server/telemetry": ("metrics, log, traces", "base engine/linear server/platform"),
     "server/network": ("sockets and connections", "base server/telemetry"),
@@ -76,12 +77,13 @@ MAP = {
                    "base engine/linear models/kinds proto server/messages server/scheduling server/telemetry"),
     "server/rpc": ("one call: message, job, status, log line",
                    "base proto server/messages server/registry server/scheduling server/telemetry"),
+    "server/tracing": ("traces on their way to a collector", "base proto server/rpc server/telemetry"),
     "server/session_calls": ("requests on sessions, whatever the kind of their model",
                              "base models/kinds proto server/messages server/registry server/rpc server/scheduling "
                              "server/sessions server/telemetry"),
     "server/language": ("the service of language models",
                         "base models/kinds proto server/messages server/rpc server/scheduling "
-                        "server/session_calls server/sessions"),
+                        "server/session_calls server/sessions server/telemetry"),
     "server/translation": ("what a request to translate comes to: routes, markup, phrases, the cache",
                            "base models/kinds models/markup models/sentences proto server/languages server/messages "
                            "server/registry server/scheduling server/telemetry"),
@@ -101,7 +103,7 @@ MAP = {
     "server": ("where the server is put together",
                "base base/flags engine/kernels engine/linear models server/gateway server/graphs server/http server/language server/network server/options "
                "server/page server/platform server/registry server/rpc server/scheduling server/security server/services server/sessions "
-               "server/telemetry server/translation_api"),
+               "server/telemetry server/tracing server/translation_api"),
     "client/lib": ("the C++ client library", "base files proto"),
     "client/cli": ("what the commands share", "base base/flags client/lib proto"),
     "client/render": ("answers as text, JSON, bars, maps, tables", "base client/cli client/lib proto"),

@@ -640,7 +640,8 @@ TEST_F(InferenceTest, UnservedExtensionsSayWhatThereIsInstead) {
   inference::CudaSharedMemoryUnregisterResponse cuda_unregister;
   expect(Call(&Stub::CudaSharedMemoryUnregister, "", cuda_unregister), "shared memory is not served");
   inference::TraceSettingResponse trace;
-  expect(Call(&Stub::TraceSetting, "", trace), "tracing is not served: the log names each request that is slow");
+  expect(Call(&Stub::TraceSetting, "", trace),
+         "trace settings are not served: --trace_endpoint and --trace_sample_ratio");
   inference::LogSettingsResponse log;
   expect(Call(&Stub::LogSettings, "", log), "log settings are not served: --log_level");
 }

@@ -240,6 +240,8 @@ TEST(FlagsTest, ErrorsNameTheFlag) {
   EXPECT_THAT(ErrorOf({"--management=yes"}), HasSubstr("--management=yes: must be true or false"));
   EXPECT_THAT(ErrorOf({"--tls_cert=c"}), HasSubstr("--tls_cert=c, --tls_key=: one is of no use without the other"));
   EXPECT_THAT(ErrorOf({"--tls_key=k"}), HasSubstr("--tls_cert=, --tls_key=k: one is of no use without the other"));
+  EXPECT_THAT(ErrorOf({"--trace_ca=a"}), HasSubstr("--trace_ca=a: is of no use without --trace_endpoint=https://"));
+  EXPECT_THAT(ErrorOf({"--trace_ca=a", "--trace_endpoint=collector:4317"}), HasSubstr("is of no use without"));
   EXPECT_THAT(ErrorOf({"--tls_client_ca=a"}), HasSubstr("--tls_client_ca=a: is of no use without --tls_cert"));
   EXPECT_THAT(ErrorOf({"--threads=1", "--threads=2"}), HasSubstr("--threads: is given twice"));
   EXPECT_THAT(ErrorOf({"--threads=2", "--executors=3"}), HasSubstr("--executors=3: must be at most --threads=2"));
