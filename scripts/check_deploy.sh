@@ -133,7 +133,8 @@ if have helm; then
   for wrong in flags.listen=0.0.0.0:1 replicas=3 terminationGracePeriodSeconds=35 tls.enabled=perhaps \
     graphs.volume.emptyDir.medium=Memory sessions.place=/data sessions.place=redis://redis:6379 \
     flags.http_listen=:8080 http=true autoscaling.keda.serverAddress=prometheus \
-    autoscaling.enabled=true,autoscaling.keda.enabled=true; do
+    autoscaling.enabled=true,autoscaling.keda.enabled=true \
+    tracing.endpoint=collector tracing.endpoint=http://collector:4317 tracing.sampleRatio=2; do
     run "helm refuses $wrong" refuses "$wrong"
   done
 fi
