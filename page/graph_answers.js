@@ -88,7 +88,7 @@ export function summaryOf(kind, graphs, answers) {
     });
   });
   const parts = [...counts].sort((one, two) => two[1] - one[1]).map(([label, n]) => `${formatNumber(n)} ${label}`);
-  const agreement = known ? ` The file agrees on ${formatNumber(agreed)} of ${formatNumber(known)}.` : "";
+  const agreement = known ? ` ${formatNumber(agreed)} of ${formatNumber(known)} match the file.` : "";
   return graphs.length === 1 && kind === "ClassifyGraphs"
     ? `${graphs.name}: ${parts[0].slice(2)}.${agreement}`
     : `${describe(graphs)}: ${parts.join(", ")}.${agreement}`;

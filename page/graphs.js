@@ -104,7 +104,7 @@ class GraphsPanel {
           element(
             "div",
             { class: "field" },
-            element("span", { class: "label", text: "Graphs at hand" }),
+            element("span", { class: "label", text: "Examples" }),
             element("div", { class: "actions" }, this.examples),
           ),
         ),
@@ -177,13 +177,13 @@ class GraphsPanel {
     this.#modelChosen();
   }
 
-  // Asks it about the file that is open; else shows it the graph at hand that fits it.
+  // Asks it about the file that is open; else shows its example.
   #modelChosen() {
     if (this.#graphs && !this.#graphs.example) return void this.#ask();
     const example = EXAMPLES.find(({ model }) => model === this.modelSelect.value);
     if (example) return void this.#openExample(example);
     this.#clear();
-    const text = `${this.modelSelect.value} has no graph at hand here: open a file of its own.`;
+    const text = `${this.modelSelect.value} has no example here: open a graph file.`;
     show(this.status, notice("info", element("p", { text })));
   }
 
@@ -391,7 +391,7 @@ class GraphsPanel {
           )
         : [];
     if (hasOdd)
-      marks.push(element("li", {}, element("span", { class: "swatch swatch-odd", "aria-hidden": "true" }), "the file says another class"));
+      marks.push(element("li", {}, element("span", { class: "swatch swatch-odd", "aria-hidden": "true" }), "differs from the file"));
     show(this.legend, marks);
   }
 

@@ -148,7 +148,7 @@ class Mode {
     this.form.hidden = names.length === 0;
   }
 
-  // Shows at once what it does, with the text that is at hand.
+  // Shows at once what it does, with the example.
   begin() {
     if (this.begun || !this.hasModel) return;
     this.begun = true;
@@ -325,7 +325,7 @@ class GapsMode extends Mode {
       lists.children[gap].querySelectorAll("button")[filling]?.focus();
     };
     draw();
-    const take = button("Take these words into the text", {
+    const take = button("Use these words in the text", {
       kind: "quiet",
       onClick: () => ((this.input.value = sentence.textContent), this.input.focus()),
     });
@@ -354,7 +354,9 @@ class WritingMode extends Mode {
     this.seed = numberInput({ min: 0, step: 1, value: "1" });
     this.maxTokens = numberInput({ min: 1, max: 500, step: 1, value: "60" });
     this.greedy = checkField("Always the likeliest word (no chance)");
-    this.actions.append(button("Another one", { onClick: () => ((this.seed.value = String(Number(this.seed.value) + 1)), this.run()) }));
+    this.actions.append(
+      button("Try another seed", { onClick: () => ((this.seed.value = String(Number(this.seed.value) + 1)), this.run()) }),
+    );
     this.stop = button("Stop", { hidden: true, onClick: () => this.panel.latest.cancel() });
     this.actions.append(this.stop);
     this.form.append(
@@ -439,7 +441,7 @@ class WritingMode extends Mode {
           class: "hint",
           text: `${ends[made.finishReason] ?? ""} ${formatNumber(made.tokenCount ?? 0, 0)} tokens.${unknownWords.length ? ` The prompt has words that the model does not know: ${unknownWords.join(", ")}.` : ""}`,
         }),
-        button("Take all of it as the text", { kind: "quiet", onClick: () => ((this.input.value = whole), this.input.focus()) }),
+        button("Continue from here", { kind: "quiet", onClick: () => ((this.input.value = whole), this.run()) }),
       ),
     );
     this.panel.app.say(made.text ?? "");

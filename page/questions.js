@@ -61,7 +61,7 @@ class QuestionsPanel {
       { class: "actions" },
       STORIES.map((story) => button(story.title, { onClick: () => this.#openExample(story) })),
     );
-    this.examplesField = element("div", { class: "field" }, element("span", { class: "label", text: "Stories at hand" }), this.examples);
+    this.examplesField = element("div", { class: "field" }, element("span", { class: "label", text: "Example stories" }), this.examples);
     this.forks = element("div", { class: "forks", hidden: true });
     this.factList = element("ol", { class: "facts", "aria-label": "Facts told" });
     this.factInput = textInput({ placeholder: "John took the apple." });
@@ -87,7 +87,7 @@ class QuestionsPanel {
       field("Ask a question", this.questionInput, { class: "grow" }),
       element("button", { class: "button primary", type: "submit" }, "Ask"),
     );
-    this.words = more("Words that it knows", this.#wordList());
+    this.words = more("Words the model knows", this.#wordList());
     this.words.classList.add("word-list");
     root.append(
       element(

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the graphs that the page has at hand: page/karate.json and page/nitropyrene.json.
+"""Writes the page's example graphs, page/karate.json and page/nitropyrene.json.
 
     scripts/page_graphs.py           writes them
     scripts/page_graphs.py --check   exits with 1 if a file is not what this writes

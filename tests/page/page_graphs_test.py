@@ -85,7 +85,7 @@ class GraphsTest(PageTest):
         answer = self.ask("ClassifyNodes", "gat-karate", example("karate.json")["graph"])[0]
         labels = [node["classification"]["label"] for node in answer["nodes"]]
         expect(page.locator(".graph-summary")).to_contain_text(f"{labels.count('Officer')} Officer")
-        expect(page.locator(".graph-summary")).to_contain_text("The file agrees on 33 of 34.")
+        expect(page.locator(".graph-summary")).to_contain_text("33 of 34 match the file.")
         expect(page.locator(".node-odd")).to_have_count(1)
         for row in (0, 8, 33):
             own = answer["nodes"][row]["classification"]
@@ -151,7 +151,7 @@ class GraphsTest(PageTest):
         with open(KARATE, "rb") as file:
             data = base64.b64encode(file.read()).decode()
         self.drop(page, "own.safetensors", f"Uint8Array.from(atob('{data}'), (one) => one.charCodeAt(0))")
-        expect(page.locator(".graph-summary")).to_contain_text("34 nodes, 156 edges: 18 Officer, 16 Mr. Hi. The file agrees on 33 of 34.")
+        expect(page.locator(".graph-summary")).to_contain_text("34 nodes, 156 edges: 18 Officer, 16 Mr. Hi. 33 of 34 match the file.")
         expect(page.get_by_role("button", name="Karate club")).to_have_attribute("aria-pressed", "false")
 
     def test_messages_as_json(self):
@@ -243,7 +243,7 @@ class GraphsTest(PageTest):
     def test_edges(self):
         page = self.graphs()
         page.get_by_role("tabpanel", name="Graphs").get_by_label("Model", exact=True).select_option("gat-cora-links")
-        expect(page.locator(".graph-status")).to_contain_text("gat-cora-links has no graph at hand here")
+        expect(page.locator(".graph-status")).to_contain_text("gat-cora-links has no example here")
         expect(page.locator(".graph-card")).to_be_hidden()
         graph = ring(6, 1433)
         self.give(page, "papers.json", graph)

@@ -79,7 +79,7 @@ class LanguageTest(PageTest):
         changed = GAPS.replace("___", text["gaps"][0]["top"][0]["text"], 1).replace("___", fillings[3])
         expect(page.locator(".filled")).to_have_text(changed)
         expect(second.get_by_role("button").nth(3)).to_be_focused()
-        page.get_by_role("button", name="Take these words into the text").click()
+        page.get_by_role("button", name="Use these words in the text").click()
         expect(page.get_by_label("Text")).to_have_value(changed)
         page.get_by_role("button", name="Fill in").click()
         expect(page.get_by_text("The text has no gap")).to_be_visible()
@@ -99,9 +99,9 @@ class LanguageTest(PageTest):
         self.assertEqual(page.locator(".token-text").inner_text().strip(), (PROMPT + text).strip())
         self.assertGreater(page.locator(".token").count(), 8)
         self.assertEqual(self.calls("LanguageModelingService/GenerateStream"), streams + 1)
-        page.get_by_role("button", name="Another one").click()
+        page.get_by_role("button", name="Try another seed").click()
         expect(page.get_by_label("Seed")).to_have_value("6")
-        page.get_by_role("button", name="Take all of it as the text").click()
+        page.get_by_role("button", name="Continue from here").click()
         self.assertTrue(page.get_by_label("Text").input_value().startswith(PROMPT))
 
     def test_a_text_that_is_stopped(self):

@@ -18,7 +18,7 @@ class QuestionsTest(PageTest):
     FLAGS = (f"--models={TREE}/weights/ntm-babi",)
 
     def questions(self, **context):
-        """The panel, once it has answered about the story at hand."""
+        """The panel, once it has answered about the first example."""
         page = self.open("questions", **context)
         expect(page.locator(".answer-text")).to_contain_text("bathroom")
         return page
@@ -116,7 +116,7 @@ class QuestionsTest(PageTest):
         with open(os.path.join(TREE, "weights/ntm-babi/vocab.json"), encoding="utf-8") as file:
             vocabulary = json.load(file)
         page = self.questions()
-        page.get_by_text("Words that it knows").click()
+        page.get_by_text("Words the model knows").click()
         offered = [text.split(":")[1] for text in page.locator(".word-list p").all_inner_texts()]
         stories = page.evaluate("async () => (await import(new URL('page/babi_words.js', document.baseURI))).STORIES.flatMap((story) => [...story.facts, story.question])")
         words = set(re.findall(r"[a-z]+", " ".join(offered + stories).lower()))
