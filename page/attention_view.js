@@ -26,6 +26,7 @@ class WordLine {
           role: "toolbar",
           "aria-labelledby": id,
           lang,
+          dir: "auto",
           on: {
             pointerover: (event) => tell(event.target),
             focusin: (event) => tell(event.target),

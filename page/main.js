@@ -74,7 +74,8 @@ async function look() {
       for (const panel of panels) panel.refresh();
     }
   }
-  const isSettled = !modelsError && app.models.every((model) => model.state !== "MODEL_STATE_LOADING");
+  // A token is asked for, and given, by a person.
+  const isSettled = modelsError ? modelsError.code === "unauthenticated" : app.models.every((model) => model.state !== "MODEL_STATE_LOADING");
   looking = setTimeout(look, isSettled ? LOOK_AGAIN_MS : LOOK_SOON_MS);
 }
 

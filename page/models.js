@@ -123,6 +123,7 @@ class ModelsPanel {
   #latest = new Latest();
   #timer = null;
   #isFirst = true;
+  #needsToken = false;
   #isShown = false;
   #body = element("tbody");
   #summary = element("p", { class: "models-summary" });
@@ -165,11 +166,17 @@ class ModelsPanel {
     } catch (error) {
       if (isAbort(error)) return;
       show(this.#problem, errorNotice(error));
+      this.#needsToken = error.code === "unauthenticated";
+      if (this.#needsToken) return; // asking again does not help
     }
     if (this.#isShown && this.#live.input.checked) this.#timer = setTimeout(() => this.#look(), INTERVAL_MS);
   }
 
   #showModels(models) {
+    if (this.#needsToken && models.length) {
+      this.#needsToken = false;
+      this.#look();
+    }
     const rows = new Map();
     for (const model of models) {
       const key = `${model.name}/${model.version ?? 1}`;

@@ -32,7 +32,7 @@ class TranslatePanel {
 
   constructor(root, app) {
     this.#app = app;
-    this.text = textArea({ rows: 5, spellcheck: "true", placeholder: "A text to translate, of any length. Ctrl+Enter sends it.", "aria-label": "Text to translate" });
+    this.text = textArea({ rows: 5, dir: "auto", spellcheck: "true", placeholder: "A text to translate, of any length. Ctrl+Enter sends it.", "aria-label": "Text to translate" });
     this.source = selectOf([{ value: "auto", text: "Detect language" }], { "aria-label": "Source language", onChange: () => this.#updateTargets() });
     this.target = selectOf([], { "aria-label": "Target language" });
     this.model = selectOf([], { onChange: () => this.#updateFields() });
@@ -47,7 +47,7 @@ class TranslatePanel {
     this.format = selectOf([{ value: "", text: "Plain text" }, { value: "TEXT_FORMAT_HTML", text: "HTML" }], { onChange: () => this.#updateFields() });
     this.go = button("Translate", { kind: "primary", class: "go", onClick: () => this.#translate() });
     this.stop = button("Stop", { hidden: true, onClick: () => this.#latest.cancel() });
-    this.output = element("div", { class: "output", tabIndex: -1 });
+    this.output = element("div", { class: "output", dir: "auto" });
     this.facts = element("p", { class: "hint", role: "status" });
     this.problem = element("div", { class: "problem" });
     this.behind = element("section", { class: "card", hidden: true, "aria-label": "Behind the translation" });

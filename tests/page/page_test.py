@@ -319,6 +319,11 @@ class TokenTest(PageTest):
 
     def test_asks_for_a_token_and_works_with_it(self):
         self.allow("status of 401")
+        page = self.open("models")
+        expect(page.get_by_text("This server asks for a token.", exact=True)).to_be_visible()
+        page.get_by_label("Token", exact=True).and_(page.locator("input")).fill(TOKEN)
+        page.keyboard.press("Enter")
+        expect(page.locator(".rate").first).to_have_text(re.compile(r"\d"))
         page = self.open("translate")
         expect(page.get_by_text("This server asks for a token.", exact=True)).to_be_visible()
         field = page.get_by_label("Token", exact=True).and_(page.locator("input"))
@@ -337,6 +342,8 @@ class TokenTest(PageTest):
         command = request_text(page, "curl")
         answer = subprocess.run(["bash", "-c", command], check=True, capture_output=True, text=True, timeout=60, env={**os.environ, "HEED_TOKEN": TOKEN}).stdout
         self.assertIn("Zwei Hunde", answer)
+        page.get_by_role("tab", name="Models").click()
+        expect(page.locator(".rate").first).to_have_text(re.compile(r"\d"))
         page.get_by_role("button", name="Token").click()
         page.get_by_role("button", name="Forget it").click()
         expect(page.get_by_text("This server asks for a token.", exact=True)).to_be_visible()
