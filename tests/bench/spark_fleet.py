@@ -34,12 +34,12 @@ PARTITIONS = 16
 
 
 def cpu_seconds(pids):
-    """Of processes and of the children that they have waited for."""
+    """Of processes and of the children that they have waited for; of this process without them, since these are servers."""
     ticks = 0
     for pid in pids:
         try:
             with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-                ticks += sum(map(int, file.read().rpartition(")")[2].split()[11:15]))
+                ticks += sum(map(int, file.read().rpartition(")")[2].split()[11 : 13 if pid == os.getpid() else 15]))
         except OSError:
             pass  # it has ended
     return ticks / os.sysconf("SC_CLK_TCK")
