@@ -47,6 +47,7 @@ TREE = os.path.join(HERE, "../..")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 AXE = pathlib.Path(sys.prefix).parent / "node_modules/axe-core/axe.min.js"
 WIDTHS = {1280: 900, 390: 844}  # and the heights
+NARROWEST = 360
 THEMES = ("light", "dark")
 # Above what a loaded machine takes for anything here; nothing waits that long.
 LIMIT_MS = 30_000
@@ -138,6 +139,9 @@ class PageTest(unittest.TestCase):
         lines = [f"{one['id']}: {one['help']}: {node['html'][:160]}: {node.get('failureSummary', '')}" for one in found["violations"] for node in one["nodes"]]
         self.assertEqual(lines, [], "axe-core complains")
         self.assertGreater(len(found["passes"]), 15)
+        self.check_width(page)
+
+    def check_width(self, page):
         extra = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         self.assertLessEqual(extra, 0, "the page is wider than the window")
 
@@ -151,6 +155,8 @@ class PageTest(unittest.TestCase):
                     page.emulate_media(color_scheme=theme)
                     page.set_viewport_size({"width": width, "height": height})
                     self.check(page)
+        page.set_viewport_size({"width": NARROWEST, "height": 800})
+        self.check_width(page)
 
 
 def main():
