@@ -30,6 +30,8 @@ from heed_client.errors import HeedError
 
 _EOF: Any = getattr(grpc.aio, "EOF")  # which the types of older releases lack
 
+MAX_UNSENT = 20  # tries of a conversation that the server ends before its first request is written; most say why
+
 T = TypeVar("T")
 AnyIterable = Union[Iterable[T], AsyncIterable[T]]
 
@@ -101,6 +103,15 @@ class AsyncSent:
             raise
 
 
+def error_of(error: grpc.RpcError, method: str) -> HeedError:
+    """Where the server ends a call while a request is being written, grpc.aio loses the server's reason."""
+    failure = HeedError.of(error, method)
+    if failure.code() == grpc.StatusCode.INTERNAL and failure.message == "Internal error from Core":
+        message = "the server ended the call while requests were sent; grpc.aio does not know why"
+        return HeedError(grpc.StatusCode.INTERNAL, message, method)
+    return failure
+
+
 class AsyncConversation:
     """A call with many requests and many responses, one at a time. One task."""
 
@@ -108,25 +119,26 @@ class AsyncConversation:
         self._method = first.method.name
         self._call = begin(**options)
 
-    async def send(self, request: Message) -> None:
-        """What is wrong with the call is what receive() raises."""
+    async def send(self, request: Message) -> bool:
+        """False: the call has ended. receive() raises why."""
         try:
             await self._call.write(request)
         except (grpc.RpcError, asyncio.InvalidStateError):
-            pass
+            return False
+        return True
 
     async def receive(self) -> Any:
         try:
             response = await self._call.read()
         except grpc.RpcError as error:
-            raise HeedError.of(error, self._method) from None
+            raise error_of(error, self._method) from None
         if response is not _EOF:
             return response
         code = await self._call.code()
         if code == grpc.StatusCode.OK:
             raise HeedError(grpc.StatusCode.CANCELLED, "the server ended the conversation", self._method)
         trailing = tuple(await self._call.trailing_metadata() or ())
-        raise HeedError(code, await self._call.details() or "", self._method, trailing)
+        raise error_of(HeedError(code, await self._call.details() or "", self._method, trailing), self._method)
 
     async def finish(self) -> None:
         """Says that there is no more, and waits until the server has seen it."""
@@ -135,7 +147,7 @@ class AsyncConversation:
             while await self._call.read() is not _EOF:
                 pass
         except grpc.RpcError as error:
-            raise HeedError.of(error, self._method) from None
+            raise error_of(error, self._method) from None
 
     def cancel(self) -> None:
         self._call.cancel()
@@ -199,7 +211,7 @@ class AsyncTransport(ClientBase):
             if sent.failure is not None:  # on which gRPC cancels the call
                 raise sent.failure from None
             if isinstance(error, grpc.RpcError):
-                raise HeedError.of(error, method.name) from None
+                raise error_of(error, method.name) from None
             raise
         return read(response)
 
@@ -216,7 +228,7 @@ class AsyncTransport(ClientBase):
             if sent.failure is not None:
                 raise sent.failure from None
             if isinstance(error, grpc.RpcError):
-                raise HeedError.of(error, method.name) from None
+                raise error_of(error, method.name) from None
             raise
         finally:
             stream.cancel()
@@ -224,10 +236,13 @@ class AsyncTransport(ClientBase):
     async def _converse(self, first: Call[None]) -> AsyncConversation:
         """A conversation whose first request was answered."""
         send, tries = self._connection.callable("stream_stream", first.method), self._try(first)
+        unsent = 0
         while True:
             conversation = AsyncConversation(send, self._call_options(None), first)
             try:
-                await conversation.send(first.request)
+                if not await conversation.send(first.request) and unsent < MAX_UNSENT:
+                    unsent += 1  # The server knows nothing of the request; the next try may say why.
+                    continue
                 first.read(await conversation.receive())
                 return conversation
             except grpc.RpcError as error:

@@ -143,6 +143,23 @@ async def test_a_closed_client_says_so():
         await client.models()
 
 
+async def test_a_conversation_that_is_refused_before_its_first_request_is_written_says_why(serve):
+    service = RefusingService()
+    service.refusals = [(grpc.StatusCode.UNAVAILABLE, -1)] * 10_000
+    async with AsyncClient(serve(service.add_to)) as client:
+
+        async def converse():
+            codes = set()
+            for _ in range(40):
+                with pytest.raises(heed_client.HeedError) as raised:
+                    _ = [reply async for reply in client.chat(["Who?"])]
+                codes.add((raised.value.code(), raised.value.message))
+            return codes
+
+        codes = await asyncio.gather(*(converse() for _ in range(8)))
+        assert set().union(*codes) == {(grpc.StatusCode.UNAVAILABLE, "model is loading")}
+
+
 def test_a_client_of_another_event_loop_says_so(serve):
     client = AsyncClient(serve(RefusingService().add_to))
     assert asyncio.run(client.translate(["yes"])) == ["ja"]
