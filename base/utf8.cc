@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/utf8.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -21,6 +22,12 @@ std::optional<size_t> FirstInvalidUtf8(absl::string_view text) {
     if (NextCodePoint(text, i) < 0) return static_cast<size_t>(before);
   }
   return std::nullopt;
+}
+
+size_t CharacterCount(absl::string_view text) {
+  // Every byte but those that go on with a code point begins one.
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char byte) { return (static_cast<uint8_t>(byte) & 0xc0) != 0x80; }));
 }
 
 }  // namespace heed

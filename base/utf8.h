@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether bytes are text.
+// Whether bytes are text, and how long it is.
 #pragma once
 
 #include <cstddef>
@@ -11,5 +11,8 @@ namespace heed {
 
 // Returns the offset of the first byte that is not part of valid UTF-8.
 std::optional<size_t> FirstInvalidUtf8(absl::string_view text);
+
+// Characters of a text in UTF-8: code points.
+size_t CharacterCount(absl::string_view text);
 
 }  // namespace heed

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/translation_api/api_answer.h"
 
-#include <algorithm>
-
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -46,10 +44,6 @@ std::string WithApiField(absl::string_view message, std::initializer_list<FieldN
     if (absl::StartsWith(rest, ":") || absl::StartsWith(rest, "[")) return absl::StrCat(theirs, rest);
   }
   return std::string(message);
-}
-
-size_t CharacterCount(absl::string_view text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
 }  // namespace heed

@@ -2,7 +2,6 @@
 // What answers of other servers' APIs share: how they say that a call failed, and how long until the next try.
 #pragma once
 
-#include <cstddef>
 #include <initializer_list>
 #include <string>
 #include <utility>
@@ -26,8 +25,5 @@ using FieldName = std::pair<absl::string_view, absl::string_view>;
 // The message of a failed call as one about the API's own field, where it begins with a field of ours: "texts[3]: ..."
 // as "q[3]: ...".
 std::string WithApiField(absl::string_view message, std::initializer_list<FieldName> names);
-
-// Characters of a text: code points.
-size_t CharacterCount(absl::string_view text);
 
 }  // namespace heed

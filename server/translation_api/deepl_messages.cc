@@ -14,6 +14,7 @@
 #include "base/excerpt.h"
 #include "base/invalid_argument.h"
 #include "base/status_macros.h"
+#include "base/utf8.h"
 #include "server/translation_api/api_answer.h"
 
 namespace heed {
