@@ -340,8 +340,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   for (const auto& [name, service] : services) {
     service_names.push_back(name);
     RefuseManagement(*parts->authorization, name, *service);
-    builder.RegisterService(
-        &parts->checked_services.emplace_back(name, *service, parts->message_limits(), parts->requests));
+    builder.RegisterService(&parts->checked_services.emplace_back(name, *service, parts->message_limits(),
+                                                                  *parts->authorization, parts->requests));
     parts->health.AddService(name);
   }
   parts->grpc_server = builder.BuildAndStart();

@@ -76,6 +76,7 @@ void Fill(const CallContext& context, grpc::ClientContext& call) {
   const auto add = [&call](const char* key, const std::string& value) {
     if (!value.empty() && IsMetadataValue(value)) call.AddMetadata(key, value);
   };
+  add("authorization", context.authorization);  // whose limits the messages count for
   add("heed-priority", context.priority);
   add(kRequestIdKey, context.request_id);
   add(kTraceparentKey, context.traceparent);
@@ -213,7 +214,10 @@ absl::StatusOr<CallContext> ContextOf(const HttpRequest& request) {
 absl::Status MethodCalls::Check(absl::string_view path, const CallContext& context) const {
   std::optional<absl::string_view> authorization;
   if (!context.authorization.empty()) authorization = context.authorization;
-  return authorization_.Check(path, authorization, Clock::now());
+  HEED_RETURN_IF_ERROR(authorization_.Check(path, authorization, Clock::now()));
+  HEED_ASSIGN_OR_RETURN(const std::shared_ptr<const Caller> caller,
+                        authorization_.CallerOf(RightOf(path), authorization, Clock::now()));
+  return caller == nullptr ? absl::OkStatus() : caller->CheckRoom();
 }
 
 absl::Status MethodCalls::Begin(absl::string_view path, const CallContext& context) const {

@@ -87,7 +87,8 @@ class MethodCalls {
   void Close() const { under_way_->Close(); }
 
   // Whether `context` may call the method "/heed.v1.TranslationService/Translate": UNAUTHENTICATED, PERMISSION_DENIED,
-  // counted as for gRPC. Calls ask by themselves; this is for whoever asks before a body is read.
+  // RESOURCE_EXHAUSTED (its holder has sent all requests that it may for now), counted as for gRPC. Takes nothing of
+  // the holder's limits. Calls ask by themselves; this is for whoever asks before a body is read.
   absl::Status Check(absl::string_view path, const CallContext& context) const;
 
   using Done = std::function<void(const grpc::Status& status, std::unique_ptr<google::protobuf::Message> response)>;

@@ -119,7 +119,7 @@ class TextReadStreams::Stream
       return WithinField(absl::StrCat("message ", number), status);
     };
     if (!received_.status.ok()) {
-      return absl::Status(received_.status.code(), absl::StrCat("message ", number, ": ", received_.status.message()));
+      return AtMessage(number, received_.status);
     }
     if (message_.text().size() > kMaxPieceBytes) {
       return about(InvalidField("text", "has ", message_.text().size(), " bytes, at most ", kMaxPieceBytes));
@@ -155,6 +155,8 @@ class TextReadStreams::Stream
         parts_.store.Find(message_.session(), ModelKind::kLanguageModel, std::nullopt,
                           [self = shared_from_this()](const absl::StatusOr<SessionStore::Found>& found) {
                             if (!found.ok()) return self->Finish(self->End(found.status()));
+                            const absl::Status allowed = self->CheckModel((*found)->model_name);
+                            if (!allowed.ok()) return self->Finish(self->End(allowed));
                             self->model_name_ = (*found)->model_name;
                             self->session_ = TextSessions::ToProto(self->parts_, **found);
                             self->tokens_before_ = self->session_.tokens_read();
@@ -199,6 +201,7 @@ class TextReadStreams::Stream
     change.deadline = deadline();
     change.priority = priority_;
     change.trace = trace();
+    change.caller = caller();
     const auto exchange = std::make_shared<SessionExchange>(
         parts_, std::move(change), std::move(work), [self = shared_from_this(), &reading](const absl::Status& status) {
           self->SetCancel(nullptr);

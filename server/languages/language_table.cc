@@ -21,8 +21,9 @@ constexpr char kSourceField[] = "source_language";
 constexpr char kTargetField[] = "target_language";
 constexpr char kEnglish[] = "en";
 constexpr char kRecurrent[] = "rnn-seq2seq";
-constexpr size_t kMaxShown = 20;  // languages in a message
-constexpr int kMaxLookUps = 3;    // while models come and go
+constexpr size_t kMaxShown = 20;      // languages in a message
+constexpr int kMaxLookUps = 3;        // while models come and go
+constexpr size_t kMaxSnapshots = 64;  // as many lists of allowed models
 constexpr int kNoTag = -1;
 
 // A language as an index of the snapshot's tags, and how well it does for a wanted one.
@@ -66,8 +67,10 @@ absl::StatusOr<QueryTags> ReadLanguages(const RouteQuery& query) {
 // What is ready at a time. Immutable, but for what is made when it is first asked for.
 class LanguageTable::Snapshot {
  public:
-  Snapshot(int64_t changes, const std::vector<ModelStatus>& statuses) : changes_(changes) {
+  // Null: all models are allowed.
+  Snapshot(int64_t changes, const std::vector<ModelStatus>& statuses, const NamePatterns* allowed) : changes_(changes) {
     for (const ModelStatus& status : statuses) {
+      if (allowed != nullptr && !allowed->Match(status.name)) continue;
       if (status.state == ModelState::kLoading && status.model == nullptr) loading_.push_back(status.name);
       if (status.model == nullptr || status.model->kind() != ModelKind::kTranslator) continue;
       AddModel(status);
@@ -523,23 +526,27 @@ LanguageTable::LanguageTable(const Registry& registry) : registry_(registry) {}
 
 LanguageTable::~LanguageTable() = default;
 
-std::shared_ptr<const LanguageTable::Snapshot> LanguageTable::Present() const {
+std::shared_ptr<const LanguageTable::Snapshot> LanguageTable::Present(const NamePatterns* allowed) const {
+  const std::string key = allowed == nullptr ? std::string() : allowed->ToString();
   MutexLock lock(mutex_);
   // Before the list: what changes meanwhile is seen the next time.
   const int64_t changes = registry_.changes();
-  if (snapshot_ == nullptr || snapshot_->changes() != changes) {
-    snapshot_ = std::make_shared<const Snapshot>(changes, registry_.List());
-  }
-  return snapshot_;
+  const auto found = snapshots_.find(key);
+  if (found != snapshots_.end() && found->second->changes() == changes) return found->second;
+  const bool is_of_before = !snapshots_.empty() && snapshots_.begin()->second->changes() != changes;
+  if (is_of_before || snapshots_.size() >= kMaxSnapshots) snapshots_.clear();
+  return snapshots_[key] = std::make_shared<const Snapshot>(changes, registry_.List(), allowed);
 }
 
-std::shared_ptr<const ServedLanguages> LanguageTable::Served() const { return Present()->Served(); }
+std::shared_ptr<const ServedLanguages> LanguageTable::Served(const NamePatterns* allowed) const {
+  return Present(allowed)->Served();
+}
 
 absl::StatusOr<Route> LanguageTable::FindRoute(const RouteQuery& query) const {
   HEED_ASSIGN_OR_RETURN(const QueryTags tags, ReadLanguages(query));
   absl::StatusOr<Route> route = absl::InternalError("no route was looked for");
   for (int i = 0; i < kMaxLookUps; ++i) {
-    const std::shared_ptr<const Snapshot> now = Present();
+    const std::shared_ptr<const Snapshot> now = Present(query.allowed);
     route = query.model.empty() ? now->FindWay(tags, registry_) : now->FindOfNamed(query, tags, registry_);
     // A model may have left since the snapshot was made.
     if (route.ok() || now->changes() == registry_.changes()) break;
@@ -551,7 +558,7 @@ absl::StatusOr<bool> LanguageTable::NeedsDetection(const RouteQuery& query) cons
   if (absl::EqualsIgnoreCase(query.source_language, kDetectedLanguage)) return true;
   if (!query.source_language.empty() || !query.model.empty() || query.target_language.empty()) return false;
   HEED_ASSIGN_OR_RETURN(const LanguageTag target, ParseField(kTargetField, query.target_language));
-  const std::shared_ptr<const Snapshot> now = Present();
+  const std::shared_ptr<const Snapshot> now = Present(query.allowed);
   return now->DirectSources(now->MatchTarget(target)).size() > 1;
 }
 
@@ -560,7 +567,7 @@ absl::StatusOr<std::vector<LanguageTag>> LanguageTable::SourcesToDetect(const Ro
   if (!query.target_language.empty()) {
     HEED_ASSIGN_OR_RETURN(target, ParseField(kTargetField, query.target_language));
   }
-  const std::shared_ptr<const Snapshot> now = Present();
+  const std::shared_ptr<const Snapshot> now = Present(query.allowed);
   if (!query.model.empty()) {
     HEED_RETURN_IF_ERROR(registry_.FindServed(query.model, query.model_version, ModelKind::kTranslator).status());
     return now->SourcesOfNamed(query, target);

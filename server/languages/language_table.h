@@ -7,9 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "base/mutex.h"
+#include "base/name_patterns.h"
 #include "models/kinds/translator.h"
 #include "models/languages/language_tag.h"
 #include "server/registry/registry.h"
@@ -25,6 +27,8 @@ struct RouteQuery {
   int64_t model_version = 0;          // 0: the default one
   absl::string_view source_language;  // as people write it
   absl::string_view target_language;
+  // Only of these models; the others are as if they did not exist. Null: of all.
+  const NamePatterns* allowed = nullptr;
 };
 
 // One model of a route.
@@ -101,18 +105,19 @@ class LanguageTable {
   // model the target is among them. By code. query.source_language does not count. Errors as FindRoute's.
   absl::StatusOr<std::vector<LanguageTag>> SourcesToDetect(const RouteQuery& query) const;
 
-  // Made once for each state of the registry.
-  std::shared_ptr<const ServedLanguages> Served() const;
+  // By the models of `allowed`; null: by all. Made once for each state of the registry.
+  std::shared_ptr<const ServedLanguages> Served(const NamePatterns* allowed = nullptr) const;
 
  private:
   class Snapshot;
 
-  // Of now: made again after the registry has changed.
-  std::shared_ptr<const Snapshot> Present() const EXCLUDES(mutex_);
+  // Of now, with the models of `allowed`; null: with all. Made again after the registry has changed.
+  std::shared_ptr<const Snapshot> Present(const NamePatterns* allowed) const EXCLUDES(mutex_);
 
   const Registry& registry_;
   mutable Mutex mutex_;
-  mutable std::shared_ptr<const Snapshot> snapshot_ GUARDED_BY(mutex_);
+  // By what is allowed, as a text. All of the same state of the registry, and at most kMaxSnapshots.
+  mutable absl::flat_hash_map<std::string, std::shared_ptr<const Snapshot>> snapshots_ GUARDED_BY(mutex_);
 };
 
 }  // namespace heed

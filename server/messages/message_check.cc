@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/messages/message_check.h"
 
+#include <algorithm>
 #include <limits>
 #include <optional>
 #include <string>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "base/invalid_argument.h"
 #include "base/status_macros.h"
 #include "base/utf8.h"
@@ -16,6 +19,80 @@ namespace {
 
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
+using FieldSet = absl::flat_hash_set<const FieldDescriptor*>;
+
+// By the full names of their messages and theirs.
+constexpr absl::string_view kTextFields[] = {
+    "heed.v1.AnswerFromTextRequest.context",
+    "heed.v1.AnswerFromTextRequest.questions",
+    "heed.v1.AnswerRequest.Question.text",
+    "heed.v1.AnswerRequest.facts",
+    "heed.v1.AskRequest.questions",
+    "heed.v1.ChatRequest.fact",
+    "heed.v1.ChatRequest.question",
+    "heed.v1.ClassifyTextsRequest.Item.choices",
+    "heed.v1.ClassifyTextsRequest.Item.pair",
+    "heed.v1.ClassifyTextsRequest.Item.text",
+    "heed.v1.DetectLanguageRequest.texts",
+    "heed.v1.EmbedTextsRequest.texts",
+    "heed.v1.FillInRequest.Gap.candidates",
+    "heed.v1.FillInRequest.Text.candidates",
+    "heed.v1.FillInRequest.Text.text",
+    "heed.v1.FillInRequest.context",
+    "heed.v1.GenerateRequest.prompt",
+    "heed.v1.GenerateStreamRequest.prompt",
+    "heed.v1.ReadTextRequest.text",
+    "heed.v1.ReadTextStreamRequest.text",
+    "heed.v1.ScoreRequest.Item.context",
+    "heed.v1.ScoreRequest.Item.text",
+    "heed.v1.ScoreRequest.Tokens.ids",
+    "heed.v1.TagTextsRequest.texts",
+    "heed.v1.TellRequest.facts",
+    "heed.v1.TranslateRequest.texts",
+    "heed.v1.TranslateStreamRequest.texts",
+};
+constexpr absl::string_view kModelFields[] = {
+    "heed.v1.AnswerFromTextRequest.model",
+    "heed.v1.AnswerRequest.model",
+    "heed.v1.ClassifyEdgesRequest.model",
+    "heed.v1.ClassifyGraphsRequest.model",
+    "heed.v1.ClassifyNodesRequest.model",
+    "heed.v1.ClassifyTextsRequest.model",
+    "heed.v1.EmbedTextsRequest.model",
+    "heed.v1.FillInRequest.model",
+    "heed.v1.GenerateRequest.model",
+    "heed.v1.GenerateStreamRequest.model",
+    "heed.v1.ImportSessionRequest.model",
+    "heed.v1.ImportTextSessionRequest.model",
+    "heed.v1.ListModelStatisticsRequest.model",
+    "heed.v1.LoadModelRequest.model",
+    "heed.v1.OpenSessionRequest.model",
+    "heed.v1.OpenTextSessionRequest.model",
+    "heed.v1.PutGraphRequest.precompute",
+    "heed.v1.RunSequenceRequest.model",
+    "heed.v1.ScoreRequest.model",
+    "heed.v1.TagTextsRequest.model",
+    "heed.v1.TranslateRequest.model",
+    "heed.v1.TranslateStreamRequest.model",
+    "heed.v1.UnloadModelRequest.model",
+    "inference.ModelConfigRequest.name",
+    "inference.ModelInferRequest.model_name",
+    "inference.ModelMetadataRequest.name",
+    "inference.ModelReadyRequest.name",
+    "inference.ModelStatisticsRequest.name",
+    "inference.RepositoryModelLoadRequest.model_name",
+    "inference.RepositoryModelUnloadRequest.model_name",
+};
+
+FieldSet FieldsOf(absl::Span<const absl::string_view> names) {
+  FieldSet fields;
+  for (const absl::string_view name : names) {
+    // Null: the program, a test or a fuzz target, has no such service.
+    const auto* field = google::protobuf::DescriptorPool::generated_pool()->FindFieldByName(std::string(name));
+    if (field != nullptr) fields.insert(field);
+  }
+  return fields;
+}
 
 // protobuf's own limit of messages within messages.
 constexpr int kMaxDepth = 100;
@@ -93,7 +170,8 @@ absl::Status CheckPacked(absl::string_view bytes, const FieldDescriptor& field) 
 
 class Checker {
  public:
-  explicit Checker(const MessageLimits& limits) : max_elements_(limits.max_elements()) {}
+  Checker(const MessageLimits& limits, RequestSubject* subject)
+      : max_elements_(limits.max_elements()), subject_(subject) {}
 
   // Errors begin with the field's path, as "queries[2].graph".
   absl::Status Check(absl::string_view bytes, const Descriptor& type, int depth) {
@@ -130,7 +208,11 @@ class Checker {
   }
 
   absl::Status CheckField(Reader& reader, uint32_t wire_type, int number, const FieldDescriptor* field, int depth) {
-    if (wire_type != kLength || field == nullptr) return Skip(reader, wire_type, number, depth);
+    if (wire_type != kLength || field == nullptr) {
+      const bool is_id = wire_type == kVarint && subject_ != nullptr && field != nullptr;
+      if (is_id && CountsAsCharacters(*field)) ++subject_->characters;
+      return Skip(reader, wire_type, number, depth);
+    }
     absl::string_view content;
     HEED_RETURN_IF_ERROR(Take(reader, content));
     switch (field->type()) {
@@ -144,14 +226,28 @@ class Checker {
       case FieldDescriptor::TYPE_STRING: {
         HEED_RETURN_IF_ERROR(Count());
         const std::optional<size_t> wrong = FirstInvalidUtf8(content);
-        if (!wrong) return absl::OkStatus();
-        return InvalidArgument(" is not UTF-8 at byte ", *wrong, " of ", content.size());
+        if (wrong) return InvalidArgument(" is not UTF-8 at byte ", *wrong, " of ", content.size());
+        NoteText(*field, content);
+        return absl::OkStatus();
       }
       case FieldDescriptor::TYPE_BYTES:
         return Count();
       default:
-        return field->is_repeated() ? CheckPacked(content, *field) : absl::OkStatus();
+        if (!field->is_repeated()) return absl::OkStatus();
+        HEED_RETURN_IF_ERROR(CheckPacked(content, *field));
+        if (subject_ != nullptr && CountsAsCharacters(*field)) {
+          // Each id has one last byte.
+          subject_->characters +=
+              std::count_if(content.begin(), content.end(), [](char byte) { return (byte & 0x80) == 0; });
+        }
+        return absl::OkStatus();
     }
+  }
+
+  void NoteText(const FieldDescriptor& field, absl::string_view text) {
+    if (subject_ == nullptr) return;
+    if (CountsAsCharacters(field)) subject_->characters += static_cast<int64_t>(CharacterCount(text));
+    if (!text.empty() && NamesModel(field)) subject_->models.emplace(text);
   }
 
   absl::Status Count(int64_t elements = 1) {
@@ -204,18 +300,29 @@ class Checker {
   }
 
   const int64_t max_elements_;
+  RequestSubject* const subject_;
   int64_t elements_ = 0;
 };
 
 }  // namespace
 
+bool CountsAsCharacters(const FieldDescriptor& field) {
+  static const FieldSet& fields = *new FieldSet(FieldsOf(kTextFields));
+  return fields.contains(&field);
+}
+
+bool NamesModel(const FieldDescriptor& field) {
+  static const FieldSet& fields = *new FieldSet(FieldsOf(kModelFields));
+  return fields.contains(&field);
+}
+
 absl::Status CheckMessage(absl::string_view bytes, const google::protobuf::Descriptor& type,
-                          const MessageLimits& limits) {
+                          const MessageLimits& limits, RequestSubject* subject) {
   if (static_cast<int64_t>(bytes.size()) > limits.max_bytes) {
     return absl::ResourceExhaustedError(
         absl::StrCat("the message has ", bytes.size(), " bytes, at most --max_message_bytes=", limits.max_bytes));
   }
-  absl::Status status = Checker(limits).Check(bytes, type, kMaxDepth);
+  absl::Status status = Checker(limits, subject).Check(bytes, type, kMaxDepth);
   if (status.ok() || !absl::StartsWith(status.message(), ":")) return status;
   return InvalidArgument("the message", status.message());
 }

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -19,10 +21,23 @@ struct MessageLimits {
   int64_t max_elements() const { return max_bytes / 8; }
 };
 
+// What a message brings and asks for, as the limits of a token count it.
+struct RequestSubject {
+  // Code points of the texts that a model is to read: what is translated, scored, labeled, told or asked. Ids of tokens
+  // in place of a text count one each. Glossaries, options and names do not count, nor do graphs and sequences.
+  // (Inputs of the Open Inference Protocol are known only with their model: InputTensors::characters.)
+  int64_t characters = 0;
+  std::set<std::string, std::less<>> models;  // that the message names
+};
+
+// Whether a field's content counts as characters, or is the name of a model.
+bool CountsAsCharacters(const google::protobuf::FieldDescriptor& field);
+bool NamesModel(const google::protobuf::FieldDescriptor& field);
+
 // OK: protobuf parses `bytes` as a `type`, of proto3, and finds no more in it than the limits allow. INVALID_ARGUMENT:
 // it would not, or there is more. The message names the field ("texts[3]") and both values. Takes no memory; time is
-// that of reading the bytes once.
+// that of reading the bytes once. `subject`: null, or added to.
 absl::Status CheckMessage(absl::string_view bytes, const google::protobuf::Descriptor& type,
-                          const MessageLimits& limits);
+                          const MessageLimits& limits, RequestSubject* subject = nullptr);
 
 }  // namespace heed

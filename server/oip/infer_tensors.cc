@@ -12,6 +12,7 @@
 #include "base/excerpt.h"
 #include "base/invalid_argument.h"
 #include "base/status_macros.h"
+#include "base/utf8.h"
 #include "server/oip/infer_parameters.h"
 #include "server/oip/tensor_shape.h"
 
@@ -206,6 +207,16 @@ absl::Status InputTensors::Add(const ModelInferRequest::InferInputTensor& input,
     tensor.elements = ElementsOf(input.contents(), spec->type);
   }
   return absl::OkStatus();
+}
+
+int64_t InputTensors::characters() const {
+  size_t characters = 0;
+  for (const auto& [name, tensor] : tensors_) {
+    const auto* const texts = std::get_if<std::vector<std::string>>(&tensor.elements);
+    if (texts == nullptr) continue;
+    for (const std::string& text : *texts) characters += CharacterCount(text);
+  }
+  return static_cast<int64_t>(characters);
 }
 
 absl::StatusOr<OutputTensors> OutputTensors::Choose(const ModelInferRequest& request,

@@ -56,6 +56,8 @@ class InputTensors {
   const std::vector<int64_t>& integers(absl::string_view name) const {
     return std::get<std::vector<int64_t>>(At(name).elements);
   }
+  // Of all texts: code points. With CheckMessage's, what the request counts for its sender's limits.
+  int64_t characters() const;
 
  private:
   struct Tensor {

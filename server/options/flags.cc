@@ -96,8 +96,8 @@ void AddSecurityFlags(ServerOptions& options, FlagTable& flags) {
                   "Interval at which the certificate files are checked. New connections use a change after this time.");
   flags.AddString(
       "tokens", &options.tokens, "FILE",
-      "File of lines \"NAME TOKEN RIGHTS\", where RIGHTS is infer, manage or infer,manage. It is read again "
-      "when it changes. Empty admits everyone.");
+      "File of lines \"NAME TOKEN RIGHTS LIMITS\": RIGHTS is infer, manage or infer,manage; LIMITS are optional. It is "
+      "read again when it changes. Empty admits everyone.");
   flags.AddBool("management", &options.management,
                 "Let clients put, update and delete stored graphs, and load and unload models.");
 }

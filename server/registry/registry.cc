@@ -373,7 +373,8 @@ absl::StatusOr<std::shared_ptr<const Model>> Registry::Find(absl::string_view na
   return std::move(served.model);
 }
 
-absl::StatusOr<ServedModel> Registry::FindServed(absl::string_view name, int64_t version, ModelKind kind) const {
+absl::StatusOr<ServedModel> Registry::FindServed(absl::string_view name, int64_t version, ModelKind kind,
+                                                 const NamePatterns* allowed) const {
   if (version < 0) return InvalidField("model_version", version, ", must be at least 1, or 0 for the default version");
   if (version > 0 && name.empty()) return InvalidField("model_version", version, ", but model is empty");
   MutexLock lock(mutex_);
@@ -388,6 +389,7 @@ absl::StatusOr<ServedModel> Registry::FindServed(absl::string_view name, int64_t
   std::vector<std::string> names;
   ServedModel only;
   for (const auto& [model_name, entry] : entries_) {
+    if (allowed != nullptr && !allowed->Match(model_name)) continue;
     const auto* const best = entry.Default();
     if (best == nullptr) {
       // A model that is not there yet may turn out to be the second.

@@ -20,6 +20,7 @@
 #include "absl/strings/string_view.h"
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "base/name_patterns.h"
 #include "models/kinds/model.h"
 #include "server/registry/model_directory.h"
 #include "server/registry/model_precisions.h"
@@ -131,8 +132,9 @@ class Registry {
     return ModelAs<T>(*std::move(model));
   }
   // The same of the version `version`; 0: the default one, which is said in the answer. INVALID_ARGUMENT: it is
-  // negative, or `name` is empty.
-  absl::StatusOr<ServedModel> FindServed(absl::string_view name, int64_t version, ModelKind kind) const;
+  // negative, or `name` is empty. If `name` is empty, the only one of `kind` among `allowed`; null: among all.
+  absl::StatusOr<ServedModel> FindServed(absl::string_view name, int64_t version, ModelKind kind,
+                                         const NamePatterns* allowed = nullptr) const;
   // The model `name`, of whatever kind.
   absl::StatusOr<std::shared_ptr<const Model>> Find(absl::string_view name) const;
   // The version `version` of it; if that is empty, the default one. INVALID_ARGUMENT: `version` is no number.

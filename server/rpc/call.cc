@@ -146,9 +146,13 @@ absl::StatusOr<Priority> Call::PriorityOfMetadata() const {
 
 absl::StatusOr<ServedModel> Call::LookUp(const Registry& registry, absl::string_view name, int64_t version,
                                          ModelKind kind) {
-  absl::StatusOr<ServedModel> served = registry.FindServed(name, version, kind);
+  absl::StatusOr<ServedModel> served = registry.FindServed(name, version, kind, allowed_models());
   if (absl::IsUnavailable(served.status())) CountUnavailable(name);
   return served;
+}
+
+absl::Status Call::CheckModel(absl::string_view name) const {
+  return caller_ == nullptr ? absl::OkStatus() : caller_->CheckModel(name);
 }
 
 void Call::CountUnavailable(absl::string_view name) {
@@ -162,6 +166,7 @@ absl::Status JobCall::FindModel(const Registry& registry, absl::string_view name
 }
 
 absl::Status JobCall::TakeModel(ServedModel served) {
+  HEED_RETURN_IF_ERROR(CheckModel(served.model->spec().name));
   HEED_ASSIGN_OR_RETURN(const Priority priority, PriorityOfMetadata());
   if (!priority_) priority_ = priority;
   model_ = std::move(served.model);

@@ -20,6 +20,7 @@
 #include "grpcpp/support/server_callback.h"
 #include "grpcpp/support/status.h"
 #include "server/registry/registry.h"
+#include "server/rpc/current_caller.h"
 #include "server/scheduling/job.h"
 #include "server/scheduling/job_handle.h"
 #include "server/scheduling/preparation.h"
@@ -60,8 +61,8 @@ class Call {
   absl::StatusOr<Priority> PriorityOfMetadata() const;
   // Whether the client decides how long the call takes, as in a conversation: then it is never slow.
   virtual bool is_paced_by_client() const { return false; }
-  // The registry's model; `version` 0: its default version. UNAVAILABLE: it is not there (yet), which is counted as
-  // below.
+  // The registry's model, of those that the caller may use; `version` 0: its default version. UNAVAILABLE: it is not
+  // there (yet), which is counted as below.
   absl::StatusOr<ServedModel> LookUp(const Registry& registry, absl::string_view name, int64_t version, ModelKind kind);
   // The model that was asked for is known, but does not serve: a rejection, and model_name() for the record.
   void CountUnavailable(absl::string_view name);
@@ -69,6 +70,13 @@ class Call {
   virtual std::string_view model_name() const { return {}; }
   // The number of the model's version that answers; 0: none is known.
   virtual int64_t model_version() const { return 0; }
+  // Null: without limits. As it was when the call began (server/rpc/current_caller.h).
+  const std::shared_ptr<const Caller>& caller() const { return caller_; }
+  // The models that the caller may use. Null: all.
+  const NamePatterns* allowed_models() const { return caller_ == nullptr ? nullptr : &caller_->models(); }
+  bool MayUse(absl::string_view model) const { return caller_ == nullptr || caller_->models().Match(model); }
+  // PERMISSION_DENIED: the caller may not use the model, which was not named but found.
+  absl::Status CheckModel(absl::string_view name) const;
   // Adds what the log tells of requests of its kind.
   virtual void Describe(FinishedRequest&) const {}
 
@@ -102,6 +110,7 @@ class Call {
   RequestLog& requests_;
   const std::string_view method_;
   const CallType type_;
+  const std::shared_ptr<const Caller> caller_ = CurrentCaller();
   const TimePoint arrived_;
   grpc::StatusCode code_ = grpc::StatusCode::OK;  // of the thread that ends the call
   std::string model_label_;                       // model_name(), when the call ended

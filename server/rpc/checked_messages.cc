@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/exception_barrier.h"
 #include "base/invalid_argument.h"
@@ -17,6 +16,7 @@
 #include "grpcpp/impl/codegen/server_callback_handlers.h"
 #include "server/messages/message_inflation.h"
 #include "server/rpc/call.h"
+#include "server/scheduling/refusal.h"
 
 namespace heed {
 namespace {
@@ -83,11 +83,17 @@ absl::StatusOr<OwnedBuffer> InOnePiece(OwnedBuffer buffer, const MessageLimits& 
   return BufferOf(grpc_slice_from_copied_buffer(message.data(), message.size()));
 }
 
-absl::StatusOr<OwnedBuffer> Checked(OwnedBuffer buffer, const Descriptor& type, const MessageLimits& limits) {
+absl::StatusOr<OwnedBuffer> Checked(OwnedBuffer buffer, const Descriptor& type, const MessageLimits& limits,
+                                    const Caller* caller) {
   if (buffer == nullptr) return absl::InvalidArgumentError("the request has no message");
   return WithoutExceptions([&]() -> absl::StatusOr<OwnedBuffer> {
+    if (caller != nullptr) HEED_RETURN_IF_ERROR(caller->CheckRoom());
     HEED_ASSIGN_OR_RETURN(OwnedBuffer whole, InOnePiece(std::move(buffer), limits));
-    HEED_RETURN_IF_ERROR(CheckMessage(View(*whole), type, limits));
+    RequestSubject subject;
+    HEED_RETURN_IF_ERROR(CheckMessage(View(*whole), type, limits, caller == nullptr ? nullptr : &subject));
+    if (caller == nullptr) return whole;
+    for (const std::string& model : subject.models) HEED_RETURN_IF_ERROR(caller->CheckModel(model));
+    HEED_RETURN_IF_ERROR(caller->Take({.requests = 1, .characters = subject.characters}));
     return whole;
   });
 }
@@ -98,78 +104,130 @@ class RefusedCall final : public Call, public grpc::ServerUnaryReactor {
   RefusedCall(RequestLog& requests, grpc::CallbackServerContext& context, std::string_view method,
               const absl::Status& status)
       : Call(requests, context, method) {
+    // What a message is too large for is no matter of time, but what its sender has left is.
+    Finish(End(status, /*room_may_come=*/RetryDelayOf(status).count() > 0));
+  }
+  void OnDone() override { delete this; }
+};
+
+// The same of a stream of messages.
+class RefusedStream final : public Call, public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+ public:
+  RefusedStream(RequestLog& requests, grpc::CallbackServerContext& context, std::string_view method,
+                const absl::Status& status)
+      : Call(requests, context, method) {
     Finish(End(status, /*room_may_come=*/false));
   }
   void OnDone() override { delete this; }
 };
 
+using RawHandler = grpc::internal::CallbackUnaryHandler<grpc::ByteBuffer, grpc::ByteBuffer>;
+
+// Who calls.
+class CallerFinder {
+ public:
+  CallerFinder(const Authorization& authorization, absl::string_view path)
+      : authorization_(authorization), right_(RightOf(path)) {}
+
+  absl::StatusOr<std::shared_ptr<const Caller>> Find(const grpc::CallbackServerContext& context) const {
+    std::optional<absl::string_view> header;
+    // Of several the last, which is the one that let the call in (server/security/credentials.cc).
+    const auto [begin, end] = context.client_metadata().equal_range("authorization");
+    for (auto one = begin; one != end; ++one) header.emplace(one->second.data(), one->second.size());
+    return authorization_.CallerOf(right_, header, Clock::now());
+  }
+
+ private:
+  const Authorization& authorization_;
+  const std::optional<Right> right_;
+};
+
 // In front of a method with one request.
 class CheckedHandler final : public grpc::internal::MethodHandler {
  public:
-  // `name`: the method's full name, which outlives this.
-  CheckedHandler(const MethodDescriptor& method, std::string_view name, grpc::internal::MethodHandler& handler,
-                 const MessageLimits& limits, RequestLog& requests)
+  // `path`: "/heed.v1.GraphService/PutGraph", which outlives this.
+  CheckedHandler(const MethodDescriptor& method, std::string_view path, grpc::internal::MethodHandler& handler,
+                 const MessageLimits& limits, const Authorization& authorization, RequestLog& requests)
       : method_(method),
+        name_(path.substr(1)),
         handler_(handler),
         limits_(limits),
-        refusal_([name, &requests](auto* context, auto* reason, auto*) {
-          return new RefusedCall(requests, *context, name, StatusOf(*reason));
-        }) {}
+        finder_(authorization, absl::string_view(path.data(), path.size())),
+        requests_(requests) {}
 
+  // Leaves the message as it came: only RunHandler knows whose it is.
   void* Deserialize(grpc_call* call, grpc_byte_buffer* request, grpc::Status* status, void** handler_data) override {
-    absl::StatusOr<OwnedBuffer> checked = Checked(OwnedBuffer(request), *method_.input_type(), limits_);
-    if (checked.ok()) return handler_.Deserialize(call, checked->release(), status, handler_data);
-    // The refusal's request is the reason; its status tells RunHandler whose turn it is.
-    const std::string text = TextOf(checked.status());
-    grpc_slice reason = grpc_slice_from_copied_buffer(text.data(), text.size());
-    void* const result = refusal_.Deserialize(call, BufferOf(reason).release(), status, handler_data);
-    *status = grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "");
-    return result;
+    return keeper_.Deserialize(call, request, status, handler_data);
   }
 
   void RunHandler(const HandlerParameter& parameter) override {
-    if (parameter.status.ok()) return handler_.RunHandler(parameter);
-    refusal_.RunHandler(HandlerParameter(parameter.call, parameter.server_context, parameter.request, grpc::Status::OK,
-                                         parameter.internal_data, parameter.call_requester));
+    auto& context = *static_cast<grpc::CallbackServerContext*>(parameter.server_context);
+    const absl::StatusOr<std::shared_ptr<const Caller>> caller = finder_.Find(context);
+    absl::StatusOr<OwnedBuffer> checked =
+        caller.ok() ? Checked(TakeBuffer(parameter), *method_.input_type(), limits_, caller->get()) : caller.status();
+    if (!checked.ok()) return Refuse(parameter, checked.status());
+    // The raw request's part of the call has come to its end, and the method's begins.
+    static_cast<grpc::MessageHolder<grpc::ByteBuffer, grpc::ByteBuffer>*>(parameter.internal_data)->Release();
+    grpc::Status status;
+    void* data = nullptr;
+    void* const request = handler_.Deserialize(parameter.call->call(), checked->release(), &status, &data);
+    const CallerScope scope(*caller);
+    handler_.RunHandler(
+        HandlerParameter(parameter.call, parameter.server_context, request, status, data, parameter.call_requester));
   }
 
  private:
-  // A status as a text, and back: its code, the length of its field's path, the path, and the message.
-  static std::string TextOf(const absl::Status& status) {
-    const std::string field = FieldOf(status);
-    return absl::StrCat(status.raw_code(), " ", field.size(), " ", field, status.message());
+  static OwnedBuffer TakeBuffer(const HandlerParameter& parameter) {
+    auto& raw = *static_cast<grpc::ByteBuffer*>(parameter.request);
+    OwnedBuffer buffer(CoreOf(raw));
+    raw.Release();
+    return buffer;
   }
-  static absl::Status StatusOf(const grpc::ByteBuffer& reason) {
-    grpc::Slice slice;
-    if (!reason.DumpToSingleSlice(&slice).ok()) return absl::InvalidArgumentError("the message cannot be read");
-    absl::string_view text(reinterpret_cast<const char*>(slice.begin()), slice.size());
-    const auto take_number = [&text] {
-      int number = 0;
-      const size_t space = text.find(' ');
-      (void)absl::SimpleAtoi(text.substr(0, space), &number);
-      text.remove_prefix(space + 1);
-      return number;
-    };
-    const auto code = static_cast<absl::StatusCode>(take_number());
-    const auto field_size = static_cast<size_t>(take_number());
-    absl::Status status(code, text.substr(field_size));
-    return field_size == 0 ? status : WithField(std::move(status), text.substr(0, field_size));
+
+  void Refuse(const HandlerParameter& parameter, const absl::Status& reason) {
+    RawHandler refusal(
+        [this, &reason](auto* context, auto*, auto*) { return new RefusedCall(requests_, *context, name_, reason); });
+    refusal.RunHandler(parameter);
   }
 
   const MethodDescriptor& method_;
+  const std::string_view name_;
   grpc::internal::MethodHandler& handler_;
   const MessageLimits limits_;
-  grpc::internal::CallbackUnaryHandler<grpc::ByteBuffer, grpc::ByteBuffer> refusal_;
+  const CallerFinder finder_;
+  RequestLog& requests_;
+  RawHandler keeper_{nullptr};  // for Deserialize only
 };
 
-// A method whose messages it reads itself.
-class SameHandler final : public grpc::internal::MethodHandler {
+// A method that reads its messages itself, as Received<T>.
+class StreamHandler final : public grpc::internal::MethodHandler {
  public:
-  explicit SameHandler(grpc::internal::MethodHandler& handler) : handler_(handler) {}
-  void RunHandler(const HandlerParameter& parameter) override { handler_.RunHandler(parameter); }
+  StreamHandler(std::string_view path, grpc::internal::MethodHandler& handler, const Authorization& authorization,
+                RequestLog& requests)
+      : name_(path.substr(1)),
+        handler_(handler),
+        finder_(authorization, absl::string_view(path.data(), path.size())),
+        requests_(requests) {}
+
+  void RunHandler(const HandlerParameter& parameter) override {
+    auto& context = *static_cast<grpc::CallbackServerContext*>(parameter.server_context);
+    const absl::StatusOr<std::shared_ptr<const Caller>> caller = finder_.Find(context);
+    if (!caller.ok()) return Refuse(parameter, caller.status());
+    const CallerScope scope(*caller);
+    handler_.RunHandler(parameter);
+  }
 
  private:
+  void Refuse(const HandlerParameter& parameter, const absl::Status& reason) {
+    grpc::internal::CallbackBidiHandler<grpc::ByteBuffer, grpc::ByteBuffer> refusal(
+        [this, &reason](auto* call_context) { return new RefusedStream(requests_, *call_context, name_, reason); });
+    refusal.RunHandler(parameter);
+  }
+
+  const std::string_view name_;
   grpc::internal::MethodHandler& handler_;
+  const CallerFinder finder_;
+  RequestLog& requests_;
 };
 
 // What a service shows its own classes alone.
@@ -195,7 +253,7 @@ int MethodIndex(const char* service, const char* method) {
 }
 
 CheckedService::CheckedService(const char* name, grpc::Service& service, const MessageLimits& limits,
-                               RequestLog& requests) {
+                               const Authorization& authorization, RequestLog& requests) {
   const ServiceDescriptor& descriptor = *google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(name);
   for (int i = 0; i < descriptor.method_count(); ++i) {
     const MethodDescriptor& method = *descriptor.method(i);
@@ -203,22 +261,30 @@ CheckedService::CheckedService(const char* name, grpc::Service& service, const M
     const std::string& path = paths_.emplace_back(absl::StrCat("/", name, "/", method.name()));
     AddMethod(new grpc::internal::RpcServiceMethod(path.c_str(), TypeOf(method), nullptr));
     if (method.client_streaming()) {
-      MarkMethodCallback(i, new SameHandler(handler));
+      MarkMethodCallback(i, new StreamHandler(path, handler, authorization, requests));
     } else {
-      MarkMethodCallback(i, new CheckedHandler(method, std::string_view(path).substr(1), handler, limits, requests));
+      MarkMethodCallback(i, new CheckedHandler(method, path, handler, limits, authorization, requests));
     }
   }
 }
 
-absl::Status CheckBuffer(grpc::ByteBuffer& buffer, const Descriptor& type, const MessageLimits& limits) {
+absl::Status CheckBuffer(grpc::ByteBuffer& buffer, const Descriptor& type, const MessageLimits& limits,
+                         const Caller* caller) {
   OwnedBuffer bytes(CoreOf(buffer));
   buffer.Release();
-  HEED_ASSIGN_OR_RETURN(const OwnedBuffer checked, Checked(std::move(bytes), type, limits));
+  HEED_ASSIGN_OR_RETURN(const OwnedBuffer checked, Checked(std::move(bytes), type, limits, caller));
   const grpc_slice_buffer& slices = checked->data.raw.slice_buffer;
   const grpc::Slice slice = slices.count == 0 ? grpc::Slice() : grpc::Slice(slices.slices[0], grpc::Slice::ADD_REF);
   grpc::ByteBuffer whole(&slice, 1);
   buffer.Swap(&whole);
   return absl::OkStatus();
+}
+
+absl::Status AtMessage(int64_t number, const absl::Status& status) {
+  absl::Status about =
+      WithField(absl::Status(status.code(), absl::StrCat("message ", number, ": ", status.message())), FieldOf(status));
+  const auto delay = RetryDelayOf(status);
+  return delay.count() > 0 ? WithExactRetryDelay(std::move(about), delay) : about;
 }
 
 }  // namespace heed

@@ -29,11 +29,19 @@ grpc::Status WithDetail(const grpc::Status& result, const google::protobuf::Mess
   return grpc::Status(result.error_code(), result.error_message(), details.SerializeAsString());
 }
 
+grpc::Status WithRetryInfo(const grpc::Status& result, std::chrono::milliseconds delay) {
+  google::rpc::RetryInfo info;
+  info.mutable_retry_delay()->set_seconds(delay.count() / 1000);
+  info.mutable_retry_delay()->set_nanos(static_cast<int32_t>(delay.count() % 1000) * 1'000'000);
+  return WithDetail(result, info);
+}
+
 }  // namespace
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
   grpc::Status result(static_cast<grpc::StatusCode>(status.raw_code()), Excerpt(status.message(), kLongestMessage));
+  if (const auto delay = RetryDelayOf(status); delay.count() > 0) return WithRetryInfo(result, delay);
   const std::string field = FieldOf(status);
   if (!absl::IsInvalidArgument(status) || field.empty()) return result;
   google::rpc::BadRequest bad_request;
@@ -55,13 +63,11 @@ std::string_view CodeName(grpc::StatusCode code) {
 
 void AddRetryHint(const absl::Status& status, grpc::Status& result, grpc::CallbackServerContext& context) {
   std::chrono::milliseconds delay = RetryDelayOf(status);
-  if (delay.count() == 0 && absl::IsResourceExhausted(status) && !IsFinal(status)) delay = kDefaultRetryDelay;
-  if (delay.count() == 0) return;
-  context.AddTrailingMetadata("grpc-retry-pushback-ms", absl::StrCat(delay.count()));
-  google::rpc::RetryInfo info;
-  info.mutable_retry_delay()->set_seconds(delay.count() / 1000);
-  info.mutable_retry_delay()->set_nanos(static_cast<int32_t>(delay.count() % 1000) * 1'000'000);
-  result = WithDetail(result, info);
+  if (delay.count() == 0 && absl::IsResourceExhausted(status) && !IsFinal(status)) {
+    delay = kDefaultRetryDelay;
+    result = WithRetryInfo(result, delay);
+  }
+  if (delay.count() > 0) context.AddTrailingMetadata("grpc-retry-pushback-ms", absl::StrCat(delay.count()));
 }
 
 std::chrono::milliseconds RetryDelayOf(const grpc::Status& status) {

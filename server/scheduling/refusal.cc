@@ -44,9 +44,12 @@ std::string ReasonOf(const absl::Status& status) {
 }
 
 absl::Status WithRetryDelay(absl::Status status, Clock::duration delay) {
+  return WithExactRetryDelay(std::move(status), std::clamp<Clock::duration>(delay, kLeastRetryDelay, kMaxRetryDelay));
+}
+
+absl::Status WithExactRetryDelay(absl::Status status, Clock::duration delay) {
   const auto rounded = std::chrono::ceil<std::chrono::milliseconds>(delay);
-  status.SetPayload(kRetryDelayMs,
-                    absl::Cord(absl::StrCat(std::clamp(rounded, kLeastRetryDelay, kMaxRetryDelay).count())));
+  status.SetPayload(kRetryDelayMs, absl::Cord(absl::StrCat(rounded.count())));
   return status;
 }
 

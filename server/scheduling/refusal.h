@@ -18,6 +18,9 @@ inline constexpr std::chrono::milliseconds kMaxRetryDelay(10'000);
 // Where nothing better is known: about a few steps.
 inline constexpr std::chrono::milliseconds kDefaultRetryDelay(100);
 
+// The reason of a request that the limits of its token refuse (server/security/token_limits.h).
+inline constexpr char kTokenLimit[] = "token_limit";
+
 // `status`, with what heed_rejections_total counts it as.
 absl::Status WithReason(absl::Status status, absl::string_view reason);
 // RESOURCE_EXHAUSTED, which no other try changes: an answer of `bytes`, or of that many at most as far as is known
@@ -33,6 +36,8 @@ bool IsFinal(const absl::Status& status);
 
 // `status`, of a refusal that is worth another try after `delay`, within the bounds above.
 absl::Status WithRetryDelay(absl::Status status, Clock::duration delay);
+// The same where the time is known and not guessed: it has no bounds, and is rounded up to a millisecond.
+absl::Status WithExactRetryDelay(absl::Status status, Clock::duration delay);
 // Zero: it tells none.
 std::chrono::milliseconds RetryDelayOf(const absl::Status& status);
 

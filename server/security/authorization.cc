@@ -3,13 +3,16 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
+#include "base/excerpt.h"
 #include "google/protobuf/descriptor.h"
 #include "heed/v1/annotations.pb.h"
+#include "server/scheduling/refusal.h"
 
 namespace heed {
 namespace {
@@ -98,6 +101,60 @@ std::string Authorization::HolderOf(absl::string_view authorization, TimePoint n
   const std::shared_ptr<const Tokens> tokens = tokens_->Get(now);  // owns the holder
   const TokenHolder* const holder = tokens->Find(TokenOf(authorization));
   return holder == nullptr ? "" : holder->name;
+}
+
+absl::StatusOr<std::shared_ptr<const Caller>> Authorization::CallerOf(std::optional<Right> right,
+                                                                      std::optional<absl::string_view> authorization,
+                                                                      TimePoint now) const {
+  if (tokens_ == nullptr) return nullptr;
+  std::shared_ptr<const Tokens> tokens = tokens_->Get(now);
+  const TokenHolder* const holder = authorization ? tokens->Find(TokenOf(*authorization)) : nullptr;
+  if (holder == nullptr) {
+    if (right == Right::kOpen) return nullptr;
+    metrics_.Add(Metric::kRejections, {"", "unauthenticated"});
+    return absl::UnauthenticatedError("the metadata \"authorization\" holds no token of this server");
+  }
+  {
+    MutexLock lock(mutex_);
+    if (budgets_of_ != tokens) {
+      budgets_.Keep([&tokens](absl::string_view name) { return tokens->HasHolder(name); });
+      budgets_of_ = tokens;
+    }
+  }
+  return std::make_shared<const Caller>(*this, std::move(tokens), *holder, right == Right::kInfer);
+}
+
+absl::Status Authorization::CheckModel(const TokenHolder& holder, absl::string_view model) const {
+  if (holder.limits.models.Match(model)) return absl::OkStatus();
+  metrics_.Add(Metric::kRejections, {"", "permission_denied"});
+  return absl::PermissionDeniedError(
+      absl::StrCat("model ", Quoted(model), ": ", holder.name, " may use models=", holder.limits.models.ToString()));
+}
+
+absl::Status Authorization::Take(const TokenHolder& holder, const TokenUse& use, TimePoint now) const {
+  absl::Status status;
+  {
+    MutexLock lock(mutex_);
+    status = budgets_.Take(holder.name, holder.limits, use, now);
+  }
+  if (!status.ok()) return CountRefusal(std::move(status));
+  if (use.requests > 0) metrics_.Add(Metric::kTokenRequests, {holder.name}, static_cast<double>(use.requests));
+  if (use.characters > 0) metrics_.Add(Metric::kTokenCharacters, {holder.name}, static_cast<double>(use.characters));
+  return status;
+}
+
+absl::Status Authorization::CheckRoom(const TokenHolder& holder, TimePoint now) const {
+  absl::Status status;
+  {
+    MutexLock lock(mutex_);
+    status = budgets_.Check(holder.name, holder.limits, {.requests = 1}, now);
+  }
+  return status.ok() ? status : CountRefusal(std::move(status));
+}
+
+absl::Status Authorization::CountRefusal(absl::Status status) const {
+  metrics_.Add(Metric::kRejections, {"", kTokenLimit});
+  return status;
 }
 
 absl::Status Authorization::Decide(absl::string_view path, std::optional<absl::string_view> authorization,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who may call which method: the methods' rights, the holders of tokens, and whether this server can be managed at all.
+// Who may call which method: the methods' rights, the holders of tokens and their limits, and whether this server can
+// be managed at all.
 #pragma once
 
 #include <functional>
@@ -9,8 +10,12 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "base/clock.h"
+#include "base/mutex.h"
+#include "server/security/caller.h"
+#include "server/security/token_budgets.h"
 #include "server/security/tokens.h"
 #include "server/telemetry/metrics.h"
 
@@ -46,12 +51,31 @@ class Authorization {
   // The name of who holds the token of this `authorization` header. Empty: nobody's, or nobody is asked for one.
   std::string HolderOf(absl::string_view authorization, TimePoint now) const;
 
+  // Who calls a method that needs `right` (nothing: it has none) with this `authorization` header. Null: nobody is
+  // asked for a token; or the method needs none, and none of the file was sent. UNAUTHENTICATED: it needs one. Requests
+  // count for the holder's limits where the method needs the right to infer.
+  absl::StatusOr<std::shared_ptr<const Caller>> CallerOf(std::optional<Right> right,
+                                                         std::optional<absl::string_view> authorization,
+                                                         TimePoint now) const EXCLUDES(mutex_);
+
  private:
+  friend class Caller;
+
   absl::Status Decide(absl::string_view path, std::optional<absl::string_view> authorization, TimePoint now) const;
+
+  // Caller's.
+  absl::Status CheckModel(const TokenHolder& holder, absl::string_view model) const;
+  absl::Status Take(const TokenHolder& holder, const TokenUse& use, TimePoint now) const EXCLUDES(mutex_);
+  absl::Status CheckRoom(const TokenHolder& holder, TimePoint now) const EXCLUDES(mutex_);
+  absl::Status CountRefusal(absl::Status status) const;
 
   const std::unique_ptr<TokenFile> tokens_;
   const bool management_;
   Metrics& metrics_;
+
+  mutable Mutex mutex_;
+  mutable TokenBudgets budgets_ GUARDED_BY(mutex_);  // of the holders of budgets_of_; they go on when the file changes
+  mutable std::shared_ptr<const Tokens> budgets_of_ GUARDED_BY(mutex_);
 };
 
 }  // namespace heed

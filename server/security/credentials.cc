@@ -8,10 +8,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/excerpt.h"
 #include "grpc/grpc.h"
 #include "grpc/grpc_security.h"
 #include "grpcpp/impl/codegen/server_callback_handlers.h"
-#include "server/rpc/status.h"
 
 namespace heed {
 namespace {
@@ -20,24 +20,30 @@ absl::string_view View(const grpc_slice& slice) {
   return {reinterpret_cast<const char*>(GRPC_SLICE_START_PTR(slice)), GRPC_SLICE_LENGTH(slice)};
 }
 
-// grpc_auth_metadata_processor's: the headers of each call, before it reaches its method.
+// A refusal of Authorization::Check, whose message may hold a path of any length. It has no details.
+grpc::Status ToGrpcStatus(const absl::Status& status) {
+  constexpr size_t kLongestMessage = 1536;
+  if (status.ok()) return grpc::Status::OK;
+  return grpc::Status(static_cast<grpc::StatusCode>(status.raw_code()), Excerpt(status.message(), kLongestMessage));
+}
+
+// grpc_auth_metadata_processor's: the headers of each call, before it reaches its method. The
+// header stays, for those who ask whose limits the call's messages count for (server/rpc/checked_messages.h).
 void CheckCall(void* state, grpc_auth_context*, const grpc_metadata* metadata, size_t count,
                grpc_process_auth_metadata_done_cb done, void* user_data) {
   absl::string_view path;
   std::optional<absl::string_view> authorization;
-  const grpc_metadata* consumed = nullptr;
   for (size_t i = 0; i < count; ++i) {
     const absl::string_view key = View(metadata[i].key);
     if (key == ":path") {
       path = View(metadata[i].value);
     } else if (key == "authorization") {
       authorization = View(metadata[i].value);
-      consumed = &metadata[i];
     }
   }
   const grpc::Status status =
       ToGrpcStatus(static_cast<const Authorization*>(state)->Check(path, authorization, Clock::now()));
-  done(user_data, consumed, consumed == nullptr ? 0 : 1, nullptr, 0, static_cast<grpc_status_code>(status.error_code()),
+  done(user_data, nullptr, 0, nullptr, 0, static_cast<grpc_status_code>(status.error_code()),
        status.ok() ? nullptr : status.error_message().c_str());
 }
 

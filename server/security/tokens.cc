@@ -83,14 +83,24 @@ absl::StatusOr<Tokens> Tokens::Parse(absl::string_view text) {
     line = line.substr(0, line.find('#'));
     const std::vector<absl::string_view> words = absl::StrSplit(line, absl::ByAnyChar(" \t\r"), absl::SkipEmpty());
     if (words.empty()) continue;
-    if (words.size() != 3) return wrong("has ", words.size(), " words, not the 3 of NAME TOKEN RIGHTS");
+    if (words.size() < 3) return wrong("has ", words.size(), " words, not the 3 of NAME TOKEN RIGHTS");
     if (words[1].size() < kShortest) {
       return wrong("the token has ", words[1].size(), " characters, at least ", kShortest);
     }
     Entry entry{HashOf(words[1]), {std::string(words[0])}};
     if (const absl::Status rights = SetRights(words[2], entry.holder); !rights.ok()) return wrong(rights.message());
+    TokenLimitsReader limits;
+    for (size_t i = 3; i < words.size(); ++i) {
+      if (const absl::Status read = limits.Read(words[i]); !read.ok()) return wrong(read.message());
+    }
+    entry.holder.limits = limits.limits();
+    tokens.lines_.try_emplace(entry.holder.name, number);
     for (const Entry& other : tokens.entries_) {
       if (other.hash == entry.hash) return wrong("the token stands in an earlier line, too");
+      if (other.holder.name != entry.holder.name) continue;
+      const std::string difference =
+          DifferenceOf(entry.holder.limits, tokens.lines_.at(other.holder.name), other.holder.limits);
+      if (!difference.empty()) return wrong(entry.holder.name, " has ", difference);
     }
     tokens.entries_.push_back(std::move(entry));
   }

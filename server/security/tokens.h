@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bearer tokens: who holds one and what that lets them do, from a file that may change while the server runs.
 //
-// A line of the file is `NAME TOKEN RIGHTS`, with RIGHTS `infer`, `manage` or `infer,manage`; `#` begins a comment. A
-// name may stand in several lines, so that its token can be replaced without a moment in which none is right. Of a
+// A line of the file is `NAME TOKEN RIGHTS LIMITS`, with RIGHTS `infer`, `manage` or `infer,manage`, and LIMITS none or
+// some of those of server/security/token_limits.h; `#` begins a comment. A name may stand in several lines, so that its
+// token can be replaced without a moment in which none is right: these lines have the same limits, and share them. Of a
 // token nothing but its SHA-256 is kept, and no message repeats any of it.
 #pragma once
 
@@ -12,11 +13,13 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "server/security/token_limits.h"
 
 namespace heed {
 
@@ -24,6 +27,7 @@ struct TokenHolder {
   std::string name;
   bool infer = false;
   bool manage = false;
+  TokenLimits limits;
 };
 
 using Sha256 = std::array<uint8_t, 32>;
@@ -33,12 +37,14 @@ class Tokens {
  public:
   static constexpr size_t kShortest = 16;  // characters of a token
 
-  // INVALID_ARGUMENT names the first line that is wrong: too few or many words, a token that is short or stands twice,
-  // a right that does not exist. No line at all is wrong, too: it would lock everybody out.
+  // INVALID_ARGUMENT names the first line that is wrong: too few words, a token that is short or stands twice, a right
+  // or a limit that does not exist, limits that another line of the same name does not have. No line at all is wrong,
+  // too: it would lock everybody out.
   static absl::StatusOr<Tokens> Parse(absl::string_view text);
 
   // Who holds `token`; null: nobody. Takes the same time wherever it stands and however much of it is right.
   const TokenHolder* Find(absl::string_view token) const;
+  bool HasHolder(absl::string_view name) const { return lines_.contains(name); }
   size_t size() const { return entries_.size(); }
 
  private:
@@ -47,6 +53,7 @@ class Tokens {
     TokenHolder holder;
   };
   std::vector<Entry> entries_;
+  absl::flat_hash_map<std::string, int> lines_;  // of each holder, the first
 };
 
 // The tokens of a file, read again when it has changed. Thread-safe.

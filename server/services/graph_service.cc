@@ -33,7 +33,8 @@ int64_t BytesOfItsOwn(const GraphUpdate& unseen, const Graph& graph) {
          pages * static_cast<int64_t>(sizeof(void*));
 }
 
-v1::GraphInfo ToProto(const StoredGraphState& graph) {
+// Of the precomputed outputs those of the models that the caller may use; null: all.
+v1::GraphInfo ToProto(const StoredGraphState& graph, const NamePatterns* allowed) {
   v1::GraphInfo info;
   info.set_name(graph.name);
   if (graph.version == nullptr) {
@@ -49,6 +50,7 @@ v1::GraphInfo ToProto(const StoredGraphState& graph) {
   info.set_edge_feature_width(version.graph->edge_feature_width());
   info.set_resident_bytes(version.bytes());
   for (const Precomputed& from : version.precomputed) {
+    if (allowed != nullptr && !allowed->Match(from.model_name)) continue;
     v1::PrecomputedGraphOutputs& to = *info.add_precomputed();
     to.set_model(from.model_name);
     *to.mutable_compute_duration() =
@@ -69,12 +71,6 @@ absl::Status AtQuery(const std::string& place, bool has_graph, const absl::Statu
   if (field != "features" && field != "edge_features") return WithinField(place, status);
   if (has_graph) return WithinField(absl::StrCat(place, ".graph"), status);
   return WithinField(absl::StrCat(place, ".stored"), absl::Status(status.code(), status.message()));
-}
-
-// Of a stream's message.
-absl::Status AtMessage(int64_t number, const absl::Status& status) {
-  return WithField(absl::Status(status.code(), absl::StrCat("message ", number, ": ", status.message())),
-                   FieldOf(status));
 }
 
 }  // namespace
@@ -253,7 +249,7 @@ class GraphService::PutCall : public Call, public grpc::ServerReadReactor<Receiv
     }
     const absl::Status status =
         service_.store_.Put(std::move(graph_), [this](const absl::StatusOr<StoredGraphState>& state) {
-          if (state.ok()) *response_.mutable_graph() = ToProto(*state);
+          if (state.ok()) *response_.mutable_graph() = ToProto(*state, allowed_models());
           Finish(End(state.status(), /*room_may_come=*/false));
         });
     if (!status.ok()) Finish(End(status));
@@ -308,7 +304,7 @@ class GraphService::StoreCall : public Call, public grpc::ServerUnaryReactor {
     if (!update.ok()) return Finish(End(WithinField("update", update.status())));
     Accept(service_.store_.Update(request.name(), ExpectedVersion(request), *std::move(update),
                                   [this, &response](const absl::StatusOr<StoredGraphState>& state) {
-                                    if (state.ok()) *response.mutable_graph() = ToProto(*state);
+                                    if (state.ok()) *response.mutable_graph() = ToProto(*state, allowed_models());
                                     Finish(End(state.status(), /*room_may_come=*/false));
                                   }));
   }
@@ -323,7 +319,7 @@ class GraphService::StoreCall : public Call, public grpc::ServerUnaryReactor {
   void Get(const v1::GetGraphRequest& request, v1::GetGraphResponse& response) {
     if (request.name().empty()) return Finish(End(InvalidField("name", "is empty")));
     const auto state = service_.store_.Describe(request.name());
-    if (state.ok()) *response.mutable_graph() = ToProto(*state);
+    if (state.ok()) *response.mutable_graph() = ToProto(*state, allowed_models());
     Finish(End(state.status()));
   }
 
@@ -338,7 +334,7 @@ class GraphService::StoreCall : public Call, public grpc::ServerUnaryReactor {
         response.set_next_page_token(MakePageToken(response.graphs().rbegin()->name(), kGraphList));
         break;
       }
-      *response.add_graphs() = ToProto(state);
+      *response.add_graphs() = ToProto(state, allowed_models());
     }
     Finish(End(absl::OkStatus()));
   }

@@ -13,6 +13,7 @@
 #include "base/version.h"
 #include "server/oip/infer_tensors.h"
 #include "server/rpc/call.h"
+#include "server/rpc/current_caller.h"
 #include "server/rpc/instant_call.h"
 #include "server/scheduling/model_statistics.h"
 
@@ -80,7 +81,14 @@ void Fill(const ModelCounts& counts, inference::ModelStatistics& to) {
   to.set_execution_count(static_cast<uint64_t>(steps));
 }
 
-// Calls `visit` with the versions that serve: all, those of one model, or one; errors as Registry::FindVersion's.
+// For lists, while the call begins.
+bool IsListed(const ModelStatus& status) {
+  const NamePatterns* const allowed = CurrentlyAllowedModels();
+  return allowed == nullptr || allowed->Match(status.name);
+}
+
+// Calls `visit` with the versions that serve: all that the caller may use, those of one model, or one; errors as
+// Registry::FindVersion's.
 template <typename Visit>
 absl::Status VisitServing(const Registry& registry, const std::string& name, const std::string& version, Visit visit) {
   if (!version.empty() && name.empty()) {
@@ -93,7 +101,7 @@ absl::Status VisitServing(const Registry& registry, const std::string& name, con
   }
   if (!name.empty()) HEED_RETURN_IF_ERROR(registry.FindVersion(name, "").status());
   for (const ModelStatus& status : registry.List()) {
-    if (status.model != nullptr && (name.empty() || status.name == name)) {
+    if (status.model != nullptr && IsListed(status) && (name.empty() || status.name == name)) {
       visit(status.name, status.version, *status.model);
     }
   }
@@ -303,7 +311,7 @@ grpc::ServerUnaryReactor* InferenceService::RepositoryIndex(grpc::CallbackServer
                        return status;
                      }
                      for (const ModelStatus& status : parts_.registry.List()) {
-                       if (request->ready() && status.state != ModelState::kReady) continue;
+                       if (!IsListed(status) || (request->ready() && status.state != ModelState::kReady)) continue;
                        inference::RepositoryIndexResponse::ModelIndex& model = *response->add_models();
                        model.set_name(status.name);
                        model.set_version(absl::StrCat(status.version));

@@ -218,12 +218,12 @@ void InferenceStreams::Stream::OnReadDone(bool ok) {
     if (!ok) {
       read_all_ = true;
     } else if (!incoming_.status.ok()) {
-      EndAfterAnswers(
-          absl::Status(incoming_.status.code(), absl::StrCat("message ", messages_, ": ", incoming_.status.message())));
+      EndAfterAnswers(AtMessage(messages_, incoming_.status));
     } else if (!end_) {
       ++messages_;
       auto message = std::make_unique<ModelInferRequest>();
       message->Swap(&incoming_.message);
+      const CallerScope scope(incoming_.caller);
       request = std::make_shared<Request>(shared_from_this(), std::move(message));
       requests_.push_back(request);
       request_bytes_ += request->bytes();

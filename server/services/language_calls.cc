@@ -54,7 +54,7 @@ class DetectCall final : public Call, public grpc::ServerUnaryReactor {
     }
     HEED_ASSIGN_OR_RETURN(std::vector<LanguageTag> tags, ReadLanguages());
     if (tags.empty()) {
-      const std::shared_ptr<const ServedLanguages> served = languages_.Served();
+      const std::shared_ptr<const ServedLanguages> served = languages_.Served(allowed_models());
       for (const ServedLanguage& language : served->languages) tags.push_back(language.tag);
     }
     for (const std::string& text : request_.texts()) {
@@ -80,7 +80,8 @@ class DetectCall final : public Call, public grpc::ServerUnaryReactor {
 grpc::ServerUnaryReactor* ListLanguages(const LanguageTable& languages, RequestLog& requests,
                                         grpc::CallbackServerContext& context, v1::ListLanguagesResponse& response) {
   return AnswerNow(requests, context, "heed.v1.TranslationService/ListLanguages", [&] {
-    const std::shared_ptr<const ServedLanguages> served = languages.Served();
+    // Whoever shows no token may see all of them: they are no secret of the server.
+    const std::shared_ptr<const ServedLanguages> served = languages.Served(CurrentlyAllowedModels());
     for (const ServedLanguage& language : served->languages) {
       v1::Language& added = *response.add_languages();
       added.set_language(language.code);

@@ -127,7 +127,7 @@ class ModelService::ListCall : public Call, public grpc::ServerUnaryReactor {
     std::string last;
     for (const ModelStatus& status : service_.registry_.List()) {
       const std::string key = KeyOf(status);
-      if (key <= page->after) continue;
+      if (key <= page->after || !MayUse(status.name)) continue;
       if (response.models_size() == page->size) {
         response.set_next_page_token(MakePageToken(last, kModelList));
         break;
@@ -155,7 +155,8 @@ class ModelService::StatisticsCall : public Call, public grpc::ServerUnaryReacto
       if (!served.ok()) return Finish(End(served.status()));
     }
     for (const ModelStatus& status : service_.registry_.List()) {
-      if (status.model == nullptr || (!request.model().empty() && status.name != request.model())) continue;
+      if (status.model == nullptr || !MayUse(status.name)) continue;
+      if (!request.model().empty() && status.name != request.model()) continue;
       v1::ModelStatistics& one = *response.add_statistics();
       one.set_model(status.name);
       one.set_model_version(status.version);

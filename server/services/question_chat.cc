@@ -124,7 +124,7 @@ class QuestionChats::Chat : public Call,
     BeginTrace();
     refusal_ = absl::OkStatus();
     if (!received_.status.ok()) {
-      return absl::Status(received_.status.code(), absl::StrCat("message ", number, ": ", received_.status.message()));
+      return AtMessage(number, received_.status);
     }
     switch (request_.message_case()) {
       case v1::ChatRequest::kOpenSession:
@@ -159,10 +159,16 @@ class QuestionChats::Chat : public Call,
       auto state = model->NewState();
       parts_.store.Create(std::move(model), std::move(state), done);
     } else if (request_.has_import_session()) {
-      parts_.store.Import(request_.import_session().data(), request_.import_session().model(),
-                          ModelKind::kQuestionAnswerer, done);
+      parts_.store.Import(
+          request_.import_session().data(), request_.import_session().model(), ModelKind::kQuestionAnswerer,
+          [this](absl::string_view model) { return CheckModel(model); }, done);
     } else {
-      parts_.store.Find(request_.session(), ModelKind::kQuestionAnswerer, std::nullopt, done);
+      parts_.store.Find(request_.session(), ModelKind::kQuestionAnswerer, std::nullopt,
+                        [self = shared_from_this(), done](const absl::StatusOr<SessionStore::Found>& found) {
+                          const absl::Status status =
+                              found.ok() ? self->CheckModel((*found)->model_name) : found.status();
+                          status.ok() ? done(found) : done(status);
+                        });
     }
     return absl::OkStatus();
   }
@@ -196,6 +202,7 @@ class QuestionChats::Chat : public Call,
     request.deadline = deadline();
     request.priority = priority_;
     request.trace = trace();
+    request.caller = caller();
     auto work = std::make_unique<StoryWork<Response>>(parts_.store.options(), std::move(story));
     Response& response = work->response();  // which lives as long as the exchange
     const auto exchange =

@@ -46,7 +46,7 @@ class TranslationService::WorkCall : public Base {
       : Base(std::forward<Arguments>(arguments)...),
         service_(service),
         fields_(fields),
-        work_({service.languages_, service.cache_, service.markup_bytes_}, fields,
+        work_({service.languages_, service.cache_, service.markup_bytes_, this->allowed_models()}, fields,
               shares ? std::function<void()>([this] { this->Resume(); }) : nullptr) {}
 
   absl::StatusOr<Tasks> Begin() override {

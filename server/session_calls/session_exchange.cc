@@ -56,6 +56,9 @@ void SessionExchange::Cancel() {
 }
 
 void SessionExchange::OnSession() {
+  if (request_.caller != nullptr) {
+    if (const absl::Status status = request_.caller->CheckModel(session().model_name); !status.ok()) return End(status);
+  }
   model_name_ = session().model_name;
   TracePart("find session");
   if (const auto recorded = TakeRecorded()) return End(*recorded);

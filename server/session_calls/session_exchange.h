@@ -31,6 +31,7 @@ struct ExchangeRequest {
   TimePoint deadline = kNoDeadline;
   Priority priority = kDefaultPriority;
   RequestTrace* trace = nullptr;  // that it is a part of, and which lives until it is done; null: it is not traced
+  std::shared_ptr<const Caller> caller;  // whose models the session's must be one of; null: of all
 };
 
 // Keeps itself alive from Run until `done` was called. Thread-safe.

@@ -64,7 +64,9 @@ class StoreCall final : public Call, public grpc::ServerUnaryReactor {
   void Import(const Request& request, Response& response) {
     if (!Admitted()) return;
     room_may_come_ = false;  // for a session that holds too much
-    parts_.store.Import(request.data(), request.model(), Kind::kKind, AnswerWith(response));
+    parts_.store.Import(
+        request.data(), request.model(), Kind::kKind, [this](absl::string_view model) { return CheckModel(model); },
+        AnswerWith(response));
   }
 
   template <typename Request>
@@ -91,7 +93,11 @@ class StoreCall final : public Call, public grpc::ServerUnaryReactor {
 
   template <typename Request>
   void Find(const Request& request, SessionStore::Done<SessionStore::Found> done) {
-    parts_.store.Find(request.session(), Kind::kKind, ExpectedVersion(request), std::move(done));
+    parts_.store.Find(request.session(), Kind::kKind, ExpectedVersion(request),
+                      [this, done = std::move(done)](const absl::StatusOr<SessionStore::Found>& found) {
+                        const absl::Status status = found.ok() ? CheckModel((*found)->model_name) : found.status();
+                        status.ok() ? done(found) : done(status);
+                      });
   }
 
   // Ends the call with the session that the store gives.

@@ -255,12 +255,15 @@ absl::Status SessionStore::CarryOutClose(const std::string& id) {
 
 std::string SessionStore::Export(const Session& session) const { return WriteSession(session, false); }
 
-void SessionStore::Import(absl::string_view data, const std::string& model_name, ModelKind kind, Done<Found> done) {
+void SessionStore::Import(absl::string_view data, const std::string& model_name, ModelKind kind,
+                          const std::function<absl::Status(absl::string_view model)>& check, Done<Found> done) {
   absl::StatusOr<SessionContent> content = ParseSession(data);
   if (!content.ok()) {  // of another format version, too
     return done(InvalidField("data", content.status().message()));
   }
-  const auto model = FindModel(model_name.empty() ? content->model_name : model_name);
+  const std::string& name = model_name.empty() ? content->model_name : model_name;
+  if (absl::Status status = check(name); !status.ok()) return done(std::move(status));
+  const auto model = FindModel(name);
   if (!model.ok()) return done(model.status());
   if ((*model)->kind() != kind) {
     return done(InvalidField(model_name.empty() ? "data" : "model", IsOfAnotherKind(**model, kind)));

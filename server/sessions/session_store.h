@@ -105,8 +105,10 @@ class SessionStore {
   // INVALID_ARGUMENT: no export, of another format version, or damaged, or the model is not of `kind`;
   // FAILED_PRECONDITION: of other weights; RESOURCE_EXHAUSTED: it holds more than a session may.
   std::string Export(const Session& session) const;
-  // `model_name`: empty: as the export names it.
-  void Import(absl::string_view data, const std::string& model_name, ModelKind kind, Done<Found> done);
+  // `model_name`: empty: as the export names it. `check`: whether a model may be used, by its name; its error is
+  // Import's.
+  void Import(absl::string_view data, const std::string& model_name, ModelKind kind,
+              const std::function<absl::Status(absl::string_view model)>& check, Done<Found> done);
 
   // The model of a session, while it has the session's fingerprint: of the kind that Find or Lease was asked for.
   absl::StatusOr<std::shared_ptr<const StatefulModel>> ModelOf(const Session& session) const;

@@ -52,6 +52,8 @@ enum class Metric {
   kTranslationCacheSentences,
   kTranslationCacheBytes,
   kRejections,
+  kTokenRequests,
+  kTokenCharacters,
   kCancellations,
   kConnections,
   kMaxConnections,

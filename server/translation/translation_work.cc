@@ -193,7 +193,8 @@ absl::Status TranslationWork::Plan(const std::function<absl::StatusOr<ServedMode
     leg.served = std::move(served);
     route = std::make_shared<const Route>(Route{"", "", {std::move(leg)}});
   } else {
-    const RouteQuery query = {fields_.model, fields_.model_version, fields_.source_language, fields_.target_language};
+    const RouteQuery query = {fields_.model, fields_.model_version, fields_.source_language, fields_.target_language,
+                              parts_.allowed};
     HEED_ASSIGN_OR_RETURN(const bool detects, parts_.languages.NeedsDetection(query));
     if (detects) return PlanDetected(query, check);
     HEED_ASSIGN_OR_RETURN(route, RouteOf(fields_.source_language));
@@ -217,8 +218,9 @@ absl::Status TranslationWork::ReserveMarkup() {
 absl::StatusOr<std::shared_ptr<const Route>> TranslationWork::RouteOf(const std::string& source_language) {
   std::shared_ptr<const Route>& known = routes_[source_language];
   if (known == nullptr) {
-    HEED_ASSIGN_OR_RETURN(Route route, parts_.languages.FindRoute({fields_.model, fields_.model_version,
-                                                                   source_language, fields_.target_language}));
+    HEED_ASSIGN_OR_RETURN(Route route,
+                          parts_.languages.FindRoute({fields_.model, fields_.model_version, source_language,
+                                                      fields_.target_language, parts_.allowed}));
     known = std::make_shared<const Route>(std::move(route));
   }
   return known;

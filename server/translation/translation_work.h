@@ -22,6 +22,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "base/name_patterns.h"
 #include "heed/v1/translation.pb.h"
 #include "models/kinds/translator.h"
 #include "models/markup/markup_document.h"
@@ -45,6 +46,7 @@ struct TranslationParts {
   const LanguageTable& languages;
   SentenceCache& cache;
   std::atomic<int64_t>& markup_bytes;  // what counts for kMaxMarkupBytes
+  const NamePatterns* allowed;         // the models that the request may use; null: all
 };
 
 // Of one request. Its methods are called one after the other, as JobCall calls its hooks; OnFinished for different

@@ -203,9 +203,9 @@ class Check:
                 for label in filter(None, (label.strip() for label in labels.split(","))):
                     if label not in every_label:
                         self.problem(where, f"no metric has a label {label}")
-        # Prose may name a metric without its suffixes, and fields of a model directory's tokenizer_config.json.
+        # Prose may name a metric without its suffixes, fields of a model directory's tokenizer_config.json, and Spark's column.
         stems = set(known) | {re.sub(r"_(bucket|sum|count)$", "", name) for name in known}
-        stems |= {"heed_tasks_per_thread", "heed_tokenization", "heed_blank"}
+        stems |= {"heed_tasks_per_thread", "heed_tokenization", "heed_blank", "heed_error"}
         pages = sorted((self.tree / "docs").glob("*.md"))
         for path in [self.tree / "README.md", *pages, self.deploy / "prometheus/README.md"]:
             for name in re.findall(r"`(heed_\w+|process_\w+)(?:\{[^`]*)?`", path.read_text()):

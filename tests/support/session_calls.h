@@ -90,7 +90,10 @@ class SessionCalls {
     return Await<absl::Status>([&](auto done) { store_.Close(id, done); });
   }
   absl::StatusOr<Found> Import(const std::string& data, const std::string& model_name = "") {
-    return Await<absl::StatusOr<Found>>([&](auto done) { store_.Import(data, model_name, kKind, done); });
+    return Await<absl::StatusOr<Found>>([&](auto done) {
+      store_.Import(
+          data, model_name, kKind, [](absl::string_view) { return absl::OkStatus(); }, done);
+    });
   }
 
  private:

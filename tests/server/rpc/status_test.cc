@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/rpc/status.h"
 
+#include <chrono>
 #include <string>
 
 #include "base/invalid_argument.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "gtest/gtest.h"
+#include "server/scheduling/refusal.h"
 
 namespace heed {
 namespace {
@@ -34,7 +36,20 @@ TEST(ToGrpcStatusTest, AWrongFieldIsNamedInTheDetails) {
   EXPECT_EQ(bad_request.field_violations(0).description(), "9, must be 1 to beam_size 4");
 }
 
-TEST(ToGrpcStatusTest, OnlyAnInvalidArgumentAboutAFieldHasDetails) {
+TEST(ToGrpcStatusTest, ADelayIsInTheDetails) {
+  const absl::Status refused = absl::ResourceExhaustedError("used up");
+  const grpc::Status status = ToGrpcStatus(WithExactRetryDelay(refused, std::chrono::microseconds(41'234'567)));
+  google::rpc::Status details;
+  ASSERT_TRUE(details.ParseFromString(status.error_details()));
+  ASSERT_EQ(details.details_size(), 1);
+  google::rpc::RetryInfo info;
+  ASSERT_TRUE(details.details(0).UnpackTo(&info));
+  EXPECT_EQ(info.retry_delay().seconds(), 41);
+  EXPECT_EQ(info.retry_delay().nanos(), 235'000'000) << "rounded up";
+  EXPECT_EQ(ToGrpcStatus(refused).error_details(), "");
+}
+
+TEST(ToGrpcStatusTest, OnlyAnInvalidArgumentAboutAFieldAndADelayHaveDetails) {
   EXPECT_EQ(ToGrpcStatus(absl::InvalidArgumentError("nothing but a message")).error_details(), "");
   EXPECT_EQ(ToGrpcStatus(WithField(absl::NotFoundError("model: none"), "model")).error_details(), "");
   EXPECT_EQ(ToGrpcStatus(absl::OkStatus()).error_details(), "");
