@@ -115,7 +115,7 @@ TEST_F(RestApiTest, OtherTypesAndMethodsAreRefused) {
   EXPECT_EQ(type.headers.at("accept-post"), "application/json, application/proto");
   connection.Ask("GET", kTranslate);
   EXPECT_EQ(connection.Read().status, 405);
-  connection.Ask("GET", "/");
+  connection.Ask("GET", "/none");
   const ReceivedAnswer none = connection.Read();
   EXPECT_EQ(none.status, 404);
   EXPECT_THAT(none.body, HasSubstr(kTranslate));
