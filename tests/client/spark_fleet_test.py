@@ -91,6 +91,15 @@ class BalancerTest(unittest.TestCase):
         self.assertGreaterEqual(min(times[-3:]), MAX_LEFT_OUT_S / 2)
         self.assertLessEqual(max(times), MAX_LEFT_OUT_S)
 
+    def test_a_server_may_be_down_for_a_day(self):
+        now = 0.0
+        for _ in range(10_000):
+            self.balancer.failed(self.balancer.pick(now, avoid=[1]), now)
+            now += self.balancer.next_s(now)
+        self.assertGreater(now, 10_000 * MAX_LEFT_OUT_S * 0.7)
+        self.balancer.answered(self.balancer.pick(now, avoid=[1]))
+        self.assertFalse(self.balancer.is_down(0))
+
     def test_a_busy_server_is_left_out_for_as_long_as_it_asks(self):
         self.balancer.busy(self.balancer.pick(0.0, avoid=[1]), 0.0, 3.0)
         self.assertFalse(self.balancer.is_down(0))

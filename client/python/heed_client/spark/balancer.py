@@ -9,6 +9,7 @@ from typing import Collection, List, Optional
 
 FIRST_LEFT_OUT_S = 0.25
 MAX_LEFT_OUT_S = 10.0  # each time is twice the one before it, up to this one
+MAX_DOUBLINGS = 10  # more than it takes
 
 
 @dataclass
@@ -63,8 +64,8 @@ class Balancer:
         server = self._servers[turn.server]
         server.outstanding -= 1
         if turn.failures == server.failures:
-            left_out_s = min(FIRST_LEFT_OUT_S * 2**server.failures, MAX_LEFT_OUT_S) * self._random.uniform(0.5, 1)
-            server.left_out_until = max(server.left_out_until, now + left_out_s)
+            longest_s = min(FIRST_LEFT_OUT_S * 2 ** min(server.failures, MAX_DOUBLINGS), MAX_LEFT_OUT_S)
+            server.left_out_until = max(server.left_out_until, now + longest_s * self._random.uniform(0.5, 1))
             server.failures += 1
 
     def next_s(self, now: float) -> Optional[float]:
