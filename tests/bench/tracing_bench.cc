@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a request's trace costs in CPU time: on the threads that serve the request, and on the exporter's, up to the bytes
-// of a batch. The thread's own CPU time: what else runs on the machine hardly counts.
+// What a request's trace costs in CPU time: on the threads that serve the request, and on the exporter's, up to the
+// bytes of a batch. The thread's own CPU time: what else runs on the machine hardly counts.
 //
 //   tracing_bench [ROUNDS]
 #include <time.h>

@@ -27,9 +27,10 @@ class FakeCollector : public opentelemetry::proto::collector::trace::v1::TraceSe
   using Response = opentelemetry::proto::collector::trace::v1::ExportTraceServiceResponse;
   using Span = opentelemetry::proto::trace::v1::Span;
 
-  FakeCollector() {
+  explicit FakeCollector(
+      const std::shared_ptr<grpc::ServerCredentials>& credentials = grpc::InsecureServerCredentials()) {
     grpc::ServerBuilder builder;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
+    builder.AddListeningPort("127.0.0.1:0", credentials, &port_);
     builder.RegisterService(this);
     server_ = builder.BuildAndStart();
   }

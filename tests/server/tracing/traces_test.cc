@@ -14,6 +14,7 @@
 #include "gtest/gtest.h"
 #include "tests/server/services/question_server.h"
 #include "tests/server/services/translation_server.h"
+#include "tests/support/certificate_authority.h"
 #include "tests/support/fake_collector.h"
 #include "tests/support/http_connection.h"
 
@@ -24,6 +25,7 @@ using Span = FakeCollector::Span;
 using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Key;
 using ::testing::Not;
@@ -224,6 +226,21 @@ TEST_F(TracesTest, WhatWasTracedIsSentWhenTheServerStops) {
   ASSERT_TRUE(Translate("a").ok());
   server_->Shutdown();
   EXPECT_THAT(collector_.requests(), Not(IsEmpty()));
+}
+
+TEST_F(TracesTest, TracesAreEncryptedForACollectorOfTheAuthorityThatAFileNames) {
+  const CertificateAuthority authority("collectors");
+  const TestCertificate own = authority.Issue();
+  grpc::SslServerCredentialsOptions tls;
+  tls.pem_key_cert_pairs.push_back({own.key, own.certificate});
+  FakeCollector collector(grpc::SslServerCredentials(tls));
+  options_.trace_endpoint = absl::StrCat("https://", collector.address());
+  options_.trace_ca = root_.File("ca.pem");
+  EXPECT_THAT(std::string(TryToStart().message()), HasSubstr("ca.pem: cannot be read"));
+  root_.Write("ca.pem", authority.certificate());
+  Start();
+  ASSERT_TRUE(Translate("a").ok());
+  EXPECT_THAT(ServerSpans(collector.WaitForServerSpan(kTranslate)), SizeIs(1));
 }
 
 class SessionTracesTest : public QuestionServerTest {
