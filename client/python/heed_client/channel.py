@@ -151,6 +151,8 @@ def make_settings(
         ("grpc.max_send_message_length", -1),
         ("grpc.service_config", json.dumps(config)),
     ]
+    if not exposed:  # gRPC sends calls to this machine through http_proxy, too, and with them the token
+        options.append(("grpc.enable_http_proxy", 0))
     if keepalive_s is not None:
         options += [("grpc.keepalive_time_ms", int(keepalive_s * 1000)), ("grpc.keepalive_permit_without_calls", 1)]
     if tls_name is not None:

@@ -4,6 +4,7 @@
 import concurrent.futures
 import itertools
 import os
+import socket
 import subprocess
 
 import grpc
@@ -95,6 +96,24 @@ def test_the_environment_s_token_is_sent_to_this_machine_alone(
                 make_client(far)
         make_client("192.0.2.1:50051", insecure_token=True)
         make_client("192.0.2.1:50051", tls=True)
+
+
+def test_calls_to_this_machine_go_past_a_proxy(make_client, serve, tokens, monkeypatch):
+    for name in ("no_proxy", "NO_PROXY", "no_grpc_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    service = RefusingService()
+    address = serve(service.add_to)
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        proxy.setblocking(False)
+        for name in ("grpc_proxy", "https_proxy", "http_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        client = make_client(address, token_file=tokens / "token", timeout_s=10)
+        assert client.translate(["yes"]) == ["ja"]
+        assert service.metadata["authorization"].startswith("Bearer ")
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
+    options = dict(make_settings("192.0.2.1:1", tls=True).options)
+    assert "grpc.enable_http_proxy" not in options
 
 
 def test_wrong_settings_are_refused(make_client, tokens):
