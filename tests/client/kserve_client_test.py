@@ -148,8 +148,8 @@ class Runtime(unittest.TestCase):
     """deploy/kserve/'s runtime with the model of each InferenceService, called over the port that the service names."""
 
     # What a test cannot have as a pod has it: fixed ports, and a log for machines.
-    REPLACED = {"--listen=0.0.0.0:9000": "--listen=127.0.0.1:0", "--http_listen=0.0.0.0:8080": "--http_listen=127.0.0.1:0",
-                "--metrics_listen=0.0.0.0:8002": "--metrics_listen=127.0.0.1:0", "--log_format=json": "--log_format=logfmt"}
+    REPLACED = {"--listen=:9000": "--listen=127.0.0.1:0", "--http_listen=:8080": "--http_listen=127.0.0.1:0",
+                "--metrics_listen=:8002": "--metrics_listen=127.0.0.1:0", "--log_format=json": "--log_format=logfmt"}
 
     @classmethod
     def setUpClass(cls):

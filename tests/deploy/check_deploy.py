@@ -158,7 +158,7 @@ class Check:
         directory = self.deploy / "kserve"
         runtime = self.documents(directory / "clusterservingruntime.yaml")[0]
         container = runtime["spec"]["containers"][0]
-        ports = dict(re.findall(r"--(\w*listen)=0\.0\.0\.0:(\d+)", " ".join(container["args"])))
+        ports = dict(re.findall(r"--(\w*listen)=:(\d+)", " ".join(container["args"])))
         annotated = runtime["spec"]["annotations"]["prometheus.kserve.io/port"]
         probed = {str(container[probe]["httpGet"]["port"]) for probe in ("startupProbe", "readinessProbe", "livenessProbe")}
         if {annotated, *probed} != {ports["metrics_listen"]}:
