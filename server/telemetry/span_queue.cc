@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/telemetry/span_queue.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace heed {
@@ -27,8 +28,8 @@ std::vector<RequestSpans> SpanQueue::Take(int64_t enough, Clock::duration patien
   const TimePoint latest = Clock::now() + patience;
   std::vector<RequestSpans> taken;
   MutexLock lock(mutex_);
-  wanted_ = enough;
-  while (!closed_ && spans_ < enough && Clock::now() < latest) changed_.WaitUntil(mutex_, latest);
+  wanted_ = std::max<int64_t>(1, std::min(enough, max_spans_ / 2));
+  while (!closed_ && spans_ < wanted_ && Clock::now() < latest) changed_.WaitUntil(mutex_, latest);
   wanted_ = 0;
   int64_t count = 0;
   while (!requests_.empty() && (count == 0 || count + requests_.front().span_count() <= enough)) {

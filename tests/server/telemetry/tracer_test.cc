@@ -141,6 +141,13 @@ TEST(SpanQueueTest, TakesBatchesOfWholeRequestsInOrder) {
   EXPECT_THAT(sizes(), IsEmpty());
 }
 
+TEST(SpanQueueTest, TakeWaitsNoLongerThanForHalfAQueue) {
+  Metrics metrics;
+  SpanQueue queue(10, metrics);
+  queue.Add(WithParts(4));
+  EXPECT_THAT(queue.Take(512, std::chrono::hours(1)), SizeIs(1)) << "which it cannot hold";
+}
+
 TEST(SpanQueueTest, TakeWaitsNoLongerThanForEnough) {
   Metrics metrics;
   SpanQueue queue(100, metrics);
