@@ -3,6 +3,8 @@
 
 // A file above this is refused before it is read. The server has limits of its own.
 export const MAX_FILE_BYTES = 16 * 2 ** 20;
+// Nodes of a file, of all its graphs. Above this a tab has not the memory for them.
+const MAX_FILE_NODES = 1_000_000;
 const MAX_HEADER_BYTES = 2 ** 20;
 const TYPES = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4 };
 
@@ -44,6 +46,10 @@ export async function readGraphFile(file) {
     return graphsOfJson(file.name, new TextDecoder().decode(bytes));
   }
   return graphsOfTensors(file.name, readTensors(file.name, bytes));
+}
+
+function tooMany(nodes) {
+  return `has ${nodes} nodes or more. This page reads graph files of at most ${MAX_FILE_NODES} nodes.`;
 }
 
 // ------------------------------------------------------------------------------------------------ safetensors
@@ -140,6 +146,7 @@ function graphsOfTensors(name, tensors) {
   if (edges.shape.length !== 2 || edges.shape[0] !== 2) fail(`edge_index is ${shapeOf("edge_index")}, but it must be [2, edges]`);
   const rows = featureRows(tensors, fail, index);
   const nodes = rows.count;
+  if (nodes > MAX_FILE_NODES) fail(tooMany(nodes));
   const edgeCount = edges.shape[1];
   for (let i = 0; i < 2 * edgeCount; ++i) {
     if (edges.values[i] < 0 || edges.values[i] >= nodes)
@@ -198,6 +205,7 @@ function featureRows(tensors, fail, index) {
   if (x) {
     if (x.shape.length !== 2) fail(`x is [${x.shape.join(", ")}], but it must be [nodes, features]`);
     const [count, width] = x.shape;
+    if (width === 0) fail(`x is [${count}, 0], but a node has at least 1 feature`);
     const zeros = x.values.reduce((sum, value) => sum + (value === 0), 0);
     const rowMessage = (begin, end) => {
       const part = x.values.subarray(begin * width, end * width);
@@ -252,12 +260,15 @@ export function graphsOfJson(name, text) {
   }
   const queries = Array.isArray(top?.queries) ? top.queries : [top?.graph ? top : { graph: top }];
   if (!queries.length) fail("'queries' is empty");
+  let nodes = 0;
   return queries.map((query, i) => {
     const at = queries.length > 1 ? `queries[${i}].graph` : "the graph";
     const graph = camelCase(query.graph ?? {});
     if (query.stored) fail(`queries[${i}] names a stored graph; this page draws graphs that the request brings`);
     if (!graph.features) fail(`${at} has no 'features'; it must be a heed.v1.Graph, or a request with 'queries'`);
     const nodeCount = countNodes(graph, at, fail);
+    nodes += nodeCount;
+    if (nodes > MAX_FILE_NODES) fail(tooMany(nodes));
     checkEdges(graph, nodeCount, at, fail);
     const classes = Array.isArray(query.classes) ? query.classes.map(Number) : null;
     if (classes && classes.length !== nodeCount) fail(`'classes' has ${classes.length} entries, but ${at} has ${nodeCount} nodes`);

@@ -175,6 +175,8 @@ class GraphsTest(PageTest):
             ("flat.safetensors", safetensors({**tensors, "edge_index": ("I64", [2], [0, 1])}), "edge_index is [2], but it must be [2, edges]"),
             ("far.safetensors", safetensors({**tensors, "edge_index": ("I64", [2, 1], [0, 5])}), "edge 0 names node 5; the nodes are 0 to 1"),
             ("none.safetensors", safetensors({"x": tensors["x"]}), "tensor 'edge_index' is missing"),
+            ("empty.safetensors", safetensors({**tensors, "x": ("F32", [400_000_000, 0], [])}), "x is [400000000, 0], but a node has at least 1 feature"),
+            ("nodes.json", {"features": {"width": 1, "values": [0] * 1_000_001}}, "nodes.json: has 1000001 nodes or more. This page reads graph files of at most 1000000 nodes."),
             ("broken.json", b'{"features":', "broken.json: is not JSON"),
             ("other.json", {"name": "?"}, "other.json: the graph has no 'features'"),
             ("far.json", ring(3, 34, edgeTargets=[1, 2, 7]), "an edge names node 7; the nodes are 0 to 2"),
