@@ -36,9 +36,10 @@ export default {
 
 class GraphsPanel {
   #latest = new Latest();
-  #graphs = null; // FileGraphs of the example or file
-  #graphNumber = 0;
-  #answer = null; // {kind, answers, labels}
+  #latestPair = new Latest();
+  #graphs = null; // FileGraphs of the example or file that is open
+  #answer = null; // {kind, graphs, answers, labels}: what is shown, until the open ones are answered
+  #graphNumber = 0; // of the answer's graphs
   #source = 0; // counts what was opened
   #layoutNumber = 0; // and what was drawn
 
@@ -225,7 +226,7 @@ class GraphsPanel {
 
   #take(graphs, about) {
     this.#graphs = graphs;
-    this.#graphNumber = 0;
+    this.ignoresEdgeFeatures = false;
     this.about.textContent = about ?? "";
     this.examples.forEach((made, i) => made.setAttribute("aria-pressed", String(graphs.example === EXAMPLES[i])));
     this.#ask();
@@ -235,10 +236,17 @@ class GraphsPanel {
     this.#source += 1;
     this.#latest.cancel();
     this.#graphs = null;
-    this.#answer = null;
-    this.#layoutNumber += 1;
-    this.canvas.hidden = this.details.hidden = this.pair.hidden = this.list.element.hidden = true;
+    this.#forgetAnswer();
     this.examples.forEach((made) => made.setAttribute("aria-pressed", "false"));
+  }
+
+  // Nor is it drawn, if it is being placed.
+  #forgetAnswer() {
+    this.#latestPair.cancel();
+    this.#layoutNumber += 1;
+    this.#answer = null;
+    this.drawn = null;
+    this.canvas.hidden = this.details.hidden = this.pair.hidden = this.list.element.hidden = true;
   }
 
   async #ask() {
@@ -246,8 +254,7 @@ class GraphsPanel {
     if (!model) return;
     const graphs = this.#graphs;
     const method = METHODS[model.kind];
-    const options = { topK: 0, returnAttention: true };
-    if (graphs.some((graph) => graph.hasEdgeFeatures) && this.ignoresEdgeFeatures) options.ignoreEdgeFeatures = true;
+    const options = { topK: 0, returnAttention: true, ...this.#edgeOptions(graphs) };
     const message = { model: model.name, queries: graphs.map((graph) => ({ graph: graph.message })), options };
     show(this.status, notice("wait", element("p", { text: `${model.name} reads ${describe(graphs)} …` })));
     try {
@@ -259,10 +266,13 @@ class GraphsPanel {
       this.#takeAnswer(model, graphs, answer);
     } catch (error) {
       if (isAbort(error)) return;
-      this.#answer = null;
-      this.canvas.hidden = this.details.hidden = this.pair.hidden = this.list.element.hidden = true;
+      this.#forgetAnswer();
       this.#showError(error, graphs);
     }
+  }
+
+  #edgeOptions(graphs) {
+    return this.ignoresEdgeFeatures && graphs.some((graph) => graph.hasEdgeFeatures) ? { ignoreEdgeFeatures: true } : {};
   }
 
   #showError(error, graphs) {
@@ -277,7 +287,8 @@ class GraphsPanel {
 
   #takeAnswer(model, graphs, { answers }) {
     const kind = METHODS[model.kind].name;
-    this.#answer = { kind, answers, model: model.name, labels: labelsOf(kind, answers) };
+    this.#latestPair.cancel();
+    this.#answer = { kind, graphs, answers, model: model.name, labels: labelsOf(kind, answers) };
     const isMany = graphs.length > 1;
     setOptions(
       this.graphSelect,
@@ -313,18 +324,19 @@ class GraphsPanel {
 
   // Lays the graph out in slices, and draws it.
   async #draw() {
-    const graph = this.#graphs[this.#graphNumber];
+    const graph = this.#answer.graphs[this.#graphNumber];
     const number = ++this.#layoutNumber;
     const links = linksOf(graph);
+    this.drawn = null;
     this.canvas.hidden = false;
-    this.details.hidden = false;
+    this.details.hidden = true;
     const isTooLarge = graph.nodeCount > MAX_NODES || links.length > MAX_LINKS;
     this.drawing.element.hidden = isTooLarge;
     this.attentionFields.hidden ||= isTooLarge;
     this.legend.hidden = isTooLarge;
     if (isTooLarge) {
-      this.drawn = null;
       this.canvas.hidden = true;
+      this.details.hidden = false;
       this.list.element.open = true;
       show(
         this.details,
@@ -354,6 +366,7 @@ class GraphsPanel {
     const answer = answers[this.#graphNumber];
     const box = this.drawing.box;
     this.boxWidth = box.width;
+    this.details.hidden = false;
     const classifications = kind === "ClassifyNodes" ? answer.nodes.map((node) => node.classification) : [];
     const nodes = graph.ids.map((id, row) => {
       const own = classifications[row];
@@ -421,11 +434,12 @@ class GraphsPanel {
   }
 
   #selectNode(row) {
+    if (!this.drawn) return;
     if (row < 0) {
       const { kind, answers, labels } = this.#answer;
       if (kind === "ClassifyGraphs") {
         const { classification } = answers[this.#graphNumber];
-        const graph = this.#graphs[this.#graphNumber];
+        const { graph } = this.drawn;
         show(
           this.details,
           element("h3", { text: classification.label }),
@@ -518,7 +532,8 @@ class GraphsPanel {
 
   async #askPair() {
     const [source, target] = [this.pairFrom.value.trim(), this.pairTo.value.trim()];
-    const graph = this.#graphs[0];
+    const { graphs, model, labels } = this.#answer;
+    const [graph] = graphs;
     for (const id of [source, target]) {
       if (!graph.ids.includes(id))
         return void show(
@@ -526,10 +541,11 @@ class GraphsPanel {
           notice("error", element("p", { text: `There is no node ${id || "without an id"} in this graph.` })),
         );
     }
-    const message = { model: this.#answer.model, queries: [{ graph: graph.message, edges: [{ source, target }] }], options: { topK: 0 } };
+    const options = { topK: 0, ...this.#edgeOptions(graphs) };
+    const message = { model, queries: [{ graph: graph.message, edges: [{ source, target }] }], options };
     try {
       const { answers } = await call("GraphService/ClassifyEdges", message, {
-        signal: this.#latest.signal(),
+        signal: this.#latestPair.signal(),
         view: this.view,
         python: pythonOf("ClassifyEdges", message),
       });
@@ -537,7 +553,7 @@ class GraphsPanel {
       show(
         this.pairAnswer,
         element("p", {}, element("strong", { text: `${source} → ${target}: ${classification.label}` })),
-        bars(classBars(classification, this.#answer.labels)),
+        bars(classBars(classification, labels)),
       );
     } catch (error) {
       if (!isAbort(error)) show(this.pairAnswer, errorNotice(error));
@@ -545,8 +561,7 @@ class GraphsPanel {
   }
 
   #listRows() {
-    const { kind, answers, labels } = this.#answer;
-    const graphs = this.#graphs;
+    const { kind, graphs, answers, labels } = this.#answer;
     const labelOf = (index) => (index === undefined || index === null || index < 0 ? "" : (labels[index] ?? String(index)));
     if (kind === "ClassifyGraphs") {
       return answers.map(({ classification }, i) => ({

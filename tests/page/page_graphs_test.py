@@ -221,6 +221,17 @@ class GraphsTest(PageTest):
         expect(page.locator(".node")).to_have_count(34)
         expect(page.locator(".graph-caption")).not_to_contain_text("Placing")
 
+    def test_a_graph_is_refused_while_another_is_being_placed(self):
+        self.allow("status of 400")
+        page = self.graphs()
+        self.give(page, "many.json", ring(400, 34))
+        expect(page.locator(".graph-caption")).to_contain_text("Placing 400 nodes")
+        self.give(page, "wide.json", ring(5, 11))
+        expect(page.locator(".graph-status").get_by_role("alert")).to_be_visible()
+        # In so many turns it would be placed, with an answer that is gone: the browser would complain.
+        page.evaluate("async () => { for (let turn = 0; turn < 100; ++turn) await new Promise((done) => setTimeout(done)); }")
+        expect(page.locator(".graph-card")).to_be_hidden()
+
     def test_whole_graphs(self):
         page = self.graphs()
         molecule = example("nitropyrene.json")["graph"]
@@ -247,8 +258,10 @@ class GraphsTest(PageTest):
         page.get_by_role("tabpanel", name="Graphs").get_by_label("Model", exact=True).select_option("gat-cora-links")
         expect(page.locator(".graph-status")).to_contain_text("gat-cora-links has no example here")
         expect(page.locator(".graph-card")).to_be_hidden()
+        self.allow("status of 400")
         graph = ring(6, 1433)
-        self.give(page, "papers.json", graph)
+        self.give(page, "papers.json", {**graph, "edgeFeatures": [0.5] * 6, "edgeFeatureWidth": 1})
+        page.get_by_role("button", name="Answer without the edges' features").click()  # holds for a pair, too
         expect(page.locator(".graph-summary")).to_contain_text("6 nodes, 6 edges")
         page.get_by_text("All 6 edges, surest first, as a table").click()
         wanted = max(edge["classification"]["probability"] for edge in self.ask("ClassifyEdges", "gat-cora-links", graph)[0]["edges"])
