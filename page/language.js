@@ -401,6 +401,7 @@ class WritingMode extends Mode {
     const written = element("p", { class: "token-text writing" }, element("span", { class: "token-before", text: prompt }), grown);
     show(this.result, element("div", { class: "card" }, written));
     this.stop.hidden = false;
+    this.written = written;
     let result = null;
     try {
       await stream(
@@ -413,7 +414,7 @@ class WritingMode extends Mode {
         { ...options, python },
       );
     } finally {
-      this.stop.hidden = true;
+      if (this.written === written) this.stop.hidden = true; // else another text is being written
       written.classList.remove("writing");
     }
     if (result) this.#showWhole(prompt, result);

@@ -109,6 +109,9 @@ class LanguageTest(PageTest):
         page.get_by_text("Options", exact=True).click()
         page.get_by_label("Tokens at most").fill("5000")  # more than there is time for
         self.panel(page).get_by_role("button", name="Continue", exact=True).click()
+        before = page.locator(".writing").element_handle()
+        page.get_by_role("button", name="Try another seed").click()
+        page.wait_for_function("before => !before.classList.contains('writing')", arg=before)  # the first one has ended
         page.get_by_role("button", name="Stop").click()
         expect(page.get_by_role("button", name="Stop")).to_be_hidden()
         expect(self.panel(page).locator(".request-facts")).to_have_text("cancelled")
