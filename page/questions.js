@@ -3,7 +3,7 @@
 // each answer and what the memory's heads read.
 import { MODEL, STORIES, WORDS } from "./babi_words.js";
 import { bars, percent } from "./bars.js";
-import { call, isAbort, Latest } from "./calls.js";
+import { call, isAbort } from "./calls.js";
 import { button, element, errorNotice, field, more, notice, selectOf, setOptions, show, textInput } from "./elements.js";
 import { MemoryReads } from "./memory_reads.js";
 import { pythonCall, pythonLiteral } from "./python_code.js";
@@ -12,6 +12,9 @@ import { RequestView } from "./request_view.js";
 const KIND = "MODEL_KIND_QUESTION_ANSWERER";
 const OPTIONS = { topK: 5, returnAttribution: true, returnReads: true };
 const MAX_FORKS = 6;
+const SLOW_MS = 1000; // then the user is offered to stop it
+// A change that ended with one of these may have been made, or be made yet.
+const UNSURE = ["deadline_exceeded", "canceled", "unavailable"];
 
 export default {
   id: "questions",
@@ -38,10 +41,11 @@ class Story {
 }
 
 class QuestionsPanel {
-  #latest = new Latest();
   #stories = [];
   #story = null;
   #busy = Promise.resolve(); // one change at a time
+  #controller = new AbortController(); // of what goes on, and what waits for it
+  #signal = this.#controller.signal; // of what goes on
 
   constructor(root, app) {
     this.app = app;
@@ -112,7 +116,7 @@ class QuestionsPanel {
             element(
               "div",
               { class: "actions" },
-              button("New story", { kind: "quiet", onClick: () => this.#doing(() => this.#startStory("Story")) }),
+              button("New story", { kind: "quiet", onClick: () => this.#doingInstead(() => this.#startStory("Story")) }),
               button("Fork", {
                 kind: "quiet",
                 onClick: () => this.#doing(() => this.#fork()),
@@ -142,20 +146,46 @@ class QuestionsPanel {
 
   #modelChosen() {
     this.examplesField.hidden = this.words.hidden = !this.#knowsWords;
-    this.#doing(() => this.#startStory("Story"));
+    this.#doingInstead(() => this.#startStory("Story"));
   }
 
   // One after the other, so that a story's facts come in order.
   #doing(act) {
+    const { signal } = this.#controller;
     this.#busy = this.#busy.then(async () => {
+      if (signal.aborted) return;
+      this.#signal = signal;
       show(this.status);
+      const waiting = notice(
+        "wait",
+        element("p", { text: "The server has not answered yet." }),
+        button("Stop", { onClick: () => (this.#stop(), this.factInput.focus()) }),
+      );
+      const slow = setTimeout(() => show(this.status, waiting), SLOW_MS);
       try {
         await act();
       } catch (error) {
         if (!isAbort(error)) show(this.status, errorNotice(error));
+      } finally {
+        clearTimeout(slow);
+        waiting.remove();
       }
     });
-    return this.#busy;
+  }
+
+  // Ends what goes on, and what waits for it.
+  #doingInstead(act) {
+    this.#stop();
+    this.#doing(act);
+  }
+
+  #stop() {
+    this.#controller.abort();
+    this.#controller = new AbortController();
+  }
+
+  #call(name, message, options = {}) {
+    return call(`QuestionAnsweringService/${name}`, message, { signal: this.#signal, ...options });
   }
 
   // ---------------------------------------------------------------------------------------------- sessions
@@ -167,7 +197,7 @@ class QuestionsPanel {
   }
 
   #openExample({ title, facts, question }) {
-    return this.#doing(async () => {
+    this.#doingInstead(async () => {
       this.#startStory(title);
       await this.#tellFacts(facts);
       this.questionInput.value = question;
@@ -177,18 +207,25 @@ class QuestionsPanel {
 
   // Sessions end with the page: a server keeps only so many.
   #closeAll(options = {}) {
-    for (const story of this.#stories) {
-      if (!story.session) continue;
-      call("QuestionAnsweringService/CloseSession", { session: story.session }, options).catch(() => {}); // it would end by itself, too
-      story.session = "";
-    }
+    for (const story of this.#stories) this.#close(story, options);
+  }
+
+  #close(story, options = {}) {
+    if (!story.session) return;
+    call("QuestionAnsweringService/CloseSession", { session: story.session }, options).catch(() => {}); // it would end by itself, too
+    story.session = "";
   }
 
   async #open(story) {
-    const { session } = await call("QuestionAnsweringService/OpenSession", { model: this.modelSelect.value });
+    const { session } = await this.#call("OpenSession", { model: this.modelSelect.value });
     story.session = session.name;
-    if (story.facts.length)
-      await call("QuestionAnsweringService/Tell", { session: story.session, facts: story.facts.map((fact) => fact.text) });
+    if (!story.facts.length) return;
+    try {
+      await this.#call("Tell", { session: story.session, facts: story.facts.map((fact) => fact.text) });
+    } catch (error) {
+      this.#close(story);
+      throw error;
+    }
   }
 
   // Calls with the story's session. One that the server closed meanwhile (idle, or to make room) is told the story again.
@@ -210,10 +247,10 @@ class QuestionsPanel {
       return void show(this.status, notice("info", element("p", { text: `This page keeps at most ${MAX_FORKS} forks of a story.` })));
     const made = story.fork(`Fork ${this.#stories.length}`);
     const { session } = await this.#withSession(story, (name) =>
-      call(
-        "QuestionAnsweringService/ForkSession",
+      this.#call(
+        "ForkSession",
         { session: name },
-        { view: this.view, python: { lines: [...this.#pythonStory(story), "copy = client.fork(session)", "print(copy)"] } },
+        { view: this.view, python: this.#pythonOf(story, "copy = client.fork(session)", "print(copy)", "client.close_session(copy)") },
       ),
     );
     made.session = session.name;
@@ -235,10 +272,15 @@ class QuestionsPanel {
 
   async #tellFacts(texts) {
     const story = this.#story;
-    const python = { lines: [...this.#pythonStory(story), `print(client.tell(session, ${pythonLiteral(texts)}))`] };
-    const answer = await this.#withSession(story, (session) =>
-      call("QuestionAnsweringService/Tell", { session, facts: texts }, { view: this.view, python }),
-    );
+    const python = this.#pythonOf(story, `print(client.tell(session, ${pythonLiteral(texts)}))`);
+    let answer;
+    try {
+      answer = await this.#withSession(story, (session) => this.#call("Tell", { session, facts: texts }, { view: this.view, python }));
+    } catch (error) {
+      // Nobody knows what the session was told. The next one is told what stands here.
+      if (isAbort(error) || UNSURE.includes(error.code)) this.#close(story);
+      throw error;
+    }
     const unknown = new Set(answer.unknownWords ?? []);
     for (const text of texts) story.facts.push({ text, unknown: wordsOf(text).filter((word) => unknown.has(word)) });
     story.shown = -1;
@@ -251,19 +293,13 @@ class QuestionsPanel {
     const story = this.#story;
     const question = this.questionInput.value.trim();
     if (!question) return void this.questionInput.focus();
-    const python = {
-      lines: [
-        ...this.#pythonStory(story),
-        `for answer in client.ask(session, ${pythonLiteral([question])}, top_k=${OPTIONS.topK}, return_attribution=True, return_reads=True):`,
-        `    print(answer.text, [(fact.text, fact.weight) for fact in answer.facts])`,
-      ],
-    };
+    const python = this.#pythonOf(
+      story,
+      `for answer in client.ask(session, ${pythonLiteral([question])}, top_k=${OPTIONS.topK}, return_attribution=True, return_reads=True):`,
+      `    print(answer.text, [(fact.text, fact.weight) for fact in answer.facts])`,
+    );
     const { answers } = await this.#withSession(story, (session) =>
-      call(
-        "QuestionAnsweringService/Ask",
-        { session, questions: [question], options: OPTIONS },
-        { signal: this.#latest.signal(), view: this.view, python },
-      ),
+      this.#call("Ask", { session, questions: [question], options: OPTIONS }, { view: this.view, python }),
     );
     story.answers.push({ question, answer: answers[0], factCount: story.facts.length });
     story.shown = story.answers.length - 1;
@@ -271,10 +307,12 @@ class QuestionsPanel {
     if (answers[0].unknownWords?.length) this.#showUnknown(answers[0].unknownWords);
   }
 
-  #pythonStory(story) {
-    const lines = [`session = ${pythonCall("open", [], { model: this.modelSelect.value })}`];
-    if (story.facts.length) lines.push(`client.tell(session, ${pythonLiteral(story.facts.map((fact) => fact.text))})`);
-    return lines;
+  // A program that tells the story to a session of its own, and does what `lines` say there.
+  #pythonOf(story, ...lines) {
+    const facts = pythonLiteral(story.facts.map((fact) => fact.text));
+    const inner = story.facts.length ? [`client.tell(session, ${facts})`, ...lines] : lines;
+    const open = pythonCall("question_session", [], { model: this.modelSelect.value });
+    return { lines: [`with ${open} as session:`, ...inner.map((line) => `    ${line}`)] };
   }
 
   // ---------------------------------------------------------------------------------------------- what is shown

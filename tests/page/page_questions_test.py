@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import time
+import urllib.error
 
 from browser import TREE, PageTest, expect, main
 
@@ -143,16 +144,66 @@ class QuestionsTest(PageTest):
         expect(page.locator(".answer-text")).to_contain_text(self.answer(STORY, "Where is the milk?")["text"])
         expect(page.locator("#said")).not_to_be_empty()
 
-    def test_sessions_end_with_the_page(self):
-        opened, closed = (self.calls(f"QuestionAnsweringService/{name}Session") for name in ("Open", "Close"))
+    def test_a_tell_whose_answer_is_lost_is_not_told_twice(self):
+        self.allow("ERR_FAILED")
         page = self.questions()
+        self.new_story(page, STORY[:2])
+
+        def lose(route):
+            route.fetch()  # the server has told it
+            route.abort()
+
+        page.route("**/*.QuestionAnsweringService/Tell", lose, times=1)
+        page.get_by_label("Tell a fact").fill(STORY[2])
+        page.get_by_label("Tell a fact").press("Enter")
+        expect(page.get_by_role("alert")).to_contain_text("does not answer")
+        page.get_by_label("Tell a fact").press("Enter")
+        expect(page.locator(".fact")).to_have_count(3)
+        self.ask(page, "Where is the milk?")
+        shown = self.answer(STORY, "Where is the milk?")["facts"][0]
+        expect(page.get_by_role("list", name="Facts behind it").locator(".bar-label").first).to_have_text(f"{shown.get('fact', 0)}: {shown['text']}")
+        session = re.search(r'"session": ?"(\w+)"', self.panel_code(page))[1]
+        told = self.call("QuestionAnsweringService/Tell", {"session": session, "facts": STORY[:1]})
+        self.assertEqual(int(told["session"]["factCount"]), 4)
+
+    def test_what_the_server_does_not_answer_is_stopped(self):
+        page = self.questions()
+        held = []
+        page.route("**/*.QuestionAnsweringService/Ask", lambda route: held.append(route), times=1)
+        page.get_by_label("Ask a question").press("Enter")
+        page.get_by_role("button", name="Stop").click()
+        expect(page.get_by_text("has not answered yet")).to_have_count(0)
+        self.ask(page, "Where is John?")
+        page.route("**/*.QuestionAnsweringService/Ask", lambda route: held.append(route), times=1)
+        page.get_by_label("Ask a question").press("Enter")
+        page.get_by_role("button", name="New story").click()  # instead
+        expect(page.get_by_text("Nothing was told yet.")).to_be_visible()
+        self.assertEqual(len(held), 2)
+
+    def panel_code(self, page):
+        return page.get_by_role("tabpanel", name="Questions").locator(".request code").inner_text()
+
+    def test_sessions_end_with_the_page(self):
+        page = self.questions()
+        sessions = [re.search(r'"session": ?"(\w+)"', self.panel_code(page))[1]]
         page.get_by_role("button", name="Fork", exact=True).click()
         expect(page.get_by_role("button", name="Fork 1")).to_be_visible()
+        self.new_fact(page, "Mary travelled to the office.", int(page.locator(".fact").count()) + 1)
+        sessions.append(re.search(r'"session": ?"(\w+)"', self.panel_code(page))[1])
+        self.assertNotEqual(*sessions)
         page.goto("about:blank")
-        self.assertEqual(self.calls("QuestionAnsweringService/OpenSession"), opened + 1)
         deadline = time.monotonic() + 30  # the browser sends on after the page has gone
-        while self.calls("QuestionAnsweringService/CloseSession") < closed + 2:
+        while any(self.is_open(session) for session in sessions):
             self.assertLess(time.monotonic(), deadline, "the sessions are still open")
+
+    def is_open(self, session):
+        try:
+            self.call("QuestionAnsweringService/Ask", {"session": session, "questions": ["Where is Mary?"]})
+        except urllib.error.HTTPError as error:
+            with error:
+                self.assertEqual(error.code, 404)
+            return False
+        return True
 
     def test_earlier_answers(self):
         page = self.questions()
@@ -175,6 +226,7 @@ class QuestionsTest(PageTest):
         answer = subprocess.run(["bash", "-c", forms.locator("code").inner_text()], check=True, capture_output=True, text=True, timeout=60).stdout
         self.assertEqual(json.loads(answer)["answers"][0]["text"], "bathroom")
         forms.get_by_role("radio", name="Python", exact=True).check()
+        self.assertIn("    with client.question_session(", forms.locator("code").inner_text())  # which closes it
         shown = self.run_python(forms.locator("code").inner_text())
         self.assertIn("bathroom [('Mary journeyed to the bathroom.'", shown)
 
