@@ -9,6 +9,7 @@ from typing import (
     AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
+    Awaitable,
     Callable,
     Dict,
     Iterable,
@@ -23,7 +24,7 @@ import grpc
 import grpc.aio
 from google.protobuf.message import Message
 
-from heed_client.base import ClientBase
+from heed_client.base import ClientBase, deadline_error
 from heed_client.calls import Call, Known, Listing, MaybeCall, Method
 from heed_client.channel import ChannelSettings
 from heed_client.errors import HeedError
@@ -81,6 +82,15 @@ class AsyncConnection:
             self._methods[kind, method.name] = made
         return made
 
+    async def wait_until_ready(self, timeout_s: float) -> bool:
+        """False: no server could be reached. Behind callable(), which opens the channel."""
+        assert self._channel is not None
+        try:
+            await asyncio.wait_for(self._channel.channel_ready(), timeout_s)
+        except asyncio.TimeoutError:
+            return False
+        return True
+
     async def close(self) -> None:
         self._closed = True
         if self._channel is not None:
@@ -113,23 +123,26 @@ def error_of(error: grpc.RpcError, method: str) -> HeedError:
 
 
 class AsyncConversation:
-    """A call with many requests and many responses, one at a time. One task."""
+    """A call with many requests and many responses, one at a time, each of which may take timeout_s. One task."""
 
-    def __init__(self, begin: Callable[..., Any], options: Dict[str, Any], first: Call[None]) -> None:
+    def __init__(
+        self, begin: Callable[..., Any], options: Dict[str, Any], first: Call[None], timeout_s: float
+    ) -> None:
         self._method = first.method.name
+        self._timeout_s = timeout_s
         self._call = begin(**options)
 
-    async def send(self, request: Message) -> bool:
-        """False: the call has ended. receive() raises why."""
+    async def send(self, request: Message, left_s: Optional[float] = None) -> bool:
+        """False: the call has ended. receive() raises why. left_s: less than timeout_s, of which other tries had a part."""
         try:
-            await self._call.write(request)
+            await self._within(left_s, self._call.write(request))
         except (grpc.RpcError, asyncio.InvalidStateError):
             return False
         return True
 
-    async def receive(self) -> Any:
+    async def receive(self, left_s: Optional[float] = None) -> Any:
         try:
-            response = await self._call.read()
+            response = await self._within(left_s, self._call.read())
         except grpc.RpcError as error:
             raise error_of(error, self._method) from None
         if response is not _EOF:
@@ -144,13 +157,19 @@ class AsyncConversation:
         """Says that there is no more, and waits until the server has seen it."""
         try:
             await self._call.done_writing()
-            while await self._call.read() is not _EOF:
+            while await self._within(None, self._call.read()) is not _EOF:
                 pass
         except grpc.RpcError as error:
             raise error_of(error, self._method) from None
 
     def cancel(self) -> None:
         self._call.cancel()
+
+    async def _within(self, left_s: Optional[float], step: Awaitable[T]) -> T:
+        try:
+            return await asyncio.wait_for(step, self._timeout_s if left_s is None else left_s)
+        except asyncio.TimeoutError:
+            raise deadline_error(self._method) from None
 
 
 class AsyncTransport(ClientBase):
@@ -218,9 +237,12 @@ class AsyncTransport(ClientBase):
     async def _exchange(
         self, method: Method[Any, Any], requests: AsyncIterable[Message], read: Callable[[Any], T]
     ) -> AsyncGenerator[T, None]:
-        """Requests go out while responses come in. Never runs again; the timeout does not limit it."""
-        sent = AsyncSent(requests)
-        stream = self._connection.callable("stream_stream", method)(sent, **self._call_options(None))
+        """Requests go out while responses come in. Never runs again. The timeout limits the wait for a server, not what
+        follows."""
+        sent, send = AsyncSent(requests), self._connection.callable("stream_stream", method)
+        if self._wait_for_ready and not await self._connection.wait_until_ready(self._timeout_s):
+            raise deadline_error(method.name)
+        stream = send(sent, **{**self._call_options(None), "wait_for_ready": None})
         try:
             async for response in stream:
                 yield read(response)
@@ -238,12 +260,12 @@ class AsyncTransport(ClientBase):
         send, tries = self._connection.callable("stream_stream", first.method), self._try(first)
         unsent = 0
         while True:
-            conversation = AsyncConversation(send, self._call_options(None), first)
+            conversation = AsyncConversation(send, self._call_options(None), first, self._timeout_s)
             try:
-                if not await conversation.send(first.request) and unsent < MAX_UNSENT:
+                if not await conversation.send(first.request, tries.left_s()) and unsent < MAX_UNSENT:
                     unsent += 1  # The server knows nothing of the request; the next try may say why.
                     continue
-                first.read(await conversation.receive())
+                first.read(await conversation.receive(tries.left_s()))
                 return conversation
             except grpc.RpcError as error:
                 conversation.cancel()

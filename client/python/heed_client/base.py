@@ -7,6 +7,8 @@ import copy
 import time
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional
 
+import grpc
+
 from heed_client.calls import Call, Repeat
 from heed_client.channel import Pairs, Path, Server, call_metadata, make_settings
 from heed_client.errors import HeedError
@@ -14,6 +16,11 @@ from heed_client.retry import Backoff, default_policy
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+def deadline_error(method: str) -> HeedError:
+    """Of a call whose end gRPC does not watch."""
+    return HeedError(grpc.StatusCode.DEADLINE_EXCEEDED, "no answer within timeout_s", method)
 
 
 class ClientBase:
@@ -41,7 +48,7 @@ class ClientBase:
         """Makes a client; the connection is opened by its first call.
 
         server: "host:port", "unix:PATH", "dns:///host:port", or a list of "host:port" whose servers take calls in turn.
-        timeout_s: what each call may take with all its tries.
+        timeout_s: what each call may take with all its tries; in a conversation, each answer.
         max_message_bytes: the largest answer.
         tls: encrypt. tls_ca: file (PEM) of who may have signed the server's certificate (None: whom gRPC trusts).
         tls_cert, tls_key: files of what the client shows. tls_name: the name in the certificate, if it is not the address's.
@@ -119,9 +126,12 @@ class _Tries:
         self._backoff = backoff
         self._method = method
 
+    def left_s(self) -> float:
+        return self._backoff.left_s(time.monotonic())
+
     def options(self) -> Dict[str, Any]:
         """The arguments of the next try."""
-        return self._client._call_options(self._backoff.left_s(time.monotonic()))
+        return self._client._call_options(self.left_s())
 
     def delay_s(self, error: Any, answered: bool = False) -> float:
         """How long to wait before another try; raises a HeedError where that would not help. `answered`: the caller has

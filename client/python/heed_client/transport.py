@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, Generator, Iterable, Iterator, List, Opt
 import grpc
 from google.protobuf.message import Message
 
-from heed_client.base import ClientBase
+from heed_client.base import ClientBase, deadline_error
 from heed_client.calls import Call, Known, Listing, MaybeCall, Method
 from heed_client.channel import ChannelSettings
 from heed_client.errors import HeedError
@@ -33,6 +33,17 @@ class Connection:
 
     def close(self) -> None:
         self.channel.close()
+
+    def wait_until_ready(self, timeout_s: float) -> bool:
+        """False: no server could be reached."""
+        ready = grpc.channel_ready_future(self.channel)
+        try:
+            ready.result(timeout_s)
+        except grpc.FutureTimeoutError:
+            return False
+        finally:
+            ready.cancel()
+        return True
 
     def callable(self, kind: str, method: Method[Any, Any]) -> Any:
         """`kind` is "unary_unary", "unary_stream", "stream_unary" or "stream_stream"."""
@@ -70,10 +81,14 @@ class Sent:
 
 
 class Conversation:
-    """A call with many requests and many responses, one at a time. One thread."""
+    """A call with many requests and many responses, one at a time, each of which may take timeout_s. One thread."""
 
-    def __init__(self, send: Callable[..., Any], options: Dict[str, Any], first: Call[None]) -> None:
+    def __init__(
+        self, send: Callable[..., Any], options: Dict[str, Any], first: Call[None], timeout_s: float
+    ) -> None:
         self._method = first.method.name
+        self._timeout_s = timeout_s
+        self._is_late = False
         self._requests: queue.SimpleQueue[Optional[Message]] = queue.SimpleQueue()
         self._requests.put(first.request)
         self._responses = send(iter(self._requests.get, None), **options)
@@ -81,11 +96,10 @@ class Conversation:
     def send(self, request: Message) -> None:
         self._requests.put(request)
 
-    def receive(self) -> Any:
+    def receive(self, left_s: Optional[float] = None) -> Any:
+        """left_s: less than timeout_s, of which other tries had a part."""
         try:
-            return next(self._responses)
-        except grpc.RpcError as error:
-            raise HeedError.of(error, self._method) from None
+            return self._next(self._timeout_s if left_s is None else left_s)
         except StopIteration:
             raise HeedError(grpc.StatusCode.CANCELLED, "the server ended the conversation", self._method) from None
 
@@ -93,13 +107,31 @@ class Conversation:
         """Says that there is no more, and waits until the server has seen it."""
         self._requests.put(None)
         try:
-            for _ in self._responses:
-                pass
-        except grpc.RpcError as error:
-            raise HeedError.of(error, self._method) from None
+            while True:
+                self._next(self._timeout_s)
+        except StopIteration:
+            pass
 
     def cancel(self) -> None:
         self._requests.put(None)
+        self._responses.cancel()
+
+    def _next(self, timeout_s: float) -> Any:
+        """StopIteration: there is none."""
+        timer = threading.Timer(timeout_s, self._expire)
+        timer.daemon = True
+        timer.start()
+        try:
+            return next(self._responses)
+        except grpc.RpcError as error:
+            if self._is_late:
+                raise deadline_error(self._method) from None
+            raise HeedError.of(error, self._method) from None
+        finally:
+            timer.cancel()
+
+    def _expire(self) -> None:
+        self._is_late = True
         self._responses.cancel()
 
 
@@ -165,9 +197,12 @@ class Transport(ClientBase):
     def _exchange(
         self, method: Method[Any, Any], requests: Iterable[Message], read: Callable[[Any], T]
     ) -> Generator[T, None, None]:
-        """Requests go out while responses come in. Never runs again; the timeout does not limit it."""
-        sent = Sent(requests)
-        stream = self._connection.callable("stream_stream", method)(sent, **self._call_options(None))
+        """Requests go out while responses come in. Never runs again. The timeout limits the wait for a server, not what
+        follows."""
+        sent, send = Sent(requests), self._connection.callable("stream_stream", method)
+        if self._wait_for_ready and not self._connection.wait_until_ready(self._timeout_s):
+            raise deadline_error(method.name)
+        stream = send(sent, **{**self._call_options(None), "wait_for_ready": None})
         try:
             for response in stream:
                 yield read(response)
@@ -182,11 +217,14 @@ class Transport(ClientBase):
         """A conversation whose first request was answered."""
         send, tries = self._connection.callable("stream_stream", first.method), self._try(first)
         while True:
-            conversation = Conversation(send, self._call_options(None), first)
+            conversation = Conversation(send, self._call_options(None), first, self._timeout_s)
             try:
-                first.read(conversation.receive())
+                first.read(conversation.receive(tries.left_s()))
                 return conversation
             except grpc.RpcError as error:
                 conversation.cancel()
                 delay_s = tries.delay_s(error)
+            except BaseException:
+                conversation.cancel()
+                raise
             time.sleep(delay_s)

@@ -189,6 +189,18 @@ def test_a_server_that_comes_later_is_waited_for(make_client, start, translator_
         impatient.models()
 
 
+def test_conversations_and_streams_wait_for_a_server_no_longer_than_the_timeout(make_client):
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it never answers
+        for address in ("127.0.0.1:1", f"127.0.0.1:{silent.getsockname()[1]}"):
+            client = make_client(address, timeout_s=0.3, wait_for_ready=True)
+            for call in (lambda: client.chat(["Who?"]), lambda: client.read_stream("Call me Ishmael.")):
+                with pytest.raises(heed_client.HeedError) as raised:
+                    list(call())
+                assert raised.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+        with pytest.raises(heed_client.HeedError, match="DEADLINE_EXCEEDED"):
+            list(make_client(address, timeout_s=0.3).chat(["Who?"]))
+
+
 def test_compressed_requests_and_answers_that_are_too_large(make_client, server):
     texts = ["Two dogs play in the snow."] * 60
     plain = make_client(server.address).translate(texts, TRANSLATOR)

@@ -25,7 +25,7 @@ class RefusingService(
         self.refusals = []
         self.tries = 0
         self.metadata = {}
-        self.hold = threading.Event()  # Translate of "hold" waits for it
+        self.hold = threading.Event()  # Translate and Chat of "hold" wait for it
 
     def add_to(self, server):
         translation_pb2_grpc.add_TranslationServiceServicer_to_server(self, server)
@@ -80,4 +80,6 @@ class RefusingService(
         for request in requests:
             if request.fact == "end":
                 return
+            if request.fact == "hold":
+                self.hold.wait()
             yield questions_pb2.ChatResponse(session=questions_pb2.QuestionSession(name="s1"))

@@ -129,6 +129,16 @@ def test_a_deadline_ends_the_call(client, service):
             client.with_options(timeout_s=timeout_s)
 
 
+def test_a_deadline_ends_a_conversation(client, service):
+    replies = []
+    with pytest.raises(heed_client.HeedError) as raised:
+        for reply in client.with_options(timeout_s=1).chat(["one", "hold", "two"]):
+            replies.append(reply)
+    service.hold.set()
+    assert raised.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    assert len(replies) == 1
+
+
 def test_priority_and_metadata_travel_with_each_call(client, service):
     urgent = client.with_options(priority=1, metadata={"x-request-id": "7"})
     for call in (
