@@ -11,6 +11,7 @@ import logging
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -262,6 +263,37 @@ class Runs(SparkTest):
         self.assertEqual((again.done_before, again.done, again.failed), (4000, 0, 0))
         self.assertEqual(metrics.rows, 4000 - summary.done_before)
 
+    def test_a_driver_that_is_killed_between_its_tasks_doubles_no_row(self):
+        path = os.path.join(self.folder(), "out")
+        with socket.create_server(("127.0.0.1", 0)) as reached:
+            reached.settimeout(300)
+            port = str(reached.getsockname()[1])
+            command = [sys.executable, os.path.abspath(__file__), "--stop", path, port, *self.addresses]
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+            try:
+                last_task, _ = reached.accept()
+                committed = [name for name in os.listdir(f"{path}/_temporary/0") if name.startswith("task_")]
+            finally:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+            last_task.close()
+        self.assertGreaterEqual(len(committed), 1)
+        summary = heed.run(sentences(self.spark, 400), self.job(), "id", path)
+        self.assertEqual((summary.done_before, summary.done, summary.failed), (0, 400, 0))
+        self.assert_once(self.read(path).collect(), 400)
+
+    def test_rows_that_another_run_wrote_are_noticed(self):
+        path = os.path.join(self.folder(), "out")
+        done = f"{path}/heed_status=done"
+
+        def write_too(part, parts):
+            for name in os.listdir(done):
+                if part == 1 and name.endswith(".parquet"):
+                    shutil.copy(f"{done}/{name}", f"{done}/other-{name}")
+
+        with self.assertRaisesRegex(RuntimeError, r"holds [0-9]+ rows .* and not 400: did another run write there"):
+            heed.run(sentences(self.spark, 400), self.job(), "id", path, rows_per_commit=200, on_commit=write_too)
+
     def test_rows_that_failed_are_computed_again(self):
         path = os.path.join(self.folder(), "out")
         df = sentences(self.spark, 300).withColumn(
@@ -302,10 +334,31 @@ def run_until_killed(path, servers):
     )  # fmt: skip
 
 
+def run_until_the_last_task(path, port, servers):
+    """The driver that a test kills when its last task begins, and so others are committed."""
+
+    def tell_of_the_last(batches):
+        for batch in batches:
+            if batch.num_rows and batch.column(0)[0].as_py() >= 300:
+                with socket.create_connection(("127.0.0.1", port)) as connection:
+                    connection.recv(1)
+            yield batch
+
+    def job(df):
+        result = translate(df, servers)
+        return result.mapInArrow(tell_of_the_last, result.schema)
+
+    spark = make_spark()
+    heed.run(sentences(spark, 400), job, "id", path)
+
+
 if __name__ == "__main__":
     logging.getLogger("heed_client.spark").addHandler(logging.NullHandler())
     if sys.argv[1] == "--run":
         run_until_killed(sys.argv[2], sys.argv[3:])
+        sys.exit(0)
+    if sys.argv[1] == "--stop":
+        run_until_the_last_task(sys.argv[2], int(sys.argv[3]), sys.argv[4:])
         sys.exit(0)
     SERVER = sys.argv.pop(1)
     unittest.main(verbosity=2, warnings="ignore")  # pyspark leaves sockets to the garbage collector

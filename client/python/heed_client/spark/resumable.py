@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -39,9 +39,10 @@ def run(
     over a DataFrame. Another run with the same path computes what is missing and what failed. `key` names a column with a
     value of its own in each row, the same at every run. Below output_path, heed_status=done holds the rows without an
     error, each once, and heed_status=failed those of the last run that failed. on_commit is called with the number of
-    parts that are written, and of all. One run at a time may write to a path.
+    parts that are written, and of all. One run at a time may write to a path: a run deletes what others have not committed.
     ValueError: the key is null or not unique, or the output is of other columns. FleetError, inside of Spark's own
-    exception: the job could not go on; what was committed stays."""
+    exception: the job could not go on; what was committed stays. RuntimeError: the output has more or fewer rows than this
+    run and those before it wrote."""
     from pyspark.sql import functions as F
 
     if rows_per_commit < 1:
@@ -56,9 +57,11 @@ def run(
     rows = _check_key(df, key)
     spark = df.sparkSession
     done = _read_done(spark, output_path, result, key)
+    _delete_uncommitted(spark, output_path)
     _forget_failed(spark, output_path, result)
-    todo, done_before = df, 0
+    todo, done_before, held = df, 0, 0
     if done is not None:
+        held = done.count()
         todo = df.join(done, key, "left_anti")
         done_before = rows - todo.count()
     parts = -(-(rows - done_before) // rows_per_commit)
@@ -70,7 +73,14 @@ def run(
         if on_commit is not None:
             on_commit(part + 1, parts)
     failed = _count(spark, output_path, FAILED) if parts else 0
-    return RunSummary(rows, done_before, rows - done_before - failed, failed)
+    summary = RunSummary(rows, done_before, rows - done_before - failed, failed)
+    holds = _count(spark, output_path, DONE)
+    if holds != held + summary.done:
+        raise RuntimeError(
+            f"{output_path}/{STATUS}={DONE} holds {holds} rows after this run, and not {held + summary.done}: "
+            "did another run write there, or does the table change?"
+        )
+    return summary
 
 
 def _quote(name: str) -> str:
@@ -100,6 +110,14 @@ def _read(spark: SparkSession, path: str) -> Optional[DataFrame]:
         if any(name in str(missing) for name in ("PATH_NOT_FOUND", "UNABLE_TO_INFER_SCHEMA")):
             return None
         raise
+
+
+def _delete_uncommitted(spark: SparkSession, output_path: str) -> None:
+    """The tasks of a driver that was killed, which Spark's next job on this path would commit together with its own: both
+    have the number 0 (FileOutputCommitter)."""
+    jvm: Any = spark._jvm
+    path = jvm.org.apache.hadoop.fs.Path(output_path, "_temporary")
+    path.getFileSystem(spark._jsparkSession.sessionState().newHadoopConf()).delete(path, True)
 
 
 def _read_done(spark: SparkSession, output_path: str, result: DataFrame, key: str) -> Optional[DataFrame]:
