@@ -36,7 +36,7 @@ async def test_a_cancelled_task_cancels_the_call_on_the_server(server):
         marked = client.with_options(metadata={"x-request-id": request_id})
         texts = [f"{number} dogs play in the snow." for number in range(2000)]
         task = asyncio.create_task(marked.translate(texts, TRANSLATOR, beam_size=8))
-        await until_in_flight(server, "heed.v1.TranslationService/Translate")
+        await until_in_flight(server, "heed.v1.TranslationService/Translate", task)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -51,18 +51,18 @@ async def test_a_cancelled_task_cancels_the_call_on_the_server(server):
                 first.set()
 
         task = asyncio.create_task(read())
-        await first.wait()
+        await asyncio.wait_for(first.wait(), 60)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         assert await cancelled(server, request_id)
 
 
-async def until_in_flight(server, method):
-    """Until the server has a request of the method."""
+async def until_in_flight(server, method, task):
+    """Until the server has a request of the method, which the task sent."""
     name = ("heed_requests_in_flight", (("method", method),))
     while not (await asyncio.get_running_loop().run_in_executor(None, server.metrics)).get(name):
-        await asyncio.sleep(0)
+        assert not task.done(), f"{method} was not seen in flight: {task}"
 
 
 async def test_a_task_is_cancelled_while_it_waits_to_come_back(serve):

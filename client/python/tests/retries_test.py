@@ -5,6 +5,7 @@ and started again."""
 import concurrent.futures
 import json
 import re
+import threading
 
 import grpc
 import pytest
@@ -252,18 +253,22 @@ def test_a_heed_server_may_be_killed_and_started_again_under_calls_in_flight(sta
     client = make_client(server.address, timeout_s=60)
     texts = ["Two dogs play in the snow."] * 30
     whole = client.translate(texts, TRANSLATOR)
+    over = threading.Event()
 
     def restart():
         """In the middle."""
         in_flight = ("heed_requests_in_flight", (("method", "heed.v1.TranslationService/Translate"),))
         while not server.metrics().get(in_flight):
-            pass
+            assert not over.is_set(), "no call was seen in flight"
         server.kill()
         return start(*flags, f"--listen={server.address}")
 
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         restarted = pool.submit(restart)
-        answers = together(client, 20, lambda one: one.translate(texts, TRANSLATOR))
+        try:
+            answers = together(client, 20, lambda one: one.translate(texts, TRANSLATOR))
+        finally:
+            over.set()
         assert answers == [whole] * 20
         assert restarted.result().terminate() == 0
 
