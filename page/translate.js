@@ -21,13 +21,18 @@ function choices(legend, options, onChange) {
   return { element: made, value: () => inputs.find((input) => input.checked).value };
 }
 
+function tokensOf(sentence) {
+  return sentence.hypotheses?.[0]?.tokenCount ?? 0;
+}
+
 class TranslatePanel {
   #app;
   #latest = new Latest();
   #run = null;
   #languages = { languages: [], pairs: [] };
   #isRead = false;
-  #sentences = []; // of the text that is shown: {text, separator, sentence}
+  #sentences = []; // of the text that is shown: {text, sentence}
+  #marks = []; // what is drawn of them: {gap: a Text, mark: a span}
   #chosen = { sentence: 0, hypothesis: 0 };
 
   constructor(root, app) {
@@ -47,7 +52,14 @@ class TranslatePanel {
     this.format = selectOf([{ value: "", text: "Plain text" }, { value: "TEXT_FORMAT_HTML", text: "HTML" }], { onChange: () => this.#updateFields() });
     this.go = button("Translate", { kind: "primary", class: "go", onClick: () => this.#translate() });
     this.stop = button("Stop", { hidden: true, onClick: () => this.#latest.cancel() });
-    this.output = element("div", { class: "output", dir: "auto" });
+    this.output = element("div", {
+      class: "output",
+      dir: "auto",
+      on: {
+        click: (event) => this.#chooseAt(event.target),
+        keydown: (event) => (event.key === "Enter" || event.key === " ") && this.#chooseAt(event.target) && event.preventDefault(),
+      },
+    });
     this.facts = element("p", { class: "hint", role: "status" });
     this.problem = element("div", { class: "problem" });
     this.behind = element("section", { class: "card", hidden: true, "aria-label": "Behind the translation" });
@@ -172,9 +184,10 @@ class TranslatePanel {
       this.text.focus();
       return;
     }
-    const run = { signal: this.#latest.signal(), ...this.#message() };
+    const run = { signal: this.#latest.signal(), tokens: 0, ...this.#message() };
     this.#run = run;
     this.#sentences = [];
+    this.#marks = [];
     this.#chosen = { sentence: 0, hypothesis: 0 };
     show(this.problem);
     show(this.output);
@@ -222,13 +235,14 @@ class TranslatePanel {
     const take = (event) => {
       if (this.#run !== run) return;
       const index = event.sentenceIndex ?? 0;
-      while (this.#sentences.length < event.sentenceCount) this.#sentences.push({ text: "", sentence: null });
+      this.#growTo(event.sentenceCount);
       const place = this.#sentences[index];
       if (event.sentence) {
         place.sentence = event.sentence;
         place.text = event.sentence.hypotheses?.[0]?.text ?? "";
+        run.tokens += tokensOf(event.sentence);
       } else place.text += event.delta ?? "";
-      this.#drawOutput();
+      this.#drawSentence(index);
       this.#showFacts(run, event.model, event.modelVersion);
     };
     await stream("TranslationService/TranslateStream", message, take, { signal, view: this.request, python });
@@ -241,6 +255,7 @@ class TranslatePanel {
     if (this.#run !== run) return;
     const translation = answer.translations[0];
     this.#sentences = (translation.sentences ?? []).map((sentence) => ({ text: sentence.hypotheses?.[0]?.text ?? "", sentence }));
+    run.tokens = this.#sentences.reduce((sum, { sentence }) => sum + tokensOf(sentence), 0);
     show(this.output, translation.text);
     this.#showFacts(run, answer.model, answer.modelVersion);
   }
@@ -259,30 +274,51 @@ class TranslatePanel {
 
   #showFacts(run, model, version) {
     run.facts = [model, version];
-    const tokens = this.#sentences.reduce((sum, { sentence }) => sum + (sentence?.hypotheses?.[0]?.tokenCount ?? 0), 0);
+    const { tokens } = run;
     const count = this.#sentences.length;
     const facts = [model ? `${model}, version ${version}` : "as it was", run.detected, `${count} ${count === 1 ? "sentence" : "sentences"}`, tokens ? `${tokens} tokens` : null];
     this.facts.textContent = facts.filter(Boolean).join(" · ");
   }
 
-  #drawOutput() {
-    const several = this.#sentences.length > 1;
-    const parts = this.#sentences.map(({ text, sentence }, index) => {
-      const separator = sentence?.separator ?? (index > 0 ? " " : "");
-      if (!text) return [separator, element("span", { class: "pending", text: "…" })];
-      if (!several || !sentence) return [separator, element("span", { class: sentence ? "" : "growing", text })];
-      const choose = () => this.#choose(index, 0);
-      const made = element("span", { class: "sentence", role: "button", tabIndex: 0, "aria-pressed": String(index === this.#chosen.sentence), text, title: "Show what is behind this sentence", on: { click: choose, keydown: (event) => (event.key === "Enter" || event.key === " ") && (event.preventDefault(), choose()) } });
-      return [separator, made];
-    });
-    const focused = [...this.output.querySelectorAll(".sentence")].indexOf(document.activeElement);
-    show(this.output, parts);
-    if (focused >= 0) this.output.querySelectorAll(".sentence")[focused]?.focus();
+  #growTo(count) {
+    const before = this.#sentences.length;
+    for (let index = before; index < count; ++index) {
+      const made = { gap: document.createTextNode(""), mark: element("span", { dataset: { index } }) };
+      this.#sentences.push({ text: "", sentence: null });
+      this.#marks.push(made);
+      this.output.append(made.gap, made.mark);
+    }
+    for (let index = before < 2 ? 0 : before; index < count; ++index) this.#drawSentence(index); // one alone cannot be chosen
+  }
+
+  // A long text comes in many events: each changes its own sentence alone.
+  #drawSentence(index) {
+    const { text, sentence } = this.#sentences[index];
+    const { gap, mark } = this.#marks[index];
+    const canChoose = sentence && text && this.#sentences.length > 1;
+    gap.data = sentence?.separator ?? (index > 0 ? " " : "");
+    mark.textContent = text || "…";
+    if (!text) mark.className = "pending";
+    else if (!sentence) mark.className = "growing";
+    else mark.className = canChoose ? "sentence" : "";
+    if (!canChoose) return;
+    mark.tabIndex = 0;
+    mark.title = "Show what is behind this sentence";
+    mark.setAttribute("role", "button");
+    mark.setAttribute("aria-pressed", String(index === this.#chosen.sentence));
+  }
+
+  // Whether there is a sentence to choose.
+  #chooseAt(target) {
+    const mark = target.closest(".sentence");
+    if (mark) this.#choose(Number(mark.dataset.index), 0);
+    return mark !== null;
   }
 
   #choose(sentence, hypothesis) {
+    const before = this.#chosen.sentence;
     this.#chosen = { sentence, hypothesis };
-    if (!this.#run.message.format) this.#drawOutput();
+    for (const index of [before, sentence]) this.#marks[index] && this.#drawSentence(index); // markup has no marks
     this.#drawBehind();
   }
 

@@ -156,7 +156,12 @@ class TranslateTest(PageTest):
     def test_sentences_as_they_finish(self):
         before = self.calls("TranslationService/TranslateStream")
         page = self.open("translate")
+        page.locator(".output").evaluate("""output => {
+            window.removed = 0;
+            new MutationObserver((changes) => (window.removed += changes.flatMap(({ removedNodes }) => [...removedNodes]).length)).observe(output, { childList: true });
+        }""")
         translate(page, STORY)
+        self.assertEqual(page.evaluate("window.removed"), 0, "a sentence that is drawn stays while others come: somebody may press it")
         answer = self.call("TranslationService/Translate", self.message(STORY))["translations"][0]
         expect(page.locator(".output")).to_have_text(answer["text"])
         expect(page.locator(".output .sentence")).to_have_count(3)
