@@ -40,7 +40,10 @@ export class HeatMap {
   }
 
   // Marks a cell, or with -1 for the other a whole row or column, without a call of onPoint.
+  // One that is not drawn is nowhere.
   point(row, column) {
+    if (row >= this.#rows.length) row = -1;
+    if (column >= this.#columns.length) column = -1;
     const [oldRow, oldColumn] = this.#marked;
     this.#rowHeads[oldRow]?.classList.remove("marked");
     this.#columnHeads[oldColumn]?.classList.remove("marked");

@@ -19,6 +19,11 @@ export function shellQuote(text) {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
+// The same, without quotes where no shell makes anything else of it.
+export function shellWord(text) {
+  return /^[\w.:/@-]+$/.test(text) ? text : shellQuote(text);
+}
+
 // As many in a line as there is room for.
 function filled(words, indent) {
   const lines = [];
@@ -127,7 +132,7 @@ export class RequestView {
     const lines = [`grpcurl${this.#app.server.tls ? "" : " -plaintext"}`];
     if (token()) lines.push(`-H "authorization: Bearer $HEED_TOKEN"`);
     lines.push(this.#isLarge ? "-d @" : `-d ${shellQuote(messageText(message))}`);
-    lines.push(`${this.#address} heed.v1.${method}${this.#isLarge ? ` < ${FILE_NAME}` : ""}`);
+    lines.push(`${shellWord(this.#address)} heed.v1.${method}${this.#isLarge ? ` < ${FILE_NAME}` : ""}`);
     return lines.join(" \\\n  ");
   }
 

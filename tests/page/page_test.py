@@ -105,6 +105,26 @@ class FrameTest(PageTest):
         self.assertEqual(ask("POST", "/")[0].status, 405)
         self.assertEqual(ask("GET", "/page/none.js")[0].status, 404)
 
+    def run_module(self, module, body):
+        return self.open().evaluate(f"async () => {{ const module = await import(new URL('page/{module}', document.baseURI)); {body} }}")
+
+    def test_a_map_of_more_words_than_are_drawn(self):
+        said = self.run_module(
+            "heat_map.js",
+            """
+            const labels = Array.from({ length: 130 }, (_, i) => `word ${i}`);
+            const map = new module.HeatMap({ rows: labels, columns: labels, weights: new Float64Array(130 * 130), caption: "" });
+            const said = map.element.querySelector(".heat-said");
+            return [[119, 0], [125, -1], [-1, 125], [3, 125]].map(([row, column]) => (map.point(row, column), said.textContent));
+            """,
+        )
+        self.assertEqual(said[0], "word 119 ← word 0: 0")
+        self.assertNotIn("undefined", " ".join(said))
+
+    def test_addresses_are_one_word_for_a_shell(self):
+        words = self.run_module("request_view.js", "return ['127.0.0.1:50051', '[::1]:50051', \"it's\"].map(module.shellWord);")
+        self.assertEqual(words, ["127.0.0.1:50051", "'[::1]:50051'", "'it'\\''s'"])
+
 
 class TranslateTest(PageTest):
     def message(self, text, **options):
