@@ -165,6 +165,8 @@ class Columns(SparkTest):
             ("column 'id' is of type bigint", lambda: heed.translate(df, "id", self.addresses)),
             ("column is 'nothing', but the table has id, text", lambda: heed.translate(df, "nothing", self.addresses)),
             ("a column 'text' already", lambda: heed.translate(df, "text", self.addresses, output="text")),
+            ("a column 'TEXT' already", lambda: heed.translate(df, "text", self.addresses, output="TEXT")),
+            ("a column 'Answer' already", lambda: heed.translate(df, "text", self.addresses, output="Answer", error="answer")),
             ("beam_width", lambda: heed.translate(df, "text", self.addresses, beam_width=4)),
             ("overlong is 'cut'", lambda: heed.classify_texts(df, "text", self.addresses, overlong="cut")),
             ("servers has 'heed'", lambda: heed.translate(df, "text", ["heed"])),
@@ -319,6 +321,9 @@ class Runs(SparkTest):
             ("is null in 20 of 20 rows", (df.withColumn("id", F.lit(None).cast("long")), self.job(), "id", path)),
             ("holds the columns", (df, self.job(details=["score"]), "id", path)),
             ("job returns no column 'heed_error'", (df, lambda part: part, "id", path)),
+            ("job returns no column 'id'", (df, lambda part: self.job()(part).drop("id"), "id", path)),
+            ("has a column 'Heed_Status'", (df.withColumn("Heed_Status", F.lit(1)), self.job(), "id", path)),
+            ("has a column 'HEED_STATUS'", (df, lambda part: self.job()(part).withColumn("HEED_STATUS", F.lit(1)), "id", path)),
         ):
             with self.subTest(message), self.assertRaisesRegex(ValueError, message):
                 heed.run(*arguments)

@@ -148,11 +148,11 @@ def _apply(
     df: DataFrame, task: Task, settings: FleetSettings, metrics: Optional[Metrics], error: str
 ) -> DataFrame:
     task.call([task.sample()])  # a wrong option fails here, and not on the executors
-    names: List[str] = df.columns
     columns = [_find(df, name, task.takes_lists and i == 0) for i, name in enumerate(task.columns)]
     added = [name for name, _ in task.results()] + [error]
+    names = [name.lower() for name in (*df.columns, *added)]  # Spark takes Text and text for the same
     for name in added:
-        if name in names or added.count(name) > 1:
+        if names.count(name.lower()) > 1:
             raise ValueError(f"the table has a column {name!r} already; output and error choose other names")
     schema = type(df.schema)([*df.schema.fields])
     for name, kind in [*task.results(), (error, "string")]:

@@ -40,20 +40,22 @@ def run(
     value of its own in each row, the same at every run. Below output_path, heed_status=done holds the rows without an
     error, each once, and heed_status=failed those of the last run that failed. on_commit is called with the number of
     parts that are written, and of all. One run at a time may write to a path: a run deletes what others have not committed.
-    ValueError: the key is null or not unique, or the output is of other columns. FleetError, inside of Spark's own
-    exception: the job could not go on; what was committed stays. RuntimeError: the output has more or fewer rows than this
-    run and those before it wrote."""
+    ValueError: the key is null, not unique or not in the result, or the output is of other columns. FleetError, inside of
+    Spark's own exception: the job could not go on; what was committed stays. RuntimeError: the output has more or fewer
+    rows than this run and those before it wrote."""
     from pyspark.sql import functions as F
 
     if rows_per_commit < 1:
         raise ValueError(f"rows_per_commit is {rows_per_commit}, but must be at least 1")
     if key not in df.columns:
         raise ValueError(f"key is {key!r}, but the table has {', '.join(df.columns)}")
-    if STATUS in df.columns:
-        raise ValueError(f"the table has a column {STATUS!r}, which names the parts of the output")
     result = job(df)  # nothing runs yet: wrong options fail here
-    if error not in result.columns:
-        raise ValueError(f"job returns no column {error!r}, but {', '.join(result.columns)}")
+    for name in (key, error):
+        if name not in result.columns:
+            raise ValueError(f"job returns no column {name!r}, but {', '.join(result.columns)}")
+    for name in result.columns:
+        if name.lower() == STATUS:
+            raise ValueError(f"the result has a column {name!r}, which names the parts of the output")
     rows = _check_key(df, key)
     spark = df.sparkSession
     done = _read_done(spark, output_path, result, key)
