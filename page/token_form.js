@@ -5,6 +5,15 @@ import { callEvents, setToken, token } from "./calls.js";
 
 // `place`: where the form appears. `opener`: the button that opens it. `onChange`: the token is another one now.
 export function watchToken(place, opener, onChange) {
+  let refused = null; // the token for which the form came by itself: it comes once, and whoever closes it is left alone
+
+  const change = (text) => {
+    setToken(text);
+    refused = null;
+    close();
+    onChange();
+  };
+
   const close = () => {
     show(place);
     opener.setAttribute("aria-expanded", "false");
@@ -14,11 +23,7 @@ export function watchToken(place, opener, onChange) {
     const input = element("input", { type: "password", autocomplete: "off", spellcheck: "false", value: token() });
     const forget = button("Forget it", {
       hidden: !token(),
-      onClick: () => {
-        setToken("");
-        close();
-        onChange();
-      },
+      onClick: () => change(""),
     });
     const form = element(
       "form",
@@ -28,9 +33,7 @@ export function watchToken(place, opener, onChange) {
         on: {
           submit: (event) => {
             event.preventDefault();
-            setToken(input.value.trim());
-            close();
-            onChange();
+            change(input.value.trim());
           },
         },
       },
@@ -47,6 +50,8 @@ export function watchToken(place, opener, onChange) {
   opener.setAttribute("aria-expanded", "false");
   opener.addEventListener("click", () => (place.firstChild ? close() : open("Requests are sent with this token.")));
   callEvents.addEventListener("unauthenticated", (event) => {
-    if (!place.firstChild) open(event.detail.given ? "The server does not know this token." : "This server asks for a token.");
+    if (place.firstChild || refused === token()) return;
+    refused = token();
+    open(event.detail.given ? "The server does not know this token." : "This server asks for a token.");
   });
 }
