@@ -58,6 +58,7 @@ class Drawing(PageTest):
         """The whole page as it is after the panel's work."""
         page = self.open(panel, width=width, theme=theme)
         PANELS[panel](page, self)
+        self.check(page)
         return Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
 
     def draw(self, name, desktop, phone):
