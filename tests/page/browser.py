@@ -147,9 +147,15 @@ class PageTest(unittest.TestCase):
         self.assertLessEqual(extra, 0, "the page is wider than the window")
 
     def check_everywhere(self, panel, work):
-        """`work(page)` on the panel, then check, in both themes and both widths: colors are of the theme, sizes of the width."""
+        """`work(page)`, or each of several one after the other, on the panel, then check, in both themes and both widths: colors
+        are of the theme, sizes of the width."""
         page = self.open(panel)
-        work(page)
+        for one in [work] if callable(work) else work:
+            with self.subTest(work=one.__name__):
+                one(page)
+                self._check_looks(page)
+
+    def _check_looks(self, page):
         for theme, (width, height) in zip(THEMES, WIDTHS.items()):
             with self.subTest(theme=theme, width=width):
                 page.emulate_media(color_scheme=theme)
