@@ -8,6 +8,7 @@
 #include <sstream>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "openssl/crypto.h"
@@ -86,6 +87,9 @@ absl::StatusOr<Tokens> Tokens::Parse(absl::string_view text) {
     if (words.size() < 3) return wrong("has ", words.size(), " words, not the 3 of NAME TOKEN RIGHTS");
     if (words[1].size() < kShortest) {
       return wrong("the token has ", words[1].size(), " characters, at least ", kShortest);
+    }
+    if (!std::all_of(words[1].begin(), words[1].end(), [](unsigned char byte) { return absl::ascii_isgraph(byte); })) {
+      return wrong("the token has bytes that are no visible ASCII characters, which headers cannot carry");
     }
     Entry entry{HashOf(words[1]), {std::string(words[0])}};
     if (const absl::Status rights = SetRights(words[2], entry.holder); !rights.ok()) return wrong(rights.message());

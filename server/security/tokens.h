@@ -37,9 +37,9 @@ class Tokens {
  public:
   static constexpr size_t kShortest = 16;  // characters of a token
 
-  // INVALID_ARGUMENT names the first line that is wrong: too few words, a token that is short or stands twice, a right
-  // or a limit that does not exist, limits that another line of the same name does not have. No line at all is wrong,
-  // too: it would lock everybody out.
+  // INVALID_ARGUMENT names the first line that is wrong: too few words, a token that is short, stands twice or is
+  // not visible ASCII, a right or a limit that does not exist, limits that another line of the same name does not have.
+  // No line at all is wrong, too: it would lock everybody out.
   static absl::StatusOr<Tokens> Parse(absl::string_view text);
 
   // Who holds `token`; null: nobody. Takes the same time wherever it stands and however much of it is right.

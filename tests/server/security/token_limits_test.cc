@@ -90,6 +90,11 @@ TEST(TokenLimitsTest, WhatIsNoLimitMakesTheLineWrong) {
   EXPECT_EQ(ProblemOf(LineOf("models=a*b")), "line 1: models: a name has a * before its end");
 }
 
+TEST(TokenLimitsTest, ATokenIsWhatHeadersCanCarry) {
+  EXPECT_EQ(ProblemOf("ann p\xc3\xa4ssw\xc3\xb6rtp\xc3\xa4ssw\xc3\xb6rt infer"),
+            "line 1: the token has bytes that are no visible ASCII characters, which headers cannot carry");
+}
+
 TEST(TokenLimitsTest, LinesOfOneHolderAgree) {
   const auto with = [](const std::string& one, const std::string& other) {
     return absl::StrCat("\nann ", kAnn, " infer ", one, "\nann ", kBob, " infer,manage ", other);
