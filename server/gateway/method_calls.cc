@@ -71,6 +71,10 @@ bool IsMetadataValue(absl::string_view value) {
   return std::all_of(value.begin(), value.end(), [](char byte) { return byte >= ' ' && byte <= '~'; });
 }
 
+std::optional<absl::string_view> AuthorizationOf(const CallContext& context) {
+  return context.authorization.empty() ? std::nullopt : std::make_optional<absl::string_view>(context.authorization);
+}
+
 void Fill(const CallContext& context, grpc::ClientContext& call) {
   // One that is no value says nothing.
   const auto add = [&call](const char* key, const std::string& value) {
@@ -211,12 +215,14 @@ absl::StatusOr<CallContext> ContextOf(const HttpRequest& request) {
   return context;
 }
 
+absl::Status MethodCalls::CheckRight(absl::string_view path, const CallContext& context) const {
+  return authorization_.Check(path, AuthorizationOf(context), Clock::now());
+}
+
 absl::Status MethodCalls::Check(absl::string_view path, const CallContext& context) const {
-  std::optional<absl::string_view> authorization;
-  if (!context.authorization.empty()) authorization = context.authorization;
-  HEED_RETURN_IF_ERROR(authorization_.Check(path, authorization, Clock::now()));
+  HEED_RETURN_IF_ERROR(CheckRight(path, context));
   HEED_ASSIGN_OR_RETURN(const std::shared_ptr<const Caller> caller,
-                        authorization_.CallerOf(RightOf(path), authorization, Clock::now()));
+                        authorization_.CallerOf(RightOf(path), AuthorizationOf(context), Clock::now()));
   return caller == nullptr ? absl::OkStatus() : caller->CheckRoom();
 }
 

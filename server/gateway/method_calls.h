@@ -90,6 +90,8 @@ class MethodCalls {
   // RESOURCE_EXHAUSTED (its holder has sent all requests that it may for now), counted as for gRPC. Takes nothing of
   // the holder's limits. Calls ask by themselves; this is for whoever asks before a body is read.
   absl::Status Check(absl::string_view path, const CallContext& context) const;
+  // The same whatever the holder has sent: for answers that do not count.
+  absl::Status CheckRight(absl::string_view path, const CallContext& context) const;
 
   using Done = std::function<void(const grpc::Status& status, std::unique_ptr<google::protobuf::Message> response)>;
   // Calls a method with one request and one response. `done` is called once: before this returns if the caller may not

@@ -126,7 +126,8 @@ std::optional<HttpAnswer> DeepLHandler::Refuse(const HttpRequest& head) const {
   if (head.Header("authorization").empty()) return std::nullopt;  // auth_key may be in the body
   const absl::StatusOr<CallContext> context = DeepLContextOf(head);
   if (!context.ok()) return DeepLErrorAnswer(context.status());
-  const absl::Status status = calls_.Check(kTranslateMethod, *context);
+  const absl::Status status = head.path == "/v2/translate" ? calls_.Check(kTranslateMethod, *context)
+                                                           : calls_.CheckRight(kTranslateMethod, *context);
   if (!status.ok()) return DeepLErrorAnswer(status);
   return std::nullopt;
 }
@@ -151,7 +152,7 @@ void DeepLHandler::ServeFields(const std::shared_ptr<HttpExchange>& exchange) {
 
   if (path == "/v2/translate") return Translate(exchange, *fields, *context);
   // DeepL shows nothing to those without a key. The languages themselves are no secret of ours.
-  const absl::Status may = calls_.Check(kTranslateMethod, *context);
+  const absl::Status may = calls_.CheckRight(kTranslateMethod, *context);
   if (!may.ok()) return exchange->Answer(DeepLErrorAnswer(may));
   if (path == "/v2/usage") return exchange->Answer(JsonAnswer(DeepLUsageAnswer(*character_count_)));
   if (IsGlossaryPath(path)) return exchange->Answer(AnswerGlossaries(request, *fields, *context));

@@ -300,6 +300,21 @@ TEST_F(TokenLimitsServerTest, EveryMessageOfAStreamCounts) {
   EXPECT_GT(RetrySecondsOf(status), 0);
 }
 
+TEST_F(TokenLimitsServerTest, DeepLsListsCountNothing) {
+  Start("requests_per_minute=1");
+  ASSERT_TRUE(Translate("a").ok());
+  for (const char* path : {"/v2/usage", "/v2/languages", "/v2/glossaries"}) {
+    HttpConnection connection(server_->http_port());
+    connection.Write(
+        absl::StrCat("GET ", path, " HTTP/1.1\r\nHost: a\r\nAuthorization: DeepL-Auth-Key ", kAnn, "\r\n\r\n"));
+    EXPECT_EQ(connection.Read().status, 200) << path;
+  }
+  EXPECT_EQ(Post("/v2/translate", R"({"text":["a"],"target_lang":"DE"})",
+                 absl::StrCat("Authorization: DeepL-Auth-Key ", kAnn, "\r\n"))
+                .status,
+            429);
+}
+
 // A message with the model's name in `field`, whichever message within it that is of.
 bool SetModel(Message& message, const FieldDescriptor& field, const std::string& name) {
   const Descriptor& type = *message.GetDescriptor();
