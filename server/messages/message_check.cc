@@ -247,7 +247,8 @@ class Checker {
   void NoteText(const FieldDescriptor& field, absl::string_view text) {
     if (subject_ == nullptr) return;
     if (CountsAsCharacters(field)) subject_->characters += static_cast<int64_t>(CharacterCount(text));
-    if (!text.empty() && NamesModel(field)) subject_->models.emplace(text);
+    if (subject_->allowed_models == nullptr || subject_->other_model || text.empty() || !NamesModel(field)) return;
+    if (!subject_->allowed_models->Match(text)) subject_->other_model = std::string(text);
   }
 
   absl::Status Count(int64_t elements = 1) {

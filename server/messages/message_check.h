@@ -4,11 +4,12 @@
 #pragma once
 
 #include <cstdint>
-#include <set>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "base/name_patterns.h"
 #include "google/protobuf/descriptor.h"
 
 namespace heed {
@@ -27,7 +28,8 @@ struct RequestSubject {
   // in place of a text count one each. Glossaries, options and names do not count, nor do graphs and sequences.
   // (Inputs of the Open Inference Protocol are known only with their model: InputTensors::characters.)
   int64_t characters = 0;
-  std::set<std::string, std::less<>> models;  // that the message names
+  const NamePatterns* allowed_models = nullptr;  // given. Null: all
+  std::optional<std::string> other_model;        // the first that the message names and that is not allowed
 };
 
 // Whether a field's content counts as characters, or is the name of a model.

@@ -90,9 +90,10 @@ absl::StatusOr<OwnedBuffer> Checked(OwnedBuffer buffer, const Descriptor& type, 
     if (caller != nullptr) HEED_RETURN_IF_ERROR(caller->CheckRoom());
     HEED_ASSIGN_OR_RETURN(OwnedBuffer whole, InOnePiece(std::move(buffer), limits));
     RequestSubject subject;
+    if (caller != nullptr) subject.allowed_models = &caller->models();
     HEED_RETURN_IF_ERROR(CheckMessage(View(*whole), type, limits, caller == nullptr ? nullptr : &subject));
     if (caller == nullptr) return whole;
-    for (const std::string& model : subject.models) HEED_RETURN_IF_ERROR(caller->CheckModel(model));
+    if (subject.other_model) HEED_RETURN_IF_ERROR(caller->CheckModel(*subject.other_model));
     HEED_RETURN_IF_ERROR(caller->Take({.requests = 1, .characters = subject.characters}));
     return whole;
   });

@@ -21,13 +21,13 @@ namespace {
 
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
-using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 
 RequestSubject SubjectOf(const google::protobuf::Message& message) {
-  RequestSubject subject;
+  const NamePatterns allowed = *NamePatterns::Parse("another");
+  RequestSubject subject{.allowed_models = &allowed};
   const absl::Status status = CheckMessage(message.SerializeAsString(), *message.GetDescriptor(), {}, &subject);
   EXPECT_TRUE(status.ok()) << status;
+  subject.allowed_models = nullptr;
   return subject;
 }
 
@@ -40,7 +40,7 @@ TEST(RequestSubjectTest, TextsCountTheirCodePoints) {
   request.add_glossary()->set_source("a phrase");
   const RequestSubject subject = SubjectOf(request);
   EXPECT_EQ(subject.characters, 6 + 4);
-  EXPECT_THAT(subject.models, ElementsAre("en-de"));
+  EXPECT_EQ(subject.other_model, "en-de");
 }
 
 TEST(RequestSubjectTest, TextsAndModelsWithinOtherMessagesCount) {
@@ -51,7 +51,7 @@ TEST(RequestSubjectTest, TextsAndModelsWithinOtherMessagesCount) {
   EXPECT_EQ(SubjectOf(score).characters, 3 + 2 + 3) << "ids of tokens count one each";
   v1::ChatRequest chat;
   chat.mutable_open_session()->set_model("stories");
-  EXPECT_THAT(SubjectOf(chat).models, ElementsAre("stories"));
+  EXPECT_EQ(SubjectOf(chat).other_model, "stories");
   // As old encoders write it: each id with a tag of its own.
   RequestSubject subject;
   ASSERT_TRUE(CheckMessage("\x08\x01\x08\x02", *v1::ScoreRequest::Tokens::descriptor(), {}, &subject).ok());
@@ -63,8 +63,28 @@ TEST(RequestSubjectTest, GraphsAndSequencesCountNothing) {
   graph.set_model("gat");
   graph.add_queries()->mutable_graph()->mutable_features()->mutable_values()->Resize(1000, 1);
   EXPECT_EQ(SubjectOf(graph).characters, 0);
-  EXPECT_THAT(SubjectOf(graph).models, ElementsAre("gat"));
-  EXPECT_THAT(SubjectOf(v1::RunSequenceRequest()).models, IsEmpty());
+  EXPECT_EQ(SubjectOf(graph).other_model, "gat");
+  EXPECT_EQ(SubjectOf(v1::RunSequenceRequest()).other_model, std::nullopt);
+}
+
+// A field that is to be there once may be there a million times: the last one counts, and each is looked at.
+TEST(RequestSubjectTest, OfManyModelsTheFirstThatIsNotAllowedIsKept) {
+  std::string bytes;
+  for (const char* name : {"en-de", "", "en-fr", "fr-de", "en-ru"}) {
+    v1::TranslateRequest request;
+    request.set_model(name);
+    bytes += request.SerializeAsString();
+  }
+  const auto other_of = [&bytes](const NamePatterns* allowed) {
+    RequestSubject subject{.allowed_models = allowed};
+    EXPECT_TRUE(CheckMessage(bytes, *v1::TranslateRequest::descriptor(), {}, &subject).ok());
+    return subject.other_model;
+  };
+  const NamePatterns english = *NamePatterns::Parse("en-*");
+  EXPECT_EQ(other_of(&english), "fr-de");
+  const NamePatterns all = *NamePatterns::Parse("en-*,fr-*");
+  EXPECT_EQ(other_of(&all), std::nullopt);
+  EXPECT_EQ(other_of(nullptr), std::nullopt);
 }
 
 // All fields of texts and names that are in a method's requests, at any depth.
