@@ -72,7 +72,15 @@ class StoreCall final : public Call, public grpc::ServerUnaryReactor {
   template <typename Request>
   void Close(const Request& request) {
     if (!Admitted()) return;
-    parts_.store.Close(request.session(), [this](const absl::Status& status) { EndWith(status); });
+    const auto close = [this, session = request.session()] {
+      parts_.store.Close(session, [this](const absl::Status& status) { EndWith(status); });
+    };
+    if (allowed_models() == nullptr || allowed_models()->match_all()) return close();
+    parts_.store.Find(request.session(), Kind::kKind, std::nullopt,
+                      [this, close](const absl::StatusOr<SessionStore::Found>& found) {
+                        const absl::Status status = found.ok() ? CheckModel((*found)->model_name) : found.status();
+                        status.ok() ? close() : EndWith(status);
+                      });
   }
 
   void OnDone() override { delete this; }

@@ -442,6 +442,10 @@ TEST_F(TokenLimitsServerTest, ASessionOfAModelOfOthersStaysClosed) {
   v1::ForkTextSessionResponse forked;
   expect_denied(Call(stub, &Stub::ForkTextSession, fork, forked));
   expect_denied(Call(stub, &Stub::ExportTextSession, exported, data));
+  v1::CloseTextSessionRequest close;
+  close.set_session(session);
+  v1::CloseTextSessionResponse closed;
+  expect_denied(Call(stub, &Stub::CloseTextSession, close, closed));
   v1::ImportTextSessionRequest import;
   import.set_data(data.data());
   v1::ImportTextSessionResponse imported;
