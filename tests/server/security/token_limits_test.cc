@@ -222,7 +222,7 @@ TEST_F(TokenLimitsServerTest, EachMethodThatInfersCountsAsARequest) {
       ++methods;
       EXPECT_EQ(status.error_code(), StatusCode::RESOURCE_EXHAUSTED) << path << ": " << status.error_message();
       EXPECT_THAT(status.error_message(), HasSubstr("ann may send requests_per_minute=1")) << path;
-      EXPECT_GT(RetrySecondsOf(status), 30) << path;
+      EXPECT_GT(RetrySecondsOf(status), 0) << path;
       EXPECT_LE(RetrySecondsOf(status), 60) << path;
     } else {
       EXPECT_NE(status.error_code(), StatusCode::RESOURCE_EXHAUSTED) << path;
@@ -493,7 +493,7 @@ TEST_F(TokenLimitsServerTest, EachFrontOverHttpRefusesInItsOwnForm) {
     EXPECT_TRUE(nlohmann::json::accept(refused.body)) << refused.body;
     const auto after = refused.headers.find("retry-after");
     ASSERT_NE(after, refused.headers.end());
-    EXPECT_GT(std::stoi(after->second), 30);
+    EXPECT_GT(std::stoi(after->second), 0);
     EXPECT_LE(std::stoi(after->second), 60);
   };
   expect_refused(Post("/heed.v1.TranslationService/Translate", R"({"texts":["a"]})", bearer));
