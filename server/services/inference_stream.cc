@@ -16,6 +16,7 @@
 #include "server/rpc/cut_off.h"
 #include "server/rpc/outbox.h"
 #include "server/rpc/status.h"
+#include "server/scheduling/refusal.h"
 
 namespace heed {
 namespace {
@@ -143,6 +144,9 @@ class InferenceStreams::Request : public InferJob {
     stream_->Advance();
   }
 
+  // In place of Run: the message was refused, and is empty.
+  void Refuse(const absl::Status& status) { OnWorkDone(status); }
+
   // Under the lock.
   bool over() const { return status_.has_value(); }
   const absl::Status& status() const { return *status_; }
@@ -211,25 +215,27 @@ class InferenceStreams::Request : public InferJob {
 
 void InferenceStreams::Stream::OnReadDone(bool ok) {
   std::shared_ptr<Request> request;
+  absl::Status refused;  // its message, for want of room in the limits of who sends it
   {
     MutexLock lock(mutex_);
     reading_ = false;
     if (finished_) return;
     if (!ok) {
       read_all_ = true;
-    } else if (!incoming_.status.ok()) {
+    } else if (!incoming_.status.ok() && RetryDelayOf(incoming_.status).count() == 0) {
       EndAfterAnswers(AtMessage(messages_, incoming_.status));
     } else if (!end_) {
+      if (!incoming_.status.ok()) refused = AtMessage(messages_, incoming_.status);
       ++messages_;
       auto message = std::make_unique<ModelInferRequest>();
-      message->Swap(&incoming_.message);
+      if (refused.ok()) message->Swap(&incoming_.message);
       const CallerScope scope(incoming_.caller);
       request = std::make_shared<Request>(shared_from_this(), std::move(message));
       requests_.push_back(request);
       request_bytes_ += request->bytes();
     }
   }
-  if (request != nullptr) request->Run(request->bytes());
+  if (request != nullptr) refused.ok() ? request->Run(request->bytes()) : request->Refuse(refused);
   Advance();
 }
 

@@ -23,7 +23,8 @@ inline constexpr int64_t kMaxStreamRequestBytes = int64_t{16} << 20;
 // answered with error_message, and the stream goes on; where the client's metadata has triton_grpc_error: true, it ends
 // with the error's status instead.
 //
-// A message that is none ends the stream with INVALID_ARGUMENT.
+// A message that is none ends the stream with INVALID_ARGUMENT. One that finds no room in the limits of who sends it
+// fails as a request does; it was not read, and its answer has no id.
 //
 // A reader that lags parks the job that is being answered, as in TranslationService. One that takes nothing for
 // max_reader_lag ends its stream with ABORTED.

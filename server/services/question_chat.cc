@@ -15,6 +15,7 @@
 #include "base/status_macros.h"
 #include "server/messages/question_messages.h"
 #include "server/rpc/call.h"
+#include "server/scheduling/refusal.h"
 #include "server/services/question_work.h"
 #include "server/session_calls/session_exchange.h"
 
@@ -124,7 +125,10 @@ class QuestionChats::Chat : public Call,
     BeginTrace();
     refusal_ = absl::OkStatus();
     if (!received_.status.ok()) {
-      return AtMessage(number, received_.status);
+      const absl::Status status = AtMessage(number, received_.status);
+      if (number == 0 || RetryDelayOf(status).count() == 0) return status;
+      Refused(status);  // there is no room in the limits of who sends it
+      return absl::OkStatus();
     }
     switch (request_.message_case()) {
       case v1::ChatRequest::kOpenSession:

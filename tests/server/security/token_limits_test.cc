@@ -178,6 +178,7 @@ class TokenLimitsServerTest : public ::testing::Test {
     grpc::GenericStub stub(channel_);
     grpc::ClientContext context;
     context.AddMetadata("authorization", "Bearer " + token);
+    context.AddMetadata("triton_grpc_error", "true");  // of ModelStreamInfer: errors end the stream
     const grpc::Slice slice(message);
     const grpc::ByteBuffer request(&slice, 1);
     grpc::ByteBuffer response;
@@ -291,13 +292,46 @@ TEST_F(TokenLimitsServerTest, EveryMessageOfAStreamCounts) {
   for (int i = 0; i < 2; ++i) {
     message.set_fact("Mary went home");
     ASSERT_TRUE(chat->Write(message) && chat->Read(&answer));
+    EXPECT_TRUE(answer.has_told());
   }
-  chat->Write(message);
-  EXPECT_FALSE(chat->Read(&answer));
-  const grpc::Status status = chat->Finish();
-  EXPECT_EQ(status.error_code(), StatusCode::RESOURCE_EXHAUSTED);
-  EXPECT_THAT(status.error_message(), HasSubstr("message 3: ann may send requests_per_minute=3"));
-  EXPECT_GT(RetrySecondsOf(status), 0);
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(chat->Write(message) && chat->Read(&answer)) << "the conversation goes on";
+    EXPECT_EQ(answer.refusal().code(), StatusCode::RESOURCE_EXHAUSTED);
+    EXPECT_THAT(answer.refusal().message(), HasSubstr("ann may send requests_per_minute=3"));
+  }
+  chat->WritesDone();
+  EXPECT_TRUE(chat->Finish().ok());
+}
+
+// One text for en-de.
+inference::ModelInferRequest InferRequest(const std::string& text) {
+  inference::ModelInferRequest request;
+  request.set_model_name("en-de");
+  auto& input = *request.add_inputs();
+  input.set_name("text");
+  input.set_datatype("BYTES");
+  input.add_shape(1);
+  input.mutable_contents()->add_bytes_contents(text);
+  return request;
+}
+
+TEST_F(TokenLimitsServerTest, AMessageWithoutRoomLosesNoAnswerToThoseBeforeIt) {
+  Start("requests_per_minute=3");
+  grpc::ClientContext context;
+  context.AddMetadata("authorization", "Bearer " + kAnn);
+  const auto stub = inference::GRPCInferenceService::NewStub(channel_);
+  auto stream = stub->ModelStreamInfer(&context);
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(stream->Write(InferRequest("a")));
+  stream->WritesDone();
+  std::vector<std::string> errors;
+  for (inference::ModelStreamInferResponse response; stream->Read(&response);) {
+    if (response.infer_response().parameters().at("triton_final_response").bool_param()) {
+      errors.push_back(response.error_message());
+    }
+  }
+  const auto refused = HasSubstr("ann may send requests_per_minute=3");
+  EXPECT_THAT(errors, ElementsAre("", "", "", refused, refused, refused));
+  EXPECT_TRUE(stream->Finish().ok());
 }
 
 TEST_F(TokenLimitsServerTest, DeepLsListsCountNothing) {
