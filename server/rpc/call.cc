@@ -55,6 +55,7 @@ Call::~Call() {
 }
 
 grpc::Status Call::End(const absl::Status& status, bool room_may_come) {
+  if (room_may_come) GiveBackIfRefused(status);
   grpc::Status result = ToGrpcStatus(status);
   code_ = result.error_code();
   model_label_ = model_name().empty() ? unavailable_model_ : std::string(model_name());
@@ -149,6 +150,19 @@ absl::StatusOr<ServedModel> Call::LookUp(const Registry& registry, absl::string_
   absl::StatusOr<ServedModel> served = registry.FindServed(name, version, kind, allowed_models());
   if (absl::IsUnavailable(served.status())) CountUnavailable(name);
   return served;
+}
+
+absl::Status Call::TakeMore(const TokenUse& use) {
+  if (caller_ == nullptr) return absl::OkStatus();
+  HEED_RETURN_IF_ERROR(caller_->Take(use));
+  use_.requests += use.requests;
+  use_.characters += use.characters;
+  return absl::OkStatus();
+}
+
+void Call::GiveBackIfRefused(const absl::Status& status) {
+  const TokenUse use = ReleaseUse();
+  if (caller_ != nullptr && !has_worked()) caller_->GiveBackIfRefused(use, status);
 }
 
 absl::Status Call::CheckModel(absl::string_view name) const {

@@ -75,6 +75,14 @@ class Call {
   // The models that the caller may use. Null: all.
   const NamePatterns* allowed_models() const { return caller_ == nullptr ? nullptr : &caller_->models(); }
   bool MayUse(absl::string_view model) const { return caller_ == nullptr || caller_->models().Match(model); }
+  // Takes more of the caller's limits than its message was taken for.
+  absl::Status TakeMore(const TokenUse& use);
+  // What the request, or the message of a stream that is being served, has taken of the caller's limits. End gives it
+  // back if it was refused without any work.
+  void SetUse(const TokenUse& use) { use_ = use; }
+  TokenUse ReleaseUse() { return std::exchange(use_, {}); }
+  void GiveBackIfRefused(const absl::Status& status);
+  virtual bool has_worked() const { return false; }
   // PERMISSION_DENIED: the caller may not use the model, which was not named but found.
   absl::Status CheckModel(absl::string_view name) const;
   // Adds what the log tells of requests of its kind.
@@ -111,6 +119,7 @@ class Call {
   const std::string_view method_;
   const CallType type_;
   const std::shared_ptr<const Caller> caller_ = CurrentCaller();
+  TokenUse use_ = CurrentUse();
   const TimePoint arrived_;
   grpc::StatusCode code_ = grpc::StatusCode::OK;  // of the thread that ends the call
   std::string model_label_;                       // model_name(), when the call ended
@@ -203,6 +212,7 @@ class JobCall : public Call, public JobObserver {
   }
 
   bool has_job() const { return job_ != nullptr; }
+  bool has_worked() const override { return has_job() || times_.has_value(); }
   // The tasks of the last job; none if there was nothing to do.
   absl::Span<const std::unique_ptr<Task>> tasks() const {
     return has_job() ? absl::MakeConstSpan(job_->tasks) : absl::Span<const std::unique_ptr<Task>>();

@@ -84,7 +84,8 @@ absl::StatusOr<OwnedBuffer> InOnePiece(OwnedBuffer buffer, const MessageLimits& 
 }
 
 absl::StatusOr<OwnedBuffer> Checked(OwnedBuffer buffer, const Descriptor& type, const MessageLimits& limits,
-                                    const Caller* caller) {
+                                    const Caller* caller, TokenUse& use) {
+  use = {};
   if (buffer == nullptr) return absl::InvalidArgumentError("the request has no message");
   return WithoutExceptions([&]() -> absl::StatusOr<OwnedBuffer> {
     if (caller != nullptr) HEED_RETURN_IF_ERROR(caller->CheckRoom());
@@ -94,7 +95,9 @@ absl::StatusOr<OwnedBuffer> Checked(OwnedBuffer buffer, const Descriptor& type, 
     HEED_RETURN_IF_ERROR(CheckMessage(View(*whole), type, limits, caller == nullptr ? nullptr : &subject));
     if (caller == nullptr) return whole;
     if (subject.other_model) HEED_RETURN_IF_ERROR(caller->CheckModel(*subject.other_model));
-    HEED_RETURN_IF_ERROR(caller->Take({.requests = 1, .characters = subject.characters}));
+    const TokenUse needs{.requests = 1, .characters = subject.characters};
+    HEED_RETURN_IF_ERROR(caller->Take(needs));
+    use = needs;
     return whole;
   });
 }
@@ -164,15 +167,17 @@ class CheckedHandler final : public grpc::internal::MethodHandler {
   void RunHandler(const HandlerParameter& parameter) override {
     auto& context = *static_cast<grpc::CallbackServerContext*>(parameter.server_context);
     const absl::StatusOr<std::shared_ptr<const Caller>> caller = finder_.Find(context);
+    TokenUse use;
     absl::StatusOr<OwnedBuffer> checked =
-        caller.ok() ? Checked(TakeBuffer(parameter), *method_.input_type(), limits_, caller->get()) : caller.status();
+        caller.ok() ? Checked(TakeBuffer(parameter), *method_.input_type(), limits_, caller->get(), use)
+                    : caller.status();
     if (!checked.ok()) return Refuse(parameter, checked.status());
     // The raw request's part of the call has come to its end, and the method's begins.
     static_cast<grpc::MessageHolder<grpc::ByteBuffer, grpc::ByteBuffer>*>(parameter.internal_data)->Release();
     grpc::Status status;
     void* data = nullptr;
     void* const request = handler_.Deserialize(parameter.call->call(), checked->release(), &status, &data);
-    const CallerScope scope(*caller);
+    const CallerScope scope(*caller, use);
     handler_.RunHandler(
         HandlerParameter(parameter.call, parameter.server_context, request, status, data, parameter.call_requester));
   }
@@ -270,10 +275,10 @@ CheckedService::CheckedService(const char* name, grpc::Service& service, const M
 }
 
 absl::Status CheckBuffer(grpc::ByteBuffer& buffer, const Descriptor& type, const MessageLimits& limits,
-                         const Caller* caller) {
+                         const Caller* caller, TokenUse& use) {
   OwnedBuffer bytes(CoreOf(buffer));
   buffer.Release();
-  HEED_ASSIGN_OR_RETURN(const OwnedBuffer checked, Checked(std::move(bytes), type, limits, caller));
+  HEED_ASSIGN_OR_RETURN(const OwnedBuffer checked, Checked(std::move(bytes), type, limits, caller, use));
   const grpc_slice_buffer& slices = checked->data.raw.slice_buffer;
   const grpc::Slice slice = slices.count == 0 ? grpc::Slice() : grpc::Slice(slices.slices[0], grpc::Slice::ADD_REF);
   grpc::ByteBuffer whole(&slice, 1);

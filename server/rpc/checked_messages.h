@@ -52,14 +52,16 @@ struct Received {
 
   const MessageLimits limits;
   const std::shared_ptr<const Caller> caller;  // null: without limits
+  TokenUse use;                                // what the message was taken for of the caller's limits
   absl::Status status;
   T message;  // if `status` is OK
 };
 
 // What both kinds share: takes the buffer, and gives back the message's bytes, inflated, in one piece, or why they are
-// none. INVALID_ARGUMENT, RESOURCE_EXHAUSTED or PERMISSION_DENIED. `caller`: null, or whose limits it counts for.
+// none. INVALID_ARGUMENT, RESOURCE_EXHAUSTED or PERMISSION_DENIED. `caller`: null, or whose limits it counts for: `use`
+// is what was taken.
 absl::Status CheckBuffer(grpc::ByteBuffer& buffer, const google::protobuf::Descriptor& type,
-                         const MessageLimits& limits, const Caller* caller);
+                         const MessageLimits& limits, const Caller* caller, TokenUse& use);
 
 // `status` of the stream's message with this number, as one that says so: "message 3: ...". It keeps its field,
 // and the time until there is room.
@@ -74,7 +76,7 @@ class SerializationTraits<heed::Received<T>> {
  public:
   static Status Deserialize(ByteBuffer* buffer, heed::Received<T>* to) {
     to->message.Clear();
-    to->status = heed::CheckBuffer(*buffer, *T::descriptor(), to->limits, to->caller.get());
+    to->status = heed::CheckBuffer(*buffer, *T::descriptor(), to->limits, to->caller.get(), to->use);
     if (!to->status.ok()) return Status::OK;
     return SerializationTraits<T>::Deserialize(buffer, &to->message);
   }

@@ -14,17 +14,20 @@ namespace heed {
 class CallerScope {
  public:
   // Null: nobody is asked for a token, or none was sent.
-  explicit CallerScope(std::shared_ptr<const Caller> caller);
+  // `use`: what its message was taken for of the limits.
+  explicit CallerScope(std::shared_ptr<const Caller> caller, const TokenUse& use = {});
   ~CallerScope();
   CallerScope(const CallerScope&) = delete;
   CallerScope& operator=(const CallerScope&) = delete;
 
  private:
   std::shared_ptr<const Caller> before_;
+  TokenUse use_before_;
 };
 
 // Null outside of a scope, too.
 const std::shared_ptr<const Caller>& CurrentCaller();
+TokenUse CurrentUse();
 // The models that it may use. Null: all.
 const NamePatterns* CurrentlyAllowedModels();
 

@@ -143,6 +143,11 @@ absl::Status Authorization::Take(const TokenHolder& holder, const TokenUse& use,
   return status;
 }
 
+void Authorization::GiveBack(const TokenHolder& holder, const TokenUse& use) const {
+  MutexLock lock(mutex_);
+  budgets_.GiveBack(holder.name, holder.limits, use);
+}
+
 absl::Status Authorization::CheckRoom(const TokenHolder& holder, TimePoint now) const {
   absl::Status status;
   {

@@ -66,6 +66,7 @@ class Authorization {
   // Caller's.
   absl::Status CheckModel(const TokenHolder& holder, absl::string_view model) const;
   absl::Status Take(const TokenHolder& holder, const TokenUse& use, TimePoint now) const EXCLUDES(mutex_);
+  void GiveBack(const TokenHolder& holder, const TokenUse& use) const EXCLUDES(mutex_);
   absl::Status CheckRoom(const TokenHolder& holder, TimePoint now) const EXCLUDES(mutex_);
   absl::Status CountRefusal(absl::Status status) const;
 

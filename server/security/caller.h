@@ -32,6 +32,9 @@ class Caller {
 
   // As TokenBudgets. OK at once if nothing of the call counts. Refusals are counted, and so is what was taken.
   absl::Status Take(const TokenUse& use) const;
+  // Puts back what was taken, if a request ends with `status` because there is no room or no model for it, before any
+  // work was done.
+  void GiveBackIfRefused(const TokenUse& use, const absl::Status& status) const;
   // Whether Take could take one request now. To be asked before a body is read.
   absl::Status CheckRoom() const;
 

@@ -16,6 +16,13 @@ namespace {
 
 constexpr Clock::duration kMinute = std::chrono::minutes(1);
 
+// How long a bucket of `limit` takes to fill by `amount`; nothing if there is no limit.
+Clock::duration FillTime(int64_t amount, int64_t limit) {
+  if (limit == 0) return Clock::duration::zero();
+  const double share = static_cast<double>(amount) / static_cast<double>(limit);
+  return Clock::duration(std::llround(share * static_cast<double>(kMinute.count())));
+}
+
 // When a bucket that is full at `full` is full again if `amount` is taken out at `now`. `limit`: it holds so much, and
 // fills by as much in a minute; 0: there is no limit. `limit_name` and `unit` are for the errors.
 absl::StatusOr<TimePoint> TakeOut(TimePoint full, int64_t amount, int64_t limit, TimePoint now,
@@ -25,9 +32,7 @@ absl::StatusOr<TimePoint> TakeOut(TimePoint full, int64_t amount, int64_t limit,
     return absl::InvalidArgumentError(absl::StrCat("the request has ", amount, " ", unit, ", and ", holder,
                                                    " may send ", limit_name, "=", limit, ": send less at a time"));
   }
-  const double share = static_cast<double>(amount) / static_cast<double>(limit);
-  const Clock::duration fills(std::llround(share * static_cast<double>(kMinute.count())));
-  const TimePoint after = std::max(full, now) + fills;
+  const TimePoint after = std::max(full, now) + FillTime(amount, limit);
   const Clock::duration wait = after - now - kMinute;
   if (wait <= Clock::duration::zero()) return after;
   return WithExactRetryDelay(
@@ -59,6 +64,13 @@ absl::Status TokenBudgets::Take(const std::string& holder, const TokenLimits& li
   Holder& held = holders_[holder];
   HEED_ASSIGN_OR_RETURN(held, After(held, holder, limits, use, now));
   return absl::OkStatus();
+}
+
+void TokenBudgets::GiveBack(const std::string& holder, const TokenLimits& limits, const TokenUse& use) {
+  const auto found = holders_.find(holder);
+  if (found == holders_.end()) return;
+  found->second.requests_full -= FillTime(use.requests, limits.requests_per_minute);
+  found->second.characters_full -= FillTime(use.characters, limits.characters_per_minute);
 }
 
 absl::Status TokenBudgets::Check(const std::string& holder, const TokenLimits& limits, const TokenUse& use,

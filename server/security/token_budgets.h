@@ -30,6 +30,8 @@ class TokenBudgets {
   // Takes `use` out of the holder's buckets at `now`, or nothing. RESOURCE_EXHAUSTED, with the time until there is
   // room: a bucket holds less. INVALID_ARGUMENT: no full bucket holds so much; the message has both values.
   absl::Status Take(const std::string& holder, const TokenLimits& limits, const TokenUse& use, TimePoint now);
+  // Puts back what Take has taken. No bucket holds more than a minute's amount by that.
+  void GiveBack(const std::string& holder, const TokenLimits& limits, const TokenUse& use);
   // What Take would return. Takes nothing.
   absl::Status Check(const std::string& holder, const TokenLimits& limits, const TokenUse& use, TimePoint now) const;
 

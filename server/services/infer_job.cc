@@ -31,7 +31,7 @@ absl::StatusOr<InferJob::Tasks> InferJob::Begin() {
   std::vector<TensorSpec> known = specs_.inputs;
   known.insert(known.end(), specs_.unlisted_inputs.begin(), specs_.unlisted_inputs.end());
   HEED_ASSIGN_OR_RETURN(const InputTensors inputs, InputTensors::Read(request_, known));
-  if (caller() != nullptr) HEED_RETURN_IF_ERROR(caller()->Take({.characters = inputs.characters()}));
+  HEED_RETURN_IF_ERROR(TakeMore({.characters = inputs.characters()}));
   HEED_ASSIGN_OR_RETURN(Tasks tasks, front_->Start(inputs, parameters.model, outputs, stream_));
   outputs_ = std::make_unique<OutputTensors>(std::move(outputs));
   input_conversion_ = Clock::now() - begin;

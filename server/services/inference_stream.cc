@@ -180,6 +180,7 @@ class InferenceStreams::Request : public InferJob {
         FillHeader(*responses_.back().mutable_infer_response());
       }
       SetFinal(responses_.back(), true);
+      GiveBackIfRefused(*status_);
       End(*status_, /*room_may_come=*/false);
     }
     stream->Advance();
@@ -229,7 +230,7 @@ void InferenceStreams::Stream::OnReadDone(bool ok) {
       ++messages_;
       auto message = std::make_unique<ModelInferRequest>();
       if (refused.ok()) message->Swap(&incoming_.message);
-      const CallerScope scope(incoming_.caller);
+      const CallerScope scope(incoming_.caller, incoming_.use);
       request = std::make_shared<Request>(shared_from_this(), std::move(message));
       requests_.push_back(request);
       request_bytes_ += request->bytes();

@@ -130,6 +130,7 @@ class QuestionChats::Chat : public Call,
       Refused(status);  // there is no room in the limits of who sends it
       return absl::OkStatus();
     }
+    SetUse(received_.use);
     switch (request_.message_case()) {
       case v1::ChatRequest::kOpenSession:
       case v1::ChatRequest::kSession:
@@ -207,6 +208,7 @@ class QuestionChats::Chat : public Call,
     request.priority = priority_;
     request.trace = trace();
     request.caller = caller();
+    request.use = ReleaseUse();
     auto work = std::make_unique<StoryWork<Response>>(parts_.store.options(), std::move(story));
     Response& response = work->response();  // which lives as long as the exchange
     const auto exchange =
@@ -231,6 +233,7 @@ class QuestionChats::Chat : public Call,
   }
 
   void Answer(v1::ChatResponse answer) {
+    SetUse({});  // its message is served
     response_ = std::move(answer);
     *response_.mutable_session() = session_;
     StartWrite(&response_);

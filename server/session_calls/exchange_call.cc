@@ -13,6 +13,7 @@ void ExchangeCall::Run(ExchangeRequest request, absl::StatusOr<std::unique_ptr<S
   request.priority = *priority;
   request.trace = trace();
   request.caller = caller();
+  request.use = ReleaseUse();
   exchange_ = std::make_shared<SessionExchange>(
       parts_, std::move(request), *std::move(work), [this](const absl::Status& status) {
         if (status.ok()) response_.GetReflection()->Swap(&response_, &exchange_->work().response());

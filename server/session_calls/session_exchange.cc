@@ -114,6 +114,7 @@ void SessionExchange::OnTaskOutput(int, Task& task) {
 
 void SessionExchange::OnJobDone(const absl::Status& status, const JobTimes& times) {
   const auto self = std::move(self_);
+  worked_ = true;
   if (request_.trace != nullptr) {
     AddJobParts(*std::exchange(job_, nullptr), times, {}, *request_.trace);
     since_ = Clock::now();
@@ -171,6 +172,7 @@ void SessionExchange::TracePart(std::string_view name) {
 }
 
 void SessionExchange::End(const absl::Status& status) {
+  if (request_.caller != nullptr && !worked_) request_.caller->GiveBackIfRefused(request_.use, status);
   if (request_.trace != nullptr) request_.trace->BeginAnswer(Clock::now());
   lease_ = nullptr;  // before the client hears of it and tries again
   admission_ = nullptr;

@@ -32,6 +32,7 @@ struct ExchangeRequest {
   Priority priority = kDefaultPriority;
   RequestTrace* trace = nullptr;  // that it is a part of, and which lives until it is done; null: it is not traced
   std::shared_ptr<const Caller> caller;  // whose models the session's must be one of; null: of all
+  TokenUse use;                          // of the caller's limits: given back if the exchange is refused
 };
 
 // Keeps itself alive from Run until `done` was called. Thread-safe.
@@ -92,6 +93,7 @@ class SessionExchange : public JobObserver, public std::enable_shared_from_this<
   TimePoint since_;
   std::shared_ptr<const Job> job_;
   std::shared_ptr<SessionExchange> self_;  // while the scheduler has the job
+  bool worked_ = false;                    // a job has ended
   JobHandle handle_;
 };
 

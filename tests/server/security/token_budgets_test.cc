@@ -44,6 +44,20 @@ TEST_F(TokenBudgetsTest, AMinutesAmountMayComeAtOnceAndThenAsMuchAsComesBack) {
   EXPECT_EQ(TakeMany(700), 600) << "no more than a minute's amount is saved";
 }
 
+TEST_F(TokenBudgetsTest, WhatIsGivenBackMayBeTakenAgainAndNoMore) {
+  ASSERT_TRUE(Take({.requests = 1, .characters = 1000}).ok());
+  ASSERT_FALSE(Take({.characters = 1}).ok());
+  budgets_.GiveBack("ann", limits_, {.requests = 1, .characters = 1000});
+  EXPECT_FALSE(Take({.characters = 1001}).ok());
+  EXPECT_TRUE(Take({.characters = 1000}).ok());
+  EXPECT_EQ(TakeMany(700), 600);
+  now_ += seconds(30);
+  budgets_.GiveBack("ann", limits_, {.requests = 600, .characters = 1000});
+  EXPECT_EQ(TakeMany(700), 600) << "the bucket was half full already";
+  budgets_.GiveBack("nobody", limits_, {.requests = 1});
+  EXPECT_EQ(budgets_.size(), 1u);
+}
+
 TEST_F(TokenBudgetsTest, TheDelayIsTheTimeUntilThereIsRoom) {
   for (const int64_t limit : {1, 7, 600, 1'000'000'007}) {
     limits_.characters_per_minute = limit;

@@ -334,6 +334,32 @@ TEST_F(TokenLimitsServerTest, AMessageWithoutRoomLosesNoAnswerToThoseBeforeIt) {
   EXPECT_TRUE(stream->Finish().ok());
 }
 
+TEST_F(TokenLimitsServerTest, ARequestThatTheServerCannotServeIsGivenBack) {
+  Start("requests_per_minute=3 characters_per_minute=3");
+  v1::UnloadModelRequest unload;
+  unload.set_model("en-de");
+  v1::UnloadModelResponse unloaded;
+  ASSERT_TRUE(
+      Call(v1::ModelService::NewStub(channel_), &v1::ModelService::Stub::UnloadModel, unload, unloaded, kBob).ok());
+  for (int i = 0; i < 5; ++i) {
+    const grpc::Status status = Translate("abc");
+    EXPECT_EQ(status.error_code(), StatusCode::UNAVAILABLE) << status.error_message();
+  }
+  grpc::ClientContext context;
+  context.AddMetadata("authorization", "Bearer " + kAnn);
+  const auto stub = inference::GRPCInferenceService::NewStub(channel_);
+  auto stream = stub->ModelStreamInfer(&context);
+  for (int i = 0; i < 5; ++i) {
+    inference::ModelStreamInferResponse response;
+    ASSERT_TRUE(stream->Write(InferRequest("abc")) && stream->Read(&response));
+    EXPECT_THAT(response.error_message(), Not(HasSubstr("requests_per_minute")));
+  }
+  stream->WritesDone();
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_TRUE(Translate("abc", "en-fr").ok());
+  EXPECT_EQ(Translate("abc", "en-fr").error_code(), StatusCode::RESOURCE_EXHAUSTED) << "what is served counts";
+}
+
 TEST_F(TokenLimitsServerTest, DeepLsListsCountNothing) {
   Start("requests_per_minute=1");
   ASSERT_TRUE(Translate("a").ok());
