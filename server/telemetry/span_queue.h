@@ -22,8 +22,8 @@ class SpanQueue {
   // Adds all spans of the request or, if there is no room for them or the queue is closed, none.
   void Add(RequestSpans request) EXCLUDES(mutex_);
 
-  // Waits until there are `enough` spans or the queue is half full, or for `patience`, or until Close. Takes at least one request if there is
-  // one, and more while they have at most `enough` spans together.
+  // Waits until there are `enough` spans or the queue is half full, or for `patience`, or until Close. Takes at least
+  // one request if there is one, and more while they have at most `enough` spans together.
   std::vector<RequestSpans> Take(int64_t enough, Clock::duration patience) EXCLUDES(mutex_);
 
   // Take waits no more, and Add takes nothing.
