@@ -22,7 +22,7 @@ def lawful_tree():
         "proto/CMakeLists.txt": ["target_link_libraries(heed_proto PUBLIC gRPC::grpc++ protobuf::libprotobuf)"],
         "engine/linear/CMakeLists.txt": ["heed_library(PUBLIC heed_engine_kernels PRIVATE ${DNNL_LIBRARY})"],
         "models/text/CMakeLists.txt": ["heed_library(PUBLIC heed_base PRIVATE PkgConfig::SENTENCEPIECE)"],
-        "server/security/CMakeLists.txt": ["heed_library(PUBLIC heed_server_rpc OpenSSL::SSL)  # not heed_client_lib"],
+        "server/security/CMakeLists.txt": ["heed_library(PUBLIC heed_server_telemetry OpenSSL::SSL)  # not heed_client_lib"],
         "client/lib/CMakeLists.txt": ["heed_library(PUBLIC heed_proto heed_files gRPC::grpc++ PRIVATE PkgConfig::HTTPLIB)"],
         "engine/linear/onednn.h": ["#include <dnnl.hpp>", "using Primitive = dnnl::matmul::primitive_desc;",
                                    "#if DNNL_VERSION_MAJOR < 3"],
