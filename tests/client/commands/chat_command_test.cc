@@ -15,6 +15,7 @@
 #include "tests/client/heed_run.h"
 #include "tests/client/terminal.h"
 #include "tests/support/temporary_directory.h"
+#include "tests/support/unserved_address.h"
 
 namespace heed::client {
 namespace {
@@ -76,7 +77,8 @@ TEST_F(ChatCommands, WrongArgumentsAreUsageErrors) {
 }
 
 TEST_F(ChatCommands, MissingServerIsNamed) {
-  const std::string address = FakeServer().address();
+  const UnservedAddress unserved;
+  const std::string& address = unserved.text();
   const HeedRun run = RunHeedWith({"chat", "--server=" + address}, "Mary left.\n");
   EXPECT_EQ(run.code, kExitUnavailable);
   EXPECT_THAT(run.err, HasSubstr("heed-server --listen=" + address));

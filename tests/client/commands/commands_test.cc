@@ -21,6 +21,7 @@
 #include "tests/client/fake_metrics.h"
 #include "tests/client/fake_server.h"
 #include "tests/client/heed_run.h"
+#include "tests/support/unserved_address.h"
 
 namespace heed::client {
 namespace {
@@ -30,8 +31,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
-
-std::string GoneAddress() { return FakeServer().address(); }
 
 TEST(Heed, HelpListsTheCommandsAndEveryCommandHasItsOwn) {
   const HeedRun help = RunHeedWith({"--help"});
@@ -200,7 +199,8 @@ TEST(Heed, WrongArgumentsAreUsageErrors) {
 }
 
 TEST(Heed, MissingServerIsNamedWithTheWayToStartOne) {
-  const std::string address = GoneAddress();
+  const UnservedAddress unserved;
+  const std::string& address = unserved.text();
   const std::vector<std::vector<std::string>> commands = {
       {"translate"}, {"models"}, {"health"}, {"bench", "translate"}};
   for (std::vector<std::string> command : commands) {
@@ -732,7 +732,8 @@ TEST(Health, WaitSaysThatItWaitedInVain) {
 }
 
 TEST(Health, WaitForAMissingServerEndsWithTheDeadline) {
-  const HeedRun run = RunHeedWith({"health", "--server=" + GoneAddress(), "--wait", "--deadline=0.05"});
+  const UnservedAddress unserved;
+  const HeedRun run = RunHeedWith({"health", "--server=" + unserved.text(), "--wait", "--deadline=0.05"});
   EXPECT_EQ(run.code, kExitUnavailable);
 }
 

@@ -16,6 +16,7 @@
 #include "tests/client/fake_server.h"
 #include "tests/client/heed_run.h"
 #include "tests/support/temporary_directory.h"
+#include "tests/support/unserved_address.h"
 
 namespace heed::client {
 namespace {
@@ -126,7 +127,8 @@ TEST_F(GraphCommands, WrongArgumentsAreUsageErrors) {
 }
 
 TEST_F(GraphCommands, MissingServerIsNamed) {
-  const std::string address = FakeServer().address();
+  const UnservedAddress unserved;
+  const std::string& address = unserved.text();
   const std::string graph = "--graph=" + WriteGraph("g.safetensors", 3);
   const std::vector<std::vector<std::string>> commands = {{"classify", "nodes", graph},
                                                           {"classify", "graphs", "--stored=a"},

@@ -16,6 +16,7 @@
 #include "tests/client/fake_server.h"
 #include "tests/client/heed_run.h"
 #include "tests/support/temporary_directory.h"
+#include "tests/support/unserved_address.h"
 
 namespace heed::client {
 namespace {
@@ -96,7 +97,8 @@ TEST_F(QuestionCommands, WrongArgumentsAreUsageErrors) {
 }
 
 TEST_F(QuestionCommands, MissingServerIsNamed) {
-  const std::string address = FakeServer().address();
+  const UnservedAddress unserved;
+  const std::string& address = unserved.text();
   for (std::vector<std::string> command : {std::vector<std::string>{"ask"}, {"bench", "ask"}}) {
     command.push_back("--server=" + address);
     const HeedRun run = RunHeedWith(command, kStory);

@@ -12,6 +12,7 @@
 #include "tests/client/fake_server.h"
 #include "tests/client/heed_run.h"
 #include "tests/support/temporary_directory.h"
+#include "tests/support/unserved_address.h"
 
 namespace heed::client {
 namespace {
@@ -79,7 +80,8 @@ TEST_F(RunCommands, WrongArgumentsAndInputAreUsageErrors) {
 }
 
 TEST_F(RunCommands, MissingServerIsNamed) {
-  const std::string address = FakeServer().address();
+  const UnservedAddress unserved;
+  const std::string& address = unserved.text();
   const HeedRun run = RunHeedWith({"run", "--server=" + address}, "1\n");
   EXPECT_EQ(run.code, kExitUnavailable);
   EXPECT_THAT(run.err, HasSubstr("heed-server --listen=" + address));

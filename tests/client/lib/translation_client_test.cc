@@ -5,6 +5,7 @@
 
 #include "client/lib/channel.h"
 #include "tests/client/fake_server.h"
+#include "tests/support/unserved_address.h"
 
 namespace heed::client {
 namespace {
@@ -40,9 +41,8 @@ TEST(TranslationClient, ReturnsTheServersStatus) {
 }
 
 TEST(TranslationClient, GivesUpOnAMissingServerAfterAWhile) {
-  std::string address;
-  { address = FakeServer().address(); }
-  const TranslationClient client(MakeChannel(address), Quick());
+  const UnservedAddress unserved;
+  const TranslationClient client(MakeChannel(unserved.text()), Quick());
   v1::TranslateResponse response;
   EXPECT_EQ(client.Translate(SearchRequest("a"), response).error_code(), grpc::StatusCode::UNAVAILABLE);
 }
