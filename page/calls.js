@@ -94,8 +94,7 @@ async function post(method, message, { signal, headers = {}, keepalive = false }
   return response;
 }
 
-// Runs `work` and tells `view`, if there is one, what was sent, and when the answer was there. `work` returns
-// {result, bytes}.
+// Runs `work`, and shows in `view`, if there is one, the request and when its answer came. `work` returns {result, bytes}.
 async function shown(method, message, { view, python, streamed = false }, work) {
   const start = performance.now();
   const ticket = view?.sent({ method, message, python, streamed });

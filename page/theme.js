@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The theme that was chosen, before anything is painted. Without a choice the system's is taken.
+// The theme that was chosen, before anything is painted. Without a choice the system's is taken, also when it changes.
 (() => {
   const KEY = "heed-theme";
   const NAMES = ["system", "light", "dark"];
+  const systemIsDark = matchMedia("(prefers-color-scheme: dark)");
 
   function read() {
     try {
@@ -13,9 +14,15 @@
     }
   }
 
+  let current = read();
+
+  function show() {
+    document.documentElement.dataset.theme = current === "system" ? (systemIsDark.matches ? "dark" : "light") : current;
+  }
+
   function set(name) {
-    if (name === "system") document.documentElement.removeAttribute("data-theme");
-    else document.documentElement.dataset.theme = name;
+    current = name;
+    show();
     try {
       localStorage.setItem(KEY, name);
     } catch {
@@ -23,14 +30,13 @@
     }
   }
 
-  set(read());
+  show();
+  systemIsDark.addEventListener("change", show);
   addEventListener("DOMContentLoaded", () => {
     const toggle = document.getElementById("theme");
-    let current = read();
     const draw = () => (toggle.textContent = `Theme: ${current}`);
     toggle.addEventListener("click", () => {
-      current = NAMES[(NAMES.indexOf(current) + 1) % NAMES.length];
-      set(current);
+      set(NAMES[(NAMES.indexOf(current) + 1) % NAMES.length]);
       draw();
     });
     draw();
