@@ -37,7 +37,7 @@ CHANNEL_OPTIONS = (
 
 
 def resolve(servers: Collection[str]) -> List[Tuple[str, Optional[str]]]:
-    """(address, the name that it was found by) of each server; None: it was given as it is. dns:/// stands for every address
+    """(address, name) of each server. name is what DNS knows it by, None if the address was given itself. dns:/// stands for every address
     of a name, in one version of IP."""
     addresses: Dict[str, Optional[str]] = {}
     for server in servers:
