@@ -37,8 +37,8 @@ CHANNEL_OPTIONS = (
 
 
 def resolve(servers: Collection[str]) -> List[Tuple[str, Optional[str]]]:
-    """(address, name) of each server. name is what DNS knows it by, None if the address was given itself. dns:/// stands for every address
-    of a name, in one version of IP."""
+    """(address, name) of each server. name is what DNS knows it by, None if the address was given itself.
+    dns:/// stands for every address of a name, in one version of IP."""
     addresses: Dict[str, Optional[str]] = {}
     for server in servers:
         if not server.startswith("dns:///"):
