@@ -11,26 +11,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 folder=${1:-build}/page-tests
 python=$folder/venv/bin/python3
 axe=$folder/node_modules/axe-core/axe.min.js
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-
-# install NAME COMMAND...: the command's output is shown if it fails.
-install() {
-  local name=$1 start=$SECONDS
-  shift
-  if "$@" > "$log" 2>&1; then
-    echo "page tests: $name installed in $((SECONDS - start)) s"
-    return 0
-  fi
-  tail -n 5 "$log" >&2
-  cat >&2 << TEXT
-************************************************************************************************
-page tests: $name could not be installed (above).
-The tests of the page in a browser are SKIPPED.
-************************************************************************************************
-TEXT
-  return 1
-}
+what="page tests"
+without="The tests of the page in a browser are SKIPPED."
+source scripts/install_or_skip.sh
 
 from_debian() {
   ((EUID == 0)) || { echo "only root can install chromium: apt-get install chromium"; return 1; }

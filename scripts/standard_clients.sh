@@ -11,26 +11,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 venv=${1:-build}/standard-clients
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-
-# install NAME COMMAND...: the command's output is shown if it fails.
-install() {
-  local name=$1 start=$SECONDS
-  shift
-  if "$@" > "$log" 2>&1; then
-    echo "standard clients: $name installed in $((SECONDS - start)) s"
-    return 0
-  fi
-  tail -n 5 "$log" >&2
-  cat >&2 << TEXT
-************************************************************************************************
-standard clients: $name could not be installed (above).
-The tests 'standard_clients' and 'rest_clients' do NOT try the server with this package.
-************************************************************************************************
-TEXT
-  return 1
-}
+what="standard clients"
+without="The tests 'standard_clients' and 'rest_clients' do NOT try the server with this package."
+source scripts/install_or_skip.sh
 
 pip_install() { timeout 300 "$venv/bin/python3" -m pip install --quiet "$@"; }
 

@@ -12,26 +12,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 folder=${1:-build}/translation-clients
 python=$folder/venv/bin/python3
 modules=$folder/node_modules
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-
-# install NAME COMMAND...: the command's output is shown if it fails.
-install() {
-  local name=$1 start=$SECONDS
-  shift
-  if "$@" > "$log" 2>&1; then
-    echo "translation clients: $name installed in $((SECONDS - start)) s"
-    return 0
-  fi
-  tail -n 5 "$log" >&2
-  cat >&2 << TEXT
-************************************************************************************************
-translation clients: $name could not be installed (above).
-The test 'translation_clients' does NOT try the server with them.
-************************************************************************************************
-TEXT
-  return 1
-}
+what="translation clients"
+without="The test 'translation_clients' does NOT try the server with them."
+source scripts/install_or_skip.sh
 
 from_pip() {
   python3 -m venv --clear "$folder/venv" &&
