@@ -29,14 +29,18 @@ using ::testing::StartsWith;
 // Of a text that is prepared on a thread of its own.
 constexpr size_t kLarge = 100'000;
 
-// A translator that does, beside what FakeTranslator does, what a text tells it to: "wait" in a large text makes Start
-// wait for Release, "throw" makes it throw, "bad_alloc" makes a step throw.
+// A translator that does, beside what FakeTranslator does, what a text tells it to. With a large text Start waits for
+// ReleaseStart, or, where the text begins with "g", until the server says that the caller has gone. "throw" makes Start
+// throw, "bad_alloc" a step.
 class UnrulyTranslator : public FakeTranslator {
  public:
   using Translator::Start;
   absl::StatusOr<StartedTranslation> Start(absl::Span<const SourceText> texts, const TranslateOptions& options,
                                            const StartLimits& limits) const override {
-    if (!texts.empty() && texts[0].text.size() >= kLarge) released_.wait();
+    if (!texts.empty() && texts[0].text.size() >= kLarge) {
+      if (texts[0].text[0] == 'g') return WaitUntilGone(limits);
+      released_.wait();
+    }
     if (!texts.empty() && texts[0].text == "throw") throw std::runtime_error("as it was told");
     return FakeTranslator::Start(texts, options, limits);
   }
@@ -49,6 +53,13 @@ class UnrulyTranslator : public FakeTranslator {
   void ReleaseStart() { release_.set_value(); }
 
  private:
+  static absl::Status WaitUntilGone(const StartLimits& limits) {
+    while (true) {
+      if (absl::Status status = limits.Check(); !status.ok()) return status;
+      std::this_thread::yield();
+    }
+  }
+
   std::promise<void> release_;
   const std::shared_future<void> released_ = release_.get_future().share();
 };
@@ -162,7 +173,7 @@ TEST_F(HostileRequestsTest, ALargeRequestWhoseCallerHasGoneIsNotPrepared) {
   grpc::ClientContext context;
   std::thread caller([&] {
     v1::TranslateRequest request;
-    request.add_texts(std::string(kLarge, 'a'));
+    request.add_texts(std::string(kLarge, 'g'));
     v1::TranslateResponse response;
     EXPECT_EQ(v1::TranslationService::NewStub(Connect())->Translate(&context, request, &response).error_code(),
               StatusCode::CANCELLED);
@@ -170,7 +181,6 @@ TEST_F(HostileRequestsTest, ALargeRequestWhoseCallerHasGoneIsNotPrepared) {
   WaitForMetric("heed_requests_in_flight{method=\"heed.v1.TranslationService/Translate\"} 1");
   context.TryCancel();
   caller.join();
-  unruly_->ReleaseStart();
   WaitForMetric("heed_requests_in_flight{method=\"heed.v1.TranslationService/Translate\"} 0");
   EXPECT_TRUE(HasMetric(
       "heed_requests_total{code=\"CANCELLED\",method=\"heed.v1.TranslationService/Translate\",model=\"fake\"} 1"))
