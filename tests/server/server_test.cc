@@ -22,6 +22,7 @@
 #include "heed/v1/models.grpc.pb.h"
 #include "heed/v1/translation.grpc.pb.h"
 #include "tests/support/fake_translator.h"
+#include "tests/support/metric_samples.h"
 #include "tests/support/stream_request.h"
 
 namespace heed {
@@ -153,7 +154,7 @@ class ServerTest : public ::testing::Test {
     EXPECT_TRUE(details.details(0).UnpackTo(&info)) << details.details(0).type_url();
     return {first, static_cast<int>(info.retry_delay().seconds() * 1000 + info.retry_delay().nanos() / 1'000'000)};
   }
-  bool HasMetric(const std::string& line) { return server_->metrics().Text().find(line) != std::string::npos; }
+  bool HasMetric(const std::string& line) { return HasSample(server_->metrics().Text(), line); }
   // One request runs, at a step that is held, and one waits: there is room for no more.
   std::pair<std::unique_ptr<Pending>, std::unique_ptr<Pending>> StartWithAFullQueue() {
     options_.max_queued_requests = 1;

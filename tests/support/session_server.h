@@ -13,6 +13,7 @@
 #include "grpcpp/create_channel.h"
 #include "gtest/gtest.h"
 #include "server/server.h"
+#include "tests/support/metric_samples.h"
 #include "tests/support/temporary_directory.h"
 
 namespace heed {
@@ -110,7 +111,7 @@ class SessionServerTest : public ::testing::TestWithParam<Sessions> {
     return pending;
   }
 
-  bool HasMetric(const std::string& line) { return server_->metrics().Text().find(line) != std::string::npos; }
+  bool HasMetric(const std::string& line) { return HasSample(server_->metrics().Text(), line); }
   void WaitForMetric(const std::string& line) {
     while (!HasMetric(line)) std::this_thread::yield();
   }

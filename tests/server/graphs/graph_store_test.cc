@@ -14,6 +14,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/fake_graph_classifier.h"
+#include "tests/support/metric_samples.h"
 #include "tests/support/recording_observer.h"
 #include "tests/support/temporary_directory.h"
 
@@ -366,7 +367,7 @@ TEST_F(GraphStoreTest, FullQueueOfRequestsHoldsNoPrecomputationBack) {
   Answer answer;
   ASSERT_TRUE(StartPut("b", answer).ok());
   // Until its job waits beside the request, or it was refused.
-  while (!answer.told() && metrics_.Text().find("heed_queued_requests{model=\"nodes\"} 2") == std::string::npos) {
+  while (!answer.told() && !HasSample(metrics_.Text(), "heed_queued_requests{model=\"nodes\"} 2")) {
     std::this_thread::yield();
   }
   nodes_->Release();

@@ -21,6 +21,7 @@
 #include "server/server.h"
 #include "tests/support/fake_question_answerer.h"
 #include "tests/support/fake_translator.h"
+#include "tests/support/metric_samples.h"
 #include "tests/support/temporary_directory.h"
 
 namespace heed {
@@ -119,7 +120,7 @@ class ModelChanges : public testing::Test {
     EXPECT_TRUE(grpc::health::v1::Health::NewStub(channel_)->Check(&context, request, &response).ok());
     return response.status();
   }
-  bool HasMetric(const std::string& line) { return server_->metrics().Text().find(line) != std::string::npos; }
+  bool HasMetric(const std::string& line) { return HasSample(server_->metrics().Text(), line); }
 
   TemporaryDirectory root_;
   double pin_s_ = 600;

@@ -36,6 +36,7 @@
 #include "tests/support/fake_question_answerer.h"
 #include "tests/support/fake_translator.h"
 #include "tests/support/http_connection.h"
+#include "tests/support/metric_samples.h"
 #include "tests/support/temporary_directory.h"
 
 namespace heed {
@@ -192,7 +193,7 @@ class TokenLimitsServerTest : public ::testing::Test {
     connection.Post(path, json, headers);
     return connection.Read();
   }
-  bool HasMetric(const std::string& line) { return server_->metrics().Text().find(line) != std::string::npos; }
+  bool HasMetric(const std::string& line) { return HasSample(server_->metrics().Text(), line); }
 
   const TemporaryDirectory root_;
   ServerOptions options_;

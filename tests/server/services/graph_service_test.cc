@@ -22,6 +22,7 @@
 #include "server/server.h"
 #include "tests/support/fake_graph_classifier.h"
 #include "tests/support/fake_translator.h"
+#include "tests/support/metric_samples.h"
 #include "tests/support/temporary_directory.h"
 
 namespace heed {
@@ -245,7 +246,7 @@ class GraphsTest : public ::testing::Test {
     EXPECT_TRUE(status.ok()) << status.error_message();
     return response.graphs_size() == 1 ? response.graphs(0) : v1::GraphInfo();
   }
-  bool HasMetric(const std::string& line) { return server_->metrics().Text().find(line) != std::string::npos; }
+  bool HasMetric(const std::string& line) { return HasSample(server_->metrics().Text(), line); }
   void WaitForMetric(const std::string& line) {
     while (!HasMetric(line)) std::this_thread::yield();
   }

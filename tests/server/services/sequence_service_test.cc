@@ -17,6 +17,7 @@
 #include "server/server.h"
 #include "tests/support/fake_sequence_model.h"
 #include "tests/support/fake_translator.h"
+#include "tests/support/metric_samples.h"
 #include "tests/support/temporary_directory.h"
 
 namespace heed {
@@ -81,7 +82,7 @@ class SequencesTest : public ::testing::Test {
     EXPECT_EQ(status.error_code(), code) << status.error_message();
     return status.error_message();
   }
-  bool HasMetric(const std::string& line) { return server_->metrics().Text().find(line) != std::string::npos; }
+  bool HasMetric(const std::string& line) { return HasSample(server_->metrics().Text(), line); }
   void WaitForMetric(const std::string& line) {
     while (!HasMetric(line)) std::this_thread::yield();
   }

@@ -17,6 +17,7 @@
 #include "heed/v1/translation.grpc.pb.h"
 #include "server/server.h"
 #include "tests/support/fake_translator.h"
+#include "tests/support/metric_samples.h"
 #include "tests/support/temporary_directory.h"
 
 namespace heed {
@@ -89,7 +90,7 @@ class TranslationRoutesTest : public ::testing::Test {
     }
     return route;
   }
-  bool HasMetric(const std::string& line) { return server_->metrics().Text().find(line) != std::string::npos; }
+  bool HasMetric(const std::string& line) { return HasSample(server_->metrics().Text(), line); }
   void WaitForMetric(const std::string& line) {
     while (!HasMetric(line)) std::this_thread::yield();
   }

@@ -16,6 +16,7 @@
 #include "heed/v1/translation.grpc.pb.h"
 #include "server/server.h"
 #include "tests/support/fake_translator.h"
+#include "tests/support/metric_samples.h"
 #include "tests/support/temporary_directory.h"
 
 namespace heed {
@@ -63,7 +64,7 @@ class TranslationServerTest : public ::testing::Test {
     request.add_texts(text);
     return v1::TranslationService::NewStub(channel)->Translate(&context, request, &response);
   }
-  bool HasMetric(const std::string& line) { return server_->metrics().Text().find(line) != std::string::npos; }
+  bool HasMetric(const std::string& line) { return HasSample(server_->metrics().Text(), line); }
   void WaitForMetric(const std::string& line) {
     while (!HasMetric(line)) std::this_thread::yield();
   }

@@ -11,6 +11,7 @@
 #include "google/rpc/status.pb.h"
 #include "gtest/gtest.h"
 #include "tests/support/fake_collector.h"
+#include "tests/support/metric_samples.h"
 
 namespace heed {
 namespace {
@@ -41,7 +42,7 @@ class OtlpExporterTest : public ::testing::Test {
   }
   void WaitForMetric(const std::string& result, int value) {
     const std::string line = absl::StrCat("heed_trace_spans_total{result=\"", result, "\"} ", value, "\n");
-    while (metrics_.Text().find(line) == std::string::npos) std::this_thread::yield();
+    while (!HasSample(metrics_.Text(), line)) std::this_thread::yield();
   }
   static grpc::Status RetryIn(StatusCode code, int nanos) {
     google::rpc::Status details;
