@@ -33,6 +33,7 @@ import safetensors_file  # noqa: E402
 import train_translator  # noqa: E402
 import translator_data  # noqa: E402
 import translator_model  # noqa: E402
+import warm_start  # noqa: E402
 
 
 def run(*arguments):
@@ -365,6 +366,75 @@ class Trainer(unittest.TestCase):
         code, printed = run("score", f"--work={work}", f"--model={work}/model", "--device=cpu", "--validation-pairs=7")
         self.assertIsNone(code)
         self.assertEqual(len(re.findall(r"^dev_\w+, greedy search: BLEU [\d.]+$", printed, re.MULTILINE)), 4)
+
+    def exported(self, name):
+        """A small model's directory."""
+        work = self.copy_of_prepared(name)
+        self.assertIsNone(self.train(work, "--updates=8")[0])
+        self.assertIsNone(run("export", f"--work={work}", f"--output={work}/model", "--average=1")[0])
+        return f"{work}/model"
+
+    def test_weights_carried_over_to_more_layers_and_units_translate_as_before(self):
+        directory = self.exported("carried")
+        pieces = translator_data.vocabulary_of(self.prepared)
+        old = {"vocabulary": len(pieces), "d_model": 16, "ffn": 32, "heads": 2, "encoder_layers": 1, "decoder_layers": 1}
+        ids = torch.tensor([[7, 8, 9, 10, 0]])
+        logits = []
+        for shape in (old, {**old, "ffn": 48}, {**old, "encoder_layers": 3, "decoder_layers": 2}):
+            model = translator_model.Marian(shape, 0.0)
+            with contextlib.redirect_stdout(io.StringIO()) as printed:
+                model.load_state_dict(warm_start.initial(shape, directory, pieces))
+            self.assertIn(f"{len(pieces) - 1} subwords as they are, 0 spelled with its own, 0 new", printed.getvalue())
+            logits.append(model.logits(model.hidden(ids, ids)).detach())
+        exported = translator_model.Marian(old, 0.0)
+        tensors = safetensors_file.read(f"{directory}/model.safetensors")
+        exported.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+        torch.testing.assert_close(logits[0], exported.logits(exported.hidden(ids, ids)).detach(), rtol=0, atol=0)
+        torch.testing.assert_close(logits[1], logits[0])  # new units add nothing
+        # New layers normalize what they hand on once more.
+        self.assertEqual(logits[2].argmax(-1).tolist(), logits[0].argmax(-1).tolist())
+
+    def test_new_subwords_begin_as_the_old_ones_that_spell_them(self):
+        directory = self.exported("spelled")
+        old = sentencepiece.SentencePieceProcessor(model_file=f"{directory}/source.spm")
+        start = warm_start.WORD_START
+        whole = next(old.id_to_piece(i) for i in range(3, 600) if old.id_to_piece(i).startswith(start) and len(old.id_to_piece(i)) > 4)
+        pieces = {"</s>": 0, "<unk>": 1, whole: 2, f"{start}my{whole[1:]}": 3, "qzx": 4, "<0x41>": 5, "<pad>": 6}
+        tensors = safetensors_file.read(f"{directory}/model.safetensors")
+        rows, _, counts = warm_start.embeddings(tensors, pieces, old)
+        embedding = tensors["model.shared.weight"].float()
+        torch.testing.assert_close(rows[2], embedding[old.piece_to_id(whole)])
+        torch.testing.assert_close(rows[3], embedding[old.encode(f"my{whole[1:]}")].mean(0))
+        torch.testing.assert_close(rows[5], embedding[old.piece_to_id("<0x41>")])
+        self.assertEqual(rows[6].abs().sum(), 0)
+        # Without the mark of a word's start, as inside a word.
+        self.assertEqual([old.id_to_piece(i) for i in warm_start.spelling("qzx", old)], ["q", "z", "x"])
+        self.assertEqual(sum(counts), 6)
+
+    def test_a_run_begins_with_another_models_weights_and_subwords(self):
+        directory = self.exported("first")
+        work = f"{self.directory.name}/warm"
+        arguments = ["prepare", f"--data={self.data}", f"--work={work}", "--made-up-pairs=300"]
+        self.assertIsNone(run(*arguments, f"--subwords={directory}/source.spm")[0])
+        with open(f"{work}/joint.model", "rb") as taken, open(f"{directory}/source.spm", "rb") as given:
+            self.assertEqual(taken.read(), given.read())
+        self.assertIsNone(self.train(work, "--updates=1", "--rate=1e-9", "--dropout=0", f"--init={directory}")[0])
+        saved = torch.load(f"{work}/checkpoint.pt", weights_only=True)["model"]
+        for name, tensor in safetensors_file.read(f"{directory}/model.safetensors").items():
+            torch.testing.assert_close(saved[name], tensor.float(), rtol=0, atol=1e-6)
+
+    def test_weights_that_do_not_fit_are_refused(self):
+        directory = self.exported("refused")
+        for argument, error in (
+            ("--d-model=32", "config.json: d_model is 16; the new network's is 32"),
+            ("--heads=4", "config.json: encoder_attention_heads is 2; the new network's is 4"),
+            ("--ffn=24", "config.json: encoder_ffn_dim is 32, more than the new network's 24"),
+        ):
+            work = self.copy_of_prepared(f"refused{argument}")
+            code, _ = self.train(work, "--updates=1", f"--init={directory}", argument)
+            self.assertIn(error, code)
+        code, _ = self.train(work, "--updates=1", "--init=/nowhere")
+        self.assertIn("--init: [Errno 2] No such file or directory: '/nowhere/config.json'", code)
 
     def test_copies_of_a_corpus_differ_in_the_subwords_of_the_source_alone(self):
         subwords = sentencepiece.SentencePieceProcessor(model_file=f"{self.prepared}/joint.model")

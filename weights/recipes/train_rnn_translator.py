@@ -135,6 +135,10 @@ class Run(train_translator.Run):
         return rnn_translator_model.Translator(shape, arguments.dropout)
 
     @staticmethod
+    def first_weights(shape, arguments):
+        return None
+
+    @staticmethod
     def loss_of(model, source, target, smoothing):
         return rnn_translator_model.loss_of(model, source, target, smoothing)
 

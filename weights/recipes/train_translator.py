@@ -10,7 +10,7 @@
 The schedule follows the budget, which is wall-clock time (--hours) or updates (--updates), all runs on WORK together:
 warm-up, the full learning rate, then a linear fall over the last --decay of it; translator_data.py says which text each
 part of the budget reads. A resumed run reads the batches that an uninterrupted one would have read; its dropout masks
-differ. A finished run can go on with a larger budget. Time for which the process is stopped (SIGSTOP) counts.
+differ. A finished run can go on with a larger budget, and a new one can begin with a trained model's weights (--init). Time for which the process is stopped (SIGSTOP) counts.
 
 With --dtype=bfloat16 the network computes with a rounded copy of its weights; the weights themselves and what the
 optimizer knows of them stay float32. Runs on a GPU if there is one. On a CPU, one process of one thread for each core
@@ -44,6 +44,7 @@ import torch.distributed
 
 import safetensors_file
 import translator_data
+import warm_start
 from translator_model import EOS, POSITIONS, Marian, greedy, loss_of
 
 VALIDATION_PAIRS = 150  # of each development set, after each checkpoint
@@ -192,6 +193,8 @@ class Run:
                 sys.exit(f"{path} was trained as {saved['shape']}, not {shape}")
             self.model.load_state_dict(saved["model"])
             self.step, self.seconds, self.tokens, positions = (saved[name] for name in ("step", "seconds", "tokens", "positions"))
+        elif (weights := self.first_weights(shape, arguments)) is not None:
+            self.model.load_state_dict(weights)
         self.weights = FlatWeights(self.model, self.rounds and arguments.dtype == "bfloat16")
         self.optimizer = torch.optim.Adam([self.weights.values], lr=0.0, betas=(0.9, 0.98), eps=1e-9, fused=True)
         if saved:
@@ -214,6 +217,16 @@ class Run:
     @staticmethod
     def model_of(shape, arguments):
         return Marian(shape, arguments.dropout)
+
+    @staticmethod
+    def first_weights(shape, arguments):
+        """{name: weights} that training begins with; None: those that chance gives."""
+        if not arguments.init:
+            return None
+        try:
+            return warm_start.initial(shape, arguments.init, translator_data.vocabulary_of(arguments.work))
+        except (OSError, ValueError) as error:
+            sys.exit(f"--init: {error}")
 
     @staticmethod
     def loss_of(model, source, target, smoothing):
@@ -479,6 +492,9 @@ def decoded(subwords, ids):
 
 
 def prepare(arguments):
+    if arguments.subwords:
+        os.makedirs(arguments.work, exist_ok=True)
+        shutil.copyfile(arguments.subwords, f"{arguments.work}/joint.model")
     translator_data.prepare(arguments.data, arguments.work, arguments.vocabulary, arguments.made_up_pairs)
 
 
@@ -494,12 +510,14 @@ def main():
     command.add_argument("--data", required=True, help="folder of multi30k/, tatoeba/, msdocs-support/ ...")
     command.add_argument("--work", required=True, help="folder for tokens and checkpoints, outside the repository")
     command.add_argument("--vocabulary", type=int, default=8000, help="subwords, shared by both languages (%(default)s)")
+    command.add_argument("--subwords", default="", help="SentencePiece model to take as it is, of weights that training begins with")
     command.add_argument("--made-up-pairs", type=int, default=80000, help="pairs that made_up_text.py writes (%(default)s)")
     command = commands.add_parser("train", help="train, from the last checkpoint if there is one")
     command.add_argument("--work", required=True)
     budget = command.add_mutually_exclusive_group(required=True)
     budget.add_argument("--hours", type=float, default=0.0, help="budget: hours of wall-clock time of all runs on WORK")
     budget.add_argument("--updates", type=int, default=0, help="budget: updates of all runs on WORK")
+    command.add_argument("--init", default="", help="model directory to begin with (warm_start.py), as wide and at most as deep")
     command.add_argument("--decay", type=float, default=0.4, help="the learning rate falls over this last part of the budget")
     command.add_argument("--warmup", type=int, default=600, help="updates until the full learning rate (%(default)s)")
     command.add_argument("--rate", type=float, default=8e-4, help="full learning rate (%(default)s)")
