@@ -90,8 +90,88 @@ class ThreeFacts(unittest.TestCase):
                 asked += 1
         self.assertGreater(asked, 100)
 
+    def test_simpler_questions_are_about_people_too(self):
+        rng, kinds = random.Random(2), set()
+        for _ in range(30):
+            made = babi_simulator.three_facts(rng, simpler=0.7)
+            for q in made.questions:
+                facts, name = made.facts[: q.position], q.words[3] if q.words[2] == "the" else q.words[2]
+                if name in babi_simulator.PEOPLE:
+                    path = [fact[-1] for fact in facts if fact[0] == name and fact[-1] in babi_simulator.ROOMS]
+                else:
+                    path = self.paths(facts)[name]
+                if q.words[1] == "is":
+                    self.assertEqual(q.answer, path[-1])
+                else:
+                    self.assertEqual(q.answer, path[max(i for i, room in enumerate(path) if room == q.words[-1]) - 1])
+                kinds.add((q.words[1], name in babi_simulator.PEOPLE))
+        self.assertEqual(len(kinds), 4)
+
     def test_the_same_seed_makes_the_same_story(self):
-        self.assertEqual(babi_simulator.three_facts(random.Random(5)), babi_simulator.three_facts(random.Random(5)))
+        for make in (babi_simulator.three_facts, babi_simulator.induction, babi_simulator.positions):
+            self.assertEqual(make(random.Random(5)), make(random.Random(5)))
+
+
+class Induction(unittest.TestCase):
+    def test_a_color_that_is_not_told_is_that_of_the_last_of_its_kind(self):
+        told = "lily is a swan", "greg is a swan", "lily is gray", "greg is white", "brian is a swan"
+        self.assertEqual(babi_simulator.color_of_kinds([fact.split() for fact in told]), {"swan": "white"})
+        reordered = [told[i].split() for i in (1, 3, 0, 2, 4)]  # Lily's kind is told behind Greg's
+        self.assertEqual(babi_simulator.color_of_kinds(reordered), {"swan": "gray"})
+
+    def test_answers_follow_from_the_facts(self):
+        rng, kinds = random.Random(3), set()
+        for _ in range(300):
+            made = babi_simulator.induction(rng)
+            kind = {fact[0]: fact[3] for fact in made.facts if len(fact) == 4}
+            color = {fact[0]: fact[2] for fact in made.facts if len(fact) == 3}
+            names = [fact[0] for fact in made.facts if len(fact) == 4]
+            for q in made.questions:
+                name = q.words[-1]
+                if q.words[0] == "who":
+                    expected = [other for other in names if kind[other] == name][-1]
+                elif q.words[1] == "is":
+                    expected = kind[name]
+                elif name in color:
+                    expected = color[name]
+                else:
+                    same = [other for other in names if kind[other] == kind.get(name, name) and other in color]
+                    expected = color[same[-1]]
+                self.assertEqual(q.answer, expected)
+                kinds.add(" ".join(q.words[:-1]))
+        self.assertEqual(kinds, {"what color is", "what color is a", "who is a", "what is"})
+
+    def test_the_tasks_own_stories_have_nine_facts_and_one_question(self):
+        for seed in range(50):
+            made = babi_simulator.induction(random.Random(seed), 0.0)
+            self.assertEqual((len(made.facts), len(made.questions)), (9, 1))
+
+
+class Positions(unittest.TestCase):
+    def test_answers_follow_from_the_facts(self):
+        rng = random.Random(4)
+        for _ in range(300):
+            made = babi_simulator.positions(rng)
+            relations = [babi_simulator.relation(fact) for fact in made.facts]
+            grid = {relations[0][0]: (5, 5)}  # put together by search
+            while len(grid) < len(made.facts) + 1:
+                for first, direction, second in relations:
+                    x, y = babi_simulator.STEPS[direction]
+                    if first in grid:
+                        grid[second] = (grid[first][0] - x, grid[first][1] - y)
+                    elif second in grid:
+                        grid[first] = (grid[second][0] + x, grid[second][1] + y)
+            for q in made.questions:
+                first, direction, second = babi_simulator.relation(q.words)
+                (ax, ay), (bx, by) = grid[first], grid[second]
+                holds = {"left": ax < bx, "right": ax > bx, "above": ay > by, "below": ay < by}[direction]
+                self.assertEqual(q.answer, "yes" if holds else "no", (made.facts, q.words))
+
+    def test_words_are_the_tasks(self):
+        fact, asked = babi_simulator.said("red square", "left", "triangle")
+        self.assertEqual(" ".join(fact), "the red square is to the left of the triangle")
+        self.assertEqual(" ".join(asked), "is the red square to the left of the triangle")
+        self.assertEqual(" ".join(babi_simulator.said("triangle", "above", "red square")[1]), "is the triangle above the red square")
 
 
 class Augmentation(unittest.TestCase):
@@ -199,10 +279,10 @@ class Training(unittest.TestCase):
             arguments.run(arguments)
         return said.getvalue()
 
-    def train(self, work, epochs):
+    def train(self, work, epochs, *more):
         sizes = "--width=16 --slots=6 --slot-width=12 --read-heads=2 --controller-width=32 --thinking-steps=1 --threads=1"
         self.run_command("train", f"--data={self.folder}", f"--work={self.folder}/{work}", "--tasks=1", f"--epochs={epochs}",
-                         "--batch=10", "--lr=0.005", "--decay-epochs=0", "--average=0.9", "--device=cpu", *sizes.split())
+                         "--batch=10", "--lr=0.005", "--decay-epochs=0", "--average=0.9", "--device=cpu", *sizes.split(), *more)
         return torch.load(f"{self.folder}/{work}/checkpoint.pt", weights_only=True)
 
     def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(self):
@@ -211,6 +291,33 @@ class Training(unittest.TestCase):
         halves = self.train("halves", 3)
         for name, value in whole["model"].items():
             self.assertTrue(torch.equal(value, halves["model"][name]), name)
+
+    def test_the_validation_file_is_not_read_in_training(self):
+        os.remove(f"{self.folder}/qa1_valid.txt.gz")
+        self.train("alone", 1)
+
+    def test_stories_to_choose_the_checkpoint_by_are_not_trained_on(self):
+        stories = babi.read(f"{self.folder}/qa1_train.txt.gz")
+        training, development = train_ntm_questions.split({1: stories}, 0.2)
+        self.assertEqual(len(development[1]), 12)
+        self.assertEqual((training, development), train_ntm_questions.split({1: stories}, 0.2))
+        facts = [{str(story.facts) for story in some[1]} for some in (training, development)]
+        self.assertFalse(facts[0] & facts[1])
+        self.assertEqual(facts[0] | facts[1], {str(story.facts) for story in stories})
+
+    def test_a_run_begins_with_a_model_directory(self):
+        first = self.train("first", 2)
+        self.run_command("export", f"--data={self.folder}", f"--work={self.folder}/first", f"--output={self.folder}/model")
+        second = self.train("second", 1, f"--start={self.folder}/model", "--lr=1e-12")
+        for name, value in first["average"].items():
+            torch.testing.assert_close(second["model"][name], value, rtol=0, atol=1e-6)
+
+    def test_made_up_stories_are_named_by_task(self):
+        self.assertEqual(train_ntm_questions.made_up_stories("3:10,17:5"), {3: 10, 17: 5})
+        self.assertEqual(train_ntm_questions.made_up_stories(""), {})
+        for text in ("1:10", "3", "3:x"):
+            with self.assertRaises(ValueError):
+                train_ntm_questions.made_up_stories(text)
 
     def test_a_small_machine_learns_where_people_went_and_is_written(self):
         self.train("work", 40)

@@ -12,6 +12,7 @@ part of the chain, lead up to them. All this is read off the facts themselves, n
 import re
 
 from babi import Question, Story
+from babi_simulator import OPPOSITES, SHAPES, color_of_kinds
 
 FOUR = ("daniel", "john", "mary", "sandra")
 OTHERS = ("bill", "fred", "julie", "mary")
@@ -19,7 +20,6 @@ WOMEN, MEN = ("mary", "sandra"), ("daniel", "john")
 OBJECTS = ("apple", "football", "milk")
 ROOMS = ("bathroom", "bedroom", "garden", "hallway", "kitchen", "office")
 PLACES = ("bedroom", "cinema", "kitchen", "office", "park", "school")
-SHAPES = ("blue square", "pink rectangle", "red sphere", "red square", "triangle", "yellow square")
 
 KINDS = {
     1: (FOUR, ROOMS),
@@ -98,15 +98,11 @@ def with_fewer_animals(story, rng, names=1, kinds_asked=3):
     others = [name for name, kind in kinds.items() if kind != asked]
     left_out = set(rng.sample(others, rng.randint(0, len(others))))
     facts = [fact for fact in story.facts if fact[0] not in left_out]
-    colours = {fact[0]: fact[2] for fact in facts if len(fact) == 3}
-    by_kind = {kind: colours[name] for name, kind in kinds.items() if name in colours}  # the latest told of a kind counts
+    colours, by_kind = {fact[0]: fact[2] for fact in facts if len(fact) == 3}, color_of_kinds(facts)
     questions = [(q.words[-1:], q.answer) for q in story.questions]
     questions += [([name], colours[name]) for name in rng.sample(sorted(colours), min(names, len(colours)))]
     questions += [(["a", kind], by_kind[kind]) for kind in rng.sample(sorted(by_kind), min(kinds_asked, len(by_kind)))]
     return Story(facts, [Question(["what", "color", "is"] + who, answer, len(facts)) for who, answer in questions])
-
-
-OPPOSITES = {"above": "below", "below": "above", "left": "right", "right": "left"}
 
 
 def with_direct_questions(story, rng):

@@ -1,8 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stories in the grammar of bAbI's task 3 ("Where was the apple before the kitchen?"), of which few are published.
+"""Stories in the grammar of three of bAbI's tasks, and simpler questions about them, which lead up to the task's own.
 
-Sentences, words and their shares are those of qa3_train_1k: four people walk between six rooms, take and drop three
-objects; a random person tries a random action till one is possible, as the published stories' counts suggest.
+Task 3 ("Where was the apple before the kitchen?"), of which few stories are published: sentences, words and their shares are
+those of qa3_train_1k. Four people walk between six rooms, take and drop three objects; a random person tries a random action
+till one is possible, as the published stories' counts suggest. Simpler: where somebody was before a room, where somebody or
+something is.
+
+Task 16 ("What color is Brian?"): an animal whose color is not told has that of the one of its kind that the story told of
+last, by the sentence that names the kind. Simpler: fewer animals, the color of one that was told, the color of a kind.
+
+Task 17 ("Is the triangle above the red square?"): two facts put three shapes on a grid. Simpler: what one fact says.
 """
 
 from babi import Question, Story
@@ -27,6 +34,7 @@ class World:
         self.floor = {thing: rng.choice(ROOMS) for thing in OBJECTS}
         self.holder = {}
         self.told = {}  # person: the room that the story told
+        self.trail = {person: [] for person in PEOPLE}  # the rooms that it told
         self.path = {thing: [] for thing in OBJECTS}  # the rooms that the story told
 
     def pass_through(self, thing, person):
@@ -39,6 +47,7 @@ class World:
         if room == self.room[person]:
             return None
         self.room[person] = self.told[person] = room
+        self.trail[person].append(room)
         for thing, holder in self.holder.items():
             if holder == person:
                 self.pass_through(thing, person)
@@ -72,31 +81,158 @@ class World:
             if text:
                 return text.split()
 
+    def before(self, name, path, position):
+        """Where was `name`, whose `path` has two rooms or more, before its latest stay in one of them."""
+        back = min(self.rng.choices(range(len(BACK)), BACK)[0], len(path) - 2)
+        room = path[-1 - back]
+        latest = len(path) - 1 - path[::-1].index(room)  # never before the place that `back` found
+        return Question(f"where was {name} before the {room}".split(), path[latest - 1], position)
+
     def question(self, position):
         """Where was a thing before its latest stay in some room; None where no path is long enough."""
         things = [thing for thing in OBJECTS if len(self.path[thing]) > 1]
         if not things:
             return None
         thing = self.rng.choice(things)
-        path = self.path[thing]
-        back = min(self.rng.choices(range(len(BACK)), BACK)[0], len(path) - 2)
-        room = path[-1 - back]
-        latest = len(path) - 1 - path[::-1].index(room)  # never before the place that `back` found
-        return Question(f"where was the {thing} before the {room}".split(), path[latest - 1], position)
+        return self.before(f"the {thing}", self.path[thing], position)
+
+    def simpler_question(self, position):
+        """Where is somebody or something, or where was somebody before; None where the story does not say."""
+        if self.rng.random() < 0.5:
+            people = [person for person in PEOPLE if len(self.trail[person]) > 1]
+            person = self.rng.choice(people) if people else None
+            return self.before(person, self.trail[person], position) if person else None
+        places = {**self.told, **{f"the {thing}": path[-1] for thing, path in self.path.items() if path}}
+        if not places:
+            return None
+        name = self.rng.choice(sorted(places))
+        return Question(f"where is {name}".split(), places[name], position)
 
 
-def three_facts(rng, most=20):
+def three_facts(rng, most=20, simpler=0.0):
     """One story of rng (random.Random), as long as the published ones or shorter, with up to `most` questions: wherever one
-    can be asked instead of at five places."""
+    can be asked instead of at five places. This share of them is simpler ones."""
     while True:
         often = rng.choice(ASKED)
         world, story, asked = World(rng), Story(), 0
         while asked < QUESTIONS and len(story.facts) < LONGEST:
             story.facts += [world.fact(), world.fact()]
-            question = world.question(len(story.facts))
+            is_simpler = rng.random() < simpler
+            question = (world.simpler_question if is_simpler else world.question)(len(story.facts))
             if question:
                 story.questions.append(question)
                 asked += rng.random() < often
         if asked == QUESTIONS:
             some = sorted(rng.sample(range(len(story.questions)), min(most, len(story.questions))))
             return Story(story.facts, [story.questions[i] for i in some])
+
+
+# ----------------------------------------------------------------------------------------------------- induction
+
+NAMES = ("bernhard", "brian", "greg", "julius", "lily")
+KINDS = ("frog", "lion", "rhino", "swan")
+COLORS = ("gray", "green", "white", "yellow")
+
+
+def color_of_kinds(facts):
+    """{kind: its color} by task 16's facts: that of the animal whose color is told and whose kind was told last."""
+    told = {fact[0]: fact[2] for fact in facts if len(fact) == 3}
+    return {fact[3]: told[fact[0]] for fact in facts if len(fact) == 4 and fact[0] in told}
+
+
+def induction(rng, simpler=0.5):
+    """A story of task 16. This share of stories has fewer animals than five, and simpler questions beside the task's: what
+    color is an animal whose color was told, or a kind; what is an animal; who is of a kind, the latest told."""
+    is_simpler = rng.random() < simpler
+    names = rng.sample(NAMES, rng.randint(3, 5) if is_simpler else 5)
+    while True:
+        kinds = {name: rng.choice(KINDS) for name in names}
+        told = names[: rng.randint(2, len(names) - 1) if is_simpler else 4]
+        asked = [name for name in names if name not in told and kinds[name] in {kinds[other] for other in told}]
+        if asked:
+            break
+    facts = [[name, "is", "a", kinds[name]] for name in rng.sample(names, len(names))]
+    for name in told:  # behind its kind
+        kind_told = next(i for i, fact in enumerate(facts) if fact[0] == name)
+        facts.insert(rng.randint(kind_told + 1, len(facts)), [name, "is", rng.choice(COLORS)])
+    of_kind = color_of_kinds(facts)
+    questions = [(f"what color is {name}", of_kind[kinds[name]]) for name in asked]
+    if is_simpler:
+        name, _, color = rng.choice([fact for fact in facts if len(fact) == 3])
+        questions.append((f"what color is {name}", color))
+        questions += [(f"what color is a {kind}", of_kind[kind]) for kind in rng.sample(sorted(of_kind), min(2, len(of_kind)))]
+        latest = {fact[3]: fact[0] for fact in facts if len(fact) == 4}
+        questions += [(f"who is a {kind}", latest[kind]) for kind in rng.sample(sorted(latest), 1)]
+        questions += [(f"what is {name}", kinds[name]) for name in rng.sample(names, 1)]
+    return Story(facts, [Question(words.split(), answer, len(facts)) for words, answer in questions])
+
+
+# ----------------------------------------------------------------------------------------------------- positions
+
+SHAPES = ("blue square", "pink rectangle", "red sphere", "red square", "triangle", "yellow square")
+OPPOSITES = {"above": "below", "below": "above", "left": "right", "right": "left"}
+STEPS = {"left": (-1, 0), "right": (1, 0), "above": (0, 1), "below": (0, -1)}
+
+
+def relation(words):
+    """(shape, direction, shape) of "the triangle is to the left of the red square", or of the same as a question."""
+    at = next(i for i, word in enumerate(words) if word in STEPS)
+    pair = words[:at], words[at + 1 :]
+    first, second = (" ".join(w for w in part if w not in ("the", "is", "to", "of")) for part in pair)
+    return first, words[at], second
+
+
+def places(facts):
+    """{shape: (x, y)} of two facts of task 17 that share a shape, or of one."""
+    found = {}
+    for first, direction, second in sorted(map(relation, facts), key=lambda known: known[0] in found or known[2] in found):
+        x, y = STEPS[direction]
+        if not found:
+            found[second] = (0, 0)
+        if second in found:
+            found[first] = (found[second][0] + x, found[second][1] + y)
+        else:
+            found[second] = (found[first][0] - x, found[first][1] - y)
+    return found
+
+
+def is_true(words, grid):
+    """Whether "is the triangle above the red square" holds; `grid` is what `places` gives."""
+    first, direction, second = relation(words)
+    x, y = STEPS[direction]
+    dx, dy = grid[first][0] - grid[second][0], grid[first][1] - grid[second][1]
+    return dx * x + dy * y > 0
+
+
+def said(first, direction, second):
+    """(words of the fact, words of the question)"""
+    middle = f"to the {direction} of" if direction in ("left", "right") else direction
+    return f"the {first} is {middle} the {second}".split(), f"is the {first} {middle} the {second}".split()
+
+
+def questions_about(pair):
+    """All that task 17 asks of two shapes."""
+    return [said(a, direction, b)[1] for a, b in (pair, pair[::-1]) for direction in STEPS]
+
+
+def positions(rng, simpler=0.5):
+    """A story of task 17: eight questions about the two shapes that no fact names together. In this share of stories there is
+    only one fact, or half of the questions are about other pairs. To one fact, the question that turns round both its shapes
+    and its direction comes half as often as others: with all alike, neither turn by itself would tell anything."""
+    shared, first, second = rng.sample(SHAPES, 3)
+    facts = []
+    for other in (first, second):
+        pair = rng.sample((shared, other), 2)
+        facts.append(said(pair[0], rng.choice(sorted(STEPS)), pair[1])[0])
+    asked = questions_about((first, second))
+    if rng.random() < simpler:
+        near = questions_about((shared, first))
+        if rng.random() < 0.5:
+            facts, asked = facts[:1], near
+            if rng.random() < 0.5:
+                before, direction, after = relation(facts[0])
+                asked.remove(said(after, OPPOSITES[direction], before)[1])
+        else:
+            asked = rng.sample(asked, 4) + rng.sample(near + questions_about((shared, second)), 4)
+    grid = places(facts)
+    return Story(facts, [Question(words, "yes" if is_true(words, grid) else "no", len(facts)) for words in asked])

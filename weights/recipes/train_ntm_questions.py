@@ -6,13 +6,14 @@
     train_ntm_questions.py export   --data=DIR --work=DIR --output=DIR   the checkpoint that validates best
     train_ntm_questions.py evaluate --data=DIR --model=DIR
 
-DIR of --data holds qa{1..20}_{train,valid}.txt.gz of bAbI v1.2 (en-valid-10k); of task 3 qa3_train_1k.txt.gz will do, to
-which the trainer adds stories of babi_simulator.py. It never sees which facts an answer rests on. Each epoch renames
-people, things and places afresh, and asks more and simpler questions about some stories of tasks 16 and 17, by rules of
-these tasks' logic (babi_augmentation.py): help that published figures do not have. A task's share of an epoch
-falls with its error on the stories trained on. The learning rate warms up, stays, and falls linearly over the last
---decay-epochs of --epochs, so a run can be prolonged before its fall begins. What is validated and written is a moving
-average of the weights. Needs PyTorch (1.13 or newer); runs on CPU or GPU.
+DIR of --data holds qa{1..20}_{train,valid}.txt.gz of bAbI v1.2 (en-valid-10k); of task 3 qa3_train_1k.txt.gz will do.
+Training reads the training files alone, and sets a part of their stories aside to choose the checkpoint by; the validation
+files are for `evaluate`. It never sees which facts an answer rests on. Each epoch renames people, things and places afresh,
+asks more and simpler questions about some stories of tasks 16, 17 and 19 (babi_augmentation.py), and adds made-up stories
+of tasks 3, 16 and 17 (babi_simulator.py): help that published figures do not have. A task's share of an epoch falls with
+its error on the stories trained on. The learning rate warms up, stays, and falls linearly over the last --decay-epochs of
+--epochs, so a run can be prolonged before its fall begins. What is validated and written is a moving average of the
+weights. Needs PyTorch (1.13 or newer); runs on CPU or GPU.
 """
 
 import argparse
@@ -29,13 +30,18 @@ import babi
 import ntm
 import ntm_kernels
 from babi_augmentation import all_answers, renamed, varied
-from babi_simulator import three_facts
+from babi_simulator import induction, positions, three_facts
 
 SEED = 20261123
 CHUNK = 16  # batches whose stories are sorted by length together
 SHORT = 14  # facts; stories up to so many share batches, so that nearly every step learns of nearly every task
 TIMES = 256
 REPEATS = {17: 3}  # of short stories of which there are few: so often in an epoch, renamed each time
+MADE_UP = {  # functions from (random.Random, share of simpler questions) to a story
+    3: lambda rng, simpler: three_facts(rng, simpler=simpler),
+    16: induction,
+    17: positions,
+}
 
 # ---------------------------------------------------------------------------------------------------------- data
 
@@ -56,6 +62,14 @@ def without(stories, others):
     """The stories that are not among others."""
     seen = {str(story.facts) for story in others}
     return [story for story in stories if str(story.facts) not in seen]
+
+
+def split(tasks, share):
+    """({task: stories to train on}, {task: stories to choose the checkpoint by}): the second are this share, drawn at random."""
+    development = {
+        task: random.Random(SEED + task).sample(stories, max(1, round(share * len(stories)))) for task, stories in tasks.items()
+    }
+    return {task: without(stories, development[task]) for task, stories in tasks.items()}, development
 
 
 class Encoder:
@@ -190,20 +204,29 @@ def initialise(model):
 
 @torch.no_grad()
 def begin_with(model, encoder, path):
-    """Takes over what a checkpoint of some of the tasks learnt: all weights, and the rows of words and answers by name."""
-    saved = torch.load(path, map_location="cpu", weights_only=True)
+    """Takes over what a checkpoint or a model directory learnt of these or other tasks: all weights, and the rows of words and
+    answers by name."""
+    if os.path.isdir(path):
+        other, vocabulary = ntm.load_model(path)
+        words, answers, values = sorted(vocabulary, key=vocabulary.get), other.config["questions"]["answers"], other.state_dict()
+    else:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        words, answers, values = saved["words"], saved["config"]["questions"]["answers"], saved["average"]
     own = model.state_dict()
     rows = {
-        "words.weight": [(encoder.row[word], row) for row, word in enumerate(saved["words"])],
-        "answer.1.weight": [(encoder.answer_row[a], row) for row, a in enumerate(saved["config"]["questions"]["answers"])],
+        "words.weight": [(encoder.row[word], row) for row, word in enumerate(words) if word in encoder.row],
+        "answer.1.weight": [
+            (encoder.answer_row[answer.lower()], row) for row, answer in enumerate(answers) if answer.lower() in encoder.answer_row
+        ],
     }
     rows["answer.1.bias"] = rows["answer.1.weight"]
-    for name, value in saved["average"].items():
+    for name, value in values.items():
         if name in rows:
             for to, row in rows[name]:
                 own[name][to] = value[row].to(own[name].device)
         else:
-            own[name][: len(value)] = value.to(own[name].device)  # of positions there may be more
+            some = min(len(value), len(own[name]))  # of positions there may be more or fewer
+            own[name][:some] = value[:some].to(own[name].device)
 
 
 class Average:
@@ -231,18 +254,18 @@ def learning_rate(epoch, arguments):
 
 
 def choose(tasks, errors, arguments, rng):
-    """An epoch's stories: of each task more, the more of it is wrong."""
-    chosen = []
+    """An epoch's stories: of each task more, the more of it is wrong, and the made-up ones."""
+    chosen, made_up = [], []
     for task, stories in tasks.items():
-        if task == 3:
-            stories = stories + [three_facts(rng) for _ in range(arguments.simulated)]
+        for _ in range(arguments.made_up.get(task, 0)):
+            made_up.append((MADE_UP[task](rng, arguments.simpler), task))
         facts = sum(len(story.facts) for story in stories)
         most = min(len(stories), int(len(stories) * arguments.task_facts / max(1, facts)))
         share = min(1.0, arguments.least_share + arguments.error_share * errors[task])
         for story in rng.sample(stories, max(1, int(most * share))):
             for _ in range(REPEATS.get(task, 1)):
                 chosen.append((renamed(varied(story, task, rng), task, rng), task))
-    return chosen
+    return chosen + made_up
 
 
 def run_epoch(model, average, optimizer, stories, epoch, arguments, rng, device):
@@ -302,10 +325,13 @@ def run_train(arguments):
     device = torch.device(arguments.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     os.makedirs(arguments.work, exist_ok=True)
     numbers = [int(task) for task in arguments.tasks.split(",")]
-    tasks, validation = read_tasks(arguments.data, "train", numbers), read_tasks(arguments.data, "valid", numbers)
-    tasks = {task: without(stories, validation[task]) if task == 3 else stories for task, stories in tasks.items()}
-    encoder = make_encoder(tasks)
-    checked = [encoder.story(story, task) for task, stories in validation.items() for story in stories]
+    tasks = read_tasks(arguments.data, "train", numbers)
+    for task in set(tasks) & {3}:  # whose small file holds some of the validation file's stories
+        tasks[task] = without(tasks[task], babi.read(task_file(arguments.data, task, "valid")))
+    made_up = {task: [MADE_UP[task](random.Random(SEED + i), 1.0) for i in range(200)] for task in set(tasks) & set(MADE_UP)}
+    encoder = make_encoder({task: stories + made_up.get(task, []) for task, stories in tasks.items()})
+    tasks, development = split(tasks, arguments.development_share)
+    checked = [encoder.story(story, task) for task, stories in development.items() for story in stories]
     config = make_config(arguments, encoder)
     torch.manual_seed(SEED)
     model = ntm.QuestionAnswerer(config, len(encoder.words)).to(device)
@@ -352,7 +378,7 @@ def run_train(arguments):
             judge.load_state_dict(average.values)
             table = error_table(judge, checked, 256, device)
             print(
-                f"  validation error {100 * mean(table):.2f} % {sum(e <= 0.05 for e in table.values())} of {len(table)} tasks "
+                f"  development error {100 * mean(table):.2f} % {sum(e <= 0.05 for e in table.values())} of {len(table)} tasks "
                 f"at most 5 % {time.time() - at:.0f} s; {show(table)}",
                 flush=True,
             )
@@ -379,7 +405,7 @@ def run_export(arguments):
         spelt.update(babi.spellings(task_file(arguments.data, task, "train")))
     config["questions"]["answers"] = [spelt.get(answer, answer) for answer in config["questions"]["answers"]]
     ntm.save_model(arguments.output, config, model, vocabulary)
-    print(f"epoch {saved['epoch']}: validation error {100 * mean(saved['table']):.2f} %; {show(saved['table'])}")
+    print(f"epoch {saved['epoch']}: development error {100 * mean(saved['table']):.2f} %; {show(saved['table'])}")
 
 
 def run_evaluate(arguments):
@@ -390,6 +416,14 @@ def run_evaluate(arguments):
     stories = read_tasks(arguments.data, arguments.split, [int(task) for task in arguments.tasks.split(",")])
     table = error_table(model, [encoder.story(s, task) for task, some in stories.items() for s in some], 256, "cpu")
     print(f"{arguments.split} error {100 * mean(table):.2f} %; {show(table)}")
+
+
+def made_up_stories(text):
+    """{task: count} of "3:900,16:3000"; "" is none."""
+    counts = {int(task): int(count) for task, count in (part.split(":") for part in text.split(",") if part)}
+    if not set(counts) <= set(MADE_UP):
+        raise ValueError(text)
+    return counts
 
 
 def make_parser():
@@ -403,7 +437,7 @@ def make_parser():
     command.add_argument("--data", required=True, metavar="DIR", help="bAbI's files")
     command.add_argument("--work", required=True, metavar="DIR", help="checkpoints")
     command.add_argument("--tasks", default=all_tasks, help="which")
-    command.add_argument("--start", metavar="FILE", help="begin with a checkpoint of fewer tasks")
+    command.add_argument("--start", metavar="PATH", help="begin with this checkpoint or model directory, whatever its tasks")
     command.add_argument("--epochs", type=int, default=100, help="train so many")
     command.add_argument("--decay-epochs", type=float, default=40, help="the last ones, over which the learning rate falls")
     command.add_argument("--warmup-epochs", type=float, default=1, help="the first ones, over which it rises")
@@ -414,7 +448,10 @@ def make_parser():
     command.add_argument("--batch", type=int, default=96, help="stories")
     command.add_argument("--average", type=float, default=0.998, help="how much of the moving average each step keeps")
     command.add_argument("--dropout", type=float, default=0.1, help="share of the answer layer's inputs dropped")
-    command.add_argument("--simulated", type=int, default=500, help="stories added to task 3's, new in each epoch")
+    made_up = {3: 900, 16: 3000, 17: 3000}
+    command.add_argument("--made-up", type=made_up_stories, default=made_up, metavar="TASK:COUNT,...", help="stories added in each epoch")
+    command.add_argument("--simpler", type=float, default=0.4, help="share of simpler questions in them")
+    command.add_argument("--development-share", type=float, default=0.05, help="of the stories, to choose the checkpoint by")
     command.add_argument("--task-facts", type=int, default=40000, help="at most about so many of a task in an epoch")
     command.add_argument("--least-share", type=float, default=0.25, help="of a task's stories, in each epoch")
     command.add_argument("--error-share", type=float, default=4, help="and so much more for each wrong answer's share")
