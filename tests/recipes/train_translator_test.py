@@ -339,6 +339,8 @@ class Trainer(unittest.TestCase):
             config = json.load(file)
         self.assertEqual(config["vocab_size"], len(vocabulary))
         self.assertEqual(config["pad_token_id"], vocabulary["<pad>"])
+        with open(f"{output}/generation_config.json", encoding="utf-8") as file:
+            self.assertEqual(json.load(file)["alignment_heads"], [[0, 0], [0, 1]])  # all of the last layer
         tensors = safetensors_file.read(f"{output}/model.safetensors")
         self.assertEqual({tensor.dtype for tensor in tensors.values()}, {torch.float16})
         self.assertEqual(list(tensors["model.shared.weight"].shape), [len(vocabulary), 16])

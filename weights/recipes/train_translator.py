@@ -378,7 +378,9 @@ def configurations(shape):
         "torch_dtype": "float16",
         "use_cache": True,
     }
+    last = shape["decoder_layers"] - 1
     generation = {
+        "alignment_heads": [[last, head] for head in range(shape["heads"])],  # tests/quality/alignment.py tries others
         "bad_words_ids": [[pad]],
         "decoder_start_token_id": pad,
         "eos_token_id": 0,
