@@ -6,6 +6,7 @@ a small run. Needs PyTorch; without it, exits 77 (ctest: skipped).
     python3 tests/recipes/ntm_questions_test.py
 """
 
+import argparse
 import contextlib
 import gzip
 import io
@@ -154,7 +155,7 @@ class Positions(unittest.TestCase):
             made = babi_simulator.positions(rng)
             relations = [babi_simulator.relation(fact) for fact in made.facts]
             grid = {relations[0][0]: (5, 5)}  # put together by search
-            while len(grid) < len(made.facts) + 1:
+            for _ in made.facts:
                 for first, direction, second in relations:
                     x, y = babi_simulator.STEPS[direction]
                     if first in grid:
@@ -166,6 +167,15 @@ class Positions(unittest.TestCase):
                 (ax, ay), (bx, by) = grid[first], grid[second]
                 holds = {"left": ax < bx, "right": ax > bx, "above": ay > by, "below": ay < by}[direction]
                 self.assertEqual(q.answer, "yes" if holds else "no", (made.facts, q.words))
+
+    def test_no_two_shapes_share_a_square_and_answers_are_even(self):
+        rng, answers = random.Random(6), []
+        for _ in range(300):
+            made = babi_simulator.positions(rng, 0.5)
+            self.assertEqual(len(set(babi_simulator.places(made.facts).values())), len(made.facts) + 1)
+            answers += [q.answer for q in made.questions]
+        self.assertEqual(len(answers), 2400)
+        self.assertTrue(0.45 < answers.count("yes") / 2400 < 0.55)
 
     def test_words_are_the_tasks(self):
         fact, asked = babi_simulator.said("red square", "left", "triangle")
@@ -268,8 +278,8 @@ class Training(unittest.TestCase):
         for split, count in (("train", 60), ("valid", 20)):
             with gzip.open(f"{self.folder}/qa1_{split}.txt.gz", "wt", encoding="utf-8") as file:
                 for _ in range(count):
-                    people = rng.sample(babi_augmentation.FOUR, 2)
-                    rooms = [rng.choice(babi_augmentation.ROOMS[:3]) for _ in people]
+                    people = rng.sample(babi_simulator.PEOPLE, 2)
+                    rooms = [rng.choice(babi_simulator.ROOMS[:3]) for _ in people]
                     file.writelines(f"{i} {p} went to the {r}.\n" for i, (p, r) in enumerate(zip(people, rooms), 1))
                     file.writelines(f"{i} Where is {p}? \t{r}\t{i - 2}\n" for i, (p, r) in enumerate(zip(people, rooms), 3))
 
@@ -292,9 +302,22 @@ class Training(unittest.TestCase):
         for name, value in whole["model"].items():
             self.assertTrue(torch.equal(value, halves["model"][name]), name)
 
-    def test_the_validation_file_is_not_read_in_training(self):
-        os.remove(f"{self.folder}/qa1_valid.txt.gz")
-        self.train("alone", 1)
+    def test_stories_held_out_are_neither_trained_on_nor_made(self):
+        arguments = train_ntm_questions.make_parser().parse_args(["train", "--data=", "--work=", "--made-up=17:200"])
+        tasks = {17: [babi_simulator.positions(random.Random(seed), 0.0) for seed in range(300)]}
+        everything = train_ntm_questions.choose(tasks, {17: set()}, {17: 1.0}, arguments, random.Random(1))
+        held_out = train_ntm_questions.facts_of(story for story, _ in everything[::2])
+        rest = train_ntm_questions.choose(tasks, {17: held_out}, {17: 1.0}, arguments, random.Random(1))
+        self.assertEqual(rest, [(story, task) for story, task in everything if str(story.facts) not in held_out])
+        self.assertLess(len(rest), 0.6 * len(everything))
+
+    def test_a_validation_story_among_the_training_stories_is_left_out(self):
+        with gzip.open(f"{self.folder}/qa1_valid.txt.gz", "rt", encoding="utf-8") as file:
+            copied = file.read()
+        with gzip.open(f"{self.folder}/qa1_train.txt.gz", "wt", encoding="utf-8") as file:
+            file.write(copied)
+        with self.assertRaisesRegex(ValueError, "task 1: no story is left"):
+            self.train("none", 1)
 
     def test_stories_to_choose_the_checkpoint_by_are_not_trained_on(self):
         stories = babi.read(f"{self.folder}/qa1_train.txt.gz")
@@ -315,9 +338,20 @@ class Training(unittest.TestCase):
     def test_made_up_stories_are_named_by_task(self):
         self.assertEqual(train_ntm_questions.made_up_stories("3:10,17:5"), {3: 10, 17: 5})
         self.assertEqual(train_ntm_questions.made_up_stories(""), {})
-        for text in ("1:10", "3", "3:x"):
-            with self.assertRaises(ValueError):
+        for text in ("1:10", "3", "3:x", "3:-5", "3:10,"):
+            with self.assertRaisesRegex(argparse.ArgumentTypeError, "is not TASK:COUNT,... of the tasks 3, 16, 17"):
                 train_ntm_questions.made_up_stories(text)
+        self.assertEqual(train_ntm_questions.share("0.05"), 0.05)
+        for text in ("0", "1", "1.5", "-0.1", "x"):
+            with self.assertRaisesRegex(argparse.ArgumentTypeError, "is not between 0 and 1"):
+                train_ntm_questions.share(text)
+
+    def test_what_does_not_fit_is_named(self):
+        self.train("work", 1)
+        with self.assertRaisesRegex(SystemExit, "was trained with development share 0.05, not 0.2"):
+            self.train("work", 2, "--development-share=0.2")
+        with self.assertRaisesRegex(ValueError, r"checkpoint.pt: controller.layers.0.weight has the shape \(32, 40\), here it is \(32, 44\)"):
+            self.train("other", 1, f"--start={self.folder}/work/checkpoint.pt", "--slot-width=14")
 
     def test_a_small_machine_learns_where_people_went_and_is_written(self):
         self.train("work", 40)

@@ -4,7 +4,7 @@
 A story with its people renamed is as likely as the story itself, and its answers are those of the story renamed. Names
 change places only with names of the same task and kind; directions are turned and mirrored as a whole.
 
-Three tasks are hard to begin with, because the answer hangs on a chain of facts: who else is a lion, and what colour (16);
+Three tasks are hard to begin with, because the answer hangs on a chain of facts: who else is a lion, and what color (16);
 where two things lie from a third (17); two steps of a way (19). Stories with fewer other facts, or with questions about a
 part of the chain, lead up to them. All this is read off the facts themselves, never off the supporting facts in the files.
 """
@@ -12,36 +12,30 @@ part of the chain, lead up to them. All this is read off the facts themselves, n
 import re
 
 from babi import Question, Story
-from babi_simulator import OPPOSITES, SHAPES, color_of_kinds
+from babi_simulator import ANIMALS, COLORS, NAMES, OBJECTS, PEOPLE, ROOMS, SHAPES
+from babi_simulator import color_of_kinds, is_true, places, questions_about, relation
 
-FOUR = ("daniel", "john", "mary", "sandra")
 OTHERS = ("bill", "fred", "julie", "mary")
 WOMEN, MEN = ("mary", "sandra"), ("daniel", "john")
-OBJECTS = ("apple", "football", "milk")
-ROOMS = ("bathroom", "bedroom", "garden", "hallway", "kitchen", "office")
 PLACES = ("bedroom", "cinema", "kitchen", "office", "park", "school")
 
 KINDS = {
-    1: (FOUR, ROOMS),
-    2: (FOUR, ROOMS, OBJECTS),
-    3: (FOUR, ROOMS, OBJECTS),
+    1: (PEOPLE, ROOMS),
+    2: (PEOPLE, ROOMS, OBJECTS),
+    3: (PEOPLE, ROOMS, OBJECTS),
     4: (ROOMS,),
     5: (("bill", "fred", "jeff", "mary"), ROOMS, OBJECTS),
-    6: (FOUR, ROOMS, OBJECTS),
-    7: (FOUR, ROOMS, OBJECTS),
-    8: (FOUR, ROOMS, OBJECTS),
-    9: (FOUR, ROOMS),
+    6: (PEOPLE, ROOMS, OBJECTS),
+    7: (PEOPLE, ROOMS, OBJECTS),
+    8: (PEOPLE, ROOMS, OBJECTS),
+    9: (PEOPLE, ROOMS),
     10: (OTHERS, PLACES),
     11: (WOMEN, MEN, ROOMS),  # "he" and "she" stay
-    12: (FOUR, ROOMS),
-    13: (FOUR, ROOMS),
+    12: (PEOPLE, ROOMS),
+    13: (PEOPLE, ROOMS),
     14: (OTHERS, PLACES),
     15: (("emily", "gertrude", "jessica", "winona"),),
-    16: (
-        ("bernhard", "brian", "greg", "julius", "lily"),
-        ("frog", "lion", "rhino", "swan"),
-        ("gray", "green", "white", "yellow"),
-    ),
+    16: (NAMES, ANIMALS, COLORS),
     17: (SHAPES,),
     18: (("box", "chest", "container", "suitcase"), ("box of chocolates",)),
     19: (ROOMS,),
@@ -92,15 +86,15 @@ def renamed(story, task, rng):
 
 def with_fewer_animals(story, rng, names=1, kinds_asked=3):
     """Task 16 without what is told of some animals of another kind than the one asked about, and with the questions on the
-    way: what colour is another one, or its kind."""
+    way: what color is another one, or its kind."""
     kinds = {fact[0]: fact[3] for fact in story.facts if fact[2] == "a"}
     asked = kinds[story.questions[0].words[-1]]
     others = [name for name, kind in kinds.items() if kind != asked]
     left_out = set(rng.sample(others, rng.randint(0, len(others))))
     facts = [fact for fact in story.facts if fact[0] not in left_out]
-    colours, by_kind = {fact[0]: fact[2] for fact in facts if len(fact) == 3}, color_of_kinds(facts)
+    colors, by_kind = {fact[0]: fact[2] for fact in facts if len(fact) == 3}, color_of_kinds(facts)
     questions = [(q.words[-1:], q.answer) for q in story.questions]
-    questions += [([name], colours[name]) for name in rng.sample(sorted(colours), min(names, len(colours)))]
+    questions += [([name], colors[name]) for name in rng.sample(sorted(colors), min(names, len(colors)))]
     questions += [(["a", kind], by_kind[kind]) for kind in rng.sample(sorted(by_kind), min(kinds_asked, len(by_kind)))]
     return Story(facts, [Question(["what", "color", "is"] + who, answer, len(facts)) for who, answer in questions])
 
@@ -110,13 +104,10 @@ def with_direct_questions(story, rng):
     facts = rng.sample(story.facts, 1) if rng.random() < 0.4 else story.facts
     direct = []
     for fact in facts:
-        at = next(i for i, word in enumerate(fact) if word in OPPOSITES)
-        relation, sideways = fact[at], fact[at] in ("left", "right")  # "is to the left of the .." or "is above the .."
-        first, second = fact[: at - (3 if sideways else 1)], fact[at + (2 if sideways else 1) :]
-        for a, b, truth in ((first, second, relation), (second, first, OPPOSITES[relation])):
-            for said in (relation, OPPOSITES[relation]):
-                middle = ["to", "the", said, "of"] if said in ("left", "right") else [said]
-                direct.append((["is"] + a + middle + b, "yes" if said == truth else "no"))
+        first, _, second = relation(fact)
+        axis = {"left", "right"} if "left" in fact or "right" in fact else {"above", "below"}
+        grid = places([fact])
+        direct += [(asked, "yes" if is_true(asked, grid) else "no") for asked in questions_about((first, second)) if axis & set(asked)]
     others = [] if len(facts) == 1 else rng.sample(story.questions, 4)
     return Story(facts, others + [Question(*question, len(facts)) for question in rng.sample(direct, 3)])
 

@@ -102,16 +102,16 @@ class World:
             people = [person for person in PEOPLE if len(self.trail[person]) > 1]
             person = self.rng.choice(people) if people else None
             return self.before(person, self.trail[person], position) if person else None
-        places = {**self.told, **{f"the {thing}": path[-1] for thing, path in self.path.items() if path}}
-        if not places:
+        rooms = {**self.told, **{f"the {thing}": path[-1] for thing, path in self.path.items() if path}}
+        if not rooms:
             return None
-        name = self.rng.choice(sorted(places))
-        return Question(f"where is {name}".split(), places[name], position)
+        name = self.rng.choice(sorted(rooms))
+        return Question(f"where is {name}".split(), rooms[name], position)
 
 
 def three_facts(rng, most=20, simpler=0.0):
     """One story of rng (random.Random), as long as the published ones or shorter, with up to `most` questions: wherever one
-    can be asked instead of at five places. This share of them is simpler ones."""
+    can be asked instead of at five places. `simpler` is the probability that a simpler question is tried each time."""
     while True:
         often = rng.choice(ASKED)
         world, story, asked = World(rng), Story(), 0
@@ -130,7 +130,7 @@ def three_facts(rng, most=20, simpler=0.0):
 # ----------------------------------------------------------------------------------------------------- induction
 
 NAMES = ("bernhard", "brian", "greg", "julius", "lily")
-KINDS = ("frog", "lion", "rhino", "swan")
+ANIMALS = ("frog", "lion", "rhino", "swan")
 COLORS = ("gray", "green", "white", "yellow")
 
 
@@ -146,13 +146,13 @@ def induction(rng, simpler=0.5):
     is_simpler = rng.random() < simpler
     names = rng.sample(NAMES, rng.randint(3, 5) if is_simpler else 5)
     while True:
-        kinds = {name: rng.choice(KINDS) for name in names}
+        kinds = {name: rng.choice(ANIMALS) for name in names}
         told = names[: rng.randint(2, len(names) - 1) if is_simpler else 4]
         asked = [name for name in names if name not in told and kinds[name] in {kinds[other] for other in told}]
         if asked:
             break
     facts = [[name, "is", "a", kinds[name]] for name in rng.sample(names, len(names))]
-    for name in told:  # behind its kind
+    for name in told:  # after its kind is told
         kind_told = next(i for i, fact in enumerate(facts) if fact[0] == name)
         facts.insert(rng.randint(kind_told + 1, len(facts)), [name, "is", rng.choice(COLORS)])
     of_kind = color_of_kinds(facts)
@@ -215,24 +215,37 @@ def questions_about(pair):
     return [said(a, direction, b)[1] for a, b in (pair, pair[::-1]) for direction in STEPS]
 
 
+def facts_about(rng, shared, others):
+    """A fact about each of two shapes and the shape that they share, so that all three lie on squares of their own."""
+    while True:
+        pairs = [rng.sample((shared, other), 2) for other in others]
+        facts = [said(pair[0], rng.choice(sorted(STEPS)), pair[1])[0] for pair in pairs]
+        grid = places(facts)
+        if len(set(grid.values())) == len(grid):
+            return facts
+
+
 def positions(rng, simpler=0.5):
-    """A story of task 17: eight questions about the two shapes that no fact names together. In this share of stories there is
-    only one fact, or half of the questions are about other pairs. To one fact, the question that turns round both its shapes
-    and its direction comes half as often as others: with all alike, neither turn by itself would tell anything."""
+    """A story of task 17: eight questions about the two shapes that no fact names together, as often with "yes" as with "no".
+    `simpler` is the share of stories in which half of the questions are about other pairs, or in which there is only one fact.
+    With one fact, the question that swaps both its shapes and its direction is left out of half of the stories: with it, a
+    swap of one of them says nothing as long as the other is not understood, and nothing is easy to learn first."""
     shared, first, second = rng.sample(SHAPES, 3)
-    facts = []
-    for other in (first, second):
-        pair = rng.sample((shared, other), 2)
-        facts.append(said(pair[0], rng.choice(sorted(STEPS)), pair[1])[0])
-    asked = questions_about((first, second))
-    if rng.random() < simpler:
-        near = questions_about((shared, first))
+    facts = facts_about(rng, shared, (first, second))
+    far, near = questions_about((first, second)), questions_about((shared, first))
+    if rng.random() >= simpler:
+        asked = [far] * 8
+    elif rng.random() < 0.5:
+        asked = [far] * 4 + [near + questions_about((shared, second))] * 4
+    else:
+        facts = facts[:1]
         if rng.random() < 0.5:
-            facts, asked = facts[:1], near
-            if rng.random() < 0.5:
-                before, direction, after = relation(facts[0])
-                asked.remove(said(after, OPPOSITES[direction], before)[1])
-        else:
-            asked = rng.sample(asked, 4) + rng.sample(near + questions_about((shared, second)), 4)
-    grid = places(facts)
-    return Story(facts, [Question(words, "yes" if is_true(words, grid) else "no", len(facts)) for words in asked])
+            before, direction, after = relation(facts[0])
+            near.remove(said(after, OPPOSITES[direction], before)[1])
+        asked = [near] * 8
+    grid, questions = places(facts), []
+    for some in asked:
+        answer = rng.choice(("no", "yes"))
+        words = rng.choice([words for words in some if is_true(words, grid) == (answer == "yes")])
+        questions.append(Question(words, answer, len(facts)))
+    return Story(facts, questions)

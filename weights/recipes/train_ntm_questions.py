@@ -3,22 +3,24 @@
 """Trains the Neural Turing Machine behind weights/ntm-babi on the bAbI tasks and writes it as a model directory.
 
     train_ntm_questions.py train    --data=DIR --work=DIR [--epochs=N]   resumes from the last checkpoint
-    train_ntm_questions.py export   --data=DIR --work=DIR --output=DIR   the checkpoint that validates best
+    train_ntm_questions.py export   --data=DIR --work=DIR --output=DIR   the checkpoint that is best on stories set aside
     train_ntm_questions.py evaluate --data=DIR --model=DIR
 
 DIR of --data holds qa{1..20}_{train,valid}.txt.gz of bAbI v1.2 (en-valid-10k); of task 3 qa3_train_1k.txt.gz will do.
-Training reads the training files alone, and sets a part of their stories aside to choose the checkpoint by; the validation
-files are for `evaluate`. It never sees which facts an answer rests on. Each epoch renames people, things and places afresh,
+A part of the training files' stories is set aside to choose the checkpoint by. The validation files are for `evaluate`:
+training reads them only to leave their stories out, from the training files and from whatever is made of them or made up.
+It never sees which facts an answer rests on. Each epoch renames people, things and places afresh,
 asks more and simpler questions about some stories of tasks 16, 17 and 19 (babi_augmentation.py), and adds made-up stories
 of tasks 3, 16 and 17 (babi_simulator.py): help that published figures do not have. A task's share of an epoch falls with
 its error on the stories trained on. The learning rate warms up, stays, and falls linearly over the last --decay-epochs of
---epochs, so a run can be prolonged before its fall begins. What is validated and written is a moving average of the
+--epochs, so a run can be prolonged before its fall begins. What is checked and written is a moving average of the
 weights. Needs PyTorch (1.13 or newer); runs on CPU or GPU.
 """
 
 import argparse
 import os
 import random
+import re
 import sys
 import time
 
@@ -37,7 +39,7 @@ CHUNK = 16  # batches whose stories are sorted by length together
 SHORT = 14  # facts; stories up to so many share batches, so that nearly every step learns of nearly every task
 TIMES = 256
 REPEATS = {17: 3}  # of short stories of which there are few: so often in an epoch, renamed each time
-MADE_UP = {  # functions from (random.Random, share of simpler questions) to a story
+MADE_UP = {  # functions from (random.Random, how many are simpler) to a story
     3: lambda rng, simpler: three_facts(rng, simpler=simpler),
     16: induction,
     17: positions,
@@ -58,10 +60,14 @@ def read_tasks(data, split, tasks):
     return {task: babi.read(task_file(data, task, split)) for task in tasks}
 
 
-def without(stories, others):
-    """The stories that are not among others."""
-    seen = {str(story.facts) for story in others}
-    return [story for story in stories if str(story.facts) not in seen]
+def facts_of(stories):
+    """What tells stories apart."""
+    return {str(story.facts) for story in stories}
+
+
+def without(stories, facts):
+    """The stories whose facts are not among some (facts_of)."""
+    return [story for story in stories if str(story.facts) not in facts]
 
 
 def split(tasks, share):
@@ -69,7 +75,7 @@ def split(tasks, share):
     development = {
         task: random.Random(SEED + task).sample(stories, max(1, round(share * len(stories)))) for task, stories in tasks.items()
     }
-    return {task: without(stories, development[task]) for task, stories in tasks.items()}, development
+    return {task: without(stories, facts_of(development[task])) for task, stories in tasks.items()}, development
 
 
 class Encoder:
@@ -221,11 +227,15 @@ def begin_with(model, encoder, path):
     }
     rows["answer.1.bias"] = rows["answer.1.weight"]
     for name, value in values.items():
+        shape = tuple(own[name].shape) if name in own else "none"
+        longer = name.startswith(("positions.", "initial."))  # of words in a sentence and of slots there may be more or fewer
+        if name not in own or value.shape[name in rows or longer :] != own[name].shape[name in rows or longer :]:
+            raise ValueError(f"--start: {path}: {name} has the shape {tuple(value.shape)}, here it is {shape}")
         if name in rows:
             for to, row in rows[name]:
                 own[name][to] = value[row].to(own[name].device)
         else:
-            some = min(len(value), len(own[name]))  # of positions there may be more or fewer
+            some = min(len(value), len(own[name]))
             own[name][:some] = value[:some].to(own[name].device)
 
 
@@ -253,19 +263,22 @@ def learning_rate(epoch, arguments):
     return arguments.lr * min(1.0, (epoch + 0.002) / arguments.warmup_epochs) * max(0.01, min(1.0, left))
 
 
-def choose(tasks, errors, arguments, rng):
-    """An epoch's stories: of each task more, the more of it is wrong, and the made-up ones."""
-    chosen, made_up = [], []
+def choose(tasks, held_out, errors, arguments, rng):
+    """An epoch's stories: of each task more, the more of it is wrong, and the made-up ones. `held_out` is {task: facts_of}
+    the stories that must not be among them."""
+    chosen = []
     for task, stories in tasks.items():
-        for _ in range(arguments.made_up.get(task, 0)):
-            made_up.append((MADE_UP[task](rng, arguments.simpler), task))
         facts = sum(len(story.facts) for story in stories)
         most = min(len(stories), int(len(stories) * arguments.task_facts / max(1, facts)))
         share = min(1.0, arguments.least_share + arguments.error_share * errors[task])
-        for story in rng.sample(stories, max(1, int(most * share))):
-            for _ in range(REPEATS.get(task, 1)):
-                chosen.append((renamed(varied(story, task, rng), task, rng), task))
-    return chosen + made_up
+        made = [
+            renamed(varied(story, task, rng), task, rng)
+            for story in rng.sample(stories, max(1, int(most * share)))
+            for _ in range(REPEATS.get(task, 1))
+        ]
+        made += [MADE_UP[task](rng, arguments.simpler) for _ in range(arguments.made_up.get(task, 0))]
+        chosen += [(story, task) for story in without(made, held_out[task])]
+    return chosen
 
 
 def run_epoch(model, average, optimizer, stories, epoch, arguments, rng, device):
@@ -325,14 +338,20 @@ def run_train(arguments):
     device = torch.device(arguments.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     os.makedirs(arguments.work, exist_ok=True)
     numbers = [int(task) for task in arguments.tasks.split(",")]
+    validation = {task: facts_of(stories) for task, stories in read_tasks(arguments.data, "valid", numbers).items()}
     tasks = read_tasks(arguments.data, "train", numbers)
-    for task in set(tasks) & {3}:  # whose small file holds some of the validation file's stories
-        tasks[task] = without(tasks[task], babi.read(task_file(arguments.data, task, "valid")))
     made_up = {task: [MADE_UP[task](random.Random(SEED + i), 1.0) for i in range(200)] for task in set(tasks) & set(MADE_UP)}
     encoder = make_encoder({task: stories + made_up.get(task, []) for task, stories in tasks.items()})
+    tasks = {task: without(stories, validation[task]) for task, stories in tasks.items()}
+    for task, stories in tasks.items():
+        if len(stories) < 2:
+            raise ValueError(f"task {task}: no story is left that is not in {task_file(arguments.data, task, 'valid')}")
     tasks, development = split(tasks, arguments.development_share)
+    held_out = {task: validation[task] | facts_of(development[task]) for task in tasks}
     checked = [encoder.story(story, task) for task, stories in development.items() for story in stories]
     config = make_config(arguments, encoder)
+    fixed = {**config, "questions": {**config["questions"], "thinking_steps": None}}  # thinking may grow
+    setting = {"tasks": numbers, "development share": arguments.development_share, "words": encoder.words, "sizes": fixed}
     torch.manual_seed(SEED)
     model = ntm.QuestionAnswerer(config, len(encoder.words)).to(device)
     initialise(model)
@@ -345,8 +364,9 @@ def run_train(arguments):
     path = f"{arguments.work}/checkpoint.pt"
     if os.path.exists(path):
         saved = torch.load(path, map_location=device, weights_only=True)
-        if {**saved["config"], "questions": config["questions"]} != config:  # thinking may grow
-            sys.exit(f"{path} was trained as {saved['config']}, not {config}")
+        for name, value in setting.items():
+            if saved["setting"][name] != value:
+                sys.exit(f"{path} was trained with {name} {saved['setting'][name]}, not {value}")
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
         average.values, average.count = saved["average"], saved["updates"]
@@ -360,7 +380,7 @@ def run_train(arguments):
         at = time.time()
         rng = random.Random(SEED + epoch)  # an epoch's stories and order depend on its number and errors so far alone
         torch.manual_seed(SEED + epoch)
-        stories = [encoder.story(story, task) for story, task in choose(tasks, errors, arguments, rng)]
+        stories = [encoder.story(story, task) for story, task in choose(tasks, held_out, errors, arguments, rng)]
         counts, loss = run_epoch(model, average, optimizer, stories, epoch, arguments, rng, device)
         epoch += 1
         for task in errors:
@@ -385,7 +405,7 @@ def run_train(arguments):
             if mean(table) <= best:
                 best = mean(table)
                 save(f"{arguments.work}/best.pt", {**state, "table": table})
-        full = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "updates": average.count}
+        full = {"setting": setting, "model": model.state_dict(), "optimizer": optimizer.state_dict(), "updates": average.count}
         save(path, {**state, **full, "errors": errors, "best": best})
 
 
@@ -420,10 +440,16 @@ def run_evaluate(arguments):
 
 def made_up_stories(text):
     """{task: count} of "3:900,16:3000"; "" is none."""
-    counts = {int(task): int(count) for task, count in (part.split(":") for part in text.split(",") if part)}
-    if not set(counts) <= set(MADE_UP):
-        raise ValueError(text)
-    return counts
+    if not re.fullmatch(r"(\d+:\d+(,(?=\d)|$))*", text) or not {int(task) for task in re.findall(r"(\d+):", text)} <= set(MADE_UP):
+        raise argparse.ArgumentTypeError(f"{text!r} is not TASK:COUNT,... of the tasks {', '.join(map(str, MADE_UP))}")
+    return {int(task): int(count) for task, count in re.findall(r"(\d+):(\d+)", text)}
+
+
+def share(text):
+    """A number between 0 and 1."""
+    if not re.fullmatch(r"0?\.\d*[1-9]\d*", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 1")
+    return float(text)
 
 
 def make_parser():
@@ -437,7 +463,7 @@ def make_parser():
     command.add_argument("--data", required=True, metavar="DIR", help="bAbI's files")
     command.add_argument("--work", required=True, metavar="DIR", help="checkpoints")
     command.add_argument("--tasks", default=all_tasks, help="which")
-    command.add_argument("--start", metavar="PATH", help="begin with this checkpoint or model directory, whatever its tasks")
+    command.add_argument("--start", metavar="PATH", help="begin with this checkpoint or model directory; what it was trained on must lack the same stories")
     command.add_argument("--epochs", type=int, default=100, help="train so many")
     command.add_argument("--decay-epochs", type=float, default=40, help="the last ones, over which the learning rate falls")
     command.add_argument("--warmup-epochs", type=float, default=1, help="the first ones, over which it rises")
@@ -448,10 +474,10 @@ def make_parser():
     command.add_argument("--batch", type=int, default=96, help="stories")
     command.add_argument("--average", type=float, default=0.998, help="how much of the moving average each step keeps")
     command.add_argument("--dropout", type=float, default=0.1, help="share of the answer layer's inputs dropped")
-    made_up = {3: 900, 16: 3000, 17: 3000}
-    command.add_argument("--made-up", type=made_up_stories, default=made_up, metavar="TASK:COUNT,...", help="stories added in each epoch")
-    command.add_argument("--simpler", type=float, default=0.4, help="share of simpler questions in them")
-    command.add_argument("--development-share", type=float, default=0.05, help="of the stories, to choose the checkpoint by")
+    made_up = {"type": made_up_stories, "default": "3:900,16:3000,17:3000", "metavar": "TASK:COUNT,..."}
+    command.add_argument("--made-up", **made_up, help="stories added in each epoch")
+    command.add_argument("--simpler", type=float, default=0.4, help="how many of them are simpler (babi_simulator.py)")
+    command.add_argument("--development-share", type=share, default="0.05", help="of the stories, to choose the checkpoint by")
     command.add_argument("--task-facts", type=int, default=40000, help="at most about so many of a task in an epoch")
     command.add_argument("--least-share", type=float, default=0.25, help="of a task's stories, in each epoch")
     command.add_argument("--error-share", type=float, default=4, help="and so much more for each wrong answer's share")
