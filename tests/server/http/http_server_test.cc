@@ -17,6 +17,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/http_connection.h"
+#include "tests/support/metric_samples.h"
 
 namespace heed {
 namespace {
@@ -98,7 +99,7 @@ class HttpServerTest : public ::testing::Test {
   }
   int port() const { return server_->port(); }
   void WaitForMetric(const std::string& line) {
-    while (!absl::StrContains(metrics_.Text(), line)) std::this_thread::yield();
+    while (!HasSample(metrics_.Text(), line)) std::this_thread::yield();
   }
 
   Metrics metrics_;

@@ -29,8 +29,8 @@ using ::testing::StartsWith;
 // Of a text that is prepared on a thread of its own.
 constexpr size_t kLarge = 100'000;
 
-// A translator that does, beside what FakeTranslator does, what a text tells it to. With a large text Start waits for
-// ReleaseStart, or, where the text begins with "g", until the server says that the caller has gone. "throw" makes Start
+// A translator that does, beside what FakeTranslator does, what a text tells it to. A large text makes Start wait:
+// until the server says that the caller has gone if it begins with "g", for ReleaseStart otherwise. "throw" makes Start
 // throw, "bad_alloc" a step.
 class UnrulyTranslator : public FakeTranslator {
  public:

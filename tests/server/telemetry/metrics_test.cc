@@ -13,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/metric_samples.h"
 
 namespace heed {
 namespace {
@@ -40,6 +41,14 @@ void UseAll(Metrics& metrics) {
         break;
     }
   }
+}
+
+TEST(MetricSamples, AreWholeNumbersOfSamplesNotOfHelpTexts) {
+  const char* text = "# HELP a 1 while it is on.\n# TYPE a gauge\na 0\nb{c=\"d\"} 12\ne 1e+06\nf 1.5\ng 1\n";
+  for (const char* part : {"a 0", "b{c=\"d\"} 12", "{c=\"d\"}", "b{", "d\"} ", "d\"} 12\n", "g 1"}) {
+    EXPECT_TRUE(HasSample(text, part)) << part;
+  }
+  for (const char* part : {"a 1", "b{c=\"d\"} 1", "e 1", "f 1", "h"}) EXPECT_FALSE(HasSample(text, part)) << part;
 }
 
 TEST(MetricsTest, TheTableIsInTheOrderOfItsEnum) {
