@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Shows Heed at work on this machine: sets up, builds the two programs, starts a server on free loopback ports,
-# translates scripts/demo.txt, draws an attention, gives one long sentence to every translator, measures throughput,
-# classifies the members of a karate club, tells scripts/story.txt and asks about it, has a sequence copied, reads some
-# metrics and stops the server.
+# translates scripts/demo.txt and a sentence of a kind that the translator does not know, draws an attention, gives one
+# long sentence to every translator, measures throughput, classifies the members of a karate club, tells
+# scripts/story.txt and asks about it, has a sequence copied, reads some metrics and stops the server.
 #
 #   MODELS=DIR        directory of model directories (default: weights); the karate club is shown if gat-karate is there,
 #                     the story told if ntm-babi is, the sequence copied if ntm-copy is, the long sentence translated if
@@ -94,6 +94,12 @@ while IFS= read -r source <&3; do
 done 3< scripts/demo.txt
 exec {to}>&-
 wait "$translate_pid" || Fail "heed translate failed"
+
+if [[ "$models/$model" == weights/translator-en-de ]]; then
+  Title "News, which it was not trained on"
+  echo "The minister rejected accusations that her party had misled voters." |
+    build/bin/heed translate --server="$address" --model="$model" --beam=4
+fi
 
 Title "Attention: which source token (column) each target token (row) looks at"
 sed -n 8p scripts/demo.txt | build/bin/heed translate --server="$address" "${model_flag[@]}" --attention

@@ -5,7 +5,7 @@
     translator_sets.py --data=DIR [--sets=NAME,NAME] [--server=ADDRESS] [--model=NAME] [--beam=N] [--client=PATH]
 
 DIR holds multi30k/, tatoeba/, msdocs-support/, chat-bcontrast/ and newstest/. Each line of a set is translated as a whole.
-Prints a Markdown table, and behind it tests/quality/everyday.en with what the server makes of it. Needs sacrebleu.
+Prints a Markdown table, and after it tests/quality/everyday.en with what the server makes of it. Needs sacrebleu.
 """
 
 import argparse
@@ -26,19 +26,27 @@ SETS = {  # {name: file of pairs, or of the source and the reference}
 
 
 def read_pairs(data, files):
-    """(sources, references)"""
+    """(sources, references). ValueError names the line that is no pair."""
     if len(files) == 2:
         return tuple(read_lines(f"{data}/{file}") for file in files)
     rows = [line.split("\t") for line in read_lines(f"{data}/{files[0]}")]
+    for number, row in enumerate(rows, 1):
+        if len(row) < 2:
+            raise ValueError(f"{data}/{files[0]}: line {number} has no tab")
     return tuple([row[side] for row in rows] for side in (0, 1))
+
+
+def cell(text):
+    """A cell of a Markdown table."""
+    return text.replace("|", "\\|")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="folder of the sets")
-    parser.add_argument("--sets", default=",".join(SETS), help="default: %(default)s")
+    parser.add_argument("--sets", default=",".join(SETS), help="which, of these (default: %(default)s)")
     parser.add_argument("--server", default="127.0.0.1:50051", help="address of the server (default: %(default)s)")
-    parser.add_argument("--model", default="translator-en-de", help="default: %(default)s")
+    parser.add_argument("--model", default="translator-en-de", help="model to ask (default: %(default)s)")
     parser.add_argument("--beam", type=int, default=4, help="beam size (default: %(default)s)")
     parser.add_argument("--client", default="build/bin/heed", help="client binary, from the repository's root")
     arguments = parser.parse_args()
@@ -51,7 +59,10 @@ def main():
     command = [client, "translate", f"--server={arguments.server}", f"--model={arguments.model}", f"--beam={arguments.beam}", "--no_split"]
     print("| set | lines | BLEU | chrF |\n| --- | --- | --- | --- |")
     for name in names:
-        sources, references = read_pairs(arguments.data, SETS[name])
+        try:
+            sources, references = read_pairs(arguments.data, SETS[name])
+        except (OSError, ValueError) as error:
+            parser.error(f"--data: {error}")
         translations = translate(command, sources)
         bleu = sacrebleu.corpus_bleu(translations, [references]).score
         chrf = sacrebleu.corpus_chrf(translations, [references]).score
@@ -59,7 +70,7 @@ def main():
     print("\n| English | German |\n| --- | --- |")
     sources = read_lines(EVERYDAY)
     for source, translation in zip(sources, translate(command, sources)):
-        print(f"| {source} | {translation} |")
+        print(f"| {cell(source)} | {cell(translation)} |")
 
 
 if __name__ == "__main__":
