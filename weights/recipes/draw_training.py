@@ -9,13 +9,9 @@ lines count. Needs matplotlib.
 """
 
 import argparse
+import itertools
 import re
 import sys
-
-import matplotlib
-
-matplotlib.use("svg")
-import matplotlib.pyplot as plt  # noqa: E402
 
 PROGRESS = re.compile(r"^update (\d+) [\d.]+% phase (\d) loss ([\d.]+) rate (\S+) ([\d.]+) M tokens (\d+) tokens/s", re.MULTILINE)
 CHECKPOINT = re.compile(r"^checkpoint at update (\d+), [\d.]+ h: (.*)$", re.MULTILINE)
@@ -25,6 +21,7 @@ NAMES = {
     "dev_chat": "chat, a kind never trained on",
     "dev_captions": "image captions",
 }
+PHASES = ("all text", "no machine\ntranslation", "more\ncaptions")
 COLORS = {"dev_everyday": "#0969da", "dev_tech": "#1a7f37", "dev_chat": "#8250df", "dev_captions": "#cf222e"}
 
 
@@ -52,16 +49,20 @@ def read_log(text):
 
 
 def tokens_at(progress, step):
-    """Million tokens read until an update."""
-    before = [row for row in progress if row[0] <= step]
-    after = [row for row in progress if row[0] > step]
-    if not before or not after:
-        return (before or after)[-1 if before else 0][4] * (1 if before else step / after[0][0])
-    (s0, *_, t0, _), (s1, *_, t1, _) = before[-1], after[0]
-    return t0 + (t1 - t0) * (step - s0) / (s1 - s0)
+    """Million tokens read until an update, between those of the lines of progress before and after it."""
+    points = [(0, 0.0), *((row[0], row[4]) for row in progress)]
+    for (s0, t0), (s1, t1) in zip(points, points[1:]):
+        if step <= s1:
+            return t0 + (t1 - t0) * (step - s0) / (s1 - s0)
+    return points[-1][1]
 
 
 def draw(progress, checkpoints, title, path):
+    import matplotlib  # which nothing else here needs
+
+    matplotlib.use("svg")
+    import matplotlib.pyplot as plt
+
     plt.rcParams.update({"font.size": 9, "svg.fonttype": "none", "svg.hashsalt": "heed", "font.family": "sans-serif"})
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), width_ratios=(2, 1), layout="constrained")
     x = [row[4] for row in progress]
@@ -70,13 +71,14 @@ def draw(progress, checkpoints, title, path):
         points = [(tokens_at(progress, step), losses[name]) for step, losses in checkpoints if name in losses]
         if points:
             left.plot(*zip(*points), color=COLORS[name], linewidth=1.6, marker="o", markersize=2.5, label=label)
-    ends = [after[4] for before, after in zip(progress, progress[1:]) if after[1] != before[1]]
-    for end in ends:
-        left.axvline(end, color="#d0d7de", linewidth=1, zorder=0)
     top = min(6.0, max(row[2] for row in progress))
     left.set(xlabel="million source and target tokens", ylabel="loss, nats a token", ylim=(None, top), title=title)
-    for start, end, note in zip([0, *ends], [*ends, x[-1]], ("all text", "no machine translation", "everyday first")):
-        left.annotate(note, ((start + end) / 2, 0.01), xycoords=("data", "axes fraction"), ha="center", color="#57606a", fontsize=7)
+    start = 0.0
+    for phase, rows in itertools.groupby(progress, key=lambda row: row[1]):
+        end = list(rows)[-1][4]
+        left.axvline(end, color="#d0d7de", linewidth=1, zorder=0)
+        left.annotate(PHASES[phase], ((start + end) / 2, 0.01), xycoords=("data", "axes fraction"), ha="center", color="#57606a", fontsize=7)
+        start = end
     left.legend(frameon=False)
     right.plot(x, [row[3] for row in progress], color="#0969da", label="learning rate")
     right.set(xlabel="million tokens", title="Learning rate; tokens a second (gray)")
@@ -95,8 +97,11 @@ def main():
     parser.add_argument("--picture", required=True, help="SVG file to write")
     parser.add_argument("--title", default="Losses of training", help="default: %(default)s")
     arguments = parser.parse_args()
-    with open(arguments.log, encoding="utf-8") as file:
-        progress, checkpoints = read_log(file.read())
+    try:
+        with open(arguments.log, encoding="utf-8") as file:
+            progress, checkpoints = read_log(file.read())
+    except OSError as error:
+        sys.exit(f"draw_training.py: {error}")
     if not progress or not checkpoints:
         sys.exit(f"draw_training.py: {arguments.log} has no lines of progress, or no checkpoint's")
     draw(progress, checkpoints, arguments.title, arguments.picture)

@@ -135,7 +135,7 @@ class Run(train_translator.Run):
         return rnn_translator_model.Translator(shape, arguments.dropout)
 
     @staticmethod
-    def first_weights(shape, arguments):
+    def first_weights(shape, arguments, workers):
         return None
 
     @staticmethod

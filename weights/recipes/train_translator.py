@@ -9,8 +9,9 @@
 
 The schedule follows the budget, which is wall-clock time (--hours) or updates (--updates), all runs on WORK together:
 warm-up, the full learning rate, then a linear fall over the last --decay of it; translator_data.py says which text each
-part of the budget reads. A resumed run reads the batches that an uninterrupted one would have read; its dropout masks
-differ. A finished run can go on with a larger budget, and a new one can begin with a trained model's weights (--init). Time for which the process is stopped (SIGSTOP) counts.
+part of the budget reads. A resumed run reads the batches that an uninterrupted one would have read, unless the table of
+corpora has changed; its dropout masks differ. A finished run can go on with a larger budget, and a new one can begin with a
+trained model's weights (--init). Time for which the process is stopped (SIGSTOP) counts.
 
 With --dtype=bfloat16 the network computes with a rounded copy of its weights; the weights themselves and what the
 optimizer knows of them stay float32. Runs on a GPU if there is one. On a CPU, one process of one thread for each core
@@ -193,7 +194,11 @@ class Run:
                 sys.exit(f"{path} was trained as {saved['shape']}, not {shape}")
             self.model.load_state_dict(saved["model"])
             self.step, self.seconds, self.tokens, positions = (saved[name] for name in ("step", "seconds", "tokens", "positions"))
-        elif (weights := self.first_weights(shape, arguments)) is not None:
+            if saved["repeats"] != translator_data.CORPORA:
+                positions = [(epoch + 1, 0) for epoch, _ in positions]
+                if workers.rank == 0:
+                    print(f"the mix was {saved['repeats']} and is {translator_data.CORPORA}: each phase begins a new epoch", flush=True)
+        elif (weights := self.first_weights(shape, arguments, workers)) is not None:
             self.model.load_state_dict(weights)
         self.weights = FlatWeights(self.model, self.rounds and arguments.dtype == "bfloat16")
         self.optimizer = torch.optim.Adam([self.weights.values], lr=0.0, betas=(0.9, 0.98), eps=1e-9, fused=True)
@@ -219,14 +224,17 @@ class Run:
         return Marian(shape, arguments.dropout)
 
     @staticmethod
-    def first_weights(shape, arguments):
-        """{name: weights} that training begins with; None: those that chance gives."""
+    def first_weights(shape, arguments, workers):
+        """{name: weights} that training begins with; None for random ones."""
         if not arguments.init:
             return None
         try:
-            return warm_start.initial(shape, arguments.init, translator_data.vocabulary_of(arguments.work))
+            weights, report = warm_start.initial(shape, arguments.init, translator_data.vocabulary_of(arguments.work))
         except (OSError, ValueError) as error:
             sys.exit(f"--init: {error}")
+        if workers.rank == 0:
+            print(report, flush=True)
+        return weights
 
     @staticmethod
     def loss_of(model, source, target, smoothing):
@@ -252,6 +260,7 @@ class Run:
         self.seconds = time.monotonic() - self.began
         state = {name: getattr(self, name) for name in ("step", "seconds", "tokens")}
         state |= {"shape": self.model.shape, "model": self.weights.state(), "positions": self.mix.positions}
+        state["repeats"] = translator_data.CORPORA
         torch.save(state, f"{work}/step-{self.step:07d}.pt")
         torch.save({**state, "optimizer": self.optimizer.state_dict()}, f"{work}/checkpoint.pt.partial")
         os.replace(f"{work}/checkpoint.pt.partial", f"{work}/checkpoint.pt")
@@ -493,10 +502,21 @@ def decoded(subwords, ids):
     return subwords.decode([row[: row.index(EOS)] if EOS in row else row for row in rows])
 
 
+def take_subwords(path, work):
+    """Makes a SentencePiece model that of WORK."""
+    try:
+        subwords = sentencepiece.SentencePieceProcessor(model_file=path)
+        if subwords.eos_id() != EOS:
+            sys.exit(f"--subwords: {path}: </s> has the id {subwords.eos_id()}, not {EOS}")
+        os.makedirs(work, exist_ok=True)
+        shutil.copyfile(path, f"{work}/joint.model")
+    except (OSError, RuntimeError) as error:  # of sentencepiece
+        sys.exit(f"--subwords: {path}: {error}")
+
+
 def prepare(arguments):
     if arguments.subwords:
-        os.makedirs(arguments.work, exist_ok=True)
-        shutil.copyfile(arguments.subwords, f"{arguments.work}/joint.model")
+        take_subwords(arguments.subwords, arguments.work)
     translator_data.prepare(arguments.data, arguments.work, arguments.vocabulary, arguments.made_up_pairs)
 
 
@@ -511,15 +531,16 @@ def main():
     command = commands.add_parser("prepare", help="subword model and token ids")
     command.add_argument("--data", required=True, help="folder of multi30k/, tatoeba/, msdocs-support/ ...")
     command.add_argument("--work", required=True, help="folder for tokens and checkpoints, outside the repository")
-    command.add_argument("--vocabulary", type=int, default=8000, help="subwords, shared by both languages (%(default)s)")
-    command.add_argument("--subwords", default="", help="SentencePiece model to take as it is, of weights that training begins with")
+    subwords = command.add_mutually_exclusive_group()
+    subwords.add_argument("--vocabulary", type=int, default=8000, help="subwords, shared by both languages (%(default)s)")
+    subwords.add_argument("--subwords", default="", help="SentencePiece model to take as it is, of weights that training begins with")
     command.add_argument("--made-up-pairs", type=int, default=80000, help="pairs that made_up_text.py writes (%(default)s)")
     command = commands.add_parser("train", help="train, from the last checkpoint if there is one")
     command.add_argument("--work", required=True)
     budget = command.add_mutually_exclusive_group(required=True)
     budget.add_argument("--hours", type=float, default=0.0, help="budget: hours of wall-clock time of all runs on WORK")
     budget.add_argument("--updates", type=int, default=0, help="budget: updates of all runs on WORK")
-    command.add_argument("--init", default="", help="model directory to begin with (warm_start.py), as wide and at most as deep")
+    command.add_argument("--init", default="", help="model directory to begin with, not larger (warm_start.py); a run that resumes does not read it")
     command.add_argument("--decay", type=float, default=0.4, help="the learning rate falls over this last part of the budget")
     command.add_argument("--warmup", type=int, default=600, help="updates until the full learning rate (%(default)s)")
     command.add_argument("--rate", type=float, default=8e-4, help="full learning rate (%(default)s)")

@@ -26,22 +26,22 @@ MAX_TOKENS = 100  # longer sentences of either side are left out
 MAX_VARIANTS = 3  # German translations of one English sentence
 MAX_COPIES = 10  # of one made-up pair
 
-# The run has three phases; each ends at this part of the budget. The second has no machine-translated text, the last
-# turns to what people type first.
+# The run has three phases; each ends at this part of the budget. The second has no machine-translated text, the last more
+# captions and less business and programming text.
 PHASE_ENDS = (0.70, 0.85, 1.0)
 # Repeats in an epoch of each phase: 0.5 reads a random half of the corpus.
 CORPORA = {
-    "everyday": (2, 2, 3),  # Tatoeba, CC BY 2.0 FR
+    "everyday": (3, 3, 3),  # Tatoeba, CC BY 2.0 FR
     "everyday_varied": (1, 1, 0.8),  # the same with other names, in small letters, joined ...
-    "captions": (1, 1, 1.3),  # Multi30k
-    "made_up": (1, 1, 1.5),
+    "captions": (2, 2, 2.5),  # Multi30k
+    "made_up": (1.5, 1.5, 1.5),
     "phrases": (12, 12, 12),  # phrasebook.tsv
     "support": (1, 1, 1),  # Microsoft, translated by people, CC BY 4.0
     "desktop": (1, 1, 1),  # GNOME (CC BY 3.0) and Android (Apache 2.0)
-    "business": (1, 1, 0.3),  # Microsoft, translated by people, CC BY 4.0
-    "programming": (0.7, 0.7, 0.2),  # Microsoft, translated by people, CC BY 4.0
-    "support_mt": (0.8, 0, 0),  # Microsoft, translated by machine, CC BY 4.0
-    "programming_mt": (0.6, 0, 0),  # Microsoft, translated by machine, CC BY 4.0
+    "business": (0.5, 0.4, 0.3),  # Microsoft, translated by people, CC BY 4.0
+    "programming": (0.4, 0.3, 0.2),  # Microsoft, translated by people, CC BY 4.0
+    "support_mt": (0.3, 0, 0),  # Microsoft, translated by machine, CC BY 4.0
+    "programming_mt": (0.2, 0, 0),  # Microsoft, translated by machine, CC BY 4.0
 }
 # Copies of a corpus whose source is split into subwords otherwise each time, drawn from the subword model (subword
 # regularization: Kudo 2018). Where the number is negative, there is no copy with the likeliest subwords.
