@@ -72,7 +72,8 @@ def draw(progress, checkpoints, title, path):
         if points:
             left.plot(*zip(*points), color=COLORS[name], linewidth=1.6, marker="o", markersize=2.5, label=label)
     top = min(6.0, max(row[2] for row in progress))
-    left.set(xlabel="million source and target tokens", ylabel="loss, nats a token", ylim=(None, top), title=title)
+    low = min(row[2] for row in progress) - 0.35  # room for the notes
+    left.set(xlabel="million source and target tokens", ylabel="loss, nats a token", ylim=(low, top), title=title)
     start = 0.0
     for phase, rows in itertools.groupby(progress, key=lambda row: row[1]):
         end = list(rows)[-1][4]
