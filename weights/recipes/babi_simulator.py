@@ -9,7 +9,8 @@ something is.
 Task 16 ("What color is Brian?"): an animal whose color is not told has that of the one of its kind that the story told of
 last, by the sentence that names the kind. Simpler: fewer animals, the color of one that was told, the color of a kind.
 
-Task 17 ("Is the triangle above the red square?"): two facts put three shapes on a grid. Simpler: what one fact says.
+Task 17 ("Is the triangle above the red square?"): two facts put three shapes on a grid. Simpler: what one fact says, and
+what is on a side of a shape.
 """
 
 from babi import Question, Story
@@ -204,10 +205,14 @@ def is_true(words, grid):
     return dx * x + dy * y > 0
 
 
+def beside(direction, shape):
+    """ "to the left of the triangle" """
+    return f"to the {direction} of the {shape}" if direction in ("left", "right") else f"{direction} the {shape}"
+
+
 def said(first, direction, second):
     """(words of the fact, words of the question)"""
-    middle = f"to the {direction} of" if direction in ("left", "right") else direction
-    return f"the {first} is {middle} the {second}".split(), f"is the {first} {middle} the {second}".split()
+    return f"the {first} is {beside(direction, second)}".split(), f"is the {first} {beside(direction, second)}".split()
 
 
 def questions_about(pair):
@@ -225,27 +230,35 @@ def facts_about(rng, shared, others):
             return facts
 
 
+def neighbor_questions(facts):
+    """[(words, answer)]: what is on a side of a shape, as a fact says it or the other way round; where two facts do not name
+    different shapes for it."""
+    found = {}
+    for first, direction, second in map(relation, facts):
+        found.setdefault((second, direction), set()).add(first)
+        found.setdefault((first, OPPOSITES[direction]), set()).add(second)
+    return [(f"what is {beside(side, shape)}".split(), min(names)) for (shape, side), names in found.items() if len(names) == 1]
+
+
 def positions(rng, simpler=0.5):
     """A story of task 17: eight questions about the two shapes that no fact names together, as often with "yes" as with "no".
-    `simpler` is the share of stories in which half of the questions are about other pairs, or in which there is only one fact.
-    With one fact, the question that swaps both its shapes and its direction is left out of half of the stories: with it, a
-    swap of one of them says nothing as long as the other is not understood, and nothing is easy to learn first."""
+    `simpler` is the share of stories in which half of the questions are about other pairs, or in which there is only one fact;
+    they also ask what is on a side of a shape."""
     shared, first, second = rng.sample(SHAPES, 3)
     facts = facts_about(rng, shared, (first, second))
     far, near = questions_about((first, second)), questions_about((shared, first))
-    if rng.random() >= simpler:
+    is_simpler = rng.random() < simpler
+    if not is_simpler:
         asked = [far] * 8
     elif rng.random() < 0.5:
         asked = [far] * 4 + [near + questions_about((shared, second))] * 4
     else:
-        facts = facts[:1]
-        if rng.random() < 0.5:
-            before, direction, after = relation(facts[0])
-            near.remove(said(after, OPPOSITES[direction], before)[1])
-        asked = [near] * 8
+        facts, asked = facts[:1], [near] * 8
     grid, questions = places(facts), []
     for some in asked:
         answer = rng.choice(("no", "yes"))
-        words = rng.choice([words for words in some if is_true(words, grid) == (answer == "yes")])
-        questions.append(Question(words, answer, len(facts)))
-    return Story(facts, questions)
+        questions.append((rng.choice([words for words in some if is_true(words, grid) == (answer == "yes")]), answer))
+    if is_simpler:
+        sides = neighbor_questions(facts)
+        questions += rng.sample(sides, min(2, len(sides)))
+    return Story(facts, [Question(words, answer, len(facts)) for words, answer in questions])
