@@ -695,7 +695,8 @@ MHD_Result MicroHttpServer::Queue(Connection& connection, MHD_Connection* handle
   for (const auto& [name, value] : answer.headers) {
     MHD_add_response_header(response, name.c_str(), value.c_str());
   }
-  if (request.close || draining_) MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+  if (draining_) request.close = true;
+  if (request.close) MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
   {
     MutexLock lock(mutex_);
     connections_.Sending(connection.descriptor, Clock::now());
@@ -722,7 +723,8 @@ void MicroHttpServer::Completed(void* server, MHD_Connection* handle, void** sta
   last = std::exchange(connection.transaction, nullptr);
   self.connections_.Answered(connection.descriptor, Clock::now());
   if (request->head_seen && --self.serving_ == 0) self.is_idle_.NotifyAll();
-  if (self.draining_) shutdown(connection.descriptor, SHUT_RDWR);  // the answer is on its way already
+  // The answer is on its way already. A client that was not told may send another request, which is answered, too.
+  if (self.draining_ && request->close) shutdown(connection.descriptor, SHUT_RDWR);
 }
 
 }  // namespace
