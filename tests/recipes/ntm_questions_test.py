@@ -350,10 +350,10 @@ class Training(unittest.TestCase):
         for text in ("1:10", "3", "3:x", "3:-5", "3:10,"):
             with self.assertRaisesRegex(argparse.ArgumentTypeError, "is not TASK:COUNT,... of the tasks 3, 16, 17"):
                 train_ntm_questions.made_up_stories(text)
-        self.assertEqual(train_ntm_questions.share("0.05"), 0.05)
+        self.assertEqual(train_ntm_questions.part("0.05"), 0.05)
         for text in ("0", "1", "1.5", "-0.1", "x"):
             with self.assertRaisesRegex(argparse.ArgumentTypeError, "is not between 0 and 1"):
-                train_ntm_questions.share(text)
+                train_ntm_questions.part(text)
 
     def test_what_does_not_fit_is_named(self):
         self.train("work", 1)

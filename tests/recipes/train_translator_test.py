@@ -441,7 +441,7 @@ class Trainer(unittest.TestCase):
         for argument, error in (
             ("--d-model=32", "config.json: d_model is 16; the new network's is 32"),
             ("--heads=4", "config.json: encoder_attention_heads is 2; the new network's is 4"),
-            ("--ffn=24", "config.json: encoder_ffn_dim is 32, more than the new network's 24"),
+            ("--ffn=24", "config.json: encoder_ffn_dim is 32, not 1 to 24, the new network's"),
         ):
             work = self.copy_of_prepared(f"refused{argument}")
             code, _ = self.train(work, "--updates=1", f"--init={directory}", argument)
@@ -450,9 +450,10 @@ class Trainer(unittest.TestCase):
         self.assertIn("--init: [Errno 2] No such file or directory: '/nowhere/config.json'", code)
         work = self.copy_of_prepared("refused-files")
         for name, change, error in (
-            ("config.json", lambda config: config.update(decoder_layers=2), "decoder_layers is 2, more than the new network's 1"),
+            ("config.json", lambda config: config.update(decoder_layers=2), "decoder_layers is 2, not 1 to 1, the new network's"),
             ("config.json", lambda config: config.update(normalize_before=True), "normalize_before is True; the new network's is False"),
             ("config.json", lambda config: config.update(encoder_ffn_dim=16), "fc1.weight has the shape (32, 16), not (16, 16)"),
+            ("config.json", lambda config: config.pop("encoder_layers"), "encoder_layers is None, not 1 to 1, the new network's"),
             ("vocab.json", lambda vocabulary: vocabulary.update({"</s>": 7}), "vocab.json: its ids are not those of source.spm"),
         ):
             broken = f"{self.directory.name}/broken"

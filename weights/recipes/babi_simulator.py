@@ -184,16 +184,15 @@ def relation(words):
 
 
 def places(facts):
-    """{shape: (x, y)} of two facts of task 17 that share a shape, or of one."""
+    """{shape: (x, y)} of one fact of task 17, or of two that share a shape."""
     found = {}
-    for first, direction, second in sorted(map(relation, facts), key=lambda known: known[0] in found or known[2] in found):
+    for first, direction, second in map(relation, facts):
         x, y = STEPS[direction]
-        if not found:
-            found[second] = (0, 0)
-        if second in found:
-            found[first] = (found[second][0] + x, found[second][1] + y)
-        else:
+        if first in found:
             found[second] = (found[first][0] - x, found[first][1] - y)
+        else:
+            at = found.setdefault(second, (0, 0))
+            found[first] = (at[0] + x, at[1] + y)
     return found
 
 

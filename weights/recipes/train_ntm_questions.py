@@ -9,12 +9,11 @@
 DIR of --data holds qa{1..20}_{train,valid}.txt.gz of bAbI v1.2 (en-valid-10k); of task 3 qa3_train_1k.txt.gz will do.
 A part of the training files' stories is set aside to choose the checkpoint by. The validation files are for `evaluate`:
 training reads them only to leave their stories out, from the training files and from whatever is made of them or made up.
-It never sees which facts an answer rests on. Each epoch renames people, things and places afresh,
-asks more and simpler questions about some stories of tasks 16, 17 and 19 (babi_augmentation.py), and adds made-up stories
-of tasks 3, 16 and 17 (babi_simulator.py): help that published figures do not have. A task's share of an epoch falls with
-its error on the stories trained on. The learning rate warms up, stays, and falls linearly over the last --decay-epochs of
---epochs, so a run can be prolonged before its fall begins. What is checked and written is a moving average of the
-weights. Needs PyTorch (1.13 or newer); runs on CPU or GPU.
+It never sees which facts an answer rests on. Each epoch renames people, things and places afresh, asks more and simpler
+questions about some stories of tasks 16, 17 and 19 (babi_augmentation.py), and adds made-up stories of tasks 3, 16 and 17
+(babi_simulator.py): help that published figures do not have. A task's share of an epoch falls with its error on the
+stories trained on. The learning rate warms up, stays, and falls linearly over the last --decay-epochs of --epochs, so a
+run can be prolonged before its fall begins. What is checked and written is a moving average of the weights. Needs PyTorch (1.13 or newer); runs on CPU or GPU.
 """
 
 import argparse
@@ -364,6 +363,8 @@ def run_train(arguments):
     path = f"{arguments.work}/checkpoint.pt"
     if os.path.exists(path):
         saved = torch.load(path, map_location=device, weights_only=True)
+        if "setting" not in saved:
+            sys.exit(f"{path} was written by an older recipe; begin with it in another folder (--start)")
         for name, value in setting.items():
             if saved["setting"][name] != value:
                 sys.exit(f"{path} was trained with {name} {saved['setting'][name]}, not {value}")
@@ -445,7 +446,7 @@ def made_up_stories(text):
     return {int(task): int(count) for task, count in re.findall(r"(\d+):(\d+)", text)}
 
 
-def share(text):
+def part(text):
     """A number between 0 and 1."""
     if not re.fullmatch(r"0?\.\d*[1-9]\d*", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 1")
@@ -477,7 +478,7 @@ def make_parser():
     made_up = {"type": made_up_stories, "default": "3:900,16:3000,17:3000", "metavar": "TASK:COUNT,..."}
     command.add_argument("--made-up", **made_up, help="stories added in each epoch")
     command.add_argument("--simpler", type=float, default=0.4, help="how many of them are simpler (babi_simulator.py)")
-    command.add_argument("--development-share", type=share, default="0.05", help="of the stories, to choose the checkpoint by")
+    command.add_argument("--development-share", type=part, default="0.05", help="of the stories, to choose the checkpoint by")
     command.add_argument("--task-facts", type=int, default=40000, help="at most about so many of a task in an epoch")
     command.add_argument("--least-share", type=float, default=0.25, help="of a task's stories, in each epoch")
     command.add_argument("--error-share", type=float, default=4, help="and so much more for each wrong answer's share")

@@ -194,6 +194,8 @@ class Run:
                 sys.exit(f"{path} was trained as {saved['shape']}, not {shape}")
             self.model.load_state_dict(saved["model"])
             self.step, self.seconds, self.tokens, positions = (saved[name] for name in ("step", "seconds", "tokens", "positions"))
+            if "repeats" not in saved:
+                sys.exit(f"{path} was written by an older recipe, which did not keep the mix; `export` it, and begin with it (--init)")
             if saved["repeats"] != translator_data.CORPORA:
                 positions = [(epoch + 1, 0) for epoch, _ in positions]
                 if workers.rank == 0:

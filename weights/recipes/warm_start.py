@@ -17,8 +17,6 @@ import safetensors_file
 from translator_model import Marian
 
 WORD_START = "\u2581"  # SentencePiece's mark of a word's first piece
-
-
 BYTE = re.compile("<0x[0-9A-F]{2}>")
 # What the directory's config.json must say: names there, and the name in the new network's shape, if it has one.
 ALIKE = {"d_model": "d_model", "encoder_attention_heads": "heads", "decoder_attention_heads": "heads"}
@@ -52,14 +50,15 @@ def embeddings(tensors, pieces, old):
     rows, biases = tensors["model.shared.weight"].float(), tensors["final_logits_bias"].float()[0]
     known = old.get_piece_size()
     result, result_biases = rows[:known].mean(0).repeat(len(pieces), 1), biases[:known].mean().repeat(len(pieces))
-    has = spells = 0
+    has = sum(old.id_to_piece(old.piece_to_id(piece)) == piece for piece, at in pieces.items() if at < len(pieces) - 1)
+    found = 0
     for piece, at in pieces.items():
         if at == len(pieces) - 1:
             result[at] = result_biases[at] = 0
         elif ids := spelling(piece, old):
             result[at], result_biases[at] = rows[ids].mean(0), biases[ids].min()
-            has, spells = has + (old.id_to_piece(ids[0]) == piece), spells + (old.id_to_piece(ids[0]) != piece)
-    return result, result_biases[None], (has, spells, len(pieces) - 1 - has - spells)
+            found += 1
+    return result, result_biases[None], (has, found - has, len(pieces) - 1 - found)
 
 
 def widened(tensor, fresh, zero):
@@ -81,23 +80,33 @@ def passed_on(layer, last, names):
             layer[name] = torch.zeros_like(layer[name])
 
 
+def read_json(path):
+    """The object of a JSON file. ValueError names a file that holds none."""
+    with open(path, encoding="utf-8") as file:
+        try:
+            content = json.load(file)
+        except ValueError as error:
+            raise ValueError(f"{path}: not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: not a JSON object")
+    return content
+
+
 def checked(shape, directory):
     """(config.json, tensors, SentencePieceProcessor) of a MarianMT directory. ValueError says what does not fit."""
-    with open(f"{directory}/config.json", encoding="utf-8") as file:
-        config = json.load(file)
+    config = read_json(f"{directory}/config.json")
     expected = {**FIXED, **{name: shape[own] for name, own in ALIKE.items()}}
     for name, value in expected.items():
         if config.get(name) != value:
             raise ValueError(f"{directory}/config.json: {name} is {config.get(name)}; the new network's is {value}")
     for name, own in AT_MOST.items():
-        if config.get(name, 0) > shape[own]:
-            raise ValueError(f"{directory}/config.json: {name} is {config[name]}, more than the new network's {shape[own]}")
+        if not 1 <= int(config.get(name, 0)) <= shape[own]:
+            raise ValueError(f"{directory}/config.json: {name} is {config.get(name)}, not 1 to {shape[own]}, the new network's")
     try:
         old = sentencepiece.SentencePieceProcessor(model_file=f"{directory}/source.spm")
     except RuntimeError as error:
         raise ValueError(f"{directory}/source.spm: not a SentencePiece model: {error}") from None
-    with open(f"{directory}/vocab.json", encoding="utf-8") as file:
-        vocabulary = json.load(file)
+    vocabulary = read_json(f"{directory}/vocab.json")
     if any(vocabulary.get(old.id_to_piece(i)) != i for i in range(old.get_piece_size())):
         raise ValueError(f"{directory}/vocab.json: its ids are not those of source.spm")
     tensors = safetensors_file.read(f"{directory}/model.safetensors")
