@@ -254,6 +254,7 @@ class MicroHttpServer final : public HttpServer {
   CondVar has_room_;
   CondVar is_idle_;
   bool stopping_ GUARDED_BY(mutex_) = false;
+  bool closes_rest_ GUARDED_BY(mutex_) = false;  // connections that wait for a request, from WaitUntilIdle on
   // A descriptor leaves it before the library closes it: those that are in it may be shut down while this is locked.
   HttpConnections connections_ GUARDED_BY(mutex_);
   std::unordered_map<uint64_t, std::shared_ptr<Connection>> open_ GUARDED_BY(mutex_);  // by id
@@ -316,6 +317,7 @@ void MicroHttpServer::WaitUntilIdle(TimePoint latest) {
   Drain();
   listener_.Stop();
   MutexLock lock(mutex_);
+  closes_rest_ = true;
   Close(connections_.Waiting(), "drained");
   while (serving_ > 0 && Clock::now() < latest) is_idle_.WaitUntil(mutex_, latest);
 }
@@ -723,8 +725,9 @@ void MicroHttpServer::Completed(void* server, MHD_Connection* handle, void** sta
   last = std::exchange(connection.transaction, nullptr);
   self.connections_.Answered(connection.descriptor, Clock::now());
   if (request->head_seen && --self.serving_ == 0) self.is_idle_.NotifyAll();
-  // The answer is on its way already. A client that was not told may send another request, which is answered, too.
-  if (self.draining_ && request->close) shutdown(connection.descriptor, SHUT_RDWR);
+  // The answer is on its way already. A client that was not told may have sent another request: it is answered, too,
+  // until the rest is closed.
+  if (self.draining_ && (request->close || self.closes_rest_)) shutdown(connection.descriptor, SHUT_RDWR);
 }
 
 }  // namespace

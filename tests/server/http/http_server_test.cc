@@ -537,6 +537,25 @@ TEST_F(HttpServerTest, DrainingFinishesWhatIsServedAndClosesTheRest) {
   drain.join();
 }
 
+TEST_F(HttpServerTest, AConnectionThatWasNotToldIsServedWhileDraining) {
+  Start();
+  HttpConnection connection(port());
+  connection.Post("/later", "{}");
+  const auto stream = handler_.WaitForKept();
+  stream->BeginStream({200, "one"});  // its head says nothing of the end
+  EXPECT_EQ(connection.ReadHead().headers.count("connection"), 0u);
+  EXPECT_EQ(connection.ReadChunk(), "one");
+  server_->Drain();
+  stream->End();
+  EXPECT_THAT(connection.ReadChunk(), IsEmpty());
+  WaitForMetric("heed_http_requests_total{class=\"2xx\",port=\"http\"} 1");
+  connection.Ask("GET", "/echo");
+  const ReceivedAnswer answer = connection.Read();
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.headers.at("connection"), "close");
+  EXPECT_TRUE(connection.WaitForEnd());
+}
+
 TEST_F(HttpServerTest, ClosingWaitsForNobody) {
   Start();
   HttpConnection served(port());
