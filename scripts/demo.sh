@@ -97,8 +97,8 @@ wait "$translate_pid" || Fail "heed translate failed"
 
 if [[ "$models/$model" == weights/translator-en-de ]]; then
   Title "News, which it was not trained on"
-  echo "The minister rejected accusations that her party had misled voters." |
-    build/bin/heed translate --server="$address" --model="$model" --beam=4
+  news="The minister rejected accusations that her party had misled voters."
+  printf '%s\n%s\n' "$news" "$(build/bin/heed translate --server="$address" --model="$model" --beam=4 <<< "$news")"
 fi
 
 Title "Attention: which source token (column) each target token (row) looks at"
