@@ -7,9 +7,11 @@ a small run. Needs PyTorch; without it, exits 77 (ctest: skipped).
 """
 
 import argparse
+import collections
 import contextlib
 import gzip
 import io
+import math
 import os
 import random
 import shutil
@@ -108,6 +110,21 @@ class ThreeFacts(unittest.TestCase):
                 kinds.add((q.words[1], name in babi_simulator.PEOPLE))
         self.assertEqual(len(kinds), 4)
 
+    def test_the_facts_to_read_are_who_handled_a_thing_and_where_they_were(self):
+        rng, asked = random.Random(4), 0
+        for _ in range(30):
+            made = babi_simulator.three_facts(rng, simpler=0.5)
+            for q in made.questions:
+                self.assertTrue(all(fact < q.position for fact in q.reads))
+                facts = [made.facts[fact] for fact in q.reads]
+                if q.words[2] == "the":
+                    handled = facts.pop(0)
+                    self.assertIn(q.words[3], handled)
+                    self.assertEqual(handled[0], facts[0][0])
+                self.assertEqual([fact[-1] for fact in facts], ([q.words[-1]] if q.words[1] == "was" else []) + [q.answer])
+                asked += 1
+        self.assertGreater(asked, 100)
+
     def test_the_same_seed_makes_the_same_story(self):
         for make in (babi_simulator.three_facts, babi_simulator.induction, babi_simulator.positions):
             self.assertEqual(make(random.Random(5)), make(random.Random(5)))
@@ -140,6 +157,11 @@ class Induction(unittest.TestCase):
                     expected = color[same[-1]]
                 self.assertEqual(q.answer, expected)
                 kinds.add(" ".join(q.words[:-1]))
+                subject, read = name, [made.facts[fact] for fact in q.reads]
+                for fact in read:  # each says something of the one that the fact before, or the question, ends with
+                    self.assertIn(subject, (fact[0], fact[-1]))
+                    subject = fact[-1] if subject == fact[0] else fact[0]
+                self.assertEqual(subject, q.answer)
         self.assertEqual(kinds, {"what color is", "what color is a", "who is a", "what is"})
 
     def test_the_tasks_own_stories_have_nine_facts_and_one_question(self):
@@ -150,7 +172,7 @@ class Induction(unittest.TestCase):
 
 class Positions(unittest.TestCase):
     def test_answers_follow_from_the_facts(self):
-        rng, asked_what = random.Random(4), 0
+        rng, asked = random.Random(4), collections.Counter()
         for _ in range(300):
             made = babi_simulator.positions(rng)
             relations = [babi_simulator.relation(fact) for fact in made.facts]
@@ -163,19 +185,37 @@ class Positions(unittest.TestCase):
                     elif second in grid:
                         grid[first] = (grid[second][0] + x, grid[second][1] + y)
             for q in made.questions:
+                asked[q.words[0]] += 1
                 if q.words[0] == "what":
                     shape = " ".join(word for word in q.words[3:] if word not in ("to", "the", "of", *babi_simulator.STEPS))
                     side = next(word for word in q.words if word in babi_simulator.STEPS)
                     named = {first for first, direction, second in relations if (direction, second) == (side, shape)}
                     named |= {second for first, direction, second in relations if (babi_simulator.OPPOSITES[direction], first) == (side, shape)}
                     self.assertEqual({q.answer}, named)
-                    asked_what += 1
                     continue
-                first, direction, second = babi_simulator.relation(q.words)
+                if q.words[0] == "where":
+                    first, second = " ".join(q.words[3:]).split(" from the ")
+                else:
+                    first, direction, second = babi_simulator.relation(q.words)
                 (ax, ay), (bx, by) = grid[first], grid[second]
-                holds = {"left": ax < bx, "right": ax > bx, "above": ay > by, "below": ay < by}[direction]
-                self.assertEqual(q.answer, "yes" if holds else "no", (made.facts, q.words))
-        self.assertGreater(asked_what, 100)
+                holds = {"left": ax < bx, "right": ax > bx, "above": ay > by, "below": ay < by}
+                if q.words[0] == "where":
+                    self.assertEqual(q.answer, ",".join(sorted(side for side in holds if holds[side])))
+                else:
+                    self.assertEqual(q.answer, "yes" if holds[direction] else "no", (made.facts, q.words))
+        self.assertEqual(set(asked), {"is", "what", "where"})
+        self.assertGreater(min(asked.values()), 100)
+
+    def test_the_facts_to_read_are_those_that_put_a_shape_beside_another_and_the_other_way_round(self):
+        facts = [fact.split() for fact in ("the triangle is above the red square", "the red sphere is to the left of the triangle")]
+        self.assertEqual(babi_simulator.facts_between(facts, "red square", "red sphere"), (None, 0, 1, None))
+        self.assertEqual(babi_simulator.facts_between(facts, "red sphere", "triangle"), (1, None, None, 1))
+        reads = {" ".join(words): reads for words, _, reads in babi_simulator.neighbor_questions(facts)}
+        self.assertEqual(reads["what is below the triangle"], (0, None))
+        self.assertEqual(reads["what is to the left of the triangle"], (None, 1))
+        rng = random.Random(7)
+        for q in (q for _ in range(50) for q in babi_simulator.positions(rng).questions):
+            self.assertTrue(any(fact is not None for fact in q.reads))
 
     def test_no_two_shapes_share_a_square_and_answers_are_even(self):
         rng, answers = random.Random(6), []
@@ -201,6 +241,19 @@ class Augmentation(unittest.TestCase):
                 [("how do you go from the kitchen to the garden", "s,e", 5)])
     SHAPES = story(["the triangle is above the pink rectangle", "the blue square is to the left of the triangle"],
                    [("is the pink rectangle to the right of the blue square", "yes", 2)] * 8)
+
+    def test_ways_and_steps_name_the_facts_that_they_rest_on(self):
+        for seed in range(20):
+            made = babi_augmentation.renamed(babi_augmentation.with_other_ways(self.WAY, random.Random(seed)), 19, random.Random(seed))
+            for q in made.questions if len(made.facts) < len(self.WAY.facts) else ():  # else it may be the story as it was
+                self.assertEqual([fact is None for fact in q.reads].count(True), 2)
+                rooms = [{made.facts[fact][1], made.facts[fact][6]} for fact in q.reads if fact is not None]
+                self.assertEqual(rooms[0] ^ rooms[1], {q.words[6], q.words[9]})
+        facts = "the office is east of the hallway", "the kitchen is north of the office"
+        asked = ("what is the hallway west of", "office", 2), ("what is south of the kitchen", "office", 2)
+        made = babi_augmentation.with_facts_to_read(story(facts, asked), random.Random(1))
+        self.assertEqual([q.reads for q in made.questions], [(None, 0), (1, None)])
+        self.assertEqual(babi_augmentation.with_facts_to_read(made, random.Random(2)).facts, made.facts)
 
     def answer_by_search(self, facts, words):
         steps = {"north": (0, 1), "south": (0, -1), "east": (1, 0), "west": (-1, 0)}
@@ -267,8 +320,8 @@ class CompiledSteps(unittest.TestCase):
 
         def result():
             model.zero_grad()
-            scores = model(facts, [4, 4, 4, 3, 3, 2], asked, facts[:3, 0])
-            scores.square().sum().backward()
+            scores, read_weights = model(facts, [4, 4, 4, 3, 3, 2], asked, facts[:3, 0])
+            (scores.square().sum() + sum(some.square().sum() for some in read_weights)).backward()
             return [scores.detach()] + [p.grad.clone() for p in model.parameters()]
 
         expected = result()
@@ -299,7 +352,7 @@ class Training(unittest.TestCase):
         return said.getvalue()
 
     def train(self, work, epochs, *more):
-        sizes = "--width=16 --slots=6 --slot-width=12 --read-heads=2 --controller-width=32 --thinking-steps=1 --threads=1"
+        sizes = "--width=16 --slots=6 --slot-width=12 --read-heads=2 --controller-width=32 --controller-layers=2 --thinking-steps=1 --threads=1"
         self.run_command("train", f"--data={self.folder}", f"--work={self.folder}/{work}", "--tasks=1", f"--epochs={epochs}",
                          "--batch=10", "--lr=0.005", "--decay-epochs=0", "--average=0.9", "--device=cpu", *sizes.split(), *more)
         return torch.load(f"{self.folder}/{work}/checkpoint.pt", weights_only=True)
@@ -343,6 +396,19 @@ class Training(unittest.TestCase):
         second = self.train("second", 1, f"--start={self.folder}/model", "--lr=1e-12")
         for name, value in first["average"].items():
             torch.testing.assert_close(second["model"][name], value, rtol=0, atol=1e-6)
+
+    def test_reading_loss_is_that_of_the_weights_on_the_facts_or_on_none(self):
+        weights = torch.full((2, 3, 2, 4), 0.1)  # steps, questions, heads, slots
+        weights[0, 0, 0, 2], weights[1, 0, 0, 2], weights[1, 0, 1, 0] = 0.5, 0.25, 0.125
+        asked = [(3, torch.tensor([0])), (6, torch.tensor([0, 1]))]
+        loss = train_ntm_questions.reading_loss(list(weights), [(2, 0), (), ()], asked)
+        self.assertAlmostEqual(loss.item(), -math.log(0.5 * 0.25 * 0.125) / 3, places=2)  # head 1 begins one step later
+        weights[:, 0, 0, 3] = 0.7  # the one slot without a fact
+        self.assertAlmostEqual(train_ntm_questions.reading_loss(list(weights), [(None,), (), ()], asked).item(), -math.log(0.7), places=2)
+        weights[:, 2, 0, 1] = 0.6
+        self.assertAlmostEqual(
+            train_ntm_questions.reading_loss(list(weights), [(), (), (5,)], asked).item(), -math.log(0.6), places=2)  # the slot came round
+        self.assertIsNone(train_ntm_questions.reading_loss(list(weights), [(), (), (1,)], asked))  # and was written over
 
     def test_made_up_stories_are_named_by_task(self):
         self.assertEqual(train_ntm_questions.made_up_stories("3:10,17:5"), {3: 10, 17: 5})

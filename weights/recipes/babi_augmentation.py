@@ -6,10 +6,12 @@ change places only with names of the same task and kind; directions are turned a
 
 Three tasks are hard to begin with, because the answer hangs on a chain of facts: who else is a lion, and what color (16);
 where two things lie from a third (17); two steps of a way (19). Stories with fewer other facts, or with questions about a
-part of the chain, lead up to them. All this is read off the facts themselves, never off the supporting facts in the files.
+part of the chain, lead up to them. Ways (19) and their single steps (4) also name the facts that they rest on. All this is
+read off the facts themselves, never off the supporting facts in the files.
 """
 
 import re
+from dataclasses import replace
 
 from babi import Question, Story
 from babi_simulator import ANIMALS, COLORS, NAMES, OBJECTS, PEOPLE, ROOMS, SHAPES
@@ -74,7 +76,7 @@ def rename(story, names):
         return story
     words = renamer(names)
     questions = [
-        Question(words(q.words), ",".join(words(q.answer.split(","))), q.position, q.support) for q in story.questions
+        Question(words(q.words), ",".join(words(q.answer.split(","))), q.position, q.support, q.reads) for q in story.questions
     ]
     return Story([words(fact) for fact in story.facts], questions)
 
@@ -122,19 +124,35 @@ def neighbours(facts):
     return found
 
 
+def facts_of_steps(facts, *steps):
+    """For each step, (a room, the room next to it): the fact that has the first room beside the second, and the one that has
+    it the other way round. One of the two is None."""
+    places = {(fact[1], fact[6]): i for i, fact in enumerate(facts)}
+    return tuple(places.get(step[::way]) for step in steps for way in (1, -1))
+
+
+def with_facts_to_read(story, rng):
+    """Task 4 with the facts that its questions rest on."""
+    asked = [q.words[3] if q.words[2] == "the" else q.words[5] for q in story.questions]
+    pairs = zip(story.questions, asked)
+    return Story(story.facts, [replace(q, reads=facts_of_steps(story.facts, (room, q.answer))) for q, room in pairs])
+
+
 def with_other_ways(story, rng, most=6):
     """Task 19 with some of the facts and questions about any two steps through them. Rooms and facts are a tree, so that
     there is one way between two rooms."""
     kept = rng.sample(range(len(story.facts)), rng.randint(2, len(story.facts)))
     facts = [story.facts[i] for i in sorted(kept)]
     beside = neighbours(facts)
-    ways = [(a, b, f"{beside[a][via]},{beside[via][b]}") for a in beside for via in beside[a] for b in beside[via] if b != a]
-    ways = rng.sample(ways, min(most, len(ways)))
-    asked = [Question(f"how do you go from the {a} to the {b}".split(), way, len(facts)) for a, b, way in ways]
+    ways = [(a, via, b) for a in beside for via in beside[a] for b in beside[via] if b != a]
+    asked = []
+    for a, via, b in rng.sample(ways, min(most, len(ways))):
+        words, way = f"how do you go from the {a} to the {b}".split(), f"{beside[a][via]},{beside[via][b]}"
+        asked.append(Question(words, way, len(facts), reads=facts_of_steps(facts, (a, via), (b, via))))
     return Story(facts, asked) if asked else story
 
 
-EASIER = {16: (with_fewer_animals, 0.6), 17: (with_direct_questions, 0.6), 19: (with_other_ways, 0.8)}
+EASIER = {4: (with_facts_to_read, 0.5), 16: (with_fewer_animals, 0.6), 17: (with_direct_questions, 0.6), 19: (with_other_ways, 0.8)}
 
 
 def varied(story, task, rng):

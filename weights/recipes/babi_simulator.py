@@ -11,7 +11,13 @@ last, by the sentence that names the kind. Simpler: fewer animals, the color of 
 
 Task 17 ("Is the triangle above the red square?"): two facts put three shapes on a grid. Simpler: what one fact says, and
 what is on a side of a shape.
+
+A question's `reads` are the facts that lead to its answer: in tasks 3 and 16 one after the other; in task 17 by the role that
+its shapes have in them.
 """
+
+import itertools
+from typing import NamedTuple
 
 from babi import Question, Story
 
@@ -22,10 +28,18 @@ MOVES = ("went to", "moved to", "journeyed to", "travelled to", "went back to")
 TAKES = ("picked up", "got", "took", "grabbed")
 DROPS = ("dropped", "discarded", "left", "put down")
 THERE = 0.2  # of the facts that take or drop
-ASKED = (0.16, 0.4, 0.8)  # of the places, every second fact, where a question is possible; the first is the published
+ASKED = (0.16, 0.16, 0.4)  # of the places, every second fact, where a question is possible; the first is the published
 BACK = (0.79, 0.16, 0.03, 0.015, 0.005)  # how many rooms ago was the one that a question names
 QUESTIONS = 5
 LONGEST = 230
+
+
+class Stay(NamedTuple):
+    """That somebody is in a room, and the fact that told of it. A thing's stay is that of who carries it."""
+
+    room: str
+    person: str
+    fact: int
 
 
 class World:
@@ -34,21 +48,25 @@ class World:
         self.room = {person: rng.choice(ROOMS) for person in PEOPLE}
         self.floor = {thing: rng.choice(ROOMS) for thing in OBJECTS}
         self.holder = {}
-        self.told = {}  # person: the room that the story told
-        self.trail = {person: [] for person in PEOPLE}  # the rooms that it told
-        self.path = {thing: [] for thing in OBJECTS}  # the rooms that the story told
+        self.count = 0  # of facts so far
+        self.trail = {person: [] for person in PEOPLE}  # the stays that the story told
+        self.path = {thing: [] for thing in OBJECTS}  # of who brought it into a room
+        self.seen = {}  # person or thing: the latest stay, of who last took it or dropped it
+        self.handled = {thing: {} for thing in OBJECTS}  # person: the latest fact that has them take or drop the thing
 
     def pass_through(self, thing, person):
-        room = self.told.get(person)
-        if room and self.path[thing][-1:] != [room]:
-            self.path[thing].append(room)
+        if self.trail[person]:
+            stay = self.seen[f"the {thing}"] = self.trail[person][-1]
+            if [other.room for other in self.path[thing][-1:]] != [stay.room]:
+                self.path[thing].append(stay)
 
     def move(self, person):
         room = self.rng.choice(ROOMS)
         if room == self.room[person]:
             return None
-        self.room[person] = self.told[person] = room
-        self.trail[person].append(room)
+        self.room[person] = room
+        self.seen[person] = Stay(room, person, self.count)
+        self.trail[person].append(self.seen[person])
         for thing, holder in self.holder.items():
             if holder == person:
                 self.pass_through(thing, person)
@@ -73,6 +91,7 @@ class World:
 
     def handle(self, person, verbs, thing):
         self.pass_through(thing, person)
+        self.handled[thing][person] = self.count
         there = " there" if self.rng.random() < THERE else ""
         return f"{person} {self.rng.choice(verbs)} the {thing}{there}"
 
@@ -80,34 +99,44 @@ class World:
         while True:
             text = self.rng.choice((self.move, self.take, self.drop))(self.rng.choice(PEOPLE))
             if text:
+                self.count += 1
                 return text.split()
 
-    def before(self, name, path, position):
-        """Where was `name`, whose `path` has two rooms or more, before its latest stay in one of them."""
-        back = min(self.rng.choices(range(len(BACK)), BACK)[0], len(path) - 2)
-        room = path[-1 - back]
-        latest = len(path) - 1 - path[::-1].index(room)  # never before the place that `back` found
-        return Question(f"where was {name} before the {room}".split(), path[latest - 1], position)
+    def chain(self, name, *stays):
+        """The facts that lead to a stay of somebody or something: who handled it, and where they were."""
+        handled = self.handled.get(name.removeprefix("the "))
+        return (() if handled is None else (handled[stays[0].person],)) + tuple(stay.fact for stay in stays)
 
-    def question(self, position):
+    def before(self, name, path):
+        """Where was `name`, whose `path` has two stays or more, before its latest stay in some room."""
+        back = min(self.rng.choices(range(len(BACK)), BACK)[0], len(path) - 2)
+        room = path[-1 - back].room
+        latest = max(i for i, stay in enumerate(path) if stay.room == room)  # never before the place that `back` found
+        stays = path[latest], path[latest - 1]
+        words = f"where was {name} before the {room}".split()
+        return Question(words, stays[1].room, self.count, reads=self.chain(name, *stays))
+
+    def question(self):
         """Where was a thing before its latest stay in some room; None where no path is long enough."""
         things = [thing for thing in OBJECTS if len(self.path[thing]) > 1]
         if not things:
             return None
         thing = self.rng.choice(things)
-        return self.before(f"the {thing}", self.path[thing], position)
+        return self.before(f"the {thing}", self.path[thing])
 
-    def simpler_question(self, position):
+    def simpler_question(self):
         """Where is somebody or something, or where was somebody before; None where the story does not say."""
-        if self.rng.random() < 0.5:
+        if self.rng.random() < 0.3:
             people = [person for person in PEOPLE if len(self.trail[person]) > 1]
             person = self.rng.choice(people) if people else None
-            return self.before(person, self.trail[person], position) if person else None
-        rooms = {**self.told, **{f"the {thing}": path[-1] for thing, path in self.path.items() if path}}
-        if not rooms:
+            return self.before(person, self.trail[person]) if person else None
+        people, things = sorted(set(self.seen) & set(PEOPLE)), sorted(set(self.seen) - set(PEOPLE))
+        names = things if things and self.rng.random() < 0.8 else people  # people are easy
+        if not names:
             return None
-        name = self.rng.choice(sorted(rooms))
-        return Question(f"where is {name}".split(), rooms[name], position)
+        name = self.rng.choice(names)
+        stay = self.seen[name]
+        return Question(f"where is {name}".split(), stay.room, self.count, reads=self.chain(name, stay))
 
 
 def three_facts(rng, most=20, simpler=0.0):
@@ -119,7 +148,7 @@ def three_facts(rng, most=20, simpler=0.0):
         while asked < QUESTIONS and len(story.facts) < LONGEST:
             story.facts += [world.fact(), world.fact()]
             is_simpler = rng.random() < simpler
-            question = (world.simpler_question if is_simpler else world.question)(len(story.facts))
+            question = world.simpler_question() if is_simpler else world.question()
             if question:
                 story.questions.append(question)
                 asked += rng.random() < often
@@ -157,15 +186,20 @@ def induction(rng, simpler=0.5):
         kind_told = next(i for i, fact in enumerate(facts) if fact[0] == name)
         facts.insert(rng.randint(kind_told + 1, len(facts)), [name, "is", rng.choice(COLORS)])
     of_kind = color_of_kinds(facts)
-    questions = [(f"what color is {name}", of_kind[kinds[name]]) for name in asked]
+    kind_told = {fact[0]: i for i, fact in enumerate(facts) if len(fact) == 4}
+    color_told = {fact[0]: i for i, fact in enumerate(facts) if len(fact) == 3}
+    latest = {fact[3]: fact[0] for fact in facts if len(fact) == 4}
+    example = {fact[3]: fact[0] for fact in facts if len(fact) == 4 and fact[0] in color_told}
+    pair = {kind: (kind_told[name], color_told[name]) for kind, name in example.items()}
+    questions = [(f"what color is {name}", of_kind[kinds[name]], (kind_told[name], *pair[kinds[name]])) for name in asked]
     if is_simpler:
-        name, _, color = rng.choice([fact for fact in facts if len(fact) == 3])
-        questions.append((f"what color is {name}", color))
-        questions += [(f"what color is a {kind}", of_kind[kind]) for kind in rng.sample(sorted(of_kind), min(2, len(of_kind)))]
-        latest = {fact[3]: fact[0] for fact in facts if len(fact) == 4}
-        questions += [(f"who is a {kind}", latest[kind]) for kind in rng.sample(sorted(latest), 1)]
-        questions += [(f"what is {name}", kinds[name]) for name in rng.sample(names, 1)]
-    return Story(facts, [Question(words.split(), answer, len(facts)) for words, answer in questions])
+        name = rng.choice(sorted(color_told))
+        questions.append((f"what color is {name}", facts[color_told[name]][2], (color_told[name],)))
+        some = rng.sample(sorted(of_kind), min(2, len(of_kind)))
+        questions += [(f"what color is a {kind}", of_kind[kind], pair[kind]) for kind in some]
+        questions += [(f"who is a {kind}", latest[kind], (kind_told[latest[kind]],)) for kind in rng.sample(sorted(latest), 1)]
+        questions += [(f"what is {name}", kinds[name], (kind_told[name],)) for name in rng.sample(names, 1)]
+    return Story(facts, [Question(words.split(), answer, len(facts), reads=reads) for words, answer, reads in questions])
 
 
 # ----------------------------------------------------------------------------------------------------- positions
@@ -230,19 +264,39 @@ def facts_about(rng, shared, others):
 
 
 def neighbor_questions(facts):
-    """[(words, answer)]: what is on a side of a shape, as a fact says it or the other way round; where two facts do not name
-    different shapes for it."""
+    """[(words, answer, reads)]: what is on a side of a shape, as a fact says it or the other way round; where two facts do not
+    name different shapes for it."""
     found = {}
-    for first, direction, second in map(relation, facts):
-        found.setdefault((second, direction), set()).add(first)
-        found.setdefault((first, OPPOSITES[direction]), set()).add(second)
-    return [(f"what is {beside(side, shape)}".split(), min(names)) for (shape, side), names in found.items() if len(names) == 1]
+    for i, (first, direction, second) in enumerate(map(relation, facts)):
+        found.setdefault((second, direction), {})[first] = (None, i)
+        found.setdefault((first, OPPOSITES[direction]), {})[second] = (i, None)
+    return [
+        (f"what is {beside(side, shape)}".split(), *names.popitem()) for (shape, side), names in found.items() if len(names) == 1
+    ]
+
+
+def way_question(grid, first, second):
+    """(words, answer) of where one shape is, seen from another: "above", "left" or both, "above,left"."""
+    sides = [
+        side for side, (x, y) in STEPS.items() if (grid[first][0] - grid[second][0]) * x + (grid[first][1] - grid[second][1]) * y > 0
+    ]
+    return f"where is the {first} from the {second}".split(), ",".join(sorted(sides))
+
+
+def facts_between(facts, *shapes):
+    """For each of two shapes the fact that puts it beside something, and the fact that puts something beside it; where a fact
+    names both shapes, that one alone. None where there is no such fact."""
+    pairs = {i: relation(fact)[::2] for i, fact in enumerate(facts)}
+    direct = {i: pair for i, pair in pairs.items() if set(shapes) == set(pair)}
+    return tuple(
+        next((i for i, pair in (direct or pairs).items() if pair[role] == shape), None) for shape in shapes for role in (0, 1)
+    )
 
 
 def positions(rng, simpler=0.5):
     """A story of task 17: eight questions about the two shapes that no fact names together, as often with "yes" as with "no".
     `simpler` is the share of stories in which half of the questions are about other pairs, or in which there is only one fact;
-    they also ask what is on a side of a shape."""
+    they also ask what is on a side of a shape, and where a shape is, seen from another."""
     shared, first, second = rng.sample(SHAPES, 3)
     facts = facts_about(rng, shared, (first, second))
     far, near = questions_about((first, second)), questions_about((shared, first))
@@ -256,8 +310,11 @@ def positions(rng, simpler=0.5):
     grid, questions = places(facts), []
     for some in asked:
         answer = rng.choice(("no", "yes"))
-        questions.append((rng.choice([words for words in some if is_true(words, grid) == (answer == "yes")]), answer))
+        words = rng.choice([words for words in some if is_true(words, grid) == (answer == "yes")])
+        questions.append((words, answer, facts_between(facts, *relation(words)[::2])))
     if is_simpler:
         sides = neighbor_questions(facts)
         questions += rng.sample(sides, min(2, len(sides)))
-    return Story(facts, [Question(words, answer, len(facts)) for words, answer in questions])
+        for pair in rng.sample(list(itertools.permutations(sorted(grid), 2)), 2):
+            questions.append((*way_question(grid, *pair), facts_between(facts, *pair)))
+    return Story(facts, [Question(words, answer, len(facts), reads=reads) for words, answer, reads in questions])

@@ -360,15 +360,18 @@ class QuestionAnswerer(NeuralTuringMachine):
         return self.sentences(ids, 0) + self.times(times)
 
     def scores(self, questions, state, packed=None):
-        """questions [batch, words], state of the stories so far -> scores of the answers [batch, answers]"""
+        """questions [batch, words], state of the stories so far -> (scores of the answers [batch, answers], the read heads'
+        weights [batch, R, N] after each thinking step)"""
         packed, norms, x = packed or self.packed_heads(), self.lengths_of(state.memory), self.sentences(questions, 1)
+        read_weights = []
         for _ in range(self.thinking_steps):
             h, reads, state = self.think(x, state, packed, norms)
+            read_weights.append(state.weights[:, self.read_heads])
         hidden = torch.relu(self.answer[0](torch.cat([h, reads.flatten(1), x], -1)))
-        return self.answer[1](F.dropout(hidden, self.dropout, self.training))
+        return self.answer[1](F.dropout(hidden, self.dropout, self.training)), read_weights
 
     def forward(self, facts, alive, asked, questions):
-        """Scores of all questions of some stories, each story read once.
+        """Scores of all questions of some stories, each story read once, and weights: what `scores` gives.
 
         facts [batch, length, words], longest story first; alive[t] is how many stories have a fact t; asked is a list of
         (facts read before the question, rows of the batch), in rising order; questions [total, words] in asked's order.
