@@ -29,6 +29,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import babi  # noqa: E402
 import babi_augmentation  # noqa: E402
 import babi_simulator  # noqa: E402
+import draw_training  # noqa: E402
 import ntm  # noqa: E402
 import ntm_kernels  # noqa: E402
 import train_ntm_questions  # noqa: E402
@@ -353,7 +354,7 @@ class Training(unittest.TestCase):
 
     def train(self, work, epochs, *more):
         sizes = "--width=16 --slots=6 --slot-width=12 --read-heads=2 --controller-width=32 --controller-layers=2 --thinking-steps=1 --threads=1"
-        self.run_command("train", f"--data={self.folder}", f"--work={self.folder}/{work}", "--tasks=1", f"--epochs={epochs}",
+        self.printed = self.run_command("train", f"--data={self.folder}", f"--work={self.folder}/{work}", "--tasks=1", f"--epochs={epochs}",
                          "--batch=10", "--lr=0.005", "--decay-epochs=0", "--average=0.9", "--device=cpu", *sizes.split(), *more)
         return torch.load(f"{self.folder}/{work}/checkpoint.pt", weights_only=True)
 
@@ -363,6 +364,14 @@ class Training(unittest.TestCase):
         halves = self.train("halves", 3)
         for name, value in whole["model"].items():
             self.assertTrue(torch.equal(value, halves["model"][name]), name)
+
+    def test_what_training_prints_can_be_drawn(self):
+        self.train("drawn", 2, "--validate-every=2")
+        self.train("drawn", 4, "--validate-every=2")
+        rows = draw_training.read_questions_log(self.printed + self.printed)  # the second time takes the place of the first
+        self.assertEqual([row[0] for row in rows], [3, 4])
+        self.assertEqual([errors and set(errors) for *_, errors in rows], [None, {1}])
+        self.assertGreater(rows[0][1], 0)
 
     def test_stories_held_out_are_neither_trained_on_nor_made(self):
         arguments = train_ntm_questions.make_parser().parse_args(["train", "--data=", "--work=", "--made-up=17:200"])

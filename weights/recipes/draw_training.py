@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Draws what train_translator.py printed: losses, learning rate and speed over the tokens read.
+"""Draws what a recipe's `train` printed: of train_translator.py losses, learning rate and speed over the tokens read; of
+train_ntm_questions.py each task's error, and the losses, over the minutes of training.
 
-    draw_training.py LOG --picture=FILE.svg [--title=TEXT]
+    draw_training.py LOG... --picture=FILE.svg [--title=TEXT]
 
 LOG is all that `train` printed, of all runs on its folder; where a run was cut off and went on from a checkpoint, the later
-lines count. Needs matplotlib.
+lines count. More logs are later stages, which began with the weights of the one before. Needs matplotlib.
 """
 
 import argparse
@@ -23,6 +24,19 @@ NAMES = {
 }
 PHASES = ("all text", "no machine\ntranslation", "more\ncaptions")
 COLORS = {"dev_everyday": "#0969da", "dev_tech": "#1a7f37", "dev_chat": "#8250df", "dev_captions": "#cf222e"}
+
+EPOCH = re.compile(
+    r"^epoch (\d+)/\d+ loss ([\d.]+) reading ([\d.]+) error [\d.]+ % lr \S+ \d+ facts (\d+) s;.*"
+    r"(?:\n  development error .*; (.*))?$",
+    re.MULTILINE,
+)
+HARD_TASKS = {
+    3: ("3: three facts", "#cf222e"),
+    2: ("2: two facts", "#bf8700"),
+    16: ("16: induction", "#0969da"),
+    17: ("17: positions", "#1a7f37"),
+    19: ("19: ways", "#8250df"),
+}
 
 
 def without_repeats(rows):
@@ -57,7 +71,17 @@ def tokens_at(progress, step):
     return points[-1][1]
 
 
-def draw(progress, checkpoints, title, path):
+def read_questions_log(text):
+    """[(epoch, loss, reading loss, seconds, {task: development error, %} or None)]"""
+    rows = []
+    for epoch, loss, reading, seconds, table in EPOCH.findall(text):
+        errors = {int(task): float(error) for task, error in (part.split(":") for part in table.split())}
+        rows.append((int(epoch), float(loss), float(reading), int(seconds), errors or None))
+    return without_repeats(rows)
+
+
+def panels():
+    """(figure, axes, axes)"""
     import matplotlib  # which nothing else here needs
 
     matplotlib.use("svg")
@@ -65,6 +89,47 @@ def draw(progress, checkpoints, title, path):
 
     plt.rcParams.update({"font.size": 9, "svg.fonttype": "none", "svg.hashsalt": "heed", "font.family": "sans-serif"})
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), width_ratios=(2, 1), layout="constrained")
+    return figure, left, right
+
+
+def save(figure, path, *axes):
+    for some in axes:
+        some.spines["top"].set_visible(False)
+    figure.savefig(path, metadata={"Date": None})
+
+
+def draw_questions(stages, title, path):
+    """`stages` are rows of read_questions_log, in their order."""
+    figure, left, right = panels()
+    points, minutes, ends = [], 0.0, []
+    for rows in stages:
+        for _, loss, reading, seconds, errors in rows:
+            minutes += seconds / 60
+            points.append((minutes, loss, reading, errors))
+        ends.append(minutes)
+    checked = [(at, errors) for at, _, _, errors in points if errors]
+    tasks = sorted({task for _, errors in checked for task in errors})
+    for task in sorted(tasks, key=lambda task: task in HARD_TASKS):
+        name, color = HARD_TASKS.get(task, (None, "#d0d7de"))
+        own = [(at, errors[task]) for at, errors in checked if task in errors]
+        left.plot(*zip(*own), color=color, linewidth=1.4 if name else 0.7, label=name)
+    whole = [(at, sum(errors.values()) / len(errors)) for at, errors in checked if len(errors) == len(tasks)]
+    left.plot(*zip(*whole), color="#24292f", linewidth=2.2, label=f"mean of {len(tasks)} tasks (gray: the others)")
+    left.set(xlabel="minutes of training", ylabel="error on stories set aside, %", ylim=(0, None), title=title)
+    left.legend(frameon=False)
+    at, losses, readings = ([point[i] for point in points] for i in range(3))
+    right.plot(at, losses, color="#24292f", linewidth=1, label="answers")
+    right.plot(at, readings, color="#0969da", linewidth=1, label="facts to read")
+    right.set(xlabel="minutes of training", title="Losses on the training stories", ylim=(0, 1.2))
+    right.legend(frameon=False)
+    for axes in (left, right):
+        for end in ends[:-1]:
+            axes.axvline(end, color="#d0d7de", linewidth=1, zorder=0)
+    save(figure, path, left, right)
+
+
+def draw_translator(progress, checkpoints, title, path):
+    figure, left, right = panels()
     x = [row[4] for row in progress]
     left.plot(x, [row[2] for row in progress], color="#afb8c1", linewidth=0.8, label="training (dropout on, mixed text)")
     for name, label in NAMES.items():
@@ -87,25 +152,33 @@ def draw(progress, checkpoints, title, path):
     speed = right.twinx()
     speed.plot(x, [row[5] for row in progress], color="#afb8c1", linewidth=0.8)
     speed.set_ylim(0, None)
-    for axes in (left, right, speed):
-        axes.spines["top"].set_visible(False)
-    figure.savefig(path, metadata={"Date": None})
+    save(figure, path, left, right, speed)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("log", metavar="LOG", help="what `train` printed")
+    parser.add_argument("logs", metavar="LOG", nargs="+", help="what `train` printed")
     parser.add_argument("--picture", required=True, help="SVG file to write")
-    parser.add_argument("--title", default="Losses of training", help="default: %(default)s")
+    parser.add_argument("--title", default="Training", help="default: %(default)s")
     arguments = parser.parse_args()
-    try:
-        with open(arguments.log, encoding="utf-8") as file:
-            progress, checkpoints = read_log(file.read())
-    except OSError as error:
-        sys.exit(f"draw_training.py: {error}")
+    texts = []
+    for path in arguments.logs:
+        try:
+            with open(path, encoding="utf-8") as file:
+                texts.append(file.read())
+        except OSError as error:
+            sys.exit(f"draw_training.py: {error}")
+    stages = [read_questions_log(text) for text in texts]
+    if all(any(row[-1] for row in rows) for rows in stages):
+        draw_questions(stages, arguments.title, arguments.picture)
+        print(f"{arguments.picture}: {sum(map(len, stages))} epochs, {sum(row[3] for rows in stages for row in rows) / 60:.0f} minutes")
+        return
+    if len(texts) > 1:
+        sys.exit("draw_training.py: only logs of train_ntm_questions.py can be several, and one of these is not, or has no development error")
+    progress, checkpoints = read_log(texts[0])
     if not progress or not checkpoints:
-        sys.exit(f"draw_training.py: {arguments.log} has no lines of progress, or no checkpoint's")
-    draw(progress, checkpoints, arguments.title, arguments.picture)
+        sys.exit(f"draw_training.py: {arguments.logs[0]} has no lines of progress, or no checkpoint's")
+    draw_translator(progress, checkpoints, arguments.title, arguments.picture)
     steps, _, _, _, tokens, _ = progress[-1]
     print(f"{arguments.picture}: {steps} updates, {tokens} M tokens")
 
