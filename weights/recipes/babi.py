@@ -12,7 +12,7 @@ class Question:
     answer: str
     position: int  # facts of the story that come before
     support: tuple = ()  # which of them, from 0, the answer rests on
-    reads: tuple = ()  # of made-up stories: the fact that each read head is to read, None for no fact
+    reads: tuple = ()  # where a recipe works it out: the fact that each read head is to read, None for no fact
 
 
 @dataclass

@@ -133,8 +133,8 @@ def facts_of_steps(facts, *steps):
 
 def with_facts_to_read(story, rng):
     """Task 4 with the facts that its questions rest on."""
-    asked = [q.words[3] if q.words[2] == "the" else q.words[5] for q in story.questions]
-    pairs = zip(story.questions, asked)
+    rooms = [q.words[3] if q.words[2] == "the" else q.words[5] for q in story.questions]
+    pairs = zip(story.questions, rooms)
     return Story(story.facts, [replace(q, reads=facts_of_steps(story.facts, (room, q.answer))) for q, room in pairs])
 
 
@@ -152,12 +152,12 @@ def with_other_ways(story, rng, most=6):
     return Story(facts, asked) if asked else story
 
 
-EASIER = {4: (with_facts_to_read, 0.5), 16: (with_fewer_animals, 0.6), 17: (with_direct_questions, 0.6), 19: (with_other_ways, 0.8)}
+VARIED = {4: (with_facts_to_read, 0.5), 16: (with_fewer_animals, 0.6), 17: (with_direct_questions, 0.6), 19: (with_other_ways, 0.8)}
 
 
 def varied(story, task, rng):
-    """The story, or of some tasks often an easier one made from it."""
-    make, share = EASIER.get(task, (None, 0))
+    """The story, or of some tasks often another made from it: an easier one, or with the facts to read."""
+    make, share = VARIED.get(task, (None, 0))
     return make(story, rng) if rng.random() < share else story
 
 

@@ -50,13 +50,15 @@ class World:
         self.holder = {}
         self.count = 0  # of facts so far
         self.trail = {person: [] for person in PEOPLE}  # the stays that the story told
-        self.path = {thing: [] for thing in OBJECTS}  # of who brought it into a room
-        self.seen = {}  # person or thing: the latest stay, of who last took it or dropped it
-        self.handled = {thing: {} for thing in OBJECTS}  # person: the latest fact that has them take or drop the thing
+        self.path = {thing: [] for thing in OBJECTS}  # of whoever brought it into a room other than the one before
+        self.stay = {}  # person or thing: the latest stay; of a thing that of who last had it, where their room was told
+        self.last = {}  # thing: the latest fact that it was taken or dropped
+        self.handled = {}  # (thing, stay): the latest such fact before that stay or in it
 
     def pass_through(self, thing, person):
         if self.trail[person]:
-            stay = self.seen[f"the {thing}"] = self.trail[person][-1]
+            stay = self.stay[f"the {thing}"] = self.trail[person][-1]
+            self.handled[thing, stay] = self.last[thing]
             if [other.room for other in self.path[thing][-1:]] != [stay.room]:
                 self.path[thing].append(stay)
 
@@ -65,8 +67,8 @@ class World:
         if room == self.room[person]:
             return None
         self.room[person] = room
-        self.seen[person] = Stay(room, person, self.count)
-        self.trail[person].append(self.seen[person])
+        self.stay[person] = Stay(room, person, self.count)
+        self.trail[person].append(self.stay[person])
         for thing, holder in self.holder.items():
             if holder == person:
                 self.pass_through(thing, person)
@@ -90,8 +92,8 @@ class World:
         return self.handle(person, DROPS, thing)
 
     def handle(self, person, verbs, thing):
+        self.last[thing] = self.count
         self.pass_through(thing, person)
-        self.handled[thing][person] = self.count
         there = " there" if self.rng.random() < THERE else ""
         return f"{person} {self.rng.choice(verbs)} the {thing}{there}"
 
@@ -104,8 +106,8 @@ class World:
 
     def chain(self, name, *stays):
         """The facts that lead to a stay of somebody or something: who handled it, and where they were."""
-        handled = self.handled.get(name.removeprefix("the "))
-        return (() if handled is None else (handled[stays[0].person],)) + tuple(stay.fact for stay in stays)
+        thing = name.removeprefix("the ")
+        return ((self.handled[thing, stays[0]],) if thing in OBJECTS else ()) + tuple(stay.fact for stay in stays)
 
     def before(self, name, path):
         """Where was `name`, whose `path` has two stays or more, before its latest stay in some room."""
@@ -130,12 +132,12 @@ class World:
             people = [person for person in PEOPLE if len(self.trail[person]) > 1]
             person = self.rng.choice(people) if people else None
             return self.before(person, self.trail[person]) if person else None
-        people, things = sorted(set(self.seen) & set(PEOPLE)), sorted(set(self.seen) - set(PEOPLE))
+        people, things = sorted(set(self.stay) & set(PEOPLE)), sorted(set(self.stay) - set(PEOPLE))
         names = things if things and self.rng.random() < 0.8 else people  # people are easy
         if not names:
             return None
         name = self.rng.choice(names)
-        stay = self.seen[name]
+        stay = self.stay[name]
         return Question(f"where is {name}".split(), stay.room, self.count, reads=self.chain(name, stay))
 
 

@@ -120,7 +120,7 @@ def draw_questions(stages, title, path):
     at, losses, readings = ([point[i] for point in points] for i in range(3))
     right.plot(at, losses, color="#24292f", linewidth=1, label="answers")
     right.plot(at, readings, color="#0969da", linewidth=1, label="facts to read")
-    right.set(xlabel="minutes of training", title="Losses on the training stories", ylim=(0, 1.2))
+    right.set(xlabel="minutes of training", title="Losses on the training stories (up to 1.2)", ylim=(0, 1.2))
     right.legend(frameon=False)
     for axes in (left, right):
         for end in ends[:-1]:
@@ -173,8 +173,11 @@ def main():
         draw_questions(stages, arguments.title, arguments.picture)
         print(f"{arguments.picture}: {sum(map(len, stages))} epochs, {sum(row[3] for rows in stages for row in rows) / 60:.0f} minutes")
         return
+    for path, rows in zip(arguments.logs, stages):
+        if rows:
+            sys.exit(f"draw_training.py: {path} has no development error")
     if len(texts) > 1:
-        sys.exit("draw_training.py: only logs of train_ntm_questions.py can be several, and one of these is not, or has no development error")
+        sys.exit("draw_training.py: only logs of train_ntm_questions.py can be several")
     progress, checkpoints = read_log(texts[0])
     if not progress or not checkpoints:
         sys.exit(f"draw_training.py: {arguments.logs[0]} has no lines of progress, or no checkpoint's")

@@ -10,9 +10,9 @@ DIR of --data holds qa{1..20}_{train,valid}.txt.gz of bAbI v1.2 (en-valid-10k); 
 A part of the training files' stories is set aside to choose the checkpoint by. The validation files are for `evaluate`:
 training reads them only to leave their stories out, from the training files and from whatever is made of them or made up.
 Each epoch renames people, things and places afresh, asks more and simpler questions about some stories of tasks 16, 17 and 19
-(babi_augmentation.py), and adds made-up stories of tasks 3, 16 and 17 (babi_simulator.py). The recipe works out for itself
-which facts those questions rest on, and those of task 4; a loss draws the read heads to them (--reading-loss). The supporting
-facts in the files are never used. All this is help that published figures do not have.
+(babi_augmentation.py), and adds made-up stories of tasks 3, 16 and 17 (babi_simulator.py). For made-up stories, ways (19) and
+half of task 4's stories the recipe works out for itself which facts an answer rests on; a loss draws the read heads to them
+(--reading-loss). The supporting facts in the files are never used. All this is help that published figures do not have.
 
 A task's share of an epoch falls with its error on the stories trained on. The learning rate warms up, stays, and falls linearly
 over the last --decay-epochs of --epochs, so a run can be prolonged before its fall begins. What is checked and written is a
@@ -34,7 +34,7 @@ import babi
 import ntm
 import ntm_kernels
 from babi_augmentation import all_answers, renamed, varied
-from babi_simulator import induction, positions, three_facts
+from babi_simulator import NAMES, induction, positions, three_facts
 
 SEED = 20261123
 CHUNK = 16  # batches whose stories are sorted by length together
@@ -47,6 +47,9 @@ MADE_UP = {  # functions from (random.Random, how many are simpler) to a story
     16: induction,
     17: positions,
 }
+
+READING = {3, 4, 16, 17, 19}  # tasks of which some questions name facts to read
+HEADS_TO_READ = 4  # at most
 
 # ---------------------------------------------------------------------------------------------------------- data
 
@@ -126,7 +129,7 @@ def batches(stories, size, rng=None):
     for first in range(0, len(order), chunk):
         some = sorted(order[first : first + chunk], key=lambda i: -max(SHORT, len(stories[i][0])))
         while some:
-            count = size * LONG // max(LONG, min(4 * LONG, len(stories[some[0]][0])))
+            count = max(1, size * LONG // max(LONG, min(4 * LONG, len(stories[some[0]][0]))))
             groups.append(some[:count])
             some = some[count:]
     if rng:
@@ -142,7 +145,8 @@ def collate(stories):
     facts = torch.tensor([facts + [blank] * (length - len(facts)) for facts, _, _ in stories], dtype=torch.long)
     facts = facts.reshape(len(stories), length, len(blank)).clamp(min=0)
     alive = [sum(len(story) > t for story, _, _ in stories) for t in range(length)]
-    places = sorted((q[0], row, *q[1:], task) for row, (_, qs, task) in enumerate(stories) for q in qs)
+    places = [(q[0], row, *q[1:], task) for row, (_, qs, task) in enumerate(stories) for q in qs]
+    places.sort(key=lambda place: place[:2])
     asked = {}
     for position, row, *_ in places:
         asked.setdefault(position, []).append(row)
@@ -377,6 +381,11 @@ def run_train(arguments):
     os.makedirs(arguments.work, exist_ok=True)
     numbers = [int(task) for task in arguments.tasks.split(",")]
     validation = {task: facts_of(stories) for task, stories in read_tasks(arguments.data, "valid", numbers).items()}
+    if arguments.reading_loss and set(numbers) & READING and min(arguments.read_heads, arguments.thinking_steps) < HEADS_TO_READ:
+        raise ValueError(
+            f"tasks {', '.join(str(task) for task in numbers if task in READING)} name facts for {HEADS_TO_READ} read heads, one more "
+            f"in each thinking step; there are {arguments.read_heads} heads and {arguments.thinking_steps} steps (--reading-loss=0 does without)"
+        )
     tasks = read_tasks(arguments.data, "train", numbers)
     made_up = {task: [MADE_UP[task](random.Random(SEED + i), 1.0) for i in range(200)] for task in set(tasks) & set(MADE_UP)}
     encoder = make_encoder({task: stories + made_up.get(task, []) for task, stories in tasks.items()})
@@ -452,6 +461,14 @@ def run_train(arguments):
 # -------------------------------------------------------------------------------------------------------- export
 
 
+def spellings(data, tasks):
+    """{answer in lower case: as the tasks' files spell it}, and names that only made-up questions have for an answer"""
+    found = {name: name.capitalize() for name in NAMES}
+    for task in tasks:
+        found.update(babi.spellings(task_file(data, task, "train")))
+    return found
+
+
 def run_export(arguments):
     path = f"{arguments.work}/best.pt"
     if not os.path.exists(path):
@@ -460,9 +477,7 @@ def run_export(arguments):
     model = ntm.QuestionAnswerer(saved["config"], len(saved["words"]))
     model.load_state_dict(saved["average"])
     vocabulary = {word: row for row, word in enumerate(saved["words"])}
-    config, spelt = saved["config"], {}
-    for task in saved["table"]:
-        spelt.update(babi.spellings(task_file(arguments.data, task, "train")))
+    config, spelt = saved["config"], spellings(arguments.data, saved["table"])
     config["questions"]["answers"] = [spelt.get(answer, answer) for answer in config["questions"]["answers"]]
     ntm.save_model(arguments.output, config, model, vocabulary)
     print(f"epoch {saved['epoch']}: development error {100 * mean(saved['table']):.2f} %; {show(saved['table'])}")
