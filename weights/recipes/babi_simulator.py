@@ -28,7 +28,7 @@ MOVES = ("went to", "moved to", "journeyed to", "travelled to", "went back to")
 TAKES = ("picked up", "got", "took", "grabbed")
 DROPS = ("dropped", "discarded", "left", "put down")
 THERE = 0.2  # of the facts that take or drop
-ASKED = (0.16, 0.16, 0.4)  # of the places, every second fact, where a question is possible; the first is the published
+ASKED = 0.16  # of the places, every second fact, where a question is possible; the published stories' share
 BACK = (0.79, 0.16, 0.03, 0.015, 0.005)  # how many rooms ago was the one that a question names
 QUESTIONS = 5
 LONGEST = 230
@@ -142,10 +142,9 @@ class World:
 
 
 def three_facts(rng, most=20, simpler=0.0):
-    """One story of rng (random.Random), as long as the published ones or shorter, with up to `most` questions: wherever one
+    """One story of rng (random.Random), as long as the published ones, with up to `most` questions: wherever one
     can be asked instead of at five places. `simpler` is the probability that a simpler question is tried each time."""
     while True:
-        often = rng.choice(ASKED)
         world, story, asked = World(rng), Story(), 0
         while asked < QUESTIONS and len(story.facts) < LONGEST:
             story.facts += [world.fact(), world.fact()]
@@ -153,7 +152,7 @@ def three_facts(rng, most=20, simpler=0.0):
             question = world.simpler_question() if is_simpler else world.question()
             if question:
                 story.questions.append(question)
-                asked += rng.random() < often
+                asked += rng.random() < ASKED
         if asked == QUESTIONS:
             some = sorted(rng.sample(range(len(story.questions)), min(most, len(story.questions))))
             return Story(story.facts, [story.questions[i] for i in some])
