@@ -120,7 +120,7 @@ def draw_questions(stages, title, path):
     at, losses, readings = ([point[i] for point in points] for i in range(3))
     right.plot(at, losses, color="#24292f", linewidth=1, label="answers")
     right.plot(at, readings, color="#0969da", linewidth=1, label="facts to read")
-    right.set(xlabel="minutes of training", title="Losses on the training stories (up to 1.2)", ylim=(0, 1.2))
+    right.set(xlabel="minutes of training", title="Losses in training (up to 1.2)", ylim=(0, 1.2))
     right.legend(frameon=False)
     for axes in (left, right):
         for end in ends[:-1]:
