@@ -125,6 +125,34 @@ TEST(ShippedModel, AnswersQuestionsAboutAStoryAndNamesTheFact) {
   EXPECT_EQ(answers[0].facts[0].fact, 1);
 }
 
+TEST(ShippedModel, FollowsAChainOfFactsAndPutsTwoTogether) {
+  const auto loaded = LoadModel(std::string(HEED_SOURCE_DIR) + "/weights/ntm-babi");
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  const auto& model = dynamic_cast<const QuestionAnswerer&>(**loaded);
+  const auto answers = [&](const std::vector<std::string>& facts, const std::vector<std::string>& questions) {
+    StoryRequest request;
+    request.facts = facts;
+    for (const std::string& question : questions) request.questions.push_back({question, {}});
+    auto story = model.Start(request);
+    EXPECT_TRUE(story.ok()) << story.status();
+    Context context{1};
+    Advance(model, {story->get()}, context);
+    std::vector<std::string> texts;
+    for (const QuestionAnswer& answer : (*story)->answers()) texts.push_back(answer.candidates[0].text);
+    return texts;
+  };
+  // bAbI's task 16: Greg is a swan, the swan whose color is told is gray.
+  EXPECT_EQ(answers({"Lily is a swan.", "Brian is a frog.", "Lily is gray.", "Brian is green.", "Greg is a swan."},
+                    {"What color is Greg?", "What color is Brian?", "What is Lily?"}),
+            (std::vector<std::string>{"gray", "green", "swan"}));
+  // Task 17.
+  EXPECT_EQ(
+      answers({"The triangle is above the pink rectangle.", "The blue square is to the left of the triangle."},
+              {"Is the pink rectangle to the right of the blue square?", "Is the pink rectangle above the blue square?",
+               "Where is the blue square from the pink rectangle?"}),
+      (std::vector<std::string>{"yes", "no", "above,left"}));
+}
+
 std::shared_ptr<const LanguageModel> LoadLanguageModel(const std::string& name) {
   auto loaded = LoadModel(std::string(HEED_SOURCE_DIR) + "/weights/" + name);
   EXPECT_TRUE(loaded.ok()) << loaded.status();
