@@ -5,10 +5,12 @@
 export const MODEL = "ntm-babi";
 
 export const WORDS = [
-  ["people", "Mary John Sandra Daniel Bill Fred Jeff Julie Antoine Sumit Jason Yann"],
+  ["people", "Mary John Sandra Daniel Bill Fred Jeff Julie Antoine Sumit Jason Yann Lily Brian Greg Julius"],
   ["animals", "cat mouse sheep wolf lion frog rhino swan"],
   ["places", "kitchen garden office bathroom bedroom hallway park school cinema"],
   ["things", "apple football milk box suitcase chocolate container"],
+  ["colors", "gray green white yellow"],
+  ["shapes", "triangle red sphere square pink rectangle blue"],
   ["doing", "went moved travelled journeyed took picked got grabbed dropped discarded put gave handed passed"],
   ["being", "is was hungry thirsty tired bored afraid inside above below left right bigger fits north south east west"],
   ["asking", "where what who why how many is does"],
@@ -39,6 +41,11 @@ export const STORIES = [
       "Winona is a mouse.",
     ],
     question: "What is Gertrude afraid of?",
+  },
+  {
+    title: "What color is Greg?",
+    facts: ["Lily is a swan.", "Brian is a frog.", "Lily is gray.", "Brian is green.", "Greg is a swan."],
+    question: "What color is Greg?",
   },
   {
     title: "Why did he go there?",
