@@ -145,6 +145,9 @@ if [[ -d "$models/ntm-babi" ]]; then
       echo "$sentence"
     fi
   done 3< scripts/story.txt 4< "$work/answers"
+  Title "What no fact says: Greg is a swan, and the swan whose color is told is gray"
+  printf '%s\n' "Lily is a swan." "Brian is a frog." "Lily is gray." "Brian is green." "Greg is a swan." "What color is Greg?" ":why" |
+    build/bin/heed chat --server="$address" --model=ntm-babi
   Title "A conversation that the server remembers (heed chat), with the facts that the answer came from"
   printf '%s\n' "John picked up the apple." "John went to the bedroom." "Where is the apple?" ":why" |
     build/bin/heed chat --server="$address" --model=ntm-babi
