@@ -145,7 +145,7 @@ if [[ -d "$models/ntm-babi" ]]; then
       echo "$sentence"
     fi
   done 3< scripts/story.txt 4< "$work/answers"
-  Title "What no fact says: Greg is a swan, and the swan whose color is told is gray"
+  Title "What color is Greg? No fact says so, but he is a swan, and the other swan is gray (heed chat)"
   printf '%s\n' "Lily is a swan." "Brian is a frog." "Lily is gray." "Brian is green." "Greg is a swan." "What color is Greg?" ":why" |
     build/bin/heed chat --server="$address" --model=ntm-babi
   Title "A conversation that the server remembers (heed chat), with the facts that the answer came from"
