@@ -10,7 +10,7 @@ Task 16 ("What color is Brian?"): an animal whose color is not told has that of 
 last, by the sentence that names the kind. Simpler: fewer animals, the color of one that was told, the color of a kind.
 
 Task 17 ("Is the triangle above the red square?"): two facts put three shapes on a grid. Simpler: what one fact says, and
-what is on a side of a shape.
+what is on a side of a shape, and where a shape is, seen from another.
 
 A question's `reads` are the facts that lead to its answer: in tasks 3 and 16 one after the other; in task 17 by the role that
 its shapes have in them.
@@ -35,7 +35,7 @@ LONGEST = 230
 
 
 class Stay(NamedTuple):
-    """That somebody is in a room, and the fact that told of it. A thing's stay is that of who carries it."""
+    """That somebody is in a room, and the fact that told of it. A thing's stay is that of who brought it or has it."""
 
     room: str
     person: str
@@ -184,8 +184,8 @@ def induction(rng, simpler=0.5):
             break
     facts = [[name, "is", "a", kinds[name]] for name in rng.sample(names, len(names))]
     for name in told:  # after its kind is told
-        kind_told = next(i for i, fact in enumerate(facts) if fact[0] == name)
-        facts.insert(rng.randint(kind_told + 1, len(facts)), [name, "is", rng.choice(COLORS)])
+        own = next(i for i, fact in enumerate(facts) if fact[0] == name)
+        facts.insert(rng.randint(own + 1, len(facts)), [name, "is", rng.choice(COLORS)])
     of_kind = color_of_kinds(facts)
     kind_told = {fact[0]: i for i, fact in enumerate(facts) if len(fact) == 4}
     color_told = {fact[0]: i for i, fact in enumerate(facts) if len(fact) == 3}
